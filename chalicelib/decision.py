@@ -1,0 +1,87 @@
+"""The decisions, as pure functions of plain data: no AWS, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from chalicelib.executions import PARALLEL, Attempt, Execution, Revision, Upstream
+
+
+def waiting_for(upstreams: Sequence[Upstream]) -> tuple[Upstream, ...]:
+    """The upstreams that keep the gate closed: those that run, and those of which AWS does not tell. None: the gate is open."""
+    return tuple(upstream for upstream in upstreams if not upstream.idle)
+
+
+class Fate(Enum):
+    """What became of a held execution."""
+
+    HELD = "still held"
+    UNDECIDED = "still in progress: wait for the result of its gate action"
+    OVER = "over"
+
+
+@dataclass(frozen=True)
+class Finding:
+    fate: Fate
+    reason: str = ""
+
+
+def fate(held: str, executions: Sequence[Execution]) -> Finding:
+    """What became of execution `held`, by its pipeline's `executions` (newest first; they reach back to it, or hold all there are).
+
+    HELD here means that it failed and is its pipeline's newest; whether the gate failed it, `failed_by_gate` tells.
+    """
+    own = next((execution for execution in executions if execution.id == held), None)
+    newest = executions[0] if executions else None
+    if newest and newest.id != held and (own or newest).mode != PARALLEL:  # there they are independent (guide: execution-modes)
+        return Finding(Fate.OVER, f"a newer execution exists: {newest.id} is {newest.status}")
+    if own is None:
+        return Finding(Fate.OVER, f"its pipeline knows no execution {held} any more")
+    if own.running:
+        return Finding(Fate.UNDECIDED)
+    if own.status != "Failed":
+        return Finding(Fate.OVER, f"execution {held} is {own.status}")
+    return Finding(Fate.HELD)
+
+
+def failed_by_gate(attempts: Sequence[Attempt], gate_function: str) -> bool:
+    """Whether an execution failed because of its gate action: whether the last attempt of one such action did not pass.
+
+    Where the attempts show no gate action at all, the benefit of the doubt goes to the hold: better a start too many than none.
+    """
+    last: dict[tuple[str, str], Attempt] = {}
+    for attempt in sorted(attempts, key=lambda attempt: attempt.started):
+        if attempt.function.rpartition(":")[2] == gate_function:
+            last[attempt.stage, attempt.action] = attempt
+    return not last or any(attempt.status == "Failed" for attempt in last.values())
+
+
+def own_restart(held: str, executions: Sequence[Execution], retry_function: str) -> Execution | None:
+    """In PARALLEL mode, the execution with which `held` was started again already, where that is beyond doubt.
+
+    That is one which is newer, was started by the retry function (practice: a function's session is named after it), and took the same
+    revisions. Where another execution took them and failed, it could be that one's restart: then None, and the caller starts with a
+    token that AWS knows already if it was this one's.
+    """
+    own = _find(held, executions)
+    if own.mode != PARALLEL:
+        return None
+    alike = [execution for execution in executions if execution.revisions == own.revisions]
+    restarts = [e for e in alike if e.started > own.started and e.started_by.endswith(f"/{retry_function}")]
+    twins = [e for e in alike if e.id != held and e.status == "Failed" and e not in restarts]
+    return restarts[-1] if restarts and not twins else None
+
+
+def revisions_to_start_with(held: str, executions: Sequence[Execution], attempts: Sequence[Attempt]) -> tuple[Revision, ...]:
+    """In PARALLEL mode those that `held` took; else none, and CodePipeline takes the latest, as it does at every start."""
+    own = _find(held, executions)
+    if own.mode != PARALLEL:
+        return ()
+    providers = {attempt.action: attempt.provider for attempt in attempts}
+    return tuple(Revision(action, providers.get(action, ""), revision) for action, revision in own.revisions.items())
+
+
+def _find(id_: str, executions: Sequence[Execution]) -> Execution:
+    return next(execution for execution in executions if execution.id == id_)

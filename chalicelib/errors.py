@@ -1,0 +1,85 @@
+"""What can go wrong, by what is to be done about it; and the one place that sorts botocore's errors into that."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+FailureType = Literal["JobFailed", "ConfigurationError", "PermissionError"]
+"""Those of CodePipeline's kinds of failure that the gate uses (model: FailureType)."""
+
+
+class Misconfigured(Exception):
+    """The user asked for something that cannot be; the message says what is wrong, where, and what would be right."""
+
+    failure_type: FailureType = "ConfigurationError"
+
+
+class NotPermitted(Exception):
+    """AWS denied a call; the message names the call and who was denied."""
+
+    failure_type: FailureType = "PermissionError"
+
+
+class NoAnswer(Exception):
+    """AWS did not answer a call, botocore's own retries included; it may have taken effect all the same."""
+
+
+class PipelineNotFound(Exception):
+    """There is no pipeline of that name in this account and region."""
+
+
+class RefusedInput(ValueError):
+    """The event is not one that this function serves; nothing was touched."""
+
+
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"}
+# Answers that say "later": throttling, passing faults, and credentials that are just being replaced (model: the errors
+# of each service; botocore retries most of them first). Everything with an HTTP status of 500 and above counts too.
+_LATER = {
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "LimitExceededException",
+    "ConcurrentModificationException",
+    "ConflictException",
+    "InternalException",
+    "InternalFailure",
+    "InternalError",
+    "ServiceException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+}
+
+
+def code(error: ClientError) -> str:
+    """AWS's error code, such as "AccessDeniedException"; "" where the answer had none."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def sorted_out(error: ClientError | BotoCoreError, call: str) -> Exception:
+    """The error to raise for what botocore raised at `call` ("codepipeline:StartPipelineExecution").
+
+    NotPermitted or NoAnswer where it is one of these, else the error itself: a defect, or a case that the caller knows.
+    """
+    if isinstance(error, ClientError):
+        if code(error) in _DENIED:
+            return NotPermitted(f"AWS denied {call} ({error.response['Error'].get('Message', code(error))})")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code(error) in _LATER or status >= 500:
+            return NoAnswer(f"{call} was not answered ({code(error)})")
+    elif isinstance(error, (BotoConnectionError, HTTPClientError)):
+        return NoAnswer(f"{call} was not answered ({type(error).__name__})")
+    return error

@@ -1,0 +1,36 @@
+"""The deployment's settings: what would only show at the first hold in production is refused here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.deployment import refuse_long
+from chalicelib.parameters import RETRY_MINUTES
+
+ROOT = Path(__file__).parents[2]
+CONFIG: dict[str, Any] = json.loads((ROOT / ".chalice/config.json").read_text())
+
+
+@pytest.mark.parametrize("stage", CONFIG["stages"])
+def test_a_stages_name_leaves_room_in_its_rules_names(stage: str) -> None:
+    refuse_long(stage)
+
+
+@pytest.mark.parametrize("stage", CONFIG["stages"])
+def test_each_function_has_its_own_policy(stage: str) -> None:
+    functions = CONFIG["stages"][stage]["lambda_functions"]
+    assert CONFIG["autogen_policy"] is False
+    assert functions == {"gate": {"iam_policy_file": "policy-gate.json"}, "retry": {"iam_policy_file": "policy-retry.json"}}
+
+
+def test_the_default_interval_is_one_that_the_gate_takes() -> None:
+    assert int(CONFIG["environment_variables"]["RETRY_MINUTES"]) in RETRY_MINUTES
+
+
+def test_nothing_third_party_goes_into_the_zip() -> None:
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    assert [line for line in lines if line.strip() and not line.startswith("#")] == []

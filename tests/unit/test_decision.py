@@ -1,0 +1,116 @@
+"""The decisions, on plain data."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chalicelib.decision import Fate, failed_by_gate, fate, own_restart, revisions_to_start_with, waiting_for
+from chalicelib.executions import Attempt, Execution, Revision, Upstream
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+RETRY = "pipeline-gate-dev-retry"
+BY_RETRY = f"arn:aws:sts::123456789012:assumed-role/some-role/{RETRY}"
+
+
+def run(id_: str, status: str, minute: int = 0, mode: str = "SUPERSEDED", commit: str = "c1", started_by: str = "") -> Execution:
+    started = NOON + timedelta(minutes=minute)
+    return Execution(id_, status, started, started, mode, {"Source": commit}, started_by)
+
+
+def attempt(status: str, minute: int = 0, function: str = "pipeline-gate-dev-gate", action: str = "Wait") -> Attempt:
+    return Attempt("Gate", action, status, NOON + timedelta(minutes=minute), "Lambda", function)
+
+
+@pytest.mark.parametrize("status", ["InProgress", "Stopping"])
+def test_an_upstream_runs_also_when_an_older_execution_does(status: str) -> None:
+    upstream = Upstream("infra", (run("new", "Succeeded", 5), run("old", status)))
+    assert waiting_for([upstream]) == (upstream,)
+
+
+@pytest.mark.parametrize("status", ["Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"])
+def test_the_gate_is_open_when_no_execution_runs(status: str) -> None:
+    assert waiting_for([Upstream("infra", (run("a", status),)), Upstream("never-ran")]) == ()
+
+
+def test_an_upstream_that_aws_does_not_tell_of_keeps_the_gate_closed() -> None:
+    silent = Upstream("infra", unanswered="throttled")
+    assert waiting_for([silent, Upstream("network", (run("a", "Succeeded"),))]) == (silent,)
+
+
+@pytest.mark.parametrize(
+    ("executions", "expected"),
+    [
+        ([run("held", "Failed")], Fate.HELD),
+        ([run("held", "Failed", 1), run("older", "InProgress")], Fate.HELD),
+        ([run("held", "InProgress")], Fate.UNDECIDED),
+        ([run("held", "Stopping")], Fate.UNDECIDED),
+        ([run("held", "Stopped")], Fate.OVER),
+        ([run("held", "Succeeded")], Fate.OVER),
+        ([run("new", "Failed", 1), run("held", "Failed")], Fate.OVER),
+        ([run("new", "InProgress", 1), run("held", "InProgress")], Fate.OVER),
+        ([run("other", "Failed", 1)], Fate.OVER),
+        ([], Fate.OVER),
+        ([run("new", "Succeeded", 1, "PARALLEL"), run("held", "Failed", 0, "PARALLEL")], Fate.HELD),
+        ([run("new", "Succeeded", 1, "PARALLEL"), run("held", "InProgress", 0, "PARALLEL")], Fate.UNDECIDED),
+        ([run("new", "Succeeded", 1, "PARALLEL")], Fate.OVER),
+        ([run("new", "Succeeded", 1, "QUEUED"), run("held", "Failed", 0, "QUEUED")], Fate.OVER),
+    ],
+)
+def test_the_fate_of_a_held_execution(executions: list[Execution], expected: Fate) -> None:
+    assert fate("held", executions).fate is expected
+
+
+def test_a_hold_that_is_over_says_why() -> None:
+    assert "new is InProgress" in fate("held", [run("new", "InProgress", 1), run("held", "Failed")]).reason
+
+
+@pytest.mark.parametrize(
+    ("attempts", "by_gate"),
+    [
+        ([attempt("Failed")], True),
+        ([attempt("Succeeded", 5), attempt("Failed", 1)], False),
+        ([attempt("Failed", 5), attempt("Succeeded", 1)], True),
+        ([attempt("Succeeded"), attempt("Failed", function="deploy-something")], False),
+        ([attempt("Succeeded"), attempt("Failed", action="Wait2")], True),
+        ([attempt("Failed", function="arn:aws:lambda:eu-west-1:123456789012:function:pipeline-gate-dev-gate")], True),
+        ([], True),
+    ],
+)
+def test_whether_the_gate_failed_an_execution(attempts: list[Attempt], by_gate: bool) -> None:
+    assert failed_by_gate(attempts, "pipeline-gate-dev-gate") is by_gate
+
+
+def parallel(id_: str, status: str, minute: int = 0, commit: str = "c1", started_by: str = "") -> Execution:
+    return run(id_, status, minute, "PARALLEL", commit, started_by)
+
+
+def test_its_own_restart_ends_a_hold_in_parallel_mode() -> None:
+    restart = parallel("again", "InProgress", 5, started_by=BY_RETRY)
+    assert own_restart("held", [restart, parallel("held", "Failed")], RETRY) == restart
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        parallel("by-a-person", "InProgress", 5, started_by="arn:aws:iam::123456789012:user/ana"),
+        parallel("of-another-commit", "InProgress", 5, commit="c2", started_by=BY_RETRY),
+        parallel("before", "Succeeded", -5, started_by=BY_RETRY),
+    ],
+)
+def test_another_execution_does_not_end_a_hold_in_parallel_mode(other: Execution) -> None:
+    executions = sorted([other, parallel("held", "Failed")], key=lambda one: one.started, reverse=True)
+    assert own_restart("held", executions, RETRY) is None
+
+
+def test_a_restart_that_could_be_a_twins_is_not_taken_for_ones_own() -> None:
+    executions = [parallel("again", "InProgress", 5, started_by=BY_RETRY), parallel("twin", "Failed", 1), parallel("held", "Failed")]
+    assert own_restart("held", executions, RETRY) is None
+
+
+def test_only_parallel_mode_knows_restarts_and_keeps_revisions() -> None:
+    source = Attempt("Source", "Source", "Succeeded", NOON, "ECR")
+    assert own_restart("held", [run("held", "Failed")], RETRY) is None
+    assert revisions_to_start_with("held", [run("held", "Failed")], [source]) == ()
+    assert revisions_to_start_with("held", [parallel("held", "Failed")], [source]) == (Revision("Source", "ECR", "c1"),)

@@ -1,0 +1,121 @@
+"""The rule that is a hold: its name, its times, its input."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from cronsim import CronSim
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.deployment import STAGE_LENGTH, Deployment
+from chalicelib.errors import Misconfigured, RefusedInput
+from chalicelib.hold import Hold, next_check, rule_name, rule_named_by, schedule
+from chalicelib.parameters import RETRY_MINUTES
+
+ID = "5e6f7a8b-0000-4000-8000-000000000001"
+HERE = Deployment("aws", "eu-west-1", "123456789012", "dev")
+HOLD = Hold(rule_name(HERE, ID), "k8s", ID, ("infra", "network"), datetime(2026, 1, 5, 12, 2, 30, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("minute", "every", "expected"),
+    [
+        (2, 5, "cron(2/5 * * * ? *)"),
+        (2, 60, "cron(2 * * * ? *)"),
+        (59, 5, "cron(4/5 * * * ? *)"),
+        (45, 30, "cron(15/30 * * * ? *)"),
+        (7, 1, "cron(0/1 * * * ? *)"),
+    ],
+)
+def test_the_schedule(minute: int, every: int, expected: str) -> None:
+    assert schedule(datetime(2026, 1, 5, 12, minute, 30, tzinfo=UTC), every) == expected
+
+
+@given(
+    st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - hypothesis adds the zone
+    st.sampled_from(RETRY_MINUTES),
+)
+def test_it_fires_retry_minutes_after_the_current_minute_and_at_that_distance_ever_after(now: datetime, every: int) -> None:
+    fields = schedule(now, every).removeprefix("cron(").removesuffix(")").split()
+    times = CronSim(" ".join(fields[:5]).replace("?", "*"), now)
+    fired = [next(times) for _ in range(40)]
+    assert fired[0] == next_check(now, every)
+    assert {later - earlier for earlier, later in pairwise(fired)} == {timedelta(minutes=every)}
+
+
+def test_the_longest_stage_name_fills_a_rules_name() -> None:
+    longest = Deployment.of(context_of("s" * STAGE_LENGTH))
+    assert len(rule_name(longest, ID)) == 64  # model: RuleName
+
+
+def test_a_longer_stage_name_is_refused() -> None:
+    with pytest.raises(Misconfigured, match="Take a shorter name"):
+        Deployment.of(context_of("s" * (STAGE_LENGTH + 1)))
+
+
+def test_a_hold_survives_its_rules_input() -> None:
+    assert Hold.of(json.loads(HOLD.as_input())) == HOLD
+
+
+@pytest.mark.parametrize("broken", [{}, {"rule": "r"}, {**json.loads(HOLD.as_input()), "since": "yesterday"}])
+def test_less_than_a_hold_is_none(broken: dict[str, object]) -> None:
+    assert Hold.of(broken) is None
+
+
+def test_the_pattern_matches_all_ends_and_only_ends() -> None:
+    pattern = json.loads(HOLD.pattern())
+    assert pattern["detail"] == {
+        "pipeline": ["infra", "network"],
+        "state": ["SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED"],
+    }
+    assert pattern["detail-type"] == ["CodePipeline Pipeline Execution State Change"]
+    assert pattern["source"] == ["aws.codepipeline"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        {},
+        "pipeline-gate-dev-" + ID,
+        {"rule": 5},
+        {"rule": "nightly-backup"},
+        {"rule": "pipeline-gate-prod-" + ID},
+        {"rule": "pipeline-gate-dev-"},
+        {"rule": f"pipeline-gate-dev-{ID}x"},
+        {"rule": f"pipeline-gate-dev-x{ID}"},
+        {"rule": f"pipeline-gate-dev-{ID}\n"},
+    ],
+)
+def test_a_rule_that_is_not_this_gates_is_refused(event: object) -> None:
+    with pytest.raises(RefusedInput):
+        rule_named_by(event, HERE)
+
+
+def test_a_rule_of_this_gate_is_taken() -> None:
+    assert rule_named_by({"rule": HOLD.rule}, HERE) == HOLD.rule
+
+
+class context_of:  # noqa: N801 - reads as a function
+    """Lambda's context, as far as the gate looks at it."""
+
+    def __init__(self, stage: str, function: str = "gate", qualifier: str = "") -> None:
+        self.invoked_function_arn = f"arn:aws:lambda:eu-west-1:123456789012:function:pipeline-gate-{stage}-{function}{qualifier}"
+
+
+@pytest.mark.parametrize("context", [context_of("dev"), context_of("dev", "retry"), context_of("dev", qualifier=":live")])
+def test_the_retrys_arn_follows_from_either_functions_own(context: object) -> None:
+    assert Deployment.of(context) == HERE
+    assert HERE.retry_arn == "arn:aws:lambda:eu-west-1:123456789012:function:pipeline-gate-dev-retry"
+
+
+def test_without_an_arn_in_the_context_the_environment_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETRY_FUNCTION_ARN", HERE.retry_arn)
+    assert Deployment.of(object()) == HERE
+    monkeypatch.delenv("RETRY_FUNCTION_ARN")
+    with pytest.raises(Misconfigured, match="RETRY_FUNCTION_ARN"):
+        Deployment.of(object())

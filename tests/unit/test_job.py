@@ -1,0 +1,31 @@
+"""The event of a Lambda action."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.errors import RefusedInput
+from chalicelib.job import Job
+
+ID = "11111111-2222-4333-8444-555555555555"
+
+
+def event(configuration: object) -> dict[str, object]:
+    return {"CodePipeline.job": {"id": ID, "accountId": "123456789012", "data": {"actionConfiguration": {"configuration": configuration}}}}
+
+
+def test_a_job_is_read() -> None:
+    assert Job.of(event({"FunctionName": "f", "UserParameters": "infra"})) == Job(ID, "123456789012", "infra")
+
+
+@pytest.mark.parametrize("configuration", [{}, None, "text", {"UserParameters": None}, {"UserParameters": ["infra"]}])
+def test_a_job_without_parameters_is_still_a_job_to_answer(configuration: object) -> None:
+    assert Job.of(event(configuration)) == Job(ID, "123456789012", None)
+
+
+@pytest.mark.parametrize(
+    "other", [None, [], "x", {}, {"CodePipeline.job": None}, {"CodePipeline.job": {"id": 5}}, {"CodePipeline.job": {"id": "x"}}]
+)
+def test_what_is_no_job_is_refused_without_repeating_it(other: object) -> None:
+    with pytest.raises(RefusedInput, match="no CodePipeline job"):
+        Job.of(other)
