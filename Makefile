@@ -1,0 +1,49 @@
+# Every habit is one word. Each sets up the virtual environment first, if it is not there or its requirements changed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+CHECKED := app.py chalicelib sandbox tests
+
+.PHONY: help demo sandbox test lint format package clean
+
+help:
+	@echo "make demo     the whole story on this machine: two pipelines, a real deploy, a hold and its end (about a minute)"
+	@echo "make sandbox  AWS on this machine, to play with from the AWS CLI"
+	@echo "make test     all tests"
+	@echo "make lint     style, types, policies and the deployment template"
+	@echo "make format   rewrite the code in the project's style"
+	@echo "make package  the deployment zip and its template, in build/package"
+	@echo "make clean    remove what the others made"
+
+$(READY): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/python -m sandbox.demo
+
+sandbox: $(READY)
+	@$(BIN)/python -m sandbox.server
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY) package
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/mypy $(CHECKED)
+	$(BIN)/cfn-lint build/package/sam.json
+
+format: $(READY)
+	$(BIN)/ruff check --fix $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
+
+package: $(READY)
+	AWS_DEFAULT_REGION=eu-west-1 $(BIN)/chalice package --stage dev build/package
+
+clean:
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .chalice/deployments

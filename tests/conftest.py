@@ -1,0 +1,37 @@
+"""The world that the story's tests play in: both functions under Chalice's test client, AWS in this process, driven time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import app
+from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
+from sandbox.world import Dials
+from tests.calls import Calls
+from tests.scene import Scene
+
+
+@cache
+def executor() -> ChaliceExecutor:
+    return ChaliceExecutor(app, Path(__file__).parents[1])
+
+
+@pytest.fixture
+def world() -> Iterator[DrivenWorld]:
+    with in_process(executor(), dials=Dials(start_on_create=False)) as world:
+        yield world
+
+
+@pytest.fixture
+def scene(world: DrivenWorld) -> Scene:
+    return Scene(world)
+
+
+@pytest.fixture
+def calls() -> Iterator[Calls]:
+    with Calls(app.aws) as calls:
+        yield calls

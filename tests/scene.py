@@ -1,0 +1,125 @@
+"""Pipelines as the article has them, and what a person does with them and sees of them."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+from moto.codepipeline.models import codepipeline_backends
+
+from sandbox.codepipeline.models import CodePipelineBackend
+from sandbox.inprocess import ACCOUNT, PIPELINE_ROLE, REGION, DrivenWorld
+
+if TYPE_CHECKING:
+    from mypy_boto3_codepipeline.type_defs import PipelineExecutionSummaryTypeDef
+
+GATE = "pipeline-gate-dev-gate"
+EXECUTION = "#{codepipeline.PipelineExecutionId}"
+
+
+class Scene:
+    """A person with an AWS account: makes pipelines, starts them, waits, looks. Times are in seconds or minutes of driven time."""
+
+    def __init__(self, world: DrivenWorld) -> None:
+        self.world = world
+        self.codepipeline = boto3.client("codepipeline")
+        self.events = boto3.client("events")
+        self.awslambda = boto3.client("lambda")
+
+    def pipeline(self, name: str, *, seconds: float = 600, outcome: str = "Succeeded", mode: str = "SUPERSEDED", **more: Any) -> None:
+        """A pipeline that only works: Source, then a Deploy that takes so long and ends so."""
+        self._create(name, [_source(), _deploy(seconds, outcome)], mode, more)
+
+    def gated(
+        self, name: str, asked: object, *, seconds: float = 60, outcome: str = "Succeeded", mode: str = "SUPERSEDED", **more: Any
+    ) -> None:
+        """A pipeline with a gate stage between its source and its work. `asked`: UserParameters, as text or to become JSON."""
+        self._create(name, [_source(), gate_stage(asked), _deploy(seconds, outcome)], mode, more)
+
+    def k8s(self, *depends_on: str, seconds: float = 60, outcome: str = "Succeeded", mode: str = "SUPERSEDED", **more: Any) -> None:
+        """The article's dependent pipeline, with every key that the documents write."""
+        asked = {"depends_on": depends_on or ["infra"], "pipeline": "k8s", "execution": EXECUTION}
+        self.gated("k8s", asked, seconds=seconds, outcome=outcome, mode=mode, **more)
+
+    def start(self, name: str, **more: Any) -> str:
+        """Start a pipeline, wait until its first stages are through, and return the execution's id."""
+        id_ = self.codepipeline.start_pipeline_execution(name=name, **more)["pipelineExecutionId"]
+        self.wait(seconds=10)
+        return id_
+
+    def wait(self, *, minutes: float = 0, seconds: float = 0) -> None:
+        self.world.clock.advance(timedelta(minutes=minutes, seconds=seconds))
+
+    def executions(self, name: str = "k8s") -> list[PipelineExecutionSummaryTypeDef]:
+        """Newest first."""
+        return self.codepipeline.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]
+
+    def statuses(self, name: str = "k8s") -> list[str]:
+        """Newest first."""
+        return [execution["status"] for execution in self.executions(name)]
+
+    def rules(self) -> list[str]:
+        return [rule["Name"] for rule in self.events.list_rules()["Rules"]]
+
+    def gate_action(self, name: str = "k8s") -> dict[str, Any]:
+        """What the console shows of the gate action: its latest execution."""
+        stages = self.codepipeline.get_pipeline_state(name=name)["stageStates"]
+        return next(dict(stage["actionStates"][0]["latestExecution"]) for stage in stages if stage["stageName"] == "Gate")
+
+    def refusal(self, asked: object, **more: Any) -> tuple[str, str]:
+        """Start a pipeline whose gate asks that: its failure's type and message."""
+        self.gated("k8s", asked, **more)
+        self.start("k8s")
+        error = self.gate_action()["errorDetails"]
+        return error["code"], error["message"]
+
+    def quick_from_now_on(self) -> None:
+        """Actions that begin from now on take a second; what runs already goes on as it was."""
+        self._backend.outcome = lambda *_: (1.0, "Succeeded")
+
+    def push(self, name: str, commit: str) -> None:
+        """Somebody pushes: the next execution's source takes this commit."""
+        self._backend.push(name, "Source", commit)
+
+    @property
+    def _backend(self) -> CodePipelineBackend:
+        return cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
+
+    def _create(self, name: str, stages: list[dict[str, Any]], mode: str, more: dict[str, Any]) -> None:
+        declaration = {
+            "name": name,
+            "roleArn": PIPELINE_ROLE,
+            "artifactStore": {"type": "S3", "location": "artifacts"},
+            "stages": stages,
+            "pipelineType": "V2",
+            "executionMode": mode,
+            **more,
+        }
+        self.codepipeline.create_pipeline(pipeline=declaration)  # type: ignore[arg-type]
+
+
+def gate_stage(asked: object, name: str = "Gate") -> dict[str, Any]:
+    configuration = {"FunctionName": GATE}
+    if asked is not None:
+        configuration["UserParameters"] = asked if isinstance(asked, str) else json.dumps(asked)
+    return {"name": name, "actions": [_action("Wait", "Invoke", "Lambda", configuration)]}
+
+
+def _source() -> dict[str, Any]:
+    action = _action("Source", "Source", "CodeCommit", {"RepositoryName": "code", "BranchName": "main"})
+    return {"name": "Source", "actions": [{**action, "outputArtifacts": [{"name": "source"}]}]}
+
+
+def _deploy(seconds: float, outcome: str) -> dict[str, Any]:
+    configuration = {"ProjectName": "deploy", "SandboxSeconds": str(seconds), "SandboxOutcome": outcome}
+    return {
+        "name": "Deploy",
+        "actions": [{**_action("Deploy", "Build", "CodeBuild", configuration), "inputArtifacts": [{"name": "source"}]}],
+    }
+
+
+def _action(name: str, category: str, provider: str, configuration: dict[str, str]) -> dict[str, Any]:
+    type_id = {"category": category, "owner": "AWS", "provider": provider, "version": "1"}
+    return {"name": name, "actionTypeId": type_id, "configuration": configuration}

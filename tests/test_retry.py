@@ -1,0 +1,284 @@
+"""The retry as its users meet it: holds that end, and holds that end otherwise."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from chalice.test import Client
+
+import app
+from chalicelib.errors import RefusedInput
+from tests.calls import Calls, timed_out
+from tests.scene import Scene
+
+
+@pytest.fixture
+def held(scene: Scene) -> str:
+    """k8s is held since 12:00:10 because infra runs until 12:10:02; the id of the held execution."""
+    scene.pipeline("infra")
+    scene.k8s()
+    scene.start("infra")
+    return scene.start("k8s")
+
+
+def invoke_retry(event: object) -> Any:
+    return Client(app.app).lambda_.invoke("retry", event).payload
+
+
+def test_the_end_of_the_upstream_starts_the_held_pipeline_at_once(scene: Scene, held: str) -> None:
+    scene.wait(minutes=10)
+    restart, first = scene.executions()
+    assert first["pipelineExecutionId"] == held
+    assert (restart["status"], first["status"]) == ("InProgress", "Failed")
+    assert restart["startTime"] == datetime(2026, 11, 23, 12, 10, 2, tzinfo=UTC)
+    assert scene.gate_action()["status"] == "Succeeded"
+    assert scene.rules() == []
+
+
+def test_without_events_the_schedule_alone_releases_the_hold(scene: Scene, held: str) -> None:
+    scene.world.dials.events_on = False
+    scene.wait(minutes=14)
+    assert scene.statuses() == ["Failed"]
+    scene.wait(minutes=1)
+    assert scene.executions()[0]["startTime"] == datetime(2026, 11, 23, 12, 15, tzinfo=UTC)
+    assert scene.rules() == []
+
+
+@pytest.mark.parametrize("outcome", ["Failed", "Stopped"])
+def test_an_upstream_that_ends_badly_releases_the_hold_too(scene: Scene, outcome: str) -> None:
+    scene.pipeline("infra", outcome="Failed")
+    scene.k8s()
+    infra = scene.start("infra")
+    scene.start("k8s")
+    if outcome == "Stopped":
+        scene.codepipeline.stop_pipeline_execution(pipelineName="infra", pipelineExecutionId=infra, abandon=True)
+        scene.wait(seconds=1)
+    else:
+        scene.wait(minutes=10)
+    assert scene.statuses("infra") == [outcome]
+    assert scene.statuses() == ["InProgress", "Failed"]
+
+
+def test_a_long_hold_costs_two_calls_a_look_and_one_failed_execution(scene: Scene, held: str, calls: Calls) -> None:
+    calls.made.clear()
+    scene.wait(minutes=9)
+    assert calls.made == ["ListPipelineExecutions", "ListPipelineExecutions"]
+    assert scene.statuses() == ["Failed"]
+
+
+def test_the_restart_has_the_held_executions_own_variables(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.k8s(variables=[{"name": "image", "defaultValue": "latest"}])
+    scene.start("infra")
+    scene.start("k8s", variables=[{"name": "image", "value": "v1.2.3"}])
+    scene.wait(minutes=11)
+    id_ = scene.executions()[0]["pipelineExecutionId"]
+    execution = scene.codepipeline.get_pipeline_execution(pipelineName="k8s", pipelineExecutionId=id_)["pipelineExecution"]
+    assert execution["variables"] == [{"name": "image", "resolvedValue": "v1.2.3"}]
+
+
+def test_a_variable_that_was_edited_away_does_not_keep_the_pipeline_from_starting(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.k8s(variables=[{"name": "image", "defaultValue": "latest"}, {"name": "zone", "defaultValue": "a"}])
+    scene.start("infra")
+    scene.start("k8s", variables=[{"name": "image", "value": "v1.2.3"}, {"name": "zone", "value": "b"}])
+    edited = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
+    edited["variables"] = [{"name": "zone", "defaultValue": "a"}]
+    scene.codepipeline.update_pipeline(pipeline=edited)
+    scene.wait(minutes=10)
+    assert scene.statuses() == ["InProgress", "Failed"]
+    id_ = scene.executions()[0]["pipelineExecutionId"]
+    execution = scene.codepipeline.get_pipeline_execution(pipelineName="k8s", pipelineExecutionId=id_)["pipelineExecution"]
+    assert execution["variables"] == [{"name": "zone", "resolvedValue": "b"}]
+
+
+class TestParallelMode:
+    """Executions are independent: each is held and started again by itself, with its own revisions."""
+
+    def test_each_held_execution_comes_back_with_its_own_revision(self, scene: Scene) -> None:
+        scene.pipeline("infra")
+        scene.k8s(mode="PARALLEL")
+        scene.start("infra")
+        first = scene.start("k8s")
+        scene.push("k8s", "b" * 40)
+        second = scene.start("k8s")
+        assert sorted(scene.rules()) == sorted(f"pipeline-gate-dev-{id_}" for id_ in (first, second))
+        scene.wait(minutes=10)
+        revisions = {e["pipelineExecutionId"]: e["sourceRevisions"][0].get("revisionId") for e in scene.executions()}
+        restarts = [e["pipelineExecutionId"] for e in scene.executions()[:2]]
+        assert scene.statuses() == ["InProgress", "InProgress", "Failed", "Failed"]
+        assert sorted(map(str, map(revisions.get, restarts))) == sorted(map(str, map(revisions.get, (first, second))))
+        assert scene.rules() == []
+
+    def test_a_restart_whose_rule_could_not_be_removed_is_not_repeated(self, scene: Scene, calls: Calls) -> None:
+        scene.pipeline("infra")
+        scene.k8s(mode="PARALLEL")
+        scene.start("infra")
+        scene.start("k8s")
+        calls.fail("RemoveTargets", "InternalException")
+        scene.wait(minutes=30)
+        calls.mend()
+        scene.wait(minutes=5)
+        assert scene.statuses() == ["Succeeded", "Failed"]
+        assert scene.rules() == []
+
+
+class TestObsoleteHolds:
+    """The rule goes, nothing starts."""
+
+    def test_a_newer_execution(self, scene: Scene, held: str) -> None:
+        newer = scene.start("k8s")
+        scene.wait(minutes=5)
+        assert scene.rules() == [f"pipeline-gate-dev-{newer}"]
+        scene.wait(minutes=5)
+        assert scene.statuses() == ["InProgress", "Failed", "Failed"]
+
+    def test_a_second_attempt_that_passed(self, scene: Scene, held: str) -> None:
+        stop(scene, "infra")
+        retry_stage(scene, held)
+        scene.wait(minutes=30)
+        assert scene.statuses() == ["Succeeded"]
+        assert scene.rules() == []
+
+    def test_a_second_attempt_that_passed_and_failed_later(self, scene: Scene) -> None:
+        scene.pipeline("infra")
+        scene.k8s(outcome="Failed")
+        scene.start("infra")
+        held = scene.start("k8s")
+        scene.world.dials.events_on = False
+        stop(scene, "infra")
+        retry_stage(scene, held)
+        scene.wait(minutes=2)
+        assert scene.statuses() == ["Failed"]
+        scene.wait(minutes=30)
+        assert scene.statuses() == ["Failed"]
+        assert scene.rules() == []
+
+    def test_a_stopped_execution(self, scene: Scene, held: str) -> None:
+        scene.world.dials.events_on = False
+        stop(scene, "infra")
+        retry_stage(scene, held, settle=False)
+        stop(scene, "k8s")
+        scene.wait(minutes=30)
+        assert scene.statuses() == ["Stopped"]
+        assert scene.rules() == []
+
+    def test_a_deleted_pipeline(self, scene: Scene, held: str) -> None:
+        scene.codepipeline.delete_pipeline(name="k8s")
+        scene.wait(minutes=5)
+        assert scene.rules() == []
+
+
+def test_a_deleted_upstream_counts_as_idle(scene: Scene, held: str) -> None:
+    scene.codepipeline.delete_pipeline(name="infra")
+    scene.wait(minutes=5)
+    assert scene.statuses() == ["Failed", "Failed"]
+    assert "no pipeline infra" in scene.gate_action()["errorDetails"]["message"]
+    assert scene.rules() == []
+
+
+def test_a_held_execution_that_is_still_in_progress_is_left_alone(scene: Scene, calls: Calls) -> None:
+    scene.pipeline("infra", seconds=60)
+    scene.k8s()
+    scene.start("infra")
+    calls.fail("PutJobFailureResult", timed_out())
+    scene.start("k8s")
+    scene.wait(seconds=55)  # infra has ended; the gate's answer is still not there
+    assert scene.statuses() == ["InProgress"]
+    calls.mend()
+    scene.wait(minutes=5)  # Lambda's second attempt of the gate finds infra idle and lets it pass: nothing is left to retry
+    assert scene.statuses() == ["Succeeded"]
+    assert scene.rules() == []
+
+
+@pytest.mark.parametrize(
+    "operation", ["StartPipelineExecution", "RemoveTargets", "DeleteRule", "ListTargetsByRule", "ListActionExecutions"]
+)
+@pytest.mark.parametrize("after", [False, True])
+def test_whatever_fails_on_the_way_is_done_again(scene: Scene, held: str, calls: Calls, operation: str, after: bool) -> None:
+    calls.fail(operation, timed_out(), after=after)
+    scene.wait(minutes=11)
+    calls.mend()
+    scene.wait(minutes=5)
+    assert scene.statuses() == ["Succeeded", "Failed"]
+    assert scene.rules() == []
+
+
+def test_a_start_that_is_denied_waits_until_it_is_allowed(scene: Scene, held: str, calls: Calls) -> None:
+    calls.fail("StartPipelineExecution", "AccessDeniedException")
+    scene.wait(minutes=60)
+    assert scene.statuses() == ["Failed"]
+    assert scene.rules() == [f"pipeline-gate-dev-{held}"]
+    calls.mend()
+    scene.wait(minutes=5)
+    assert scene.statuses() == ["Succeeded", "Failed"]
+
+
+def test_a_delivery_that_comes_twice_starts_once(scene: Scene, held: str) -> None:
+    scene.world.dials.event_copies = lambda: [0.0, 0.0, 3600.0]
+    scene.wait(minutes=90)
+    assert scene.statuses() == ["Succeeded", "Failed"]
+
+
+def test_the_rules_target_counts_whatever_the_invocation_says(scene: Scene, held: str) -> None:
+    scene.pipeline("secret")
+    scene.world.dials.events_on = False
+    stop(scene, "infra")
+    told = {"rule": f"pipeline-gate-dev-{held}", "pipeline": "secret", "execution": held, "depends_on": [], "since": "2026-11-23T12:00:00Z"}
+    invoke_retry(told)
+    assert scene.statuses("secret") == []
+    assert scene.statuses() == ["InProgress", "Failed"]
+
+
+def test_naming_the_rule_is_enough(scene: Scene, held: str) -> None:
+    scene.world.dials.events_on = False
+    stop(scene, "infra")
+    assert invoke_retry({"rule": f"pipeline-gate-dev-{held}"})["decision"] == "started"
+
+
+def test_a_hold_that_is_over_is_no_error(scene: Scene, held: str) -> None:
+    event = json.loads(scene.events.list_targets_by_rule(Rule=f"pipeline-gate-dev-{held}")["Targets"][0]["Input"])
+    scene.wait(minutes=30)
+    assert invoke_retry(event)["decision"] == "over"
+    assert scene.statuses() == ["Succeeded", "Failed"]
+
+
+@pytest.mark.parametrize("event", [{}, {"rule": "nightly-backup"}, {"rule": "pipeline-gate-prod-5e6f7a8b-0000-4000-8000-000000000001"}])
+def test_an_input_that_names_no_rule_of_this_gate_is_refused(scene: Scene, calls: Calls, event: dict[str, Any]) -> None:
+    with pytest.raises(RefusedInput):
+        invoke_retry(event)
+    assert calls.made == []
+
+
+def test_a_target_that_somebody_rewrote_is_not_acted_upon(scene: Scene, held: str) -> None:
+    rule = f"pipeline-gate-dev-{held}"
+    arn = scene.events.list_targets_by_rule(Rule=rule)["Targets"][0]["Arn"]
+    scene.events.put_targets(Rule=rule, Targets=[{"Id": "retry", "Arn": arn, "Input": '{"rule": "another"}'}])
+    scene.world.dials.events_on = False
+    stop(scene, "infra")
+    with pytest.raises(ValueError, match="does not hold what the gate wrote"):
+        invoke_retry({"rule": rule})
+    assert scene.statuses() == ["Failed"]
+
+
+def test_a_rule_that_lost_its_target_is_tidied_away(scene: Scene, held: str) -> None:
+    rule = f"pipeline-gate-dev-{held}"
+    scene.events.remove_targets(Rule=rule, Ids=["retry"])
+    assert invoke_retry({"rule": rule})["decision"] == "over"
+    assert scene.rules() == []
+
+
+def stop(scene: Scene, pipeline: str) -> None:
+    newest = scene.executions(pipeline)[0]["pipelineExecutionId"]
+    scene.codepipeline.stop_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=newest, abandon=True)
+
+
+def retry_stage(scene: Scene, execution: str, *, settle: bool = True) -> None:
+    scene.codepipeline.retry_stage_execution(
+        pipelineName="k8s", stageName="Gate", pipelineExecutionId=execution, retryMode="FAILED_ACTIONS"
+    )
+    if settle:
+        scene.wait(seconds=1)
