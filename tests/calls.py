@@ -25,7 +25,7 @@ class Calls:
         self.made: list[str] = []
         self._aws = aws
         self._failures: dict[str, tuple[Exception, bool]] = {}
-        self._real: ApiCall = botocore.client.BaseClient._make_api_call
+        self._real: ApiCall = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def fail(self, operation: str, error: str | Exception, *, after: bool = False) -> None:
         """From now on `operation` fails with AWS's error code `error` (or an exception): before it has any effect, or `after`."""

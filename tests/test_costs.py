@@ -1,0 +1,18 @@
+"""What a hold costs, which the README's section on costs quotes."""
+
+from __future__ import annotations
+
+from tests.calls import Calls
+from tests.scene import Scene
+
+
+def test_a_hold_of_an_hour_costs_two_executions_and_at_most_forty_calls(scene: Scene, calls: Calls) -> None:
+    scene.pipeline("infra", seconds=3600)
+    scene.k8s()
+    scene.start("infra")
+    scene.start("k8s")
+    scene.wait(minutes=63)
+    assert scene.statuses() == ["Succeeded", "Failed"]
+    assert scene.rules() == []
+    assert len(calls.made) <= 40
+    print(f"AWS calls for a hold of an hour: {len(calls.made)}")
