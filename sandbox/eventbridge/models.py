@@ -1,0 +1,285 @@
+"""EventBridge's state, on top of moto's: rules whose schedules fire, and events that reach their targets by the sandbox's clock."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from moto.events.models import EventsBackend, Rule, events_backends
+
+from sandbox.clock import Call, utcnow
+from sandbox.eventbridge import validation
+from sandbox.eventbridge.delivery import REFUSALS, deliver
+from sandbox.eventbridge.entries import EntryRefused, event_of
+from sandbox.eventbridge.exceptions import LimitExceededException
+from sandbox.eventbridge.pattern import compile_pattern
+from sandbox.eventbridge.payload import iso_time, payload, scheduled_event
+from sandbox.eventbridge.timeline import Definition, Firing, Timeline
+from sandbox.world import current
+
+log = logging.getLogger(__name__)
+
+LATEST_FIRING = timedelta(minutes=1)
+"""A schedule that could not run for longer (the machine slept) misses its times: it fires within the minute or not at all."""
+
+
+@dataclass(frozen=True)
+class FailedDelivery:
+    """A delivery that its target did not take. It is dropped. `at`: aware UTC."""
+
+    rule_arn: str
+    target_arn: str
+    at: datetime
+    reason: str
+
+
+class EventBridgeBackend(EventsBackend):
+    """EventBridge in one account and region.
+
+    moto keeps what the API shows; `timelines`, by bus and rule name, is what delivery knows of it.
+    """
+
+    rules_per_bus: int = 300  # (guide: eb-quota, adjustable)
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.timelines: dict[str, dict[str, Timeline]] = {}
+        self.firings: dict[tuple[str, str], Call] = {}
+        """The next firing of each rule's schedule, by bus and rule name: never more than one."""
+        self.failed_deliveries: list[FailedDelivery] = []
+        self.life = object()
+        """Another one after each reset: deliveries planned in an earlier life do not arrive."""
+
+    def reset(self) -> None:
+        for call in self.firings.values():
+            call.cancel()
+        super().reset()
+
+    # What the API changes
+
+    def put_rule(
+        self,
+        name: str,
+        description: str | None = None,
+        event_bus_arn: str | None = None,
+        event_pattern: str | None = None,
+        role_arn: str | None = None,
+        scheduled_expression: str | None = None,
+        state: str | None = None,
+        managed_by: str | None = None,
+        tags: list[dict[str, str]] | None = None,
+    ) -> Rule:
+        """Make a rule, or replace all of it save its targets and tags (model: PutRule)."""
+        validation.check_rule(name, description, event_pattern, scheduled_expression, state)
+        with current().lock:
+            rules = self._get_event_bus(self._normalize_event_bus_arn(event_bus_arn)).rules
+            if name not in rules and len(rules) >= self.rules_per_bus:
+                raise LimitExceededException
+            rule = super().put_rule(
+                name,
+                description=description,
+                event_bus_arn=event_bus_arn,
+                event_pattern=event_pattern,
+                role_arn=role_arn,
+                scheduled_expression=scheduled_expression,
+                state=state,
+                managed_by=managed_by,
+                tags=None if name in rules else tags,
+            )
+            self._change(
+                rule.event_bus_name,
+                name,
+                Definition(
+                    name=name,
+                    arn=rule.arn,
+                    matches=compile_pattern(event_pattern) if event_pattern else None,
+                    schedule=scheduled_expression or None,
+                    enabled=rule.state != "DISABLED",
+                    targets=tuple(rule.targets),
+                    counting_since=utcnow(),
+                ),
+            )
+            return rule
+
+    def put_targets(self, name: str, event_bus_arn: str | None, targets: list[dict[str, Any]]) -> None:
+        validation.check_targets(targets)
+        with current().lock:
+            bus_name = self._normalize_event_bus_arn(event_bus_arn)
+            rule = self._get_event_bus(bus_name).rules.get(name)
+            if rule is not None and len({target["Id"] for target in [*rule.targets, *targets]}) > validation.TARGETS_PER_RULE:
+                raise LimitExceededException
+            super().put_targets(name, event_bus_arn, targets)
+            self._change_targets(bus_name, name)
+
+    def remove_targets(self, name: str, event_bus_arn: str | None, ids: list[str]) -> None:
+        validation.check_target_ids(ids)
+        with current().lock:
+            super().remove_targets(name, event_bus_arn, ids)
+            self._change_targets(self._normalize_event_bus_arn(event_bus_arn), name)
+
+    def enable_rule(self, name: str, event_bus_arn: str | None) -> bool:
+        return self._switch(name, event_bus_arn, enabled=True)
+
+    def disable_rule(self, name: str, event_bus_arn: str | None) -> bool:
+        return self._switch(name, event_bus_arn, enabled=False)
+
+    def _switch(self, name: str, event_bus_arn: str | None, *, enabled: bool) -> bool:
+        """EnableRule and DisableRule; a rate counts anew from then on (AWS does not say). False: no such rule."""
+        with current().lock:
+            exists: bool = super().enable_rule(name, event_bus_arn) if enabled else super().disable_rule(name, event_bus_arn)
+            bus_name = self._normalize_event_bus_arn(event_bus_arn)
+            if exists and (latest := self.timelines[bus_name][name].latest):
+                self._change(bus_name, name, replace(latest, enabled=enabled, counting_since=utcnow()))
+            return exists
+
+    def delete_rule(self, name: str, event_bus_arn: str | None) -> None:
+        with current().lock:
+            super().delete_rule(name, event_bus_arn)
+            self._change(self._normalize_event_bus_arn(event_bus_arn), name, None)
+
+    def delete_event_bus(self, name: str) -> None:
+        with current().lock:
+            super().delete_event_bus(name)
+            for rule_name in list(self.timelines.get(name, {})):
+                self._change(name, rule_name, None)
+
+    def _change_targets(self, bus_name: str, rule_name: str) -> None:
+        latest = self.timelines[bus_name][rule_name].latest
+        if latest is not None:
+            targets = self._get_event_bus(bus_name).rules[rule_name].targets
+            self._change(bus_name, rule_name, replace(latest, targets=tuple(targets)))
+
+    def _change(self, bus_name: str, rule_name: str, definition: Definition | None) -> None:
+        """Let delivery know of a change, and plan the rule's schedule anew."""
+        timelines = self.timelines.setdefault(bus_name, {})
+        if definition is None and rule_name not in timelines:
+            return
+        timeline = timelines.setdefault(rule_name, Timeline(settled=utcnow()))
+        timeline.change(definition, utcnow() + current().dials.rule_warmup)
+        self._plan_firing(bus_name, rule_name)
+        self._sweep(timelines)
+
+    @staticmethod
+    def _sweep(timelines: dict[str, Timeline]) -> None:
+        now = utcnow()
+        for name in [name for name, timeline in timelines.items() if timeline.is_over(now)]:
+            del timelines[name]
+
+    # What the API shows
+
+    def list_rules(  # type: ignore[override]  # moto's decorator hides its own signature
+        self, prefix: str | None = None, event_bus_arn: str | None = None, next_token: str | None = None, limit: int | None = None
+    ) -> tuple[list[Rule], str | None]:
+        """`prefix` is text, not a regular expression, and a page has up to 100 rules (model: ListRules)."""
+        with current().lock:
+            literal = None if prefix is None else re.escape(prefix)
+            page: tuple[list[Rule], str | None] = super().list_rules(
+                prefix=literal, event_bus_arn=event_bus_arn, next_token=next_token, limit=limit or 100
+            )
+            return page
+
+    # Events
+
+    def put_events(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What a user sends: each entry is taken or refused by itself (model: PutEvents)."""
+        if len(events) > validation.ENTRIES_PER_REQUEST:
+            return list(super().put_events(events))  # moto's refusal
+        with current().lock:
+            return [self._put_event(entry) for entry in events]
+
+    def _put_event(self, entry: dict[str, Any]) -> dict[str, Any]:
+        try:
+            event = event_of(entry, self.account_id, self.region_name)
+        except EntryRefused as refusal:
+            return refusal.answer
+        if isinstance(event["detail"], dict):  # anything else AWS takes, and no rule ever sees
+            self.publish(self.describe_event_bus(self._normalize_event_bus_arn(entry.get("EventBusName"))).name, event)
+        return {"EventId": event["id"]}
+
+    def publish(self, bus_name: str, event: dict[str, Any]) -> None:
+        """Plan the deliveries of `event` (AWS's envelope) to all rules of a bus that match it."""
+        with current().lock:
+            now = utcnow()
+            for timeline in list(self.timelines.get(bus_name, {}).values()):
+                self._offer(timeline.at(now), event, now)
+
+    def offer(self, bus_name: str, rule_name: str, event: dict[str, Any]) -> None:
+        """The same for one rule: moto's own events (S3's, and those that a replay sends) come rule by rule."""
+        with current().lock:
+            timeline = self.timelines.get(bus_name, {}).get(rule_name)
+            if timeline is not None:
+                self._offer(timeline.at(utcnow()), event, utcnow())
+
+    def _offer(self, rule: Definition | None, event: dict[str, Any], now: datetime) -> None:
+        if rule is not None and rule.enabled and rule.matches is not None and rule.matches(event):
+            self._plan_deliveries(rule, event, now)
+
+    # Schedules
+
+    def _plan_firing(self, bus_name: str, rule_name: str) -> None:
+        """Put the next firing of the rule's schedule on the clock, in place of the one that is there."""
+        if (planned := self.firings.pop((bus_name, rule_name), None)) is not None:
+            planned.cancel()
+        timeline = self.timelines[bus_name][rule_name]
+        firing = timeline.next_firing()
+        if firing is not None:
+            fire = partial(self._fire, bus_name, rule_name, firing, self.life)
+            self.firings[bus_name, rule_name] = current().clock.call_at(firing.when, fire, f"the schedule of rule {rule_name}")
+
+    def _fire(self, bus_name: str, rule_name: str, firing: Firing, life: object) -> None:
+        with current().lock:
+            timeline = self.timelines.get(bus_name, {}).get(rule_name)
+            if self.life is not life or timeline is None or timeline.next_firing() != firing:
+                return  # a change came in between, and planned anew
+            event = scheduled_event(self.account_id, self.region_name, firing.rule.arn, firing.when)
+            self._plan_deliveries(firing.rule, event, utcnow())
+            timeline.settle(max(firing.when, utcnow() - LATEST_FIRING))
+            self._plan_firing(bus_name, rule_name)
+
+    # Deliveries
+
+    def _plan_deliveries(self, rule: Definition, event: dict[str, Any], now: datetime) -> None:
+        """One call for each copy of each delivery. What is planned arrives, whatever becomes of the rule meanwhile."""
+        world = current()
+        for target in rule.targets:
+            try:
+                text = payload(target, event, rule, now)
+            except ValueError as error:
+                self._fail(rule.arn, target["Arn"], str(error))
+                continue
+            for seconds in world.dials.event_copies():
+                arrive = partial(self._arrive, target, text, rule.arn, self.life)
+                world.clock.call_at(now + timedelta(seconds=seconds), arrive, f"rule {rule.name} to {target['Arn']}")
+
+    def _arrive(self, target: dict[str, Any], text: str, rule_arn: str, life: object) -> None:
+        if self.life is not life:
+            return
+        try:
+            deliver(target, text, rule_arn)
+        except REFUSALS as error:
+            self._fail(rule_arn, target["Arn"], str(error) or repr(error))
+
+    def _fail(self, rule_arn: str, target_arn: str, reason: str) -> None:
+        log.warning("%s could not deliver to %s: %s", rule_arn, target_arn, reason)
+        with current().lock:
+            self.failed_deliveries.append(FailedDelivery(rule_arn, target_arn, utcnow(), reason))
+
+
+def backend(account_id: str, region: str) -> EventBridgeBackend:
+    """The EventBridge in force there. RuntimeError where moto's own is: `sandbox.eventbridge.install` was not entered."""
+    found = events_backends[account_id][region]
+    if not isinstance(found, EventBridgeBackend):
+        raise RuntimeError("EventBridge is moto's own: enter sandbox.eventbridge.install() first")  # noqa: TRY004
+    return found
+
+
+def send_to_targets(rule: Rule, original_event: dict[str, Any], transform_input: bool = True) -> None:
+    """In place of moto's Rule.send_to_targets, through which S3's events and replays come."""
+    event = {key: value for key, value in original_event.items() if key != "ingestion-time"}
+    if isinstance(event["time"], int | float):
+        event["time"] = iso_time(datetime.fromtimestamp(event["time"], UTC))
+    backend(rule.account_id, rule.region_name).offer(rule.event_bus_name, rule.name, event)
