@@ -108,7 +108,8 @@ class WallClock:
         self._changed = threading.Condition()
         self._running = True
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sandbox")
-        threading.Thread(target=self._run, name="sandbox-clock", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="sandbox-clock", daemon=True)
+        self._thread.start()
 
     def call_at(self, when: datetime, what: Callable[[], object], label: str = "") -> Call:
         with self._changed:
@@ -122,6 +123,7 @@ class WallClock:
         with self._changed:
             self._running = False
             self._changed.notify()
+        self._thread.join()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self) -> None:

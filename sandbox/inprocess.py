@@ -1,0 +1,179 @@
+"""The sandbox inside a test: driven time, moto in this process, and Chalice's test client as the Lambda."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import logging
+import os
+import traceback
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from unittest.mock import patch
+
+import boto3
+from chalice import Chalice
+from chalice.test import Client
+from moto import mock_aws
+from moto.awslambda.models import LambdaFunction, lambda_backends
+from moto.iam.models import iam_backends
+
+from sandbox.awslambda.invocation import Invocation, Outcome
+from sandbox.clock import DrivenClock
+from sandbox.install import installed
+from sandbox.world import Dials, World, running
+
+ACCOUNT = "123456789012"
+REGION = "eu-central-1"
+PIPELINE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipelines"
+"""A role that CodePipeline may take on, for the pipelines that tests create."""
+MONDAY_NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+class ChaliceExecutor:
+    """The Executor that runs a Chalice app's functions in this process, with Chalice's test client.
+
+    `app` is the Chalice object or the module that has it as `app`; the environment variables of `stage` come from
+    `project_dir`/.chalice/config.json. Which function it is, says the last part of its name: NAME of APP-STAGE-NAME.
+    One executor can serve any number of worlds, one after the other.
+    """
+
+    def __init__(self, app: Chalice | ModuleType, project_dir: Path, stage: str = "dev") -> None:
+        self.app: Chalice = app.app if isinstance(app, ModuleType) else app
+        self.stage = stage
+        self._client = Client(self.app, stage_name=stage, project_dir=str(project_dir))
+
+    def run(self, function: LambdaFunction, invocation: Invocation) -> Outcome:
+        """See Executor.run. SystemExit from the code (or from a test's own hook) is a process that died: Runtime.ExitError."""
+        name = function.function_name.rpartition("-")[2]
+        trace: list[str] = []
+        with _printed(self.app.log) as log:
+            try:
+                answer = self._client.lambda_.invoke(name, json.loads(invocation.payload)).payload
+                return Outcome(_marshalled(answer), None, log.getvalue())
+            except SystemExit as error:
+                kind, message = "Runtime.ExitError", f"Runtime exited with error: exit status {error.code}"
+            except MarshalError as error:
+                kind, message = "Runtime.MarshalError", str(error)
+            except Exception as error:  # as in Lambda, where it ends the invocation only
+                kind, message, trace = type(error).__name__, str(error), traceback.format_tb(error.__traceback__)
+            log.write(f"[ERROR] {kind}: {message}\rTraceback (most recent call last):\r{''.join(trace)}".replace("\n", "\r") + "\n")
+            problem = {"errorMessage": message, "errorType": kind, "requestId": invocation.request_id, "stackTrace": trace}
+            return Outcome(json.dumps(problem), "Unhandled", log.getvalue())
+
+
+class MarshalError(Exception):
+    """The function's result is not JSON; awslambdaric names it Runtime.MarshalError."""
+
+
+def _marshalled(answer: object) -> str:
+    try:
+        return json.dumps(answer)
+    except (TypeError, ValueError) as error:
+        raise MarshalError(f"Unable to marshal response: {error}") from error
+
+
+@dataclass
+class DrivenWorld(World):
+    """A World whose clock a test drives: `world.clock.advance(timedelta(minutes=5))`."""
+
+    clock: DrivenClock
+
+
+@contextmanager
+def in_process(executor: ChaliceExecutor, start: datetime = MONDAY_NOON, dials: Dials | None = None) -> Iterator[DrivenWorld]:
+    """A fresh world in which the app is deployed: account ACCOUNT, region REGION, time stands still at `start` (aware UTC).
+
+    boto3's default session and the environment variables (region, credentials, RETRY_FUNCTION_ARN) belong to the world until
+    the block ends; then all is as before.
+    """
+    with (
+        DrivenClock(start) as clock,
+        # One session for all worlds: a new one would read botocore's service models again, some 30 ms a client.
+        mock_aws(config={"core": {"reset_boto3_session": False}}),
+        patch.dict(os.environ, _environment(executor), clear=True),
+        patch.object(boto3, "DEFAULT_SESSION", _session()),
+        installed(),
+        running(world := DrivenWorld(clock, executor, dials or Dials())),
+    ):
+        _deploy(executor)
+        yield world
+
+
+def function_name(executor: ChaliceExecutor, name: str) -> str:
+    """APP-STAGE-NAME, as Chalice names a function when it deploys."""
+    return f"{executor.app.app_name}-{executor.stage}-{name}"
+
+
+def _deploy(executor: ChaliceExecutor) -> None:
+    """Write the records of roles and functions straight into moto, without the requests of a real deployment."""
+    roles = iam_backends[ACCOUNT]["aws"]
+    roles.create_role(PIPELINE_ROLE.rpartition("/")[2], _trust("codepipeline.amazonaws.com"), "/", None, "", [], None)
+    for name in executor.app.handler_map:
+        role = roles.create_role(function_name(executor, name), _trust("lambda.amazonaws.com"), "/", None, "", [], None)
+        lambda_backends[ACCOUNT][REGION].create_function(
+            {
+                "FunctionName": function_name(executor, name),
+                "Handler": f"app.{name}",
+                "Role": role.arn,
+                "Runtime": "python3.11",
+                "Code": {"ZipFile": _zip()},
+            }
+        )
+
+
+def _environment(executor: ChaliceExecutor) -> dict[str, str]:
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        "AWS_ACCESS_KEY_ID": "sandbox",
+        "AWS_SECRET_ACCESS_KEY": "sandbox",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "RETRY_FUNCTION_ARN": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function_name(executor, 'retry')}",
+    }
+
+
+@cache
+def _session() -> boto3.Session:
+    return boto3.Session()
+
+
+def _trust(service: str) -> str:
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@cache
+def _zip() -> str:
+    """A zip that nobody unpacks, in base64."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        file.writestr("app.py", "")
+    return base64.b64encode(content.getvalue()).decode()
+
+
+@contextmanager
+def _printed(app_log: logging.Logger) -> Iterator[io.StringIO]:
+    """What is printed and logged in this block, as a Lambda function's log would have it."""
+    text = io.StringIO()
+    root = logging.StreamHandler(text)
+    root.setFormatter(logging.Formatter("[%(levelname)s]\t%(message)s"))  # (practice: awslambdaric's, without time and request id)
+    chalice = [handler for handler in app_log.handlers if type(handler) is logging.StreamHandler]  # not a test's own
+    streams = [handler.setStream(text) for handler in chalice]
+    logging.getLogger().addHandler(root)
+    try:
+        with contextlib.redirect_stdout(text):
+            yield text
+    finally:
+        logging.getLogger().removeHandler(root)
+        for handler, stream in zip(chalice, streams, strict=True):
+            handler.setStream(stream)

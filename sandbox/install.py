@@ -1,0 +1,15 @@
+"""Puts the sandbox's services into moto."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """moto's CodePipeline, EventBridge and Lambda are the sandbox's own inside this block, and moto's again after it."""
+    from sandbox import awslambda, codepipeline, eventbridge  # noqa: PLC0415 - moto is imported when it is needed
+
+    with codepipeline.install(), eventbridge.install(), awslambda.install():
+        yield

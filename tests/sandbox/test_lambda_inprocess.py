@@ -1,0 +1,101 @@
+"""The in-process world, with a small Chalice app of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from chalice import Chalice
+from moto.logs.models import logs_backends
+
+from sandbox.awslambda import Outcome, finished, invoke_async
+from sandbox.inprocess import ACCOUNT, MONDAY_NOON, PIPELINE_ROLE, REGION, ChaliceExecutor, function_name, in_process
+
+app = Chalice("small")
+
+
+@app.lambda_function(name="gate")
+def gate(event: Any, context: Any) -> Any:
+    print("printed")
+    app.log.error("logged by the app")
+    logging.getLogger("other").warning("logged by another")
+    if event.get("exit"):
+        raise SystemExit(1)
+    if event.get("fail"):
+        raise ValueError("no")
+    return {"event": event, "color": os.environ.get("COLOR")} if "answer" not in event else {1, 2}
+
+
+@app.lambda_function(name="retry")
+def retry(event: Any, context: Any) -> Any:
+    return [rule["Name"] for rule in boto3.client("events").list_rules()["Rules"]]
+
+
+@pytest.fixture
+def executor(tmp_path: Path) -> ChaliceExecutor:
+    config = {"version": "2.0", "app_name": "small", "stages": {"test": {"environment_variables": {"COLOR": "green"}}}}
+    (tmp_path / ".chalice").mkdir()
+    (tmp_path / ".chalice/config.json").write_text(json.dumps(config))
+    return ChaliceExecutor(app, tmp_path, stage="test")
+
+
+def run(executor: ChaliceExecutor, name: str, event: dict[str, Any]) -> Outcome:
+    with in_process(executor) as world:
+        invoke_async(ACCOUNT, REGION, function_name(executor, name), json.dumps(event), service="codepipeline.amazonaws.com")
+        world.clock.settle()
+        return finished(ACCOUNT, REGION)[0].outcome
+
+
+def test_the_apps_function_runs_with_the_stages_variables(executor: ChaliceExecutor) -> None:
+    outcome = run(executor, "gate", {"a": "ü"})
+    assert (outcome.error, json.loads(outcome.payload)) == (None, {"event": {"a": "ü"}, "color": "green"})
+    assert outcome.log == "printed\nsmall - ERROR - logged by the app\n[WARNING]\tlogged by another\n"
+    assert "COLOR" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "message"),
+    [
+        ({"fail": True}, "ValueError", "no"),
+        ({"exit": True}, "Runtime.ExitError", "Runtime exited with error: exit status 1"),
+        ({"answer": "a set"}, "Runtime.MarshalError", "Unable to marshal response: Object of type set is not JSON serializable"),
+    ],
+)
+def test_errors_are_lambdas(executor: ChaliceExecutor, event: dict[str, Any], kind: str, message: str) -> None:
+    outcome = run(executor, "gate", event)
+    error = json.loads(outcome.payload)
+    assert (outcome.error, error["errorType"], error["errorMessage"]) == ("Unhandled", kind, message)
+    assert f"[ERROR] {kind}: {message}" in outcome.log
+
+
+def test_an_app_finds_the_world_through_boto3(executor: ChaliceExecutor) -> None:
+    with in_process(executor) as world:
+        boto3.client("events").put_rule(Name="hold", ScheduleExpression="rate(5 minutes)")
+        invoke_async(ACCOUNT, REGION, os.environ["RETRY_FUNCTION_ARN"], "{}", service="codepipeline.amazonaws.com")
+        world.clock.settle()
+        assert finished(ACCOUNT, REGION)[0].outcome.payload == '["hold"]'
+        assert boto3.client("iam").get_role(RoleName="pipelines")["Role"]["Arn"] == PIPELINE_ROLE
+        assert boto3.client("lambda").invoke(FunctionName="small-test-gate")["StatusCode"] == 200
+        assert "/aws/lambda/small-test-gate" in logs_backends[ACCOUNT][REGION].groups
+
+
+def test_each_world_is_new_and_leaves_nothing(executor: ChaliceExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "host")
+    before, session = dict(os.environ), boto3.DEFAULT_SESSION
+    with in_process(executor) as world:
+        assert world.clock.next_call() is None
+        assert "AWS_PROFILE" not in os.environ
+        boto3.client("events").put_rule(Name="hold", ScheduleExpression="rate(5 minutes)")
+    assert (dict(os.environ), boto3.DEFAULT_SESSION) == (before, session)
+    with in_process(executor, start=MONDAY_NOON.replace(hour=13)):
+        assert boto3.client("events").list_rules()["Rules"] == []
+        assert (
+            boto3.client("lambda")
+            .get_function(FunctionName="small-test-retry")["Configuration"]["LastModified"]
+            .startswith("2026-11-23T13")
+        )

@@ -1,0 +1,30 @@
+"""install() and what it needs of moto."""
+
+from __future__ import annotations
+
+from pkgutil import resolve_name
+
+import pytest
+from moto.awslambda.models import LambdaFunction
+from moto.awslambda.policy import Policy
+
+from sandbox import awslambda
+from sandbox.install import installed
+
+
+@pytest.mark.parametrize("name", awslambda.PATCHED)
+def test_the_installed_moto_has_what_is_patched(name: str) -> None:
+    resolve_name(name)
+
+
+def test_moto_is_itself_again_afterwards() -> None:
+    before = (LambdaFunction.invoke, Policy.add_statement)
+    with installed():
+        assert (LambdaFunction.invoke, Policy.add_statement) != before
+    assert (LambdaFunction.invoke, Policy.add_statement) == before
+
+
+def test_a_moto_without_a_patched_name_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(LambdaFunction, "invoke")
+    with pytest.raises(AttributeError, match="invoke"), awslambda.install():
+        pass

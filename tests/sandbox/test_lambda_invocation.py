@@ -1,0 +1,140 @@
+"""The asynchronous queue: retries, copies, permission, logs. The executor is a list of outcomes, the time is driven."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from moto import mock_aws
+from moto.awslambda.models import LambdaFunction, lambda_backends
+
+from sandbox import awslambda
+from sandbox.awslambda import Invocation, Outcome, finished, invoke_async
+from sandbox.clock import DrivenClock
+from sandbox.world import World, current, running
+from tests.sandbox.functions import ACCOUNT, REGION, deploy, logged
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+OK = Outcome('"fine"', None, "hello\n")
+BROKEN = Outcome('{"errorType": "ValueError"}', "Unhandled", "")
+RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/gate-1"
+
+
+class Script:
+    """An executor that answers what it was told to, and notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+        self.asked: list[Invocation] = []
+
+    def run(self, function: LambdaFunction, invocation: Invocation) -> Outcome:
+        self.asked.append(invocation)
+        return self.outcomes.pop(0) if self.outcomes else OK
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+@pytest.fixture(autouse=True)
+def clock(script: Script) -> Iterator[DrivenClock]:
+    with DrivenClock(NOON) as clock, mock_aws(), awslambda.install(), running(World(clock, script)):
+        yield clock
+
+
+def starts() -> list[tuple[int, float]]:
+    """Of each finished run: the attempt, and how many minutes after noon it began."""
+    return [(run.attempt, (run.started - NOON) / timedelta(minutes=1)) for run in finished(ACCOUNT, REGION)]
+
+
+def invoke(function: str = "f", service: str = "codepipeline.amazonaws.com", source_arn: str | None = None) -> None:
+    invoke_async(ACCOUNT, REGION, function, '{"a": 1}', service=service, source_arn=source_arn)
+
+
+def test_the_function_runs_on_the_clock_not_within_the_call(clock: DrivenClock, script: Script) -> None:
+    function = deploy()
+    invoke()
+    assert script.asked == []
+    clock.settle()
+    (run,) = finished(ACCOUNT, REGION)
+    assert (run.invocation.payload, run.invocation.function_arn, run.outcome) == ('{"a": 1}', function.function_arn, OK)
+
+
+def test_an_error_is_tried_again_after_one_and_then_two_minutes(clock: DrivenClock, script: Script) -> None:
+    deploy()
+    script.outcomes = [BROKEN] * 4
+    invoke()
+    clock.advance(timedelta(hours=7))
+    assert starts() == [(1, 0), (2, 1), (3, 3)]
+    assert len({invocation.request_id for invocation in script.asked}) == 1
+
+
+def test_a_success_ends_the_retries(clock: DrivenClock, script: Script) -> None:
+    deploy()
+    script.outcomes = [BROKEN, OK]
+    invoke()
+    clock.advance(timedelta(hours=1))
+    assert starts() == [(1, 0), (2, 1)]
+
+
+def test_a_function_deleted_before_its_retry_is_not_run(clock: DrivenClock, script: Script, caplog: pytest.LogCaptureFixture) -> None:
+    deploy()
+    script.outcomes = [BROKEN]
+    invoke()
+    clock.settle()
+    lambda_backends[ACCOUNT][REGION].delete_function("f")
+    clock.advance(timedelta(hours=1))
+    assert starts() == [(1, 0)]
+    assert "does not exist" in caplog.text
+
+
+@pytest.mark.parametrize(("copies", "expected"), [([], []), ([0.0, 120.0], [(1, 0), (1, 2)])])
+def test_copies_are_lost_or_doubled_as_the_dial_says(clock: DrivenClock, copies: list[float], expected: list[tuple[int, float]]) -> None:
+    deploy()
+    current().dials.invocation_copies = lambda: copies
+    invoke()
+    clock.advance(timedelta(hours=1))
+    assert starts() == expected
+
+
+def test_an_event_without_permission_is_dropped_and_logged(clock: DrivenClock, script: Script, caplog: pytest.LogCaptureFixture) -> None:
+    deploy()
+    with caplog.at_level(logging.WARNING):
+        invoke(service="events.amazonaws.com", source_arn=RULE)
+    clock.advance(timedelta(hours=1))
+    assert script.asked == []
+    assert f"failed invocation: the policy of f does not let events.amazonaws.com invoke it for {RULE}" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["g", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:g", "f:live"])
+def test_an_unknown_function_is_a_lookup_error(name: str) -> None:
+    deploy()
+    with pytest.raises(LookupError, match=f"function .*:{name.rpartition(':')[2]} does not exist"):
+        invoke(name)
+
+
+def test_the_code_does_not_run_under_the_lock(clock: DrivenClock, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    deploy()
+    held: list[bool] = []
+
+    def run(function: LambdaFunction, invocation: Invocation) -> Outcome:
+        held.append(current().lock._is_owned())  # type: ignore[attr-defined]
+        return OK
+
+    monkeypatch.setattr(script, "run", run)
+    invoke()
+    clock.settle()
+    assert held == [False]
+
+
+def test_what_is_printed_reaches_cloudwatch_logs(clock: DrivenClock) -> None:
+    function = deploy()
+    invoke()
+    clock.settle()
+    start, printed, end, report = logged(function)
+    request = finished(ACCOUNT, REGION)[0].invocation.request_id
+    assert (start, printed, end) == (f"START RequestId: {request} Version: $LATEST", "hello", f"END RequestId: {request}")
+    assert report.startswith(f"REPORT RequestId: {request}\tDuration: 0.00 ms")
