@@ -88,10 +88,9 @@ def invoke_async(account_id: str, region: str, function: str, payload: str, *, s
     """Queue an event for a function: it runs on the world's clock, once for each of `dials.invocation_copies()`.
 
     `function` is a name or an ARN, with or without a qualifier; `payload` is JSON text. For the service "events.amazonaws.com"
-    the function's resource policy must allow the invocation from `source_arn`; where it does not, the event is dropped and
-    logged, as EventBridge counts it in FailedInvocations. CodePipeline invokes with the pipeline's own role, so no resource
-    policy is asked (guide: action-reference-Lambda).
-    Raises LookupError where the function does not exist.
+    the function's resource policy must allow the invocation from `source_arn`. CodePipeline invokes with the pipeline's own
+    role, so no resource policy is asked (guide: action-reference-Lambda).
+    Raises LookupError where the function does not exist, PermissionError where its policy does not allow it.
     """
     world = current()
     with world.lock:
@@ -99,8 +98,7 @@ def invoke_async(account_id: str, region: str, function: str, payload: str, *, s
         if service == "events.amazonaws.com" and not permission.allows(
             _model(invocation), invocation.function_arn, service, source_arn, account_id
         ):
-            log.warning("failed invocation: the policy of %s does not let %s invoke it for %s", function, service, source_arn)
-            return
+            raise PermissionError(f"the policy of {function} does not let {service} invoke it for {source_arn}")
         for seconds in world.dials.invocation_copies():
             _plan(world, invocation, timedelta(seconds=seconds), attempt=1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -100,13 +99,12 @@ def test_copies_are_lost_or_doubled_as_the_dial_says(clock: DrivenClock, copies:
     assert starts() == expected
 
 
-def test_an_event_without_permission_is_dropped_and_logged(clock: DrivenClock, script: Script, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_event_without_permission_is_refused(clock: DrivenClock, script: Script) -> None:
     deploy()
-    with caplog.at_level(logging.WARNING):
+    with pytest.raises(PermissionError, match="the policy of f does not let"):
         invoke(service="events.amazonaws.com", source_arn=RULE)
     clock.advance(timedelta(hours=1))
     assert script.asked == []
-    assert f"failed invocation: the policy of f does not let events.amazonaws.com invoke it for {RULE}" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["g", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:g", "f:live"])

@@ -1,0 +1,86 @@
+"""The errors of CodePipeline that moto lacks. Names and meaning: (model), each exception's own documentation."""
+
+from __future__ import annotations
+
+from moto.core.exceptions import JsonRESTError
+
+
+class CodePipelineError(JsonRESTError):
+    """An error whose AWS name is the name of its class."""
+
+    code = 400
+
+    def __init__(self, message: str) -> None:
+        super().__init__(type(self).__name__, message)
+
+
+class ValidationException(CodePipelineError):
+    pass
+
+
+class InvalidNextTokenException(CodePipelineError):
+    pass
+
+
+class PipelineNameInUseException(CodePipelineError):
+    pass
+
+
+class InvalidStageDeclarationException(CodePipelineError):
+    pass
+
+
+class InvalidActionDeclarationException(CodePipelineError):
+    pass
+
+
+class StageNotFoundException(CodePipelineError):
+    pass
+
+
+class ActionNotFoundException(CodePipelineError):
+    pass
+
+
+class ConcurrentPipelineExecutionsLimitExceededException(CodePipelineError):
+    pass
+
+
+class ConflictException(CodePipelineError):
+    pass
+
+
+class StageNotRetryableException(CodePipelineError):
+    pass
+
+
+class NotLatestPipelineExecutionException(CodePipelineError):
+    pass
+
+
+class PipelineExecutionNotStoppableException(CodePipelineError):
+    pass
+
+
+class DuplicatedStopRequestException(CodePipelineError):
+    pass
+
+
+class JobNotFoundException(CodePipelineError):
+    pass
+
+
+class InvalidJobStateException(CodePipelineError):
+    pass
+
+
+class OutputVariablesSizeExceededException(CodePipelineError):
+    pass
+
+
+class InvalidApprovalTokenException(CodePipelineError):
+    pass
+
+
+class ApprovalAlreadyCompletedException(CodePipelineError):
+    pass

@@ -1,0 +1,134 @@
+"""What a pipeline's history is made of: an execution, its passage through a stage, one run of an action.
+
+Plain data. How they come about stands in flow.py (stages) and actions.py (actions), how the API shows them in shapes.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from moto.moto_api._internal import mock_random
+
+from sandbox.clock import Call, utcnow
+
+Declaration = dict[str, Any]
+"""A pipeline, stage or action as its owner declared it (model: PipelineDeclaration, StageDeclaration, ActionDeclaration)."""
+
+ExecutionStatus = Literal["InProgress", "Stopping", "Stopped", "Succeeded", "Superseded", "Failed", "Cancelled"]
+StageStatus = Literal["InProgress", "Stopping", "Stopped", "Succeeded", "Failed", "Cancelled"]
+ActionStatus = Literal["InProgress", "Succeeded", "Failed", "Abandoned"]
+
+
+def new_id() -> str:
+    """A fresh id, from moto's random source, which a test can seed."""
+    return str(mock_random.uuid4())
+
+
+@dataclass(frozen=True)
+class Revision:
+    """The version of a source that an execution works on, and since when the source has it."""
+
+    id: str
+    created: datetime
+
+
+@dataclass(frozen=True)
+class SourceRevisionOverride:
+    """What StartPipelineExecution asks of one source action (model: SourceRevisionOverride)."""
+
+    action: str
+    type: str
+    value: str
+
+
+@dataclass(eq=False)
+class PipelineExecution:
+    """One execution. `number` counts a pipeline's executions: the higher, the newer."""
+
+    pipeline_name: str
+    pipeline_version: int
+    number: int
+    mode: str
+    trigger_type: str
+    trigger_detail: str
+    variables: dict[str, str]
+    overrides: list[SourceRevisionOverride]
+    id: str = field(default_factory=new_id)
+    status: ExecutionStatus = "InProgress"
+    status_summary: str | None = None
+    started: datetime = field(default_factory=utcnow)
+    updated: datetime = field(default_factory=utcnow)
+    attempt: int = 1
+    stop_reason: str | None = None
+    stages: dict[str, StageExecution] = field(default_factory=dict)
+    actions: list[ActionExecution] = field(default_factory=list)
+    """Every run of an action, the oldest first; a retried action is there twice."""
+    revisions: dict[str, Revision] = field(default_factory=dict)
+    """By source action, once that has succeeded."""
+
+    @property
+    def runs(self) -> bool:
+        return self.status in ("InProgress", "Stopping")
+
+
+@dataclass(eq=False)
+class StageExecution:
+    """An execution's passage through one stage. `actions` holds the newest run of each action by name."""
+
+    execution: PipelineExecution
+    declaration: Declaration
+    status: StageStatus = "InProgress"
+    actions: dict[str, ActionExecution] = field(default_factory=dict)
+    retries: int = 0
+    retried: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.declaration["name"])
+
+    @property
+    def running(self) -> list[ActionExecution]:
+        return [action for action in self.actions.values() if action.status == "InProgress"]
+
+
+@dataclass(eq=False)
+class ActionExecution:
+    """One run of an action. `on_end` is called once, when it succeeded or failed (not when it was abandoned)."""
+
+    stage: StageExecution
+    declaration: Declaration
+    on_end: Callable[[], None]
+    id: str = field(default_factory=new_id)
+    status: ActionStatus = "InProgress"
+    started: datetime = field(default_factory=utcnow)
+    updated: datetime = field(default_factory=utcnow)
+    configuration: dict[str, str] = field(default_factory=dict)
+    """The declared configuration with its variables resolved."""
+    summary: str | None = None
+    external_id: str | None = None
+    percent: int | None = None
+    error: tuple[str, str] | None = None
+    """Code and message."""
+    output_variables: dict[str, str] = field(default_factory=dict)
+    token: str | None = None
+    """What an approval has to name, as long as one is awaited."""
+    updated_by: str | None = None
+    timers: list[Call] = field(default_factory=list)
+    """What is planned for this run; dropped when it ends."""
+
+    @property
+    def name(self) -> str:
+        return str(self.declaration["name"])
+
+    @property
+    def execution(self) -> PipelineExecution:
+        return self.stage.execution
+
+    @property
+    def type(self) -> dict[str, str]:
+        """category, owner, provider and version."""
+        kind: dict[str, str] = self.declaration["actionTypeId"]
+        return kind

@@ -1,0 +1,184 @@
+"""Lambda actions: the job that the function gets as its event, and the result that it owes (guide: action-reference-Lambda).
+
+The function's own return value or error means nothing here: only PutJobSuccessResult and PutJobFailureResult count.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.clock import Call, utcnow
+from sandbox.codepipeline import actions, outside
+from sandbox.codepipeline.exceptions import (
+    InvalidJobStateException,
+    OutputVariablesSizeExceededException,
+    ValidationException,
+)
+from sandbox.codepipeline.execution import ActionExecution, Declaration, new_id
+from sandbox.codepipeline.pipeline import Pipeline
+from sandbox.world import current
+
+REPLY_MINUTES = 20
+"""An action whose function has not replied for so long ends as failed (guide: limits)."""
+TOTAL_HOURS = 24
+"""And so does one that takes longer than this, however often it replies (guide: limits)."""
+OUTPUT_VARIABLES_BYTES = 122_880
+"""All output variables of one action together (guide: limits)."""
+
+ARTIFACT_CREDENTIALS = {
+    "accessKeyId": "ASIASANDBOXARTIFACTS",
+    "secretAccessKey": "sandbox-artifact-secret-never-to-be-logged",
+    "sessionToken": "sandbox-artifact-session-never-to-be-logged",
+}
+"""What stands for the live credentials of the artifact bucket; a test can look for these words in a log."""
+
+
+@dataclass(eq=False)
+class Job:
+    """One request to the function: the first of its action, or a further one after a continuation token."""
+
+    action: ActionExecution
+    continuation_token: str | None = None
+    id: str = field(default_factory=new_id)
+    answered: bool = False
+    overdue: Call | None = None
+    """The end of the wait for the reply."""
+
+
+def start(pipeline: Pipeline, action: ActionExecution) -> None:
+    """Give the action's function its first job."""
+    action.timers.append(
+        pipeline.later(
+            TOTAL_HOURS * 3600,
+            lambda: actions.fail(pipeline, action, "JobFailed", f"The action did not end within {TOTAL_HOURS} hours"),
+            f"{action.name} longer than {TOTAL_HOURS} h",
+        )
+    )
+    overdue = _expect_reply(pipeline, action)
+    _send(pipeline, Job(action, overdue=overdue))
+
+
+def succeed(pipeline: Pipeline, job: Job, request: dict[str, Any]) -> None:
+    """PutJobSuccessResult: the action succeeded or, with a continuation token, goes on (model)."""
+    token, output = request.get("continuationToken"), request.get("outputVariables") or {}
+    if token and output:
+        raise ValidationException("outputVariables can be included only when there is no continuation token on the request")
+    for key in output:
+        if not re.fullmatch(r"[A-Za-z0-9@\-_]+", key):
+            raise ValidationException(f"The output variable name '{key}' does not match [A-Za-z0-9@\\-_]+")
+    if sum(len(f"{key}{value}".encode()) for key, value in output.items()) > OUTPUT_VARIABLES_BYTES:
+        raise OutputVariablesSizeExceededException(f"The output variables are larger than {OUTPUT_VARIABLES_BYTES} bytes together")
+    _answer(job)
+    details, action = request.get("executionDetails") or {}, job.action
+    action.summary = details.get("summary", action.summary)
+    action.external_id = details.get("externalExecutionId", action.external_id)
+    action.percent = details.get("percentComplete", action.percent)
+    if not token:
+        action.output_variables = output
+        actions.succeed(pipeline, action)
+        return
+    action.updated = action.execution.updated = utcnow()
+    if job.overdue is not None:
+        job.overdue.cancel()
+    following = Job(action, continuation_token=token, overdue=_expect_reply(pipeline, action))
+    action.timers.append(
+        pipeline.later(
+            current().dials.continuation_seconds, lambda: _send(pipeline, following), f"{action.name} asked again with its token"
+        )
+    )
+
+
+def fail(pipeline: Pipeline, job: Job, request: dict[str, Any]) -> None:
+    """PutJobFailureResult (model)."""
+    _answer(job)
+    details = request["failureDetails"]
+    job.action.external_id = details.get("externalExecutionId", job.action.external_id)
+    actions.fail(pipeline, job.action, details["type"], details["message"])
+
+
+def event(pipeline: Pipeline, job: Job) -> dict[str, Any]:
+    """The function's event, with exactly the documented keys (guide: action-reference-Lambda, "JSON event").
+
+    It names neither pipeline nor execution, whatever GetJobDetails may say.
+    """
+    data: dict[str, Any] = {
+        "actionConfiguration": {"configuration": dict(job.action.configuration)},
+        "inputArtifacts": _artifacts(pipeline, job.action.declaration, "inputArtifacts"),
+        "outputArtifacts": _artifacts(pipeline, job.action.declaration, "outputArtifacts"),
+        "artifactCredentials": dict(ARTIFACT_CREDENTIALS),
+    }
+    if job.continuation_token is not None:
+        data["continuationToken"] = job.continuation_token
+    return {"CodePipeline.job": {"id": job.id, "accountId": pipeline.account_id, "data": data}}
+
+
+def details(pipeline: Pipeline, job: Job) -> dict[str, Any]:
+    """GetJobDetails' answer (model: JobDetails). What pipelineContext holds for a Lambda action is not documented: Dials.job_details."""
+    answer: dict[str, Any] = event(pipeline, job)["CodePipeline.job"]
+    action, dial = job.action, current().dials.job_details
+    answer["data"]["actionTypeId"] = action.type
+    if dial == "nothing":
+        return answer
+    context: dict[str, Any] = {
+        "pipelineName": pipeline.name,
+        "stage": {"name": action.stage.name},
+        "action": {"name": action.name},
+    }
+    if dial == "execution":
+        context |= {"pipelineArn": pipeline.arn, "pipelineExecutionId": action.execution.id}
+        context["action"]["actionExecutionId"] = action.id
+    answer["data"]["pipelineContext"] = context
+    return answer
+
+
+def _send(pipeline: Pipeline, job: Job) -> None:
+    """Register the job and invoke its function; where that does not exist, the action fails."""
+    action = job.action
+    pipeline.jobs[job.id] = job
+    function = action.configuration.get("FunctionName", "")
+    region = action.declaration.get("region", pipeline.region)
+    try:
+        outside.invoke_function(pipeline.account_id, region, function, json.dumps(event(pipeline, job)))
+    except LookupError:
+        message = f"The AWS Lambda function {function} does not exist in {region}"
+        action.timers.append(pipeline.later(0, lambda: actions.fail(pipeline, action, "ConfigurationError", message), "no such function"))
+
+
+def _expect_reply(pipeline: Pipeline, action: ActionExecution) -> Call:
+    function = action.configuration.get("FunctionName", "")
+    message = (
+        f"The AWS Lambda function {function} failed to return a result within {REPLY_MINUTES} minutes: check that it calls "
+        "PutJobSuccessResult or PutJobFailureResult, and that it may"
+    )
+    call = pipeline.later(
+        REPLY_MINUTES * 60, lambda: actions.fail(pipeline, action, "JobFailed", message), f"{action.name} without a reply"
+    )
+    action.timers.append(call)
+    return call
+
+
+def _answer(job: Job) -> None:
+    if job.answered or job.action.status != "InProgress":
+        raise InvalidJobStateException(f"Job {job.id} is not in progress: it has its result, or its action has ended")
+    job.answered = True
+
+
+def _artifacts(pipeline: Pipeline, declaration: Declaration, which: str) -> list[dict[str, Any]]:
+    store = pipeline.pipeline.get("artifactStore") or (pipeline.pipeline.get("artifactStores") or {}).get(pipeline.region) or {}
+    return [
+        {
+            "name": artifact["name"],
+            "revision": None,
+            "location": {
+                "type": "S3",
+                "s3Location": {
+                    "bucketName": store.get("location", ""),
+                    "objectKey": f"{pipeline.name[:20]}/{artifact['name'][:10]}/sandbox.zip",
+                },
+            },
+        }
+        for artifact in declaration.get(which) or []
+    ]

@@ -1,0 +1,307 @@
+"""The verbs of CodePipeline's API. The caller holds the world's lock (responses.py takes it for every request)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from moto.codepipeline.exceptions import PipelineExecutionNotFoundException, PipelineNotFoundException
+from moto.codepipeline.models import CodePipelineBackend as MotoBackend
+from moto.core.exceptions import JsonRESTError
+
+from sandbox.clock import utcnow
+from sandbox.codepipeline import actions, flow, jobs, paging, shapes, sources, structure, variables
+from sandbox.codepipeline.exceptions import (
+    ActionNotFoundException,
+    ApprovalAlreadyCompletedException,
+    ConcurrentPipelineExecutionsLimitExceededException,
+    ConflictException,
+    DuplicatedStopRequestException,
+    InvalidApprovalTokenException,
+    JobNotFoundException,
+    NotLatestPipelineExecutionException,
+    PipelineExecutionNotStoppableException,
+    PipelineNameInUseException,
+    StageNotRetryableException,
+)
+from sandbox.codepipeline.execution import ActionExecution, Declaration, PipelineExecution, Revision, StageExecution
+from sandbox.codepipeline.jobs import Job
+from sandbox.codepipeline.pipeline import Outcome, Pipeline
+from sandbox.world import current
+
+Request = dict[str, Any]
+Answer = dict[str, Any]
+
+CONCURRENT_EXECUTIONS = 50
+"""Of one pipeline in QUEUED or PARALLEL mode (guide: limits)."""
+HISTORY = timedelta(days=365)
+"""How far back the lists go: 12 months (model: ListPipelineExecutionsInput)."""
+
+
+class CodePipelineBackend(MotoBackend):
+    """moto's backend (create, get, update, delete, list, tags), whose pipelines run.
+
+    `outcome`: if a test sets it, it decides how every action goes that is neither Lambda nor approval.
+    """
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.pipelines: dict[str, Pipeline] = {}  # type: ignore[assignment]
+        self.outcome: Outcome | None = None
+
+    def reset(self) -> None:
+        for pipeline in self.pipelines.values():
+            pipeline.deleted = True  # what the clock still has for it does nothing any more
+        super().reset()
+
+    # Pipelines
+
+    def create_pipeline(
+        self, pipeline: Declaration, tags: list[dict[str, str]], caller: str = ""
+    ) -> tuple[Declaration, list[dict[str, str]]]:
+        if pipeline["name"] in self.pipelines:
+            raise PipelineNameInUseException(f"A pipeline with the name '{pipeline['name']}' already exists")
+        structure.check(pipeline)
+        try:
+            _, tags = super().create_pipeline(pipeline, tags)
+        except JsonRESTError:
+            self.pipelines.pop(pipeline["name"], None)  # moto keeps a pipeline whose tags it refuses
+            raise
+        runnable = Pipeline(self, pipeline)
+        runnable.tags = self.pipelines[pipeline["name"]].tags
+        self.pipelines[runnable.name] = runnable
+        if current().dials.start_on_create:
+            self._start(runnable, {}, "CreatePipeline", caller)
+        return runnable.pipeline, tags
+
+    def update_pipeline(self, pipeline: Declaration) -> Declaration:
+        """Edit a pipeline; what runs is cancelled (model: PipelineExecution, status Cancelled)."""
+        structure.check(pipeline)
+        known = self.pipelines.get(pipeline["name"])
+        if known is not None:
+            flow.cancel_all(known)
+        declaration = super().update_pipeline(pipeline)
+        self.pipelines[pipeline["name"]].rebuild_stages()
+        return declaration
+
+    def delete_pipeline(self, name: str) -> None:
+        """Delete a pipeline with all its executions and jobs; one that is not there is fine (model names no error for it)."""
+        if name in self.pipelines:
+            self.pipelines[name].deleted = True
+        super().delete_pipeline(name)
+
+    def pipeline(self, name: str) -> Pipeline:
+        """A pipeline by name. PipelineNotFoundException."""
+        try:
+            return self.pipelines[name]
+        except KeyError:
+            raise PipelineNotFoundException(f"Account '{self.account_id}' does not have a pipeline with name '{name}'") from None
+
+    def push(self, pipeline: str, action: str, revision: str, trigger_type: str | None = None) -> None:
+        """For tests: `revision` is from now on the newest of a source. It starts the pipeline only where a `trigger_type` is given:
+        the way in which the change was noticed, such as "Webhook" or "CloudWatchEvent" (model: TriggerType)."""
+        self.pipeline(pipeline).revisions[action] = Revision(revision, utcnow())
+        if trigger_type:
+            self._start(self.pipeline(pipeline), {}, trigger_type, caller="")
+
+    # Executions
+
+    def start_pipeline_execution(  # type: ignore[override]
+        self, request: Request, caller: str = ""
+    ) -> str:
+        """The new execution's id, or the old one's where the clientRequestToken was used before (Dials.token_memory)."""
+        pipeline, token = self.pipeline(request["name"]), request.get("clientRequestToken")
+        memory = current().dials.token_memory
+        known = pipeline.tokens.get(token or "")
+        if known is not None and (memory is None or utcnow() - known.started < memory):
+            return known.id
+        execution = self._start(pipeline, request, "StartPipelineExecution", caller)
+        if token:
+            pipeline.tokens[token] = execution
+        return execution.id
+
+    def _start(self, pipeline: Pipeline, request: Request, trigger_type: str, caller: str) -> PipelineExecution:
+        execution = PipelineExecution(
+            pipeline_name=pipeline.name,
+            pipeline_version=pipeline.version,
+            number=len(pipeline.history),
+            mode=pipeline.mode,
+            trigger_type=trigger_type,
+            trigger_detail=caller,
+            variables=variables.execution_variables(pipeline, request.get("variables") or []),
+            overrides=sources.overrides(pipeline, request.get("sourceRevisions") or []),
+        )
+        self._check_concurrency(pipeline)
+        flow.start(pipeline, execution)
+        return execution
+
+    @staticmethod
+    def _check_concurrency(pipeline: Pipeline) -> None:
+        if pipeline.mode != "SUPERSEDED" and len(pipeline.running) >= CONCURRENT_EXECUTIONS:
+            raise ConcurrentPipelineExecutionsLimitExceededException(
+                f"Pipeline '{pipeline.name}' already runs {CONCURRENT_EXECUTIONS} executions at once"
+            )
+
+    def execution(self, pipeline: Pipeline, execution_id: str) -> PipelineExecution:
+        """An execution by id. PipelineExecutionNotFoundException."""
+        try:
+            return pipeline.by_id[execution_id]
+        except KeyError:
+            raise PipelineExecutionNotFoundException(
+                f"Pipeline '{pipeline.name}' does not have an execution with id '{execution_id}'"
+            ) from None
+
+    def get_pipeline_execution(  # type: ignore[override]
+        self, pipeline_name: str, pipeline_execution_id: str
+    ) -> Answer:
+        pipeline = self.pipeline(pipeline_name)
+        return shapes.execution_detail(pipeline, self.execution(pipeline, pipeline_execution_id))
+
+    def list_pipeline_executions(  # type: ignore[override]
+        self, request: Request
+    ) -> tuple[list[Answer], str | None]:
+        """Newest first, and the token for more."""
+        pipeline, oldest = self.pipeline(request["pipelineName"]), utcnow() - HISTORY
+        in_stage = ((request.get("filter") or {}).get("succeededInStage") or {}).get("stageName")
+
+        def wanted(execution: PipelineExecution) -> bool:
+            if execution.started < oldest:
+                return False
+            if in_stage is None:
+                return True
+            passage = execution.stages.get(in_stage)
+            return execution.pipeline_version == pipeline.version and passage is not None and passage.status == "Succeeded"
+
+        page, token = paging.newest_first(
+            pipeline.history,
+            wanted,
+            scope=f"executions of {pipeline.name}",
+            size=request.get("maxResults"),
+            token=request.get("nextToken"),
+        )
+        return [shapes.execution_summary(execution) for execution in page], token
+
+    def list_action_executions(self, request: Request) -> tuple[list[Answer], str | None]:
+        """Newest first, and the token for more; of one execution or of all."""
+        pipeline, oldest = self.pipeline(request["pipelineName"]), utcnow() - HISTORY
+        wanted = request.get("filter") or {}
+        latest = wanted.get("latestInPipelineExecution") or {}
+        execution_id = wanted.get("pipelineExecutionId") or latest.get("pipelineExecutionId")
+        runs = self.execution(pipeline, execution_id).actions if execution_id else pipeline.actions
+        only_latest = latest.get("startTimeRange") == "Latest"
+        page, token = paging.newest_first(
+            runs,
+            lambda run: run.started >= oldest and (not only_latest or run.stage.actions.get(run.name) is run),
+            scope=f"actions of {pipeline.name} {execution_id or ''}",
+            size=request.get("maxResults"),
+            token=request.get("nextToken"),
+        )
+        return [shapes.action_detail(pipeline, run) for run in page], token
+
+    def get_pipeline_state(self, name: str) -> Answer:
+        return shapes.pipeline_state(self.pipeline(name))
+
+    def stop_pipeline_execution(self, request: Request) -> str:
+        """The execution's id. It is Stopped at once where nothing runs or what runs is abandoned, else Stopping until that ends."""
+        pipeline, abandon = self.pipeline(request["pipelineName"]), bool(request.get("abandon"))
+        execution = pipeline.by_id.get(request["pipelineExecutionId"])
+        if execution is None or not execution.runs:
+            raise PipelineExecutionNotStoppableException(
+                f"Pipeline '{pipeline.name}' does not run an execution with id '{request['pipelineExecutionId']}'"
+            )
+        if execution.status == "Stopping" and not abandon:
+            raise DuplicatedStopRequestException(f"Execution '{execution.id}' is already stopping")
+        execution.stop_reason = request.get("reason", execution.stop_reason or "")
+        flow.stop(pipeline, execution, abandon=abandon)
+        return execution.id
+
+    def retry_stage_execution(self, request: Request) -> str:
+        """The execution's id; it goes on with the stage's failed actions, or with all of them (model: RetryStageExecution)."""
+        pipeline, all_actions = self.pipeline(request["pipelineName"]), request["retryMode"] == "ALL_ACTIONS"
+        passage = self._retryable(pipeline, request["stageName"], request["pipelineExecutionId"])
+        if all_actions and passage.running:
+            raise ConflictException(f"Actions of stage '{passage.name}' are still in progress: only the failed ones can be retried")
+        self._check_concurrency(pipeline)
+        flow.retry(pipeline, passage, all_actions=all_actions)
+        return passage.execution.id
+
+    @staticmethod
+    def _retryable(pipeline: Pipeline, stage_name: str, execution_id: str) -> StageExecution:
+        stage, execution = pipeline.stage(stage_name), pipeline.by_id.get(execution_id)
+        if execution is None or (pipeline.mode != "PARALLEL" and execution is not stage.latest):
+            raise NotLatestPipelineExecutionException(
+                f"Execution '{execution_id}' is not the latest that entered stage '{stage_name}' of pipeline '{pipeline.name}'"
+            )
+        if execution.pipeline_version != pipeline.version:
+            raise StageNotRetryableException(f"Pipeline '{pipeline.name}' was edited since execution '{execution_id}' started")
+        passage = execution.stages.get(stage_name)
+        # A stopped execution can be retried like a failed one (guide: concepts-how-it-works, "Stop and wait", "Stop and abandon").
+        if passage is None or passage.status not in ("Failed", "Stopped"):
+            raise StageNotRetryableException(f"Stage '{stage_name}' has no failed actions in execution '{execution_id}'")
+        return passage
+
+    # Transitions
+
+    def disable_stage_transition(self, request: Request, caller: str = "") -> None:
+        """Executions wait before the stage (Inbound), or before the one that follows it (Outbound)."""
+        self._set_transition(request, False, request["reason"], caller)
+
+    def enable_stage_transition(self, request: Request, caller: str = "") -> None:
+        """Who waits goes in."""
+        self._set_transition(request, True, None, caller)
+
+    def _set_transition(self, request: Request, enabled: bool, reason: str | None, caller: str) -> None:
+        pipeline = self.pipeline(request["pipelineName"])
+        stage = pipeline.stage(request["stageName"])
+        if request["transitionType"] == "Outbound":
+            following = pipeline.stages.index(stage) + 1
+            if following == len(pipeline.stages):
+                return
+            stage = pipeline.stages[following]
+        transition = stage.transition
+        transition.enabled, transition.reason = enabled, reason
+        transition.changed_by, transition.changed_at = caller, utcnow()
+        flow.admit(pipeline, stage)
+
+    # Approvals
+
+    def put_approval_result(self, request: Request, caller: str = "") -> float:
+        """When it was recorded, in epoch seconds."""
+        pipeline = self.pipeline(request["pipelineName"])
+        stage = pipeline.stage(request["stageName"])
+        if request["actionName"] not in [action["name"] for action in stage.declaration["actions"]]:
+            raise ActionNotFoundException(f"Stage '{stage.name}' does not have an action '{request['actionName']}'")
+        action = pipeline.approvals.get(request["token"])
+        if action is None or (action.stage.name, action.name) != (stage.name, request["actionName"]):
+            raise InvalidApprovalTokenException(f"The token does not belong to an open approval of action '{request['actionName']}'")
+        self._approve(pipeline, action, request["result"], caller)
+        return action.updated.timestamp()
+
+    @staticmethod
+    def _approve(pipeline: Pipeline, action: ActionExecution, result: dict[str, str], caller: str) -> None:
+        if action.updated_by is not None:
+            raise ApprovalAlreadyCompletedException(f"Action '{action.name}' has already been approved or rejected")
+        if action.status != "InProgress":
+            raise InvalidApprovalTokenException(f"The approval of action '{action.name}' has expired")
+        action.summary, action.updated_by = result["summary"], caller
+        if result["status"] == "Approved":
+            actions.succeed(pipeline, action)
+        else:
+            actions.fail(pipeline, action, "JobFailed", result["summary"] or f"Rejected by {caller}")
+
+    # Jobs
+
+    def _job(self, job_id: str) -> tuple[Pipeline, Job]:
+        for pipeline in self.pipelines.values():
+            if job_id in pipeline.jobs:
+                return pipeline, pipeline.jobs[job_id]
+        raise JobNotFoundException(f"There is no job with id '{job_id}'")
+
+    def get_job_details(self, job_id: str) -> Answer:
+        return jobs.details(*self._job(job_id))
+
+    def put_job_success_result(self, request: Request) -> None:
+        jobs.succeed(*self._job(request["jobId"]), request)
+
+    def put_job_failure_result(self, request: Request) -> None:
+        jobs.fail(*self._job(request["jobId"]), request)

@@ -1,0 +1,65 @@
+"""What an action does once it has begun: a source takes its revision, an approval waits, Lambda gets a job, all else takes time.
+
+No action ends within `start`: even a failure at once is a call on the clock, so that everything happens in one order.
+"""
+
+from __future__ import annotations
+
+from sandbox.codepipeline import actions, jobs, sources, variables
+from sandbox.codepipeline.execution import ActionExecution, new_id
+from sandbox.codepipeline.pipeline import Pipeline
+from sandbox.world import current
+
+APPROVAL_MINUTES = 7 * 24 * 60
+"""A manual approval fails after seven days, unless the action says otherwise (guide: limits; model: ActionTimeout)."""
+
+
+def start(pipeline: Pipeline, action: ActionExecution) -> None:
+    """Let a run that has begun do its work."""
+    try:
+        action.configuration = variables.resolve(action)
+    except variables.Unresolvable as error:
+        message = str(error)
+        action.timers.append(
+            pipeline.later(0, lambda: actions.fail(pipeline, action, "ConfigurationError", message), "variable has no value")
+        )
+        return
+    if action.type["category"] == "Approval":
+        await_approval(pipeline, action)
+    elif action.type["category"] == "Invoke" and action.type["provider"] == "Lambda":
+        jobs.start(pipeline, action)
+    else:
+        take_time(pipeline, action)
+
+
+def await_approval(pipeline: Pipeline, action: ActionExecution) -> None:
+    action.token = new_id()
+    # PARALLEL pipelines learn the token from here alone (model: PutApprovalResultInput)
+    action.external_id = action.token
+    pipeline.approvals[action.token] = action
+    minutes = action.declaration.get("timeoutInMinutes", APPROVAL_MINUTES)
+    message = f"Nobody approved or rejected within {minutes} minutes"
+    action.timers.append(
+        pipeline.later(minutes * 60, lambda: actions.fail(pipeline, action, "JobFailed", message), f"{action.name} not approved")
+    )
+
+
+def take_time(pipeline: Pipeline, action: ActionExecution) -> None:
+    """Succeed or fail after a while: as the test's hook says, or the configuration's SandboxSeconds and SandboxOutcome."""
+    if pipeline.backend.outcome is not None:
+        seconds, outcome = pipeline.backend.outcome(action.execution, action.stage.name, action.name)
+    else:
+        seconds = float(action.configuration.get("SandboxSeconds", current().dials.action_seconds))
+        outcome = action.configuration.get("SandboxOutcome", "Succeeded")
+    # A source's revision is the one it has when the action starts (guide: concepts-how-it-works, "source revisions").
+    revision = sources.revision(pipeline, action) if action.type["category"] == "Source" else None
+
+    def end() -> None:
+        if outcome == "Failed":
+            actions.fail(pipeline, action, "JobFailed", f"The sandbox lets action '{action.name}' fail")
+            return
+        if revision is not None:
+            sources.take(action, revision)
+        actions.succeed(pipeline, action)
+
+    action.timers.append(pipeline.later(seconds, end, f"{action.name} {outcome}"))

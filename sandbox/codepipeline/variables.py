@@ -1,0 +1,58 @@
+"""Pipeline variables and #{namespace.key} in an action's configuration (guide: reference-variables)."""
+
+from __future__ import annotations
+
+import re
+
+from sandbox.codepipeline.exceptions import ValidationException
+from sandbox.codepipeline.execution import ActionExecution, PipelineExecution
+from sandbox.codepipeline.pipeline import Pipeline
+
+REFERENCE = re.compile(r"#\{([A-Za-z0-9@\-_]+)\.([A-Za-z0-9@\-_]+)\}")
+
+
+class Unresolvable(Exception):
+    """A configuration names a variable that has no value in this execution."""
+
+
+def execution_variables(pipeline: Pipeline, given: list[dict[str, str]]) -> dict[str, str]:
+    """The variables of a new execution by name: the declared defaults, overridden by what StartPipelineExecution gives.
+
+    ValidationException for a name that the pipeline does not declare. A declared one that has neither a default nor a
+    given value is left out (AWS does not say; an action that uses it fails).
+    """
+    declared = pipeline.pipeline.get("variables") or []
+    values = {variable["name"]: variable["defaultValue"] for variable in declared if "defaultValue" in variable}
+    names = {variable["name"] for variable in declared}
+    for variable in given:
+        if variable["name"] not in names:
+            raise ValidationException(f"Pipeline '{pipeline.name}' does not declare the variable '{variable['name']}'")
+        values[variable["name"]] = variable["value"]
+    return values
+
+
+def resolve(action: ActionExecution) -> dict[str, str]:
+    """The action's configuration with every #{...} replaced. Unresolvable, with a message for people, where one has no value."""
+    configuration: dict[str, str] = action.declaration.get("configuration") or {}
+    if not any("#{" in value for value in configuration.values()):
+        return dict(configuration)
+    values = _values(action.execution)
+
+    def value(match: re.Match[str]) -> str:
+        namespace, key = match.groups()
+        try:
+            return values[namespace][key]
+        except KeyError:
+            raise Unresolvable(
+                f"The variable {match.group()} in the configuration of action '{action.name}' has no value in this execution"
+            ) from None
+
+    return {key: REFERENCE.sub(value, text) for key, text in configuration.items()}
+
+
+def _values(execution: PipelineExecution) -> dict[str, dict[str, str]]:
+    values = {"codepipeline": {"PipelineExecutionId": execution.id}, "variables": execution.variables}
+    for action in execution.actions:
+        if action.status == "Succeeded" and "namespace" in action.declaration:
+            values[action.declaration["namespace"]] = action.output_variables
+    return values

@@ -1,0 +1,144 @@
+"""A CodePipeline on a driven clock, with what it sends to EventBridge and Lambda written down instead of delivered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from unittest.mock import patch
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from moto.codepipeline.models import codepipeline_backends
+
+from sandbox import codepipeline, world
+from sandbox.awslambda.invocation import Executor
+from sandbox.clock import DrivenClock
+from sandbox.codepipeline import outside
+from sandbox.codepipeline.models import CodePipelineBackend
+
+ACCOUNT, REGION = "123456789012", "eu-west-1"
+START = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "codepipeline.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+
+
+def action(name: str, category: str = "Build", provider: str = "CodeBuild", order: int = 1, **more: Any) -> dict[str, Any]:
+    """An action's declaration; keys of the configuration that start with Sandbox say how long it takes and how it ends."""
+    kind = {"category": category, "owner": "AWS", "provider": provider, "version": "1"}
+    return {"name": name, "actionTypeId": kind, "runOrder": order, **more}
+
+
+def source(name: str = "Repo", provider: str = "CodeCommit", **more: Any) -> dict[str, Any]:
+    return action(name, "Source", provider, outputArtifacts=[{"name": f"{name}Output"}], **more)
+
+
+def gate(function: str = "gate", **configuration: str) -> dict[str, Any]:
+    return action("Gate", "Invoke", "Lambda", configuration={"FunctionName": function, **configuration})
+
+
+def approval() -> dict[str, Any]:
+    return action("Approve", "Approval", "Manual")
+
+
+@dataclass
+class CodePipelineWorld:
+    clock: DrivenClock
+    dials: world.Dials
+    client: Any
+    backend: CodePipelineBackend
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """Detail of each event sent, with its detail type as "kind"."""
+    invocations: list[dict[str, Any]] = field(default_factory=list)
+    """What each invoked function got as its job."""
+    functions: set[str] = field(default_factory=lambda: {"gate"})
+
+    def lenient_client(self) -> Any:
+        """A client that sends whatever it is told to, as those of other languages do."""
+        return boto3.client("codepipeline", region_name=REGION, config=Config(parameter_validation=False))
+
+    def create(self, name: str, *stages: list[dict[str, Any]], mode: str = "SUPERSEDED", **more: Any) -> None:
+        """A V2 pipeline of a source stage and these stages of actions, named S1, S2, ..."""
+        self.client.create_pipeline(pipeline=declaration(name, *stages, mode=mode, **more))
+
+    def start(self, name: str, **more: Any) -> str:
+        return cast(str, self.client.start_pipeline_execution(name=name, **more)["pipelineExecutionId"])
+
+    def advance(self, seconds: float = 0, **more: float) -> None:
+        self.clock.advance(timedelta(seconds=seconds, **more))
+
+    def execution(self, name: str, execution: str) -> dict[str, Any]:
+        answer = self.client.get_pipeline_execution(pipelineName=name, pipelineExecutionId=execution)
+        return cast("dict[str, Any]", answer["pipelineExecution"])
+
+    def status(self, name: str, execution: str) -> str:
+        return cast(str, self.execution(name, execution)["status"])
+
+    def stage(self, name: str, stage: str) -> dict[str, Any]:
+        states = self.client.get_pipeline_state(name=name)["stageStates"]
+        return next(cast("dict[str, Any]", state) for state in states if state["stageName"] == stage)
+
+    def latest_action(self, name: str, stage: str, index: int = 0) -> dict[str, Any]:
+        return cast("dict[str, Any]", self.stage(name, stage)["actionStates"][index]["latestExecution"])
+
+    def states(self, kind: str, execution: str) -> list[str]:
+        """The states that events told of this execution, in order: of "Pipeline", "Stage" or "Action"."""
+        return [event["state"] for event in self.events if event["kind"] == kind and event["execution-id"] == execution]
+
+
+def declaration(name: str, *stages: list[dict[str, Any]], mode: str = "SUPERSEDED", **more: Any) -> dict[str, Any]:
+    first: list[dict[str, Any]] = more.pop("sources", [source()])
+    named = [{"name": f"S{number}", "actions": actions} for number, actions in enumerate(stages, 1)]
+    return {
+        "name": name,
+        "roleArn": f"arn:aws:iam::{ACCOUNT}:role/pipeline",
+        "artifactStore": {"type": "S3", "location": "artifacts"},
+        "stages": [{"name": "Source", "actions": first}, *named],
+        "executionMode": mode,
+        "pipelineType": "V2",
+        **more,
+    }
+
+
+@contextmanager
+def codepipeline_world() -> Iterator[CodePipelineWorld]:
+    """Actions take 2 s, new pipelines do not start by themselves."""
+    dials = world.Dials(start_on_create=False)
+    with (
+        DrivenClock(START) as clock,
+        world.running(world.World(clock, cast(Executor, None), dials)),
+        codepipeline.install(),
+        mock_aws(),
+    ):
+        boto3.client("iam").create_role(RoleName="pipeline", AssumeRolePolicyDocument=json.dumps(TRUST))
+        backend = codepipeline_backends[ACCOUNT][REGION]
+        assert isinstance(backend, CodePipelineBackend)
+        aws = CodePipelineWorld(clock, dials, boto3.client("codepipeline", region_name=REGION), backend)
+
+        def send_event(account: str, region: str, *, detail_type: str, detail: dict[str, Any], pipeline_arn: str) -> None:
+            kind = detail_type.split()[1]
+            aws.events.append({"kind": kind, "arn": pipeline_arn, "account": account, "region": region, **detail})
+
+        def invoke_function(_account: str, _region: str, function: str, payload: str) -> None:
+            if function not in aws.functions:
+                raise LookupError(f"function {function} does not exist")
+            aws.invocations.append(json.loads(payload)["CodePipeline.job"])
+
+        with patch.object(outside, "send_event", send_event), patch.object(outside, "invoke_function", invoke_function):
+            yield aws
+
+
+@contextmanager
+def refused(code: str) -> Iterator[pytest.ExceptionInfo[ClientError]]:
+    """Expect AWS's error of this name."""
+    with pytest.raises(ClientError) as caught:
+        yield caught
+    assert caught.value.response["Error"]["Code"] == code

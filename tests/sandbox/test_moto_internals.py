@@ -1,0 +1,14 @@
+"""The sandbox reaches into moto, whose version is pinned for that. Each name that it patches or relies on exists there."""
+
+from __future__ import annotations
+
+import pkgutil
+
+import pytest
+
+from sandbox import awslambda, codepipeline, eventbridge
+
+
+@pytest.mark.parametrize("name", [*codepipeline.PATCHED, *eventbridge.PATCHED, *awslambda.PATCHED])
+def test_what_is_patched_exists(name: str) -> None:
+    assert pkgutil.resolve_name(name) is not None
