@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
-CHECKED := app.py chalicelib sandbox tests
+CHECKED := app.py chalicelib sandbox tests .ci/lint_policies.py
 
 .PHONY: help demo sandbox test lint format package clean
 
@@ -36,6 +36,8 @@ lint: $(READY) package
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy $(CHECKED)
+	$(BIN)/bandit --quiet --recursive app.py chalicelib sandbox --skip B404,B603,B105
+	$(BIN)/python .ci/lint_policies.py
 	$(BIN)/cfn-lint build/package/sam.json
 
 format: $(READY)

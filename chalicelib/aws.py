@@ -41,7 +41,12 @@ class Aws:
 
 
 def _config() -> Config:
-    """Short time-outs, so that a call that hangs leaves time for its repeats within the function's own time-out."""
+    """How long to wait for AWS and how often to ask again.
+
+    Ten attempts with botocore's jittered, doubling pauses of up to 20 s (mode "standard") go on for a minute when AWS throttles, so that
+    hundreds of holds that end together get through in turn without dying first. "adaptive" would slow down a client by its own
+    history, but each of these clients makes only a few calls. The time-outs are short, for one hanging call must leave time for the others.
+    """
     from botocore.config import Config  # noqa: PLC0415
 
-    return Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
+    return Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 10})

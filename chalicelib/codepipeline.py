@@ -60,13 +60,6 @@ class CodePipeline:
                 break
         return _newest_first(found)
 
-    def has_execution(self, pipeline: str, execution: str) -> bool:
-        try:
-            self.variables(pipeline, execution)
-        except PipelineNotFound:
-            return False
-        return True
-
     def variables(self, pipeline: str, execution: str) -> dict[str, str]:
         """The pipeline variables of `execution`, by name, as resolved when it started (model: GetPipelineExecution).
 
@@ -103,6 +96,17 @@ class CodePipeline:
         """Let the action of `job` pass. False where the job has its result already, or is gone: then nothing happened."""
         try:
             self._client.put_job_success_result(jobId=job, executionDetails={"summary": summary})
+        except (ClientError, BotoCoreError) as error:
+            return _answered_before(error, "codepipeline:PutJobSuccessResult")
+        return True
+
+    def keep_open(self, job: str, summary: str) -> bool:
+        """Leave the action of `job` in progress: CodePipeline asks again, with a new job (model: PutJobSuccessResult, continuationToken).
+
+        False where the job has its result already, or is gone: then nothing happened.
+        """
+        try:
+            self._client.put_job_success_result(jobId=job, continuationToken="again", executionDetails={"summary": summary})
         except (ClientError, BotoCoreError) as error:
             return _answered_before(error, "codepipeline:PutJobSuccessResult")
         return True

@@ -27,6 +27,10 @@ class NoAnswer(Exception):
     """AWS did not answer a call, botocore's own retries included; it may have taken effect all the same."""
 
 
+class NoRoom(Exception):
+    """A quota of AWS's is used up: what was asked for cannot be made now."""
+
+
 class PipelineNotFound(Exception):
     """There is no pipeline of that name in this account and region."""
 
@@ -46,7 +50,6 @@ _LATER = {
     "RequestThrottledException",
     "TooManyRequestsException",
     "RequestLimitExceeded",
-    "LimitExceededException",
     "ConcurrentModificationException",
     "ConflictException",
     "InternalException",

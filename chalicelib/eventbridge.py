@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import NoAnswer, code, sorted_out
+from chalicelib import messages
+from chalicelib.errors import NoAnswer, NoRoom, code, sorted_out
 from chalicelib.hold import Hold
 
 if TYPE_CHECKING:
@@ -24,17 +26,19 @@ class EventBridge:
         self._client = client
 
     def put(self, hold: Hold, schedule: str, description: str, retry_arn: str) -> None:
-        """Make the rule of `hold`, or make it anew. When this returns, the hold stands."""
+        """Make the rule of `hold`, or make it anew. When this returns, the hold stands. Raises NoRoom where there are too many rules."""
         try:
             self._client.put_rule(
                 Name=hold.rule, ScheduleExpression=schedule, EventPattern=hold.pattern(), Description=description, State="ENABLED"
             )
         except (ClientError, BotoCoreError) as error:
+            if _is(error, "LimitExceededException"):
+                raise NoRoom("events:PutRule") from error
             raise sorted_out(error, "events:PutRule") from error
         try:
             answer = self._client.put_targets(Rule=hold.rule, Targets=[{"Id": TARGET, "Arn": retry_arn, "Input": hold.as_input()}])
         except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and code(error) == "ResourceNotFoundException":
+            if _is(error, "ResourceNotFoundException"):
                 raise NoAnswer(f"the rule {hold.rule} was removed while it was being made") from error
             raise sorted_out(error, "events:PutTargets") from error
         _refuse_failed_entries(answer["FailedEntryCount"], answer["FailedEntries"], "events:PutTargets")
@@ -47,7 +51,7 @@ class EventBridge:
         try:
             targets = self._client.list_targets_by_rule(Rule=rule)["Targets"]
         except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and code(error) == "ResourceNotFoundException":
+            if _is(error, "ResourceNotFoundException"):
                 return None
             raise sorted_out(error, "events:ListTargetsByRule") from error
         own = next((target for target in targets if target["Id"] == TARGET), None)
@@ -66,18 +70,41 @@ class EventBridge:
             answer = self._client.remove_targets(Rule=rule, Ids=[TARGET])
             _refuse_failed_entries(answer["FailedEntryCount"], answer["FailedEntries"], "events:RemoveTargets")
         except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and code(error) == "ResourceNotFoundException":
+            if _is(error, "ResourceNotFoundException"):
                 return
             raise sorted_out(error, "events:RemoveTargets") from error
+        self.delete_if_empty(rule)
+
+    def delete_if_empty(self, rule: str) -> None:
+        """Delete a rule that has no target. One that has, because a gate has just made it, stays: AWS refuses (model: DeleteRule)."""
         try:
             self._client.delete_rule(Name=rule)
         except (ClientError, BotoCoreError) as error:
-            raise sorted_out(error, "events:DeleteRule") from error
+            if not _is(error, "ValidationException"):
+                raise sorted_out(error, "events:DeleteRule") from error
+
+    def unfinished(self, prefix: str, retry_arn: str, before: datetime) -> list[str]:
+        """The rules named `prefix`... that were made before `before` (aware UTC) and have no target: no gate can be making them any more.
+
+        One call where no such old rule exists, two where one does; of many rules the first hundred are looked at, in time that is all.
+        """
+        try:
+            rules = self._client.list_rules(NamePrefix=prefix)["Rules"]
+            made = {rule["Name"]: messages.described_since(rule.get("Description", "")) for rule in rules}
+            old = [name for name, since in made.items() if since is not None and since < before]
+            with_target = self._client.list_rule_names_by_target(TargetArn=retry_arn)["RuleNames"] if old else []
+        except (ClientError, BotoCoreError) as error:
+            raise sorted_out(error, "events:ListRules or ListRuleNamesByTarget") from error
+        return [name for name in old if name not in with_target]
 
 
 def _refuse_failed_entries(count: int, entries: object, call: str) -> None:
     if count:  # the call itself succeeds although an entry failed (model: PutTargets, RemoveTargets)
         raise NoAnswer(f"{call} failed for {count} of its entries ({json.dumps(entries)})")
+
+
+def _is(error: Exception, name: str) -> bool:
+    return isinstance(error, ClientError) and code(error) == name
 
 
 def _object(text: str) -> dict[str, object]:

@@ -10,7 +10,7 @@ from chalicelib import hold, log, messages, parameters
 from chalicelib.aws import Aws
 from chalicelib.decision import waiting_for
 from chalicelib.deployment import Deployment
-from chalicelib.errors import Misconfigured, NoAnswer, NotPermitted, PipelineNotFound
+from chalicelib.errors import Misconfigured, NoAnswer, NoRoom, NotPermitted, PipelineNotFound
 from chalicelib.executions import Upstream
 from chalicelib.hold import Hold
 from chalicelib.job import Job
@@ -62,15 +62,20 @@ def _pass(job: Job, upstreams: Sequence[Upstream], aws: Aws, now: datetime) -> d
 
 def _hold(job: Job, asked: Parameters, waiting: Sequence[Upstream], deployment: Deployment, aws: Aws, now: datetime) -> dict[str, object]:
     pipeline, execution = _held_execution(job, asked, aws)
-    kept = Hold(hold.rule_name(deployment, execution), pipeline, execution, asked.depends_on, since=now)
+    variables = _variables(pipeline, execution, aws)
+    kept = Hold(hold.rule_name(deployment, execution), pipeline, execution, asked.depends_on, now, variables)
     minutes = asked.retry_minutes
     aws.awslambda.let_rules_invoke(deployment.retry_arn, deployment.all_rules_arn)
-    aws.eventbridge.put(
-        kept,
-        schedule=hold.schedule(now, minutes),
-        description=messages.rule_description(pipeline, execution, asked.depends_on, now),
-        retry_arn=deployment.retry_arn,
-    )
+    try:
+        aws.eventbridge.put(
+            kept,
+            schedule=hold.schedule(now, minutes),
+            description=messages.rule_description(pipeline, execution, asked.depends_on, now),
+            retry_arn=deployment.retry_arn,
+        )
+    except NoRoom:
+        answered = aws.codepipeline.keep_open(job.id, messages.no_room(waiting, now))
+        return log.decision("gate", "kept open", job=job.id, pipeline=pipeline, execution=execution, answered=answered)
     # Only now, with the rule in place: an execution that ended before would be lost if the gate died in between.
     message = messages.held(waiting, pipeline, minutes, hold.next_check(now, minutes), kept.rule, now)
     answered = aws.codepipeline.fail(job.id, "JobFailed", message)
@@ -89,14 +94,9 @@ def _hold(job: Job, asked: Parameters, waiting: Sequence[Upstream], deployment: 
 def _held_execution(job: Job, asked: Parameters, aws: Aws) -> tuple[str, str]:
     """The pipeline and execution to hold: as the action's parameters say, or else as CodePipeline does."""
     pipeline, execution = asked.pipeline, asked.execution
-    if pipeline is not None and execution is not None:
-        _refuse_strangers(pipeline, execution, aws)
-        return pipeline, execution
-    try:
-        told_pipeline, told_execution = aws.codepipeline.owner_of(job.id)
-    except NotPermitted:
-        told_pipeline, told_execution = None, None
-    pipeline, execution = pipeline or told_pipeline, execution or told_execution
+    if pipeline is None or execution is None:
+        told_pipeline, told_execution = _told_owner(job, aws)
+        pipeline, execution = pipeline or told_pipeline, execution or told_execution
     if pipeline is None:
         raise Misconfigured(messages.who_am_i("pipeline"))
     if execution is None:
@@ -105,11 +105,18 @@ def _held_execution(job: Job, asked: Parameters, aws: Aws) -> tuple[str, str]:
     return pipeline, execution
 
 
-def _refuse_strangers(pipeline: str, execution: str, aws: Aws) -> None:
-    """A mistyped `pipeline` would make a hold that never ends in a start: refuse it while somebody looks."""
+def _told_owner(job: Job, aws: Aws) -> tuple[str | None, str | None]:
     try:
-        known = aws.codepipeline.has_execution(pipeline, execution)
+        return aws.codepipeline.owner_of(job.id)
+    except NotPermitted:
+        return None, None  # the message to come says how to do without
+
+
+def _variables(pipeline: str, execution: str, aws: Aws) -> dict[str, str] | None:
+    """The variables of the execution to hold. Asking shows a mistyped `pipeline`, whose hold would never end in a start."""
+    try:
+        return aws.codepipeline.variables(pipeline, execution)
+    except PipelineNotFound:
+        raise Misconfigured(messages.not_this_pipelines(execution, pipeline)) from None
     except NoAnswer:
-        return  # a doubt is no reason to lose the hold
-    if not known:
-        raise Misconfigured(messages.not_this_pipelines(execution, pipeline))
+        return None  # a doubt is no reason to lose the hold: the retry will ask

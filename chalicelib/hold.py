@@ -19,18 +19,24 @@ from chalicelib.errors import RefusedInput
 ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED")
 """The states in which an execution is over (guide: detect-state-changes-cloudwatch-events)."""
 
+INPUT_LENGTH = 8192  # model: TargetInput
+
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # model: PipelineExecutionId
 
 
 @dataclass(frozen=True)
 class Hold:
-    """`execution` of `pipeline` is held by the rule `rule` until the pipelines `depends_on` are idle; `since`: aware UTC."""
+    """`execution` of `pipeline` is held by the rule `rule` until the pipelines `depends_on` are idle; `since`: aware UTC.
+
+    `variables`: the execution's pipeline variables, where the gate knows them and they fit into the rule.
+    """
 
     rule: str
     pipeline: str
     execution: str
     depends_on: tuple[str, ...]
     since: datetime
+    variables: Mapping[str, str] | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self | None:
@@ -42,21 +48,23 @@ class Hold:
                 execution=str(given["execution"]),
                 depends_on=tuple(map(str, given["depends_on"])),
                 since=datetime.fromisoformat(given["since"]).astimezone(UTC),
+                variables={str(name): str(value) for name, value in given["variables"].items()} if "variables" in given else None,
             )
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             return None
 
     def as_input(self) -> str:
         """All that the retry needs, as the rule's target keeps it."""
-        return json.dumps(
-            {
-                "rule": self.rule,
-                "pipeline": self.pipeline,
-                "execution": self.execution,
-                "depends_on": self.depends_on,
-                "since": self.since.isoformat(),
-            }
-        )
+        hold = {
+            "rule": self.rule,
+            "pipeline": self.pipeline,
+            "execution": self.execution,
+            "depends_on": self.depends_on,
+            "since": self.since.isoformat(),
+        }
+        whole = json.dumps({**hold, "variables": self.variables})
+        # Variables can be larger than a target's Input may be (50 of 1000 characters; model: PipelineVariableList): then the retry asks.
+        return json.dumps(hold) if self.variables is None or len(whole) > INPUT_LENGTH else whole
 
     def start_token(self) -> str:
         """The clientRequestToken of this hold's one start: every repeat of it is the same request ([a-zA-Z0-9-], up to 128; model)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from chalicelib.executions import Execution, Upstream
 
@@ -12,6 +12,7 @@ SUMMARY_LENGTH = 2048  # model: ExecutionSummary
 MESSAGE_LENGTH = 5000  # model: Message
 DESCRIPTION_LENGTH = 512  # model: RuleDescription
 _NAMES_SHOWN = 5
+_SINCE = "%Y-%m-%d %H:%M UTC"
 
 
 def quoted(value: str, length: int = 60) -> str:
@@ -55,11 +56,29 @@ def held(waiting: Sequence[Upstream], pipeline: str, minutes: int, next_check: d
 
 
 def rule_description(pipeline: str, execution: str, upstreams: Sequence[str], since: datetime) -> str:
-    """Who waits for whom since when, for people who look through EventBridge's rules."""
+    """Who waits for whom since when, for people who look through EventBridge's rules, and for `described_since`."""
     return shortened(
-        f"{pipeline} (execution {execution[:8]}) waits for {some(upstreams)} since {since:%Y-%m-%d %H:%M} UTC. "
+        f"Since {since:{_SINCE}} {pipeline} (execution {execution[:8]}) waits for {some(upstreams)}. "
         "Pipeline Gate removes this rule when the wait is over.",
         DESCRIPTION_LENGTH,
+    )
+
+
+def described_since(description: str) -> datetime | None:
+    """The minute (aware UTC) in which a rule with this description was made; None where it is none of the gate's."""
+    try:
+        return datetime.strptime(description[: len("Since 2026-01-05 12:00 UTC")], f"Since {_SINCE}").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def no_room(waiting: Sequence[Upstream], now: datetime) -> str:
+    """Why the gate keeps the action open instead of making a hold, for its summary."""
+    why = " ".join(_busy(upstream, now) for upstream in waiting[:_NAMES_SHOWN])
+    return shortened(
+        f"{why} All of EventBridge's rules are taken (300 a region, unless your quota is higher), so this action stays in progress and "
+        "looks again when CodePipeline asks. Remove rules that nobody needs, or ask AWS for a higher quota.",
+        SUMMARY_LENGTH,
     )
 
 

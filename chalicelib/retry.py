@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from chalicelib import log
 from chalicelib.aws import Aws
 from chalicelib.decision import Fate, failed_by_gate, fate, own_restart, revisions_to_start_with, waiting_for
 from chalicelib.deployment import Deployment
-from chalicelib.errors import PipelineNotFound
+from chalicelib.errors import NoAnswer, NotPermitted, PipelineNotFound
 from chalicelib.executions import Revision, Upstream
 from chalicelib.gate import LOOK_BACK
 from chalicelib.hold import Hold, rule_named_by
+
+SURELY_DEAD = timedelta(minutes=30)
+"""No gate is still making a rule that is so old: each attempt writes its own time into it, and ends within Lambda's 15 minutes."""
 
 
 class Next(Enum):
@@ -53,11 +56,14 @@ def recheck(event: object, context: object, aws: Aws, now: datetime) -> dict[str
         return _log(told, look)
     kept = aws.eventbridge.hold_kept_by(rule)
     if kept is None:
-        aws.eventbridge.remove(rule)  # what a retry leaves behind that died between the target's removal and the rule's
+        aws.eventbridge.delete_if_empty(rule)  # what a retry leaves behind that died between the target's removal and the rule's
         return log.decision("retry", "over", rule=rule, reason="the hold ended before")
     if look is None or kept != told:
         look = _look(kept, deployment, aws, now)
-    return _act(kept, look, aws)
+    record = _act(kept, look, aws)
+    if look.next is not Next.WAIT:
+        _sweep(deployment, aws, now)
+    return record
 
 
 def _look(hold: Hold, deployment: Deployment, aws: Aws, now: datetime) -> Look:
@@ -94,12 +100,24 @@ def _act(hold: Hold, look: Look, aws: Aws) -> dict[str, object]:
     started = None
     if look.next is Next.START:
         try:
-            variables = aws.codepipeline.variables(hold.pipeline, hold.execution)
+            variables = hold.variables
+            if variables is None:
+                variables = aws.codepipeline.variables(hold.pipeline, hold.execution)
             started = aws.codepipeline.start(hold.pipeline, hold.start_token(), variables, look.revisions)
         except PipelineNotFound:
             look = Look(Next.DROP, f"the pipeline {hold.pipeline} is gone")
     aws.eventbridge.remove(hold.rule)
     return _log(hold, look, started)
+
+
+def _sweep(deployment: Deployment, aws: Aws, now: datetime) -> None:
+    """Remove rules that a gate left without a target because it was killed at each of its attempts. The release itself is done."""
+    try:
+        for rule in aws.eventbridge.unfinished(deployment.rule_prefix, deployment.retry_arn, before=now - SURELY_DEAD):
+            aws.eventbridge.delete_if_empty(rule)
+            log.decision("retry", "swept", rule=rule, reason="a rule without a target, left by a gate that died")
+    except (NoAnswer, NotPermitted) as error:
+        log.decision("retry", "not swept", reason=str(error))
 
 
 def _log(hold: Hold, look: Look, started: str | None = None) -> dict[str, object]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Protocol, Self
+from unittest.mock import patch
 
 import time_machine
 
@@ -50,20 +51,27 @@ class DrivenClock:
     """Time that stands still until a test moves it, for everything in this process (datetime.now, moto, the gate).
 
     A context manager. Calls run in the order of their times, those of one time in the order in which they were planned,
-    on the thread that moves the time.
+    on the thread that moves the time. Who sleeps meanwhile (botocore between two attempts) moves the time too, and waits for nothing.
     """
 
     def __init__(self, start: datetime) -> None:
         self._calls: list[Call] = []
         self._numbers = itertools.count()
         self._travel = time_machine.travel(start, tick=False)
+        self._sleep = patch("time.sleep", self.sleep)
 
     def __enter__(self) -> Self:
         self._traveller = self._travel.start()
+        self._sleep.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._sleep.stop()
         self._travel.stop()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass without running what falls due: that runs when somebody advances the clock."""
+        self._traveller.move_to(utcnow() + timedelta(seconds=seconds))
 
     def call_at(self, when: datetime, what: Callable[[], object], label: str = "") -> Call:
         call = Call(max(when, utcnow()), next(self._numbers), what, label)

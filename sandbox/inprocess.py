@@ -24,17 +24,13 @@ from chalice import Chalice
 from chalice.test import Client
 from moto import mock_aws
 from moto.awslambda.models import LambdaFunction, lambda_backends
-from moto.iam.models import iam_backends
 
+from sandbox.account import ACCOUNT, REGION, create_pipeline_role, create_role
 from sandbox.awslambda.invocation import Invocation, Outcome
 from sandbox.clock import DrivenClock
 from sandbox.install import installed
 from sandbox.world import Dials, World, running
 
-ACCOUNT = "123456789012"
-REGION = "eu-central-1"
-PIPELINE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipelines"
-"""A role that CodePipeline may take on, for the pipelines that tests create."""
 MONDAY_NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
@@ -115,10 +111,9 @@ def function_name(executor: ChaliceExecutor, name: str) -> str:
 
 def _deploy(executor: ChaliceExecutor) -> None:
     """Write the records of roles and functions straight into moto, without the requests of a real deployment."""
-    roles = iam_backends[ACCOUNT]["aws"]
-    roles.create_role(PIPELINE_ROLE.rpartition("/")[2], _trust("codepipeline.amazonaws.com"), "/", None, "", [], None)
+    create_pipeline_role()
     for name in executor.app.handler_map:
-        role = roles.create_role(function_name(executor, name), _trust("lambda.amazonaws.com"), "/", None, "", [], None)
+        role = create_role(function_name(executor, name), "lambda.amazonaws.com")
         lambda_backends[ACCOUNT][REGION].create_function(
             {
                 "FunctionName": function_name(executor, name),
@@ -145,11 +140,6 @@ def _environment(executor: ChaliceExecutor) -> dict[str, str]:
 @cache
 def _session() -> boto3.Session:
     return boto3.Session()
-
-
-def _trust(service: str) -> str:
-    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 @cache

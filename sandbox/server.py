@@ -7,9 +7,11 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -19,19 +21,20 @@ from moto.core.model_instances import reset_model_data
 from moto.server import ThreadedMotoServer
 from rich.console import Console
 
+from sandbox.account import REGION, create_pipeline_role
 from sandbox.awslambda.runtime import RuntimeExecutor
 from sandbox.clock import WallClock
 from sandbox.install import installed
 from sandbox.world import Dials, World, running
 
 HOST = "127.0.0.1"
-REGION = "eu-central-1"
 
 
 class SandboxServer:
     """A context manager: AWS answers at `url`, pipelines run, rules fire and functions run until the block ends.
 
-    `port` 0 is a free one; OSError where the port is taken. One server at a time in a process; it begins and ends empty.
+    `port` 0 is a free one; OSError where the port is taken. One server at a time in a process; it begins with nothing but the role
+    that the pipelines of examples/ name, and ends empty.
     """
 
     url: str
@@ -50,6 +53,7 @@ class SandboxServer:
             clock = WallClock()
             executor = RuntimeExecutor(self.url)
             stack.enter_context(installed())
+            create_pipeline_role()
             self.world = stack.enter_context(running(World(clock, executor, self._dials)))
             # First on the way out, while the functions that run still have a world around them.
             stack.callback(executor.close)
@@ -106,11 +110,11 @@ def _forget() -> None:
 
 TO_TRY = """
 chalice deploy --stage sandbox
-aws iam create-role --role-name pipelines --assume-role-policy-document \\
-  '{"Statement": [{"Effect": "Allow", "Principal": {"Service": "codepipeline.amazonaws.com"}, "Action": "sts:AssumeRole"}]}'
-aws codepipeline create-pipeline --cli-input-json file://my-pipeline.json
-aws codepipeline list-pipeline-executions --pipeline-name my-pipeline
+aws codepipeline create-pipeline --cli-input-json file://examples/infra.json > /dev/null
+aws codepipeline create-pipeline --cli-input-json file://examples/k8s.json > /dev/null
 aws events list-rules
+aws codepipeline get-pipeline-state --name k8s
+aws codepipeline list-pipeline-executions --pipeline-name k8s
 chalice logs --stage sandbox -n gate
 """
 
@@ -128,7 +132,8 @@ def main(port: int) -> None:
             console.print("unset AWS_PROFILE AWS_SESSION_TOKEN", markup=False)
             for name, value in server.settings().items():
                 console.print(f"export {name}={value}", markup=False)
-            console.print("\n[bold]Then, for example:[/]")
+            console.print(f"export PATH={Path(sys.executable).parent}:$PATH", markup=False)
+            console.print("\n[bold]Then, for example:[/] (a new pipeline starts by itself; infra works for some 20 seconds)")
             console.print(TO_TRY, markup=False)
             console.print("Ctrl-C ends it and all that runs in it.")
             with contextlib.suppress(KeyboardInterrupt):

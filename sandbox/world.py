@@ -40,6 +40,8 @@ class Dials:
     """The same for one asynchronous Lambda invocation."""
     rule_warmup: timedelta = timedelta(0)
     """How long a new or changed rule does not match yet, and a removed one still does (model: PutRule, DeleteRule: "a short period")."""
+    enforce_iam: bool = True
+    """Whether a role's session may do only what the role's policies allow."""
 
 
 @dataclass

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 from moto.codepipeline.models import codepipeline_backends
 
+from sandbox import eventbridge
+from sandbox.account import ACCOUNT, PIPELINE_ROLE, REGION
 from sandbox.codepipeline.models import CodePipelineBackend
-from sandbox.inprocess import ACCOUNT, PIPELINE_ROLE, REGION, DrivenWorld
+from sandbox.inprocess import DrivenWorld
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline.type_defs import PipelineExecutionSummaryTypeDef
@@ -82,6 +84,10 @@ class Scene:
     def push(self, name: str, commit: str) -> None:
         """Somebody pushes: the next execution's source takes this commit."""
         self._backend.push(name, "Source", commit)
+
+    def only_room_for(self, rules: int) -> None:
+        """EventBridge's quota of rules."""
+        eventbridge.backend(ACCOUNT, REGION).rules_per_bus = rules
 
     @property
     def _backend(self) -> CodePipelineBackend:

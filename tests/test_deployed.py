@@ -72,8 +72,6 @@ def until(found: Callable[[], bool], seconds: float = 30) -> None:
 
 
 def test_the_whole_story(deployed: Deployed) -> None:
-    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "codepipeline.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
-    deployed.client("iam").create_role(RoleName="pipelines", AssumeRolePolicyDocument=json.dumps(trust))
     for name in ("infra", "k8s"):
         deployed.aws("codepipeline", "create-pipeline", "--cli-input-json", f"file://{EXAMPLES / name}.json")
     codepipeline = deployed.client("codepipeline")

@@ -11,7 +11,7 @@ from chalice.test import Client
 
 import app
 from chalicelib.errors import NoAnswer, RefusedInput
-from sandbox.inprocess import ACCOUNT, REGION
+from sandbox.account import ACCOUNT, REGION
 from tests.calls import Calls, timed_out
 from tests.scene import EXECUTION, Scene
 
@@ -46,7 +46,7 @@ def test_a_running_upstream_holds_the_pipeline_with_a_rule_and_says_what_happens
     rule = scene.events.describe_rule(Name=f"pipeline-gate-dev-{held}")
     assert rule["ScheduleExpression"] == "cron(2/5 * * * ? *)"
     assert json.loads(rule["EventPattern"])["detail"]["pipeline"] == ["infra"]
-    assert rule["Description"].startswith(f"k8s (execution {held[:8]}) waits for infra since 2026-11-23 12:02 UTC.")
+    assert rule["Description"].startswith(f"Since 2026-11-23 12:02 UTC k8s (execution {held[:8]}) waits for infra.")
     (target,) = scene.events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
     assert target["Arn"] == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:pipeline-gate-dev-retry"
     kept = json.loads(target["Input"])
@@ -104,6 +104,34 @@ def test_events_may_invoke_the_retry_and_nobody_else_may(scene: Scene) -> None:
     (statement,) = json.loads(scene.awslambda.get_policy(FunctionName="pipeline-gate-dev-retry")["Policy"])["Statement"]
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     assert statement["Condition"] == {"ArnLike": {"AWS:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/pipeline-gate-*"}}
+
+
+class TestWithoutRoomForARule:
+    """EventBridge has a quota of rules; a pipeline must not be lost because it is used up."""
+
+    def test_the_action_stays_in_progress_until_there_is_room(self, scene: Scene) -> None:
+        scene.only_room_for(0)
+        scene.pipeline("infra")
+        scene.start("infra")
+        scene.k8s()
+        held = scene.start("k8s")
+        assert scene.statuses() == ["InProgress"]
+        assert "All of EventBridge's rules are taken" in scene.gate_action()["summary"]
+        scene.wait(minutes=3)
+        assert scene.statuses() == ["InProgress"]
+        scene.only_room_for(1)
+        scene.wait(minutes=1)
+        assert scene.statuses() == ["Failed"]
+        assert scene.rules() == [f"pipeline-gate-dev-{held}"]
+
+    def test_it_passes_when_the_upstream_ends_first(self, scene: Scene) -> None:
+        scene.only_room_for(0)
+        scene.pipeline("infra", seconds=60)
+        scene.start("infra")
+        scene.k8s()
+        scene.start("k8s")
+        scene.wait(minutes=5)
+        assert scene.statuses() == ["Succeeded"]
 
 
 class TestWhoseJob:

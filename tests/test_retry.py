@@ -12,7 +12,7 @@ from chalice.test import Client
 import app
 from chalicelib.errors import RefusedInput
 from tests.calls import Calls, timed_out
-from tests.scene import Scene
+from tests.scene import EXECUTION, Scene
 
 
 @pytest.fixture
@@ -244,6 +244,73 @@ def test_a_hold_that_is_over_is_no_error(scene: Scene, held: str) -> None:
     scene.wait(minutes=30)
     assert invoke_retry(event)["decision"] == "over"
     assert scene.statuses() == ["Succeeded", "Failed"]
+
+
+class TestUnfinishedHolds:
+    """A gate that was killed at each of its attempts between PutRule and PutTargets leaves a rule that can fire nothing."""
+
+    def unfinished(self, scene: Scene, calls: Calls) -> str:
+        scene.pipeline("infra")
+        scene.gated("apps", {"depends_on": "infra", "pipeline": "apps", "execution": EXECUTION})
+        scene.start("infra")
+        calls.fail("PutTargets", timed_out())
+        rule = f"pipeline-gate-dev-{scene.start('apps')}"
+        scene.wait(minutes=9)
+        calls.mend()
+        scene.codepipeline.delete_pipeline(name="apps")
+        assert scene.rules() == [rule]
+        return rule
+
+    def test_the_next_release_of_any_hold_sweeps_it(self, scene: Scene, calls: Calls) -> None:
+        self.unfinished(scene, calls)
+        scene.wait(minutes=30)
+        scene.pipeline("network")
+        scene.k8s("network")
+        scene.start("network")
+        scene.start("k8s")
+        calls.made.clear()
+        scene.wait(minutes=11)
+        assert scene.rules() == []
+        assert [call for call in calls.made if call.startswith("ListRule")] == ["ListRules", "ListRuleNamesByTarget"]
+
+    def test_a_young_one_may_still_be_in_the_making_and_stays(self, scene: Scene, calls: Calls) -> None:
+        rule = self.unfinished(scene, calls)
+        scene.pipeline("network", seconds=60)
+        scene.k8s("network")
+        scene.start("network")
+        scene.start("k8s")
+        calls.made.clear()
+        scene.wait(minutes=2)
+        assert scene.rules() == [rule]
+        assert [call for call in calls.made if call.startswith("ListRule")] == ["ListRules"]
+
+    def test_an_old_hold_that_still_waits_stays(self, scene: Scene, calls: Calls) -> None:
+        scene.pipeline("infra", seconds=7200)
+        scene.k8s()
+        scene.start("infra")
+        rule = f"pipeline-gate-dev-{scene.start('k8s')}"
+        scene.wait(minutes=60)
+        scene.pipeline("network", seconds=60)
+        scene.gated("apps", {"depends_on": "network", "pipeline": "apps", "execution": EXECUTION})
+        scene.start("network")
+        scene.start("apps")
+        scene.wait(minutes=3)
+        assert scene.statuses("apps") == ["Succeeded", "Failed"]
+        assert scene.rules() == [rule]
+
+    def test_a_sweep_that_fails_leaves_the_release_as_it_is(self, scene: Scene, held: str, calls: Calls) -> None:
+        calls.fail("ListRules", "AccessDeniedException")
+        scene.wait(minutes=20)
+        assert scene.statuses() == ["Succeeded", "Failed"]
+        assert calls.made.count("StartPipelineExecution") == 1
+
+
+def test_a_hold_that_is_made_anew_survives_a_late_look_at_the_old_one(scene: Scene, held: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The late retry saw a rule without target; before it tidies that away, a second attempt of the gate has put the target back."""
+    rule = f"pipeline-gate-dev-{held}"
+    monkeypatch.setattr(app.aws.eventbridge, "hold_kept_by", lambda _: None)
+    assert invoke_retry({"rule": rule})["decision"] == "over"
+    assert len(scene.events.list_targets_by_rule(Rule=rule)["Targets"]) == 1
 
 
 @pytest.mark.parametrize("event", [{}, {"rule": "nightly-backup"}, {"rule": "pipeline-gate-prod-5e6f7a8b-0000-4000-8000-000000000001"}])

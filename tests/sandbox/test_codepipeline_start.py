@@ -127,7 +127,7 @@ def test_a_new_pipeline_starts_by_itself(aws: CodePipelineWorld) -> None:
 def test_a_push_that_is_noticed_starts_the_pipeline_with_its_revision(aws: CodePipelineWorld) -> None:
     aws.create("k8s", [action("Build")])
     aws.backend.push("k8s", "Repo", "c0ffee", trigger_type="Webhook")
-    aws.advance()
+    aws.advance(seconds=10)
     (summary,) = aws.client.list_pipeline_executions(pipelineName="k8s")["pipelineExecutionSummaries"]
     assert summary["trigger"]["triggerType"] == "Webhook"
     assert summary["sourceRevisions"][0]["revisionId"] == "c0ffee"

@@ -13,8 +13,9 @@ import pytest
 from chalice import Chalice
 from moto.logs.models import logs_backends
 
+from sandbox.account import ACCOUNT, PIPELINE_ROLE, REGION
 from sandbox.awslambda import Outcome, finished, invoke_async
-from sandbox.inprocess import ACCOUNT, MONDAY_NOON, PIPELINE_ROLE, REGION, ChaliceExecutor, function_name, in_process
+from sandbox.inprocess import MONDAY_NOON, ChaliceExecutor, function_name, in_process
 
 app = Chalice("small")
 

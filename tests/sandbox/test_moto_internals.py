@@ -6,9 +6,9 @@ import pkgutil
 
 import pytest
 
-from sandbox import awslambda, codepipeline, eventbridge
+from sandbox import awslambda, codepipeline, eventbridge, iam
 
 
-@pytest.mark.parametrize("name", [*codepipeline.PATCHED, *eventbridge.PATCHED, *awslambda.PATCHED])
+@pytest.mark.parametrize("name", [*codepipeline.PATCHED, *eventbridge.PATCHED, *awslambda.PATCHED, *iam.PATCHED])
 def test_what_is_patched_exists(name: str) -> None:
     assert pkgutil.resolve_name(name) is not None

@@ -18,8 +18,9 @@ from typing import Any
 import boto3
 import pytest
 
+from sandbox.account import REGION
 from sandbox.awslambda import finished
-from sandbox.server import REGION, SandboxServer
+from sandbox.server import SandboxServer
 
 ACCOUNT = "123456789012"
 ROOT = Path(__file__).parents[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -61,7 +62,17 @@ def test_a_hold_survives_its_rules_input() -> None:
     assert Hold.of(json.loads(HOLD.as_input())) == HOLD
 
 
-@pytest.mark.parametrize("broken", [{}, {"rule": "r"}, {**json.loads(HOLD.as_input()), "since": "yesterday"}])
+def test_variables_travel_with_the_hold_if_they_fit() -> None:
+    small, large = replace(HOLD, variables={"image": "v1"}), replace(HOLD, variables={"image": "v" * 9000})
+    assert Hold.of(json.loads(small.as_input())) == small
+    assert Hold.of(json.loads(large.as_input())) == HOLD
+    assert len(large.as_input()) <= 8192  # model: TargetInput
+
+
+WHOLE = json.loads(HOLD.as_input())
+
+
+@pytest.mark.parametrize("broken", [{}, {"rule": "r"}, {**WHOLE, "since": "yesterday"}, {**WHOLE, "variables": 5}])
 def test_less_than_a_hold_is_none(broken: dict[str, object]) -> None:
     assert Hold.of(broken) is None
 

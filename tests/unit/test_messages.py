@@ -61,6 +61,13 @@ def test_many_upstreams_are_counted_not_listed() -> None:
 def test_a_description_fits_the_rule() -> None:
     said = messages.rule_description("x" * 100, "5e6f7a8b-0", ["y" * 100] * 9, NOW)
     assert len(said) <= 512  # model: RuleDescription
-    assert messages.rule_description("k8s", "5e6f7a8b-0", ["infra"], NOW).startswith(
-        "k8s (execution 5e6f7a8b) waits for infra since 2026-01-05 12:04 UTC."
-    )
+    assert messages.described_since(said) == NOW.replace(second=0)
+
+
+def test_a_description_says_who_waits_for_whom_since_when() -> None:
+    said = messages.rule_description("k8s", "5e6f7a8b-0", ["infra"], NOW)
+    assert said.startswith("Since 2026-01-05 12:04 UTC k8s (execution 5e6f7a8b) waits for infra.")
+
+
+def test_another_rules_description_tells_no_time() -> None:
+    assert messages.described_since("Nightly backup") is None

@@ -1,0 +1,24 @@
+"""The sandbox's one account and region, and the roles in it."""
+
+from __future__ import annotations
+
+import json
+
+from moto.iam.models import Role, iam_backends
+
+ACCOUNT = "123456789012"
+REGION = "eu-central-1"
+PIPELINE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipelines"
+"""A role that CodePipeline may take on, for the pipelines of tests and examples."""
+
+
+def create_role(name: str, service: str) -> Role:
+    """A role that `service` ("lambda.amazonaws.com") may take on, written straight into moto, without a request."""
+    trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    return iam_backends[ACCOUNT]["aws"].create_role(name, document, "/", None, "", [], None)
+
+
+def create_pipeline_role() -> Role:
+    """PIPELINE_ROLE itself: CreatePipeline wants one that is there."""
+    return create_role(PIPELINE_ROLE.rpartition("/")[2], "codepipeline.amazonaws.com")

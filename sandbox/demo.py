@@ -1,0 +1,182 @@
+"""The whole story on this machine: deploy the gate, let `k8s` wait for `infra`, watch it start again. `python -m sandbox.demo`"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import boto3
+import click
+from moto.core import DEFAULT_ACCOUNT_ID
+from rich.console import Console
+
+from sandbox.account import REGION
+from sandbox.awslambda import Finished, finished
+from sandbox.clock import utcnow
+from sandbox.server import SandboxServer
+from sandbox.story import calls
+from sandbox.story.look import Look, look
+from sandbox.story.moments import Moment, between
+from sandbox.story.show import Lines, Screen, Show
+from sandbox.story.summary import figures, problems
+from sandbox.world import Dials
+
+ROOT = Path(__file__).parents[1]
+DEPLOYED = ("app.py", "chalicelib", ".chalice", "requirements.txt")
+NOT_DEPLOYED = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "venv")
+PIPELINES = ("infra", "k8s")
+MOST_SECONDS = 90
+BETWEEN_LOOKS = 0.2
+
+CLI = (
+    "aws codepipeline list-pipeline-executions --pipeline-name k8s "
+    "--query 'pipelineExecutionSummaries[].{execution:pipelineExecutionId,status:status}' --output table",
+    "aws events list-rules",
+)
+
+
+class Stopped(Exception):
+    """The story cannot go on; the message says why."""
+
+
+class Demo:
+    """The stage directions. What they lead to is seen as a person would see it: by asking AWS."""
+
+    def __init__(self, server: SandboxServer, show: Show) -> None:
+        self._server = server
+        self._show = show
+        self._codepipeline = boto3.client("codepipeline", **self._access())
+        self._events = boto3.client("events", **self._access())
+
+    def deploy(self) -> None:
+        """A real `chalice deploy`, from a copy: what Chalice remembers of this deployment must not stay in the project."""
+        self._say("deploy", "chalice deploy --stage sandbox, as one would deploy to AWS")
+        with tempfile.TemporaryDirectory(prefix="pipeline-gate-demo-") as folder:
+            for name in DEPLOYED:
+                _copy(ROOT / name, Path(folder) / name)
+            self._run(["chalice", "deploy", "--stage", "sandbox"], Path(folder))
+        functions = boto3.client("lambda", **self._access()).list_functions()["Functions"]
+        self._say("deploy", f"AWS Lambda has {' and '.join(sorted(function['FunctionName'] for function in functions))}", "good")
+
+    def create(self) -> None:
+        """The pipelines, as they stand in examples/."""
+        for name in PIPELINES:
+            request = json.loads((ROOT / f"examples/{name}.json").read_text())
+            self._codepipeline.create_pipeline(**request)
+            self._say(name, f"is created: {' > '.join(stage['name'] for stage in request['pipeline']['stages'])}")
+
+    def start(self) -> None:
+        for name in PIPELINES:
+            self._codepipeline.start_pipeline_execution(name=name)
+
+    def watch(self) -> Look:
+        """Tell what happens until all is over (or it takes too long); the last look."""
+        seen = Look(utcnow())
+        give_up = time.monotonic() + MOST_SECONDS
+        while True:
+            before, seen = seen, look(self._codepipeline, self._events, PIPELINES)
+            for moment in between(before, seen):
+                self._show.moment(moment)
+            self._show.look(seen)
+            if seen.all_over or time.monotonic() > give_up:
+                return seen
+            time.sleep(BETWEEN_LOOKS)
+
+    def ask_the_cli(self) -> None:
+        """What the AWS CLI prints of it, as a second witness."""
+        for command in CLI:
+            self._show.heading(f"$ {command}")
+            self._show.text(self._run(shlex.split(command), ROOT).strip())
+
+    def _access(self) -> dict[str, Any]:
+        return {
+            "endpoint_url": self._server.url,
+            "region_name": REGION,
+            "aws_access_key_id": "sandbox",
+            "aws_secret_access_key": "sandbox",
+        }
+
+    def _run(self, command: Sequence[str], folder: Path) -> str:
+        """Run a program of this Python's environment against the sandbox; what it prints. Stopped where it fails."""
+        program = Path(sys.executable).with_name(command[0])
+        done = subprocess.run(
+            [str(program), *command[1:]],
+            cwd=folder, env=self._server.environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise Stopped(f"{shlex.join(command)} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def _say(self, who: str, text: str, mood: str = "") -> None:
+        self._show.moment(Moment(utcnow(), who, text, mood))
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=NOT_DEPLOYED)
+    else:
+        shutil.copy(source, target)
+
+
+def play(show: Show) -> list[str]:
+    """The story from an empty AWS to its summary; what went wrong, in sentences."""
+    with SandboxServer(dials=Dials(start_on_create=False, action_seconds=3)) as server, calls.watched() as called:
+        demo = Demo(server, show)
+        with show:
+            demo.deploy()
+            demo.create()
+            demo.start()
+            last = demo.watch()
+        demo.ask_the_cli()
+        runs = finished(DEFAULT_ACCOUNT_ID, REGION)
+        wrong = problems(last)
+        if wrong:
+            show.heading("The functions' log")
+            show.text(_log(runs))
+        else:
+            show.heading("In short")
+            show.text("\n".join(figures(last, [run.invocation.function_name for run in runs], called)))
+    return wrong
+
+
+def _log(runs: Sequence[Finished]) -> str:
+    return "\n".join(f"{run.invocation.function_name}: {run.outcome.log.strip()}" for run in runs) or "empty: no function ran"
+
+
+def can_draw() -> bool:
+    """Whether standard output is a terminal that shows more than lines of ASCII."""
+    console = Console()
+    return sys.stdout.isatty() and not console.is_dumb_terminal and console.encoding.startswith("utf")
+
+
+@click.command()
+@click.option("--plain", is_flag=True, help="Lines only, as when the output is no terminal.")
+def main(plain: bool) -> None:
+    """Show on this machine, in less than a minute, how one pipeline waits for another."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    began = utcnow()
+    show: Show = Lines(began) if plain or not can_draw() else Screen(began)
+    show.text("Two pipelines start at the same time. k8s must not deploy while infra runs; its Gate stage sees to that.")
+    show.text("AWS is a sandbox on this machine: nothing leaves it, and nothing of it stays.\n")
+    try:
+        wrong = play(show)
+    except Stopped as stopped:
+        wrong = [str(stopped)]
+    except KeyboardInterrupt:
+        show.text("\nInterrupted. Nothing is left running.")
+        sys.exit(130)
+    if wrong:
+        raise click.ClickException("the story did not go as it should: " + "; ".join(wrong))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""IAM for the sandbox: what a role's session may do. Keys of sessions start with ASIA; all other callers are free to do anything.
+
+policy.py judges a request by policy documents, conditions.py their Condition block, calls.py says which action on which resource
+an API call is, enforcement.py asks all that of each request that reaches moto.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+from moto.core.authorization import ActionAuthenticatorMixin
+
+from sandbox.iam import enforcement
+from sandbox.iam.enforcement import role_allows
+
+__all__ = ["PATCHED", "install", "role_allows"]
+
+PATCHED: tuple[str, ...] = (
+    "moto.core.authorization.ActionAuthenticatorMixin._authenticate_and_authorize_action",
+    # not replaced, but used from inside:
+    "moto.core.responses.BaseResponse._get_action",
+    "moto.core.responses.BaseResponse.boto3_service_name",
+    "moto.core.responses.BaseResponse.determine_response_protocol",
+    "moto.core.responses.BaseResponse.get_access_key",
+    "moto.core.responses.BaseResponse.parse_parameters",
+    "moto.core.utils.get_service_model",
+    "moto.core.utils.utcnow",
+    "moto.awslambda.models.LambdaBackend.get_function",
+    "moto.iam.access_control.S3IAMRequest",
+    "moto.iam.models.IAMBackend.get_policy",
+    "moto.iam.models.IAMBackend.get_role_by_arn",
+    "moto.moto_api._internal.mock_random.uuid4",
+    "moto.s3.exceptions.S3AccessDeniedError",
+    "moto.sts.models.STSBackend.get_assumed_role_from_access_key",
+)
+"""Every moto internal that this package replaces or relies on."""
+
+
+@contextmanager
+def install() -> Iterator[None]:
+    """Let every request that a role's session signs be judged by the role's policies while `Dials.enforce_iam` is on.
+
+    AttributeError where moto lacks the name that is patched.
+    """
+    with patch.object(ActionAuthenticatorMixin, "_authenticate_and_authorize_action", enforcement.authorize):
+        yield
