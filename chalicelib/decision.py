@@ -53,7 +53,7 @@ def failed_by_gate(attempts: Sequence[Attempt], gate_function: str) -> bool:
     """
     last: dict[tuple[str, str], Attempt] = {}
     for attempt in sorted(attempts, key=lambda attempt: attempt.started):
-        if attempt.function.rpartition(":")[2] == gate_function:
+        if gate_function in attempt.function.split(":"):  # a name, an ARN, either with an alias
             last[attempt.stage, attempt.action] = attempt
     return not last or any(attempt.status == "Failed" for attempt in last.values())
 

@@ -74,7 +74,8 @@ def test_a_hold_that_is_over_says_why() -> None:
         ([attempt("Failed", 5), attempt("Succeeded", 1)], True),
         ([attempt("Succeeded"), attempt("Failed", function="deploy-something")], False),
         ([attempt("Succeeded"), attempt("Failed", action="Wait2")], True),
-        ([attempt("Failed", function="arn:aws:lambda:eu-west-1:123456789012:function:pipeline-gate-dev-gate")], True),
+        ([attempt("Succeeded", function="arn:aws:lambda:eu-west-1:123456789012:function:pipeline-gate-dev-gate")], False),
+        ([attempt("Succeeded", function="pipeline-gate-dev-gate:live")], False),
         ([], True),
     ],
 )
