@@ -27,6 +27,10 @@ class NoAnswer(Exception):
     """AWS did not answer a call, botocore's own retries included; it may have taken effect all the same."""
 
 
+class UnexpectedAnswer(Exception):
+    """AWS refused a call in a way that the gate does not provide for: a defect of the gate. Says AWS's error code, not its words."""
+
+
 class NoRoom(Exception):
     """A quota of AWS's is used up: what was asked for cannot be made now."""
 
@@ -60,6 +64,10 @@ _LATER = {
     "ServiceUnavailableException",
     "RequestTimeout",
     "RequestTimeoutException",
+    "IncompleteSignature",
+    "InvalidSignatureException",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
     "ExpiredToken",
     "ExpiredTokenException",
     "UnrecognizedClientException",
@@ -75,7 +83,8 @@ def code(error: ClientError) -> str:
 def sorted_out(error: ClientError | BotoCoreError, call: str) -> Exception:
     """The error to raise for what botocore raised at `call` ("codepipeline:StartPipelineExecution").
 
-    NotPermitted or NoAnswer where it is one of these, else the error itself: a defect, or a case that the caller knows.
+    NotPermitted, NoAnswer or UnexpectedAnswer; botocore's own complaint about an argument as it is. AWS's words are passed on only
+    where it denies: elsewhere they can repeat what a request was signed with.
     """
     if isinstance(error, ClientError):
         if code(error) in _DENIED:
@@ -83,6 +92,7 @@ def sorted_out(error: ClientError | BotoCoreError, call: str) -> Exception:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code(error) in _LATER or status >= 500:
             return NoAnswer(f"{call} was not answered ({code(error)})")
-    elif isinstance(error, (BotoConnectionError, HTTPClientError)):
+        return UnexpectedAnswer(f"{call} answered {code(error)}")
+    if isinstance(error, (BotoConnectionError, HTTPClientError)):
         return NoAnswer(f"{call} was not answered ({type(error).__name__})")
     return error

@@ -14,6 +14,7 @@ from chalicelib.hold import Hold
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutTargetsResponseTypeDef, RemoveTargetsResponseTypeDef
 
 TARGET = "retry"
 """The id of a rule's one target."""
@@ -41,7 +42,7 @@ class EventBridge:
             if _is(error, "ResourceNotFoundException"):
                 raise NoAnswer(f"the rule {hold.rule} was removed while it was being made") from error
             raise sorted_out(error, "events:PutTargets") from error
-        _refuse_failed_entries(answer["FailedEntryCount"], answer["FailedEntries"], "events:PutTargets")
+        _refuse_failed_entries(answer, "events:PutTargets")
 
     def hold_kept_by(self, rule: str) -> Hold | None:
         """The hold as `rule` keeps it; None where the rule is gone or has no target, so that it can fire nothing.
@@ -68,7 +69,7 @@ class EventBridge:
         """Remove the rule's target, then the rule; either may be gone already. The rule goes last: while its target stands, it fires."""
         try:
             answer = self._client.remove_targets(Rule=rule, Ids=[TARGET])
-            _refuse_failed_entries(answer["FailedEntryCount"], answer["FailedEntries"], "events:RemoveTargets")
+            _refuse_failed_entries(answer, "events:RemoveTargets")
         except (ClientError, BotoCoreError) as error:
             if _is(error, "ResourceNotFoundException"):
                 return
@@ -98,9 +99,10 @@ class EventBridge:
         return [name for name in old if name not in with_target]
 
 
-def _refuse_failed_entries(count: int, entries: object, call: str) -> None:
-    if count:  # the call itself succeeds although an entry failed (model: PutTargets, RemoveTargets)
-        raise NoAnswer(f"{call} failed for {count} of its entries ({json.dumps(entries)})")
+def _refuse_failed_entries(answer: PutTargetsResponseTypeDef | RemoveTargetsResponseTypeDef, call: str) -> None:
+    if answer["FailedEntryCount"]:  # the call itself succeeds although an entry failed (model: PutTargets, RemoveTargets)
+        codes = ", ".join(entry.get("ErrorCode", "?") for entry in answer["FailedEntries"])
+        raise NoAnswer(f"{call} did not take effect ({codes})")
 
 
 def _is(error: Exception, name: str) -> bool:

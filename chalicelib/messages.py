@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from chalicelib.errors import UnexpectedAnswer
 from chalicelib.executions import Execution, Upstream
 
 SUMMARY_LENGTH = 2048  # model: ExecutionSummary
@@ -109,8 +110,9 @@ def who_am_i(key: str) -> str:
 
 def defect(error: Exception, request: str) -> str:
     """For a fault of the gate's own: the console gets its kind, the log (of invocation `request`) the rest."""
+    kind = str(error) if isinstance(error, UnexpectedAnswer) else type(error).__name__
     return (
-        f"The gate itself failed ({type(error).__name__}); neither the pipelines nor this action's parameters need be at fault. "
+        f"The gate itself failed ({kind}); neither the pipelines nor this action's parameters need be at fault. "
         f"Retry this stage; if it fails again, look into the gate function's log at request {request} and report what stands there."
     )
 

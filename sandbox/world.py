@@ -42,6 +42,9 @@ class Dials:
     """How long a new or changed rule does not match yet, and a removed one still does (model: PutRule, DeleteRule: "a short period")."""
     enforce_iam: bool = True
     """Whether a role's session may do only what the role's policies allow."""
+    rates: dict[str, float] = field(default_factory=dict)
+    """How many requests a second of roles' sessions AWS answers, by operation: {"codepipeline:StartPipelineExecution": 5}; "*" is the
+    rate of each operation that is not named. Those beyond are throttled, after a burst of one second's worth. Empty: none ever is."""
 
 
 @dataclass

@@ -280,6 +280,15 @@ def test_a_defect_of_the_gate_fails_the_job_rather_than_let_it_hang(scene: Scene
     assert "secret detail" not in message
 
 
+def test_a_call_that_aws_refuses_unexpectedly_is_named_without_its_words(scene: Scene, calls: Calls) -> None:
+    calls.fail("ListPipelineExecutions", "ValidationException")
+    scene.pipeline("infra")
+    kind, message = scene.refusal("infra")
+    assert kind == "JobFailed"
+    assert "codepipeline:ListPipelineExecutions answered ValidationException" in message
+    assert "so it was told" not in message
+
+
 def test_credentials_never_reach_a_log(scene: Scene, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
     """Neither the event's artifactCredentials nor GetJobDetails', whatever the gate decides or trips over."""
     caplog.set_level("INFO")

@@ -82,9 +82,20 @@ def _rules(before: Look, now: Look) -> Iterator[Moment]:
     standing = {rule.name for rule in now.rules if rule.target}
     for rule in now.rules:
         if rule.name in standing - earlier:
-            yield from (Moment(now.at, "rule", text, "hold") for text in _rule(rule))
+            yield from (Moment(_made(rule, now), "rule", text, "hold") for text in _rule(rule))
     for name in sorted(earlier - standing):
         yield Moment(now.at, "rule", f"{name} is removed: the wait is over", "good")
+
+
+def _made(rule: Rule, now: Look) -> datetime:
+    """When at the latest: the gate makes a rule before it fails the action, and both may be seen in the same look."""
+    failed = [
+        stage.changed
+        for pipeline in now.pipelines
+        for stage in pipeline.stages
+        if stage.name == GATE_STAGE and stage.status == "Failed" and rule.name.endswith(stage.execution or "-")
+    ]
+    return min([now.at, *failed])
 
 
 def _rule(rule: Rule) -> Iterator[str]:

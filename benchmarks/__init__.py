@@ -1,0 +1,1 @@
+"""How Pipeline Gate does under load and in time, measured in the sandbox. Never deployed."""

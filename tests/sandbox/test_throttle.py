@@ -1,0 +1,162 @@
+"""A role's session that asks too often is throttled, as AWS does it; nobody else is, and no session until the rates are set."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from moto.sts.models import sts_backends
+
+from sandbox import throttle
+from sandbox.account import ACCOUNT, REGION, create_role
+from sandbox.clock import utcnow
+from sandbox.inprocess import DrivenWorld, in_process
+from sandbox.server import SandboxServer
+from sandbox.world import Dials
+from tests.conftest import executor
+
+
+def client(service: Any, *, attempts: int = 1, region: str = REGION, url: str | None = None, account: str = ACCOUNT) -> Any:
+    """A client with a new session of a role, as a deployed function has it."""
+    session = sts_backends[account]["aws"].assume_role(
+        region_name=region,
+        role_session_name="at-work",
+        role_arn=f"arn:aws:iam::{account}:role/worker",
+        policy="",
+        duration=3600,
+        external_id="",
+    )
+    return boto3.client(
+        service,
+        region_name=region,
+        endpoint_url=url,
+        config=Config(retries={"mode": "standard", "total_max_attempts": attempts}),
+        aws_access_key_id=session.access_key_id,
+        aws_secret_access_key=session.secret_access_key,
+        aws_session_token=session.session_token,
+    )
+
+
+def answered(call: Callable[[], object], times: int) -> int:
+    """How many of so many calls were not throttled."""
+    throttled = 0
+    for _ in range(times):
+        try:
+            call()
+        except ClientError as error:
+            assert error.response["Error"]["Message"] == "Rate exceeded"  # noqa: PT017 - one of many, and the others are counted
+            throttled += 1
+    return times - throttled
+
+
+@pytest.fixture
+def world() -> Iterator[DrivenWorld]:
+    with in_process(executor(), dials=Dials(enforce_iam=False, rates={"events:ListRules": 5})) as world:
+        create_role("worker", "lambda.amazonaws.com")
+        yield world
+
+
+def test_a_burst_of_one_second_then_the_rate(world: DrivenWorld) -> None:
+    events = client("events")
+    assert answered(events.list_rules, 8) == 5
+    world.clock.advance(timedelta(seconds=0.4))
+    assert answered(events.list_rules, 8) == 2
+    world.clock.advance(timedelta(minutes=1))
+    assert answered(events.list_rules, 8) == 5, "what flows in beyond one second's worth is lost"
+
+
+def test_all_sessions_of_an_account_share_a_bucket(world: DrivenWorld) -> None:
+    assert answered(client("events").list_rules, 5) == 5
+    assert answered(client("events").list_rules, 5) == 0
+
+
+def test_each_operation_and_each_region_has_its_own(world: DrivenWorld) -> None:
+    world.dials.rates = {"events:ListRules": 2, "*": 3}
+    events = client("events")
+    assert answered(events.list_rules, 5) == 2
+    assert answered(client("events", region="eu-west-1").list_rules, 5) == 2
+    assert answered(events.list_event_buses, 5) == 3
+    assert answered(events.list_archives, 5) == 3
+
+
+def test_less_than_one_a_second(world: DrivenWorld) -> None:
+    world.dials.rates = {"events:ListRules": 0.5}
+    events = client("events")
+    assert answered(events.list_rules, 2) == 1
+    world.clock.advance(timedelta(seconds=1))
+    assert answered(events.list_rules, 1) == 0
+    world.clock.advance(timedelta(seconds=1))
+    assert answered(events.list_rules, 2) == 1
+
+
+def test_operations_without_a_rate_and_callers_who_are_no_session_are_free(world: DrivenWorld) -> None:
+    assert answered(client("events").list_event_buses, 100) == 100
+    assert answered(boto3.client("events").list_rules, 100) == 100
+
+
+def test_off_until_set(world: DrivenWorld) -> None:
+    world.dials.rates = Dials().rates
+    assert answered(client("events").list_rules, 100) == 100
+
+
+def test_a_throttled_call_has_no_effect(world: DrivenWorld) -> None:
+    world.dials.rates = {"events:PutRule": 1}
+    events = client("events")
+    events.put_rule(Name="first", ScheduleExpression="rate(5 minutes)")
+    with pytest.raises(ClientError):
+        events.put_rule(Name="second", ScheduleExpression="rate(5 minutes)")
+    assert [rule["Name"] for rule in events.list_rules()["Rules"]] == ["first"]
+
+
+def test_botocore_asks_again_until_it_is_answered(world: DrivenWorld) -> None:
+    events = client("events", attempts=8)
+    begun = utcnow()
+    assert answered(events.list_rules, 20) == 20
+    assert utcnow() - begun >= timedelta(seconds=(20 - 5) / 5)
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "code", "status"),
+    [
+        ("codepipeline", lambda client: client.list_pipelines(), "ThrottlingException", 400),
+        ("events", lambda client: client.list_rules(), "ThrottlingException", 400),
+        ("lambda", lambda client: client.list_functions(), "TooManyRequestsException", 429),
+        ("batch", lambda client: client.describe_job_queues(), "ThrottlingException", 429),
+        ("sts", lambda client: client.get_caller_identity(), "Throttling", 400),
+    ],
+)
+def test_each_service_says_it_in_its_own_way(
+    world: DrivenWorld, service: str, call: Callable[[Any], object], code: str, status: int
+) -> None:
+    world.dials.rates = {"*": 1}
+    patient, impatient = client(service, attempts=3), client(service)
+    call(patient)
+    with pytest.raises(ClientError) as error:
+        call(impatient)
+    assert error.value.response["Error"]["Code"] == code
+    assert error.value.response["Error"]["Message"] == "Rate exceeded"
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+    world.clock.advance(timedelta(seconds=1))
+    call(patient)
+    world.clock.advance(timedelta(seconds=0.9))
+    assert call(patient), "botocore knows it as throttling, and repeats the call"
+
+
+def test_a_server_throttles_too() -> None:
+    with SandboxServer(dials=Dials(enforce_iam=False, rates={"events:ListRules": 0.001})) as server:
+        create_role("worker", "lambda.amazonaws.com")
+        with_session = client("events", url=server.url)
+        anybody = boto3.client("events", endpoint_url=server.url, region_name=REGION, aws_access_key_id="me", aws_secret_access_key="me")
+        assert answered(with_session.list_rules, 3) == 1
+        assert answered(anybody.list_rules, 3) == 3
+
+
+@pytest.mark.parametrize("name", throttle.PATCHED)
+def test_what_is_patched_exists(name: str) -> None:
+    assert pkgutil.resolve_name(name) is not None

@@ -1,0 +1,237 @@
+"""Whatever an action, a job or an invocation holds: one clear result or one clear error, and never a rule from bad input."""
+
+from __future__ import annotations
+
+import json
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chalice.test import Client
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from moto.awslambda.models import LambdaFunction
+
+import app
+from chalicelib.errors import RefusedInput
+from chalicelib.parameters import RETRY_MINUTES
+from sandbox.awslambda.invocation import Invocation, Outcome
+from sandbox.inprocess import ChaliceExecutor, in_process
+from sandbox.world import Dials
+from tests.calls import Calls
+from tests.scene import EXECUTION, Scene
+
+MISSING = object()
+DEEP = json.loads("[" * 900 + "]" * 900)
+UUID = "5e6f7a8b-0000-4000-8000-000000000001"
+
+often = settings(max_examples=200, deadline=None)
+
+texts = st.text(st.characters(exclude_categories=()), max_size=200)  # surrogates and control characters too
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts
+values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(texts, inner, max_size=5), max_leaves=20)
+no_texts = values.filter(lambda value: not isinstance(value, str))
+monsters = st.sampled_from(
+    [
+        *("9" * 5000, "-" + "9" * 4000, "1e999", "NaN", '"' + "x" * 50_000 + '"'),
+        *("[" * 100_000, "[" * 900 + "]" * 900, '{"a":' * 900 + "1" + "}" * 900),
+    ]
+)
+"""JSON that is hard to read or to repeat."""
+
+LETTERS = string.ascii_letters + string.digits + ".@-_"  # model: PipelineName
+
+
+def names(shortest: int = 1, longest: int = 100) -> st.SearchStrategy[str]:
+    """Names of pipelines that do not exist."""
+    return st.text(LETTERS, min_size=shortest, max_size=longest).filter(lambda name: name not in {"infra", "k8s"})
+
+
+no_names = names(101, 300) | texts.filter(lambda text: not 0 < len(text) <= 100 or not set(text) <= set(LETTERS))
+
+
+@st.composite
+def nearly_right(draw: st.DrawFn) -> str:
+    """The documented parameters, as JSON, with one thing wrong."""
+    no_upstreams = values.filter(lambda value: not isinstance(value, (str, list)))
+    wrong: dict[str, st.SearchStrategy[object]] = {
+        "depends_on": no_upstreams | no_names | st.lists(no_texts | no_names, max_size=5) | st.just(["infra", "k8s"]),
+        "retry_minutes": values.filter(lambda value: isinstance(value, (bool, float)) or value not in RETRY_MINUTES),
+        "pipeline": no_texts | no_names | st.just("infra"),
+        "execution": no_texts | texts | st.sampled_from([EXECUTION, UUID.upper(), UUID + "\n", UUID[:-1], UUID + "0"]),
+    }
+    key = draw(st.sampled_from(sorted(wrong)) | texts)
+    text = json.dumps({"depends_on": ["infra"], "pipeline": "k8s", "execution": UUID, key: "HERE"})
+    return text.replace('"HERE"', draw(wrong.get(key, values).map(json.dumps) | monsters))
+
+
+class Intercepted(ChaliceExecutor):
+    """Keeps the gate's jobs back, so that a test can alter them and hand them over itself."""
+
+    def __init__(self) -> None:
+        super().__init__(app, Path(__file__).parents[1])
+        self.jobs: list[dict[str, Any]] = []
+
+    def run(self, function: LambdaFunction, invocation: Invocation) -> Outcome:
+        """See Executor.run."""
+        self.jobs.append(json.loads(invocation.payload))
+        return Outcome("null", None, "")
+
+
+@dataclass
+class Account:
+    """infra runs for months. Any number of executions of k8s wait for the answers to their jobs, independently of each other."""
+
+    scene: Scene
+    calls: Calls
+    jobs: list[dict[str, Any]]
+    functions: Client = field(default_factory=lambda: Client(app.app))
+
+    def job(self) -> tuple[str, dict[str, Any]]:
+        """A new execution of k8s and its job. There is no rule yet, and no call has been made."""
+        for rule in self.scene.rules():
+            self.scene.events.remove_targets(Rule=rule, Ids=["retry"])
+            self.scene.events.delete_rule(Name=rule)
+        execution = self.scene.codepipeline.start_pipeline_execution(name="k8s")["pipelineExecutionId"]
+        self.scene.wait(seconds=3)
+        self.calls.made.clear()
+        return execution, self.jobs.pop()
+
+    def answer(self, execution: str, job: object) -> tuple[str, str]:
+        """The type and the message with which the gate fails the job: one answer, in words for people."""
+        self.functions.lambda_.invoke("gate", job)
+        assert [call for call in self.calls.made if call.startswith("PutJob")] == ["PutJobFailureResult"]
+        attempts = self.scene.codepipeline.list_action_executions(pipelineName="k8s", filter={"pipelineExecutionId": execution})
+        gate = next(one for one in attempts["actionExecutionDetails"] if one["stageName"] == "Gate")
+        error = gate["output"]["executionResult"]["errorDetails"]
+        assert_for_people(error["message"])
+        return error["code"], error["message"]
+
+    def refusal(self, parameters: str) -> str:
+        """What the user is told whose action has these parameters; AWS is asked for nothing but whether there are such upstreams."""
+        execution, job = self.job()
+        configuration(job)["UserParameters"] = parameters
+        kind, message = self.answer(execution, job)
+        assert kind == "ConfigurationError"
+        assert set(self.calls.made) <= {"ListPipelineExecutions", "PutJobFailureResult"}
+        assert self.scene.rules() == []
+        return message
+
+    def kept(self, execution: str) -> dict[str, Any]:
+        """The hold of an execution, as its rule's target tells it to the retry."""
+        (target,) = self.scene.events.list_targets_by_rule(Rule=f"pipeline-gate-dev-{execution}")["Targets"]
+        hold: dict[str, Any] = json.loads(target["Input"])
+        return hold
+
+    def refused(self, function: str, event: object) -> None:
+        """An event that the function does not serve: an error in words for people, and AWS is not asked at all."""
+        self.calls.made.clear()
+        with pytest.raises(RefusedInput) as error:
+            self.functions.lambda_.invoke(function, event)
+        assert_for_people(str(error.value))
+        assert self.calls.made == []
+
+
+def configuration(job: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = job["CodePipeline.job"]["data"]["actionConfiguration"]["configuration"]
+    return found
+
+
+def assert_for_people(message: str) -> None:
+    assert 1 <= len(message) <= 5000  # model: Message
+    assert message.isascii()
+    assert message.isprintable()  # so it is one line
+    for internal in ("Traceback", "The gate itself failed", "object at 0x", "Error(", "sys.", "None"):
+        assert internal not in message
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    executor = Intercepted()
+    with in_process(executor, dials=Dials(start_on_create=False, action_seconds=1)) as world, Calls(app.aws) as calls:
+        scene = Scene(world)
+        scene.pipeline("infra", seconds=100 * 24 * 3600)
+        scene.start("infra")
+        scene.k8s(mode="PARALLEL")
+        yield Account(scene, calls, executor.jobs)
+
+
+class TestParameters:
+    """What the author of an action is told: infra runs, so a hold would be made of anything that is right."""
+
+    @often
+    @given(text=texts | values.map(json.dumps) | monsters)
+    def test_anything(self, account: Account, text: str) -> None:
+        account.refusal(text)
+
+    @often
+    @given(text=nearly_right())
+    def test_one_thing_wrong(self, account: Account, text: str) -> None:
+        account.refusal(text)
+
+    @often
+    @given(asked=st.lists(names() | texts, min_size=1, max_size=300) | st.integers(300, 5000).map(lambda n: [f"p{i}" for i in range(n)]))
+    def test_many_names(self, account: Account, asked: list[str]) -> None:
+        account.refusal(json.dumps({"depends_on": ["infra", *asked]}))
+        account.refusal(f"infra, {', '.join(asked)},")
+
+    @pytest.mark.parametrize("length", [0, 1, 100, 101])
+    @settings(max_examples=50, deadline=None)
+    @given(data=st.data())
+    def test_a_name_at_a_limit(self, account: Account, length: int, data: st.DataObject) -> None:
+        name = data.draw(names(length, length))
+        said = account.refusal(json.dumps({"depends_on": ["infra", name]}))
+        assert said.startswith(f"There is no pipeline {name} in" if 1 <= length <= 100 else "depends_on has ")
+
+
+class TestJobs:
+    @often
+    @given(event=values | st.fixed_dictionaries({"CodePipeline.job": values | st.fixed_dictionaries({"id": values, "data": values})}))
+    def test_what_is_no_job_is_refused(self, account: Account, event: object) -> None:
+        account.refused("gate", event)
+
+    @often
+    @given(
+        place=st.sampled_from(["accountId", "data", "data.actionConfiguration", "data.actionConfiguration.configuration"]),
+        value=values | monsters,
+        upstream=st.sampled_from(["infra", "nowhere"]),
+    )
+    def test_a_job_whose_data_is_odd_has_its_answer(self, account: Account, place: str, value: object, upstream: str) -> None:
+        execution, job = account.job()
+        configuration(job)["UserParameters"] = json.dumps({"depends_on": upstream, "pipeline": "k8s", "execution": execution})
+        *way, last = place.split(".")
+        inner = job["CodePipeline.job"]
+        for key in way:
+            inner = inner[key]
+        inner[last] = value
+        kind, message = account.answer(execution, job)
+        if place == "accountId" and upstream == "infra":  # nothing that a hold needs
+            assert (kind, account.scene.rules()) == ("JobFailed", [f"pipeline-gate-dev-{execution}"])
+            assert message.startswith("k8s waits for infra since ")
+        else:
+            assert (kind, account.scene.rules()) == ("ConfigurationError", [])
+
+
+class TestRetry:
+    @often
+    @given(event=values | st.fixed_dictionaries({"rule": values}, optional={"pipeline": values}))
+    def test_what_names_no_hold_is_refused(self, account: Account, event: object) -> None:
+        account.refused("retry", event)
+
+    @often
+    @given(
+        key=st.sampled_from(["pipeline", "execution", "depends_on", "since", "variables"]),
+        value=values | st.lists(texts | names(), min_size=1) | st.sampled_from([MISSING, DEEP, "0001-01-01T00:00:00+14:00", "9999-12-31"]),
+    )
+    def test_a_hold_stays_as_it_is_whatever_else_an_event_says_of_it(self, account: Account, key: str, value: object) -> None:
+        execution, job = account.job()
+        account.functions.lambda_.invoke("gate", job)
+        hold = account.kept(execution)
+        account.calls.made.clear()
+        event = {name: one for name, one in {**hold, key: value}.items() if one is not MISSING}
+        assert account.functions.lambda_.invoke("retry", event).payload["decision"] == "waiting"
+        assert set(account.calls.made) <= {"ListPipelineExecutions", "ListTargetsByRule", "ListActionExecutions"}
+        assert account.kept(execution) == hold
