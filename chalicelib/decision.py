@@ -62,15 +62,15 @@ def own_restart(held: str, executions: Sequence[Execution], retry_function: str)
     """In PARALLEL mode, the execution with which `held` was started again already, where that is beyond doubt.
 
     That is one which is newer, was started by the retry function (practice: a function's session is named after it), and took the same
-    revisions. Where another execution took them and failed, it could be that one's restart: then None, and the caller starts with a
-    token that AWS knows already if it was this one's.
+    revisions. Where yet another execution took them, it could be that one's restart: then None, and the caller starts with a token
+    that AWS knows already if it was this one's.
     """
     own = _find(held, executions)
     if own.mode != PARALLEL:
         return None
     alike = [execution for execution in executions if execution.revisions == own.revisions]
     restarts = [e for e in alike if e.started > own.started and e.started_by.endswith(f"/{retry_function}")]
-    twins = [e for e in alike if e.id != held and e.status == "Failed" and e not in restarts]
+    twins = [e for e in alike if e.id != held and e not in restarts]
     return restarts[-1] if restarts and not twins else None
 
 

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from chalicelib.deployment import Deployment
 from chalicelib.errors import RefusedInput
+from chalicelib.messages import quoted
 
 ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED")
 """The states in which an execution is over (guide: detect-state-changes-cloudwatch-events)."""
@@ -22,6 +23,7 @@ ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED")
 INPUT_LENGTH = 8192  # model: TargetInput
 
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # model: PipelineExecutionId
+_NAME = r"[A-Za-z0-9.@\-_]{1,100}"  # model: PipelineName
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ class Hold:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self | None:
-        """Read a rule's constant Input, `as_input` turned back; None where it holds less than a hold."""
+        """Read a rule's constant Input, `as_input` turned back; None where it holds less than a hold, or names what can be no pipeline."""
         try:
-            return cls(
+            hold = cls(
                 rule=str(given["rule"]),
                 pipeline=str(given["pipeline"]),
                 execution=str(given["execution"]),
@@ -50,8 +52,10 @@ class Hold:
                 since=datetime.fromisoformat(given["since"]).astimezone(UTC),
                 variables={str(name): str(value) for name, value in given["variables"].items()} if "variables" in given else None,
             )
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
             return None
+        named = all(re.fullmatch(_NAME, name) for name in (hold.pipeline, *hold.depends_on))
+        return hold if named and re.fullmatch(_ID, hold.execution) else None
 
     def as_input(self) -> str:
         """All that the retry needs, as the rule's target keeps it."""
@@ -98,7 +102,7 @@ def rule_named_by(event: object, deployment: Deployment) -> str:
         )
     if not re.fullmatch(re.escape(deployment.rule_prefix) + _ID, name):
         raise RefusedInput(
-            f"The rule {name[:64]!r} is none of this gate's: those are named {deployment.rule_prefix}<execution id>. Nothing was touched."
+            f"The rule {quoted(name)} is none of this gate's: those are named {deployment.rule_prefix}<execution id>. Nothing was touched."
         )
     return name
 

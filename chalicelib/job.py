@@ -14,11 +14,12 @@ from typing import Any, Self
 from chalicelib.errors import RefusedInput
 
 _JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")  # model: JobId
+_ACCOUNT = re.compile(r"[0-9]{12}")  # model: AccountId
 
 
 @dataclass(frozen=True)
 class Job:
-    """One request to answer. `user_parameters` is None where the action has none."""
+    """One request to answer. `account` is "?" where the event does not tell it, `user_parameters` None where the action has none."""
 
     id: str
     account: str
@@ -37,10 +38,10 @@ class Job:
                 "The gate is invoked by an action of provider Lambda in a pipeline, not by hand."
             )
         configuration = _mapping(_mapping(_mapping(job.get("data")).get("actionConfiguration")).get("configuration"))
-        parameters = configuration.get("UserParameters")
+        parameters, account = configuration.get("UserParameters"), job.get("accountId")
         return cls(
             id=job["id"],
-            account=str(job.get("accountId", "?")),
+            account=account if isinstance(account, str) and _ACCOUNT.fullmatch(account) else "?",
             user_parameters=parameters if isinstance(parameters, str) else None,
         )
 

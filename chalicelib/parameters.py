@@ -64,13 +64,18 @@ def _object(text: str) -> dict[str, object]:
     try:
         asked = json.loads(text, object_pairs_hook=_each_key_once)
     except (ValueError, RecursionError) as error:
-        reason = f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else str(error)
         raise Misconfigured(
-            f"UserParameters is not valid JSON ({reason}). Right would be {EXAMPLE}, or plain names: infra, network."
+            f"UserParameters is not valid JSON ({_json_error(error)}). Right would be {EXAMPLE}, or plain names: infra, network."
         ) from None
     if not isinstance(asked, dict):
         raise Misconfigured(f"UserParameters must be a JSON object or plain names, not {_kind(asked)}. Right would be {EXAMPLE}.")
     return asked
+
+
+def _json_error(error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
+    return "it is nested too deep" if isinstance(error, RecursionError) else "it has a number that is too long"
 
 
 def _names(text: str) -> dict[str, object]:
@@ -81,7 +86,7 @@ def _each_key_once(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
     result: dict[str, object] = {}
     for key, value in pairs:
         if key in result:
-            raise ValueError(f"the key {quoted(key)} stands twice")
+            raise Misconfigured(f"UserParameters has two keys {quoted(key)}: leave one of them out.")
         result[key] = value
     return result
 

@@ -105,8 +105,9 @@ def test_another_execution_does_not_end_a_hold_in_parallel_mode(other: Execution
     assert own_restart("held", executions, RETRY) is None
 
 
-def test_a_restart_that_could_be_a_twins_is_not_taken_for_ones_own() -> None:
-    executions = [parallel("again", "InProgress", 5, started_by=BY_RETRY), parallel("twin", "Failed", 1), parallel("held", "Failed")]
+@pytest.mark.parametrize("became", ["Failed", "Succeeded", "InProgress"])
+def test_a_restart_that_could_be_a_twins_is_not_taken_for_ones_own(became: str) -> None:
+    executions = [parallel("again", "InProgress", 5, started_by=BY_RETRY), parallel("held", "Failed", 1), parallel("twin", became)]
     assert own_restart("held", executions, RETRY) is None
 
 
