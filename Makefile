@@ -4,14 +4,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
-CHECKED := app.py chalicelib sandbox tests .ci/lint_policies.py
+CHECKED := app.py chalicelib sandbox benchmarks tests .ci/lint_policies.py
 
-.PHONY: help demo sandbox test lint format package clean
+.PHONY: help demo sandbox test bench soak lint format package clean
 
 help:
 	@echo "make demo     the whole story on this machine: two pipelines, a real deploy, a hold and its end (about a minute)"
 	@echo "make sandbox  AWS on this machine, to play with from the AWS CLI"
 	@echo "make test     all tests"
+	@echo "make bench    300 holds released at once, against the throttle's own bound"
+	@echo "make soak     the simulation, until told to stop"
 	@echo "make lint     style, types, policies and the deployment template"
 	@echo "make format   rewrite the code in the project's style"
 	@echo "make package  the deployment zip and its template, in build/package"
@@ -31,6 +33,12 @@ sandbox: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks.release_of_many
+
+soak: $(READY)
+	@$(BIN)/python -m tests.simulation --soak
 
 lint: $(READY) package
 	$(BIN)/ruff check $(CHECKED)

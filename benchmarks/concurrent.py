@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import boto3
 import botocore.retries.bucket
+import moto.core.responses
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.awslambda.models import LambdaFunction
 from moto.core.models import botocore_stubber
@@ -80,7 +82,7 @@ class ConcurrentClock(DrivenClock):
     def _attempt(self, what: Callable[[], object]) -> None:
         try:
             what()
-        except BaseException as error:  # noqa: BLE001 - it is raised on the driver's thread
+        except BaseException as error:  # raised on the driver's thread
             self._defects.append(error)
         finally:
             self._handed_over.release()
@@ -124,7 +126,7 @@ class ConcurrentExecutor:
         context = SimpleNamespace(invoked_function_arn=invocation.function_arn, aws_request_id=invocation.request_id)
         try:
             outcome = Outcome(json.dumps(HANDLERS[name](json.loads(invocation.payload), context, aws, utcnow())), None, "")
-        except Exception as error:  # noqa: BLE001 - as in Lambda, where it ends the invocation only
+        except Exception as error:  # as in Lambda, where it ends the invocation only
             outcome = Outcome(json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)}), "Unhandled", "")
         idle.append(aws)
         took = utcnow() - begun
@@ -136,14 +138,17 @@ class ConcurrentExecutor:
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """The functions' clients are signed by their roles' sessions, and each of their calls takes its time."""
-        client = boto3.client
+        client: Any = boto3.client
 
         def new_client(service: Any, **settings: Any) -> Any:
             return self._timed(client(service, **settings, **self._session()))
 
         condition = SimpleNamespace(Lock=threading.Lock, Condition=_DrivenCondition)
+        # moto looks through its class anew at each call.
+        methods = cache(moto.core.responses.method_names_from_class)
         with (
             patch.object(boto3, "client", new_client),
+            patch.object(moto.core.responses, "method_names_from_class", methods),
             patch.object(botocore.retries.bucket, "threading", condition),
             contextlib.redirect_stdout(io.StringIO()),
         ):
@@ -158,17 +163,19 @@ class ConcurrentExecutor:
     def _timed(self, client: Any) -> Any:
         """Let moto answer last, after botocore's own handlers, such as the rate limit of the mode "adaptive"."""
 
-        def send(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse | None:
+        def send(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
             time.sleep(CALL_SECONDS / 2)
             when = utcnow()
             response = botocore_stubber(event_name, request)
-            if response is not None:
-                operation = ":".join((client.meta.service_model.endpoint_prefix, event_name.split(".")[2]))
-                throttled = response.status_code in (400, 429) and b"Rate exceeded" in response.content
-                self.calls.append(Answered(when, self._here.function, operation, throttled))
+            if response is None:
+                raise RuntimeError(f"moto does not answer {request.url}")
+            operation = f"{client.meta.service_model.endpoint_prefix}:{event_name.split('.')[2]}"
+            throttled = response.status_code in (400, 429) and b"Rate exceeded" in response.content
+            self.calls.append(Answered(when, self._here.function, operation, throttled))
             time.sleep(CALL_SECONDS / 2)
             return response
 
+        client._user_agent_creator.to_string = lambda: "benchmark"  # a tenth of a call's real time
         client.meta.events.unregister("before-send", botocore_stubber)
         client.meta.events.register_last("before-send", send)
         return client

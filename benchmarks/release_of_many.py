@@ -5,16 +5,15 @@ How near is that to what the throttle allows at all, and is every pipeline start
 
 from __future__ import annotations
 
-import json
 import random
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import click
 from moto.codepipeline.models import codepipeline_backends
@@ -24,8 +23,9 @@ from rich.table import Table
 
 import app
 from benchmarks.concurrent import ConcurrentClock, ConcurrentExecutor
+from benchmarks.pipelines import gate, start
 from sandbox import eventbridge
-from sandbox.account import ACCOUNT, PIPELINE_ROLE, REGION
+from sandbox.account import ACCOUNT, REGION
 from sandbox.awslambda import finished
 from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
@@ -33,15 +33,14 @@ from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
 from sandbox.world import Dials
 
+OTHERS = "*"
 RATES: Mapping[str, float] = {
     "codepipeline:StartPipelineExecution": 5,
     "codepipeline:ListPipelineExecutions": 10,
     "events:PutRule": 5,
-    "*": 50,
+    OTHERS: 50,
 }
 """Calls a second. Assumptions: AWS publishes none for CodePipeline, and for EventBridge "about 50" (guide: eb-quota)."""
-ALL_HELD = timedelta(minutes=7)
-"""The pipelines start at any moment of five minutes, so that their holds' schedules fire at any of theirs."""
 AT_MOST = timedelta(hours=2)
 UPSTREAM = "infra"
 
@@ -50,6 +49,8 @@ UPSTREAM = "infra"
 class Release:
     """What a release showed. Seconds count from the upstream's end. Calls are those of the two functions from then on."""
 
+    once: int
+    """How many pipelines were started exactly once. Another one's gate got no answer in time and held it a second time."""
     last_start: float
     """When the last held pipeline was started."""
     last_pass: float
@@ -66,31 +67,22 @@ class Release:
     """The longest invocation."""
 
 
-@dataclass(frozen=True)
-class Bound:
-    """What the throttle allows: the slowest operation, by its calls, and their seconds."""
-
-    operation: str
-    calls: int
-    seconds: float
-
-
 def release(holds: int, seed: int, rates: Mapping[str, float]) -> Release:
     """Hold so many pipelines without throttling, then let their upstream end with it. Raises AssertionError where a promise is broken."""
-    random.seed(seed)  # botocore's jitter, and when the pipelines start
-    mock_random.seed(seed)
     executor = ConcurrentExecutor()
-    with _world(executor) as world:
+    with _seeded(seed), _world(executor) as world:
         backend = cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
-        upstream_seconds = ALL_HELD.total_seconds() + random.uniform(0, 300)
+        upstream_seconds = _draw(420, 720)
         backend.outcome = lambda execution, stage, _: (_seconds(execution, stage, upstream_seconds), "Succeeded")
         names = [f"k8s-{number:03}" for number in range(holds)]
         eventbridge.backend(ACCOUNT, REGION).rules_per_bus = max(300, holds)
-        _start(backend, UPSTREAM, [])
+        start(backend, UPSTREAM, [])
         upstream = backend.pipelines[UPSTREAM].history[0]
-        for name in names:
-            world.clock.call_at(utcnow() + timedelta(seconds=random.uniform(5, 305)), lambda name=name: _start(backend, name, [_gate(name)]))
+        for name in names:  # within five minutes, so that the schedules of their holds fire in any minute
+            world.clock.call_at(utcnow() + timedelta(seconds=_draw(5, 305)), partial(start, backend, name, [gate(name, UPSTREAM)]))
+        world.dials.events_on = False  # nothing matches yet, and three hundred rules would look at each event
         world.clock.advance(timedelta(seconds=upstream_seconds))
+        world.dials.events_on = True
         _expect(_statuses(backend, names) == Counter({("Failed",): holds}) and _rules() == holds, "every pipeline is held")
 
         world.dials.rates, executor.calls = dict(rates), []
@@ -99,29 +91,42 @@ def release(holds: int, seed: int, rates: Mapping[str, float]) -> Release:
         while (_rules() or any(backend.pipelines[name].running for name in (UPSTREAM, *names))) and utcnow() < begun + AT_MOST:
             world.clock.advance(timedelta(seconds=10))
         _expect(not _rules(), "no rule is left")
-        print(_statuses(backend, names), Counter(json.loads(run.outcome.payload).get("decision") or run.outcome.payload[:200] for run in finished(ACCOUNT, REGION)))
-        _expect(
-            _statuses(backend, names) == Counter({("Failed", "Succeeded"): holds}), "every pipeline is started again, once, and succeeds"
-        )
+        _expect(all(ends[-1] == "Succeeded" for ends in _statuses(backend, names)), "every pipeline is started again and succeeds")
         return _seen(backend, names, executor, upstream.updated)
 
 
-def needed(holds: int, by: str = "") -> Counter[str]:
-    """The calls that a release needs where AWS throttles nothing, by operation; those of one function, or of both."""
+def needed(holds: int) -> tuple[Counter[str], Counter[str]]:
+    """The calls that a release needs, by operation: the retries', and those of the gates of the pipelines that start.
+
+    As many as a small one makes that nothing throttles.
+    """
     few = 10
-    calls: Counter[str] = Counter()
+    calls: dict[str, Counter[str]] = {"retry": Counter(), "gate": Counter()}
     for name, count in release(few, 1, {}).answered.items():
         function, operation = name.split()
-        if function.startswith(by):
-            calls[operation] += count * holds // few
-    return calls
+        calls[function][operation] = count * holds // few
+    return calls["retry"], calls["gate"]
 
 
-def bound(calls: Mapping[str, int], rates: Mapping[str, float]) -> Bound:
-    """The seconds that the throttle makes these calls take at least."""
-    seconds = {operation: count / rates.get(operation, rates["*"]) for operation, count in calls.items()}
-    slowest = max(seconds, key=lambda operation: seconds[operation])
-    return Bound(slowest, calls[slowest], seconds[slowest])
+def bound(calls: Mapping[str, int]) -> float:
+    """The seconds that the throttle makes these calls take: those of the operation that takes longest."""
+    return max(count / _rate(operation) for operation, count in calls.items())
+
+
+def _rate(operation: str) -> float:
+    return RATES.get(operation, RATES[OTHERS])
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """botocore's jitter, all ids, and when the pipelines start, follow from the seed."""
+    state = random.getstate()
+    random.seed(seed)
+    mock_random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 @contextmanager
@@ -133,34 +138,9 @@ def _world(executor: ConcurrentExecutor) -> Iterator[DrivenWorld]:
         yield world
 
 
-def _start(backend: CodePipelineBackend, name: str, stages: list[dict[str, Any]]) -> None:
-    """A new pipeline: Source, `stages`, Deploy; it starts at once."""
-    backend.create_pipeline(
-        {
-            "name": name,
-            "roleArn": PIPELINE_ROLE,
-            "artifactStore": {"type": "S3", "location": "artifacts"},
-            "pipelineType": "V2",
-            "executionMode": "SUPERSEDED",
-            "stages": [
-                _stage("Source", "Source", "CodeCommit", {"RepositoryName": name, "BranchName": "main"}, outputArtifacts=[{"name": "source"}]),
-                *stages,
-                _stage("Deploy", "Build", "CodeBuild", {"ProjectName": name}, inputArtifacts=[{"name": "source"}]),
-            ],
-        },
-        [],
-    )
-    backend.start_pipeline_execution({"name": name})
-
-
-def _gate(name: str) -> dict[str, Any]:
-    asked = {"depends_on": [UPSTREAM], "pipeline": name, "execution": "#{codepipeline.PipelineExecutionId}"}
-    return _stage("Gate", "Invoke", "Lambda", {"FunctionName": "pipeline-gate-dev-gate", "UserParameters": json.dumps(asked)})
-
-
-def _stage(name: str, category: str, provider: str, configuration: dict[str, str], **more: Any) -> dict[str, Any]:
-    kind = {"category": category, "owner": "AWS", "provider": provider, "version": "1"}
-    return {"name": name, "actions": [{"name": name, "actionTypeId": kind, "configuration": configuration, **more}]}
+def _draw(least: float, most: float) -> float:
+    """Seconds, by the run's seed."""
+    return random.uniform(least, most)  # noqa: S311 - no secret
 
 
 def _seconds(execution: PipelineExecution, stage: str, upstream_seconds: float) -> float:
@@ -183,6 +163,7 @@ def _seen(backend: CodePipelineBackend, names: list[str], executor: ConcurrentEx
     last_start = max(backend.pipelines[name].history[-1].started for name in names)
     calls = [call for call in executor.calls if call.when >= end]
     return Release(
+        once=_statuses(backend, names)["Failed", "Succeeded"],
         last_start=(last_start - end).total_seconds(),
         last_pass=(max(passed) - end).total_seconds(),
         answered=Counter(f"{call.function} {call.operation}" for call in calls if not call.throttled),
@@ -198,16 +179,55 @@ def _expect(held: bool, promise: str) -> None:
         raise AssertionError(f"It does not hold that {promise}.")
 
 
+def tables(holds: int, seen: Release) -> tuple[Table, Table]:
+    """What the throttle allows, and what happened."""
+    of_retry, of_gate = needed(holds)
+    of_both = of_retry + of_gate
+    throttle = Table(title="The throttle")
+    throttle.add_column("operation", no_wrap=True)
+    for heading in ("a second", "by retries", "by gates", "take", "throttled"):
+        throttle.add_column(heading, justify="right", no_wrap=True)
+    for operation in (*RATES, *sorted(of_both.keys() - RATES.keys())):
+        if operation != OTHERS:
+            throttled = sum(count for name, count in seen.throttled.items() if name.endswith(f" {operation}"))
+            calls = (of_retry[operation], of_gate[operation])
+            throttle.add_row(
+                operation.partition(":")[2],
+                f"{_rate(operation):g}",
+                *map(str, calls),
+                f"{sum(calls) / _rate(operation):.0f} s",
+                str(throttled),
+            )
+    release = Table("what", "", title=f"{holds} holds end at once", show_header=False)
+    for what, value in (
+        ("started again exactly once", f"{seen.once} of {holds}"),
+        ("rules left", "0"),
+        ("last start after the upstream's end", f"{seen.last_start:.1f} s"),
+        ("last gate passed after the upstream's end", f"{seen.last_pass:.1f} s"),
+        ("the throttle's bound, all calls", f"{bound(of_both):.0f} s"),
+        ("[bold]last pass / bound", f"[bold]{seen.last_pass / bound(of_both):.2f}"),
+        ("last start / bound", f"{seen.last_start / bound(of_both):.2f}"),
+        ("last start / bound of the retries' calls alone", f"{seen.last_start / bound(of_retry):.2f}"),
+        ("invocations of the retry, of the gate", f"{seen.invocations['retry']}, {seen.invocations['gate']}"),
+        ("invocations that ended in an error and were tried again", str(seen.errors)),
+        ("longest invocation", f"{seen.longest:.0f} s"),
+    ):
+        release.add_row(what, value)
+    return throttle, release
+
+
 @click.command()
 @click.option("--holds", default=300, show_default=True, help="So many pipelines wait for one upstream.")
 @click.option("--seed", default=1, show_default=True, help="Of botocore's jitter and the moments at which the pipelines start.")
 def main(holds: int, seed: int) -> None:
-    """Print how a release of many holds goes under AWS's throttling."""
-    begun = time.perf_counter()
-    print(release(holds, seed, RATES))
-    print(time.perf_counter()-begun)
-    for by in ("retry",""):
-        print(bound(needed(holds, by), RATES), needed(holds,by))
+    """Print how a release of many holds goes under AWS's throttling. Exit code 1 where a pipeline was started twice."""
+    console = Console()
+    with console.status(f"{holds} holds: this takes about {5 + holds // 12} s"):
+        seen = release(holds, seed, RATES)
+        both = tables(holds, seen)
+    console.print(*both)
+    if seen.once < holds:
+        raise click.ClickException(f"{holds - seen.once} pipelines were held again after their start, and started twice.")
 
 
 if __name__ == "__main__":

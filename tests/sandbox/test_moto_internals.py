@@ -6,9 +6,9 @@ import pkgutil
 
 import pytest
 
-from sandbox import awslambda, codepipeline, eventbridge, iam
+from sandbox import awslambda, codepipeline, eventbridge, iam, throttle
 
 
-@pytest.mark.parametrize("name", [*codepipeline.PATCHED, *eventbridge.PATCHED, *awslambda.PATCHED, *iam.PATCHED])
+@pytest.mark.parametrize("name", [*codepipeline.PATCHED, *eventbridge.PATCHED, *awslambda.PATCHED, *iam.PATCHED, *throttle.PATCHED])
 def test_what_is_patched_exists(name: str) -> None:
     assert pkgutil.resolve_name(name) is not None

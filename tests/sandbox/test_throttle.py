@@ -135,7 +135,7 @@ def test_each_service_says_it_in_its_own_way(
     world: DrivenWorld, service: str, call: Callable[[Any], object], code: str, status: int
 ) -> None:
     world.dials.rates = {"*": 1}
-    patient, impatient = client(service, attempts=3), client(service)
+    patient, impatient = client(service, attempts=8), client(service)
     call(patient)
     with pytest.raises(ClientError) as error:
         call(impatient)
