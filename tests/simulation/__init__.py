@@ -1,0 +1,1 @@
+"""The simulation: seeded histories of pipelines, people and faults, over which the gate's promises are checked."""

@@ -1,0 +1,104 @@
+"""The pipelines of a run: upstreams and dependents, in chains and fans, in every execution mode."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from sandbox.account import PIPELINE_ROLE
+
+GATE = "pipeline-gate-dev-gate"
+UPSTREAMS = ("infra", "network", "cluster")
+DEPENDENTS = ("k8s", "apps", "web")
+MODES = ("SUPERSEDED", "SUPERSEDED", "SUPERSEDED", "QUEUED", "PARALLEL", "PARALLEL")
+
+
+@dataclass(frozen=True)
+class Cast:
+    """`declarations` by name, in the order in which the pipelines depend on each other; `dependents` have a gate."""
+
+    declarations: dict[str, dict[str, Any]]
+    dependents: tuple[str, ...]
+
+
+def draw(random: Random) -> Cast:
+    upstreams = UPSTREAMS[: random.choice((1, 1, 1, 2, 3))]
+    dependents = DEPENDENTS[: random.choice((1, 1, 1, 2, 3))]
+    declarations = {name: _declaration(random, name, []) for name in upstreams}
+    for name in dependents:
+        others = [*declarations]
+        gates = [_gate(random, name, others) for _ in range(random.choice((1, 1, 1, 1, 2)))]
+        declarations[name] = _declaration(random, name, gates)
+    return Cast(declarations, dependents)
+
+
+def regated(random: Random, name: str, declaration: dict[str, Any], others: list[str]) -> None:
+    """Edit a gated pipeline's first gate: it may wait for others from now on, or look at other intervals."""
+    for stage in declaration["stages"]:
+        for action in stage["actions"]:
+            if action["actionTypeId"]["provider"] == "Lambda":
+                action["configuration"] = _gate(random, name, others)
+                return
+
+
+def _gate(random: Random, name: str, others: list[str]) -> dict[str, str]:
+    """The configuration of a gate action."""
+    depends_on = random.sample(others, min(len(others), random.choice((1, 1, 1, 2, 3))))
+    asked: dict[str, Any] = {"depends_on": depends_on, "pipeline": name, "execution": "#{codepipeline.PipelineExecutionId}"}
+    if random.random() < 0.7:
+        asked["retry_minutes"] = random.choice((1, 1, 2, 5, 5, 10, 15, 60))
+    text = json.dumps(asked) if random.random() < 0.9 else ", ".join(depends_on)
+    return {"FunctionName": GATE, "UserParameters": text}
+
+
+def _declaration(random: Random, name: str, gates: list[dict[str, str]]) -> dict[str, Any]:
+    waits = [_action(f"Wait{number}", "Invoke", "Lambda", configuration) for number, configuration in enumerate(gates)]
+    side_by_side = random.random() < 0.5
+    stages = [_stage("Source", [_source(random)])]
+    if waits:
+        stages += [_stage("Gate", waits)] if side_by_side else [_stage(f"Gate{number}", [wait]) for number, wait in enumerate(waits)]
+    if random.random() < 0.2:
+        stages.append(_stage("Approve", [_action("Approve", "Approval", "Manual", {})]))
+    stages += [_stage(stage, [_work(action) for action in actions]) for stage, actions in random.choice(WORK).items()]
+    return {
+        "name": name,
+        "roleArn": PIPELINE_ROLE,
+        "artifactStore": {"type": "S3", "location": "artifacts"},
+        "stages": stages,
+        "pipelineType": "V2",
+        "executionMode": random.choice(MODES),
+        "variables": random.choice(VARIABLES),
+    }
+
+
+WORK: tuple[dict[str, list[str]], ...] = (
+    {"Deploy": ["Deploy"]},
+    {"Deploy": ["Deploy"]},
+    {"Deploy": ["Deploy", "Notify"]},
+    {"Build": ["Build"], "Deploy": ["Deploy"]},
+)
+VARIABLES: tuple[list[dict[str, str]], ...] = (
+    [],
+    [{"name": "image", "defaultValue": "latest"}],
+    [{"name": "image", "defaultValue": "latest"}, {"name": "zone"}],
+)
+
+
+def _stage(name: str, actions: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"name": name, "actions": actions}
+
+
+def _source(random: Random) -> dict[str, Any]:
+    provider = random.choice(("CodeCommit", "CodeCommit", "S3", "ECR"))
+    return {**_action("Source", "Source", provider, {"Place": "here"}), "outputArtifacts": [{"name": "source"}]}
+
+
+def _work(name: str) -> dict[str, Any]:
+    return {**_action(name, "Build", "CodeBuild", {"ProjectName": "work"}), "inputArtifacts": [{"name": "source"}]}
+
+
+def _action(name: str, category: str, provider: str, configuration: dict[str, str]) -> dict[str, Any]:
+    type_id = {"category": category, "owner": "AWS", "provider": provider, "version": "1"}
+    return {"name": name, "actionTypeId": type_id, "configuration": configuration}

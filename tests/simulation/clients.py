@@ -1,0 +1,68 @@
+"""The functions' boto3 clients: made once, their calls led through the simulation, and made lean, as a run makes a hundred calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+import botocore.retries.quota
+import moto.core.responses
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.client import BaseClient
+from moto.core.models import botocore_stubber
+
+import app
+
+Send = Callable[[BaseClient, AWSPreparedRequest, str], AWSResponse]
+"""One attempt of a call: client, request and botocore's event (before-send.SERVICE.OPERATION)."""
+
+_line: list[Send] = []
+"""Through whom the calls go now: the clients outlive a run, for making them takes longer than it does."""
+_quotas: list[Any] = []
+_real_client = boto3.client
+_methods = cache(moto.core.responses.method_names_from_class)
+
+
+@contextmanager
+def clients_through(send: Send) -> Iterator[None]:
+    """Give the functions clients whose calls go through `send` before they reach moto. Each time they are as good as new."""
+    for quota in _quotas:
+        quota._available_capacity = quota._max_capacity
+    _line.append(send)
+    try:
+        with (
+            patch.object(boto3, "client", _client),
+            patch.object(app, "aws", _aws()),
+            # moto looks through its class at each call
+            patch.object(moto.core.responses, "method_names_from_class", _methods),
+        ):
+            yield
+    finally:
+        _line.pop()
+
+
+@cache
+def _aws() -> Any:
+    return type(app.aws)()
+
+
+def _client(*names: Any, **settings: Any) -> Any:
+    real_quota = botocore.retries.quota.RetryQuota
+
+    def noted(*arguments: Any, **more: Any) -> Any:
+        _quotas.append(real_quota(*arguments, **more))
+        return _quotas[-1]
+
+    with patch.object(botocore.retries.quota, "RetryQuota", noted):
+        client = _real_client(*names, **settings)
+    events = client.meta.events
+    events.unregister("before-send", botocore_stubber)
+    events.register("before-send", lambda request, event_name, **_: _line[-1](client, request, event_name))
+    # Neither its signature nor its user agent matters here; together they are a third of a call.
+    events.unregister(f"request-created.{client.meta.service_model.service_id.hyphenize()}", client._request_signer.handler)
+    client._user_agent_creator.to_string = lambda: "simulation"
+    return client

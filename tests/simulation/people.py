@@ -1,0 +1,264 @@
+"""What people do to the pipelines at any moment: start, push, stop, retry, approve, edit, delete, release a hold, meddle."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from random import Random
+from typing import cast
+
+from moto.codepipeline.models import codepipeline_backends
+from moto.core.exceptions import JsonRESTError
+
+from sandbox import awslambda, eventbridge
+from sandbox.clock import utcnow
+from sandbox.codepipeline.execution import PipelineExecution
+from sandbox.codepipeline.models import CodePipelineBackend
+from sandbox.account import ACCOUNT, REGION
+from sandbox.inprocess import DrivenWorld
+from tests.simulation.cast import VARIABLES, Cast, regated
+from tests.simulation.record import Record
+
+PREFIX = "pipeline-gate-dev-"
+RETRY = "pipeline-gate-dev-retry"
+MOST_ACTS = 20
+"""In one run, so that a run stays short."""
+COMMITS = [character * 40 for character in "abcdef"]
+
+
+class People:
+    """They use the sandbox's own backends: their calls never fail for want of AWS."""
+
+    def __init__(self, random: Random, world: DrivenWorld, cast_: Cast, record: Record) -> None:
+        self._random = random
+        self._world = world
+        self._cast = cast_
+        self._record = record
+        self._acts: list[Callable[[], None]] = [
+            *[self.start] * 6,
+            *[self.start_both] * 4,
+            *[self.push] * 2,
+            *[self.stop] * 2,
+            *[self.retry_stage] * 2,
+            *[self.react] * 6,
+            *[self.approve] * 2,
+            *[self.edit] * 2,
+            *[self.release] * 1,
+            *[self.toggle] * 1,
+            *[self.meddle] * 1,
+        ]
+        self.here = True
+        self._patience = MOST_ACTS
+
+    @property
+    def backend(self) -> CodePipelineBackend:
+        return cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
+
+    def plan(self, acts: int, minutes: float) -> None:
+        """Plan the first starts, and `acts` more within `minutes`."""
+        clock = self._world.clock
+        first = self._random.uniform(0, 20)
+        clock.call_at(utcnow() + timedelta(seconds=first), self.start_both, "people")
+        for _ in range(acts):
+            clock.call_at(utcnow() + timedelta(minutes=self._random.uniform(0, minutes)), self.act, "people")
+        if self._random.random() < 0.08:
+            clock.call_at(utcnow() + timedelta(minutes=self._random.uniform(0, minutes)), self.delete, "people")
+
+    def act(self) -> None:
+        """Do something; what AWS refuses is no matter."""
+        self._patience -= 1
+        if self.here and self._patience >= 0:
+            with contextlib.suppress(JsonRESTError), self._world.lock:
+                self._random.choice(self._acts)()
+
+    # Executions
+
+    def start(self) -> None:
+        self._start(self._random.choice([*self.backend.pipelines]))
+
+    def start_both(self) -> None:
+        """An upstream, and soon after it those that depend on it: what the gate is for."""
+        for name in self.backend.pipelines:
+            seconds = self._random.choice((0, 0, 1, 5, 20))
+            if name in self._cast.dependents:
+                seconds += self._random.choice((5, 15, 30))
+            if self._random.random() < 0.9:
+                self._world.clock.call_at(utcnow() + timedelta(seconds=seconds), lambda name=name: self._start(name), "people")
+
+    def _start(self, name: str) -> None:
+        if not self.here or name not in self.backend.pipelines:
+            return
+        declared = self.backend.pipelines[name].pipeline.get("variables") or []
+        given = [{"name": one["name"], "value": self._random.choice(("v1", "v2"))} for one in declared if self._random.random() < 0.5]
+        with contextlib.suppress(JsonRESTError), self._world.lock:
+            self.backend.start_pipeline_execution({"name": name, "variables": given}, "arn:aws:iam::123456789012:user/ann")
+
+    def push(self) -> None:
+        name = self._random.choice([*self.backend.pipelines])
+        self.backend.push(name, "Source", self._random.choice(COMMITS))
+        if self._random.random() < 0.7:
+            self._start(name)
+
+    def stop(self) -> None:
+        running = [execution for pipeline in self.backend.pipelines.values() for execution in pipeline.running.values()]
+        if running:
+            execution, abandon = self._random.choice(running), self._random.random() < 0.5
+            self._tell(f"stops {_named(execution)}{' at once' if abandon else ''}")
+            self.backend.stop_pipeline_execution(
+                {"pipelineName": execution.pipeline_name, "pipelineExecutionId": execution.id, "abandon": abandon}
+            )
+
+    def retry_stage(self) -> None:
+        failed = [
+            (execution, stage.name)
+            for pipeline in self.backend.pipelines.values()
+            for execution in pipeline.history[-3:]
+            for stage in execution.stages.values()
+            if stage.status in ("Failed", "Stopped")
+        ]
+        if failed:
+            self._retry(*self._random.choice(failed))
+
+    def _retry(self, execution: PipelineExecution, stage: str) -> None:
+        mode = self._random.choice(("FAILED_ACTIONS", "ALL_ACTIONS"))
+        self._tell(f"retries {stage} of {_named(execution)}")
+        self.backend.retry_stage_execution(
+            {"pipelineName": execution.pipeline_name, "stageName": stage, "pipelineExecutionId": execution.id, "retryMode": mode}
+        )
+
+    def react(self) -> None:
+        """See a held execution, and do what comes to mind."""
+        held = [self._record.executions[name[-36:]] for name in self.rules() if name[-36:] in self._record.executions]
+        held = [execution for execution in held if execution.pipeline_name in self.backend.pipelines]
+        if not held:
+            return
+        execution = self._random.choice(held)
+        match self._random.choice(("retry", "retry", "start", "edit", "stop upstream", "push")):
+            case "retry":
+                stages = [stage.name for stage in execution.stages.values() if stage.status == "Failed"]
+                if stages:
+                    self._retry(execution, stages[-1])
+            case "start":
+                self._start(execution.pipeline_name)
+            case "edit":
+                edited = copy.deepcopy(self.backend.pipelines[execution.pipeline_name].pipeline)
+                edited["variables"] = self._random.choice(VARIABLES)
+                self._tell(f"edits the variables of {execution.pipeline_name}")
+                self.backend.update_pipeline(edited)
+            case "stop upstream":
+                self.stop()
+            case "push":
+                self.backend.push(execution.pipeline_name, "Source", self._random.choice(COMMITS))
+
+    def approve(self) -> None:
+        for pipeline in self.backend.pipelines.values():
+            for token, action in list(pipeline.approvals.items()):
+                if action.status == "InProgress":
+                    verdict = self._random.choice(("Approved", "Approved", "Rejected"))
+                    self._tell(f"{'approves' if verdict == 'Approved' else 'rejects'} {_named(action.execution)}")
+                    self.backend.put_approval_result(
+                        {
+                            "pipelineName": pipeline.name,
+                            "stageName": action.stage.name,
+                            "actionName": action.name,
+                            "token": token,
+                            "result": {"summary": "", "status": verdict},
+                        }
+                    )
+
+    # Pipelines
+
+    def edit(self) -> None:
+        name = self._random.choice([*self.backend.pipelines])
+        edited = copy.deepcopy(self.backend.pipelines[name].pipeline)
+        match self._random.choice(("variables", "variables", "gate", "mode", "nothing")):
+            case "variables":
+                edited["variables"] = self._random.choice(VARIABLES)
+            case "gate":
+                names = [*self._cast.declarations]
+                regated(self._random, name, edited, names[: names.index(name)])
+            case "mode":
+                edited["executionMode"] = self._random.choice(("SUPERSEDED", "QUEUED", "PARALLEL"))
+        self._tell(f"edits {name}")
+        self.backend.update_pipeline(edited)
+
+    def delete(self) -> None:
+        names = [*self.backend.pipelines]
+        if self.here and len(names) > 1:
+            name = self._random.choice(names)
+            self._tell(f"deletes {name}")
+            with self._world.lock:
+                self._record.delete(name)
+                self.backend.delete_pipeline(name)
+
+    def toggle(self) -> None:
+        """Disable or enable the transition into a stage."""
+        pipeline = self.backend.pipelines[self._random.choice([*self.backend.pipelines])]
+        stage = self._random.choice(pipeline.stages[1:])
+        request = {"pipelineName": pipeline.name, "stageName": stage.name, "transitionType": "Inbound", "reason": "so"}
+        if stage.transition.enabled:
+            self._tell(f"closes the way into {stage.name} of {pipeline.name}")
+            self.backend.disable_stage_transition(request)
+        else:
+            self.backend.enable_stage_transition(request)
+
+    # The gate's own things
+
+    def release(self) -> None:
+        """Remove the rule of a hold, as the message says one may."""
+        events = eventbridge.backend(ACCOUNT, REGION)
+        if names := self.rules():
+            name = self._random.choice(names)
+            self._tell(f"removes the rule of {name[-36:-28]}")
+            self._record.released.add(name[-36:])
+            if targets := [target["Id"] for target in events.describe_rule(name, "default").targets]:
+                events.remove_targets(name, "default", targets)
+            events.delete_rule(name, "default")
+
+    def meddle(self) -> None:
+        """Somebody who may invoke the retry function invokes it with an input of their own."""
+        if not self._record.executions:
+            return
+        execution = self._random.choice([*self._record.executions.values()])
+        rules = self.rules() or [PREFIX + execution.id]
+        told = {
+            "rule": self._random.choice(rules),
+            "pipeline": execution.pipeline_name,
+            "execution": execution.id,
+            "depends_on": [],
+            "since": utcnow().isoformat(),
+        }
+        self._tell(f"invokes the retry for {told['rule'][-36:-28]}, as if it were {_named(execution)}")
+        awslambda.invoke_async(ACCOUNT, REGION, RETRY, json.dumps(told), service="lambda.amazonaws.com")
+
+    def rules(self) -> list[str]:
+        """The names of the gate's rules."""
+        return [name for name in eventbridge.backend(ACCOUNT, REGION).event_buses["default"].rules if name.startswith(PREFIX)]
+
+    def held_rules(self) -> list[str]:
+        """The names of the gate's rules that have a target."""
+        rules = eventbridge.backend(ACCOUNT, REGION).event_buses["default"].rules
+        return [name for name in self.rules() if rules[name].targets]
+
+    # The end of a run
+
+    def tidy(self) -> None:
+        """Let nothing wait for a person any more."""
+        with self._world.lock:
+            for pipeline in list(self.backend.pipelines.values()):
+                for stage in pipeline.stages:
+                    if not stage.transition.enabled:
+                        self.backend.enable_stage_transition(
+                            {"pipelineName": pipeline.name, "stageName": stage.name, "transitionType": "Inbound"}
+                        )
+            self.approve()
+
+    def _tell(self, what: str) -> None:
+        self._record.story.tell(f"somebody {what}")
+
+
+def _named(execution: PipelineExecution) -> str:
+    return f"{execution.pipeline_name} {execution.id[:8]}"

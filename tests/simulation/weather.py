@@ -1,0 +1,159 @@
+"""What AWS does to the functions in a run: which call a fault strikes, which delivery goes astray, until the weather turns fair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+
+from sandbox.clock import utcnow
+from sandbox.world import Dials
+
+OPERATIONS = {
+    "ListPipelineExecutions": 3,
+    "GetPipelineExecution": 1,
+    "ListActionExecutions": 2,
+    "GetJobDetails": 1,
+    "PutJobSuccessResult": 2,
+    "PutJobFailureResult": 4,
+    "StartPipelineExecution": 4,
+    "PutRule": 3,
+    "PutTargets": 4,
+    "ListTargetsByRule": 2,
+    "RemoveTargets": 4,
+    "DeleteRule": 2,
+    "AddPermission": 1,
+}
+"""The calls that single faults are aimed at, and how often."""
+
+PASSING = ("throttled", "broken", "unavailable", "unreachable", "unheard", "reset", "dies before", "dies after")
+"""Faults after which AWS, asked again, may well answer."""
+PERMANENT = ("denied", "unsigned", "odd")
+"""Those that a gate need not try again: it may fail the job for them."""
+ANY_CALL = (*PASSING, *PERMANENT)
+NOT_REPEATED = ("dies before", "dies after", *PERMANENT, "modified", "full", "in part", "conflict")
+"""Those after which botocore does not repeat the call by itself: once is enough to be felt."""
+SPECIAL = {
+    "PutRule": ("modified", "full"),
+    "PutTargets": ("modified", "in part"),
+    "RemoveTargets": ("modified", "in part"),
+    "DeleteRule": ("modified",),
+    "StartPipelineExecution": ("conflict",),
+    "AddPermission": ("conflict",),
+}
+
+
+@dataclass
+class Strike:
+    """`fault` strikes `operation`, from its `first` attempt of this run on, `times` times (botocore's own repeats count)."""
+
+    operation: str
+    first: int
+    times: int
+    fault: str
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.fault} from attempt {self.first} on, {self.times} times"
+
+
+@dataclass
+class Spell:
+    """From `begins` to `ends`, `share` of all calls to `service` (None: to any) meet one of `faults`."""
+
+    begins: datetime
+    ends: datetime
+    share: float
+    service: str | None
+    faults: tuple[str, ...]
+
+    def __str__(self) -> str:
+        where = f"{self.service or 'any service'} from {self.begins:%H:%M:%S} to {self.ends:%H:%M:%S}"
+        return f"{self.share:.0%} of calls to {where}: {' or '.join(self.faults)}"
+
+
+class Weather:
+    """Draws the faults of one run. `minutes` is how long people act."""
+
+    def __init__(self, random: Random, minutes: float) -> None:
+        self._random = random
+        self.fair = False
+        self._counted: dict[str, int] = {}
+        self._strikes: list[Strike] = []
+        self._spells: list[Spell] = []
+        kind = random.choice(("calm", "mild", "mild", "mild", "rough", "rough", "storm", "outage", "outage"))
+        self.kind = kind
+        if kind in ("mild", "rough"):
+            self._strikes = [self._strike() for _ in range(random.randint(1, 3) if kind == "mild" else random.randint(4, 8))]
+        if kind == "storm":
+            self._spells = [self._spell(minutes, random.uniform(0.1, 0.7), None, random.choice((PASSING, PASSING, ANY_CALL, ("unheard", "dies after"))))]
+        if kind == "outage":
+            faults = random.choice((("denied",), ("throttled",), ("unavailable", "broken"), ("unreachable",), ("unheard",), ("dies after",)))
+            service = random.choice(("codepipeline", "eventbridge", "eventbridge", "lambda"))
+            self._spells = [self._spell(minutes, random.choice((1.0, 1.0, 0.8)), service, faults)]
+        self.pauses = random.choice((0.0, 0.0, 0.05, 0.2))
+        """How often a turn is interrupted before or after a call, and the world goes on meanwhile."""
+        self.busy_people = random.choice((0.0, 0.0, 0.3))
+        """How often then somebody acts just at that moment."""
+        self._astray = random.choice((0.0, 0.0, 0.0, 0.1, 0.4))
+        self.latest_arrival = utcnow()
+        self._dials = ""
+
+    def __str__(self) -> str:
+        faults = [str(fault) for fault in (*self._strikes, *self._spells)]
+        return f"{self.kind}: {'; '.join([*faults, self._dials])}"
+
+    def turn(self, dials: Dials) -> None:
+        """Turn the sandbox's dials to this weather."""
+        random = self._random
+        dials.rule_warmup = timedelta(seconds=random.choice((0, 0, 0, 15, 60, 90)))
+        dials.token_memory = random.choice((None, timedelta(hours=1), timedelta(minutes=5)))
+        dials.job_details = random.choice(("execution", "execution", "pipeline", "nothing"))
+        dials.events_on = random.random() > 0.15
+        dials.continuation_seconds = random.choice((10.0, 30.0, 60.0))
+        warmup, memory = dials.rule_warmup.seconds, dials.token_memory
+        self._dials = (
+            f"a rule takes {warmup} s to match; a token is remembered {memory or 'for ever'}; "
+            f"job details tell {dials.job_details}; events are {'on' if dials.events_on else 'off'}"
+        )
+
+    def strikes(self, service: str, operation: str) -> str | None:
+        """The fault that this attempt of a call meets, or None."""
+        if self.fair:
+            return None
+        count = self._counted[operation] = self._counted.get(operation, 0) + 1
+        for strike in self._strikes:
+            if strike.operation == operation and strike.first <= count < strike.first + strike.times:
+                return strike.fault
+        for spell in self._spells:
+            if spell.begins <= utcnow() < spell.ends and spell.service in (None, service) and self._random.random() < spell.share:
+                return self._random.choice(spell.faults)
+        return None
+
+    def pause(self) -> float | None:
+        """How many seconds a turn waits at this point while the world goes on, or None: it goes on at once."""
+        if self.fair or self._random.random() >= self.pauses:
+            return None
+        return self._random.choice((0, 0, 0, 1, 10, 45, 70))
+
+    def copies(self) -> list[float]:
+        """After how many seconds each copy of a delivery arrives."""
+        if self.fair or self._random.random() >= self._astray:
+            return [0.0]
+        late = self._random.choice((5.0, 60.0, 300.0, 3600.0, 3 * 3600.0))
+        copies: list[float] = self._random.choice(([], [0.0, 0.0], [0.0, late], [late], [0.0, 2.0, late]))
+        if copies:
+            self.latest_arrival = max(self.latest_arrival, utcnow() + timedelta(seconds=max(copies)))
+        return copies
+
+    def chance(self, share: float) -> bool:
+        return not self.fair and self._random.random() < share
+
+    def _strike(self) -> Strike:
+        random = self._random
+        operation = random.choices([*OPERATIONS], [*OPERATIONS.values()])[0]
+        fault = random.choice(SPECIAL[operation] if operation in SPECIAL and random.random() < 0.5 else ANY_CALL)
+        return Strike(operation, random.choice((1, 1, 1, 2, 2, 3, 5)), random.choice((1, 1, 2, 8) if fault in NOT_REPEATED else (1, 20, 40, 80)), fault)
+
+    def _spell(self, minutes: float, share: float, service: str | None, faults: tuple[str, ...]) -> Spell:
+        begins = utcnow() + timedelta(minutes=self._random.uniform(-5, minutes / 2))
+        return Spell(begins, begins + timedelta(minutes=self._random.choice((2, 5, 15, 60, 75))), share, service, faults)
