@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import FailureType, PipelineNotFound, code, sorted_out
-from chalicelib.executions import PARALLEL, Attempt, Execution, Revision
+from chalicelib.executions import Attempt, Execution, Revision
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline import CodePipelineClient
@@ -36,27 +36,15 @@ class CodePipeline:
     def region(self) -> str:
         return self._client.meta.region_name
 
-    def executions(self, pipeline: str, since: datetime) -> tuple[Execution, ...]:
-        """The executions of `pipeline`, newest first, page by page until one began before `since` (aware UTC).
+    def executions(self, pipeline: str, since: datetime, until: str | None = None) -> tuple[Execution, ...]:
+        """The executions of `pipeline`, newest first, page by page until one began before `since` (aware UTC), or has the id `until`.
 
         All that was read is returned, so an older one that shares the last page counts too. Raises PipelineNotFound.
         """
         found: list[Execution] = []
         for page in self._pages_of_executions(pipeline):
             found += page
-            if any(execution.started < since for execution in page):
-                break
-        return _newest_first(found)
-
-    def executions_back_to(self, pipeline: str, execution: str) -> tuple[Execution, ...]:
-        """The executions of `pipeline`, newest first, page by page until `execution` is among them.
-
-        Outside PARALLEL mode one page is enough: there, all that matters is whether it is the newest. Raises PipelineNotFound.
-        """
-        found: list[Execution] = []
-        for page in self._pages_of_executions(pipeline):
-            found += page
-            if any(one.id == execution or one.mode != PARALLEL for one in page):
+            if any(execution.started < since or execution.id == until for execution in page):
                 break
         return _newest_first(found)
 

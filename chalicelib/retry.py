@@ -68,7 +68,7 @@ def recheck(event: object, context: object, aws: Aws, now: datetime) -> dict[str
 
 def _look(hold: Hold, deployment: Deployment, aws: Aws, now: datetime) -> Look:
     try:
-        executions = aws.codepipeline.executions_back_to(hold.pipeline, hold.execution)
+        executions = aws.codepipeline.executions(hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution)
         found = fate(hold.execution, executions)
         if found.fate is Fate.OVER:
             return Look(Next.DROP, found.reason)

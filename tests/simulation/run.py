@@ -144,7 +144,7 @@ def _work(random: Random, stage: str, fair: bool) -> tuple[float, str]:
     """How an action goes: how long it takes, and how it ends."""
     if stage == "Source":
         return random.choice((1.0, 2.0, 4.0)), "Failed" if random.random() < 0.03 else "Succeeded"
-    seconds = random.choice((5.0, 60.0)) if fair else random.choice((5.0, 40.0, 90.0, 200.0, 400.0, 1200.0))
+    seconds = random.choice((5.0, 60.0)) if fair else random.choice((40.0, 90.0, 90.0, 200.0, 400.0, 1200.0))
     return seconds, "Failed" if random.random() < 0.15 else "Succeeded"
 
 

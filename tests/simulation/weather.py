@@ -12,15 +12,15 @@ from sandbox.world import Dials
 OPERATIONS = {
     "ListPipelineExecutions": 3,
     "GetPipelineExecution": 1,
-    "ListActionExecutions": 2,
+    "ListActionExecutions": 1,
     "GetJobDetails": 1,
     "PutJobSuccessResult": 2,
     "PutJobFailureResult": 4,
-    "StartPipelineExecution": 4,
+    "StartPipelineExecution": 6,
     "PutRule": 3,
-    "PutTargets": 4,
+    "PutTargets": 5,
     "ListTargetsByRule": 2,
-    "RemoveTargets": 4,
+    "RemoveTargets": 5,
     "DeleteRule": 2,
     "AddPermission": 1,
 }
@@ -83,7 +83,7 @@ class Weather:
         kind = random.choice(("calm", "mild", "mild", "mild", "rough", "rough", "storm", "outage", "outage"))
         self.kind = kind
         if kind in ("mild", "rough"):
-            self._strikes = [self._strike() for _ in range(random.randint(1, 3) if kind == "mild" else random.randint(4, 8))]
+            self._strikes = [self._strike() for _ in range(random.randint(2, 4) if kind == "mild" else random.randint(6, 12))]
         if kind == "storm":
             self._spells = [self._spell(minutes, random.uniform(0.1, 0.7), None, random.choice((PASSING, PASSING, ANY_CALL, ("unheard", "dies after"))))]
         if kind == "outage":
@@ -152,7 +152,7 @@ class Weather:
         random = self._random
         operation = random.choices([*OPERATIONS], [*OPERATIONS.values()])[0]
         fault = random.choice(SPECIAL[operation] if operation in SPECIAL and random.random() < 0.5 else ANY_CALL)
-        return Strike(operation, random.choice((1, 1, 1, 2, 2, 3, 5)), random.choice((1, 1, 2, 8) if fault in NOT_REPEATED else (1, 20, 40, 80)), fault)
+        return Strike(operation, random.choice((1, 1, 1, 2, 2, 3)), random.choice((1, 1, 2, 8) if fault in NOT_REPEATED else (1, 20, 40, 80)), fault)
 
     def _spell(self, minutes: float, share: float, service: str | None, faults: tuple[str, ...]) -> Spell:
         begins = utcnow() + timedelta(minutes=self._random.uniform(-5, minutes / 2))

@@ -69,7 +69,22 @@ def test_variables_travel_with_the_hold_if_they_fit() -> None:
     assert len(large.as_input()) <= 8192  # model: TargetInput
 
 
+def test_variables_that_just_fit_travel_too() -> None:
+    frame = len(replace(HOLD, variables={"image": ""}).as_input())
+    fits, too_large = (replace(HOLD, variables={"image": "v" * (8192 - frame + more)}) for more in (0, 1))
+    assert len(fits.as_input()) == 8192  # model: TargetInput
+    assert Hold.of(json.loads(fits.as_input())) == fits
+    assert Hold.of(json.loads(too_large.as_input())) == HOLD
+
+
 WHOLE = json.loads(HOLD.as_input())
+
+
+def test_times_are_read_as_utc() -> None:
+    hold = Hold.of({**WHOLE, "since": "2026-01-05T13:02:30+01:00"})
+    assert hold is not None
+    assert hold.since.tzinfo is UTC
+    assert hold == HOLD
 
 
 @pytest.mark.parametrize("broken", [{}, {"rule": "r"}, {**WHOLE, "since": "yesterday"}, {**WHOLE, "variables": 5}])
