@@ -1,4 +1,4 @@
-"""How the run of an action begins and ends, whatever it does (what each kind does stands in providers.py)."""
+"""How the run of an action or rule begins and ends, whatever it does (what each kind does stands in providers.py)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sandbox.clock import utcnow
 from sandbox.codepipeline import events
-from sandbox.codepipeline.execution import ActionExecution, Declaration, StageExecution
+from sandbox.codepipeline.execution import ActionExecution, Declaration, RuleExecution, StageExecution
 from sandbox.codepipeline.pipeline import Pipeline
 
 
@@ -18,7 +18,7 @@ def begin(pipeline: Pipeline, stage: StageExecution, declaration: Declaration, o
     stage.execution.updated = utcnow()
     pipeline.actions.append(action)
     pipeline.stage(stage.name).latest_actions[action.name] = action
-    events.action_event(pipeline, action, "STARTED")
+    _tell(pipeline, action, "STARTED")
     return action
 
 
@@ -26,7 +26,7 @@ def succeed(pipeline: Pipeline, action: ActionExecution) -> None:
     if action.status == "InProgress":
         _end(action)
         action.status = "Succeeded"
-        events.action_event(pipeline, action, "SUCCEEDED")
+        _tell(pipeline, action, "SUCCEEDED")
         action.on_end()
 
 
@@ -36,7 +36,7 @@ def fail(pipeline: Pipeline, action: ActionExecution, code: str, message: str) -
         _end(action)
         action.status = "Failed"
         action.error = (code, message)
-        events.action_event(pipeline, action, "FAILED")
+        _tell(pipeline, action, "FAILED")
         action.on_end()
 
 
@@ -44,7 +44,13 @@ def abandon(pipeline: Pipeline, action: ActionExecution, state: str) -> None:
     """End a run without a result, because its execution was stopped ("ABANDONED") or its pipeline edited ("CANCELED")."""
     _end(action)
     action.status = "Abandoned"  # the only such status of an action (model: ActionExecutionStatus)
-    events.action_event(pipeline, action, state)
+    _tell(pipeline, action, state)
+
+
+def _tell(pipeline: Pipeline, action: ActionExecution, state: str) -> None:
+    """Rules have no event: pipelines, stages and actions have (guide: detect-state-changes-cloudwatch-events)."""
+    if not isinstance(action, RuleExecution):
+        events.action_event(pipeline, action, state)
 
 
 def _end(action: ActionExecution) -> None:

@@ -58,6 +58,18 @@ class NotLatestPipelineExecutionException(CodePipelineError):
     pass
 
 
+class UnableToRollbackStageException(CodePipelineError):
+    pass
+
+
+class PipelineExecutionOutdatedException(CodePipelineError):
+    pass
+
+
+class ConditionNotOverridableException(CodePipelineError):
+    pass
+
+
 class PipelineExecutionNotStoppableException(CodePipelineError):
     pass
 

@@ -1,4 +1,4 @@
-"""What a pipeline's history is made of: an execution, its passage through a stage, one run of an action.
+"""What a pipeline's history is made of: an execution, its passage through a stage, its entry condition, one run of an action or rule.
 
 Plain data. How they come about stands in flow.py (stages) and actions.py (actions), how the API shows them in shapes.py.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from moto.moto_api._internal import mock_random
 
@@ -18,8 +18,9 @@ Declaration = dict[str, Any]
 """A pipeline, stage or action as its owner declared it (model: PipelineDeclaration, StageDeclaration, ActionDeclaration)."""
 
 ExecutionStatus = Literal["InProgress", "Stopping", "Stopped", "Succeeded", "Superseded", "Failed", "Cancelled"]
-StageStatus = Literal["InProgress", "Stopping", "Stopped", "Succeeded", "Failed", "Cancelled"]
+StageStatus = Literal["InProgress", "Stopping", "Stopped", "Succeeded", "Failed", "Cancelled", "Skipped"]
 ActionStatus = Literal["InProgress", "Succeeded", "Failed", "Abandoned"]
+ConditionStatus = Literal["InProgress", "Failed", "Succeeded", "Cancelled", "Abandoned", "Overridden"]
 
 
 def new_id() -> str:
@@ -68,6 +69,14 @@ class PipelineExecution:
     """Every run of an action, the oldest first; a retried action is there twice."""
     revisions: dict[str, Revision] = field(default_factory=dict)
     """By source action, once that has succeeded."""
+    rules: list[RuleExecution] = field(default_factory=list)
+    """Every run of a rule, the oldest first."""
+    rollback_target: PipelineExecution | None = None
+    """For a stage rollback: the execution whose revisions and variables it takes (guide: stage-rollback)."""
+
+    @property
+    def type(self) -> Literal["STANDARD", "ROLLBACK"]:
+        return "STANDARD" if self.rollback_target is None else "ROLLBACK"
 
     @property
     def runs(self) -> bool:
@@ -76,13 +85,21 @@ class PipelineExecution:
 
 @dataclass(eq=False)
 class StageExecution:
-    """An execution's passage through one stage. `actions` holds the newest run of each action by name."""
+    """An execution's passage through one stage. `actions` holds the newest run of each action by name.
+
+    `entry` is the newest check of the stage's entry condition, or None where none was begun.
+    """
 
     execution: PipelineExecution
     declaration: Declaration
     status: StageStatus = "InProgress"
     actions: dict[str, ActionExecution] = field(default_factory=dict)
+    entry: ConditionExecution | None = None
     retries: int = 0
+    """Manual ones."""
+    auto_retries: int = 0
+    retried_automatically: bool = False
+    """Whether the latest retry was."""
     retried: datetime | None = None
 
     @property
@@ -91,12 +108,17 @@ class StageExecution:
 
     @property
     def running(self) -> list[ActionExecution]:
-        return [action for action in self.actions.values() if action.status == "InProgress"]
+        """The actions and rules that run."""
+        rules = () if self.entry is None else self.entry.rules.values()
+        return [run for run in (*self.actions.values(), *rules) if run.status == "InProgress"]
 
 
 @dataclass(eq=False)
 class ActionExecution:
     """One run of an action. `on_end` is called once, when it succeeded or failed (not when it was abandoned)."""
+
+    kind: ClassVar[str] = "action"
+    """What people call it in a message."""
 
     stage: StageExecution
     declaration: Declaration
@@ -132,3 +154,32 @@ class ActionExecution:
         """category, owner, provider and version."""
         kind: dict[str, str] = self.declaration["actionTypeId"]
         return kind
+
+
+@dataclass(eq=False)
+class RuleExecution(ActionExecution):
+    """One run of a condition's rule: jobs, results and time-outs are those of an action (see conditions.py)."""
+
+    kind: ClassVar[str] = "rule"
+
+    @property
+    def type(self) -> dict[str, str]:
+        kind: dict[str, str] = self.declaration["ruleTypeId"]
+        return kind
+
+
+@dataclass(eq=False)
+class ConditionExecution:
+    """One check of a stage's entry condition. `result` is what a failed one leads to; `rules` holds the runs by name."""
+
+    result: Literal["FAIL", "SKIP"]
+    status: ConditionStatus = "InProgress"
+    changed: datetime = field(default_factory=utcnow)
+    rules: dict[str, RuleExecution] = field(default_factory=dict)
+
+    @property
+    def lets_in(self) -> bool:
+        return self.status in ("Succeeded", "Overridden")
+
+    def end(self, status: ConditionStatus) -> None:
+        self.status, self.changed = status, utcnow()

@@ -9,19 +9,38 @@ An execution goes: start, arrive before a stage, enter it, advance through its a
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sandbox.clock import utcnow
-from sandbox.codepipeline import actions, events, providers
-from sandbox.codepipeline.execution import Declaration, ExecutionStatus, PipelineExecution, StageExecution
+from sandbox.codepipeline import actions, conditions, events, providers, rollback
+from sandbox.codepipeline.execution import (
+    ConditionExecution,
+    ConditionStatus,
+    Declaration,
+    ExecutionStatus,
+    PipelineExecution,
+    StageExecution,
+)
 from sandbox.codepipeline.pipeline import Pipeline, Stage
 
 
 def start(pipeline: Pipeline, execution: PipelineExecution) -> None:
     """Record a new execution and let it arrive before the first stage."""
+    _record(pipeline, execution)
+    arrive(pipeline, execution, pipeline.stages[0])
+
+
+def roll_back(pipeline: Pipeline, execution: PipelineExecution, stage: Stage) -> None:
+    """Record a rollback and let it into the one stage that it runs: ahead of who waits, whatever its transition (AWS does not say)."""
+    _record(pipeline, execution)
+    enter(pipeline, execution, stage)
+
+
+def _record(pipeline: Pipeline, execution: PipelineExecution) -> None:
     pipeline.history.append(execution)
     pipeline.by_id[execution.id] = execution
     pipeline.running[execution.id] = execution
     events.pipeline_event(pipeline, execution, "STARTED")
-    arrive(pipeline, execution, pipeline.stages[0])
 
 
 def arrive(pipeline: Pipeline, execution: PipelineExecution, stage: Stage) -> None:
@@ -53,7 +72,7 @@ def enter(pipeline: Pipeline, execution: PipelineExecution, stage: Stage) -> Non
 
 
 def advance(pipeline: Pipeline, passage: StageExecution) -> None:
-    """Take a stage one step on: run the actions of the next runOrder together, or end the stage.
+    """Take a stage one step on: check its entry condition, run the actions of the next runOrder together, or end the stage.
 
     One failed action fails the stage at once and unlocks it; others that run go on to their own end (model:
     RetryStageExecution, "all actions that are still in progress continue working"; guide: "a failure releases the lock").
@@ -64,6 +83,14 @@ def advance(pipeline: Pipeline, passage: StageExecution) -> None:
         return
     if passage.status != "InProgress":
         return  # an action that went on after the stage had ended
+    condition = conditions.declared(passage.declaration)
+    if passage.entry is None and condition is not None:
+        conditions.check(pipeline, passage, condition, lambda: advance(pipeline, passage))
+        return
+    if passage.entry is not None and not passage.entry.lets_in:
+        if passage.entry.status == "Failed":
+            leave(pipeline, passage, "Skipped" if passage.entry.result == "SKIP" else "Failed")
+        return
     if any(action.status == "Failed" for action in passage.actions.values()):
         leave(pipeline, passage, "Failed")
         return
@@ -84,22 +111,52 @@ def run(pipeline: Pipeline, passage: StageExecution, declared: list[Declaration]
         providers.start(pipeline, action)
 
 
-def leave(pipeline: Pipeline, passage: StageExecution, status: ExecutionStatus) -> None:
-    """End a stage as Succeeded or Failed: the execution goes on or fails, and the lock passes to who waits."""
+def leave(pipeline: Pipeline, passage: StageExecution, status: Literal["Succeeded", "Failed", "Skipped"]) -> None:
+    """End a stage: the execution goes on or fails, and the lock passes to who waits.
+
+    AWS lists no event of a skipped stage (guide: detect-state-changes-cloudwatch-events): none is sent. That a rollback ends
+    with its stage follows from its purpose; AWS does not say it.
+    """
     execution, stage = passage.execution, pipeline.stage(passage.name)
-    if status == "Succeeded":
-        passage.status = "Succeeded"
-        events.stage_event(pipeline, passage, "SUCCEEDED")
+    passage.status = status
+    if status != "Failed":
+        if status == "Succeeded":
+            events.stage_event(pipeline, passage, "SUCCEEDED")
         following = pipeline.stages.index(stage) + 1
-        if following < len(pipeline.stages):
+        if execution.type == "STANDARD" and following < len(pipeline.stages):
             arrive(pipeline, execution, pipeline.stages[following])
         else:
             finish(pipeline, execution, "Succeeded", "SUCCEEDED")
     else:
-        passage.status = "Failed"
         events.stage_event(pipeline, passage, "FAILED")
         finish(pipeline, execution, "Failed", "FAILED")
+        if react(pipeline, passage, stage):
+            return
     unlock(pipeline, stage, execution)
+
+
+def react(pipeline: Pipeline, passage: StageExecution, stage: Stage) -> bool:
+    """Do what the failed stage's onFailure says, before anyone who waits gets in; True if the stage is taken again.
+
+    RETRY once (guide: stage-retry), or ROLLBACK to the newest execution that succeeded in the stage, if there is one (guide:
+    stage-rollback-auto). AWS does not say: a rollback is not rolled back again; where other actions still run, all of them
+    cannot be retried; the mode of a retry is FAILED_ACTIONS where none is given; a failed entry condition counts too.
+    onFailure with conditions of its own is accepted but not carried out.
+    """
+    on_failure = passage.declaration.get("onFailure") or {}
+    result = None if on_failure.get("conditions") else on_failure.get("result")
+    if result == "RETRY" and not passage.auto_retries:
+        all_actions = (on_failure.get("retryConfiguration") or {}).get("retryMode") == "ALL_ACTIONS"
+        if not (all_actions and passage.running):
+            retry(pipeline, passage, all_actions=all_actions, automatic=True)
+            return True
+    elif result == "ROLLBACK" and passage.execution.type == "STANDARD":
+        target = next((target for target in reversed(pipeline.history) if rollback.fits(pipeline, stage, target)), None)
+        if target is not None:
+            # The console shows the failed execution's id (guide: executions-view); that the trigger holds it is assumed.
+            roll_back(pipeline, rollback.execution(pipeline, target, "AutomatedRollback", passage.execution.id), stage)
+            return True
+    return False
 
 
 def unlock(pipeline: Pipeline, stage: Stage, execution: PipelineExecution) -> None:
@@ -132,9 +189,15 @@ def stop(pipeline: Pipeline, execution: PipelineExecution, *, abandon: bool) -> 
         passage.status = "Stopping"
         events.stage_event(pipeline, passage, "STOPPING")
     if abandon:
-        for action in passage.running:
-            actions.abandon(pipeline, action, "ABANDONED")
+        _abandon(pipeline, passage, "ABANDONED", "Abandoned")
     advance(pipeline, passage)
+
+
+def _abandon(pipeline: Pipeline, passage: StageExecution, state: str, condition: ConditionStatus) -> None:
+    for action in passage.running:
+        actions.abandon(pipeline, action, state)
+    if passage.entry is not None and passage.entry.status == "InProgress":
+        passage.entry.end(condition)
 
 
 def stopped(pipeline: Pipeline, passage: StageExecution) -> None:
@@ -145,19 +208,19 @@ def stopped(pipeline: Pipeline, passage: StageExecution) -> None:
     unlock(pipeline, pipeline.stage(passage.name), passage.execution)
 
 
-def retry(pipeline: Pipeline, passage: StageExecution, *, all_actions: bool) -> None:
-    """Run a failed or stopped stage again, its failed actions or all of them (model: RetryStageExecution)."""
-    execution, stage = passage.execution, pipeline.stage(passage.name)
-    execution.status = "InProgress"
-    execution.attempt += 1
-    execution.updated = passage.retried = utcnow()
-    passage.status = "InProgress"
-    passage.retries += 1
-    pipeline.running[execution.id] = execution
-    if pipeline.mode != "PARALLEL":
-        stage.occupant = execution
-    events.pipeline_event(pipeline, execution, "RESUMED")
-    events.stage_event(pipeline, passage, "RESUMED")
+def retry(pipeline: Pipeline, passage: StageExecution, *, all_actions: bool, automatic: bool = False) -> None:
+    """Run a failed or stopped stage again, its failed actions or all of them (model: RetryStageExecution).
+
+    An entry condition that did not let the execution in is checked again, one that did is not (AWS does not say).
+    """
+    if passage.entry is not None and not passage.entry.lets_in:
+        passage.entry = None
+    passage.retried_automatically = automatic
+    if automatic:
+        passage.auto_retries += 1
+    else:
+        passage.retries += 1
+    resume(pipeline, passage)
     again = [action.declaration for action in passage.actions.values() if all_actions or action.status not in ("Succeeded", "InProgress")]
     for declaration in again:
         del passage.actions[declaration["name"]]
@@ -167,6 +230,29 @@ def retry(pipeline: Pipeline, passage: StageExecution, *, all_actions: bool) -> 
         advance(pipeline, passage)
 
 
+def override(pipeline: Pipeline, passage: StageExecution, entry: ConditionExecution) -> None:
+    """Let an execution in whatever its entry condition says; rules that run are abandoned (guide: stage-conditions, "Overriding")."""
+    conditions.abandon_rules(pipeline, entry)
+    entry.end("Overridden")
+    if passage.status == "Failed":
+        resume(pipeline, passage)
+    advance(pipeline, passage)
+
+
+def resume(pipeline: Pipeline, passage: StageExecution) -> None:
+    """Let a failed or stopped execution be in its stage again."""
+    execution, stage = passage.execution, pipeline.stage(passage.name)
+    execution.status = "InProgress"
+    execution.attempt += 1
+    execution.updated = passage.retried = utcnow()
+    passage.status = "InProgress"
+    pipeline.running[execution.id] = execution
+    if pipeline.mode != "PARALLEL":
+        stage.occupant = execution
+    events.pipeline_event(pipeline, execution, "RESUMED")
+    events.stage_event(pipeline, passage, "RESUMED")
+
+
 def cancel_all(pipeline: Pipeline) -> None:
     """End all that runs, because the pipeline is edited (model: PipelineExecution, status Cancelled)."""
     for stage in pipeline.stages:
@@ -174,8 +260,7 @@ def cancel_all(pipeline: Pipeline) -> None:
         stage.occupant = None
     for execution in list(pipeline.running.values()):
         for passage in execution.stages.values():
-            for action in passage.running:
-                actions.abandon(pipeline, action, "CANCELED")
+            _abandon(pipeline, passage, "CANCELED", "Cancelled")
             if passage.status in ("InProgress", "Stopping"):
                 passage.status = "Cancelled"
                 events.stage_event(pipeline, passage, "CANCELED")

@@ -1,6 +1,8 @@
-"""Lambda actions: the job that the function gets as its event, and the result that it owes (guide: action-reference-Lambda).
+"""Lambda actions and rules: the job that the function gets as its event, and the result that it owes (guide: action-reference-Lambda).
 
 The function's own return value or error means nothing here: only PutJobSuccessResult and PutJobFailureResult count.
+AWS does not document the event of a LambdaInvoke rule, nor how its function answers (guide: rule-reference-LambdaInvoke); here it is
+the same job with the same answers and the same limits of time.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ def start(pipeline: Pipeline, action: ActionExecution) -> None:
     action.timers.append(
         pipeline.later(
             TOTAL_HOURS * 3600,
-            lambda: actions.fail(pipeline, action, "JobFailed", f"The action did not end within {TOTAL_HOURS} hours"),
+            lambda: actions.fail(pipeline, action, "JobFailed", f"The {action.kind} did not end within {TOTAL_HOURS} hours"),
             f"{action.name} longer than {TOTAL_HOURS} h",
         )
     )
@@ -119,7 +121,8 @@ def details(pipeline: Pipeline, job: Job) -> dict[str, Any]:
     """GetJobDetails' answer (model: JobDetails). What pipelineContext holds for a Lambda action is not documented: Dials.job_details."""
     answer: dict[str, Any] = event(pipeline, job)["CodePipeline.job"]
     action, dial = job.action, current().dials.job_details
-    answer["data"]["actionTypeId"] = action.type
+    if action.type["category"] != "Rule":  # which no action type is (model: ActionCategory)
+        answer["data"]["actionTypeId"] = action.type
     if dial == "nothing":
         return answer
     context: dict[str, Any] = {

@@ -10,11 +10,12 @@ from moto.codepipeline.models import CodePipelineBackend as MotoBackend
 from moto.core.exceptions import JsonRESTError
 
 from sandbox.clock import utcnow
-from sandbox.codepipeline import actions, flow, jobs, paging, shapes, sources, structure, variables
+from sandbox.codepipeline import actions, flow, jobs, paging, rollback, shapes, sources, structure, variables
 from sandbox.codepipeline.exceptions import (
     ActionNotFoundException,
     ApprovalAlreadyCompletedException,
     ConcurrentPipelineExecutionsLimitExceededException,
+    ConditionNotOverridableException,
     ConflictException,
     DuplicatedStopRequestException,
     InvalidApprovalTokenException,
@@ -24,7 +25,7 @@ from sandbox.codepipeline.exceptions import (
     PipelineNameInUseException,
     StageNotRetryableException,
 )
-from sandbox.codepipeline.execution import ActionExecution, Declaration, PipelineExecution, Revision, StageExecution
+from sandbox.codepipeline.execution import ActionExecution, Declaration, PipelineExecution, Revision, RuleExecution, StageExecution
 from sandbox.codepipeline.jobs import Job
 from sandbox.codepipeline.pipeline import Outcome, Pipeline
 from sandbox.world import current
@@ -198,6 +199,27 @@ class CodePipelineBackend(MotoBackend):
         )
         return [shapes.action_detail(pipeline, run) for run in page], token
 
+    def list_rule_executions(self, request: Request) -> tuple[list[Answer], str | None]:
+        """The runs of rules, newest first, and the token for more; of one execution or of all (model: ListRuleExecutions)."""
+        pipeline, oldest = self.pipeline(request["pipelineName"]), utcnow() - HISTORY
+        wanted = request.get("filter") or {}
+        latest = wanted.get("latestInPipelineExecution") or {}
+        execution_id = wanted.get("pipelineExecutionId") or latest.get("pipelineExecutionId")
+        only_latest = latest.get("startTimeRange") == "Latest"
+
+        def keep(run: RuleExecution) -> bool:
+            entry = run.stage.entry
+            return run.started >= oldest and (not only_latest or (entry is not None and entry.rules.get(run.name) is run))
+
+        page, token = paging.newest_first(
+            self.execution(pipeline, execution_id).rules if execution_id else pipeline.rules,
+            keep,
+            scope=f"rules of {pipeline.name} {execution_id or ''}",
+            size=request.get("maxResults"),
+            token=request.get("nextToken"),
+        )
+        return [shapes.rule_detail(pipeline, run) for run in page], token
+
     def get_pipeline_state(self, name: str) -> Answer:
         return shapes.pipeline_state(self.pipeline(name))
 
@@ -226,12 +248,18 @@ class CodePipelineBackend(MotoBackend):
         return passage.execution.id
 
     @staticmethod
-    def _retryable(pipeline: Pipeline, stage_name: str, execution_id: str) -> StageExecution:
+    def _latest(pipeline: Pipeline, stage_name: str, execution_id: str) -> PipelineExecution:
+        """The execution, which must be the latest in the stage (any one will do in PARALLEL mode)."""
         stage, execution = pipeline.stage(stage_name), pipeline.by_id.get(execution_id)
         if execution is None or (pipeline.mode != "PARALLEL" and execution is not stage.latest):
             raise NotLatestPipelineExecutionException(
                 f"Execution '{execution_id}' is not the latest that entered stage '{stage_name}' of pipeline '{pipeline.name}'"
             )
+        return execution
+
+    @staticmethod
+    def _retryable(pipeline: Pipeline, stage_name: str, execution_id: str) -> StageExecution:
+        execution = CodePipelineBackend._latest(pipeline, stage_name, execution_id)
         if execution.pipeline_version != pipeline.version:
             raise StageNotRetryableException(f"Pipeline '{pipeline.name}' was edited since execution '{execution_id}' started")
         passage = execution.stages.get(stage_name)
@@ -239,6 +267,34 @@ class CodePipelineBackend(MotoBackend):
         if passage is None or passage.status not in ("Failed", "Stopped"):
             raise StageNotRetryableException(f"Stage '{stage_name}' has no failed actions in execution '{execution_id}'")
         return passage
+
+    def rollback_stage(self, request: Request, caller: str = "") -> str:
+        """The id of the new execution, which runs this stage as the target did (model: RollbackStage; guide: stage-rollback)."""
+        pipeline = self.pipeline(request["pipelineName"])
+        stage = pipeline.stage(request["stageName"])
+        target = self.execution(pipeline, request["targetPipelineExecutionId"])
+        rollback.check(pipeline, stage, target, outdated=target.started < utcnow() - HISTORY)
+        self._check_concurrency(pipeline)
+        execution = rollback.execution(pipeline, target, "ManualRollback", caller)
+        flow.roll_back(pipeline, execution, stage)
+        return execution.id
+
+    def override_stage_condition(self, request: Request) -> None:
+        """Let an execution into a stage whose entry condition is being checked (guide: stage-conditions, "Overriding"), or has
+        failed (AWS says so in the feature's announcement: "override a condition that blocks a pipeline execution if it fails")."""
+        pipeline = self.pipeline(request["pipelineName"])
+        execution = self._latest(pipeline, request["stageName"], request["pipelineExecutionId"])
+        passage = execution.stages.get(request["stageName"])
+        entry = None if passage is None else passage.entry
+        if request["conditionType"] != "BEFORE_ENTRY" or passage is None or entry is None or entry.result == "SKIP":
+            raise ConditionNotOverridableException(f"Stage '{request['stageName']}' has no condition that can be overridden")
+        if passage.status not in ("InProgress", "Failed") or entry.status not in ("InProgress", "Failed"):
+            raise ConditionNotOverridableException(f"The condition of stage '{passage.name}' does not hold up execution '{execution.id}'")
+        if execution.pipeline_version != pipeline.version:
+            raise ConditionNotOverridableException(f"Pipeline '{pipeline.name}' was edited since execution '{execution.id}' started")
+        if not execution.runs:
+            self._check_concurrency(pipeline)
+        flow.override(pipeline, passage, entry)
 
     # Transitions
 

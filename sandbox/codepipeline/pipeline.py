@@ -12,7 +12,7 @@ from moto.codepipeline.models import CodePipeline
 
 from sandbox.clock import Call, utcnow
 from sandbox.codepipeline.exceptions import StageNotFoundException
-from sandbox.codepipeline.execution import ActionExecution, Declaration, PipelineExecution, Revision
+from sandbox.codepipeline.execution import ActionExecution, Declaration, PipelineExecution, Revision, RuleExecution
 from sandbox.world import current
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Pipeline(CodePipeline):
         self.by_id: dict[str, PipelineExecution] = {}
         self.running: dict[str, PipelineExecution] = {}
         self.actions: list[ActionExecution] = []
+        self.rules: list[RuleExecution] = []
         self.tokens: dict[str, PipelineExecution] = {}
         """By clientRequestToken."""
         self.approvals: dict[str, ActionExecution] = {}

@@ -1,4 +1,4 @@
-"""What an action does once it has begun: a source takes its revision, an approval waits, Lambda gets a job, all else takes time.
+"""What an action or rule does once it has begun: a source takes its revision, an approval waits, Lambda gets a job, all else takes time.
 
 No action ends within `start`: even a failure at once is a call on the clock, so that everything happens in one order.
 """
@@ -6,7 +6,7 @@ No action ends within `start`: even a failure at once is a call on the clock, so
 from __future__ import annotations
 
 from sandbox.codepipeline import actions, jobs, sources, variables
-from sandbox.codepipeline.execution import ActionExecution, new_id
+from sandbox.codepipeline.execution import ActionExecution, RuleExecution, new_id
 from sandbox.codepipeline.pipeline import Pipeline
 from sandbox.world import current
 
@@ -24,12 +24,29 @@ def start(pipeline: Pipeline, action: ActionExecution) -> None:
             pipeline.later(0, lambda: actions.fail(pipeline, action, "ConfigurationError", message), "variable has no value")
         )
         return
-    if action.type["category"] == "Approval":
+    if isinstance(action, RuleExecution):
+        start_rule(pipeline, action)
+    elif action.type["category"] == "Approval":
         await_approval(pipeline, action)
     elif action.type["category"] == "Invoke" and action.type["provider"] == "Lambda":
         jobs.start(pipeline, action)
     else:
         take_time(pipeline, action)
+
+
+def start_rule(pipeline: Pipeline, rule: RuleExecution) -> None:
+    """A LambdaInvoke rule is a job; the others are stand-ins that take no time and succeed, unless SandboxOutcome says "Failed"."""
+    minutes = rule.declaration.get("timeoutInMinutes")  # AWS names no default (model: RuleDeclaration)
+    if minutes is not None:
+        late = f"The rule did not end within {minutes} minutes"
+        rule.timers.append(pipeline.later(minutes * 60, lambda: actions.fail(pipeline, rule, "JobFailed", late), f"{rule.name} late"))
+    if rule.type["provider"] == "LambdaInvoke":
+        jobs.start(pipeline, rule)
+    elif rule.configuration.get("SandboxOutcome") == "Failed":
+        message = f"The sandbox lets rule '{rule.name}' fail"
+        rule.timers.append(pipeline.later(0, lambda: actions.fail(pipeline, rule, "JobFailed", message), f"{rule.name} Failed"))
+    else:
+        rule.timers.append(pipeline.later(0, lambda: actions.succeed(pipeline, rule), f"{rule.name} Succeeded"))
 
 
 def await_approval(pipeline: Pipeline, action: ActionExecution) -> None:

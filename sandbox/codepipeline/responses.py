@@ -66,11 +66,22 @@ class CodePipelineResponse(MotoResponse):
         page, token = self.codepipeline_backend.list_action_executions(self.request())
         return json.dumps(given(actionExecutionDetails=page, nextToken=token))
 
+    def list_rule_executions(self) -> str:
+        page, token = self.codepipeline_backend.list_rule_executions(self.request())
+        return json.dumps(given(ruleExecutionDetails=page, nextToken=token))
+
     def stop_pipeline_execution(self) -> str:
         return json.dumps({"pipelineExecutionId": self.codepipeline_backend.stop_pipeline_execution(self.request())})
 
     def retry_stage_execution(self) -> str:
         return json.dumps({"pipelineExecutionId": self.codepipeline_backend.retry_stage_execution(self.request())})
+
+    def rollback_stage(self) -> str:
+        return json.dumps({"pipelineExecutionId": self.codepipeline_backend.rollback_stage(self.request(), caller_arn(self))})
+
+    def override_stage_condition(self) -> str:
+        self.codepipeline_backend.override_stage_condition(self.request())
+        return "{}"
 
     # Transitions and approvals
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.codepipeline import sources
-from sandbox.codepipeline.execution import ActionExecution, PipelineExecution, StageExecution
+from sandbox.codepipeline.execution import ActionExecution, ConditionExecution, PipelineExecution, RuleExecution, StageExecution
 from sandbox.codepipeline.pipeline import Pipeline, Stage
 
 
@@ -26,7 +26,8 @@ def execution_summary(execution: PipelineExecution) -> dict[str, Any]:
         trigger=_trigger(execution),
         stopTrigger=None if execution.stop_reason is None else {"reason": execution.stop_reason},
         executionMode=execution.mode,
-        executionType="STANDARD",
+        executionType=execution.type,
+        rollbackMetadata=_rollback(execution),
     )
 
 
@@ -42,8 +43,14 @@ def execution_detail(pipeline: Pipeline, execution: PipelineExecution) -> dict[s
         variables=[{"name": name, "resolvedValue": value} for name, value in execution.variables.items()],
         trigger=_trigger(execution),
         executionMode=execution.mode,
-        executionType="STANDARD",
+        executionType=execution.type,
+        rollbackMetadata=_rollback(execution),
     )
+
+
+def _rollback(execution: PipelineExecution) -> dict[str, str] | None:
+    target = execution.rollback_target
+    return None if target is None else {"rollbackTargetPipelineExecutionId": target.id}
 
 
 def _trigger(execution: PipelineExecution) -> dict[str, str]:
@@ -94,6 +101,32 @@ def action_detail(pipeline: Pipeline, action: ActionExecution) -> dict[str, Any]
     )
 
 
+def rule_detail(pipeline: Pipeline, rule: RuleExecution) -> dict[str, Any]:
+    """RuleExecutionDetail."""
+    declared = rule.declaration
+    return given(
+        pipelineExecutionId=rule.execution.id,
+        ruleExecutionId=rule.id,
+        pipelineVersion=rule.execution.pipeline_version,
+        stageName=rule.stage.name,
+        ruleName=rule.name,
+        startTime=rule.started.timestamp(),
+        lastUpdateTime=rule.updated.timestamp(),
+        status=rule.status,
+        input=given(
+            ruleTypeId=rule.type,
+            configuration=declared.get("configuration") or {},
+            resolvedConfiguration=rule.configuration,
+            roleArn=declared.get("roleArn"),
+            region=declared.get("region", pipeline.region),
+            inputArtifacts=[{"name": artifact["name"]} for artifact in declared.get("inputArtifacts") or []],
+        ),
+        output={
+            "executionResult": given(externalExecutionId=rule.external_id, externalExecutionSummary=rule.summary, errorDetails=_error(rule))
+        },
+    )
+
+
 def _error(action: ActionExecution) -> dict[str, str] | None:
     return None if action.error is None else {"code": action.error[0], "message": action.error[1]}
 
@@ -110,7 +143,7 @@ def pipeline_state(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _stage_state(pipeline: Pipeline, stage: Stage) -> dict[str, Any]:
-    inbound = [given(pipelineExecutionId=waiting.id, status="InProgress", type="STANDARD") for waiting in stage.waiting]
+    inbound = [given(pipelineExecutionId=waiting.id, status="InProgress", type=waiting.type) for waiting in stage.waiting]
     passage = None if stage.latest is None else stage.latest.stages[stage.name]
     transition = stage.transition
     return given(
@@ -126,15 +159,43 @@ def _stage_state(pipeline: Pipeline, stage: Stage) -> dict[str, Any]:
         actionStates=[_action_state(pipeline, stage, declared["name"]) for declared in stage.declaration["actions"]],
         latestExecution=None
         if passage is None
-        else {"pipelineExecutionId": passage.execution.id, "status": passage.status, "type": "STANDARD"},
+        else {"pipelineExecutionId": passage.execution.id, "status": passage.status, "type": passage.execution.type},
+        beforeEntryConditionState=None if passage is None or passage.entry is None else _condition_state(passage.entry),
         retryStageMetadata=_retries(passage),
     )
 
 
 def _retries(passage: StageExecution | None) -> dict[str, Any] | None:
-    if passage is None or not passage.retries:
+    if passage is None or not (passage.retries or passage.auto_retries):
         return None
-    return {"manualStageRetryAttempt": passage.retries, "latestRetryTrigger": "ManualStageRetry"}
+    return given(
+        autoStageRetryAttempt=passage.auto_retries or None,
+        manualStageRetryAttempt=passage.retries or None,
+        latestRetryTrigger="AutomatedStageRetry" if passage.retried_automatically else "ManualStageRetry",
+    )
+
+
+def _condition_state(entry: ConditionExecution) -> dict[str, Any]:
+    """StageConditionState. A rule has no percentComplete (model: RuleExecution)."""
+    rules = [
+        given(
+            ruleName=rule.name,
+            latestExecution=given(
+                ruleExecutionId=rule.id,
+                status=rule.status,
+                summary=rule.summary,
+                lastStatusChange=rule.updated.timestamp(),
+                externalExecutionId=rule.external_id,
+                errorDetails=_error(rule),
+            ),
+        )
+        for rule in entry.rules.values()
+    ]
+    condition = {"status": entry.status, "lastStatusChange": entry.changed.timestamp()}
+    return {
+        "latestExecution": {"status": entry.status},
+        "conditionStates": [{"latestExecution": condition, "ruleStates": rules}],
+    }
 
 
 def _action_state(pipeline: Pipeline, stage: Stage, name: str) -> dict[str, Any]:

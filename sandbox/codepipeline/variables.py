@@ -1,4 +1,5 @@
-"""Pipeline variables and #{namespace.key} in an action's configuration (guide: reference-variables)."""
+"""Pipeline variables and #{namespace.key} in the configuration of an action (guide: reference-variables) or a rule (model:
+RuleExecutionInput, resolvedConfiguration)."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ def execution_variables(pipeline: Pipeline, given: list[dict[str, str]]) -> dict
 
 
 def resolve(action: ActionExecution) -> dict[str, str]:
-    """The action's configuration with every #{...} replaced. Unresolvable, with a message for people, where one has no value."""
+    """The action's or rule's configuration with every #{...} replaced. Unresolvable, with a message for people, where one has no value."""
     configuration: dict[str, str] = action.declaration.get("configuration") or {}
     if not any("#{" in value for value in configuration.values()):
         return dict(configuration)
@@ -44,7 +45,7 @@ def resolve(action: ActionExecution) -> dict[str, str]:
             return values[namespace][key]
         except KeyError:
             raise Unresolvable(
-                f"The variable {match.group()} in the configuration of action '{action.name}' has no value in this execution"
+                f"The variable {match.group()} in the configuration of {action.kind} '{action.name}' has no value in this execution"
             ) from None
 
     return {key: REFERENCE.sub(value, text) for key, text in configuration.items()}
@@ -52,7 +53,9 @@ def resolve(action: ActionExecution) -> dict[str, str]:
 
 def _values(execution: PipelineExecution) -> dict[str, dict[str, str]]:
     values = {"codepipeline": {"PipelineExecutionId": execution.id}, "variables": execution.variables}
-    for action in execution.actions:
+    # A rollback uses the variables of the execution to which it goes back (guide: stage-rollback).
+    earlier = [] if execution.rollback_target is None else execution.rollback_target.actions
+    for action in (*earlier, *execution.actions):
         if action.status == "Succeeded" and "namespace" in action.declaration:
             values[action.declaration["namespace"]] = action.output_variables
     return values
