@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_events.type_defs import PutTargetsResponseTypeDef, RemoveTargetsResponseTypeDef
 
+PUTS = 3
+"""How often a rule that is removed while it is being made is made anew."""
+
 TARGET = "retry"
 """The id of a rule's one target."""
 
@@ -28,6 +31,13 @@ class EventBridge:
 
     def put(self, hold: Hold, schedule: str, description: str, retry_arn: str) -> None:
         """Make the rule of `hold`, or make it anew. When this returns, the hold stands. Raises NoRoom where there are too many rules."""
+        for _ in range(PUTS):
+            self._put_rule(hold, schedule, description)
+            if self._put_target(hold, retry_arn):
+                return
+        raise NoAnswer(f"the rule {hold.rule} was removed {PUTS} times while it was being made")
+
+    def _put_rule(self, hold: Hold, schedule: str, description: str) -> None:
         try:
             self._client.put_rule(
                 Name=hold.rule, ScheduleExpression=schedule, EventPattern=hold.pattern(), Description=description, State="ENABLED"
@@ -36,13 +46,17 @@ class EventBridge:
             if _is(error, "LimitExceededException"):
                 raise NoRoom("events:PutRule") from error
             raise sorted_out(error, "events:PutRule") from error
+
+    def _put_target(self, hold: Hold, retry_arn: str) -> bool:
+        """False where the rule is gone: somebody, or a late retry of an earlier attempt, found it without a target and removed it."""
         try:
             answer = self._client.put_targets(Rule=hold.rule, Targets=[{"Id": TARGET, "Arn": retry_arn, "Input": hold.as_input()}])
         except (ClientError, BotoCoreError) as error:
             if _is(error, "ResourceNotFoundException"):
-                raise NoAnswer(f"the rule {hold.rule} was removed while it was being made") from error
+                return False
             raise sorted_out(error, "events:PutTargets") from error
         _refuse_failed_entries(answer, "events:PutTargets")
+        return True
 
     def hold_kept_by(self, rule: str) -> Hold | None:
         """The hold as `rule` keeps it; None where the rule is gone or has no target, so that it can fire nothing.

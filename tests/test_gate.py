@@ -257,6 +257,23 @@ class TestWhenAwsDoesNotAnswer:
         with pytest.raises(NoAnswer):
             Client(app.app).lambda_.invoke("gate", job_event("infra"))
 
+    def test_a_rule_that_is_removed_while_it_is_made_is_made_anew(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        scene.pipeline("infra")
+        scene.start("infra")
+        scene.k8s()
+        real, removed = app.aws.eventbridge._client.put_targets, []
+
+        def put_targets(**request: Any) -> Any:
+            if not removed:
+                removed.append(request["Rule"])
+                scene.events.delete_rule(Name=request["Rule"])
+            return real(**request)
+
+        monkeypatch.setattr(app.aws.eventbridge._client, "put_targets", put_targets)
+        held = scene.start("k8s")
+        assert removed == scene.rules() == [f"pipeline-gate-dev-{held}"]
+        assert scene.statuses() == ["Failed"]
+
     def test_entries_that_fail_in_part_are_seen(self, scene: Scene, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
         scene.pipeline("infra")
         scene.start("infra")
