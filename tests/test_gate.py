@@ -261,7 +261,8 @@ class TestWhenAwsDoesNotAnswer:
         scene.pipeline("infra")
         scene.start("infra")
         scene.k8s()
-        real, removed = app.aws.eventbridge._client.put_targets, []
+        real = app.aws.eventbridge._client.put_targets
+        removed: list[str] = []
 
         def put_targets(**request: Any) -> Any:
             if not removed:

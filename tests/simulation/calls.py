@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import traceback
 from datetime import timedelta
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.client import BaseClient
 from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError
-from moto.core.botocore_stubber import MockRawResponse
-from moto.core.models import botocore_stubber
 
 from sandbox.clock import utcnow
 from sandbox.inprocess import DrivenWorld
+from tests.simulation.clients import answer, through_moto
 from tests.simulation.people import People
 from tests.simulation.record import Record
 from tests.simulation.weather import Weather
@@ -111,16 +110,18 @@ class Calls:
                 raise SystemExit(137)
             case "in part":
                 entry = {"TargetId": "retry", "ErrorCode": "ConcurrentModificationException", "ErrorMessage": SECRET}
-                return _response(request, 200, json.dumps({"FailedEntryCount": 1, "FailedEntries": [entry]}))
+                return answer(request, 200, json.dumps({"FailedEntryCount": 1, "FailedEntries": [entry]}))
         status, code, message = REFUSALS[fault]
-        return _response(request, status, json.dumps({"__type": code, "message": message}), {"x-amzn-ErrorType": code})
+        return answer(request, status, json.dumps({"__type": code, "message": message}), {"x-amzn-ErrorType": code})
 
     def _through(self, request: AWSPreparedRequest, operation: str) -> AWSResponse:
         """Let the call take effect, and write down what it did."""
         before = len(self._record.executions)
-        response = botocore_stubber("before-send", request)
-        if response is None:
-            raise RuntimeError(f"moto does not answer {request.url}")
+        try:
+            response = through_moto(request, operation)
+        except Exception:  # botocore would take it for a call that failed
+            self._record.defects.append(traceback.format_exc())
+            raise
         if response.status_code == 200:
             asked = _body(request)
             match operation:
@@ -147,10 +148,3 @@ class Calls:
 def _body(request: AWSPreparedRequest) -> dict[str, Any]:
     body: dict[str, Any] = json.loads(request.body or b"{}")
     return body
-
-
-def _response(request: AWSPreparedRequest, status: int, body: str, headers: dict[str, str] | None = None) -> AWSResponse:
-    return AWSResponse(request.url, status, headers or {}, MockRawResponse(body))  # type: ignore[arg-type]
-
-
-Send = Callable[[BaseClient, AWSPreparedRequest, str], AWSResponse]

@@ -48,7 +48,7 @@ def _gate(random: Random, name: str, others: list[str]) -> dict[str, str]:
     depends_on = random.sample(others, min(len(others), random.choice((1, 1, 1, 2, 3))))
     asked: dict[str, Any] = {"depends_on": depends_on, "pipeline": name, "execution": "#{codepipeline.PipelineExecutionId}"}
     if random.random() < 0.7:
-        asked["retry_minutes"] = random.choice((1, 1, 2, 5, 5, 10, 15, 60))
+        asked["retry_minutes"] = random.choice((1, 2, 5, 5, 10, 15, 60))
     text = json.dumps(asked) if random.random() < 0.9 else ", ".join(depends_on)
     return {"FunctionName": GATE, "UserParameters": text}
 

@@ -13,13 +13,27 @@ import botocore.retries.quota
 import moto.core.responses
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.client import BaseClient
+from moto.core.botocore_stubber import MockRawResponse
+from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.core.models import botocore_stubber
 
 import app
+from sandbox.codepipeline.responses import CodePipelineResponse
+from sandbox.inprocess import ACCOUNT, REGION
+from sandbox.world import current
 
 Send = Callable[[BaseClient, AWSPreparedRequest, str], AWSResponse]
 """One attempt of a call: client, request and botocore's event (before-send.SERVICE.OPERATION)."""
 
+SHORT_WAY = {
+    "ListPipelineExecutions": "list_pipeline_executions",
+    "ListActionExecutions": "list_action_executions",
+    "GetPipelineExecution": "get_pipeline_execution",
+    "StartPipelineExecution": "start_pipeline_execution",
+    "PutJobSuccessResult": "put_job_success_result",
+    "PutJobFailureResult": "put_job_failure_result",
+}
+"""The operations of CodePipeline that the sandbox answers by itself, and their methods."""
 _line: list[Send] = []
 """Through whom the calls go now: the clients outlive a run, for making them takes longer than it does."""
 _quotas: list[Any] = []
@@ -43,6 +57,28 @@ def clients_through(send: Send) -> Iterator[None]:
             yield
     finally:
         _line.pop()
+
+
+def through_moto(request: AWSPreparedRequest, operation: str) -> AWSResponse:
+    """Let a call take effect. CodePipeline's go past moto's HTTP layers as long as they succeed: that halves the time of a run."""
+    if operation in SHORT_WAY:
+        response = CodePipelineResponse()
+        response.current_account, response.region = ACCOUNT, REGION
+        response.body, response.querystring, response.headers = request.body, {}, {"X-Amz-Target": operation}
+        try:
+            with current().lock:
+                return answer(request, 200, getattr(response, SHORT_WAY[operation])())
+        except (JsonRESTError, ServiceException):
+            pass  # nothing was changed: the long way gives the error its form
+    answered = botocore_stubber("before-send", request)
+    if answered is None:
+        raise RuntimeError(f"moto does not answer {request.url}")
+    return answered
+
+
+def answer(request: AWSPreparedRequest, status: int, body: str, headers: dict[str, str] | None = None) -> AWSResponse:
+    """A response to a request, as botocore gets it."""
+    return AWSResponse(request.url, status, headers or {}, MockRawResponse(body))  # type: ignore[arg-type]
 
 
 @cache

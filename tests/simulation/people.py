@@ -60,8 +60,8 @@ class People:
     def plan(self, acts: int, minutes: float) -> None:
         """Plan the first starts, and `acts` more within `minutes`."""
         clock = self._world.clock
-        first = self._random.uniform(0, 20)
-        clock.call_at(utcnow() + timedelta(seconds=first), self.start_both, "people")
+        for moment in (0.1, *(self._random.uniform(1, minutes) for _ in range(self._random.choice((0, 1, 2))))):
+            clock.call_at(utcnow() + timedelta(minutes=moment), self.start_both, "people")
         for _ in range(acts):
             clock.call_at(utcnow() + timedelta(minutes=self._random.uniform(0, minutes)), self.act, "people")
         if self._random.random() < 0.08:

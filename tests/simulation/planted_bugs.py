@@ -147,9 +147,13 @@ def fails_without_hold() -> AbstractContextManager[object]:
     return patch.object(eventbridge.EventBridge, "put", put)
 
 
-@bug("the console gets the text of AWS's errors")
+@bug("the text of AWS's errors is passed on")
 def error_text_in_message() -> AbstractContextManager[object]:
-    return patch.object(messages, "defect", lambda error, _: str(error))
+    def sorted_out(error: Any, call: str) -> Exception:
+        sorted_ = errors.sorted_out(error, call)
+        return type(sorted_)(f"{sorted_}: {error}")
+
+    return _both(patch.object(codepipeline, "sorted_out", sorted_out), patch.object(eventbridge, "sorted_out", sorted_out))
 
 
 # How the retry ends a hold
@@ -238,7 +242,9 @@ def told_is_believed() -> AbstractContextManager[object]:
 @bug("a restart has the default variables")
 def no_variables() -> AbstractContextManager[object]:
     real = codepipeline.CodePipeline.start
-    return patch.object(codepipeline.CodePipeline, "start", lambda self, pipeline, token, _, revisions: real(self, pipeline, token, {}, revisions))
+    return patch.object(
+        codepipeline.CodePipeline, "start", lambda self, pipeline, token, _, revisions: real(self, pipeline, token, {}, revisions)
+    )
 
 
 @bug("a restart in PARALLEL mode takes the newest revisions")

@@ -125,7 +125,9 @@ def _faithful(record: Record) -> Iterator[str]:
 
 def clean(record: Record) -> Iterator[str]:
     """When all is idle, no rule of the gate is left that has a target."""
-    running = [f"{name} {one.id[:8]}" for name, pipeline in record.pipelines.items() if not pipeline.deleted for one in pipeline.running.values()]
+    running = [
+        f"{name} {one.id[:8]}" for name, pipeline in record.pipelines.items() if not pipeline.deleted for one in pipeline.running.values()
+    ]
     if running:
         yield f"Clean: it never comes to rest: {', '.join(running)} still running"
     for name, rule in eventbridge.backend(ACCOUNT, REGION).event_buses["default"].rules.items():
@@ -209,7 +211,7 @@ def answered(record: Record) -> Iterator[str]:
         whose = f"{action.execution.pipeline_name} {action.execution.id[:8]}"
         if not turns and not record.lost_invocations:
             yield f"Answered: the gate was never invoked for {whose}"
-        in_time = [turn for turn in turns if ended is None or turn.began < ended]
+        in_time = [turn for turn in turns if ended is None or (turn.ended is not None and turn.ended < ended)]
         for turn in in_time:
             if not turn.hits:
                 yield f"Answered: {whose} has no result, though the gate ran without a fault at {turn.began:%d %H:%M:%S}"

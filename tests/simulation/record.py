@@ -106,6 +106,8 @@ class Record:
         self.troubles: list[datetime] = []
         """When a fault struck, a delivery went astray, or a turn was slow."""
         self.lost_invocations = 0
+        self.defects: list[str] = []
+        """Of the sandbox or the simulation itself, as tracebacks."""
         self.words: list[str] = []
         """All that people or logs got to read."""
 

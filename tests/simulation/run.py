@@ -63,7 +63,9 @@ def _decision(outcome: Outcome) -> str:
     answer = json.loads(outcome.payload)
     if outcome.error:
         return f"{answer['errorType']}: {answer['errorMessage']}"[:120]
-    return f"{answer['decision']} {answer.get('reason', '')}"[:120] if isinstance(answer, dict) and "decision" in answer else str(answer)[:120]
+    return (
+        f"{answer['decision']} {answer.get('reason', '')}"[:120] if isinstance(answer, dict) and "decision" in answer else str(answer)[:120]
+    )
 
 
 def simulate(seed: int) -> Result:
@@ -77,8 +79,14 @@ def simulate(seed: int) -> Result:
             _play(seed, world, record, stack)
         except Exception:
             return Result(seed, [f"The run itself failed:\n{traceback.format_exc()}"], story.lines)
-        counts = {"turns": len(record.turns), "hits": sum(len(turn.hits) for turn in record.turns), "held": len(promises.holds(record)), "starts": len(record.starts)}
-        return Result(seed, promises.broken(record, world.dials), story.lines, counts)
+        counts = {
+            "turns": len(record.turns),
+            "hits": sum(len(turn.hits) for turn in record.turns),
+            "held": len(promises.holds(record)),
+            "starts": len(record.starts),
+        }
+        broken = [f"The run itself failed:\n{defect}" for defect in record.defects] or promises.broken(record, world.dials)
+        return Result(seed, broken, story.lines, counts)
 
 
 def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> None:
@@ -98,7 +106,12 @@ def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> No
     for declaration in drawn.declarations.values():
         people.backend.create_pipeline(declaration, [])
         record.pipelines[declaration["name"]] = people.backend.pipelines[declaration["name"]]
-        asks = [a["configuration"]["UserParameters"] for s in declaration["stages"] for a in s["actions"] if a["actionTypeId"]["provider"] == "Lambda"]
+        asks = [
+            a["configuration"]["UserParameters"]
+            for s in declaration["stages"]
+            for a in s["actions"]
+            if a["actionTypeId"]["provider"] == "Lambda"
+        ]
         record.story.tell(f"{declaration['name']} is {declaration['executionMode']} {' and '.join(asks)}")
     record.story.tell(f"the weather is {weather}")
 

@@ -85,9 +85,13 @@ class Weather:
         if kind in ("mild", "rough"):
             self._strikes = [self._strike() for _ in range(random.randint(2, 4) if kind == "mild" else random.randint(6, 12))]
         if kind == "storm":
-            self._spells = [self._spell(minutes, random.uniform(0.1, 0.7), None, random.choice((PASSING, PASSING, ANY_CALL, ("unheard", "dies after"))))]
+            self._spells = [
+                self._spell(minutes, random.uniform(0.1, 0.7), None, random.choice((PASSING, PASSING, ANY_CALL, ("unheard", "dies after"))))
+            ]
         if kind == "outage":
-            faults = random.choice((("denied",), ("throttled",), ("unavailable", "broken"), ("unreachable",), ("unheard",), ("dies after",)))
+            faults = random.choice(
+                (("denied",), ("throttled",), ("unavailable", "broken"), ("unreachable",), ("unheard",), ("dies after",))
+            )
             service = random.choice(("codepipeline", "eventbridge", "eventbridge", "lambda"))
             self._spells = [self._spell(minutes, random.choice((1.0, 1.0, 0.8)), service, faults)]
         self.pauses = random.choice((0.0, 0.0, 0.05, 0.2))
@@ -106,7 +110,7 @@ class Weather:
         """Turn the sandbox's dials to this weather."""
         random = self._random
         dials.rule_warmup = timedelta(seconds=random.choice((0, 0, 0, 15, 60, 90)))
-        dials.token_memory = random.choice((None, timedelta(hours=1), timedelta(minutes=5)))
+        dials.token_memory = random.choice((None, timedelta(hours=1), *[timedelta(minutes=20)] * 2))
         dials.job_details = random.choice(("execution", "execution", "pipeline", "nothing"))
         dials.events_on = random.random() > 0.15
         dials.continuation_seconds = random.choice((10.0, 30.0, 60.0))
@@ -152,7 +156,9 @@ class Weather:
         random = self._random
         operation = random.choices([*OPERATIONS], [*OPERATIONS.values()])[0]
         fault = random.choice(SPECIAL[operation] if operation in SPECIAL and random.random() < 0.5 else ANY_CALL)
-        return Strike(operation, random.choice((1, 1, 1, 2, 2, 3)), random.choice((1, 1, 2, 8) if fault in NOT_REPEATED else (1, 20, 40, 80)), fault)
+        return Strike(
+            operation, random.choice((1, 1, 1, 2, 2, 3)), random.choice((1, 1, 2, 8) if fault in NOT_REPEATED else (1, 20, 40, 80)), fault
+        )
 
     def _spell(self, minutes: float, share: float, service: str | None, faults: tuple[str, ...]) -> Spell:
         begins = utcnow() + timedelta(minutes=self._random.uniform(-5, minutes / 2))

@@ -116,3 +116,11 @@ def test_only_parallel_mode_knows_restarts_and_keeps_revisions() -> None:
     assert own_restart("held", [run("held", "Failed")], RETRY) is None
     assert revisions_to_start_with("held", [run("held", "Failed")], [source]) == ()
     assert revisions_to_start_with("held", [parallel("held", "Failed")], [source]) == (Revision("Source", "ECR", "c1"),)
+
+
+def test_a_held_execution_that_is_a_restart_itself_is_not_its_own_restart() -> None:
+    assert own_restart("held", [parallel("held", "Failed", started_by=BY_RETRY)], RETRY) is None
+
+
+def test_a_source_whose_provider_aws_does_not_tell_keeps_its_revision() -> None:
+    assert revisions_to_start_with("held", [parallel("held", "Failed")], []) == (Revision("Source", "", "c1"),)

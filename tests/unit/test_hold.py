@@ -87,7 +87,19 @@ def test_times_are_read_as_utc() -> None:
     assert hold == HOLD
 
 
-@pytest.mark.parametrize("broken", [{}, {"rule": "r"}, {**WHOLE, "since": "yesterday"}, {**WHOLE, "variables": 5}])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"rule": "r"},
+        {**WHOLE, "since": "yesterday"},
+        {**WHOLE, "since": "0001-01-01T00:00:00+14:00"},
+        {**WHOLE, "variables": 5},
+        {**WHOLE, "pipeline": ""},
+        {**WHOLE, "depends_on": ["infra", "a b"]},
+        {**WHOLE, "execution": "newest"},
+    ],
+)
 def test_less_than_a_hold_is_none(broken: dict[str, object]) -> None:
     assert Hold.of(broken) is None
 

@@ -25,6 +25,7 @@ def of(default_minutes: str = "5", **asked: object) -> Parameters:
         ("infra, network", ("infra", "network")),
         ("infra,infra", ("infra",)),
         ("123", ("123",)),
+        ("Xray", ("Xray",)),
         ('{"depends_on": "infra"}', ("infra",)),
         ('{"depends_on": ["infra", "network", "infra"]}', ("infra", "network")),
         ('\n {"depends_on": ["a.b@c-d_E"]}', ("a.b@c-d_E",)),
