@@ -1,0 +1,253 @@
+"""What a restart asks of AWS: the held execution's own variables and revisions, as far as the pipeline still knows them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+
+import app
+from chalicelib import codepipeline
+from chalicelib.aws import Aws
+from chalicelib.errors import PipelineNotFound
+from chalicelib.executions import Attempt, Execution, Revision
+from sandbox.inprocess import DrivenWorld
+from tests.calls import Calls
+from tests.scene import GATE, Scene
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+VARIABLES = [{"name": "image", "defaultValue": "latest"}, {"name": "zone", "defaultValue": "a"}]
+
+
+def pages(monkeypatch: pytest.MonkeyPatch, *answers: dict[str, Any]) -> Aws:
+    """AWS that answers a listing so, page by page."""
+    aws = Aws()
+    monkeypatch.setattr(aws.codepipeline._client, "get_paginator", lambda _: SimpleNamespace(paginate=lambda **_: iter(answers)))
+    return aws
+
+
+def asked(aws: Aws, monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> dict[str, Any]:
+    """The request of CodePipeline.start."""
+    requests: list[dict[str, Any]] = []
+
+    def start_pipeline_execution(**request: Any) -> dict[str, str]:
+        requests.append(request)
+        return {"pipelineExecutionId": "the-new-one"}
+
+    monkeypatch.setattr(aws.codepipeline._client, "start_pipeline_execution", start_pipeline_execution)
+    assert aws.codepipeline.start(*arguments) == "the-new-one"
+    (request,) = requests
+    return request
+
+
+@pytest.mark.parametrize(
+    ("provider", "kind"),
+    [("ECR", "IMAGE_DIGEST"), ("S3", "S3_OBJECT_VERSION_ID"), ("CodeCommit", "COMMIT_ID"), ("CodeStarSourceConnection", "COMMIT_ID")],
+)
+def test_a_revision_is_of_its_providers_kind(scene: Scene, monkeypatch: pytest.MonkeyPatch, provider: str, kind: str) -> None:
+    request = asked(Aws(), monkeypatch, "k8s", "token", {}, [Revision("Source", provider, "c1")])
+    assert request == {
+        "name": "k8s",
+        "clientRequestToken": "token",
+        "sourceRevisions": [{"actionName": "Source", "revisionType": kind, "revisionValue": "c1"}],
+    }
+
+
+def test_an_empty_variable_is_left_to_its_default(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = asked(Aws(), monkeypatch, "k8s", "token", {"image": "v1", "zone": ""}, ())
+    assert request == {"name": "k8s", "clientRequestToken": "token", "variables": [{"name": "image", "value": "v1"}]}
+
+
+@pytest.mark.parametrize("variables", [None, [VARIABLES[0]]])
+def test_what_was_edited_away_is_left_out(scene: Scene, variables: Any) -> None:
+    aws = Aws()
+    scene.k8s(mode="PARALLEL", **({"variables": variables} if variables else {}))
+    revisions = [Revision("Source", "CodeCommit", "c" * 40), Revision("OldSource", "CodeCommit", "d" * 40)]
+    id_ = aws.codepipeline.start("k8s", "token", {"image": "v1", "zone": "b"}, revisions)
+    assert aws.codepipeline.variables("k8s", id_) == ({"image": "v1"} if variables else {})
+    scene.wait(seconds=3)
+    (execution,) = scene.executions()
+    assert [revision["revisionId"] for revision in execution["sourceRevisions"]] == ["c" * 40]
+
+
+def test_a_pipeline_that_is_deleted_meanwhile_is_named(scene: Scene) -> None:
+    aws = Aws()
+    assert aws.codepipeline
+    with Calls(aws) as calls:
+        calls.fail("StartPipelineExecution", "ValidationException")
+        with pytest.raises(PipelineNotFound, match=r"^k8s$"):
+            aws.codepipeline.start("k8s", "token", {}, ())
+    assert calls.made == ["StartPipelineExecution", "GetPipeline"]
+
+
+def test_an_execution_is_read_as_aws_tells_of_it(scene: Scene) -> None:
+    scene.pipeline("infra", seconds=60, mode="QUEUED")
+    id_ = scene.start("infra")
+    (execution,) = Aws().codepipeline.executions("infra", datetime(2026, 11, 23, tzinfo=UTC))
+    (told,) = scene.executions("infra")
+    assert (execution.id, execution.status, execution.mode) == (id_, "InProgress", "QUEUED")
+    assert (execution.started, execution.updated) == (told["startTime"], told["lastUpdateTime"])
+    assert execution.started.tzinfo is UTC
+    assert execution.updated.tzinfo is UTC
+    assert execution.revisions == {"Source": told["sourceRevisions"][0]["revisionId"]}
+    assert execution.started_by == told["trigger"]["triggerDetail"]
+
+
+def test_an_attempt_is_read_as_aws_tells_of_it(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.start("infra")
+    scene.k8s()
+    gate, source = Aws().codepipeline.attempts("k8s", scene.start("k8s"))
+    assert gate == Attempt("Gate", "Wait", "Failed", gate.started, "Lambda", GATE)
+    assert source == Attempt("Source", "Source", "Succeeded", source.started, "CodeCommit", "")
+    assert gate.started.tzinfo is UTC
+
+
+def test_only_the_executions_own_attempts_are_read(scene: Scene) -> None:
+    scene.pipeline("k8s", seconds=1)
+    first, _ = scene.start("k8s"), scene.start("k8s")
+    assert [attempt.action for attempt in Aws().codepipeline.attempts("k8s", first)] == ["Deploy", "Source"]
+
+
+@pytest.mark.parametrize("given", [{}, {"input": {}}, {"input": {"actionTypeId": {}, "configuration": {}}}])
+def test_an_attempt_of_which_aws_tells_little(scene: Scene, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]) -> None:
+    detail = {"stageName": "Build", "actionName": "Test", "status": "InProgress", "startTime": NOON, **given}
+    assert pages(monkeypatch, {"actionExecutionDetails": [detail]}).codepipeline.attempts("k8s", "x") == (
+        Attempt("Build", "Test", "InProgress", NOON, "", ""),
+    )
+
+
+@pytest.mark.parametrize("given", [{}, {"trigger": {}, "sourceRevisions": []}])
+def test_an_execution_of_which_aws_tells_little(scene: Scene, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]) -> None:
+    summary = {"pipelineExecutionId": "x", "status": "Failed", "startTime": NOON, "lastUpdateTime": NOON, **given}
+    assert pages(monkeypatch, {"pipelineExecutionSummaries": [summary]}).codepipeline.executions("k8s", NOON) == (
+        Execution("x", "Failed", NOON, NOON, "SUPERSEDED", {}, ""),
+    )
+
+
+def test_a_revision_without_an_id_is_empty(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = {"pipelineExecutionId": "x", "status": "Failed", "startTime": NOON, "lastUpdateTime": NOON}
+    answer = {"pipelineExecutionSummaries": [{**summary, "sourceRevisions": [{"actionName": "Source"}]}]}
+    (execution,) = pages(monkeypatch, answer).codepipeline.executions("k8s", NOON)
+    assert execution.revisions == {"Source": ""}
+
+
+def summaries(ids: str) -> dict[str, Any]:
+    times = {"startTime": NOON, "lastUpdateTime": NOON}
+    return {"pipelineExecutionSummaries": [{"pipelineExecutionId": id_, "status": "Failed", **times} for id_ in ids]}
+
+
+def test_the_history_is_read_as_far_as_the_held_execution(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = pages(monkeypatch, *(summaries(ids) for ids in ("ab", "cd", "ef")))
+    read = aws.codepipeline.executions("k8s", since=NOON - timedelta(days=14), until="c")
+    assert "".join(execution.id for execution in read) == "abcd"
+
+
+def test_the_history_is_read_until_an_execution_began_before_the_time_that_matters(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = pages(monkeypatch, *(summaries(ids) for ids in ("ab", "cd")))
+    assert len(aws.codepipeline.executions("k8s", since=NOON)) == 4
+    assert len(aws.codepipeline.executions("k8s", since=NOON + timedelta(seconds=1))) == 2
+
+
+def test_an_execution_without_variables_has_none(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = Aws()
+    monkeypatch.setattr(aws.codepipeline._client, "get_pipeline_execution", lambda **_: {"pipelineExecution": {}})
+    assert aws.codepipeline.variables("k8s", "x") == {}
+
+
+@pytest.fixture
+def small_pages(world: DrivenWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The functions get their listings execution by execution, so that a short history is a long one."""
+    client = app.aws.codepipeline._client
+    paginator = client.get_paginator
+
+    def get_paginator(operation: Any) -> Any:
+        real = paginator(operation)
+        size = 1 if operation == "list_pipeline_executions" else 100
+        return SimpleNamespace(paginate=lambda **given: real.paginate(**given, PaginationConfig={"PageSize": size}))
+
+    monkeypatch.setattr(client, "get_paginator", get_paginator)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_held_execution_that_is_far_back_in_the_history_comes_back(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.k8s(mode="PARALLEL")
+    scene.start("infra")
+    for commit in "abc":
+        scene.push("k8s", commit * 40)
+        scene.start("k8s")
+    scene.wait(minutes=12)
+    assert scene.statuses() == ["Succeeded"] * 3 + ["Failed"] * 3
+    assert scene.rules() == []
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_look_at_a_hold_reads_no_more_of_the_history_than_it_needs(scene: Scene, calls: Calls) -> None:
+    scene.pipeline("infra")
+    scene.k8s()
+    for _ in range(3):
+        scene.start("k8s")
+        scene.wait(minutes=2)
+    scene.start("infra")
+    scene.start("k8s")
+    calls.made.clear()
+    scene.wait(minutes=5)
+    assert calls.made == ["ListPipelineExecutions"] * 2
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_restart_that_aws_has_forgotten_the_token_of_is_not_repeated(scene: Scene, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In PARALLEL mode: the retry finds the execution that it started itself before its rule could not be removed."""
+    scene.world.dials.token_memory = timedelta(minutes=1)
+    scene.pipeline("infra")
+    scene.k8s(mode="PARALLEL")
+    scene.start("infra")
+    held = scene.start("k8s")
+    # In this process both functions have the test's own credentials, so the trigger does not show the retry's session.
+    told = codepipeline._execution
+
+    def by_retry(summary: Any) -> Execution:
+        execution = told(summary)
+        return execution if execution.id == held else replace(execution, started_by="arn:aws:sts::1:assumed-role/r/pipeline-gate-dev-retry")
+
+    monkeypatch.setattr(codepipeline, "_execution", by_retry)
+    calls.fail("RemoveTargets", "InternalException")
+    scene.wait(minutes=30)
+    calls.mend()
+    scene.wait(minutes=5)
+    assert scene.statuses() == ["Succeeded", "Failed"]
+    assert scene.rules() == []
+    log = boto3.client("logs").filter_log_events(logGroupName="/aws/lambda/pipeline-gate-dev-retry")["events"]
+    restart = scene.executions()[0]["pipelineExecutionId"]
+    assert any(f'"dropped", "reason": "execution {held} was started again already, as {restart}"' in line["message"] for line in log)
+
+
+def test_variables_that_aws_did_not_tell_while_holding_are_asked_for_before_the_start(scene: Scene, calls: Calls) -> None:
+    scene.pipeline("infra")
+    scene.k8s(variables=[VARIABLES[0]])
+    scene.start("infra")
+    calls.fail("GetPipelineExecution", "ThrottlingException")
+    scene.start("k8s", variables=[{"name": "image", "value": "v1.2.3"}])
+    calls.mend()
+    scene.wait(minutes=11)
+    restart, held = scene.executions()
+    assert (restart["status"], held["status"]) == ("Succeeded", "Failed")
+    assert Aws().codepipeline.variables("k8s", restart["pipelineExecutionId"]) == {"image": "v1.2.3"}
+
+
+def test_an_upstreams_execution_that_is_far_back_in_the_history_still_keeps_the_hold(scene: Scene) -> None:
+    scene.pipeline("infra", mode="PARALLEL", seconds=7200)
+    scene.start("infra")
+    scene.k8s()
+    scene.start("k8s")
+    scene.quick_from_now_on()
+    for _ in range(120):
+        scene.codepipeline.start_pipeline_execution(name="infra")
+        scene.wait(seconds=4)
+    scene.wait(minutes=10)
+    assert scene.statuses() == ["Failed"]
