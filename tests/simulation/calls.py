@@ -94,11 +94,11 @@ class Calls:
         url, config = request.url, client.meta.config
         match fault:
             case "unreachable":
-                self._pass(config.connect_timeout)
+                self._pass(config.connect_timeout)  # type: ignore[attr-defined]
                 raise ConnectTimeoutError(endpoint_url=url)
             case "unheard":  # it took effect, and the answer got lost
                 self._through(request, operation)
-                self._pass(config.read_timeout)
+                self._pass(config.read_timeout)  # type: ignore[attr-defined]
                 raise ReadTimeoutError(endpoint_url=url)
             case "reset":
                 self._through(request, operation)
@@ -146,5 +146,5 @@ class Calls:
 
 
 def _body(request: AWSPreparedRequest) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(request.body or b"{}")
+    body: dict[str, Any] = json.loads(request.body or b"{}")  # type: ignore[arg-type]
     return body

@@ -18,8 +18,8 @@ from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.core.models import botocore_stubber
 
 import app
+from sandbox.account import ACCOUNT, REGION
 from sandbox.codepipeline.responses import CodePipelineResponse
-from sandbox.inprocess import ACCOUNT, REGION
 from sandbox.world import current
 
 Send = Callable[[BaseClient, AWSPreparedRequest, str], AWSResponse]

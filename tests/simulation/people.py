@@ -7,6 +7,7 @@ import copy
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import cast
 
@@ -14,10 +15,10 @@ from moto.codepipeline.models import codepipeline_backends
 from moto.core.exceptions import JsonRESTError
 
 from sandbox import awslambda, eventbridge
+from sandbox.account import ACCOUNT, REGION
 from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.models import CodePipelineBackend
-from sandbox.account import ACCOUNT, REGION
 from sandbox.inprocess import DrivenWorld
 from tests.simulation.cast import VARIABLES, Cast, regated
 from tests.simulation.record import Record
@@ -86,7 +87,7 @@ class People:
             if name in self._cast.dependents:
                 seconds += self._random.choice((5, 15, 30))
             if self._random.random() < 0.9:
-                self._world.clock.call_at(utcnow() + timedelta(seconds=seconds), lambda name=name: self._start(name), "people")
+                self._world.clock.call_at(utcnow() + timedelta(seconds=seconds), partial(self._start, name), "people")
 
     def _start(self, name: str) -> None:
         if not self.here or name not in self.backend.pipelines:

@@ -14,24 +14,28 @@ from typing import Any
 from unittest.mock import patch
 
 import app
-from chalicelib import awslambda, codepipeline, decision, errors, eventbridge, executions, gate, hold, messages, retry
+from chalicelib import awslambda, codepipeline, decision, errors, eventbridge, executions, gate, hold, retry
 
 BUGS: list[PlantedBug] = []
 
 
+Plant = Callable[[], AbstractContextManager[object]]
+
+
 @dataclass(frozen=True)
 class PlantedBug:
-    """`what` is broken, in a few words; `plant` breaks it as long as the context lasts."""
+    """`what` is broken, in a few words; `plant` breaks it as long as the context lasts; `breaks` is the promise that suffers."""
 
     name: str
+    breaks: str
     what: str
     seed: int
-    plant: Callable[[], AbstractContextManager[object]]
+    plant: Plant
 
 
-def bug(what: str, seed: int = 0) -> Callable[[Callable[[], AbstractContextManager[object]]], Callable[[], AbstractContextManager[object]]]:
-    def listed(plant: Callable[[], AbstractContextManager[object]]) -> Callable[[], AbstractContextManager[object]]:
-        BUGS.append(PlantedBug(plant.__name__, what, seed, plant))
+def bug(breaks: str, what: str, seed: int) -> Callable[[Plant], Plant]:
+    def listed(plant: Plant) -> Plant:
+        BUGS.append(PlantedBug(plant.__name__, breaks, what, seed, plant))
         return plant
 
     return listed
@@ -40,17 +44,17 @@ def bug(what: str, seed: int = 0) -> Callable[[Callable[[], AbstractContextManag
 # What the gate sees of an upstream
 
 
-@bug("of an upstream's executions only the newest is looked at")
+@bug("Safe", "of an upstream's executions only the newest is looked at", seed=1)
 def only_the_newest() -> AbstractContextManager[object]:
     return patch.object(executions.Upstream, "running", property(lambda self: tuple(one for one in self.executions[:1] if one.running)))
 
 
-@bug("an upstream that is Stopping is taken for idle")
+@bug("Safe", "an upstream that is Stopping is taken for idle", seed=20)
 def stopping_is_idle() -> AbstractContextManager[object]:
     return patch.object(executions, "RUNNING", frozenset({"InProgress"}))
 
 
-@bug("only the first page of an upstream's executions is read")
+@bug("Safe", "only the first page of an upstream's executions is read", seed=10)
 def one_page() -> AbstractContextManager[object]:
     real = codepipeline.CodePipeline._pages_of_executions
 
@@ -60,12 +64,12 @@ def one_page() -> AbstractContextManager[object]:
     return patch.object(codepipeline.CodePipeline, "_pages_of_executions", pages)
 
 
-@bug("an upstream of which AWS does not answer is taken for idle")
+@bug("Safe", "an upstream of which AWS does not answer is taken for idle", seed=10)
 def unanswered_is_idle() -> AbstractContextManager[object]:
     return patch.object(executions.Upstream, "idle", property(lambda self: not self.running))
 
 
-@bug("an upstream that the gate may not look at is taken for idle")
+@bug("Safe", "an upstream that the gate may not look at is taken for idle", seed=123)
 def denied_is_idle() -> AbstractContextManager[object]:
     real = codepipeline.CodePipeline.executions
 
@@ -78,7 +82,7 @@ def denied_is_idle() -> AbstractContextManager[object]:
     return patch.object(codepipeline.CodePipeline, "executions", seen)
 
 
-@bug("only the first of several upstreams is looked at")
+@bug("Safe", "only the first of several upstreams is looked at", seed=0)
 def only_the_first_upstream() -> AbstractContextManager[object]:
     return patch.object(gate, "waiting_for", lambda upstreams: decision.waiting_for(upstreams[:1]))
 
@@ -86,12 +90,12 @@ def only_the_first_upstream() -> AbstractContextManager[object]:
 # How the gate holds
 
 
-@bug("all holds share one rule")
+@bug("Once", "all holds share one rule", seed=0)
 def shared_rule() -> AbstractContextManager[object]:
     return patch.object(hold, "rule_name", lambda deployment, _: deployment.rule_prefix + str(uuid.UUID(int=0)))
 
 
-@bug("the job is answered before the hold is made")
+@bug("Live", "the job is answered before the hold is made", seed=5)
 def answered_first() -> AbstractContextManager[object]:
     real_put, real_fail = eventbridge.EventBridge.put, codepipeline.CodePipeline.fail
     later: list[Callable[[], None]] = []
@@ -108,33 +112,33 @@ def answered_first() -> AbstractContextManager[object]:
     return _both(patch.object(eventbridge.EventBridge, "put", put), patch.object(codepipeline.CodePipeline, "fail", fail))
 
 
-@bug("nobody lets EventBridge invoke the retry")
+@bug("Live", "nobody lets EventBridge invoke the retry", seed=0)
 def no_permission() -> AbstractContextManager[object]:
     return patch.object(awslambda.AwsLambda, "let_rules_invoke", lambda *_: None)
 
 
-@bug("a hold has no schedule, only events end it")
+@bug("Live", "a hold has no schedule, only events end it", seed=3)
 def no_schedule() -> AbstractContextManager[object]:
     return patch.object(hold, "schedule", lambda *_: "")
 
 
-@bug("a hold looks only once an hour, whatever retry_minutes says")
+@bug("Live", "a hold looks only once an hour, whatever retry_minutes says", seed=3)
 def hourly() -> AbstractContextManager[object]:
     real = hold.schedule
     return patch.object(hold, "schedule", lambda now, _: real(now, 60))
 
 
-@bug("entries that failed in part are not looked at")
+@bug("Live", "entries that failed in part are not looked at", seed=77)
 def failed_entries_ignored() -> AbstractContextManager[object]:
     return patch.object(eventbridge, "_refuse_failed_entries", lambda *_: None)
 
 
-@bug("a gate that AWS does not answer ends as if all were well")
+@bug("Answered", "a gate that AWS does not answer ends as if all were well", seed=1)
 def gate_swallows() -> AbstractContextManager[object]:
     return patch.object(app, "answer", _swallowing(gate.answer))
 
 
-@bug("a gate that AWS does not answer fails the job without a hold")
+@bug("Answered", "a gate that AWS does not answer fails the job without a hold", seed=4)
 def fails_without_hold() -> AbstractContextManager[object]:
     real = eventbridge.EventBridge.put
 
@@ -147,7 +151,7 @@ def fails_without_hold() -> AbstractContextManager[object]:
     return patch.object(eventbridge.EventBridge, "put", put)
 
 
-@bug("the text of AWS's errors is passed on")
+@bug("Answered", "the text of AWS's errors is passed on", seed=1)
 def error_text_in_message() -> AbstractContextManager[object]:
     def sorted_out(error: Any, call: str) -> Exception:
         sorted_ = errors.sorted_out(error, call)
@@ -159,12 +163,12 @@ def error_text_in_message() -> AbstractContextManager[object]:
 # How the retry ends a hold
 
 
-@bug("a start has no token of its own")
+@bug("Once", "a start has no token of its own", seed=46)
 def no_token() -> AbstractContextManager[object]:
     return patch.object(hold.Hold, "start_token", lambda _: str(uuid.uuid4()))
 
 
-@bug("the rule is removed before the start")
+@bug("Live", "the rule is removed before the start", seed=1)
 def rule_goes_first() -> AbstractContextManager[object]:
     real = retry._act
 
@@ -176,12 +180,12 @@ def rule_goes_first() -> AbstractContextManager[object]:
     return patch.object(retry, "_act", act)
 
 
-@bug("the rule's target is not removed")
+@bug("Clean", "the rule's target is not removed", seed=0)
 def target_stays() -> AbstractContextManager[object]:
     return patch.object(eventbridge.EventBridge, "remove", eventbridge.EventBridge.delete_if_empty)
 
 
-@bug("a retry that AWS does not answer removes the rule")
+@bug("Live", "a retry that AWS does not answer removes the rule", seed=7)
 def retry_gives_up() -> AbstractContextManager[object]:
     def recheck(event: Any, context: Any, aws: Any, now: Any) -> Any:
         try:
@@ -192,12 +196,12 @@ def retry_gives_up() -> AbstractContextManager[object]:
     return patch.object(app, "recheck", recheck)
 
 
-@bug("a newer execution does not end a hold")
+@bug("Once", "a newer execution does not end a hold", seed=1)
 def newer_ignored() -> AbstractContextManager[object]:
     return patch.object(retry, "fate", lambda held, all_: decision.fate(held, [one for one in all_ if one.id == held]))
 
 
-@bug("a held execution that is still in progress is taken for over")
+@bug("Live", "a held execution that is still in progress is taken for over", seed=288)
 def in_progress_is_over() -> AbstractContextManager[object]:
     def fate(held: str, all_: Any) -> decision.Finding:
         found = decision.fate(held, all_)
@@ -206,28 +210,20 @@ def in_progress_is_over() -> AbstractContextManager[object]:
     return patch.object(retry, "fate", fate)
 
 
-@bug("a held execution that is still in progress is taken for held")
-def in_progress_is_held() -> AbstractContextManager[object]:
-    def fate(held: str, all_: Any) -> decision.Finding:
-        found = decision.fate(held, all_)
-        return replace(found, fate=decision.Fate.HELD) if found.fate is decision.Fate.UNDECIDED else found
-
-    return patch.object(retry, "fate", fate)
-
-
-@bug("an execution that the gate let pass at a later attempt is started again")
+@bug("Once", "an execution that the gate let pass at a later attempt is started again", seed=4)
 def later_pass_ignored() -> AbstractContextManager[object]:
     return patch.object(retry, "failed_by_gate", lambda *_: True)
 
 
-@bug("the retry does not look at the upstreams")
+@bug("Once", "the retry does not look at the upstreams", seed=0)
 def upstreams_ignored() -> AbstractContextManager[object]:
     return patch.object(retry, "waiting_for", lambda _: ())
 
 
-@bug("the retry acts on what it is told, not on what EventBridge keeps")
+@bug("Once", "the retry acts on what it is told, not on what EventBridge keeps", seed=25)
 def told_is_believed() -> AbstractContextManager[object]:
-    real, told = eventbridge.EventBridge.hold_kept_by, []
+    real = eventbridge.EventBridge.hold_kept_by
+    told: list[hold.Hold | None] = []
 
     def recheck(event: Any, *more: Any) -> Any:
         told[:] = [hold.Hold.of(event)]
@@ -239,7 +235,7 @@ def told_is_believed() -> AbstractContextManager[object]:
     return _both(patch.object(app, "recheck", recheck), patch.object(eventbridge.EventBridge, "hold_kept_by", kept_by))
 
 
-@bug("a restart has the default variables")
+@bug("Live", "a restart has the default variables", seed=1)
 def no_variables() -> AbstractContextManager[object]:
     real = codepipeline.CodePipeline.start
     return patch.object(
@@ -247,17 +243,17 @@ def no_variables() -> AbstractContextManager[object]:
     )
 
 
-@bug("a restart in PARALLEL mode takes the newest revisions")
+@bug("Live", "a restart in PARALLEL mode takes the newest revisions", seed=9)
 def newest_revisions() -> AbstractContextManager[object]:
     return patch.object(retry, "revisions_to_start_with", lambda *_: ())
 
 
-@bug("a variable that was edited away keeps the pipeline from starting")
+@bug("Live", "a variable that was edited away keeps the pipeline from starting", seed=75)
 def undeclared_variable() -> AbstractContextManager[object]:
     return patch.object(codepipeline.CodePipeline, "_still_declared", lambda _, request: request)
 
 
-@bug("an upstream that was deleted is waited for")
+@bug("Live", "an upstream that was deleted is waited for", seed=43)
 def deleted_upstream() -> AbstractContextManager[object]:
     def upstream(name: str, aws: Any, now: Any) -> executions.Upstream:
         try:
@@ -266,11 +262,6 @@ def deleted_upstream() -> AbstractContextManager[object]:
             return executions.Upstream(name, unanswered="it is gone")
 
     return patch.object(retry, "_upstream", upstream)
-
-
-@bug("in PARALLEL mode its own restart is not recognised")
-def own_restart_ignored() -> AbstractContextManager[object]:
-    return patch.object(retry, "own_restart", lambda *_: None)
 
 
 def _both(*patches: AbstractContextManager[object]) -> AbstractContextManager[object]:

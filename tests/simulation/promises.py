@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sandbox import eventbridge
+from sandbox.account import ACCOUNT, REGION
 from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.jobs import Job
-from sandbox.account import ACCOUNT, REGION
 from sandbox.world import Dials
 from tests.simulation.calls import SECRET
 from tests.simulation.people import PREFIX

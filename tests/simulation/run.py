@@ -19,12 +19,12 @@ from moto.awslambda.models import LambdaFunction
 from moto.moto_api._internal import mock_random
 
 import app
+from sandbox.account import ACCOUNT
 from sandbox.awslambda.invocation import Executor, Invocation, Outcome
 from sandbox.clock import utcnow
-from sandbox.codepipeline import events, paging, responses
+from sandbox.codepipeline import caller, events, paging, responses
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.pipeline import Pipeline
-from sandbox.account import ACCOUNT
 from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
 from sandbox.world import Dials
 from tests.simulation import cast, promises
@@ -90,18 +90,18 @@ def simulate(seed: int) -> Result:
 
 
 def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> None:
-    drawn = cast.draw(Random(f"{seed} cast"))
-    script = Random(f"{seed} script")
+    drawn = cast.draw(_dice(seed, "cast"))
+    script = _dice(seed, "script")
     minutes = script.choice((5.0, 15.0, 30.0, 60.0))
-    weather = Weather(Random(f"{seed} weather"), minutes)
-    people = People(Random(f"{seed} people"), world, drawn, record)
+    weather = Weather(_dice(seed, "weather"), minutes)
+    people = People(_dice(seed, "people"), world, drawn, record)
     calls = Calls(world, weather, people, record, _timeout())
     weather.turn(world.dials)
     world.executor = WatchedExecutor(world.executor, record)
     stack.enter_context(_watched(record, calls))
     stack.enter_context(patch.object(paging, "PAGE", script.choice((100, 100, 100, 3, 2))))
 
-    work = Random(f"{seed} work")
+    work = _dice(seed, "work")
     people.backend.outcome = lambda _execution, stage, _action: _work(work, stage, weather.fair)
     for declaration in drawn.declarations.values():
         people.backend.create_pipeline(declaration, [])
@@ -161,6 +161,11 @@ def _work(random: Random, stage: str, fair: bool) -> tuple[float, str]:
     return seconds, "Failed" if random.random() < 0.15 else "Succeeded"
 
 
+def _dice(seed: int, subject: str) -> Random:
+    """Each subject has dice of its own, so that a change of one draws no other people or faults."""
+    return Random(f"{seed} {subject}")
+
+
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
     """Ids and botocore's jitter follow from the seed."""
@@ -176,7 +181,7 @@ def _seeded(seed: int) -> Iterator[None]:
 @contextmanager
 def _watched(record: Record, calls: Calls) -> Iterator[None]:
     """Let the record see the executions, and the calls pass through `calls`; a function's calls come from its own role's session."""
-    real_event, real_caller = events.pipeline_event, responses.caller_arn
+    real_event, real_caller = events.pipeline_event, caller.caller_arn
 
     def pipeline_event(pipeline: Pipeline, execution: PipelineExecution, state: str) -> None:
         record.change(pipeline, execution, state)
