@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 CHECKED := app.py chalicelib sandbox benchmarks tests .ci/lint_policies.py
 
-.PHONY: help demo sandbox test bench soak lint format package clean
+.PHONY: help demo sandbox test bench soak mutants lint format package clean
 
 help:
 	@echo "make demo     the whole story on this machine: two pipelines, a real deploy, a hold and its end (about a minute)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test     all tests"
 	@echo "make bench    300 holds released at once, against the throttle's own bound"
 	@echo "make soak     the simulation, until told to stop"
+	@echo "make mutants  mutation testing of chalicelib (an hour or two)"
 	@echo "make lint     style, types, policies and the deployment template"
 	@echo "make format   rewrite the code in the project's style"
 	@echo "make package  the deployment zip and its template, in build/package"
@@ -40,6 +41,10 @@ bench: $(READY)
 soak: $(READY)
 	@$(BIN)/python -m tests.simulation --soak
 
+mutants: $(READY)
+	$(BIN)/mutmut run --max-children 2
+	$(BIN)/mutmut results
+
 lint: $(READY) package
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
@@ -56,4 +61,4 @@ package: $(READY)
 	AWS_DEFAULT_REGION=eu-west-1 $(BIN)/chalice package --stage dev build/package
 
 clean:
-	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .chalice/deployments
+	rm -rf $(VENV) build mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .chalice/deployments
