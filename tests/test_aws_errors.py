@@ -122,7 +122,7 @@ def test_a_quota_of_rules_that_is_used_up_is_told_apart(aws: Aws, scene: Scene) 
 
 def test_a_rule_that_goes_while_it_is_made_leaves_a_hold_unmade(aws: Aws, refusing: Calls) -> None:
     refusing.fail("PutTargets", "ResourceNotFoundException")
-    with pytest.raises(NoAnswer, match=f"^the rule {RULE} was removed while it was being made$"):
+    with pytest.raises(NoAnswer, match=f"^the rule {RULE} was removed 3 times while it was being made$"):
         put(aws.eventbridge)
 
 
