@@ -184,6 +184,9 @@ def _early(record: Record, start: Start, what: str) -> Iterator[str]:
     """It saw that an upstream of its hold runs, or did not look."""
     told = _kept_upstreams(record, start)
     for upstream in told:
+        gone = record.deleted.get(upstream)
+        if gone is not None and gone <= start.at:
+            continue  # a deleted upstream counts as idle, whatever an earlier look of the same turn had read
         if any(status in RUNNING for status, _ in start.read.get(upstream, {}).values()):
             yield f"Once: {what}, though the retry had read that {upstream} runs"
         elif upstream not in start.turn.complete and upstream not in record.deleted:
