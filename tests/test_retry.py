@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from chalice.test import Client
 
 import app
 from chalicelib.errors import RefusedInput
+from chalicelib.executions import Execution
 from tests.calls import Calls, timed_out
 from tests.scene import EXECUTION, Scene
 
@@ -124,6 +126,23 @@ class TestParallelMode:
         scene.wait(minutes=5)
         assert scene.statuses() == ["Succeeded", "Failed"]
         assert scene.rules() == []
+
+    def test_what_a_second_reading_shows_counts(self, scene: Scene, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+        """While the retry reads further back for twins, somebody retries the held stage, and its gate lets it pass."""
+        scene.pipeline("infra")
+        scene.k8s(mode="PARALLEL")
+        scene.start("infra")
+        held = scene.start("k8s")
+        scene.world.dials.events_on = False
+        stop(scene, "infra")
+
+        def suspected(_: str, executions: Sequence[Execution], __: str) -> Execution:
+            retry_stage(scene, held)
+            return executions[0]
+
+        monkeypatch.setattr("chalicelib.retry.own_restart", suspected)
+        assert invoke_retry({"rule": f"pipeline-gate-dev-{held}"})["decision"] == "waiting"
+        assert scene.statuses() == ["InProgress"]
 
 
 class TestObsoleteHolds:
