@@ -162,7 +162,8 @@ def can_draw() -> bool:
 @click.option("--plain", is_flag=True, help="Lines only, as when the output is no terminal.")
 def main(plain: bool) -> None:
     """Show on this machine, in less than a minute, how one pipeline waits for another."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell starts its background jobs with it ignored
+        signal.signal(number, signal.default_int_handler)
     began = utcnow()
     show: Show = Lines(began) if plain or not can_draw() else Screen(began)
     show.text("Two pipelines start at the same time. k8s must not deploy while infra runs; its Gate stage sees to that.")

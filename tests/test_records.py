@@ -104,6 +104,29 @@ def test_held_with_the_documented_interval_where_the_environment_says_none(scene
     assert "/5 " in scene.events.describe_rule(Name=f"pipeline-gate-dev-{execution}")["ScheduleExpression"]
 
 
+def test_held_with_the_environments_interval(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.pipeline("infra")
+    scene.start("infra")
+    monkeypatch.setenv("RETRY_MINUTES", "15")
+    execution, job = new_job(scene)
+    answer(job, None, app.aws, utcnow())
+    assert "/15 " in scene.events.describe_rule(Name=f"pipeline-gate-dev-{execution}")["ScheduleExpression"]
+
+
+@pytest.mark.parametrize(("context", "request_"), [(SimpleNamespace(aws_request_id="req-7"), "req-7"), (None, "?")])
+def test_a_defect_points_to_the_log_of_its_invocation(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, context: object, request_: str
+) -> None:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr("chalicelib.gate.waiting_for", lambda _: 1 / 0)
+    monkeypatch.setattr(app.aws.codepipeline._client, "put_job_failure_result", lambda **result: told.append(result))
+    scene.pipeline("infra")
+    _, job = new_job(scene)
+    answer(job, context, app.aws, utcnow())
+    (result,) = told
+    assert f"log at request {request_} and" in result["failureDetails"]["message"]
+
+
 def test_what_the_console_shows_of_a_hold(scene: Scene) -> None:
     scene.pipeline("infra")
     infra = scene.start("infra")

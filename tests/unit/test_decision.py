@@ -63,7 +63,9 @@ def test_the_fate_of_a_held_execution(executions: list[Execution], expected: Fat
 
 
 def test_a_hold_that_is_over_says_why() -> None:
-    assert "new is InProgress" in fate("held", [run("new", "InProgress", 1), run("held", "Failed")]).reason
+    assert fate("held", [run("new", "InProgress", 1), run("held", "Failed")]).reason == "a newer execution exists: new is InProgress"
+    assert fate("held", []).reason == "its pipeline knows no execution held any more"
+    assert fate("held", [run("held", "Stopped")]).reason == "execution held is Stopped"
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,13 @@ def test_a_job_without_parameters_is_still_a_job_to_answer(configuration: object
     assert Job.of(event(configuration)) == Job(ID, "123456789012", None)
 
 
+@pytest.mark.parametrize("account", [None, 123456789012, "", "12345678901", "1234567890123", "12345678901x", ["123456789012"]])
+def test_what_is_no_account_is_not_repeated(account: object) -> None:
+    job = event({})["CodePipeline.job"]
+    assert isinstance(job, dict)
+    assert Job.of({"CodePipeline.job": {**job, "accountId": account}}).account == "?"
+
+
 @pytest.mark.parametrize(
     "other", [None, [], "x", {}, {"CodePipeline.job": None}, {"CodePipeline.job": {"id": 5}}, {"CodePipeline.job": {"id": "x"}}]
 )
