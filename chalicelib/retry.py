@@ -78,16 +78,16 @@ def _look(hold: Hold, deployment: Deployment, aws: Aws, now: datetime) -> Look:
         if waiting:
             return Look(Next.WAIT, f"still running: {', '.join(upstream.name for upstream in waiting)}")
         attempts = aws.codepipeline.attempts(hold.pipeline, hold.execution)
+        if not failed_by_gate(attempts, deployment.gate_function):
+            return Look(Next.DROP, f"execution {hold.execution} passed the gate at a later attempt")
+        if own_restart(hold.execution, executions, deployment.retry_function):  # rare: worth the pages that may show a twin
+            executions = aws.codepipeline.executions(hold.pipeline, since=hold.since - LOOK_BACK)
+            if fate(hold.execution, executions).fate is not Fate.HELD:  # somebody retried its stage while this look went on
+                return Look(Next.WAIT, "the held execution has moved on")
+            if restart := own_restart(hold.execution, executions, deployment.retry_function):
+                return Look(Next.DROP, f"execution {hold.execution} was started again already, as {restart.id}")
     except PipelineNotFound:
         return Look(Next.DROP, f"the pipeline {hold.pipeline} is gone")
-    if not failed_by_gate(attempts, deployment.gate_function):
-        return Look(Next.DROP, f"execution {hold.execution} passed the gate at a later attempt")
-    if own_restart(hold.execution, executions, deployment.retry_function):  # rare: worth the pages that may show a twin
-        executions = aws.codepipeline.executions(hold.pipeline, since=hold.since - LOOK_BACK)
-        if fate(hold.execution, executions).fate is not Fate.HELD:  # somebody retried its stage while this look went on
-            return Look(Next.WAIT, "the held execution has moved on")
-        if restart := own_restart(hold.execution, executions, deployment.retry_function):
-            return Look(Next.DROP, f"execution {hold.execution} was started again already, as {restart.id}")
     return Look(Next.START, "the upstreams are idle", revisions_to_start_with(hold.execution, executions, attempts))
 
 

@@ -18,8 +18,6 @@ from tests.simulation.weather import PERMANENT
 
 MOMENT = timedelta(milliseconds=1)
 RUNNING = ("InProgress", "Stopping")
-SWEPT = False
-"""Whether rules without a target are swept at a hold's next release."""
 
 
 def broken(record: Record, dials: Dials) -> list[str]:
@@ -131,11 +129,8 @@ def clean(record: Record) -> Iterator[str]:
     if running:
         yield f"Clean: it never comes to rest: {', '.join(running)} still running"
     for name, rule in eventbridge.backend(ACCOUNT, REGION).event_buses["default"].rules.items():
-        if name.startswith(PREFIX):
-            if rule.targets:
-                yield f"Clean: the rule of {name[-36:-28]} is left with its target"
-            elif SWEPT:
-                yield f"Clean: the rule of {name[-36:-28]} is left without a target"
+        if name.startswith(PREFIX) and rule.targets:
+            yield f"Clean: the rule of {name[-36:-28]} is left with its target"
 
 
 def once(record: Record, memory: timedelta | None) -> Iterator[str]:
