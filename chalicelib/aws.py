@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.codepipeline import CodePipeline
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from botocore.config import Config
 
     from chalicelib.awslambda import AwsLambda
+    from chalicelib.dependency import Dependency
+    from chalicelib.elsewhere import Elsewhere
     from chalicelib.eventbridge import EventBridge
 
 
@@ -19,25 +22,41 @@ class Aws:
 
     @cached_property
     def codepipeline(self) -> CodePipeline:
-        import boto3  # noqa: PLC0415
-
-        return CodePipeline(boto3.client("codepipeline", config=_config()))
+        return CodePipeline(client("codepipeline"))
 
     @cached_property
     def eventbridge(self) -> EventBridge:
-        import boto3  # noqa: PLC0415
-
         from chalicelib.eventbridge import EventBridge  # noqa: PLC0415
 
-        return EventBridge(boto3.client("events", config=_config()))
+        return EventBridge(client("events"))
 
     @cached_property
     def awslambda(self) -> AwsLambda:
-        import boto3  # noqa: PLC0415
-
         from chalicelib.awslambda import AwsLambda  # noqa: PLC0415
 
-        return AwsLambda(boto3.client("lambda", config=_config()))
+        return AwsLambda(client("lambda"))
+
+    def codepipeline_of(self, wanted: Dependency) -> CodePipeline:
+        """CodePipeline where that upstream lives. Raises NotPermitted or NoAnswer where its role cannot be assumed."""
+        here = wanted.role_arn is None and wanted.region in (None, self.codepipeline.region)
+        return self.codepipeline if here else self._elsewhere.codepipeline(wanted)
+
+    @cached_property
+    def _elsewhere(self) -> Elsewhere:
+        from chalicelib.elsewhere import Elsewhere  # noqa: PLC0415
+
+        return Elsewhere(client)
+
+
+_one_at_a_time = threading.Lock()
+"""Upstreams are asked on threads, and boto3 does not make clients on several at once (guide: boto3, "Clients", multithreading)."""
+
+
+def client(service: str, **more: Any) -> Any:
+    import boto3  # noqa: PLC0415
+
+    with _one_at_a_time:
+        return boto3.client(service, config=_config(), **more)  # type: ignore[call-overload]
 
 
 def _config() -> Config:
@@ -47,8 +66,8 @@ def _config() -> Config:
     average. So 300 holds that end together get through in turn, and no gate takes an upstream for unanswered because of the crowd. At
     twelve some give up, and Lambda's own repeats, minutes later, treble the whole (`python -m benchmarks.release_of_many`). More
     changes nothing for 300, and a client's retry quota is used up after a hundred throttled answers anyway. The time-outs are short, for
-    one hanging call must leave time for the others.
+    one hanging call must leave time for the others. Fifty connections: as many upstreams are asked at once.
     """
     from botocore.config import Config  # noqa: PLC0415
 
-    return Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 16})
+    return Config(connect_timeout=3, read_timeout=10, max_pool_connections=50, retries={"mode": "standard", "total_max_attempts": 16})

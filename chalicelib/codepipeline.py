@@ -1,23 +1,22 @@
-"""CodePipeline, in the gate's own words: what a pipeline's executions do, a job's result, starting a pipeline."""
+"""CodePipeline, in the gate's own words: what a pipeline's executions do, a job's result, starting a pipeline, retrying a stage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import FailureType, PipelineNotFound, code, sorted_out
+from chalicelib import shapes
+from chalicelib.errors import FailureType, NotRetryable, PipelineNotFound, TakenOver, code, sorted_out
 from chalicelib.executions import Attempt, Execution, Revision
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline import CodePipelineClient
-    from mypy_boto3_codepipeline.type_defs import (
-        ActionExecutionDetailTypeDef,
-        PipelineExecutionSummaryTypeDef,
-        StartPipelineExecutionInputTypeDef,
-    )
+    from mypy_boto3_codepipeline.type_defs import ExecutionDetailsTypeDef, StartPipelineExecutionInputTypeDef
+
+    from chalicelib.state import PipelineState
 
 REVISION_TYPES: Mapping[str, Literal["IMAGE_DIGEST", "S3_OBJECT_VERSION_ID"]] = {
     "ECR": "IMAGE_DIGEST",
@@ -36,17 +35,26 @@ class CodePipeline:
     def region(self) -> str:
         return self._client.meta.region_name
 
-    def executions(self, pipeline: str, since: datetime, until: str | None = None) -> tuple[Execution, ...]:
-        """The executions of `pipeline`, newest first, page by page until one began before `since` (aware UTC), or has the id `until`.
+    def executions(self, pipeline: str, since: datetime, until: str | None = None, finished: bool = False) -> tuple[Execution, ...]:
+        """The executions of `pipeline`, newest first, page by page until one began before `since` (aware UTC), or has the id `until`;
+        with `finished` also until one of them has finished.
 
         All that was read is returned, so an older one that shares the last page counts too. Raises PipelineNotFound.
         """
         found: list[Execution] = []
         for page in self._pages_of_executions(pipeline):
             found += page
-            if any(execution.started < since or execution.id == until for execution in page):
+            far_enough = any(execution.started < since or execution.id == until for execution in page)
+            if far_enough and not (finished and not any(execution.finished for execution in found)):
                 break
-        return _newest_first(found)
+        return shapes.newest_first(found)
+
+    def state(self, pipeline: str) -> PipelineState:
+        """Where its executions stand (model: GetPipelineState). Raises PipelineNotFound."""
+        try:
+            return shapes.state(self._client.get_pipeline_state(name=pipeline))
+        except (ClientError, BotoCoreError) as error:
+            raise _sorted_out(error, "codepipeline:GetPipelineState", pipeline) from error
 
     def variables(self, pipeline: str, execution: str) -> dict[str, str]:
         """The pipeline variables of `execution`, by name, as resolved when it started (model: GetPipelineExecution).
@@ -65,9 +73,19 @@ class CodePipeline:
             pages = self._client.get_paginator("list_action_executions").paginate(
                 pipelineName=pipeline, filter={"pipelineExecutionId": execution}
             )
-            return tuple(_attempt(detail) for page in pages for detail in page["actionExecutionDetails"])
+            return tuple(shapes.attempt(detail) for page in pages for detail in page["actionExecutionDetails"])
         except (ClientError, BotoCoreError) as error:
             raise _sorted_out(error, "codepipeline:ListActionExecutions", pipeline) from error
+
+    def conditions(self, pipeline: str, execution: str) -> tuple[Attempt, ...]:
+        """Every run of every rule of its stages' conditions (model: ListRuleExecutions). Raises PipelineNotFound."""
+        try:
+            pages = self._client.get_paginator("list_rule_executions").paginate(
+                pipelineName=pipeline, filter={"pipelineExecutionId": execution}
+            )
+            return tuple(shapes.condition(detail) for page in pages for detail in page["ruleExecutionDetails"])
+        except (ClientError, BotoCoreError) as error:
+            raise _sorted_out(error, "codepipeline:ListRuleExecutions", pipeline) from error
 
     def owner_of(self, job: str) -> tuple[str | None, str | None]:
         """The pipeline and the execution that `job` belongs to, each None where AWS does not say: it promises to for custom
@@ -80,21 +98,28 @@ class CodePipeline:
         context = data.get("pipelineContext", {})
         return context.get("pipelineName"), context.get("pipelineExecutionId")
 
-    def succeed(self, job: str, summary: str) -> bool:
-        """Let the action of `job` pass. False where the job has its result already, or is gone: then nothing happened."""
-        try:
-            self._client.put_job_success_result(jobId=job, executionDetails={"summary": summary})
-        except (ClientError, BotoCoreError) as error:
-            return _answered_before(error, "codepipeline:PutJobSuccessResult")
-        return True
+    def succeed(self, job: str, summary: str, variables: Mapping[str, str]) -> bool:
+        """Let the action of `job` pass, with these output variables. False where the job has its result already, or is gone: then
+        nothing happened.
+        """
+        return self._put_success(jobId=job, executionDetails={"summary": summary}, outputVariables=variables)
 
-    def keep_open(self, job: str, summary: str) -> bool:
-        """Leave the action of `job` in progress: CodePipeline asks again, with a new job (model: PutJobSuccessResult, continuationToken).
+    def keep_open(self, job: str, token: str, summary: str, percent: int | None = None, mark: str | None = None) -> bool:
+        """Leave the action of `job` in progress: CodePipeline asks again, with a new job and `token` (model: PutJobSuccessResult,
+        continuationToken). `mark`: an external execution id to show at the action.
 
         False where the job has its result already, or is gone: then nothing happened.
         """
+        details: ExecutionDetailsTypeDef = {"summary": summary}
+        if percent is not None:
+            details["percentComplete"] = percent
+        if mark is not None:
+            details["externalExecutionId"] = mark
+        return self._put_success(jobId=job, continuationToken=token, executionDetails=details)
+
+    def _put_success(self, **result: Any) -> bool:
         try:
-            self._client.put_job_success_result(jobId=job, continuationToken="again", executionDetails={"summary": summary})
+            self._client.put_job_success_result(**result)
         except (ClientError, BotoCoreError) as error:
             return _answered_before(error, "codepipeline:PutJobSuccessResult")
         return True
@@ -131,6 +156,22 @@ class CodePipeline:
         except (ClientError, BotoCoreError) as error:
             raise _sorted_out(error, "codepipeline:StartPipelineExecution", pipeline) from error
 
+    def retry_stage(self, pipeline: str, stage: str, execution: str) -> None:
+        """Run the failed actions of `stage` again, in the same execution (model: RetryStageExecution).
+
+        Raises NotRetryable, TakenOver or PipelineNotFound.
+        """
+        try:
+            self._client.retry_stage_execution(
+                pipelineName=pipeline, stageName=stage, pipelineExecutionId=execution, retryMode="FAILED_ACTIONS"
+            )
+        except (ClientError, BotoCoreError) as error:
+            if _is(error, "StageNotRetryableException", "StageNotFoundException"):
+                raise NotRetryable(stage) from error
+            if _is(error, "NotLatestPipelineExecutionException"):
+                raise TakenOver(stage) from error
+            raise _sorted_out(error, "codepipeline:RetryStageExecution", pipeline) from error
+
     def _start(self, request: StartPipelineExecutionInputTypeDef) -> str:
         given: Any = {key: value for key, value in request.items() if value}  # an empty list of variables is refused (model)
         return self._client.start_pipeline_execution(**given)["pipelineExecutionId"]
@@ -148,38 +189,9 @@ class CodePipeline:
     def _pages_of_executions(self, pipeline: str) -> Iterator[tuple[Execution, ...]]:
         try:
             for page in self._client.get_paginator("list_pipeline_executions").paginate(pipelineName=pipeline):
-                yield tuple(map(_execution, page["pipelineExecutionSummaries"]))
+                yield tuple(map(shapes.execution, page["pipelineExecutionSummaries"]))
         except (ClientError, BotoCoreError) as error:
             raise _sorted_out(error, "codepipeline:ListPipelineExecutions", pipeline) from error
-
-
-def _newest_first(executions: list[Execution]) -> tuple[Execution, ...]:
-    # AWS lists them so in practice, but the model promises no order; the sort keeps AWS's among those that began together.
-    return tuple(sorted(executions, key=lambda execution: execution.started, reverse=True))
-
-
-def _execution(summary: PipelineExecutionSummaryTypeDef) -> Execution:
-    return Execution(
-        id=summary["pipelineExecutionId"],
-        status=summary["status"],
-        started=summary["startTime"].astimezone(UTC),
-        updated=summary["lastUpdateTime"].astimezone(UTC),
-        mode=summary.get("executionMode", "SUPERSEDED"),
-        revisions={revision["actionName"]: revision.get("revisionId", "") for revision in summary.get("sourceRevisions", [])},
-        started_by=summary.get("trigger", {}).get("triggerDetail", ""),
-    )
-
-
-def _attempt(detail: ActionExecutionDetailTypeDef) -> Attempt:
-    given = detail.get("input", {})
-    return Attempt(
-        stage=detail["stageName"],
-        action=detail["actionName"],
-        status=detail["status"],
-        started=detail["startTime"].astimezone(UTC),
-        provider=given.get("actionTypeId", {}).get("provider", ""),
-        function=given.get("configuration", {}).get("FunctionName", ""),
-    )
 
 
 def _is(error: Exception, *codes: str) -> bool:

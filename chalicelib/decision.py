@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from chalicelib.executions import PARALLEL, Attempt, Execution, Revision, Upstream
+from chalicelib.executions import PARALLEL, Attempt, Execution, Revision
+from chalicelib.upstream import Upstream
+
+if TYPE_CHECKING:
+    from chalicelib.chains import Cycle
 
 
 def waiting_for(upstreams: Sequence[Upstream]) -> tuple[Upstream, ...]:
-    """The upstreams that keep the gate closed: those that run, and those of which AWS does not tell. None: the gate is open."""
-    return tuple(upstream for upstream in upstreams if not upstream.idle)
+    """The upstreams that keep the gate closed, those of which AWS does not tell among them. None: the gate is open."""
+    return tuple(upstream for upstream in upstreams if not upstream.satisfied)
+
+
+def deadlock(waiting: Sequence[Upstream]) -> Cycle | None:
+    """The cycle of pipelines that would wait for each other for ever, if there is one."""
+    return next((upstream.cycle for upstream in waiting if upstream.deadlocked), None)
 
 
 class Fate(Enum):
@@ -31,7 +41,7 @@ class Finding:
 def fate(held: str, executions: Sequence[Execution]) -> Finding:
     """What became of execution `held`, by its pipeline's `executions` (newest first; they reach back to it, or hold all there are).
 
-    HELD here means that it failed and is its pipeline's newest; whether the gate failed it, `failed_by_gate` tells.
+    HELD here means that it failed and is its pipeline's newest; whether the gate failed it, `passed_the_gate` tells.
     """
     own = next((execution for execution in executions if execution.id == held), None)
     newest = executions[0] if executions else None
@@ -46,16 +56,34 @@ def fate(held: str, executions: Sequence[Execution]) -> Finding:
     return Finding(Fate.HELD)
 
 
-def failed_by_gate(attempts: Sequence[Attempt], gate_function: str) -> bool:
-    """Whether an execution failed because of its gate action: whether the last attempt of one such action did not pass.
+def closed_gate(attempts: Sequence[Attempt], gate_function: str) -> Attempt | None:
+    """The gate's attempt that failed an execution: the last one of an action, or of a stage condition, that did not pass.
 
-    Where the attempts show no gate action at all, the benefit of the doubt goes to the hold: better a start too many than none.
+    A condition that somebody overrode did pass: actions of its stage came after it (guide: stage-conditions, "Overriding").
     """
-    last: dict[tuple[str, str], Attempt] = {}
+    for last in _gates(attempts, gate_function):
+        overridden = last.condition and any(
+            other.stage == last.stage and not other.condition and other.started > last.started for other in attempts
+        )
+        if last.status == "Failed" and not overridden:
+            return last
+    return None
+
+
+def passed_the_gate(attempts: Sequence[Attempt], gate_function: str) -> bool:
+    """Whether an execution that failed did so after the gate had let it pass.
+
+    Where the attempts show no gate at all, the benefit of the doubt goes to the hold: better a start too many than none.
+    """
+    return bool(_gates(attempts, gate_function)) and closed_gate(attempts, gate_function) is None
+
+
+def _gates(attempts: Sequence[Attempt], gate_function: str) -> list[Attempt]:
+    last: dict[tuple[str, str, bool], Attempt] = {}
     for attempt in sorted(attempts, key=lambda attempt: attempt.started):
         if gate_function in attempt.function.split(":"):  # a name, an ARN, either with an alias
-            last[attempt.stage, attempt.action] = attempt
-    return not last or any(attempt.status == "Failed" for attempt in last.values())
+            last[attempt.stage, attempt.action, attempt.condition] = attempt
+    return list(last.values())
 
 
 def own_restart(held: str, executions: Sequence[Execution], retry_function: str) -> Execution | None:
@@ -65,7 +93,7 @@ def own_restart(held: str, executions: Sequence[Execution], retry_function: str)
     revisions. Where yet another execution took them, it could be that one's restart: then None, and the caller starts with a token
     that AWS knows already if it was this one's.
     """
-    own = _find(held, executions)
+    own = find(held, executions)
     if own.mode != PARALLEL:
         return None
     alike = [execution for execution in executions if execution.revisions == own.revisions]
@@ -74,14 +102,16 @@ def own_restart(held: str, executions: Sequence[Execution], retry_function: str)
     return restarts[-1] if restarts and not twins else None
 
 
-def revisions_to_start_with(held: str, executions: Sequence[Execution], attempts: Sequence[Attempt]) -> tuple[Revision, ...]:
-    """In PARALLEL mode those that `held` took; else none, and CodePipeline takes the latest, as it does at every start."""
-    own = _find(held, executions)
-    if own.mode != PARALLEL:
+def revisions_to_start_with(own: Execution, asked: str | None, attempts: Sequence[Attempt]) -> tuple[Revision, ...]:
+    """Those that the held execution `own` took, if `asked` is "held" or, in PARALLEL mode, nothing is asked; else none, and CodePipeline
+    takes the latest, as it does at every start.
+    """
+    if asked == "latest" or (asked is None and own.mode != PARALLEL):
         return ()
     providers = {attempt.action: attempt.provider for attempt in attempts}
     return tuple(Revision(action, providers.get(action, ""), revision) for action, revision in own.revisions.items())
 
 
-def _find(id_: str, executions: Sequence[Execution]) -> Execution:
+def find(id_: str, executions: Sequence[Execution]) -> Execution:
+    """The execution `id_`, which is among them."""
     return next(execution for execution in executions if execution.id == id_)

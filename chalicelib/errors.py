@@ -35,6 +35,14 @@ class NoRoom(Exception):
     """A quota of AWS's is used up: what was asked for cannot be made now."""
 
 
+class NotRetryable(Exception):
+    """AWS does not retry that stage: its pipeline was edited since, or it has nothing that failed (any more)."""
+
+
+class TakenOver(Exception):
+    """AWS does not retry that stage: a newer execution has entered it."""
+
+
 class PipelineNotFound(Exception):
     """There is no pipeline of that name in this account and region."""
 

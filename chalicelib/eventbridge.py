@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import messages
 from chalicelib.errors import NoAnswer, NoRoom, code, sorted_out
-from chalicelib.hold import Hold
+from chalicelib.hold import Hold, pattern
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_events.type_defs import PutTargetsResponseTypeDef, RemoveTargetsResponseTypeDef
+    from mypy_boto3_events.type_defs import (
+        PutEventsRequestEntryTypeDef,
+        PutTargetsResponseTypeDef,
+        RemoveTargetsResponseTypeDef,
+    )
 
 PUTS = 3
 """How often a rule that is removed while it is being made is made anew."""
@@ -40,7 +45,7 @@ class EventBridge:
     def _put_rule(self, hold: Hold, schedule: str, description: str) -> None:
         try:
             self._client.put_rule(
-                Name=hold.rule, ScheduleExpression=schedule, EventPattern=hold.pattern(), Description=description, State="ENABLED"
+                Name=hold.rule, ScheduleExpression=schedule, EventPattern=pattern(hold.depends_on), Description=description, State="ENABLED"
             )
         except (ClientError, BotoCoreError) as error:
             if _is(error, "LimitExceededException"):
@@ -97,6 +102,19 @@ class EventBridge:
         except (ClientError, BotoCoreError) as error:
             if not _is(error, "ValidationException"):
                 raise sorted_out(error, "events:DeleteRule") from error
+
+    def tell(self, bus: str, source: str, detail_type: str, details: Sequence[Mapping[str, object]]) -> None:
+        """Put one event for each of `details` on `bus` (a name or an ARN)."""
+        entries: list[PutEventsRequestEntryTypeDef] = [
+            {"EventBusName": bus, "Source": source, "DetailType": detail_type, "Detail": json.dumps(detail, default=str)}
+            for detail in details
+        ]
+        try:
+            answer = self._client.put_events(Entries=entries)
+        except (ClientError, BotoCoreError) as error:
+            raise sorted_out(error, "events:PutEvents") from error
+        if answer["FailedEntryCount"]:
+            raise NoAnswer("events:PutEvents did not take effect")
 
     def unfinished(self, prefix: str, retry_arn: str, before: datetime) -> list[str]:
         """The rules named `prefix`... that were made before `before` (aware UTC) and have no target: no gate can be making them any more.

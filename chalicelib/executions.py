@@ -6,10 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+NAME = r"[A-Za-z0-9.@\-_]{1,100}"
+"""A pipeline's, a stage's or an action's name (model: PipelineName, StageName, ActionName)."""
+ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+"""An execution's or a job's id (model: PipelineExecutionId, JobId)."""
+
 RUNNING = frozenset({"InProgress", "Stopping"})
 """A stopping execution still works on its running actions (model: PipelineExecutionStatus)."""
+FINISHED = frozenset({"Succeeded", "Failed", "Stopped"})
+"""Ended by what it did itself; a superseded or cancelled one never came to it."""
 
 PARALLEL = "PARALLEL"
+ROLLBACK = "ROLLBACK"
 
 
 @dataclass(frozen=True)
@@ -17,7 +25,7 @@ class Execution:
     """One execution, as ListPipelineExecutions tells of it. Times are aware UTC.
 
     `revisions` maps a source action's name to the revision it took; `started_by` is the trigger's detail, for a
-    StartPipelineExecution the caller's ARN (model: ExecutionTrigger).
+    StartPipelineExecution the caller's ARN (model: ExecutionTrigger); `kind` is STANDARD or ROLLBACK (model: ExecutionType).
     """
 
     id: str
@@ -27,10 +35,15 @@ class Execution:
     mode: str = "SUPERSEDED"
     revisions: Mapping[str, str] = field(default_factory=dict)
     started_by: str = ""
+    kind: str = "STANDARD"
 
     @property
     def running(self) -> bool:
         return self.status in RUNNING
+
+    @property
+    def finished(self) -> bool:
+        return self.status in FINISHED
 
     @property
     def short_id(self) -> str:
@@ -40,7 +53,10 @@ class Execution:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt of one action in an execution (ListActionExecutions). `function` is the Lambda function it invokes, if any."""
+    """One attempt of one action in an execution (ListActionExecutions), or of a stage condition's rule (ListRuleExecutions).
+
+    `function` is the Lambda function it invokes, if any; `condition`: it is a rule's.
+    """
 
     stage: str
     action: str
@@ -48,6 +64,7 @@ class Attempt:
     started: datetime
     provider: str
     function: str = ""
+    condition: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,21 +74,3 @@ class Revision:
     action: str
     provider: str
     id: str
-
-
-@dataclass(frozen=True)
-class Upstream:
-    """A pipeline that is waited for, as AWS answered: its executions, newest first; or why AWS did not answer."""
-
-    name: str
-    executions: tuple[Execution, ...] = ()
-    unanswered: str | None = None
-
-    @property
-    def running(self) -> tuple[Execution, ...]:
-        return tuple(execution for execution in self.executions if execution.running)
-
-    @property
-    def idle(self) -> bool:
-        """Known to be idle: not while AWS does not answer."""
-        return self.unanswered is None and not self.running

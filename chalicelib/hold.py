@@ -8,37 +8,45 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+from chalicelib import dependency
+from chalicelib.dependency import Dependency
 from chalicelib.deployment import Deployment
-from chalicelib.errors import RefusedInput
-from chalicelib.messages import quoted
+from chalicelib.errors import Misconfigured, RefusedInput
+from chalicelib.executions import ID, NAME
+from chalicelib.wording import quoted
 
 ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED")
 """The states in which an execution is over (guide: detect-state-changes-cloudwatch-events)."""
+STAGE_ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED")
+"""The same for a stage (guide: detect-state-changes-cloudwatch-events)."""
 
 INPUT_LENGTH = 8192  # model: TargetInput
-
-_ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # model: PipelineExecutionId
-_NAME = r"[A-Za-z0-9.@\-_]{1,100}"  # model: PipelineName
 
 
 @dataclass(frozen=True)
 class Hold:
-    """`execution` of `pipeline` is held by the rule `rule` until the pipelines `depends_on` are idle; `since`: aware UTC.
+    """`execution` of `pipeline` is held by the rule `rule` until what it `depends_on` lets it go on; `since`: aware UTC.
 
-    `variables`: the execution's pipeline variables, where the gate knows them and they fit into the rule.
+    `variables`: the execution's pipeline variables, where the gate knows them and they fit into the rule. `mode`: "restart" or "retry",
+    how it goes on; `revisions`: "latest", "held" or None, as Parameters has it. `give_up`: when the hold ends in any case (aware UTC),
+    and `on_give_up`, "stop" or "continue", how.
     """
 
     rule: str
     pipeline: str
     execution: str
-    depends_on: tuple[str, ...]
+    depends_on: tuple[Dependency, ...]
     since: datetime
     variables: Mapping[str, str] | None = None
+    mode: str = "restart"
+    revisions: str | None = None
+    give_up: datetime | None = None
+    on_give_up: str = "stop"
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self | None:
@@ -48,23 +56,35 @@ class Hold:
                 rule=str(given["rule"]),
                 pipeline=str(given["pipeline"]),
                 execution=str(given["execution"]),
-                depends_on=tuple(map(str, given["depends_on"])),
-                since=datetime.fromisoformat(given["since"]).astimezone(UTC),
+                depends_on=tuple(map(dependency.read, given["depends_on"])),
+                since=_moment(given["since"]),
                 variables={str(name): str(value) for name, value in given["variables"].items()} if "variables" in given else None,
+                mode=str(given.get("mode", "restart")),
+                revisions=str(given["revisions"]) if "revisions" in given else None,
+                give_up=_moment(given["give_up"]) if "give_up" in given else None,
+                on_give_up=str(given.get("on_give_up", "stop")),
             )
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        except (Misconfigured, AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
             return None
-        named = all(re.fullmatch(_NAME, name) for name in (hold.pipeline, *hold.depends_on))
-        return hold if named and re.fullmatch(_ID, hold.execution) else None
+        named = re.fullmatch(NAME, hold.pipeline) and re.fullmatch(ID, hold.execution)
+        known = hold.mode in ("restart", "retry") and hold.on_give_up in ("stop", "continue") and hold.revisions in (None, "latest", "held")
+        return hold if named and known else None
 
     def as_input(self) -> str:
         """All that the retry needs, as the rule's target keeps it."""
+        more = {
+            "mode": None if self.mode == "restart" else self.mode,
+            "revisions": self.revisions,
+            "give_up": self.give_up and self.give_up.isoformat(),
+            "on_give_up": None if self.on_give_up == "stop" else self.on_give_up,
+        }
         hold = {
             "rule": self.rule,
             "pipeline": self.pipeline,
             "execution": self.execution,
-            "depends_on": self.depends_on,
+            "depends_on": [one.as_json() for one in self.depends_on],
             "since": self.since.isoformat(),
+            **{key: value for key, value in more.items() if value is not None},
         }
         whole = json.dumps({**hold, "variables": self.variables})
         # Variables can be larger than a target's Input may be (50 of 1000 characters; model: PipelineVariableList): then the retry asks.
@@ -74,15 +94,34 @@ class Hold:
         """The clientRequestToken of this hold's one start: every repeat of it is the same request ([a-zA-Z0-9-], up to 128; model)."""
         return f"pipeline-gate-{self.execution}"
 
-    def pattern(self) -> str:
-        """The event pattern that matches the end of any execution of the upstreams."""
-        return json.dumps(
-            {
-                "source": ["aws.codepipeline"],
-                "detail-type": ["CodePipeline Pipeline Execution State Change"],
-                "detail": {"pipeline": self.depends_on, "state": ENDS},
-            }
-        )
+    def given_up(self, now: datetime) -> bool:
+        return self.give_up is not None and now >= self.give_up
+
+
+def pattern(depends_on: Sequence[Dependency]) -> str:
+    """The event pattern that matches the end of any execution of the upstreams, and of the stages that are waited for.
+
+    It names no region or account, so that an event which is forwarded from elsewhere wakes the hold up too.
+    """
+    names, stages = _each(one.name for one in depends_on), _each(one.stage for one in depends_on if one.stage)
+    ends = _change("Pipeline", {"pipeline": names, "state": ENDS})
+    if not stages:
+        return json.dumps({"source": ["aws.codepipeline"], **ends})
+    staged = _each(one.name for one in depends_on if one.stage)
+    stage_ends = _change("Stage", {"pipeline": staged, "stage": stages, "state": STAGE_ENDS})
+    return json.dumps({"source": ["aws.codepipeline"], "$or": [ends, stage_ends]})
+
+
+def _change(what: str, detail: Mapping[str, Sequence[str]]) -> dict[str, object]:
+    return {"detail-type": [f"CodePipeline {what} Execution State Change"], "detail": detail}
+
+
+def _each(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def rule_name(deployment: Deployment, execution: str) -> str:
@@ -100,7 +139,7 @@ def rule_named_by(event: object, deployment: Deployment) -> str:
         raise RefusedInput(
             'This event names no hold: {"rule": "..."} is missing. The retry is invoked by the gate\'s own EventBridge rules.'
         )
-    if not re.fullmatch(re.escape(deployment.rule_prefix) + _ID, name):
+    if not re.fullmatch(re.escape(deployment.rule_prefix) + ID, name):
         raise RefusedInput(
             f"The rule {quoted(name)} is none of this gate's: those are named {deployment.rule_prefix}<execution id>. Nothing was touched."
         )

@@ -9,21 +9,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from chalicelib.errors import RefusedInput
+from chalicelib.executions import ID
 
-_JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")  # model: JobId
 _ACCOUNT = re.compile(r"[0-9]{12}")  # model: AccountId
 
 
 @dataclass(frozen=True)
 class Job:
-    """One request to answer. `account` is "?" where the event does not tell it, `user_parameters` None where the action has none."""
+    """One request to answer. `account` is "?" where the event does not tell it, `user_parameters` None where the action has none.
+
+    `since` is when the gate first kept this action open (aware UTC), as its continuation token says; None for an action's first job.
+    """
 
     id: str
     account: str
     user_parameters: str | None
+    since: datetime | None = None
 
     @classmethod
     def of(cls, event: object) -> Self:
@@ -32,18 +37,32 @@ class Job:
         Raises RefusedInput where the event is no CodePipeline job, and says so without repeating it.
         """
         job = _mapping(_mapping(event).get("CodePipeline.job"))
-        if not isinstance(job.get("id"), str) or not _JOB_ID.fullmatch(job["id"]):
+        if not isinstance(job.get("id"), str) or not re.fullmatch(ID, job["id"]):
             raise RefusedInput(
                 "This event is no CodePipeline job: it has no `CodePipeline.job` with the `id` of one. "
                 "The gate is invoked by an action of provider Lambda in a pipeline, not by hand."
             )
-        configuration = _mapping(_mapping(_mapping(job.get("data")).get("actionConfiguration")).get("configuration"))
+        data = _mapping(job.get("data"))
+        configuration = _mapping(_mapping(data.get("actionConfiguration")).get("configuration"))
         parameters, account = configuration.get("UserParameters"), job.get("accountId")
         return cls(
             id=job["id"],
             account=account if isinstance(account, str) and _ACCOUNT.fullmatch(account) else "?",
             user_parameters=parameters if isinstance(parameters, str) else None,
+            since=_since(data.get("continuationToken")),
         )
+
+
+def token(since: datetime) -> str:
+    """The continuation token of an action that has been kept open since then; `Job.since` reads it."""
+    return since.isoformat()
+
+
+def _since(given: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(given).astimezone(UTC) if isinstance(given, str) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

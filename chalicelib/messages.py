@@ -1,66 +1,127 @@
-"""Every sentence that people read in the console: what happened, why, what happens next, what they can do."""
+"""What people read in the console: what happened, why, what happens next, what they can do. `reasons.py` words the why."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from chalicelib.errors import UnexpectedAnswer
-from chalicelib.executions import Execution, Upstream
+from chalicelib.wording import SHOWN, clock, minutes, shortened, some
+
+if TYPE_CHECKING:
+    from chalicelib.chains import Cycle
+    from chalicelib.dependency import Dependency
+    from chalicelib.hold import Hold
+    from chalicelib.upstream import Upstream
 
 SUMMARY_LENGTH = 2048  # model: ExecutionSummary
 MESSAGE_LENGTH = 5000  # model: Message
 DESCRIPTION_LENGTH = 512  # model: RuleDescription
-_NAMES_SHOWN = 5
 _SINCE = "%Y-%m-%d %H:%M UTC"
-
-
-def quoted(value: str, length: int = 60) -> str:
-    """A piece of user input in quotes: printable ASCII, and no longer than a person wants to read."""
-    return json.dumps(value if len(value) <= length else value[:length] + "...")
-
-
-def clock(moment: datetime, now: datetime) -> str:
-    """`moment` for a person who reads at `now` (both aware UTC): "12:03 UTC", with the date where it is not today's."""
-    return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
-def some(names: Sequence[str]) -> str:
-    """Names in a sentence, the first few of many: "infra, network and 3 more"."""
-    if len(names) > _NAMES_SHOWN:
-        return f"{', '.join(names[:_NAMES_SHOWN])} and {len(names) - _NAMES_SHOWN} more"
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-
-
-def shortened(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 3] + "..."
 
 
 def passed(upstreams: Sequence[Upstream], now: datetime) -> str:
     """Why the gate is open, for the action's summary."""
-    return shortened("; ".join(_idle(upstream, now) for upstream in upstreams), SUMMARY_LENGTH)
+    more = [f"so are {len(upstreams) - SHOWN} more"] if len(upstreams) > SHOWN else []
+    return shortened("; ".join([*(_open(upstream, now) for upstream in upstreams[:SHOWN]), *more]), SUMMARY_LENGTH)
 
 
-def held(waiting: Sequence[Upstream], pipeline: str, minutes: int, next_check: datetime, rule: str, now: datetime) -> str:
-    """Why the gate is closed and what happens next, for the failed action. `waiting`: the upstreams that are not known to be idle."""
-    why = " ".join(_busy(upstream, now) for upstream in waiting[:_NAMES_SHOWN])
-    more = f" So do {len(waiting) - _NAMES_SHOWN} more." if len(waiting) > _NAMES_SHOWN else ""
-    names = some([upstream.name for upstream in waiting])
+def bypassed(wanted: Sequence[Dependency]) -> str:
     return shortened(
-        f"{pipeline} waits for {names} since {clock(now, now)}. {why}{more} "
-        f"This execution ends here, and that is as planned: {pipeline} starts again by itself within seconds of the end of {names} "
-        f"(looked at again every {_minutes(minutes)} too, next at {clock(next_check, now)}). There is nothing to do. "
-        f"To stop waiting, start {pipeline} or remove the EventBridge rule {rule} with its target.",
+        f"Bypassed: the pipeline variable asked for it, so nobody looked whether {some([one.label for one in wanted])} runs.",
+        SUMMARY_LENGTH,
+    )
+
+
+def held(waiting: Sequence[Upstream], hold: Hold, every: int, next_check: datetime, now: datetime) -> str:
+    """Why the gate is closed and what happens next, for the failed action. `waiting`: the upstreams that keep it closed."""
+    from chalicelib.reasons import awaited, why  # noqa: PLC0415
+
+    pipeline, names = hold.pipeline, some([upstream.label for upstream in waiting])
+    if hold.mode == "retry":
+        ends, goes_on, instead = "This action ends here", "its stage is retried by itself", "retry the stage"
+    else:
+        ends, goes_on, instead = "This execution ends here", f"{pipeline} starts again by itself", f"start {pipeline}"
+    return shortened(
+        f"{pipeline} waits for {names} since {clock(hold.since, now)}. {why(waiting, now)} "
+        f"{ends}, and that is as planned: {goes_on} within seconds of {awaited(waiting)} "
+        f"(looked at again every {minutes(every)} too, next at {clock(next_check, now)}). {_deadline(hold.give_up, hold.on_give_up, now)}"
+        f"There is nothing to do. To stop waiting, {instead} or remove the EventBridge rule {hold.rule} with its target.",
         MESSAGE_LENGTH,
     )
 
 
-def rule_description(pipeline: str, execution: str, upstreams: Sequence[str], since: datetime) -> str:
-    """Who waits for whom since when, for people who look through EventBridge's rules, and for `described_since`."""
+def waits_in_place(
+    waiting: Sequence[Upstream], pipeline: str, since: datetime, give_up: datetime | None, on_give_up: str, now: datetime
+) -> str:
+    """Why the action is still in progress, for its summary."""
+    from chalicelib.reasons import why  # noqa: PLC0415
+
     return shortened(
-        f"Since {since:{_SINCE}} {pipeline} (execution {execution[:8]}) waits for {some(upstreams)}. "
-        "Pipeline Gate removes this rule when the wait is over.",
+        f"{pipeline} waits for {some([upstream.label for upstream in waiting])} since {clock(since, now)}. {why(waiting, now)} "
+        f"{_deadline(give_up, on_give_up, now)}Looked at {clock(now, now)}; CodePipeline asks again by itself. "
+        "To stop waiting, stop this execution.",
+        SUMMARY_LENGTH,
+    )
+
+
+def _deadline(give_up: datetime | None, on_give_up: str, now: datetime) -> str:
+    if give_up is None:
+        return ""
+    then = "goes on all the same" if on_give_up == "continue" else "the wait ends and nothing is started"
+    return f"If that has not come by {clock(give_up, now)}, {'it ' if on_give_up == 'continue' else ''}{then}. "
+
+
+def goes_on_all_the_same(waiting: Sequence[Upstream], since: datetime, now: datetime) -> str:
+    """That the wait is given up and the pipeline goes on, for the action's summary."""
+    from chalicelib.reasons import why  # noqa: PLC0415
+
+    names = some([upstream.label for upstream in waiting])
+    return shortened(
+        f"Goes on in spite of {names}: waited since {clock(since, now)}, as long as give_up_minutes says. {why(waiting, now)}",
+        SUMMARY_LENGTH,
+    )
+
+
+def gave_up(waiting: Sequence[Upstream], since: datetime, now: datetime) -> str:
+    """That the wait is given up and the pipeline stops, for the failed action."""
+    from chalicelib.reasons import why  # noqa: PLC0415
+
+    names = some([upstream.label for upstream in waiting])
+    return shortened(
+        f"Gave up: waited for {names} since {clock(since, now)}, as long as give_up_minutes says. {why(waiting, now)} "
+        "Nothing starts by itself any more. Retry this stage to wait anew.",
+        MESSAGE_LENGTH,
+    )
+
+
+def observed(waiting: Sequence[Upstream], now: datetime) -> str:
+    """What the gate would have done, for the summary of one that only observes."""
+    from chalicelib.reasons import why  # noqa: PLC0415
+
+    names = some([upstream.label for upstream in waiting])
+    return shortened(f"Observe only: would have held this pipeline for {names}. {why(waiting, now)}", SUMMARY_LENGTH)
+
+
+def observed_refusal(message: str) -> str:
+    return shortened(f"Observe only: would have failed this action. {message}", SUMMARY_LENGTH)
+
+
+def deadlock(cycle: Cycle) -> str:
+    return (
+        f"Deadlock: {cycle}. None of them can go on before another does, so nothing would ever end this wait. "
+        "Take one of these out of its depends_on, or let it require only that the other is idle, and not in the mode wait."
+    )
+
+
+def rule_description(hold: Hold, waiting: Sequence[Upstream], now: datetime) -> str:
+    """Who waits for whom since when, for people who look through EventBridge's rules, and for `described_since`."""
+    from chalicelib.reasons import expected  # noqa: PLC0415
+
+    return shortened(
+        f"Since {now:{_SINCE}} {hold.pipeline} (execution {hold.execution[:8]}) waits for "
+        f"{some([one.label for one in hold.depends_on])}. {expected(waiting, now)}Pipeline Gate removes this rule when the wait is over.",
         DESCRIPTION_LENGTH,
     )
 
@@ -75,10 +136,11 @@ def described_since(description: str) -> datetime | None:
 
 def no_room(waiting: Sequence[Upstream], now: datetime) -> str:
     """Why the gate keeps the action open instead of making a hold, for its summary."""
-    why = " ".join(_busy(upstream, now) for upstream in waiting[:_NAMES_SHOWN])
+    from chalicelib.reasons import why  # noqa: PLC0415
+
     return shortened(
-        f"{why} All of EventBridge's rules are taken (300 a region, unless your quota is higher), so this action stays in progress and "
-        "looks again when CodePipeline asks. Remove rules that nobody needs, or ask AWS for a higher quota.",
+        f"{why(waiting, now)} All of EventBridge's rules are taken (300 a region, unless your quota is higher), so this action stays in "
+        "progress and looks again when CodePipeline asks. Remove rules that nobody needs, or ask AWS for a higher quota.",
         SUMMARY_LENGTH,
     )
 
@@ -86,6 +148,13 @@ def no_room(waiting: Sequence[Upstream], now: datetime) -> str:
 def no_such_upstream(name: str, account: str, region: str) -> str:
     return (
         f"There is no pipeline {name} in account {account}, region {region}. "
+        "Correct depends_on in this action's UserParameters; upper and lower case count."
+    )
+
+
+def no_such_stage(pipeline: str, stage: str, stages: Sequence[str]) -> str:
+    return (
+        f"{pipeline} has no stage {stage}; it has {some(stages)}. "
         "Correct depends_on in this action's UserParameters; upper and lower case count."
     )
 
@@ -117,22 +186,11 @@ def defect(error: Exception, request: str) -> str:
     )
 
 
-def _idle(upstream: Upstream, now: datetime) -> str:
-    if not upstream.executions:
-        return f"{upstream.name} is idle: it has not run in the last 14 days"
-    last = upstream.executions[0]
-    return f"{upstream.name} is idle: last execution {last.short_id} {last.status} at {clock(last.updated, now)}"
-
-
-def _busy(upstream: Upstream, now: datetime) -> str:
-    if upstream.unanswered is not None:
-        return f"Whether {upstream.name} runs is not known: {upstream.unanswered}."
-    return f"{upstream.name} runs: {some([_running(execution, now) for execution in upstream.running])}."
-
-
-def _running(execution: Execution, now: datetime) -> str:
-    return f"execution {execution.short_id} is {execution.status} since {clock(execution.started, now)}"
-
-
-def _minutes(minutes: int) -> str:
-    return "minute" if minutes == 1 else f"{minutes} minutes"
+def _open(upstream: Upstream, now: datetime) -> str:
+    name, last = upstream.label, upstream.newest_finished or next(iter(upstream.executions), None)
+    if upstream.running:
+        why = "past that stage" if upstream.wanted.stage else "parked until a person lets it go on"
+        return f"{name} does not count: execution {upstream.running[0].short_id} is {why}"
+    if last is None:
+        return f"{name} is idle: it has not run in the last 14 days"
+    return f"{name} is idle: last execution {last.short_id} {last.status} at {clock(last.updated, now)}"

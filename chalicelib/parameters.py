@@ -6,29 +6,64 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal, cast
 
+from chalicelib import dependency
+from chalicelib.dependency import PARKED, REQUIRE, Dependency, Parked, Require, one_of
 from chalicelib.errors import Misconfigured
-from chalicelib.messages import quoted
+from chalicelib.executions import ID, NAME
+from chalicelib.hold import pattern
+from chalicelib.wording import kind_of, listed, quoted
+
+Mode = Literal["restart", "retry", "wait"]
+Revisions = Literal["latest", "held"]
+OnGiveUp = Literal["stop", "continue"]
 
 EXAMPLE = '{"depends_on": ["infra"], "pipeline": "k8s", "execution": "#{codepipeline.PipelineExecutionId}"}'
-KEYS = ("depends_on", "retry_minutes", "pipeline", "execution")
+KEYS = (
+    "depends_on",
+    "require",
+    "hold",
+    "retry_minutes",
+    "give_up_minutes",
+    "on_give_up",
+    "revisions",
+    "parked",
+    "bypass",
+    "observe",
+    "pipeline",
+    "execution",
+)
 RETRY_MINUTES = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60)
 """The divisors of 60: only they make a cron expression whose distances are all alike."""
+MOST_GIVE_UP_MINUTES = 14 * 24 * 60
+"""As far as the gate looks back."""
+MODES: tuple[Mode, ...] = ("restart", "retry", "wait")
+REVISIONS: tuple[Revisions, ...] = ("latest", "held")
+ON_GIVE_UP: tuple[OnGiveUp, ...] = ("stop", "continue")
 
-_NAME = re.compile(r"[A-Za-z0-9.@\-_]{1,100}")  # model: PipelineName
-_EXECUTION = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")  # model: PipelineExecutionId
-_ROOM_FOR_NAMES = 1750
-"""An event pattern has 2048 characters (EventBridge's default quota), of which the gate's own words take some 250."""
+PATTERN_LENGTH = 2048
+"""Of an event pattern (EventBridge's default quota; the model allows 4096)."""
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """`depends_on`: the upstreams' names, each once. `pipeline` and `execution` are None where the action does not say them."""
+    """`depends_on`: what is waited for, each once. `pipeline` and `execution` are None where the action does not say them.
 
-    depends_on: tuple[str, ...]
+    `hold`: how the pipeline is held. `revisions`: which a restart takes; None: the latest, in PARALLEL mode the held one's own.
+    `give_up_minutes`: None: never. The README's table says the rest.
+    """
+
+    depends_on: tuple[Dependency, ...]
     retry_minutes: int
     pipeline: str | None = None
     execution: str | None = None
+    hold: Mode = "restart"
+    revisions: Revisions | None = None
+    give_up_minutes: int | None = None
+    on_give_up: OnGiveUp = "stop"
+    bypass: bool = False
+    observe: bool = False
 
 
 def read(text: str | None, default_minutes: str) -> Parameters:
@@ -37,9 +72,7 @@ def read(text: str | None, default_minutes: str) -> Parameters:
     `default_minutes` is the environment's RETRY_MINUTES, taken where the action says none.
     Raises Misconfigured with a sentence for the console.
     """
-    if text is None or not text.strip():
-        raise Misconfigured(f"The action has no UserParameters. They say what to wait for, for example {EXAMPLE}.")
-    asked = _object(text) if text.lstrip()[0] in '{["' else _names(text)
+    asked = _words(text)
     for key in asked:
         if key not in KEYS:
             raise Misconfigured(f"UserParameters has an unknown key {quoted(key)}{_did_you_mean(key)}. Known: {', '.join(KEYS)}.")
@@ -48,16 +81,46 @@ def read(text: str | None, default_minutes: str) -> Parameters:
         retry_minutes=_retry_minutes(asked, default_minutes),
         pipeline=_own_pipeline(asked),
         execution=_own_execution(asked),
+        hold=cast(Mode, one_of(MODES, asked.get("hold", "restart"), "hold")),
+        revisions=cast(Revisions, one_of(REVISIONS, asked["revisions"], "revisions")) if "revisions" in asked else None,
+        give_up_minutes=_give_up_minutes(asked),
+        on_give_up=_on_give_up(asked),
+        bypass=_bypass(asked),
+        observe=_observe(asked),
     )
     if parameters.pipeline is not None:
-        refuse_self(parameters, parameters.pipeline)
+        refuse_self(parameters.depends_on, parameters.pipeline)
     return parameters
 
 
-def refuse_self(parameters: Parameters, pipeline: str) -> None:
-    """Raise Misconfigured where `pipeline`, whose action this is, would wait for itself."""
-    if pipeline in parameters.depends_on:
+def only_observes(text: str | None) -> bool:
+    """Whether UserParameters ask to observe only, be they right in everything else or not: then nothing may stop the pipeline."""
+    try:
+        return _words(text).get("observe") is True
+    except Misconfigured:
+        return False
+
+
+def refuse_self(depends_on: Iterable[Dependency], pipeline: str, region: str = "?", account: str = "?") -> None:
+    """Raise Misconfigured where `pipeline`, whose action this is, would wait for itself; `region` and `account` are its own."""
+    if any(one.is_pipeline(pipeline, region, account) for one in depends_on):
         raise Misconfigured(f"{pipeline} depends on itself: it runs while it asks, so it would wait for ever. Take it out of depends_on.")
+
+
+def refuse_closed_accounts(depends_on: Iterable[Dependency], account: str) -> None:
+    """Raise Misconfigured where an upstream lives in another account than `account`, the gate's, and no role opens that to the gate."""
+    for one in depends_on:
+        if one.account not in (None, account) and not one.role_arn:
+            raise Misconfigured(
+                f"{one.name} is in account {one.account}, and the gate in {account}. Add a role_arn that lets the gate look: "
+                f'{{"pipeline": "{one.pipeline}", "role_arn": "arn:aws:iam::{one.account}:role/pipeline-gate-..."}}.'
+            )
+
+
+def _words(text: str | None) -> dict[str, object]:
+    if text is None or not text.strip():
+        raise Misconfigured(f"The action has no UserParameters. They say what to wait for, for example {EXAMPLE}.")
+    return _object(text) if text.lstrip()[0] in '{["' else {"depends_on": [name.strip() for name in text.split(",")]}
 
 
 def _object(text: str) -> dict[str, object]:
@@ -68,7 +131,7 @@ def _object(text: str) -> dict[str, object]:
             f"UserParameters is not valid JSON ({_json_error(error)}). Right would be {EXAMPLE}, or plain names: infra, network."
         ) from None
     if not isinstance(asked, dict):
-        raise Misconfigured(f"UserParameters must be a JSON object or plain names, not {_kind(asked)}. Right would be {EXAMPLE}.")
+        raise Misconfigured(f"UserParameters must be a JSON object or plain names, not {kind_of(asked)}. Right would be {EXAMPLE}.")
     return asked
 
 
@@ -76,10 +139,6 @@ def _json_error(error: ValueError | RecursionError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
     return "it is nested too deep" if isinstance(error, RecursionError) else "it has a number that is too long"
-
-
-def _names(text: str) -> dict[str, object]:
-    return {"depends_on": [name.strip() for name in text.split(",")]}
 
 
 def _each_key_once(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
@@ -91,20 +150,22 @@ def _each_key_once(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
     return result
 
 
-def _upstreams(asked: dict[str, object]) -> tuple[str, ...]:
+def _upstreams(asked: dict[str, object]) -> tuple[Dependency, ...]:
     if "depends_on" not in asked:
         raise Misconfigured(f"UserParameters has no depends_on: it names the pipelines to wait for. Right would be {EXAMPLE}.")
     value = asked["depends_on"]
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list):
-        raise Misconfigured(f"depends_on must be a pipeline's name or a list of names, not {_kind(value)}.")
-    if not names:
+    entries = [value] if isinstance(value, (str, dict)) else value
+    if not isinstance(entries, list):
+        raise Misconfigured(f"depends_on must be a pipeline's name or a list of names, not {kind_of(value)}.")
+    if not entries:
         raise Misconfigured("depends_on is an empty list: name at least one pipeline to wait for, or take the action out.")
-    upstreams = tuple(dict.fromkeys(_name(name, "depends_on") for name in names))
-    if len(json.dumps(upstreams)) > _ROOM_FOR_NAMES:
+    require = cast(Require, one_of(REQUIRE, asked.get("require", "idle"), "require"))
+    parked = cast(Parked, one_of(PARKED, asked.get("parked", "wait"), "parked"))
+    upstreams = tuple(dict.fromkeys(dependency.read(entry, require, parked) for entry in entries))
+    if len(pattern(upstreams)) > PATTERN_LENGTH:
         raise Misconfigured(
             f"depends_on has {len(upstreams)} names, more than fit into one EventBridge rule "
-            f"({_ROOM_FOR_NAMES} characters in all). Spread them over several gate actions."
+            f"({PATTERN_LENGTH} characters, with the rule's own words). Spread them over several gate actions."
         )
     return upstreams
 
@@ -113,20 +174,65 @@ def _retry_minutes(asked: dict[str, object], default: str) -> int:
     if "retry_minutes" not in asked:
         if default not in map(str, RETRY_MINUTES):
             raise Misconfigured(
-                f"The gate's environment variable RETRY_MINUTES is {quoted(default)}: it must be one of {_listed(RETRY_MINUTES)}. "
+                f"The gate's environment variable RETRY_MINUTES is {quoted(default)}: it must be one of {listed(RETRY_MINUTES)}. "
                 "It stands in .chalice/config.json."
             )
         return int(default)
     value = asked["retry_minutes"]
     if isinstance(value, bool) or not isinstance(value, int):
-        raise Misconfigured(f"retry_minutes must be a whole number, one of {_listed(RETRY_MINUTES)}, not {_kind(value)}.")
+        raise Misconfigured(f"retry_minutes must be a whole number, one of {listed(RETRY_MINUTES)}, not {kind_of(value)}.")
     if value not in RETRY_MINUTES:
-        raise Misconfigured(f"retry_minutes is {str(value)[:20]}, but must divide 60: one of {_listed(RETRY_MINUTES)}.")
+        raise Misconfigured(f"retry_minutes is {str(value)[:20]}, but must divide 60: one of {listed(RETRY_MINUTES)}.")
+    return value
+
+
+def _give_up_minutes(asked: dict[str, object]) -> int | None:
+    if "give_up_minutes" not in asked:
+        return None
+    value = asked["give_up_minutes"]
+    right = f"a whole number of minutes, 1 to {MOST_GIVE_UP_MINUTES} (14 days)"
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Misconfigured(f"give_up_minutes must be {right}, not {kind_of(value)}.")
+    if not 1 <= value <= MOST_GIVE_UP_MINUTES:
+        raise Misconfigured(f"give_up_minutes is {str(value)[:20]}, but must be {right}.")
+    return value
+
+
+def _on_give_up(asked: dict[str, object]) -> OnGiveUp:
+    if "on_give_up" in asked and "give_up_minutes" not in asked:
+        raise Misconfigured(
+            'on_give_up says what happens after give_up_minutes, which is not there: add "give_up_minutes": 120, or the like.'
+        )
+    return cast(OnGiveUp, one_of(ON_GIVE_UP, asked.get("on_give_up", "stop"), "on_give_up"))
+
+
+def _bypass(asked: dict[str, object]) -> bool:
+    value = asked.get("bypass", "false")
+    if value not in ("true", "false"):
+        what = quoted(value) if isinstance(value, str) else kind_of(value)
+        raise Misconfigured(
+            f'bypass is {what}, but must be the string "true" or "false". Write it as "#{{variables.bypass}}", and declare the pipeline '
+            'variable bypass with the default "false".'
+        )
+    return value == "true"
+
+
+def _observe(asked: dict[str, object]) -> bool:
+    value = asked.get("observe", False)
+    if not isinstance(value, bool):
+        raise Misconfigured(f"observe must be true or false, not {kind_of(value)}.")
     return value
 
 
 def _own_pipeline(asked: dict[str, object]) -> str | None:
-    return _name(asked["pipeline"], "pipeline") if "pipeline" in asked else None
+    if "pipeline" not in asked:
+        return None
+    value = asked["pipeline"]
+    if not isinstance(value, str):
+        raise Misconfigured(f"pipeline must be this pipeline's own name, not {kind_of(value)}.")
+    if not re.fullmatch(NAME, value):
+        raise Misconfigured(f"pipeline is {quoted(value)}, which is no pipeline's name: 1 to 100 letters, digits and . @ - _.")
+    return value
 
 
 def _own_execution(asked: dict[str, object]) -> str | None:
@@ -134,22 +240,11 @@ def _own_execution(asked: dict[str, object]) -> str | None:
         return None
     value = asked["execution"]
     if not isinstance(value, str):
-        raise Misconfigured(f'execution must be a string, not {_kind(value)}. Write it as "#{{codepipeline.PipelineExecutionId}}".')
-    if not _EXECUTION.fullmatch(value):
+        raise Misconfigured(f'execution must be a string, not {kind_of(value)}. Write it as "#{{codepipeline.PipelineExecutionId}}".')
+    if not re.fullmatch(ID, value):
         raise Misconfigured(
             f"execution is {quoted(value)}, which is no execution id. "
             'Write it as "#{codepipeline.PipelineExecutionId}": CodePipeline fills in the id.'
-        )
-    return value
-
-
-def _name(value: object, key: str) -> str:
-    if not isinstance(value, str):
-        raise Misconfigured(f"{key} must hold pipelines' names, not {_kind(value)}.")
-    if not _NAME.fullmatch(value):
-        raise Misconfigured(
-            f"{key} has {quoted(value)}, which is no pipeline's name: 1 to 100 letters, digits and . @ - _ "
-            "(several names are separated by commas)."
         )
     return value
 
@@ -159,12 +254,3 @@ def _did_you_mean(key: str) -> str:
 
     close = difflib.get_close_matches(key, KEYS, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
-
-
-def _kind(value: object) -> str:
-    kinds = {str: "a string", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
-    return kinds.get(type(value), "null")
-
-
-def _listed(numbers: Iterable[int]) -> str:
-    return ", ".join(map(str, numbers))

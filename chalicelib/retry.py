@@ -1,49 +1,65 @@
-"""The retry: looks whether a hold is over, and starts the held pipeline when its upstreams are idle.
+"""The retry: looks whether a hold is over, and lets the held pipeline go on when its upstreams let it.
 
 The rule that invokes it keeps firing until it is removed, and it is removed last. So whatever fails or dies on the way is done again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
 from chalicelib import log
+from chalicelib.announcement import announced
+from chalicelib.asking import LOOK_BACK, Asking
 from chalicelib.aws import Aws
-from chalicelib.decision import Fate, failed_by_gate, fate, own_restart, revisions_to_start_with, waiting_for
+from chalicelib.chains import Asker
+from chalicelib.decision import Fate, closed_gate, deadlock, fate, find, own_restart, passed_the_gate, revisions_to_start_with, waiting_for
 from chalicelib.deployment import Deployment
-from chalicelib.errors import NoAnswer, NotPermitted, PipelineNotFound
-from chalicelib.executions import Revision, Upstream
-from chalicelib.gate import LOOK_BACK
+from chalicelib.errors import NoAnswer, NotPermitted, NotRetryable, PipelineNotFound, TakenOver
+from chalicelib.executions import ROLLBACK, Attempt, Revision
 from chalicelib.hold import Hold, rule_named_by
+from chalicelib.upstream import Upstream
 
 SURELY_DEAD = timedelta(minutes=30)
 """No gate is still making a rule that is so old: each attempt writes its own time into it, and ends within Lambda's 15 minutes."""
 
 
 class Next(Enum):
-    """What a hold needs now."""
+    """What a hold needs now; the word for it in the log."""
 
     WAIT = "waiting"
+    DEADLOCK = "deadlock"
     DROP = "dropped"
+    GIVE_UP = "gave up"
     START = "started"
+    RETRY = "retried"
+
+
+STANDS = (Next.WAIT, Next.DEADLOCK)
+"""The hold stays as it is."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a look at a hold found; with START, the held execution, and the revisions to start with (none: the latest)."""
+    """What a look at a hold found.
+
+    With START and RETRY: the `revisions` to start with (none: the latest), the failed `stage` to retry, and whether a plain start may
+    take a retry's place (`replaceable`).
+    """
 
     next: Next
     reason: str
     revisions: tuple[Revision, ...] = ()
+    stage: str = ""
+    replaceable: bool = True
 
 
 def recheck(event: object, context: object, aws: Aws, now: datetime) -> dict[str, object]:
     """Look at the hold whose rule sent `event` (its constant Input); `now`: aware UTC. Returns what was decided, as logged.
 
-    Most invocations find the upstream still running: those cost the look alone, at what the event says. But nothing is ever changed
+    Most invocations find the upstream still running: those cost one call, for what the event names. But nothing is ever changed
     except by what EventBridge itself keeps of the hold.
     Raises RefusedInput where the event names no rule of this gate; NoAnswer or NotPermitted where AWS does not do its part: the rule
     fires again.
@@ -51,34 +67,39 @@ def recheck(event: object, context: object, aws: Aws, now: datetime) -> dict[str
     deployment = Deployment.of(context)
     rule = rule_named_by(event, deployment)
     told = Hold.of(event) if isinstance(event, Mapping) else None
-    look = _look(told, deployment, aws, now) if told else None
-    if told and look and look.next is Next.WAIT:
-        return _log(told, look)
+    look = _look(told, deployment, aws, context, now) if told else None
+    if told and look and look.next in STANDS:
+        return _record(told, look, aws, now)
     kept = aws.eventbridge.hold_kept_by(rule)
     if kept is None:
         aws.eventbridge.delete_if_empty(rule)  # what a retry leaves behind that died between the target's removal and the rule's
         return log.decision("retry", "over", rule=rule, reason="the hold ended before")
     if look is None or kept != told:
-        look = _look(kept, deployment, aws, now)
-    record = _act(kept, look, aws)
-    if look.next is not Next.WAIT:
+        look = _look(kept, deployment, aws, context, now)
+    record = _act(kept, look, aws, now)
+    if look.next not in STANDS:
         _sweep(deployment, aws, now)
     return record
 
 
-def _look(hold: Hold, deployment: Deployment, aws: Aws, now: datetime) -> Look:
+def _look(hold: Hold, deployment: Deployment, aws: Aws, context: object, now: datetime) -> Look:
     try:
+        asking = Asking(Asker(hold.pipeline, hold.execution, stays=False), aws, context, now)
+        waiting = _waiting(hold, asking, now)
+        reason = f"still waiting for {', '.join(upstream.label for upstream in waiting)}"
+        if waiting and not hold.given_up(now):
+            cycle = deadlock(waiting)
+            return Look(Next.DEADLOCK, f"{cycle}: none of them can go on by itself") if cycle else Look(Next.WAIT, reason)
         executions = aws.codepipeline.executions(hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution)
         found = fate(hold.execution, executions)
         if found.fate is Fate.OVER:
             return Look(Next.DROP, found.reason)
         if found.fate is Fate.UNDECIDED:
             return Look(Next.WAIT, "the held execution is still in progress")
-        waiting = waiting_for([_upstream(name, aws, now) for name in hold.depends_on])
-        if waiting:
-            return Look(Next.WAIT, f"still running: {', '.join(upstream.name for upstream in waiting)}")
-        attempts = aws.codepipeline.attempts(hold.pipeline, hold.execution)
-        if not failed_by_gate(attempts, deployment.gate_function):
+        if waiting and hold.on_give_up == "stop":
+            return Look(Next.GIVE_UP, reason)
+        attempts = _attempts(hold, deployment, aws)
+        if passed_the_gate(attempts, deployment.gate_function):
             return Look(Next.DROP, f"execution {hold.execution} passed the gate at a later attempt")
         if own_restart(hold.execution, executions, deployment.retry_function):  # rare: worth the pages that may show a twin
             executions = aws.codepipeline.executions(hold.pipeline, since=hold.since - LOOK_BACK)
@@ -88,30 +109,76 @@ def _look(hold: Hold, deployment: Deployment, aws: Aws, now: datetime) -> Look:
                 return Look(Next.DROP, f"execution {hold.execution} was started again already, as {restart.id}")
     except PipelineNotFound:
         return Look(Next.DROP, f"the pipeline {hold.pipeline} is gone")
-    return Look(Next.START, "the upstreams are idle", revisions_to_start_with(hold.execution, executions, attempts))
+    own, closed = find(hold.execution, executions), closed_gate(attempts, deployment.gate_function)
+    in_place = waiting or hold.mode == "retry" or own.kind == ROLLBACK  # only the same execution's gate knows that it gave up
+    return Look(
+        Next.RETRY if in_place and closed else Next.START,
+        f"gave up: {reason}" if waiting else "the upstreams are idle",
+        revisions_to_start_with(own, hold.revisions, attempts),
+        closed.stage if closed else "",
+        replaceable=own.kind != ROLLBACK,
+    )
 
 
-def _upstream(name: str, aws: Aws, now: datetime) -> Upstream:
-    try:
-        return Upstream(name, aws.codepipeline.executions(name, since=now - LOOK_BACK))
-    except PipelineNotFound:
-        return Upstream(name)  # deleted meanwhile: idle here, and the gate of the new execution will name it
+def _waiting(hold: Hold, asking: Asking, now: datetime) -> Sequence[Upstream]:
+    """The upstreams that still keep the hold. One that was deleted meanwhile does not: the next gate will name it."""
+    waiting = waiting_for([one for one in asking.upstreams(hold.depends_on) if not one.gone])
+    unanswered = [one.unanswered for one in waiting if one.unanswered]
+    if unanswered and not hold.given_up(now):
+        raise NoAnswer(unanswered[0])
+    return waiting
 
 
-def _act(hold: Hold, look: Look, aws: Aws) -> dict[str, object]:
-    if look.next is Next.WAIT:
-        return _log(hold, look)
+def _attempts(hold: Hold, deployment: Deployment, aws: Aws) -> tuple[Attempt, ...]:
+    """The attempts of the held execution's actions; those of its stages' conditions too, unless the actions show the closed gate."""
+    attempts = aws.codepipeline.attempts(hold.pipeline, hold.execution)
+    if closed_gate(attempts, deployment.gate_function):
+        return attempts
+    return (*attempts, *aws.codepipeline.conditions(hold.pipeline, hold.execution))
+
+
+def _act(hold: Hold, look: Look, aws: Aws, now: datetime) -> dict[str, object]:
+    if look.next is Next.RETRY:
+        look = _retry_stage(hold, look, aws)
     started = None
     if look.next is Next.START:
-        try:
-            variables = hold.variables
-            if variables is None:
-                variables = aws.codepipeline.variables(hold.pipeline, hold.execution)
-            started = aws.codepipeline.start(hold.pipeline, hold.start_token(), variables, look.revisions)
-        except PipelineNotFound:
-            look = Look(Next.DROP, f"the pipeline {hold.pipeline} is gone")
-    aws.eventbridge.remove(hold.rule)
-    return _log(hold, look, started)
+        if look.replaceable:
+            look, started = _start(hold, look, aws)
+        else:
+            look = Look(
+                Next.DROP, f"execution {hold.execution} is a rollback, which cannot be retried any more and which no start replaces"
+            )
+    # A retried execution keeps its rule: should the gate hold it again, it is the same one. It goes when the execution has ended.
+    if look.next not in (*STANDS, Next.RETRY):
+        aws.eventbridge.remove(hold.rule)
+    return _record(hold, look, aws, now, started)
+
+
+def _retry_stage(hold: Hold, look: Look, aws: Aws) -> Look:
+    """Retry the held stage; what is left to do where AWS refuses."""
+    try:
+        aws.codepipeline.retry_stage(hold.pipeline, look.stage, hold.execution)
+    except TakenOver:
+        return Look(Next.DROP, f"a newer execution has entered the stage {look.stage}")
+    except PipelineNotFound:
+        return Look(Next.DROP, f"the pipeline {hold.pipeline} is gone")
+    except NotRetryable:
+        # Edited since, or somebody (an earlier attempt of ours) has retried it already: only another look tells.
+        executions = aws.codepipeline.executions(hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution)
+        if fate(hold.execution, executions).fate is not Fate.HELD:
+            return Look(Next.WAIT, "the held execution has moved on")
+        return replace(look, next=Next.START, reason=f"{look.reason}; the pipeline was edited, so its stage cannot be retried")
+    return look
+
+
+def _start(hold: Hold, look: Look, aws: Aws) -> tuple[Look, str | None]:
+    try:
+        variables = hold.variables
+        if variables is None:
+            variables = aws.codepipeline.variables(hold.pipeline, hold.execution)
+        return look, aws.codepipeline.start(hold.pipeline, hold.start_token(), variables, look.revisions)
+    except PipelineNotFound:
+        return Look(Next.DROP, f"the pipeline {hold.pipeline} is gone"), None
 
 
 def _sweep(deployment: Deployment, aws: Aws, now: datetime) -> None:
@@ -124,14 +191,17 @@ def _sweep(deployment: Deployment, aws: Aws, now: datetime) -> None:
         log.decision("retry", "not swept", reason=str(error))
 
 
-def _log(hold: Hold, look: Look, started: str | None = None) -> dict[str, object]:
-    return log.decision(
+def _record(hold: Hold, look: Look, aws: Aws, now: datetime, started: str | None = None) -> dict[str, object]:
+    over = look.next not in STANDS
+    record = log.decision(
         "retry",
         look.next.value,
         reason=look.reason,
         rule=hold.rule,
         pipeline=hold.pipeline,
-        held=hold.execution,
+        execution=hold.execution,
         since=hold.since.isoformat(),
+        waited_seconds=int((now - hold.since).total_seconds()) if over else None,
         started=started,
     )
+    return announced(record, aws)

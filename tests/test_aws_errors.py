@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib.aws import Aws
+from chalicelib.dependency import Dependency
 from chalicelib.errors import NoAnswer, NoRoom, NotPermitted, PipelineNotFound, UnexpectedAnswer
 from chalicelib.eventbridge import EventBridge
 from chalicelib.hold import Hold
@@ -20,7 +21,7 @@ from tests.scene import Scene
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ID = "5e6f7a8b-0000-4000-8000-000000000001"
 RULE = f"pipeline-gate-dev-{ID}"
-HOLD = Hold(RULE, "k8s", ID, ("infra",), NOON)
+HOLD = Hold(RULE, "k8s", ID, (Dependency("infra"),), NOON)
 ARN = f"arn:aws:lambda:{REGION}:123456789012:function:pipeline-gate-dev-retry"
 
 
@@ -33,13 +34,17 @@ CALLS: list[tuple[str, Ask]] = [
     ("codepipeline:ListPipelineExecutions", lambda aws: aws.codepipeline.executions("infra", NOON)),
     ("codepipeline:GetPipelineExecution", lambda aws: aws.codepipeline.variables("infra", ID)),
     ("codepipeline:ListActionExecutions", lambda aws: aws.codepipeline.attempts("infra", ID)),
+    ("codepipeline:ListRuleExecutions", lambda aws: aws.codepipeline.conditions("infra", ID)),
+    ("codepipeline:GetPipelineState", lambda aws: aws.codepipeline.state("infra")),
+    ("codepipeline:RetryStageExecution", lambda aws: aws.codepipeline.retry_stage("infra", "Gate", ID)),
     ("codepipeline:GetJobDetails", lambda aws: aws.codepipeline.owner_of(ID)),
-    ("codepipeline:PutJobSuccessResult", lambda aws: aws.codepipeline.succeed(ID, "idle")),
-    ("codepipeline:PutJobSuccessResult", lambda aws: aws.codepipeline.keep_open(ID, "no room")),
+    ("codepipeline:PutJobSuccessResult", lambda aws: aws.codepipeline.succeed(ID, "idle", {})),
+    ("codepipeline:PutJobSuccessResult", lambda aws: aws.codepipeline.keep_open(ID, "token", "no room")),
     ("codepipeline:PutJobFailureResult", lambda aws: aws.codepipeline.fail(ID, "JobFailed", "held")),
     ("codepipeline:StartPipelineExecution", lambda aws: aws.codepipeline.start("infra", "token", {}, ())),
     ("events:PutRule", lambda aws: put(aws.eventbridge)),
     ("events:PutTargets", lambda aws: put(aws.eventbridge)),
+    ("events:PutEvents", lambda aws: aws.eventbridge.tell("default", "pipeline-gate", "x", [{}])),
     ("events:ListTargetsByRule", lambda aws: aws.eventbridge.hold_kept_by(RULE)),
     ("events:RemoveTargets", lambda aws: aws.eventbridge.remove(RULE)),
     ("events:DeleteRule", lambda aws: aws.eventbridge.delete_if_empty(RULE)),
@@ -100,6 +105,9 @@ def test_a_job_that_has_its_result_or_is_gone_is_no_error(aws: Aws, refusing: Ca
         lambda aws: aws.codepipeline.executions("nowhere", NOON),
         lambda aws: aws.codepipeline.variables("nowhere", ID),
         lambda aws: aws.codepipeline.attempts("nowhere", ID),
+        lambda aws: aws.codepipeline.conditions("nowhere", ID),
+        lambda aws: aws.codepipeline.state("nowhere"),
+        lambda aws: aws.codepipeline.retry_stage("nowhere", "Gate", ID),
         lambda aws: aws.codepipeline.start("nowhere", "token", {}, ()),
     ],
 )
@@ -156,7 +164,7 @@ def test_a_target_without_an_input_is_not_the_gates(aws: Aws, scene: Scene) -> N
         aws.eventbridge.hold_kept_by(RULE)
 
 
-@pytest.mark.parametrize(("operation", "ask"), [("put_targets", lambda aws: put(aws.eventbridge)), ("remove_targets", CALLS[11][1])])
+@pytest.mark.parametrize(("operation", "ask"), [("put_targets", lambda aws: put(aws.eventbridge)), ("remove_targets", CALLS[15][1])])
 def test_entries_that_fail_in_part_are_named_by_awss_code(aws: Aws, monkeypatch: pytest.MonkeyPatch, operation: str, ask: Ask) -> None:
     entries = [{"TargetId": "retry", "ErrorCode": "ConcurrentModificationException", "ErrorMessage": "a secret"}, {"TargetId": "x"}]
     monkeypatch.setattr(aws.eventbridge._client, operation, lambda **_: {"FailedEntryCount": 2, "FailedEntries": entries})

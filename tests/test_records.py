@@ -58,9 +58,16 @@ def logged(decision: str) -> list[dict[str, Any]]:
 
 def test_passed(scene: Scene, answered: bool) -> None:
     scene.pipeline("infra")
-    _, said = ask(scene)
-    summary = "infra is idle: it has not run in the last 14 days"
-    assert said == {"function": "gate", "decision": "passed", "job": JOB, "summary": summary, "answered": answered}
+    execution, said = ask(scene)
+    assert said == {
+        "function": "gate",
+        "decision": "passed",
+        "job": JOB,
+        "pipeline": "k8s",
+        "execution": execution,
+        "summary": "infra is idle: it has not run in the last 14 days",
+        "answered": answered,
+    }
 
 
 def test_held(scene: Scene, answered: bool) -> None:
@@ -216,11 +223,12 @@ class TestRetry:
             "function": "retry",
             "rule": f"pipeline-gate-dev-{held}",
             "pipeline": "k8s",
-            "held": held,
+            "execution": held,
             "since": "2026-11-23T12:00:12+00:00",
         }
         assert always.items() <= said.items()
-        return {key: value for key, value in said.items() if key not in always}
+        assert ("waited_seconds" in said) == (said["decision"] != "waiting")
+        return {key: value for key, value in said.items() if key not in (*always, "waited_seconds")}
 
     def stop(self, scene: Scene, pipeline: str) -> None:
         for execution in scene.executions(pipeline):
@@ -230,11 +238,11 @@ class TestRetry:
         scene.wait(seconds=1)
 
     def test_waiting(self, scene: Scene, held: str) -> None:
-        assert self.look(scene, held) == {"decision": "waiting", "reason": "still running: infra"}
+        assert self.look(scene, held) == {"decision": "waiting", "reason": "still waiting for infra"}
 
     def test_waiting_where_only_the_rule_is_named(self, scene: Scene, held: str) -> None:
         said = Client(app.app).lambda_.invoke("retry", {"rule": f"pipeline-gate-dev-{held}"}).payload
-        assert (said["decision"], said["reason"], said["held"]) == ("waiting", "still running: infra", held)
+        assert (said["decision"], said["reason"], said["execution"]) == ("waiting", "still waiting for infra", held)
 
     def test_started(self, scene: Scene, held: str) -> None:
         self.stop(scene, "infra")
@@ -243,6 +251,7 @@ class TestRetry:
         assert scene.executions()[0]["pipelineExecutionId"] != held
 
     def test_dropped(self, scene: Scene, held: str) -> None:
+        self.stop(scene, "infra")
         scene.codepipeline.delete_pipeline(name="k8s")
         assert self.look(scene, held) == {"decision": "dropped", "reason": "the pipeline k8s is gone"}
 
@@ -259,6 +268,7 @@ class TestRetry:
 
     def test_dropped_for_a_newer_execution(self, scene: Scene, held: str) -> None:
         newer = scene.start("k8s")
+        self.stop(scene, "infra")
         assert self.look(scene, held) == {"decision": "dropped", "reason": f"a newer execution exists: {newer} is Failed"}
 
     def test_dropped_for_an_execution_that_passed_later(self, scene: Scene, held: str) -> None:
@@ -287,7 +297,7 @@ class TestRetry:
         scene.start("network")
         scene.start("k8s")
         (rule,) = scene.rules()
-        assert Client(app.app).lambda_.invoke("retry", {"rule": rule}).payload["reason"] == "still running: infra, network"
+        assert Client(app.app).lambda_.invoke("retry", {"rule": rule}).payload["reason"] == "still waiting for infra, network"
 
     def test_a_sweep(self, scene: Scene, held: str) -> None:
         """A rule without a target goes when it is older than half an hour; one that tells no time stays."""

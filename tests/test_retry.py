@@ -64,10 +64,10 @@ def test_an_upstream_that_ends_badly_releases_the_hold_too(scene: Scene, outcome
     assert scene.statuses() == ["InProgress", "Failed"]
 
 
-def test_a_long_hold_costs_two_calls_a_look_and_one_failed_execution(scene: Scene, held: str, calls: Calls) -> None:
+def test_a_long_hold_costs_one_call_a_look_and_one_failed_execution(scene: Scene, held: str, calls: Calls) -> None:
     calls.made.clear()
     scene.wait(minutes=9)
-    assert calls.made == ["ListPipelineExecutions", "ListPipelineExecutions"]
+    assert calls.made == ["ListPipelineExecutions"]
     assert scene.statuses() == ["Failed"]
 
 
@@ -149,11 +149,12 @@ class TestObsoleteHolds:
     """The rule goes, nothing starts."""
 
     def test_a_newer_execution(self, scene: Scene, held: str) -> None:
+        """It is held itself; at the end of infra, only its own hold starts the pipeline."""
         newer = scene.start("k8s")
-        scene.wait(minutes=5)
-        assert scene.rules() == [f"pipeline-gate-dev-{newer}"]
-        scene.wait(minutes=5)
+        assert sorted(scene.rules()) == sorted(f"pipeline-gate-dev-{id_}" for id_ in (held, newer))
+        scene.wait(minutes=10)
         assert scene.statuses() == ["InProgress", "Failed", "Failed"]
+        assert scene.rules() == []
 
     def test_a_second_attempt_that_passed(self, scene: Scene, held: str) -> None:
         stop(scene, "infra")
@@ -187,7 +188,7 @@ class TestObsoleteHolds:
 
     def test_a_deleted_pipeline(self, scene: Scene, held: str) -> None:
         scene.codepipeline.delete_pipeline(name="k8s")
-        scene.wait(minutes=5)
+        scene.wait(minutes=10)
         assert scene.rules() == []
 
 

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.decision import Fate, failed_by_gate, fate, own_restart, revisions_to_start_with, waiting_for
-from chalicelib.executions import Attempt, Execution, Revision, Upstream
+from chalicelib.decision import Fate, fate, own_restart, passed_the_gate, revisions_to_start_with, waiting_for
+from chalicelib.dependency import Dependency
+from chalicelib.executions import Attempt, Execution, Revision
+from chalicelib.upstream import Upstream
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 RETRY = "pipeline-gate-dev-retry"
@@ -25,18 +27,18 @@ def attempt(status: str, minute: int = 0, function: str = "pipeline-gate-dev-gat
 
 @pytest.mark.parametrize("status", ["InProgress", "Stopping"])
 def test_an_upstream_runs_also_when_an_older_execution_does(status: str) -> None:
-    upstream = Upstream("infra", (run("new", "Succeeded", 5), run("old", status)))
+    upstream = Upstream(Dependency("infra"), (run("new", "Succeeded", 5), run("old", status)))
     assert waiting_for([upstream]) == (upstream,)
 
 
 @pytest.mark.parametrize("status", ["Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"])
 def test_the_gate_is_open_when_no_execution_runs(status: str) -> None:
-    assert waiting_for([Upstream("infra", (run("a", status),)), Upstream("never-ran")]) == ()
+    assert waiting_for([Upstream(Dependency("infra"), (run("a", status),)), Upstream(Dependency("never-ran"))]) == ()
 
 
 def test_an_upstream_that_aws_does_not_tell_of_keeps_the_gate_closed() -> None:
-    silent = Upstream("infra", unanswered="throttled")
-    assert waiting_for([silent, Upstream("network", (run("a", "Succeeded"),))]) == (silent,)
+    silent = Upstream(Dependency("infra"), unanswered="throttled")
+    assert waiting_for([silent, Upstream(Dependency("network"), (run("a", "Succeeded"),))]) == (silent,)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_a_hold_that_is_over_says_why() -> None:
     ],
 )
 def test_whether_the_gate_failed_an_execution(attempts: list[Attempt], by_gate: bool) -> None:
-    assert failed_by_gate(attempts, "pipeline-gate-dev-gate") is by_gate
+    assert passed_the_gate(attempts, "pipeline-gate-dev-gate") is not by_gate
 
 
 def parallel(id_: str, status: str, minute: int = 0, commit: str = "c1", started_by: str = "") -> Execution:
@@ -116,8 +118,8 @@ def test_a_restart_that_could_be_a_twins_is_not_taken_for_ones_own(became: str) 
 def test_only_parallel_mode_knows_restarts_and_keeps_revisions() -> None:
     source = Attempt("Source", "Source", "Succeeded", NOON, "ECR")
     assert own_restart("held", [run("held", "Failed")], RETRY) is None
-    assert revisions_to_start_with("held", [run("held", "Failed")], [source]) == ()
-    assert revisions_to_start_with("held", [parallel("held", "Failed")], [source]) == (Revision("Source", "ECR", "c1"),)
+    assert revisions_to_start_with(run("held", "Failed"), None, [source]) == ()
+    assert revisions_to_start_with(parallel("held", "Failed"), None, [source]) == (Revision("Source", "ECR", "c1"),)
 
 
 def test_a_held_execution_that_is_a_restart_itself_is_not_its_own_restart() -> None:
@@ -125,4 +127,4 @@ def test_a_held_execution_that_is_a_restart_itself_is_not_its_own_restart() -> N
 
 
 def test_a_source_whose_provider_aws_does_not_tell_keeps_its_revision() -> None:
-    assert revisions_to_start_with("held", [parallel("held", "Failed")], []) == (Revision("Source", "", "c1"),)
+    assert revisions_to_start_with(parallel("held", "Failed"), None, []) == (Revision("Source", "", "c1"),)

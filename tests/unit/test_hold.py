@@ -12,14 +12,15 @@ from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.dependency import Dependency
 from chalicelib.deployment import STAGE_LENGTH, Deployment
 from chalicelib.errors import Misconfigured, RefusedInput
-from chalicelib.hold import Hold, next_check, rule_name, rule_named_by, schedule
+from chalicelib.hold import Hold, next_check, pattern, rule_name, rule_named_by, schedule
 from chalicelib.parameters import RETRY_MINUTES
 
 ID = "5e6f7a8b-0000-4000-8000-000000000001"
 HERE = Deployment("aws", "eu-west-1", "123456789012", "dev")
-HOLD = Hold(rule_name(HERE, ID), "k8s", ID, ("infra", "network"), datetime(2026, 1, 5, 12, 2, 30, tzinfo=UTC))
+HOLD = Hold(rule_name(HERE, ID), "k8s", ID, tuple(map(Dependency, ("infra", "network"))), datetime(2026, 1, 5, 12, 2, 30, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
@@ -105,13 +106,13 @@ def test_less_than_a_hold_is_none(broken: dict[str, object]) -> None:
 
 
 def test_the_pattern_matches_all_ends_and_only_ends() -> None:
-    pattern = json.loads(HOLD.pattern())
-    assert pattern["detail"] == {
+    ends = json.loads(pattern(HOLD.depends_on))
+    assert ends["detail"] == {
         "pipeline": ["infra", "network"],
         "state": ["SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED"],
     }
-    assert pattern["detail-type"] == ["CodePipeline Pipeline Execution State Change"]
-    assert pattern["source"] == ["aws.codepipeline"]
+    assert ends["detail-type"] == ["CodePipeline Pipeline Execution State Change"]
+    assert ends["source"] == ["aws.codepipeline"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from chalicelib import messages
-from chalicelib.executions import Execution, Upstream
+from chalicelib.dependency import Dependency
+from chalicelib.executions import Execution
+from chalicelib.hold import Hold
+from chalicelib.upstream import Upstream
 
 NOW = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC)
 
@@ -15,31 +18,35 @@ def run(status: str, minutes_ago: int, id_: str = "1a2b3c4d-0000-4000-8000-00000
 
 
 def test_the_open_gate_names_the_last_execution() -> None:
-    assert messages.passed([Upstream("infra", (run("Succeeded", 1),))], NOW) == (
+    assert messages.passed([Upstream(Dependency("infra"), (run("Succeeded", 1),))], NOW) == (
         "infra is idle: last execution 1a2b3c4d Succeeded at 12:03 UTC"
     )
 
 
 def test_a_time_of_another_day_comes_with_its_date() -> None:
-    assert messages.passed([Upstream("infra", (run("Failed", 24 * 60),))], NOW).endswith("Failed at 2026-01-04 12:04 UTC")
+    assert messages.passed([Upstream(Dependency("infra"), (run("Failed", 24 * 60),))], NOW).endswith("Failed at 2026-01-04 12:04 UTC")
 
 
 def test_a_pipeline_without_executions_is_idle_and_says_so() -> None:
-    assert messages.passed([Upstream("infra"), Upstream("network")], NOW) == (
+    assert messages.passed([Upstream(Dependency("infra")), Upstream(Dependency("network"))], NOW) == (
         "infra is idle: it has not run in the last 14 days; network is idle: it has not run in the last 14 days"
     )
 
 
 def test_a_summary_fits_however_many_upstreams_there_are() -> None:
-    assert len(messages.passed([Upstream("x" * 100)] * 100, NOW)) <= 2048  # model: ExecutionSummary
+    assert len(messages.passed([Upstream(Dependency("x" * 100))] * 100, NOW)) <= 2048  # model: ExecutionSummary
+
+
+def hold(*depends_on: str, pipeline: str = "k8s") -> Hold:
+    return Hold("pipeline-gate-dev-x", pipeline, "5e6f7a8b-0", tuple(map(Dependency, depends_on)), NOW)
 
 
 def held(*waiting: Upstream) -> str:
-    return messages.held(waiting, "k8s", 5, datetime(2026, 1, 5, 12, 9, tzinfo=UTC), "pipeline-gate-dev-x", NOW)
+    return messages.held(waiting, hold("infra"), 5, datetime(2026, 1, 5, 12, 9, tzinfo=UTC), NOW)
 
 
 def test_the_closed_gate_says_what_it_waits_for_since_when_and_what_happens_next() -> None:
-    said = held(Upstream("infra", (run("InProgress", 2),)))
+    said = held(Upstream(Dependency("infra"), (run("InProgress", 2),)))
     assert said.startswith("k8s waits for infra since 12:04 UTC. infra runs: execution 1a2b3c4d is InProgress since 12:01 UTC.")
     assert "k8s starts again by itself within seconds of the end of infra" in said
     assert "every 5 minutes too, next at 12:09 UTC" in said
@@ -47,25 +54,25 @@ def test_the_closed_gate_says_what_it_waits_for_since_when_and_what_happens_next
 
 
 def test_an_upstream_that_is_not_known_to_run_is_not_said_to() -> None:
-    said = held(Upstream("infra", unanswered="codepipeline:ListPipelineExecutions was not answered (ThrottlingException)"))
+    said = held(Upstream(Dependency("infra"), unanswered="codepipeline:ListPipelineExecutions was not answered (ThrottlingException)"))
     assert "Whether infra runs is not known: codepipeline:ListPipelineExecutions was not answered (ThrottlingException)." in said
     assert "infra runs:" not in said
 
 
 def test_many_upstreams_are_counted_not_listed() -> None:
-    said = held(*[Upstream(f"p{n}", (run("InProgress", 2),)) for n in range(300)])
+    said = held(*[Upstream(Dependency(f"p{n}"), (run("InProgress", 2),)) for n in range(300)])
     assert "p0, p1, p2, p3, p4 and 295 more" in said
     assert len(said) <= 5000  # model: Message
 
 
 def test_a_description_fits_the_rule() -> None:
-    said = messages.rule_description("x" * 100, "5e6f7a8b-0", ["y" * 100] * 9, NOW)
+    said = messages.rule_description(hold(*["y" * 100] * 9, pipeline="x" * 100), [], NOW)
     assert len(said) <= 512  # model: RuleDescription
     assert messages.described_since(said) == NOW.replace(second=0)
 
 
 def test_a_description_says_who_waits_for_whom_since_when() -> None:
-    said = messages.rule_description("k8s", "5e6f7a8b-0", ["infra"], NOW)
+    said = messages.rule_description(hold("infra"), [], NOW)
     assert said.startswith("Since 2026-01-05 12:04 UTC k8s (execution 5e6f7a8b) waits for infra.")
 
 

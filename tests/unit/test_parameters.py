@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from chalicelib.dependency import Dependency
 from chalicelib.errors import Misconfigured
 from chalicelib.parameters import EXAMPLE, Parameters, read
 
@@ -33,16 +34,18 @@ def of(default_minutes: str = "5", **asked: object) -> Parameters:
     ],
 )
 def test_upstreams_are_read_from_json_and_from_plain_names(text: str, upstreams: tuple[str, ...]) -> None:
-    assert read(text, "5") == Parameters(depends_on=upstreams, retry_minutes=5)
+    assert read(text, "5") == Parameters(depends_on=tuple(map(Dependency, upstreams)), retry_minutes=5)
 
 
 def test_all_keys_are_read() -> None:
-    assert of(depends_on="infra", retry_minutes=15, pipeline="k8s", execution=EXECUTION) == Parameters(("infra",), 15, "k8s", EXECUTION)
+    assert of(depends_on="infra", retry_minutes=15, pipeline="k8s", execution=EXECUTION) == Parameters(
+        (Dependency("infra"),), 15, "k8s", EXECUTION
+    )
 
 
 def test_the_documented_example_is_accepted_once_codepipeline_has_filled_it_in() -> None:
     filled = EXAMPLE.replace("#{codepipeline.PipelineExecutionId}", EXECUTION)
-    assert read(filled, "5") == Parameters(("infra",), 5, "k8s", EXECUTION)
+    assert read(filled, "5") == Parameters((Dependency("infra"),), 5, "k8s", EXECUTION)
 
 
 def test_the_environment_changes_the_default_of_retry_minutes_only() -> None:

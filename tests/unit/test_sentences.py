@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib import messages
+from chalicelib import messages, wording
+from chalicelib.dependency import Dependency
 from chalicelib.deployment import Deployment, refuse_long
 from chalicelib.errors import Misconfigured, RefusedInput, UnexpectedAnswer
-from chalicelib.executions import Execution, Upstream
-from chalicelib.hold import rule_named_by
+from chalicelib.executions import Execution
+from chalicelib.hold import Hold, pattern, rule_named_by
 from chalicelib.job import Job
 from chalicelib.parameters import read
+from chalicelib.upstream import Upstream
 
 NOW = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC)
 EXAMPLE = '{"depends_on": ["infra"], "pipeline": "k8s", "execution": "#{codepipeline.PipelineExecutionId}"}'
@@ -25,7 +28,11 @@ def run(status: str, minutes_ago: int, id_: str = "1a2b3c4d-0000-4000-8000-00000
     return Execution(id_, status, NOW - timedelta(minutes=minutes_ago), NOW)
 
 
-BUSY = (Upstream("infra", (run("InProgress", 3), run("Stopping", 4, "5e6f7a8b-0"))), Upstream("net", unanswered="throttled"))
+HOLD = Hold("the-rule", "k8s", "5e6f7a8b-0", (), NOW)
+BUSY = (
+    Upstream(Dependency("infra"), (run("InProgress", 3), run("Stopping", 4, "5e6f7a8b-0"))),
+    Upstream(Dependency("net"), unanswered="throttled"),
+)
 WHY = (
     "infra runs: execution 1a2b3c4d is InProgress since 12:01 UTC and execution 5e6f7a8b is Stopping since 12:00 UTC. "
     "Whether net runs is not known: throttled."
@@ -33,7 +40,7 @@ WHY = (
 
 
 def test_held() -> None:
-    assert messages.held(BUSY, "k8s", 5, NOW + timedelta(minutes=5), "the-rule", NOW) == (
+    assert messages.held(BUSY, HOLD, 5, NOW + timedelta(minutes=5), NOW) == (
         f"k8s waits for infra and net since 12:04 UTC. {WHY} "
         "This execution ends here, and that is as planned: k8s starts again by itself within seconds of the end of infra and net "
         "(looked at again every 5 minutes too, next at 12:09 UTC). There is nothing to do. "
@@ -42,16 +49,16 @@ def test_held() -> None:
 
 
 def test_held_by_more_than_a_person_wants_to_read() -> None:
-    waiting = [Upstream(f"p{n}", (run("InProgress", 3),)) for n in range(7)]
+    waiting = [Upstream(Dependency(f"p{n}"), (run("InProgress", 3),)) for n in range(7)]
     each = " ".join(f"p{n} runs: execution 1a2b3c4d is InProgress since 12:01 UTC." for n in range(5))
     names = "p0, p1, p2, p3, p4 and 2 more"
-    assert messages.held(waiting, "k8s", 1, NOW + timedelta(days=1), "the-rule", NOW) == (
+    assert messages.held(waiting, HOLD, 1, NOW + timedelta(days=1), NOW) == (
         f"k8s waits for {names} since 12:04 UTC. {each} So do 2 more. "
         f"This execution ends here, and that is as planned: k8s starts again by itself within seconds of the end of {names} "
         "(looked at again every minute too, next at 2026-01-06 12:04 UTC). There is nothing to do. "
         "To stop waiting, start k8s or remove the EventBridge rule the-rule with its target."
     )
-    assert "more" not in messages.held(waiting[:5], "k8s", 1, NOW, "the-rule", NOW)
+    assert "more" not in messages.held(waiting[:5], HOLD, 1, NOW, NOW)
 
 
 def test_no_room() -> None:
@@ -59,7 +66,7 @@ def test_no_room() -> None:
         f"{WHY} All of EventBridge's rules are taken (300 a region, unless your quota is higher), so this action stays in progress and "
         "looks again when CodePipeline asks. Remove rules that nobody needs, or ask AWS for a higher quota."
     )
-    assert len(messages.no_room([Upstream("x", unanswered="y" * 500)] * 9, NOW)) == 2048  # model: ExecutionSummary
+    assert len(messages.no_room([Upstream(Dependency("x"), unanswered="y" * 500)] * 9, NOW)) == 2048  # model: ExecutionSummary
 
 
 def test_no_such_upstream() -> None:
@@ -99,7 +106,7 @@ def test_a_defect(error: Exception, kind: str) -> None:
 
 
 def test_a_rules_description() -> None:
-    assert messages.rule_description("k8s", "5e6f7a8b-0", ["infra", "net"], NOW) == (
+    assert messages.rule_description(replace(HOLD, depends_on=(Dependency("infra"), Dependency("net"))), [], NOW) == (
         "Since 2026-01-05 12:04 UTC k8s (execution 5e6f7a8b) waits for infra and net. "
         "Pipeline Gate removes this rule when the wait is over."
     )
@@ -116,13 +123,13 @@ def test_a_rules_description() -> None:
     ],
 )
 def test_names_in_a_sentence(names: list[str], said: str) -> None:
-    assert messages.some(names) == said
+    assert wording.some(names) == said
 
 
 def test_what_is_too_long_ends_in_dots() -> None:
-    assert messages.quoted("x" * 60) == '"' + "x" * 60 + '"'
-    assert messages.quoted("x" * 61) == '"' + "x" * 60 + '..."'
-    assert (messages.shortened("x" * 10, 10), messages.shortened("x" * 11, 10)) == ("x" * 10, "x" * 7 + "...")
+    assert wording.quoted("x" * 60) == '"' + "x" * 60 + '"'
+    assert wording.quoted("x" * 61) == '"' + "x" * 60 + '..."'
+    assert (wording.shortened("x" * 10, 10), wording.shortened("x" * 11, 10)) == ("x" * 10, "x" * 7 + "...")
 
 
 def refused(ask: Callable[[], object], kind: type[Exception]) -> str:
@@ -132,7 +139,9 @@ def refused(ask: Callable[[], object], kind: type[Exception]) -> str:
 
 
 NO_JSON = f"Right would be {EXAMPLE}, or plain names: infra, network."
-NO_NAME = "which is no pipeline's name: 1 to 100 letters, digits and . @ - _ (several names are separated by commas)."
+NO_NAME = "which is no pipeline's name: 1 to 100 letters, digits and . @ - _"
+NO_NAMES = f"{NO_NAME} (several names are separated by commas), or an ARN arn:aws:codepipeline:REGION:ACCOUNT:NAME."
+KNOWN = "depends_on, require, hold, retry_minutes, give_up_minutes, on_give_up, revisions, parked, bypass, observe, pipeline, execution"
 PARAMETERS: list[tuple[str | None, str]] = [
     (None, f"The action has no UserParameters. They say what to wait for, for example {EXAMPLE}."),
     ('{"depends_on": "infra', f"UserParameters is not valid JSON (Unterminated string starting at character 16). {NO_JSON}"),
@@ -143,15 +152,16 @@ PARAMETERS: list[tuple[str | None, str]] = [
     ("{}", f"UserParameters has no depends_on: it names the pipelines to wait for. Right would be {EXAMPLE}."),
     ('{"depends_on": []}', "depends_on is an empty list: name at least one pipeline to wait for, or take the action out."),
     ('{"depends_on": null}', "depends_on must be a pipeline's name or a list of names, not null."),
-    ('{"depends_on": {}}', "depends_on must be a pipeline's name or a list of names, not an object."),
-    ('{"depends_on": [1.5]}', "depends_on must hold pipelines' names, not a number."),
-    ("a b", f'depends_on has "a b", {NO_NAME}'),
-    ('{"depends_on": "a", "pipeline": ""}', f'pipeline has "", {NO_NAME}'),
+    ('{"depends_on": {}}', 'An entry of depends_on has no "pipeline": it names the pipeline to wait for.'),
+    ('{"depends_on": [{}]}', 'An entry of depends_on has no "pipeline": it names the pipeline to wait for.'),
+    ('{"depends_on": [1.5]}', 'depends_on must hold pipelines\' names, ARNs or objects like {"pipeline": "infra"}, not a number.'),
+    ("a b", f'depends_on has "a b", {NO_NAMES}'),
+    ('{"depends_on": "a", "pipeline": ""}', f'pipeline is "", {NO_NAME}.'),
     (
         '{"depend_on": "a"}',
-        'UserParameters has an unknown key "depend_on" (did you mean depends_on?). Known: depends_on, retry_minutes, pipeline, execution.',
+        f'UserParameters has an unknown key "depend_on" (did you mean depends_on?). Known: {KNOWN}.',
     ),
-    ('{"zzz": "a"}', 'UserParameters has an unknown key "zzz". Known: depends_on, retry_minutes, pipeline, execution.'),
+    ('{"zzz": "a"}', f'UserParameters has an unknown key "zzz". Known: {KNOWN}.'),
     ('{"depends_on": "a", "retry_minutes": 7}', f"retry_minutes is 7, but must divide 60: one of {MINUTES}."),
     (
         '{"depends_on": "a", "retry_minutes": ' + "7" * 99 + "}",
@@ -185,11 +195,14 @@ def test_a_wrong_default() -> None:
 
 
 def test_as_many_names_as_a_rule_takes() -> None:
-    names = [f"{n:0>40}" for n in range(39)]  # 39 * 44 characters as JSON, and what fills up 1750
-    longest = [*names, "x" * (1750 - len(json.dumps([*names, ""])))]
-    assert read(json.dumps({"depends_on": longest}), "5").depends_on == tuple(longest)
+    names = [f"{n:0>44}" for n in range(37)]
+    longest = [*names, "x" * (2048 - len(pattern([Dependency(name) for name in (*names, "")])))]
+    asked = read(json.dumps({"depends_on": longest}), "5")
+    assert len(pattern(asked.depends_on)) == 2048  # EventBridge's default quota
+    assert [one.name for one in asked.depends_on] == longest
     assert refused(lambda: read(json.dumps({"depends_on": [*names, longest[-1] + "x"]}), "5"), Misconfigured) == (
-        "depends_on has 40 names, more than fit into one EventBridge rule (1750 characters in all). Spread them over several gate actions."
+        "depends_on has 38 names, more than fit into one EventBridge rule (2048 characters, with the rule's own words). "
+        "Spread them over several gate actions."
     )
 
 

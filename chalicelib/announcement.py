@@ -1,0 +1,47 @@
+"""Decisions as EventBridge events, for people who wire chat or paging to them: only where EVENT_BUS names a bus."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from chalicelib import log
+
+if TYPE_CHECKING:
+    from chalicelib.aws import Aws
+
+SOURCE = "pipeline-gate"
+"""The functions' policies allow events of this source only."""
+DETAIL_TYPE = "Pipeline Gate State Change"
+STATES = {
+    "held": ("HELD",),
+    "passed": ("PASSED",),
+    "bypassed": ("PASSED",),
+    "observed": ("PASSED",),
+    "started": ("RELEASED",),
+    "retried": ("RELEASED",),
+    "released": ("RELEASED", "PASSED"),
+    "gave up": ("GAVE_UP",),
+    "deadlock": ("DEADLOCKED",),
+}
+_DETAIL = ("pipeline", "execution", "depends_on", "waiting", "reason", "rule", "started", "waited_seconds", "decision")
+
+
+def announced(record: dict[str, object], aws: Aws) -> dict[str, object]:
+    """`record`, of which the bus has been told where there is one. That the bus cannot be told changes nothing else."""
+    bus = os.environ.get("EVENT_BUS")
+    states = STATES.get(str(record["decision"]), ())
+    if bus and states:
+        try:
+            aws.eventbridge.tell(bus, SOURCE, DETAIL_TYPE, [_detail(record, state) for state in states])
+        except Exception as error:  # an announcement is a courtesy: the decision stands, and its record is in the log
+            log.decision(str(record["function"]), "not announced", bus=bus, reason=type(error).__name__)
+    return record
+
+
+def _detail(record: Mapping[str, object], state: str) -> dict[str, object]:
+    """As CodePipeline's own events say it: `pipeline`, `execution-id`, `state`; and what the log says beside."""
+    words = {key: record[key] for key in _DETAIL if key in record}
+    execution = words.pop("execution", None)
+    return {"state": state, **({"execution-id": execution} if execution else {}), **words}

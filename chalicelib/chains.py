@@ -1,0 +1,97 @@
+"""Pipelines that wait for pipelines that wait: does a chain of them come back to the one that asks, and can it ever end?
+
+A pipeline waits in one of two ways: a hold's rule keeps its failed execution, or (`hold`: `wait`) its gate action stays in progress
+and leaves a mark of what it waits for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+LONGEST = 10
+"""So many pipelines of a chain are looked at: a longer cycle is waited out."""
+MARK_LENGTH = 1500  # model: ExecutionId, of ExecutionDetails.externalExecutionId
+_MARK = "pipeline-gate "
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A wait for `pipeline` to be `require`; `executions`: for these alone (short ids), None: for the whole pipeline."""
+
+    pipeline: str
+    require: str
+    executions: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks: the execution of a pipeline, each None where it is not known. `stays`: it stays in progress while it waits."""
+
+    pipeline: str | None
+    execution: str | None
+    stays: bool
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """The pipelines of a chain that ends where it began, in order. `deadlock`: none of them can ever go on by itself."""
+
+    pipelines: tuple[str, ...]
+    deadlock: bool
+
+    def __str__(self) -> str:
+        return " waits for ".join(self.pipelines)
+
+
+def cycle(upstream: str, waits: Sequence[Edge], asker: Asker, look: Callable[[str], Sequence[Edge]]) -> Cycle | None:
+    """The shortest way on which `upstream`, which waits as `waits` say, waits for `asker`; `look` tells for whom a further pipeline waits.
+
+    It is a deadlock where the asker has to succeed first, for it waits; or to be idle first, and it stays in progress. A chain of idle
+    waits and restarts is none: whoever is held is idle, so one after the other goes on.
+    """
+    if asker.pipeline is None:
+        return None
+    ways: list[tuple[tuple[str, ...], Sequence[Edge]]] = [((asker.pipeline, upstream), waits)]
+    seen = {upstream}
+    for path, edges in ways:  # grows as it is read: the nearest first
+        closing = [edge for edge in edges if edge.pipeline == asker.pipeline]
+        if closing:
+            return Cycle((*path, asker.pipeline), any(_for_ever(edge, asker) for edge in closing))
+        for edge in edges:
+            if edge.pipeline not in seen and len(seen) < LONGEST:
+                seen.add(edge.pipeline)
+                ways.append(((*path, edge.pipeline), look(edge.pipeline)))
+    return None
+
+
+def _for_ever(edge: Edge, asker: Asker) -> bool:
+    waits_for_it = edge.executions is None or (asker.execution or "")[:8] in edge.executions
+    return edge.require == "succeeded" or (asker.stays and waits_for_it)
+
+
+def mark(edges: Iterable[Edge]) -> str:
+    """What a gate that waits in place leaves at its action for others to read. Of very many, those that fit."""
+    whole: list[list[object]] = []
+    for edge in edges:
+        if len(_MARK + json.dumps([*whole, _plain(edge)])) <= MARK_LENGTH:
+            whole.append(_plain(edge))
+    return _MARK + json.dumps(whole)
+
+
+def _plain(edge: Edge) -> list[object]:
+    return [edge.pipeline, edge.require, list(edge.executions or ())]
+
+
+def read_mark(text: str) -> tuple[Edge, ...]:
+    """`mark` turned back; none where somebody else wrote it."""
+    if not text.startswith(_MARK):
+        return ()
+    try:
+        return tuple(
+            Edge(str(pipeline), str(require), tuple(map(str, executions)))
+            for pipeline, require, executions in json.loads(text[len(_MARK) :])
+        )
+    except (TypeError, ValueError, RecursionError):
+        return ()

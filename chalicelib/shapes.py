@@ -1,0 +1,119 @@
+"""CodePipeline's answers as the gate's plain data: the one place that knows how AWS spells them. Times become aware UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from chalicelib.executions import Attempt, Execution
+
+if TYPE_CHECKING:
+    from mypy_boto3_codepipeline.type_defs import (
+        ActionExecutionDetailTypeDef,
+        ActionStateTypeDef,
+        GetPipelineStateOutputTypeDef,
+        PipelineExecutionSummaryTypeDef,
+        RuleExecutionDetailTypeDef,
+        StageStateTypeDef,
+    )
+
+    from chalicelib.state import ActionState, PipelineState, StageState
+
+
+def execution(summary: PipelineExecutionSummaryTypeDef) -> Execution:
+    return Execution(
+        id=summary["pipelineExecutionId"],
+        status=summary["status"],
+        started=summary["startTime"].astimezone(UTC),
+        updated=summary["lastUpdateTime"].astimezone(UTC),
+        mode=summary.get("executionMode", "SUPERSEDED"),
+        revisions={revision["actionName"]: revision.get("revisionId", "") for revision in summary.get("sourceRevisions", [])},
+        started_by=summary.get("trigger", {}).get("triggerDetail", ""),
+        kind=summary.get("executionType", "STANDARD"),
+    )
+
+
+def newest_first(executions: Iterable[Execution]) -> tuple[Execution, ...]:
+    """AWS lists them so in practice, but the model promises no order; the sort keeps AWS's among those that began together."""
+    return tuple(sorted(executions, key=lambda execution: execution.started, reverse=True))
+
+
+def attempt(detail: ActionExecutionDetailTypeDef) -> Attempt:
+    given = detail.get("input", {})
+    return Attempt(
+        stage=detail["stageName"],
+        action=detail["actionName"],
+        status=detail["status"],
+        started=detail["startTime"].astimezone(UTC),
+        provider=given.get("actionTypeId", {}).get("provider", ""),
+        function=given.get("configuration", {}).get("FunctionName", ""),
+    )
+
+
+def condition(detail: RuleExecutionDetailTypeDef) -> Attempt:
+    """A run of a stage condition's rule."""
+    given = detail.get("input", {})
+    return Attempt(
+        stage=detail["stageName"],
+        action=detail["ruleName"],
+        status=detail["status"],
+        started=detail["startTime"].astimezone(UTC),
+        provider=given.get("ruleTypeId", {}).get("provider", ""),
+        function=given.get("configuration", {}).get("FunctionName", ""),
+        condition=True,
+    )
+
+
+def state(answer: GetPipelineStateOutputTypeDef) -> PipelineState:
+    from chalicelib.state import PipelineState  # noqa: PLC0415 - the open path asks for no state
+
+    return PipelineState(tuple(map(_stage, answer["stageStates"])))
+
+
+def _stage(stage: StageStateTypeDef) -> StageState:
+    from chalicelib.state import StageState  # noqa: PLC0415
+
+    latest, transition = stage.get("latestExecution"), stage.get("inboundTransitionState", {})
+    since = transition.get("lastChangedAt")
+    return StageState(
+        name=stage["stageName"],
+        execution=latest["pipelineExecutionId"] if latest else None,
+        status=latest["status"] if latest else "",
+        inbound=tuple(one["pipelineExecutionId"] for one in stage.get("inboundExecutions", [])),
+        closed=transition.get("enabled") is False,
+        closed_since=since.astimezone(UTC) if since else None,
+        actions=tuple(map(_action, [*stage.get("actionStates", [])])) + _rules(stage),
+    )
+
+
+def _action(action: ActionStateTypeDef) -> ActionState:
+    from chalicelib.state import ActionState  # noqa: PLC0415
+
+    latest = action.get("latestExecution", {})
+    since = latest.get("lastStatusChange")
+    return ActionState(
+        name=action["actionName"],
+        status=latest.get("status", ""),
+        since=since.astimezone(UTC) if since else None,
+        approval="token" in latest,
+        mark=latest.get("externalExecutionId", ""),
+    )
+
+
+def _rules(stage: StageStateTypeDef) -> tuple[ActionState, ...]:
+    """The rules of the stage's entry condition: a gate can be one of them."""
+    from chalicelib.state import ActionState  # noqa: PLC0415
+
+    conditions = stage.get("beforeEntryConditionState", {}).get("conditionStates", [])
+    rules = [rule for condition in conditions for rule in condition.get("ruleStates", [])]
+    return tuple(
+        ActionState(
+            name=rule["ruleName"],
+            status=rule.get("latestExecution", {}).get("status", ""),
+            since=None,
+            approval=False,
+            mark=rule.get("latestExecution", {}).get("externalExecutionId", ""),
+        )
+        for rule in rules
+    )
