@@ -62,7 +62,7 @@ class Asking:
                     return upstream
                 hold = self._hold_of(failed)
                 if hold:
-                    return replace(upstream, hold=hold, cycle=self._cycle(wanted, _edges_of(hold)))
+                    return replace(upstream, hold=hold, cycle=self._cycle(wanted, self._edges_of(hold)))
                 # The rule may just have gone because the retry has started the pipeline again: only a second look tells.
         except PipelineNotFound:
             return Upstream(wanted, gone=True)
@@ -113,8 +113,8 @@ class Asking:
             hold = self._hold_of(upstream.perhaps_held) if upstream.perhaps_held else None
         except (NoAnswer, PipelineNotFound):
             return ()
-        return _edges_of(hold) if hold else ()
+        return self._edges_of(hold) if hold else ()
 
-
-def _edges_of(hold: Hold) -> list[Edge]:
-    return [Edge(one.name, one.require) for one in hold.depends_on]
+    def _edges_of(self, hold: Hold) -> list[Edge]:
+        """For whom a held pipeline waits here: one of the same name elsewhere is another."""
+        return [Edge(one.name, one.require) for one in hold.depends_on if self.is_here(one)]

@@ -57,13 +57,13 @@ class PipelineState:
         return next((stage for stage in self.stages if stage.name == name), None)
 
     def is_past(self, execution: str, stage: str) -> bool:
-        """Whether `execution` has left `stage` behind, or succeeded in it. False too where AWS does not show it."""
+        """Whether `execution` has left `stage` behind, or is through with it. False too where AWS does not show it."""
         names = [one.name for one in self.stages]
         seen = [number for number, one in enumerate(self.stages) if execution == one.execution or execution in one.inbound]
         if stage not in names or not seen:
             return False
         latest, asked = self.stages[seen[-1]], names.index(stage)
-        return seen[-1] > asked or (seen[-1] == asked and latest.execution == execution and latest.status == "Succeeded")
+        return seen[-1] > asked or (seen[-1] == asked and latest.execution == execution and latest.status in ("Succeeded", "Skipped"))
 
     def parked(self, execution: str) -> Parked | None:
         """What person `execution` waits for, if it waits for nothing else; also where it stands behind one that does."""

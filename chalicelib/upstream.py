@@ -60,7 +60,7 @@ class Upstream:
 
         In PARALLEL mode, where a newer one ends no hold, the newest that failed.
         """
-        if not self.executions or self.running:
+        if not self.executions or self.blocking:
             return None
         failed = next((execution for execution in self.executions if execution.status == "Failed"), None)
         return failed if failed and (failed is self.executions[0] or failed.mode == PARALLEL) else None
