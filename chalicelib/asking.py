@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib.aws import Aws
-from chalicelib.chains import Asker, Cycle, Edge, cycle, read_mark
 from chalicelib.dependency import Dependency
 from chalicelib.deployment import Deployment
 from chalicelib.errors import Misconfigured, NoAnswer, NotPermitted, PipelineNotFound
 from chalicelib.executions import Execution
-from chalicelib.hold import Hold, rule_name
 from chalicelib.upstream import Upstream
+
+if TYPE_CHECKING:
+    from chalicelib.chains import Cycle, Edge
+    from chalicelib.hold import Hold
+    from chalicelib.state import PipelineState
 
 LOOK_BACK = timedelta(days=14)
 """How far back an execution may have begun that still runs."""
@@ -36,10 +39,17 @@ def at_once(ask_one: Callable[[Asked], Found], many: Sequence[Asked]) -> list[Fo
 
 
 class Asking:
-    """Looks at upstreams on behalf of `asker`, in one invocation that began at `now` (aware UTC)."""
+    """Looks at upstreams on behalf of an execution of a pipeline, in one invocation that began at `now` (aware UTC).
 
-    def __init__(self, asker: Asker, aws: Aws, context: object, now: datetime) -> None:
-        self._asker = asker
+    `pipeline` and `execution` are None where they are not known; `stays`: the execution stays in progress while it waits.
+    """
+
+    def __init__(
+        self, pipeline: str | None, execution: str | None, aws: Aws, context: object, now: datetime, *, stays: bool = False
+    ) -> None:
+        self._pipeline = pipeline
+        self._execution = execution
+        self._stays = stays
         self._aws = aws
         self._context = context
         self._now = now
@@ -85,7 +95,7 @@ class Asking:
             state = upstream.state or self._aws.codepipeline_of(upstream.wanted).state(upstream.wanted.name)
         except (NoAnswer, NotPermitted, PipelineNotFound):
             return upstream  # the reason will be told in less detail
-        edges = [edge for execution in upstream.blocking for mark in state.marks(execution.id) for edge in read_mark(mark)]
+        edges = _marked(state, upstream.blocking)
         found = self._cycle(upstream.wanted, edges) if edges and self.is_here(upstream.wanted) else None
         return replace(upstream, state=state, cycle=found or upstream.cycle)
 
@@ -94,13 +104,17 @@ class Asking:
         return wanted.role_arn is None and wanted.region in (None, self._aws.codepipeline.region)
 
     def _hold_of(self, failed: Execution) -> Hold | None:
+        from chalicelib.hold import rule_name  # noqa: PLC0415 - the open path behind a succeeded upstream needs no holds
+
         try:
             return self._aws.eventbridge.hold_kept_by(rule_name(Deployment.of(self._context), failed.id))
         except (Misconfigured, ValueError):
             return None  # a gate that cannot name its rules has made none; what somebody else wrote there holds nobody
 
     def _cycle(self, wanted: Dependency, waits: Sequence[Edge]) -> Cycle | None:
-        return cycle(wanted.name, waits, self._asker, self._waits_of)
+        from chalicelib.chains import Asker, cycle  # noqa: PLC0415
+
+        return cycle(wanted.name, waits, Asker(self._pipeline, self._execution, self._stays), self._waits_of)
 
     def _waits_of(self, pipeline: str) -> Sequence[Edge]:
         """For whom a pipeline further up the chain waits, if it waits."""
@@ -109,7 +123,7 @@ class Asking:
             upstream = Upstream(Dependency(pipeline), room.executions(pipeline, since=since))
             if upstream.running:
                 state = room.state(pipeline)
-                return [edge for execution in upstream.running for mark in state.marks(execution.id) for edge in read_mark(mark)]
+                return _marked(state, upstream.running)
             hold = self._hold_of(upstream.perhaps_held) if upstream.perhaps_held else None
         except (NoAnswer, PipelineNotFound):
             return ()
@@ -117,4 +131,13 @@ class Asking:
 
     def _edges_of(self, hold: Hold) -> list[Edge]:
         """For whom a held pipeline waits here: one of the same name elsewhere is another."""
+        from chalicelib.chains import Edge  # noqa: PLC0415
+
         return [Edge(one.name, one.require) for one in hold.depends_on if self.is_here(one)]
+
+
+def _marked(state: PipelineState, running: Sequence[Execution]) -> list[Edge]:
+    """For whom these executions wait in place, as their gates have marked it."""
+    from chalicelib.chains import read_mark  # noqa: PLC0415
+
+    return [edge for execution in running for mark in state.marks(execution.id) for edge in read_mark(mark)]

@@ -10,7 +10,6 @@ from chalicelib import log, messages, parameters
 from chalicelib.announcement import announced
 from chalicelib.asking import Asking
 from chalicelib.aws import Aws
-from chalicelib.chains import Asker
 from chalicelib.decision import waiting_for
 from chalicelib.errors import FailureType, Misconfigured, NoAnswer, NotPermitted
 from chalicelib.job import Job
@@ -47,7 +46,7 @@ def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, obj
     parameters.refuse_closed_accounts(asked.depends_on, job.account)
     if asked.pipeline:
         parameters.refuse_self(asked.depends_on, asked.pipeline, aws.codepipeline.region, job.account)
-    asking = Asking(Asker(asked.pipeline, asked.execution, stays=asked.hold == "wait"), aws, context, now)
+    asking = Asking(asked.pipeline, asked.execution, aws, context, now, stays=asked.hold == "wait")
     upstreams = asking.upstreams(asked.depends_on)
     _refuse_missing(upstreams, job, aws)
     waiting = waiting_for(upstreams)

@@ -12,7 +12,6 @@ from chalicelib import dependency
 from chalicelib.dependency import PARKED, REQUIRE, Dependency, Parked, Require, one_of
 from chalicelib.errors import Misconfigured
 from chalicelib.executions import ID, NAME
-from chalicelib.hold import pattern
 from chalicelib.wording import kind_of, listed, quoted
 
 Mode = Literal["restart", "retry", "wait"]
@@ -44,6 +43,8 @@ ON_GIVE_UP: tuple[OnGiveUp, ...] = ("stop", "continue")
 
 PATTERN_LENGTH = 2048
 """Of an event pattern (EventBridge's default quota; the model allows 4096)."""
+SURELY_FIT = 5
+"""So many fit in any case: each takes at most three names of 100 characters."""
 
 
 @dataclass(frozen=True)
@@ -162,12 +163,19 @@ def _upstreams(asked: dict[str, object]) -> tuple[Dependency, ...]:
     require = cast(Require, one_of(REQUIRE, asked.get("require", "idle"), "require"))
     parked = cast(Parked, one_of(PARKED, asked.get("parked", "wait"), "parked"))
     upstreams = tuple(dict.fromkeys(dependency.read(entry, require, parked) for entry in entries))
+    if len(upstreams) > SURELY_FIT:
+        _refuse_too_many(upstreams)
+    return upstreams
+
+
+def _refuse_too_many(upstreams: tuple[Dependency, ...]) -> None:
+    from chalicelib.hold import pattern  # noqa: PLC0415 - few are the rule
+
     if len(pattern(upstreams)) > PATTERN_LENGTH:
         raise Misconfigured(
             f"depends_on has {len(upstreams)} names, more than fit into one EventBridge rule "
             f"({PATTERN_LENGTH} characters, with the rule's own words). Spread them over several gate actions."
         )
-    return upstreams
 
 
 def _retry_minutes(asked: dict[str, object], default: str) -> int:

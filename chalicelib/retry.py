@@ -14,7 +14,6 @@ from chalicelib import log
 from chalicelib.announcement import announced
 from chalicelib.asking import LOOK_BACK, Asking
 from chalicelib.aws import Aws
-from chalicelib.chains import Asker
 from chalicelib.decision import Fate, closed_gate, deadlock, fate, find, own_restart, passed_the_gate, revisions_to_start_with, waiting_for
 from chalicelib.deployment import Deployment
 from chalicelib.errors import NoAnswer, NotPermitted, NotRetryable, PipelineNotFound, TakenOver
@@ -84,7 +83,7 @@ def recheck(event: object, context: object, aws: Aws, now: datetime) -> dict[str
 
 def _look(hold: Hold, deployment: Deployment, aws: Aws, context: object, now: datetime) -> Look:
     try:
-        asking = Asking(Asker(hold.pipeline, hold.execution, stays=False), aws, context, now)
+        asking = Asking(hold.pipeline, hold.execution, aws, context, now)
         waiting = _waiting(hold, asking, now)
         reason = f"still waiting for {', '.join(upstream.label for upstream in waiting)}"
         if waiting and not hold.given_up(now):
