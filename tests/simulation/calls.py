@@ -133,6 +133,10 @@ class Calls:
                 case "StartPipelineExecution":
                     if len(self._record.executions) > before:
                         self._record.started(asked["name"], [*self._record.executions][-1])
+                case "PutTargets":
+                    self._record.ruled(asked["Rule"][-36:], True)
+                case "RemoveTargets":
+                    self._record.ruled(asked["Rule"][-36:], False)
                 case "PutRule":
                     self._record.words.append(asked.get("Description", ""))
         return response

@@ -28,6 +28,9 @@ Send = Callable[[BaseClient, AWSPreparedRequest, str], AWSResponse]
 SHORT_WAY = {
     "ListPipelineExecutions": "list_pipeline_executions",
     "ListActionExecutions": "list_action_executions",
+    "ListRuleExecutions": "list_rule_executions",
+    "GetPipelineState": "get_pipeline_state",
+    "RetryStageExecution": "retry_stage_execution",
     "GetPipelineExecution": "get_pipeline_execution",
     "StartPipelineExecution": "start_pipeline_execution",
     "PutJobSuccessResult": "put_job_success_result",

@@ -215,6 +215,7 @@ class People:
             name = self._random.choice(names)
             self._tell(f"removes the rule of {name[-36:-28]}")
             self._record.released.add(name[-36:])
+            self._record.ruled(name[-36:], False)
             if targets := [target["Id"] for target in events.describe_rule(name, "default").targets]:
                 events.remove_targets(name, "default", targets)
             events.delete_rule(name, "default")

@@ -9,12 +9,11 @@ import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
 import app
-from chalicelib import awslambda, codepipeline, decision, errors, eventbridge, executions, gate, hold, retry
+from chalicelib import awslambda, codepipeline, decision, errors, eventbridge, executions, gate, hold, retry, upstream
 
 BUGS: list[PlantedBug] = []
 
@@ -46,7 +45,7 @@ def bug(breaks: str, what: str, seed: int) -> Callable[[Plant], Plant]:
 
 @bug("Safe", "of an upstream's executions only the newest is looked at", seed=1)
 def only_the_newest() -> AbstractContextManager[object]:
-    return patch.object(executions.Upstream, "running", property(lambda self: tuple(one for one in self.executions[:1] if one.running)))
+    return patch.object(upstream.Upstream, "running", property(lambda self: tuple(one for one in self.executions[:1] if one.running)))
 
 
 @bug("Safe", "an upstream that is Stopping is taken for idle", seed=20)
@@ -66,7 +65,7 @@ def one_page() -> AbstractContextManager[object]:
 
 @bug("Safe", "an upstream of which AWS does not answer is taken for idle", seed=10)
 def unanswered_is_idle() -> AbstractContextManager[object]:
-    return patch.object(executions.Upstream, "idle", property(lambda self: not self.running))
+    return patch.object(upstream.Upstream, "idle", property(lambda self: not self.blocking))
 
 
 @bug("Safe", "an upstream that the gate may not look at is taken for idle", seed=123)
@@ -172,10 +171,10 @@ def no_token() -> AbstractContextManager[object]:
 def rule_goes_first() -> AbstractContextManager[object]:
     real = retry._act
 
-    def act(kept: Any, look: Any, aws: Any) -> Any:
-        if look.next is not retry.Next.WAIT:
+    def act(kept: Any, look: Any, aws: Any, now: Any) -> Any:
+        if look.next not in retry.STANDS:
             aws.eventbridge.remove(kept.rule)
-        return real(kept, look, aws)
+        return real(kept, look, aws, now)
 
     return patch.object(retry, "_act", act)
 
@@ -212,7 +211,7 @@ def in_progress_is_over() -> AbstractContextManager[object]:
 
 @bug("Once", "an execution that the gate let pass at a later attempt is started again", seed=4)
 def later_pass_ignored() -> AbstractContextManager[object]:
-    return patch.object(retry, "failed_by_gate", lambda *_: True)
+    return patch.object(retry, "passed_the_gate", lambda *_: False)
 
 
 @bug("Once", "the retry does not look at the upstreams", seed=0)
@@ -255,13 +254,10 @@ def undeclared_variable() -> AbstractContextManager[object]:
 
 @bug("Live", "an upstream that was deleted is waited for", seed=43)
 def deleted_upstream() -> AbstractContextManager[object]:
-    def upstream(name: str, aws: Any, now: Any) -> executions.Upstream:
-        try:
-            return executions.Upstream(name, aws.codepipeline.executions(name, since=now - timedelta(days=14)))
-        except errors.PipelineNotFound:
-            return executions.Upstream(name, unanswered="it is gone")
+    def waiting(kept: Any, asking_: Any, now: Any) -> Any:
+        return decision.waiting_for([replace(one, unanswered="gone") if one.gone else one for one in asking_.upstreams(kept.depends_on)])
 
-    return patch.object(retry, "_upstream", upstream)
+    return patch.object(retry, "_waiting", waiting)
 
 
 def _both(*patches: AbstractContextManager[object]) -> AbstractContextManager[object]:

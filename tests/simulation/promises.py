@@ -53,7 +53,7 @@ def live(record: Record, end: datetime, warmup: timedelta) -> Iterator[str]:
         minutes = max(order["retry_minutes"] for order in orders)
         upstreams = {name for order in orders for name in order["depends_on"]}
         released = _released(record, execution)
-        busy = [piece for name in upstreams for piece in record.busy(name)]
+        busy = [piece for name in upstreams for piece in [*record.busy(name), *record.held(name)]]
         since = latest.at + warmup
         quiet = {since, *(ended for _, ended in busy if ended is not None), *(trouble + MOMENT for trouble in record.troubles)}
         for begins in sorted(moment for moment in quiet if moment >= since):

@@ -103,6 +103,8 @@ class Record:
         self.starts: list[Start] = []
         self.released: set[str] = set()
         """The held executions whose rule a person removed."""
+        self.rules: list[tuple[str, datetime, bool]] = []
+        """When the rule of which held execution got its target, or lost it."""
         self.troubles: list[datetime] = []
         """When a fault struck, a delivery went astray, or a turn was slow."""
         self.lost_invocations = 0
@@ -173,6 +175,9 @@ class Record:
         read = {name: dict(executions) for name, executions in self.turn.read.items()}
         self.starts.append(Start(self.turn, utcnow(), pipeline, self.executions[execution], read))
 
+    def ruled(self, held: str, has_target: bool) -> None:
+        self.rules.append((held, utcnow(), has_target))
+
     # Looking back
 
     def jobs(self) -> list[Job]:
@@ -198,6 +203,19 @@ class Record:
                 pieces.append((since.pop(change.execution), change.at))
         end = self.deleted.get(pipeline)
         return pieces + [(begun, end) for begun in since.values()]
+
+    def held(self, pipeline: str) -> list[tuple[datetime, datetime | None]]:
+        """From when till when a rule held an execution of `pipeline`, which then counts as running; None: to this day."""
+        since: dict[str, datetime] = {}
+        pieces: list[tuple[datetime, datetime | None]] = []
+        for held, at, has_target in self.rules:
+            if self.executions[held].pipeline_name != pipeline:
+                continue
+            if has_target:
+                since.setdefault(held, at)
+            elif held in since:
+                pieces.append((since.pop(held), at))
+        return pieces + [(begun, None) for begun in since.values()]
 
 
 def asked(job: Job) -> dict[str, Any]:
