@@ -19,6 +19,16 @@ def create_role(name: str, service: str) -> Role:
     return iam_backends[ACCOUNT]["aws"].create_role(name, document, "/", None, "", [], None)
 
 
+def create_foreign_role(account: str, name: str, trusted: str, policy: dict[str, object], external_id: str | None = None) -> str:
+    """A role of another `account` that the role `trusted` (an ARN) may assume, if it gives `external_id`; returns its ARN."""
+    condition = {"Condition": {"StringEquals": {"sts:ExternalId": external_id}}} if external_id else {}
+    trust = {"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole", **condition}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam_backends[account]["aws"].create_role(name, document, "/", None, "", [], None)
+    role.put_policy(name, json.dumps(policy))
+    return str(role.arn)
+
+
 def create_pipeline_role() -> Role:
     """PIPELINE_ROLE itself: CreatePipeline wants one that is there."""
     return create_role(PIPELINE_ROLE.rpartition("/")[2], "codepipeline.amazonaws.com")

@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from sandbox.account import ACCOUNT, REGION
+from sandbox.account import ACCOUNT, REGION, create_foreign_role
 from sandbox.inprocess import in_process
 from sandbox.world import Dials
 from tests.conftest import executor
@@ -70,15 +70,27 @@ APPROVAL = {
     "pipelineName": "k8s", "stageName": "Ask", "actionName": "Ask", "result": {"summary": "", "status": "Approved"}, "token": EXECUTION,
 }  # fmt: skip
 
+
+def elsewhere(function: str) -> dict[str, Any]:
+    return {"RoleArn": f"arn:aws:iam::999999999999:role/pipeline-gate-look-{function}", "RoleSessionName": "pipeline-gate"}
+
+
+OWN_EVENTS = {"Entries": [{"EventBusName": "chat", "Source": "pipeline-gate", "DetailType": "x", "Detail": "{}"}]}
+RETRY_STAGE = {"pipelineName": "k8s", "stageName": "Gate", "pipelineExecutionId": EXECUTION, "retryMode": "FAILED_ACTIONS"}
+
 ALLOWED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     GATE: [
         ("codepipeline:ListPipelineExecutions", {"pipelineName": "infra"}),
         ("codepipeline:GetPipelineExecution", {"pipelineName": "k8s", "pipelineExecutionId": EXECUTION}),
+        ("codepipeline:GetPipelineState", {"name": "infra"}),
+        ("sts:AssumeRole", elsewhere("gate")),
         ("codepipeline:GetJobDetails", {"jobId": JOB}),
         ("codepipeline:PutJobSuccessResult", {"jobId": JOB}),
         ("codepipeline:PutJobFailureResult", {"jobId": JOB, "failureDetails": {"type": "JobFailed", "message": "x"}}),
         ("events:PutRule", rule(HOLD, EventPattern='{"source": ["aws.codepipeline"]}')),
         ("events:PutTargets", targets(HOLD)),
+        ("events:ListTargetsByRule", {"Rule": HOLD}),
+        ("events:PutEvents", OWN_EVENTS),
         ("lambda:AddPermission", permission(RETRY)),
         ("lambda:AddPermission", permission(arn(RETRY))),
         ("logs:CreateLogStream", {"logGroupName": f"/aws/lambda/{GATE}", "logStreamName": "stream"}),
@@ -88,8 +100,13 @@ ALLOWED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("codepipeline:ListPipelineExecutions", {"pipelineName": "infra"}),
         ("codepipeline:ListActionExecutions", {"pipelineName": "k8s"}),
         ("codepipeline:GetPipelineExecution", {"pipelineName": "k8s", "pipelineExecutionId": EXECUTION}),
+        ("codepipeline:ListRuleExecutions", {"pipelineName": "k8s"}),
         ("codepipeline:GetPipeline", {"name": "k8s"}),
+        ("codepipeline:GetPipelineState", {"name": "infra"}),
+        ("sts:AssumeRole", elsewhere("retry")),
         ("codepipeline:StartPipelineExecution", {"name": "k8s"}),
+        ("codepipeline:RetryStageExecution", RETRY_STAGE),
+        ("events:PutEvents", OWN_EVENTS),
         ("events:ListRules", {"NamePrefix": HOLD}),
         ("events:ListRuleNamesByTarget", {"TargetArn": arn(RETRY)}),
         ("events:ListTargetsByRule", {"Rule": HOLD}),
@@ -107,10 +124,6 @@ DENIED_TO_BOTH: list[tuple[str, dict[str, Any]]] = [
     ("codepipeline:UpdatePipeline", {"pipeline": PIPELINE}),
     ("codepipeline:DeletePipeline", {"name": "k8s"}),
     ("codepipeline:StopPipelineExecution", {"pipelineName": "k8s", "pipelineExecutionId": EXECUTION}),
-    (
-        "codepipeline:RetryStageExecution",
-        {"pipelineName": "k8s", "stageName": "Gate", "pipelineExecutionId": EXECUTION, "retryMode": "ALL_ACTIONS"},
-    ),
     ("codepipeline:RollbackStage", {"pipelineName": "k8s", "stageName": "Gate", "targetPipelineExecutionId": EXECUTION}),
     ("codepipeline:PutApprovalResult", APPROVAL),
     (
@@ -177,7 +190,8 @@ DENIED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("codepipeline:ListActionExecutions", {"pipelineName": "k8s"}),
         ("events:RemoveTargets", {"Rule": HOLD, "Ids": ["retry"]}),
         ("events:DeleteRule", {"Name": HOLD}),
-        ("events:ListTargetsByRule", {"Rule": HOLD}),
+        ("codepipeline:ListRuleExecutions", {"pipelineName": "k8s"}),
+        ("codepipeline:RetryStageExecution", RETRY_STAGE),
         ("events:PutRule", rule(HOLD, RoleArn=PIPELINES_ROLE)),
         ("events:PutTargets", targets(HOLD, RoleArn=PIPELINES_ROLE)),
         *DENIED_TO_BOTH,
@@ -202,6 +216,8 @@ class Functions:
         self._clients: dict[tuple[str, str], Any] = {}
         self._keys = {}
         for function in (GATE, RETRY):
+            name = f"pipeline-gate-look-{function.rpartition('-')[2]}"
+            create_foreign_role("999999999999", name, f"arn:aws:iam::{ACCOUNT}:role/{function}", {"Statement": []})
             policy = json.dumps(policy_of(function))
             boto3.client("iam").put_role_policy(RoleName=function, PolicyName=function, PolicyDocument=policy)
             role = f"arn:aws:iam::{ACCOUNT}:role/{function}"

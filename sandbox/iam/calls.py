@@ -187,6 +187,10 @@ def _context(service: str, operation: str, parameters: Parameters) -> Iterator[t
             yield from _given({"sts:rolesessionname": "RoleSessionName", "sts:externalid": "ExternalId"}, parameters)
         case "events", "PutTargets":
             yield "events:targetarn", tuple(target.get("Arn", "") for target in parameters.get("Targets", ()))
+        case "events", "PutEvents":
+            entries = parameters.get("Entries", ())
+            yield "events:source", tuple(sorted({entry.get("Source", "") for entry in entries}))
+            yield "events:detail-type", tuple(sorted({entry.get("DetailType", "") for entry in entries}))
         case "events", "PutRule":
             pattern = json.loads(parameters.get("EventPattern") or "{}")
             for field in ("source", "detail-type"):

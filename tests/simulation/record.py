@@ -209,7 +209,7 @@ class Record:
         since: dict[str, datetime] = {}
         pieces: list[tuple[datetime, datetime | None]] = []
         for held, at, has_target in self.rules:
-            if self.executions[held].pipeline_name != pipeline:
+            if held not in self.executions or self.executions[held].pipeline_name != pipeline:
                 continue
             if has_target:
                 since.setdefault(held, at)
