@@ -25,7 +25,7 @@ STATES = {
     "gave up": ("GAVE_UP",),
     "deadlock": ("DEADLOCKED",),
 }
-_DETAIL = ("pipeline", "execution", "depends_on", "waiting", "reason", "rule", "started", "waited_seconds", "decision")
+_DETAIL = ("pipeline", "execution", "waiting", "reason", "summary", "rule", "started", "waited_seconds", "on_give_up", "decision")
 
 
 def announced(record: dict[str, object], aws: Aws) -> dict[str, object]:

@@ -15,6 +15,7 @@ from chalicelib.gate import let_pass
 from chalicelib.hold import Hold
 from chalicelib.job import Job
 from chalicelib.parameters import Parameters
+from chalicelib.reasons import why
 from chalicelib.upstream import Upstream
 from chalicelib.wording import SHOWN
 
@@ -68,7 +69,7 @@ class Holding:
             mark=chains.mark(edges),
         )
         decided = "held" if self._job.since is None else "still held"
-        return self._log(decided, pipeline, execution, waiting=_named(waiting), answered=answered)
+        return self._log(decided, pipeline, execution, waiting=_named(waiting), reason=why(waiting, self._now), answered=answered)
 
     def _by_rule(self, waiting: Sequence[Upstream]) -> dict[str, object]:
         """Make the rule that is the hold, then fail the action with the reason."""
@@ -108,7 +109,8 @@ class Holding:
         # Only now, with the rule in place: an execution that ended before would be lost if the gate died in between.
         message = messages.held(waiting, kept, minutes, hold.next_check(self._now, minutes), self._now)
         answered = self._aws.codepipeline.fail(self._job.id, "JobFailed", message)
-        return self._log("held", pipeline, execution, rule=rule, waiting=_named(waiting), answered=answered)
+        reason = why(waiting, self._now)
+        return self._log("held", pipeline, execution, rule=rule, waiting=_named(waiting), reason=reason, answered=answered)
 
     # Giving up
 
@@ -139,7 +141,7 @@ class Holding:
             return let_pass(self._job, self._asked, "gave up", summary, self._upstreams, self._aws, **seen)
         message = messages.gave_up(waiting, since, self._now)
         answered = self._aws.codepipeline.fail(self._job.id, "JobFailed", message)
-        seen = {"waiting": _named(waiting), "waited_seconds": waited, "on_give_up": "stop"}
+        seen = {"waiting": _named(waiting), "reason": why(waiting, self._now), "waited_seconds": waited, "on_give_up": "stop"}
         return self._log("gave up", pipeline, execution, **seen, answered=answered)
 
     # Who is held

@@ -82,6 +82,7 @@ def test_held(scene: Scene, answered: bool) -> None:
         "execution": execution,
         "rule": f"pipeline-gate-dev-{execution}",
         "waiting": {"infra": [f"{infra} InProgress"]},
+        "reason": f"infra runs: execution {infra[:8]} is InProgress since 12:00 UTC.",
         "answered": answered,
     }
 
