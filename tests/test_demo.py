@@ -42,7 +42,7 @@ STORY = (
     r'^    "Rules": \[\]$',
     r"^k8s waited 1\d\.\d s for infra, and started again [01]\.\d s after infra's end\.$",
     # README, Costs: an open gate makes two calls; here are a hold, its release and an open gate
-    r"^The functions made 16 AWS calls: 8 by pipeline-gate-sandbox-gate in 2 invocations and 8 by pipeline-gate-sandbox-retry in 1 inv",
+    r"^The functions made 17 AWS calls: 9 by pipeline-gate-sandbox-gate in 2 invocations and 8 by pipeline-gate-sandbox-retry in 1 inv",
     r"^No rule is left\.$",
 )
 
