@@ -102,7 +102,7 @@ class CodePipeline:
         """Let the action of `job` pass, with these output variables. False where the job has its result already, or is gone: then
         nothing happened.
         """
-        return self._put_success(jobId=job, executionDetails={"summary": summary}, outputVariables=variables)
+        return self._put_success(jobId=job, executionDetails={"summary": summary, "percentComplete": 100}, outputVariables=variables)
 
     def keep_open(self, job: str, token: str, summary: str, percent: int | None = None, mark: str | None = None) -> bool:
         """Leave the action of `job` in progress: CodePipeline asks again, with a new job and `token` (model: PutJobSuccessResult,

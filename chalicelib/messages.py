@@ -40,14 +40,14 @@ def held(waiting: Sequence[Upstream], hold: Hold, every: int, next_check: dateti
 
     pipeline, names = hold.pipeline, some([upstream.label for upstream in waiting])
     if hold.mode == "retry":
-        ends, goes_on, instead = "This action ends here", "its stage is retried by itself", "retry the stage"
+        ends, goes_on = "This action ends here", "its stage is retried by itself"
     else:
-        ends, goes_on, instead = "This execution ends here", f"{pipeline} starts again by itself", f"start {pipeline}"
+        ends, goes_on = "This execution ends here", f"{pipeline} starts again by itself"
     return shortened(
         f"{pipeline} waits for {names} since {clock(hold.since, now)}. {why(waiting, now)} "
         f"{ends}, and that is as planned: {goes_on} within seconds of {awaited(waiting)} "
         f"(looked at again every {minutes(every)} too, next at {clock(next_check, now)}). {_deadline(hold.give_up, hold.on_give_up, now)}"
-        f"There is nothing to do. To stop waiting, {instead} or remove the EventBridge rule {hold.rule} with its target.",
+        f"There is nothing to do. To stop waiting, remove the EventBridge rule {hold.rule} with its target.",
         MESSAGE_LENGTH,
     )
 

@@ -44,7 +44,7 @@ def test_held() -> None:
         f"k8s waits for infra and net since 12:04 UTC. {WHY} "
         "This execution ends here, and that is as planned: k8s starts again by itself within seconds of the end of infra and net "
         "(looked at again every 5 minutes too, next at 12:09 UTC). There is nothing to do. "
-        "To stop waiting, start k8s or remove the EventBridge rule the-rule with its target."
+        "To stop waiting, remove the EventBridge rule the-rule with its target."
     )
 
 
@@ -56,7 +56,7 @@ def test_held_by_more_than_a_person_wants_to_read() -> None:
         f"k8s waits for {names} since 12:04 UTC. {each} So do 2 more. "
         f"This execution ends here, and that is as planned: k8s starts again by itself within seconds of the end of {names} "
         "(looked at again every minute too, next at 2026-01-06 12:04 UTC). There is nothing to do. "
-        "To stop waiting, start k8s or remove the EventBridge rule the-rule with its target."
+        "To stop waiting, remove the EventBridge rule the-rule with its target."
     )
     assert "more" not in messages.held(waiting[:5], HOLD, 1, NOW, NOW)
 
