@@ -42,7 +42,7 @@ class Cycle:
     deadlock: bool
 
     def __str__(self) -> str:
-        return " waits for ".join(self.pipelines)
+        return f"{self.pipelines[0]} waits for {', which waits for '.join(self.pipelines[1:])}"
 
 
 def cycle(upstream: str, waits: Sequence[Edge], asker: Asker, look: Callable[[str], Sequence[Edge]]) -> Cycle | None:

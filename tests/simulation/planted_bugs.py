@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-import app
 from chalicelib import awslambda, codepipeline, decision, errors, eventbridge, executions, gate, hold, retry, upstream
 
 BUGS: list[PlantedBug] = []
@@ -134,7 +133,7 @@ def failed_entries_ignored() -> AbstractContextManager[object]:
 
 @bug("Answered", "a gate that AWS does not answer ends as if all were well", seed=1)
 def gate_swallows() -> AbstractContextManager[object]:
-    return patch.object(app, "answer", _swallowing(gate.answer))
+    return patch.object(gate, "answer", _swallowing(gate.answer))
 
 
 @bug("Answered", "a gate that AWS does not answer fails the job without a hold", seed=4)
@@ -186,13 +185,15 @@ def target_stays() -> AbstractContextManager[object]:
 
 @bug("Live", "a retry that AWS does not answer removes the rule", seed=7)
 def retry_gives_up() -> AbstractContextManager[object]:
+    real = retry.recheck
+
     def recheck(event: Any, context: Any, aws: Any, now: Any) -> Any:
         try:
-            return retry.recheck(event, context, aws, now)
+            return real(event, context, aws, now)
         except errors.NoAnswer:
             return aws.eventbridge.remove(event["rule"])
 
-    return patch.object(app, "recheck", recheck)
+    return patch.object(retry, "recheck", recheck)
 
 
 @bug("Once", "a newer execution does not end a hold", seed=1)
@@ -221,17 +222,17 @@ def upstreams_ignored() -> AbstractContextManager[object]:
 
 @bug("Once", "the retry acts on what it is told, not on what EventBridge keeps", seed=25)
 def told_is_believed() -> AbstractContextManager[object]:
-    real = eventbridge.EventBridge.hold_kept_by
+    real, real_recheck = eventbridge.EventBridge.hold_kept_by, retry.recheck
     told: list[hold.Hold | None] = []
 
     def recheck(event: Any, *more: Any) -> Any:
         told[:] = [hold.Hold.of(event)]
-        return retry.recheck(event, *more)
+        return real_recheck(event, *more)
 
     def kept_by(self: Any, rule: str) -> Any:
         return real(self, rule) and told[-1]
 
-    return _both(patch.object(app, "recheck", recheck), patch.object(eventbridge.EventBridge, "hold_kept_by", kept_by))
+    return _both(patch.object(retry, "recheck", recheck), patch.object(eventbridge.EventBridge, "hold_kept_by", kept_by))
 
 
 @bug("Live", "a restart has the default variables", seed=1)
