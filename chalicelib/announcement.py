@@ -25,7 +25,7 @@ STATES = {
     "gave up": ("GAVE_UP",),
     "deadlock": ("DEADLOCKED",),
 }
-_DETAIL = ("pipeline", "execution", "waiting", "reason", "summary", "rule", "started", "waited_seconds", "on_give_up", "decision")
+_DETAIL = ("pipeline", "execution", "waiting", "reason", "rule", "started", "waited_seconds", "on_give_up", "decision")
 
 
 def announced(record: dict[str, object], aws: Aws) -> dict[str, object]:
@@ -41,7 +41,8 @@ def announced(record: dict[str, object], aws: Aws) -> dict[str, object]:
 
 
 def _detail(record: Mapping[str, object], state: str) -> dict[str, object]:
-    """As CodePipeline's own events say it: `pipeline`, `execution-id`, `state`; and what the log says beside."""
-    words = {key: record[key] for key in _DETAIL if key in record}
+    """As CodePipeline's own events say it: `pipeline`, `execution-id`, `state`; and what the log says beside, always with a `reason`."""
+    said = {"reason": record["summary"], **record} if "summary" in record else record
+    words = {key: said[key] for key in _DETAIL if key in said}
     execution = words.pop("execution", None)
     return {"state": state, **({"execution-id": execution} if execution else {}), **words}
