@@ -1,0 +1,399 @@
+"""The documents say what is so: every example is accepted, every key has its place, every quoted message is what the console shows.
+
+A story plays a section of docs/parameters.md in the sandbox, with the section's own examples as the gate's parameters, and yields what
+the console showed. Only ids differ from run to run: time is driven, so the documents' times are checked with the words.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto.iam.models import iam_backends
+
+from chalicelib import announcement, dependency, log, parameters
+from sandbox.account import ACCOUNT, REGION, create_foreign_role
+from tests.scene import EXECUTION, Scene, _action, _deploy, _source
+
+ROOT = Path(__file__).parents[1]
+README, PARAMETERS, ELSEWHERE, EVENTS = (
+    (ROOT / name).read_text() for name in ("README.md", "docs/parameters.md", "docs/elsewhere.md", "docs/events.md")
+)
+OTHER_ACCOUNT = "210987654321"
+THEIR_PIPELINE_ROLE = f"arn:aws:iam::{OTHER_ACCOUNT}:role/pipelines"
+AN_ID = "1a2b3c4d-0000-4000-8000-000000000000"
+IDS = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{8}-…|\b[0-9a-f]{8}\b")
+
+Asked = dict[str, Any]
+Story = Callable[[Scene, list[Asked]], Iterator[str]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a document says under one heading: its JSON blocks and its quotes."""
+
+    title: str
+    blocks: list[Asked]
+    quotes: list[str]
+
+    @property
+    def examples(self) -> list[Asked]:
+        """The blocks that are UserParameters."""
+        return [block for block in self.blocks if "depends_on" in block]
+
+
+def sections(text: str) -> list[Section]:
+    return [_section(part) for part in re.split(r"^#+ ", text, flags=re.MULTILINE)[1:]]
+
+
+def _section(text: str) -> Section:
+    title, _, body = text.partition("\n")
+    blocks = [json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", body, flags=re.MULTILINE | re.DOTALL)]
+    quotes = [quote.group() for quote in re.finditer(r"^ *> .*(\n *>.*)*", body, flags=re.MULTILINE)]
+    return Section(title, blocks, [plain(re.sub(r"^ *>", "", quote, flags=re.MULTILINE)) for quote in quotes])
+
+
+def plain(text: str) -> str:
+    """The words alone: line breaks are the document's, ids are each run's own."""
+    return re.sub(r"\s+", " ", IDS.sub("ID", text)).strip()
+
+
+def says(quote: str, message: str) -> bool:
+    """Whether `message` is what is quoted; "…" stands for what a quote leaves out."""
+    return bool(re.fullmatch(".+".join(re.escape(part.strip()) for part in quote.split("…")), plain(message)))
+
+
+# What a person does, and sees
+
+
+def shown(scene: Scene, name: str = "k8s") -> str:
+    """What the console shows at the gate action: why it failed, or its summary."""
+    action = scene.gate_action(name)
+    return str(action["errorDetails"]["message"] if "errorDetails" in action else action["summary"])
+
+
+def ask(scene: Scene, asked: Asked, name: str = "k8s", **more: Any) -> str:
+    """Make a pipeline with such a gate, start it, and see."""
+    scene.gated(name, {**asked, "pipeline": name, "execution": EXECUTION}, **more)
+    scene.start(name)
+    return shown(scene, name)
+
+
+def run_upstreams(scene: Scene, *names: str, minutes: float = 10, **more: Any) -> None:
+    for name in names:
+        scene.pipeline(name, seconds=60 * minutes, **more)
+        scene.start(name)
+
+
+def staged(scene: Scene, *stages: dict[str, Any]) -> None:
+    """infra, with these stages after its source, runs."""
+    scene._create("infra", [_source(), *stages], "SUPERSEDED", {})
+    scene.start("infra")
+
+
+def stage(name: str, seconds: float) -> dict[str, Any]:
+    return {**_deploy(seconds, "Succeeded"), "name": name}
+
+
+def in_the_other_account(scene: Scene, region: str) -> Scene:
+    """A person who may do anything there; the role that docs/elsewhere.md tells them to make is made."""
+    trust, permissions = [block for section in sections(ELSEWHERE) for block in section.blocks if "Statement" in block]
+    trust = json.loads(json.dumps(trust).replace("-prod-", "-dev-"))  # the tests' stage
+    permissions = json.loads(json.dumps(permissions).replace("us-east-1", region))
+    iam = iam_backends[OTHER_ACCOUNT]["aws"]
+    iam.create_role("pipeline-gate-look", json.dumps(trust), "/", None, "", [], None).put_policy("look", json.dumps(permissions))
+    codepipeline = {"Effect": "Allow", "Principal": {"Service": "codepipeline.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam.create_role("pipelines", json.dumps({"Version": "2012-10-17", "Statement": [codepipeline]}), "/", None, "", [], None)
+    everything: Asked = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    admin = create_foreign_role(OTHER_ACCOUNT, "admin", "*", everything)
+    given = boto3.client("sts").assume_role(RoleArn=admin, RoleSessionName="somebody")["Credentials"]
+    session = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region)
+    there = Scene(scene.world)
+    there.codepipeline, there.events = session.client("codepipeline"), session.client("events")
+    return there
+
+
+APPROVE = {"name": "Approve", "actions": [_action("Ask", "Approval", "Manual", {})]}
+
+
+# The stories: docs/parameters.md, section by section
+
+
+def depends_on(scene: Scene, examples: list[Asked]) -> Iterator[str]:
+    run_upstreams(scene, "infra", "network")
+    yield ask(scene, examples[0])
+    scene.wait(minutes=20)
+    yield shown(scene)
+
+
+def another_region(scene: Scene, examples: list[Asked]) -> Iterator[str]:
+    virginia = Scene(scene.world)
+    virginia.codepipeline = boto3.client("codepipeline", region_name="us-east-1")
+    run_upstreams(virginia, "infra")
+    yield ask(scene, examples[0])
+
+
+def another_account(scene: Scene, examples: list[Asked]) -> Iterator[str]:
+    run_upstreams(in_the_other_account(scene, REGION), "infra", roleArn=THEIR_PIPELINE_ROLE)
+    yield ask(scene, examples[0])
+
+
+def one_stage(scene: Scene, examples: list[Asked]) -> Iterator[str]:
+    staged(scene, stage("Deploy", 300), stage("Smoke", 600))
+    yield ask(scene, examples[0])
+    scene.wait(minutes=6)
+    yield shown(scene)
+    yield ask(scene, {"depends_on": [{"pipeline": "infra", "stage": "Deplyo"}]}, "apps")
+
+
+def require(scene: Scene, examples: list[Asked]) -> Iterator[str]:
+    scene.pipeline("network")
+    scene.pipeline("infra", seconds=60, outcome="Failed")
+    scene.start("infra")
+    scene.wait(minutes=2)
+    yield ask(scene, examples[0])
+
+
+def parked(scene: Scene, examples: list[Asked]) -> Iterator[str]:
+    staged(scene, stage("Deploy", 60), APPROVE)
+    scene.wait(minutes=2)
+    yield ask(scene, {"depends_on": ["infra"]})
+    yield ask(scene, examples[0], "apps")
+
+
+def hold(scene: Scene, examples: list[Asked]) -> Iterator[str]:
+    run_upstreams(scene, "infra")
+    for number, example in enumerate(examples):
+        name = f"k8s-{number}"
+        yield ask(scene, example, name).replace(name, "k8s")
+    scene.wait(minutes=12)
+    assert scene.statuses("k8s-0") == scene.statuses("k8s-1") == ["Succeeded"]
+
+
+def a_hold(scene: Scene, examples: list[Asked]) -> Iterator[str]:
+    run_upstreams(scene, "infra")
+    yield ask(scene, examples[0])
+
+
+def give_up(scene: Scene, examples: list[Asked]) -> Iterator[str]:
+    run_upstreams(scene, "infra", minutes=120)
+    yield ask(scene, examples[0])
+    scene.wait(minutes=36)
+    yield shown(scene)
+
+
+def revisions(scene: Scene, examples: list[Asked]) -> Iterator[str]:
+    run_upstreams(scene, "infra")
+    scene.gated("k8s", {**examples[0], "pipeline": "k8s", "execution": EXECUTION})
+    scene.push("k8s", "c0ffee1")
+    scene.start("k8s")
+    scene.push("k8s", "c0ffee2")
+    scene.wait(minutes=11)
+    taken = [execution["sourceRevisions"][0] for execution in scene.executions()]
+    yield "; ".join(f"{revision['actionName']}: {revision['revisionId']}" for revision in taken)
+
+
+def bypass(scene: Scene, examples: list[Asked]) -> Iterator[str]:
+    run_upstreams(scene, "infra")
+    (declared,) = [block for block in _titled("bypass").blocks if "variables" in block]
+    assert "waits for infra" in ask(scene, examples[0], **declared)
+    scene.start("k8s", variables=[{"name": "bypass", "value": "true"}])
+    yield shown(scene)
+
+
+def observe(scene: Scene, examples: list[Asked]) -> Iterator[str]:
+    run_upstreams(scene, "infra")
+    yield ask(scene, examples[0])
+    yield ask(scene, {**examples[0], "depends_on": ["infa"]}, "apps")
+    assert scene.statuses("k8s") == scene.statuses("apps") == ["InProgress"]
+
+
+def who_asks(scene: Scene, _: list[Asked]) -> Iterator[str]:
+    run_upstreams(scene, "infra")
+    scene.gated("k8s", {"depends_on": ["infra"]})
+    scene.start("k8s")
+    yield shown(scene)
+    scene.gated("apps", {"depends_on": ["infra"], "pipeline": "other", "execution": EXECUTION})
+    scene.start("apps")
+    yield shown(scene, "apps")
+
+
+def chain(scene: Scene, _: list[Asked]) -> Iterator[str]:
+    run_upstreams(scene, "infra")
+    ask(scene, {"depends_on": ["infra"]})
+    yield ask(scene, {"depends_on": ["k8s"]}, "apps")
+
+
+def deadlock(scene: Scene, _: list[Asked]) -> Iterator[str]:
+    for name, other in (("infra", "k8s"), ("k8s", "infra")):
+        scene.gated(name, {"depends_on": [other], "hold": "wait", "pipeline": name, "execution": EXECUTION})
+    for name in ("infra", "k8s"):
+        scene.codepipeline.start_pipeline_execution(name=name)
+    scene.wait(minutes=1)
+    yield shown(scene)
+
+
+def how_long(scene: Scene, _: list[Asked]) -> Iterator[str]:
+    scene.pipeline("infra")
+    for _number in range(3):
+        scene.start("infra")
+        scene.wait(minutes=10)
+    scene.start("infra")
+    scene.wait(minutes=4)
+    yield ask(scene, {"depends_on": ["infra"]})
+    (rule,) = scene.rules()
+    yield scene.events.describe_rule(Name=rule)["Description"]
+
+
+STORIES: dict[str, Story] = {
+    "depends_on": depends_on,
+    "An entry's pipeline": another_region,
+    "An entry's role_arn and external_id": another_account,
+    "An entry's stage": one_stage,
+    "require": require,
+    "parked": parked,
+    "hold": hold,
+    "retry_minutes": a_hold,
+    "give_up_minutes": give_up,
+    "on_give_up": give_up,
+    "revisions": revisions,
+    "bypass": bypass,
+    "observe": observe,
+    "pipeline and execution": who_asks,
+    "An upstream that is held itself": chain,
+    "Deadlocks": deadlock,
+    "How long still": how_long,
+}
+
+
+def _titled(title: str) -> Section:
+    return next(section for section in sections(PARAMETERS) if section.title == title)
+
+
+@pytest.mark.parametrize("title", [section.title for section in sections(PARAMETERS) if section.quotes])
+def test_what_is_quoted_is_what_the_console_shows(scene: Scene, title: str) -> None:
+    section = _titled(title)
+    seen = list(STORIES[title](scene, section.examples))
+    for quote in section.quotes:
+        assert any(says(quote, message) for message in seen), f"{quote}\n\nis not among what was shown:\n\n" + "\n".join(seen)
+
+
+def test_what_the_readme_quotes_is_what_the_console_shows(scene: Scene) -> None:
+    scene.wait(seconds=80)
+    run_upstreams(scene, "infra", minutes=2)
+    scene.wait(seconds=30)
+    held = ask(scene, {"depends_on": ["infra"]}).replace("-dev-", "-prod-")
+    scene.wait(minutes=3)
+    (section,) = [section for section in sections(README) if section.title == "What the console shows"]
+    (quote,) = section.quotes
+    assert says(quote, held), held
+    assert plain(f"`{shown(scene)}`") in plain(README)
+
+
+# The examples and the keys
+
+
+def examples(text: str) -> list[str]:
+    """Every UserParameters that a document shows, as text: JSON blocks, and what is inside an action's configuration."""
+    inside = [json.loads(f'"{quoted}"') for quoted in re.findall(r'"UserParameters": "((?:[^"\\]|\\.)*)"', text)]
+    in_yaml = re.findall(r"UserParameters: '(.*)'", text)
+    return [*inside, *in_yaml, *(json.dumps(example) for section in sections(text) for example in section.examples)]
+
+
+@pytest.mark.parametrize("text", [*examples(README), *examples(PARAMETERS)])
+def test_the_gate_takes_the_documents_examples(text: str) -> None:
+    asked = parameters.read(text.replace(EXECUTION, AN_ID).replace("#{variables.bypass}", "true"), "5")
+    assert asked.depends_on
+    assert len(text) <= 1000
+
+
+def test_the_readme_and_the_parameters_have_examples() -> None:
+    assert len(examples(README)) >= 2
+    assert len(examples(PARAMETERS)) >= len(parameters.KEYS)
+
+
+@pytest.mark.parametrize("text", [README, PARAMETERS], ids=["README.md", "docs/parameters.md"])
+@pytest.mark.parametrize("key", sorted({*parameters.KEYS, *dependency.KEYS}))
+def test_every_key_has_a_line_in_a_table(text: str, key: str) -> None:
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    mentions = rows if key in parameters.KEYS else text.splitlines()
+    assert any(re.search(rf"`{key}`", line) for line in mentions)
+
+
+@pytest.mark.parametrize("key", sorted({*parameters.KEYS, *dependency.KEYS}))
+def test_every_key_has_a_section_with_its_name_and_an_example(key: str) -> None:
+    (found, *_) = [section for section in sections(PARAMETERS) if re.search(rf"\b{key}\b", section.title)]
+    shown = found.examples or sections(PARAMETERS)[0].examples  # the first example has pipeline and execution, which all others leave out
+    assert any(f'"{key}"' in json.dumps(example) for example in shown)
+
+
+# docs/events.md
+
+
+def test_the_events_and_the_log_lines_are_as_documented(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "pipeline-gate-dev-retry")
+    # Chalice's test client sets EVENT_BUS as .chalice/config.json has it
+    monkeypatch.setattr(announcement, "os", SimpleNamespace(environ={"EVENT_BUS": "default"}))
+    logs, group = boto3.client("logs"), "/aws/events/pipeline-gate"
+    logs.create_log_group(logGroupName=group)
+    scene.events.put_rule(Name="listen", EventPattern=json.dumps({"source": ["pipeline-gate"]}))
+    scene.events.put_targets(Rule="listen", Targets=[{"Id": "log", "Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"}])
+    run_upstreams(scene, "infra")
+    ask(scene, {"depends_on": ["infra"]})
+    scene.wait(minutes=11)
+    groups = (group, "/aws/lambda/pipeline-gate-dev-retry")
+    lines = [event["message"] for name in groups for event in logs.filter_log_events(logGroupName=name)["events"]]
+    seen = [_normal(json.loads(line)) for line in lines if line.startswith("{")]
+    documented = [block for section in sections(EVENTS) for block in section.blocks]
+    assert len(documented) == 3
+    for block in documented:
+        assert _normal(block) in seen
+
+
+def _normal(record: Asked) -> Asked:
+    normal: Asked = json.loads(plain(json.dumps(record)).replace("-dev-", "-prod-"))
+    return normal
+
+
+def test_every_decision_that_counts_has_its_metrics_and_states_in_the_table() -> None:
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in EVENTS.splitlines() if re.match(r"\| (gate|retry|both) \|", line)]
+    told = {word: (row[3], row[4]) for row in rows for word in re.findall("`(.+?)`", row[1])}
+    for decision in {*log.METRICS, *announcement.STATES}:
+        metrics, states = told[decision]
+        assert set(log.METRICS.get(decision, ())) == set(re.findall("`(.+?)`", metrics)) - {"WaitTime"}, decision
+        assert ", ".join(announcement.STATES.get(decision, ())) == states, decision
+
+
+# docs/elsewhere.md
+
+
+def test_the_forwarding_rule_makes_a_release_from_elsewhere_instant(scene: Scene) -> None:
+    there = in_the_other_account(scene, "us-east-1")
+    run_upstreams(there, "infra", roleArn=THEIR_PIPELINE_ROLE)
+    (pattern,) = re.findall(r"--event-pattern \\\n  '(.*)'", ELSEWHERE)
+    (bus,) = re.findall(r"'Id=gate,Arn=(.*?),", ELSEWHERE)
+    there.events.put_rule(Name="forward-pipeline-events", EventPattern=pattern)
+    there.events.put_targets(Rule="forward-pipeline-events", Targets=[{"Id": "gate", "Arn": bus}])
+    (asked,) = [example for section in sections(ELSEWHERE) for example in section.examples]
+    ask(scene, {**asked, "retry_minutes": 60})
+    assert scene.statuses() == ["Failed"]
+    scene.wait(minutes=10)
+    assert scene.statuses()[1:] == ["Failed"]
+
+
+@pytest.mark.parametrize("template", re.findall(r"^```yaml\n(AWSTemplate.*?)^```", ELSEWHERE + EVENTS, flags=re.MULTILINE | re.DOTALL))
+def test_the_documents_templates_pass_cfn_lint(template: str, tmp_path: Path) -> None:
+    (tmp_path / "template.yaml").write_text(template)
+    linted = subprocess.run(
+        [Path(sys.executable).with_name("cfn-lint"), tmp_path / "template.yaml"], capture_output=True, text=True, check=False
+    )
+    assert (linted.returncode, linted.stdout) == (0, "")
