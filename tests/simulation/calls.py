@@ -133,6 +133,8 @@ class Calls:
                 case "StartPipelineExecution":
                     if len(self._record.executions) > before:
                         self._record.started(asked["name"], [*self._record.executions][-1])
+                case "RetryStageExecution":
+                    self._record.retried(asked["pipelineExecutionId"])
                 case "PutTargets":
                     self._record.ruled(asked["Rule"][-36:], True)
                 case "RemoveTargets":

@@ -12,6 +12,8 @@ from sandbox.account import PIPELINE_ROLE
 GATE = "pipeline-gate-dev-gate"
 UPSTREAMS = ("infra", "network", "cluster")
 DEPENDENTS = ("k8s", "apps", "web")
+BEYOND = 0.35
+"""The share of gates that ask for more than the article has."""
 MODES = ("SUPERSEDED", "SUPERSEDED", "SUPERSEDED", "QUEUED", "PARALLEL", "PARALLEL")
 
 
@@ -37,10 +39,22 @@ def draw(random: Random) -> Cast:
 def regated(random: Random, name: str, declaration: dict[str, Any], others: list[str]) -> None:
     """Edit a gated pipeline's first gate: it may wait for others from now on, or look at other intervals."""
     for stage in declaration["stages"]:
-        for action in stage["actions"]:
-            if action["actionTypeId"]["provider"] == "Lambda":
-                action["configuration"] = _gate(random, name, others)
-                return
+        rules = [rule for condition in stage.get("beforeEntry", {}).get("conditions", []) for rule in condition["rules"]]
+        actions = [action for action in stage["actions"] if action["actionTypeId"]["provider"] == "Lambda"]
+        for gate in (*rules, *actions):
+            gate["configuration"] = _gate(random, name, others)
+            return
+
+
+def asks(declaration: dict[str, Any]) -> list[str]:
+    """The UserParameters of a pipeline's gates."""
+    found: list[str] = []
+    for stage in declaration["stages"]:
+        rules = [rule for condition in stage.get("beforeEntry", {}).get("conditions", []) for rule in condition["rules"]]
+        found += [rule["configuration"]["UserParameters"] for rule in rules]
+        actions = [action for action in stage["actions"] if action["actionTypeId"]["provider"] == "Lambda"]
+        found += [action["configuration"]["UserParameters"] for action in actions]
+    return found
 
 
 def _gate(random: Random, name: str, others: list[str]) -> dict[str, str]:
@@ -49,19 +63,47 @@ def _gate(random: Random, name: str, others: list[str]) -> dict[str, str]:
     asked: dict[str, Any] = {"depends_on": depends_on, "pipeline": name, "execution": "#{codepipeline.PipelineExecutionId}"}
     if random.random() < 0.7:
         asked["retry_minutes"] = random.choice((1, 2, 5, 5, 10, 15, 60))
+    if random.random() < BEYOND:
+        asked |= _beyond(random, depends_on)
+        return {"FunctionName": GATE, "UserParameters": json.dumps(asked)}
     text = json.dumps(asked) if random.random() < 0.9 else ", ".join(depends_on)
     return {"FunctionName": GATE, "UserParameters": text}
+
+
+def _beyond(random: Random, depends_on: list[str]) -> dict[str, Any]:
+    """Some of the keys that are not in the article."""
+    asked: dict[str, Any] = {"hold": random.choice(("restart", "retry", "retry", "wait", "wait"))}
+    if random.random() < 0.3:
+        asked["require"] = "succeeded"
+    elif random.random() < 0.3:
+        asked["depends_on"] = [{"pipeline": depends_on[0], "stage": "Deploy"}, *depends_on[1:]]
+    if random.random() < 0.2:
+        asked["parked"] = "pass"
+    if random.random() < 0.3:
+        asked |= {"give_up_minutes": random.choice((3, 10, 30)), "on_give_up": random.choice(("stop", "continue"))}
+    if random.random() < 0.2:
+        asked["revisions"] = "held"
+    if random.random() < 0.1:
+        asked |= random.choice(({"bypass": "true"}, {"bypass": "false"}, {"observe": True}))
+    return asked
 
 
 def _declaration(random: Random, name: str, gates: list[dict[str, str]]) -> dict[str, Any]:
     waits = [_action(f"Wait{number}", "Invoke", "Lambda", configuration) for number, configuration in enumerate(gates)]
     side_by_side = random.random() < 0.5
     stages = [_stage("Source", [_source(random)])]
-    if waits:
+    place = random.choice(("own stage", "own stage", "own stage", "own stage", "condition", "first action"))
+    if waits and place == "own stage":
         stages += [_stage("Gate", waits)] if side_by_side else [_stage(f"Gate{number}", [wait]) for number, wait in enumerate(waits)]
     if random.random() < 0.2:
         stages.append(_stage("Approve", [_action("Approve", "Approval", "Manual", {})]))
-    stages += [_stage(stage, [_work(action) for action in actions]) for stage, actions in random.choice(WORK).items()]
+    work = [_stage(stage, [_work(action) for action in actions]) for stage, actions in random.choice(WORK).items()]
+    if waits and place == "condition":
+        work[-1]["beforeEntry"] = {"conditions": [{"result": "FAIL", "rules": [_rule(wait) for wait in waits]}]}
+    if waits and place == "first action":
+        later = [{**action, "runOrder": 2} for action in work[-1]["actions"]]
+        work[-1]["actions"] = [*waits, *later]
+    stages += work
     return {
         "name": name,
         "roleArn": PIPELINE_ROLE,
@@ -84,6 +126,12 @@ VARIABLES: tuple[list[dict[str, str]], ...] = (
     [{"name": "image", "defaultValue": "latest"}],
     [{"name": "image", "defaultValue": "latest"}, {"name": "zone"}],
 )
+
+
+def _rule(gate: dict[str, Any]) -> dict[str, Any]:
+    """A gate as a rule of a stage's entry condition."""
+    kind = {"category": "Rule", "owner": "AWS", "provider": "LambdaInvoke", "version": "1"}
+    return {"name": gate["name"], "ruleTypeId": kind, "configuration": gate["configuration"]}
 
 
 def _stage(name: str, actions: list[dict[str, Any]]) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.inprocess import DrivenWorld
-from tests.simulation.cast import VARIABLES, Cast, regated
+from tests.simulation.cast import VARIABLES, Cast, asks, regated
+from tests.simulation.orders import read
 from tests.simulation.record import Record
 
 PREFIX = "pipeline-gate-dev-"
@@ -49,6 +50,8 @@ class People:
             *[self.edit] * 2,
             *[self.release] * 1,
             *[self.toggle] * 1,
+            *[self.roll_back] * 2,
+            *[self.override] * 1,
             *[self.meddle] * 1,
         ]
         self.here = True
@@ -129,6 +132,37 @@ class People:
         self.backend.retry_stage_execution(
             {"pipelineName": execution.pipeline_name, "stageName": stage, "pipelineExecutionId": execution.id, "retryMode": mode}
         )
+
+    def roll_back(self) -> None:
+        """Take the last stage of a pipeline back to an execution that succeeded in it."""
+        name = self._random.choice([*self.backend.pipelines])
+        pipeline = self.backend.pipelines[name]
+        stage = pipeline.stages[-1].name
+        targets = [one for one in pipeline.history if stage in one.stages and one.stages[stage].status == "Succeeded"]
+        if targets:
+            target = self._random.choice(targets)
+            self._tell(f"rolls {stage} of {name} back to {target.id[:8]}")
+            self.backend.rollback_stage(
+                {"pipelineName": name, "stageName": stage, "targetPipelineExecutionId": target.id}, "arn:aws:iam::123456789012:user/ann"
+            )
+
+    def override(self) -> None:
+        """Let an execution into a stage in spite of its entry condition."""
+        for pipeline in self.backend.pipelines.values():
+            for stage in pipeline.stages:
+                latest = stage.latest
+                if latest is not None and latest.stages[stage.name].entry is not None:
+                    self._tell(f"overrides the condition of {stage.name} for {_named(latest)}")
+                    self._record.overridden.add(latest.id)
+                    self.backend.override_stage_condition(
+                        {
+                            "pipelineName": pipeline.name,
+                            "stageName": stage.name,
+                            "pipelineExecutionId": latest.id,
+                            "conditionType": "BEFORE_ENTRY",
+                        }
+                    )
+                    return
 
     def react(self) -> None:
         """See a held execution, and do what comes to mind."""
@@ -248,7 +282,7 @@ class People:
     # The end of a run
 
     def tidy(self) -> None:
-        """Let nothing wait for a person any more."""
+        """Let nothing wait for a person any more: not for an approval, nor for a success that nobody else brings about."""
         with self._world.lock:
             for pipeline in list(self.backend.pipelines.values()):
                 for stage in pipeline.stages:
@@ -257,6 +291,22 @@ class People:
                             {"pipelineName": pipeline.name, "stageName": stage.name, "transitionType": "Inbound"}
                         )
             self.approve()
+            required = {
+                wanted.pipeline
+                for pipeline in self.backend.pipelines.values()
+                for text in asks(pipeline.pipeline)
+                for wanted in read(text).wanted
+                if wanted.require == "succeeded"
+            }
+            for name in sorted(required & {*self.backend.pipelines}):
+                pipeline = self.backend.pipelines[name]
+                finished = [one.status for one in pipeline.history if one.status in ("Succeeded", "Failed", "Stopped")]
+                if not pipeline.running and finished[-1:] != ["Succeeded"] and not self._is_held(name):
+                    self._tell(f"sees to it that {name} succeeds")
+                    self.backend.start_pipeline_execution({"name": name}, "arn:aws:iam::123456789012:user/ann")
+
+    def _is_held(self, name: str) -> bool:
+        return any(self._record.executions[rule[-36:]].pipeline_name == name for rule in self.held_rules())
 
     def _tell(self, what: str) -> None:
         self._record.story.tell(f"somebody {what}")

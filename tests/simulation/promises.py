@@ -12,12 +12,16 @@ from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.jobs import Job
 from sandbox.world import Dials
 from tests.simulation.calls import SECRET
+from tests.simulation.orders import Order, Wanted, order
 from tests.simulation.people import PREFIX
-from tests.simulation.record import Answer, Record, Start, asked
+from tests.simulation.record import Answer, Record, Start
 from tests.simulation.weather import PERMANENT
 
 MOMENT = timedelta(milliseconds=1)
 RUNNING = ("InProgress", "Stopping")
+FINISHED = ("Succeeded", "Failed", "Stopped")
+Read = dict[str, dict[str, tuple[str, float]]]
+"""What ListPipelineExecutions answered a turn: each pipeline's executions by id, with their status and start time."""
 
 
 def broken(record: Record, dials: Dials) -> list[str]:
@@ -26,46 +30,77 @@ def broken(record: Record, dials: Dials) -> list[str]:
 
 
 def safe(record: Record) -> Iterator[str]:
-    """The gate never reports success while an execution of an upstream runs, as the answers it read stood."""
+    """The gate never reports success while what it waits for is not as asked, as the answers it read stood."""
     for job_id, answer in record.answers.items():
         job = record.job(job_id)
         if not answer.success or job is None:
             continue
-        for upstream in asked(job)["depends_on"]:
-            read = answer.turn.read.get(upstream, {})
-            if upstream not in answer.turn.complete:
-                yield f"Safe: {record.whose(job_id)} passed though the gate had not read all executions of {upstream}"
-            for execution, (status, _) in read.items():
-                if status in RUNNING:
-                    yield f"Safe: {record.whose(job_id)} passed though the gate had read that {upstream} {execution[:8]} is {status}"
+        asked = order(job)
+        if asked.unguarded or _gave_up(record, job, answer, asked):
+            continue
+        for wanted in asked.wanted:
+            for sentence in _unsatisfied(record, wanted, answer.turn.read, answer.turn.complete):
+                yield f"Safe: {record.whose(job_id)} passed though {sentence}"
+
+
+def _unsatisfied(record: Record, wanted: Wanted, all_read: Read, complete: set[str]) -> Iterator[str]:
+    """What a function had read of an upstream that should have kept it from going on."""
+    read = all_read.get(wanted.pipeline, {})
+    if wanted.pipeline not in complete:
+        yield f"it had not read all executions of {wanted.pipeline}"
+    for execution, (status, _) in read.items():
+        if status in RUNNING and not wanted.left_aside(record.executions[execution]):
+            yield f"it had read that {wanted.pipeline} {execution[:8]} is {status}"
+    finished = [(started, status) for status, started in read.values() if status in FINISHED]
+    if wanted.require == "succeeded" and not wanted.stage and (not finished or max(finished)[1] != "Succeeded"):
+        yield f"it had read that {wanted.pipeline} has not succeeded"
+
+
+def _gave_up(record: Record, job: Job, answer: Answer, asked: Order) -> bool:
+    """Whether the gate could say that it had waited as long as it was asked to."""
+    waits = [other for other in record.jobs() if other.action.execution is job.action.execution]
+    began = min(other.action.started for other in waits)
+    return (
+        asked.give_up is not None
+        and asked.goes_on
+        and answer.text.startswith("Goes on in spite of ")
+        and answer.at - began >= asked.give_up - timedelta(minutes=1)
+    )
 
 
 def live(record: Record, end: datetime, warmup: timedelta) -> Iterator[str]:
-    """Every held execution is followed by a newer one (in PARALLEL mode, its own restart with its variables and revisions), at the
-    latest retry_minutes + 1 minute after the upstreams are idle and AWS answers.
+    """Every held execution goes on (by a newer one of its pipeline; in PARALLEL mode by its own restart, with its variables and revisions;
+    where its stage is to be retried, by that), at the latest retry_minutes + 1 minute after the upstreams let it and AWS answers.
     """
     for held, answers in holds(record).items():
         execution, latest = record.executions[held], answers[-1]
-        if _excused(record, execution, latest):
-            continue
         # Two gates of one execution share its rule: the one that made it last says how often it fires, and for whom.
-        orders = [asked(job) for job in record.jobs() if job.action.execution is execution]
-        minutes = max(order["retry_minutes"] for order in orders)
-        upstreams = {name for order in orders for name in order["depends_on"]}
-        released = _released(record, execution)
-        busy = [piece for name in upstreams for piece in [*record.busy(name), *record.held(name)]]
+        orders = [order(job) for job in record.jobs() if job.action.execution is execution]
+        if any(one.hold == "wait" for one in orders) and all(one.hold == "wait" for one in orders):
+            yield f"Live: {execution.pipeline_name} {held[:8]} was failed to wait, though it was to wait in place"
+        if _excused(record, execution, latest, orders):
+            continue
+        minutes = max(one.minutes for one in orders)
+        wanted = {wanted for one in orders for wanted in one.wanted}
+        released = _released(record, execution, latest, orders)
+        busy = [piece for one in wanted for piece in [*record.busy(one.pipeline), *record.held(one.pipeline)]]
         since = latest.at + warmup
-        quiet = {since, *(ended for _, ended in busy if ended is not None), *(trouble + MOMENT for trouble in record.troubles)}
+        deadlines = [latest.at + one.give_up for one in orders if one.give_up is not None]
+        goes_on = max(deadlines) if deadlines and all(one.give_up is not None and one.goes_on for one in orders) else None
+        stops = min((answers[0].at + one.give_up for one in orders if one.give_up is not None and not one.goes_on), default=None)
+        quiet = {since, goes_on or since, *(ended for _, ended in busy if ended is not None), *(t + MOMENT for t in record.troubles)}
         for begins in sorted(moment for moment in quiet if moment >= since):
             until = begins + timedelta(minutes=minutes + 1)
-            if until > end or (released is not None and released <= until):
+            if until > end or (released is not None and released <= until) or (stops is not None and stops <= until):
                 break
             idle = not any(begun <= until and (ended is None or ended > begins) for begun, ended in busy)
-            if idle and not any(begins <= trouble <= until for trouble in record.troubles):
-                what = f"started again at {released:%d %H:%M:%S}" if released else "never started again"
+            done = all(record.newest_finished(one.pipeline, begins) == "SUCCEEDED" for one in wanted if one.require == "succeeded")
+            if ((idle and done) or (goes_on is not None and begins >= goes_on)) and not any(begins <= t <= until for t in record.troubles):
+                what = f"went on at {released:%d %H:%M:%S}" if released else "never went on"
                 yield (
                     f"Live: {execution.pipeline_name} {held[:8]}, held since {latest.at:%d %H:%M:%S}, {what}, though "
-                    f"{', '.join(sorted(upstreams))} idle and AWS answers since {begins:%d %H:%M:%S}, and retry_minutes is {minutes}"
+                    f"{', '.join(sorted(one.pipeline for one in wanted))} let it and AWS answers since {begins:%d %H:%M:%S}, "
+                    f"and retry_minutes is {minutes}"
                 )
                 break
     yield from _faithful(record)
@@ -85,24 +120,32 @@ def _is_hold(job: Job, answer: Answer) -> bool:
     return not answer.success and answer.text.startswith(f"{job.action.execution.pipeline_name} waits for ")
 
 
-def _excused(record: Record, execution: PipelineExecution, held: Answer) -> bool:
-    """Nobody waits for this restart any more: its pipeline was deleted, its rule removed by a person (as the message says one may),
-    the execution itself was stopped, or its stage retried by a person after it was held.
+def _excused(record: Record, execution: PipelineExecution, held: Answer, orders: list[Order]) -> bool:
+    """Nobody waits for it any more: its pipeline was deleted, its rule removed by a person (as the message says one may), the execution
+    itself was stopped, or let past by a person after it was held; or it is a rollback that cannot be retried, as its pipeline was edited.
     """
+    resumed = any(one.execution == execution.id and one.state == "RESUMED" and one.at >= held.at for one in record.changes)
+    edited = record.pipelines[execution.pipeline_name].version != execution.pipeline_version
     return (
         execution.pipeline_name in record.deleted
         or execution.id in record.released
+        or execution.id in record.overridden
         or execution.status != "Failed"
-        or any(one.execution == execution.id and one.state == "RESUMED" and one.at >= held.at for one in record.changes)
+        or (resumed and not any(start.execution is execution and start.at >= held.at for start in record.retries))
+        or (execution.type == "ROLLBACK" and edited)
+        or any(one.require == "succeeded" and one.stage for asked in orders for one in asked.wanted)  # judged by the stories' tests alone
     )
 
 
-def _released(record: Record, held: PipelineExecution) -> datetime | None:
-    """When it was followed by a newer execution, or in PARALLEL mode by its own restart."""
+def _released(record: Record, held: PipelineExecution, latest: Answer, orders: list[Order]) -> datetime | None:
+    """When it went on: by a newer execution, in PARALLEL mode its own restart; or itself, its stage retried by the retry function."""
+    moments = [start.at for start in record.retries if start.execution is held and start.at >= latest.at]
     if held.mode == "PARALLEL":
-        return next((start.at for start in record.starts if start.turn.held == held.id), None)
-    history = record.pipelines[held.pipeline_name].history
-    return history[held.number + 1].started if held.number + 1 < len(history) else None
+        moments += [start.at for start in record.starts if start.turn.held == held.id]
+    else:
+        history = record.pipelines[held.pipeline_name].history
+        moments += [history[held.number + 1].started] if held.number + 1 < len(history) else []
+    return min(moments, default=None)
 
 
 def _faithful(record: Record) -> Iterator[str]:
@@ -115,10 +158,14 @@ def _faithful(record: Record) -> Iterator[str]:
         for name, value in held.variables.items():
             if name in new.variables and new.variables[name] != value:
                 yield f"Live: {start.pipeline} {new.id[:8]}, restart of {held.id[:8]}, has {name}={new.variables[name]}, not {value}"
-        if held.mode == "PARALLEL":
+        if held.mode == "PARALLEL" or _revisions(record, held) == {"held"}:
             for action, revision in held.revisions.items():
                 if action in new.revisions and new.revisions[action].id != revision.id:
                     yield f"Live: {start.pipeline} {new.id[:8]}, restart of {held.id[:8]}, took another revision of {action}"
+
+
+def _revisions(record: Record, held: PipelineExecution) -> set[str | None]:
+    return {order(job).revisions for job in record.jobs() if job.action.execution is held}
 
 
 def clean(record: Record) -> Iterator[str]:
@@ -159,7 +206,11 @@ def once(record: Record, memory: timedelta | None) -> Iterator[str]:
                 yield f"Once: {what}, though the retry had read of the newer {newest[:8]}, which is {read[newest][0]}"
             elif turn.at_start is not None and turn.at_start.newer:
                 yield f"Once: {what}, though the newer {turn.at_start.newer[0][:8]} existed"
+        if held.type == "ROLLBACK":
+            yield f"Once: {what}, though it is a rollback"
         yield from _early(record, start, what)
+    for retried in record.retries:
+        yield from _early(record, retried, f"the stage of {retried.pipeline} {retried.execution.id[:8]} was retried")
 
 
 def _has_twin(record: Record, held: PipelineExecution) -> bool:
@@ -176,26 +227,30 @@ def _has_twin(record: Record, held: PipelineExecution) -> bool:
 
 
 def _early(record: Record, start: Start, what: str) -> Iterator[str]:
-    """It saw that an upstream of its hold runs, or did not look."""
-    told = _kept_upstreams(record, start)
-    for upstream in told:
-        gone = record.deleted.get(upstream)
-        if gone is not None and gone <= start.at:
+    """It saw that an upstream of its hold is not as asked, or did not look."""
+    told = _kept_order(record, start)
+    if told is None or (told.give_up is not None and told.goes_on and _waited(record, start) >= told.give_up):
+        return
+    for wanted in told.wanted:
+        gone = record.deleted.get(wanted.pipeline)
+        if gone is not None:
             continue  # a deleted upstream counts as idle, whatever an earlier look of the same turn had read
-        if any(status in RUNNING for status, _ in start.read.get(upstream, {}).values()):
-            yield f"Once: {what}, though the retry had read that {upstream} runs"
-        elif upstream not in start.turn.complete and upstream not in record.deleted:
-            yield f"Once: {what}, though the retry had not read all executions of {upstream}"
+        for sentence in _unsatisfied(record, wanted, start.read, start.turn.complete):
+            yield f"Once: {what}, though {sentence}"
 
 
-def _kept_upstreams(record: Record, start: Start) -> list[str]:
-    """The upstreams of the newest hold that the gate made for this execution, as far as the gate's jobs tell without doubt."""
+def _waited(record: Record, start: Start) -> timedelta:
+    """Since when its execution stands before its gate."""
+    jobs = [job for job in record.jobs() if job.action.execution.id == start.turn.held]
+    return start.at - min(job.action.started for job in jobs)
+
+
+def _kept_order(record: Record, start: Start) -> Order | None:
+    """What the gate kept of this execution's wait, as far as the gate's jobs tell without doubt."""
     orders = [
-        tuple(asked(job)["depends_on"])
-        for job in record.jobs()
-        if job.action.execution.id == start.turn.held and job.action.configuration.get("UserParameters")
+        order(job) for job in record.jobs() if job.action.execution.id == start.turn.held and job.action.configuration.get("UserParameters")
     ]
-    return list(orders[0]) if len(set(orders)) == 1 else []
+    return orders[0] if len(set(orders)) == 1 else None
 
 
 def answered(record: Record) -> Iterator[str]:
@@ -228,11 +283,12 @@ def _given_up(record: Record) -> Iterator[str]:
         job = record.job(job_id)
         if job is None or answer.success or _is_hold(job, answer):
             continue
-        order = asked(job)
+        asked = order(job)
         reasons = (
             any(hit.endswith(PERMANENT) for hit in answer.turn.hits),
-            any(name in record.deleted for name in order["depends_on"]),
-            "execution" not in order,
+            any(one.pipeline in record.deleted for one in asked.wanted),
+            not asked.says_who,
+            asked.give_up is not None and not asked.goes_on and answer.text.startswith("Gave up: "),
         )
         if not any(reasons):
             yield f"Answered: {record.whose(job_id)} failed without a hold or a reason: {answer.text[:120]}"

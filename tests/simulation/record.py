@@ -14,6 +14,7 @@ from sandbox.codepipeline.pipeline import Pipeline
 from tests.simulation.story import Story
 
 BEGINS = ("STARTED", "RESUMED")
+FINISHES = ("SUCCEEDED", "FAILED", "STOPPED")
 ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED")
 
 
@@ -101,6 +102,10 @@ class Record:
         self.turns: list[Turn] = []
         self.answers: dict[str, Answer] = {}
         self.starts: list[Start] = []
+        self.retries: list[Start] = []
+        """Stages that a turn of the retry took again; `execution` is the held one itself."""
+        self.overridden: set[str] = set()
+        """The executions that a person let past a condition, or tried to."""
         self.released: set[str] = set()
         """The held executions whose rule a person removed."""
         self.rules: list[tuple[str, datetime, bool]] = []
@@ -151,6 +156,7 @@ class Record:
             return None
         newer = [other.id for other in self.pipelines[execution.pipeline_name].history if other.number > execution.number]
         last = [action for stage in execution.stages.values() for action in stage.actions.values() if action.type["provider"] == "Lambda"]
+        last += [rule for stage in execution.stages.values() if stage.entry for rule in stage.entry.rules.values()]
         return Truth(execution.status, tuple(newer), bool(last) and all(action.status == "Succeeded" for action in last))
 
     # What the functions' calls did and were told
@@ -174,6 +180,12 @@ class Record:
     def started(self, pipeline: str, execution: str) -> None:
         read = {name: dict(executions) for name, executions in self.turn.read.items()}
         self.starts.append(Start(self.turn, utcnow(), pipeline, self.executions[execution], read))
+
+    def retried(self, execution: str) -> None:
+        read = {name: dict(executions) for name, executions in self.turn.read.items()}
+        held = self.executions[execution]
+        self.story.tell(f"{self.turn.function}: takes the stage of {held.pipeline_name} {execution[:8]} again")
+        self.retries.append(Start(self.turn, utcnow(), held.pipeline_name, held, read))
 
     def ruled(self, held: str, has_target: bool) -> None:
         self.rules.append((held, utcnow(), has_target))
@@ -217,9 +229,14 @@ class Record:
                 pieces.append((since.pop(held), at))
         return pieces + [(begun, None) for begun in since.values()]
 
-
-def asked(job: Job) -> dict[str, Any]:
-    """What a job's action asks of the gate; in short form, plain names."""
-    text = job.action.configuration.get("UserParameters", "")
-    given: dict[str, Any] = json.loads(text) if text.startswith("{") else {"depends_on": [name.strip() for name in text.split(",")]}
-    return {"retry_minutes": 5, **given}
+    def newest_finished(self, pipeline: str, at: datetime) -> str | None:
+        """The state in which the newest execution of `pipeline` that had finished by then had ended."""
+        ended: dict[str, str] = {}
+        for change in self.changes:
+            if change.pipeline == pipeline and change.at <= at:
+                if change.state in BEGINS:
+                    ended.pop(change.execution, None)
+                elif change.state in FINISHES:
+                    ended[change.execution] = change.state
+        newest = max(ended, key=lambda id_: self.executions[id_].number, default=None)
+        return ended[newest] if newest is not None else None

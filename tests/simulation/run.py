@@ -107,12 +107,7 @@ def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> No
     for declaration in drawn.declarations.values():
         people.backend.create_pipeline(declaration, [])
         record.pipelines[declaration["name"]] = people.backend.pipelines[declaration["name"]]
-        asks = [
-            a["configuration"]["UserParameters"]
-            for s in declaration["stages"]
-            for a in s["actions"]
-            if a["actionTypeId"]["provider"] == "Lambda"
-        ]
+        asks = cast.asks(declaration)
         record.story.tell(f"{declaration['name']} is {declaration['executionMode']} {' and '.join(asks)}")
     record.story.tell(f"the weather is {weather}")
 

@@ -13,10 +13,13 @@ OPERATIONS = {
     "ListPipelineExecutions": 3,
     "GetPipelineExecution": 1,
     "ListActionExecutions": 1,
+    "ListRuleExecutions": 1,
+    "GetPipelineState": 2,
     "GetJobDetails": 1,
     "PutJobSuccessResult": 2,
     "PutJobFailureResult": 4,
     "StartPipelineExecution": 6,
+    "RetryStageExecution": 4,
     "PutRule": 3,
     "PutTargets": 5,
     "ListTargetsByRule": 2,
@@ -39,6 +42,7 @@ SPECIAL = {
     "RemoveTargets": ("modified", "in part"),
     "DeleteRule": ("modified",),
     "StartPipelineExecution": ("conflict",),
+    "RetryStageExecution": ("conflict",),
     "AddPermission": ("conflict",),
 }
 
