@@ -88,5 +88,7 @@ def _refuse_missing(upstreams: Sequence[Upstream], job: Job, aws: Aws) -> None:
 def _end(job: Job, kind: FailureType, message: str, aws: Aws) -> bool:
     """Fail the job; or, where it was only to observe, let it pass and say what the matter is."""
     if parameters.only_observes(job.user_parameters):
-        return aws.codepipeline.succeed(job.id, messages.observed_refusal(message), {"Decision": "observed"})
+        # Every variable, for an action that names one which is not there fails (guide: reference-variables).
+        variables = {"Decision": "observed", "UpstreamPipelines": "none", "UpstreamExecutionIds": "none"}
+        return aws.codepipeline.succeed(job.id, messages.observed_refusal(message), variables)
     return aws.codepipeline.fail(job.id, kind, message)
