@@ -7,8 +7,11 @@ from typing import Literal
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-FailureType = Literal["JobFailed", "ConfigurationError", "PermissionError"]
-"""Those of CodePipeline's kinds of failure that the gate uses (model: FailureType)."""
+FailureType = Literal["JobFailed", "ConfigurationError", "PermissionError", "SystemUnavailable"]
+"""Those of CodePipeline's kinds of failure that the gate uses (model: FailureType): a hold is a JobFailed."""
+REFUSALS = frozenset({"ConfigurationError", "PermissionError", "SystemUnavailable"})
+"""Those that say that the gate did not hold: nothing goes on by itself then. That ErrorDetails.code shows them is (practice); the model
+says "system ID or number code". Were it otherwise, a refused gate would be asked again every retry_minutes, no more."""
 
 
 class Misconfigured(Exception):

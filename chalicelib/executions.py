@@ -55,7 +55,7 @@ class Execution:
 class Attempt:
     """One attempt of one action in an execution (ListActionExecutions), or of a stage condition's rule (ListRuleExecutions).
 
-    `function` is the Lambda function it invokes, if any; `condition`: it is a rule's.
+    `function` is the Lambda function it invokes, if any; `condition`: it is a rule's; `error`: the kind of its failure.
     """
 
     stage: str
@@ -65,6 +65,7 @@ class Attempt:
     provider: str
     function: str = ""
     condition: bool = False
+    error: str = ""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def answer(event: object, context: object, aws: Aws, now: datetime) -> dict[str,
         log.decision("gate", "unanswered", job=job.id, reason=str(error))
         raise
     except Exception as error:  # better a failed action with a reason than one that hangs for 20 minutes
-        answered = _end(job, "JobFailed", messages.defect(error, getattr(context, "aws_request_id", "?")), aws)
+        answered = _end(job, "SystemUnavailable", messages.defect(error, getattr(context, "aws_request_id", "?")), aws)
         record = log.defect("gate", error, job=job.id, answered=answered)
     return announced(record, aws)
 

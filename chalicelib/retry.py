@@ -16,7 +16,7 @@ from chalicelib.asking import LOOK_BACK, Asking
 from chalicelib.aws import Aws
 from chalicelib.decision import Fate, closed_gate, deadlock, fate, find, own_restart, passed_the_gate, revisions_to_start_with, waiting_for
 from chalicelib.deployment import Deployment
-from chalicelib.errors import NoAnswer, NotPermitted, NotRetryable, PipelineNotFound, TakenOver
+from chalicelib.errors import REFUSALS, NoAnswer, NotPermitted, NotRetryable, PipelineNotFound, TakenOver
 from chalicelib.executions import ROLLBACK, Attempt, Revision
 from chalicelib.hold import Hold, rule_named_by
 from chalicelib.upstream import Upstream
@@ -110,6 +110,8 @@ def _look(hold: Hold, deployment: Deployment, aws: Aws, context: object, now: da
         return Look(Next.DROP, f"the pipeline {hold.pipeline} is gone")
     own, closed = find(hold.execution, executions), closed_gate(attempts, deployment.gate_function)
     in_place = waiting or hold.mode == "retry" or own.kind == ROLLBACK  # only the same execution's gate knows that it gave up
+    if in_place and closed and closed.error in REFUSALS:
+        return Look(Next.DROP, f"the gate failed at its last attempt ({closed.error}): asked again, it would again")
     return Look(
         Next.RETRY if in_place and closed else Next.START,
         f"gave up: {reason}" if waiting else "the upstreams are idle",

@@ -48,6 +48,7 @@ def attempt(detail: ActionExecutionDetailTypeDef) -> Attempt:
         started=detail["startTime"].astimezone(UTC),
         provider=given.get("actionTypeId", {}).get("provider", ""),
         function=given.get("configuration", {}).get("FunctionName", ""),
+        error=detail.get("output", {}).get("executionResult", {}).get("errorDetails", {}).get("code", ""),
     )
 
 
@@ -62,6 +63,7 @@ def condition(detail: RuleExecutionDetailTypeDef) -> Attempt:
         provider=given.get("ruleTypeId", {}).get("provider", ""),
         function=given.get("configuration", {}).get("FunctionName", ""),
         condition=True,
+        error=detail.get("output", {}).get("executionResult", {}).get("errorDetails", {}).get("code", ""),
     )
 
 

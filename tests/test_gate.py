@@ -293,7 +293,7 @@ def test_a_defect_of_the_gate_fails_the_job_rather_than_let_it_hang(scene: Scene
     monkeypatch.setattr("chalicelib.gate.waiting_for", broken)
     scene.pipeline("infra")
     kind, message = scene.refusal("infra")
-    assert kind == "JobFailed"
+    assert kind == "SystemUnavailable"
     assert "The gate itself failed (KeyError)" in message
     assert "secret detail" not in message
 
@@ -302,7 +302,7 @@ def test_a_call_that_aws_refuses_unexpectedly_is_named_without_its_words(scene: 
     calls.fail("ListPipelineExecutions", "ValidationException")
     scene.pipeline("infra")
     kind, message = scene.refusal("infra")
-    assert kind == "JobFailed"
+    assert kind == "SystemUnavailable"
     assert "codepipeline:ListPipelineExecutions answered ValidationException" in message
     assert "so it was told" not in message
 
