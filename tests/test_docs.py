@@ -336,6 +336,35 @@ def test_every_key_has_a_section_with_its_name_and_an_example(key: str) -> None:
     assert any(f'"{key}"' in json.dumps(example) for example in shown)
 
 
+@pytest.mark.parametrize(
+    ("asked", "decision"),
+    [
+        ({"depends_on": ["infra", "network"]}, "passed"),
+        ({"depends_on": ["infra"], "bypass": "true"}, "bypassed"),
+        ({"depends_on": ["busy"], "observe": True}, "observed"),
+        ({"depends_on": ["mistyped"], "observe": True}, "observed"),
+    ],
+)
+def test_a_gate_that_passes_sets_every_output_variable_of_the_table(scene: Scene, asked: Asked, decision: str) -> None:
+    scene.pipeline("network")
+    run_upstreams(scene, "infra", minutes=1)
+    run_upstreams(scene, "busy")
+    scene.wait(minutes=2)
+    ask(scene, asked)
+    (gate,) = [
+        action
+        for action in scene.codepipeline.list_action_executions(pipelineName="k8s")["actionExecutionDetails"]
+        if action["stageName"] == "Gate"
+    ]
+    variables = gate["output"]["outputVariables"]
+    assert set(variables) == set(re.findall(r"#{gate\.(\w+)}", PARAMETERS))
+    assert variables["Decision"] == decision
+    assert all(variables.values())
+    if decision == "passed":
+        infra = scene.executions("infra")[0]["pipelineExecutionId"]
+        assert (variables["UpstreamPipelines"], variables["UpstreamExecutionIds"]) == ("infra,network", f"{infra},none")
+
+
 # docs/events.md
 
 
