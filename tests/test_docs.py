@@ -22,6 +22,7 @@ from moto.iam.models import iam_backends
 
 from chalicelib import announcement, dependency, log, parameters
 from sandbox.account import ACCOUNT, REGION, create_foreign_role
+from tests.calls import Calls
 from tests.scene import EXECUTION, Scene, _action, _deploy, _source
 
 ROOT = Path(__file__).parents[1]
@@ -363,6 +364,29 @@ def test_a_gate_that_passes_sets_every_output_variable_of_the_table(scene: Scene
     if decision == "passed":
         infra = scene.executions("infra")[0]["pipelineExecutionId"]
         assert (variables["UpstreamPipelines"], variables["UpstreamExecutionIds"]) == ("infra,network", f"{infra},none")
+
+
+# The README's numbers and rights
+
+
+def test_the_readme_counts_the_calls_of_a_hold_of_an_hour(scene: Scene, calls: Calls) -> None:
+    run_upstreams(scene, "infra", minutes=60)
+    ask(scene, {"depends_on": ["infra"]})
+    scene.wait(minutes=63)
+    assert f"A hold of an hour costs one failed execution, one restart and {len(calls.made)} AWS calls" in plain(README)
+
+
+@pytest.mark.parametrize("function", ["gate", "retry"])
+def test_the_readme_names_every_right_that_a_function_has(function: str) -> None:
+    statements = json.loads((ROOT / f".chalice/policy-{function}.json").read_text())["Statement"]
+    granted = {action for statement in statements for action in _listed(statement["Action"])}
+    rows = [line.split("|")[2] for line in README.splitlines() if re.match(rf"\| ({function}|both) \|", line)]
+    named = {right.rpartition(":")[2] for row in rows for right in re.findall("`(.+?)`", row)}
+    assert named == {action.rpartition(":")[2] for action in granted}
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 # docs/events.md
