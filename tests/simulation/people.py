@@ -20,8 +20,8 @@ from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.inprocess import DrivenWorld
-from tests.simulation.cast import VARIABLES, Cast, asks, regated
-from tests.simulation.orders import read
+from tests.simulation.cast import VARIABLES, Cast, regated
+from tests.simulation.orders import order
 from tests.simulation.record import Record
 
 PREFIX = "pipeline-gate-dev-"
@@ -291,13 +291,9 @@ class People:
                             {"pipelineName": pipeline.name, "stageName": stage.name, "transitionType": "Inbound"}
                         )
             self.approve()
-            required = {
-                wanted.pipeline
-                for pipeline in self.backend.pipelines.values()
-                for text in asks(pipeline.pipeline)
-                for wanted in read(text).wanted
-                if wanted.require == "succeeded"
-            }
+            held = [self._record.executions[rule[-36:]] for rule in self.held_rules()]
+            orders = [order(job) for job in self._record.jobs() if job.action.execution in held or job.action.status == "InProgress"]
+            required = {wanted.pipeline for asked in orders for wanted in asked.wanted if wanted.require == "succeeded"}
             for name in sorted(required & {*self.backend.pipelines}):
                 pipeline = self.backend.pipelines[name]
                 finished = [one.status for one in pipeline.history if one.status in ("Succeeded", "Failed", "Stopped")]

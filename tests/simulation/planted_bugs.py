@@ -12,7 +12,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib import awslambda, codepipeline, decision, errors, eventbridge, executions, gate, hold, retry, upstream
+from chalicelib import (
+    asking,
+    awslambda,
+    codepipeline,
+    decision,
+    errors,
+    eventbridge,
+    executions,
+    gate,
+    hold,
+    holding,
+    retry,
+    state,
+    upstream,
+)
 
 BUGS: list[PlantedBug] = []
 
@@ -259,6 +273,106 @@ def deleted_upstream() -> AbstractContextManager[object]:
         return decision.waiting_for([replace(one, unanswered="gone") if one.gone else one for one in asking_.upstreams(kept.depends_on)])
 
     return patch.object(retry, "_waiting", waiting)
+
+
+# The keys that are not in the article
+
+
+@bug("Safe", "require: succeeded is taken for idle", seed=0)
+def require_ignored() -> AbstractContextManager[object]:
+    return patch.object(upstream.Upstream, "satisfied", property(lambda self: self.idle))
+
+
+@bug("Safe", "of one stage of an upstream, its execution counts as past the stage before it came there", seed=0)
+def past_too_early() -> AbstractContextManager[object]:
+    return patch.object(state.PipelineState, "is_past", lambda *_: True)
+
+
+@bug("Safe", "a parked upstream does not count, whatever parked says", seed=0)
+def parked_passes() -> AbstractContextManager[object]:
+    def blocking(self: upstream.Upstream) -> Any:
+        return tuple(one for one in self.running if not self._past(one) and not (self.state and self.state.parked(one.id)))
+
+    def look(self: asking.Asking, wanted: Any) -> upstream.Upstream:
+        seen = real_look(self, wanted)
+        return replace(seen, state=self._aws.codepipeline.state(wanted.name)) if seen.running else seen
+
+    real_look = asking.Asking._look
+    return _both(patch.object(upstream.Upstream, "blocking", property(blocking)), patch.object(asking.Asking, "_look", look))
+
+
+@bug("Safe", "a gate that waits in place looks at its upstreams only once", seed=0)
+def waits_once() -> AbstractContextManager[object]:
+    real = decision.waiting_for
+    asked: set[str] = set()
+
+    def waiting_for(upstreams: Any) -> Any:
+        key = ",".join(one.label for one in upstreams)
+        if key in asked:
+            asked.clear()
+            return ()
+        found = real(upstreams)
+        if found:
+            asked.add(key)
+        return found
+
+    return patch.object(gate, "waiting_for", waiting_for)
+
+
+@bug("Live", "the rule of a hold whose stage is retried goes at once", seed=0)
+def retried_rule_goes() -> AbstractContextManager[object]:
+    real = retry._retry_stage
+
+    def retry_stage(kept: Any, look: Any, aws: Any) -> Any:
+        found = real(kept, look, aws)
+        if found.next is retry.Next.RETRY:
+            aws.eventbridge.remove(kept.rule)
+        return found
+
+    return patch.object(retry, "_retry_stage", retry_stage)
+
+
+@bug("Once", "a stage that AWS does not retry is replaced by a start without a second look", seed=0)
+def no_second_look() -> AbstractContextManager[object]:
+    def retry_stage(kept: Any, look: Any, aws: Any) -> Any:
+        try:
+            aws.codepipeline.retry_stage(kept.pipeline, look.stage, kept.execution)
+        except errors.NotRetryable:
+            return replace(look, next=retry.Next.START)
+        return look
+
+    return patch.object(retry, "_retry_stage", retry_stage)
+
+
+@bug("Once", "a rollback is replaced by a plain start", seed=0)
+def rollback_started() -> AbstractContextManager[object]:
+    return patch.object(retry, "ROLLBACK", "none")
+
+
+@bug("Live", "a hold never gives up", seed=0)
+def never_gives_up() -> AbstractContextManager[object]:
+    return patch.object(hold.Hold, "given_up", lambda *_: False)
+
+
+@bug("Live", "a retried stage begins its deadline anew", seed=0)
+def deadline_forgotten() -> AbstractContextManager[object]:
+    return patch.object(holding.Holding, "_since", lambda self, _: self._job.since or self._now)
+
+
+@bug("Once", "a condition's rules are not looked at: what it let pass is started again", seed=0)
+def conditions_ignored() -> AbstractContextManager[object]:
+    return patch.object(codepipeline.CodePipeline, "conditions", lambda *_: ())
+
+
+@bug("Clean", "a gate that refused is asked again for ever", seed=110)
+def refusals_ignored() -> AbstractContextManager[object]:
+    return patch.object(retry, "REFUSALS", frozenset())
+
+
+@bug("Live", "held revisions are not taken", seed=0)
+def held_revisions_ignored() -> AbstractContextManager[object]:
+    real = decision.revisions_to_start_with
+    return patch.object(retry, "revisions_to_start_with", lambda own, _, attempts: real(own, None, attempts))
 
 
 def _both(*patches: AbstractContextManager[object]) -> AbstractContextManager[object]:

@@ -206,6 +206,8 @@ def once(record: Record, memory: timedelta | None) -> Iterator[str]:
                 yield f"Once: {what}, though the retry had read of the newer {newest[:8]}, which is {read[newest][0]}"
             elif turn.at_start is not None and turn.at_start.newer:
                 yield f"Once: {what}, though the newer {turn.at_start.newer[0][:8]} existed"
+        if any(retried.turn is turn for retried in record.retries):
+            yield f"Once: {what}, though its stage had been retried"
         if held.type == "ROLLBACK":
             yield f"Once: {what}, though it is a rollback"
         yield from _early(record, start, what)
