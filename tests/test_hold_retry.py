@@ -1,0 +1,131 @@
+"""`hold`: `retry`. The held execution itself goes on; nothing is started in its place unless AWS leaves no other way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import app
+from tests.asking import ask
+from tests.calls import Calls, timed_out
+from tests.scene import Scene
+
+
+@pytest.fixture
+def held(scene: Scene) -> str:
+    """k8s is held since 12:00:10 because infra runs until 12:10:02."""
+    scene.pipeline("infra")
+    scene.gated("k8s", ask(hold="retry"))
+    scene.start("infra")
+    return scene.start("k8s")
+
+
+def test_the_same_execution_goes_on_within_seconds_of_the_upstreams_end(scene: Scene, held: str) -> None:
+    assert scene.statuses() == ["Failed"]
+    assert "its stage is retried by itself within seconds of the end of infra" in scene.gate_action()["errorDetails"]["message"]
+    scene.wait(minutes=9.9)
+    assert scene.statuses() == ["InProgress"]
+    assert [one["pipelineExecutionId"] for one in scene.executions()] == [held]
+    scene.wait(minutes=5)
+    assert scene.statuses() == ["Succeeded"]
+    assert scene.rules() == []
+
+
+def test_without_events_the_schedule_alone_retries_the_stage(scene: Scene, held: str) -> None:
+    scene.world.dials.events_on = False
+    scene.wait(minutes=15)
+    assert scene.statuses() == ["InProgress"]
+
+
+def test_an_upstream_that_runs_again_just_then_holds_the_same_execution_again(
+    scene: Scene, held: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rule stands all the while: a retry that removed it would remove what the gate has just made anew."""
+    client = app.aws.codepipeline._client
+    real = client.retry_stage_execution
+
+    def infra_is_faster(**request: Any) -> Any:
+        scene.codepipeline.start_pipeline_execution(name="infra")
+        return real(**request)
+
+    monkeypatch.setattr(client, "retry_stage_execution", infra_is_faster)
+    scene.wait(minutes=10)
+    monkeypatch.setattr(client, "retry_stage_execution", real)
+    assert scene.statuses("infra") == ["InProgress", "Succeeded"]
+    assert scene.statuses() == ["Failed"]
+    assert scene.rules() == [f"pipeline-gate-dev-{held}"]
+    scene.wait(minutes=20)
+    assert scene.statuses() == ["Succeeded"]
+    assert [one["pipelineExecutionId"] for one in scene.executions()] == [held]
+
+
+def test_an_edited_pipeline_whose_stage_aws_does_not_retry_is_started(scene: Scene, held: str) -> None:
+    scene.codepipeline.update_pipeline(pipeline=scene.codepipeline.get_pipeline(name="k8s")["pipeline"])
+    scene.wait(minutes=12)
+    assert scene.statuses() == ["Succeeded", "Failed"]
+    assert scene.rules() == []
+
+
+def test_a_newer_execution_ends_the_hold(scene: Scene, held: str) -> None:
+    newer = scene.start("k8s")
+    scene.wait(minutes=20)
+    assert [(one["pipelineExecutionId"], one["status"]) for one in scene.executions()] == [(newer, "Succeeded"), (held, "Failed")]
+    assert scene.rules() == []
+
+
+def test_a_retry_whose_answer_never_comes_is_not_followed_by_a_start(scene: Scene, held: str, calls: Calls) -> None:
+    calls.fail("RetryStageExecution", timed_out(), after=True)
+    scene.wait(minutes=10)
+    calls.mend()
+    scene.wait(minutes=10)
+    assert scene.statuses() == ["Succeeded"]
+    assert scene.rules() == []
+
+
+def test_a_stage_that_somebody_has_just_retried_is_not_replaced_by_a_start(scene: Scene, held: str, calls: Calls) -> None:
+    calls.fail("RetryStageExecution", "StageNotRetryableException", after=True)
+    scene.wait(minutes=10)
+    assert scene.statuses() == ["InProgress"]
+
+
+def test_a_stage_that_a_newer_execution_has_entered_ends_the_hold(scene: Scene, held: str, calls: Calls) -> None:
+    calls.fail("RetryStageExecution", "NotLatestPipelineExecutionException")
+    scene.wait(minutes=12)
+    assert scene.statuses() == ["Failed"]
+    assert scene.rules() == []
+
+
+def test_a_gate_that_refuses_when_its_stage_is_retried_is_not_asked_for_ever(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.pipeline("network")
+    scene.gated("k8s", ask("infra", "network", hold="retry"))
+    scene.start("infra")
+    scene.start("k8s")
+    scene.codepipeline.delete_pipeline(name="network")
+    scene.wait(minutes=30)
+    assert scene.statuses() == ["Failed"]
+    assert "There is no pipeline network" in scene.gate_action()["errorDetails"]["message"]
+    assert scene.rules() == []
+
+
+def test_an_execution_that_fails_after_its_gate_passed_stays_failed(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.gated("k8s", ask(hold="retry"), outcome="Failed")
+    scene.start("infra")
+    scene.start("k8s")
+    scene.wait(minutes=40)
+    assert scene.statuses() == ["Failed"]
+    assert scene.gate_action()["status"] == "Succeeded"
+    assert scene.rules() == []
+
+
+def test_in_parallel_mode_each_held_execution_goes_on_itself(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.gated("k8s", ask(hold="retry"), mode="PARALLEL")
+    scene.start("infra")
+    scene.start("k8s")
+    scene.start("k8s")
+    scene.wait(minutes=20)
+    assert scene.statuses() == ["Succeeded", "Succeeded"]
+    assert scene.rules() == []

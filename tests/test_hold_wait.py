@@ -1,0 +1,94 @@
+"""`hold`: `wait`. The action stays in progress until the upstreams let it pass; no execution fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.chains import read_mark
+from tests.asking import ask
+from tests.calls import Calls
+from tests.scene import Scene
+
+
+def waits(scene: Scene, minutes: float = 10, **more: Any) -> str:
+    """infra runs for so long, k8s stands before its gate; the id of its execution."""
+    scene.pipeline("infra", seconds=60 * minutes)
+    scene.gated("k8s", ask(hold="wait"), **more)
+    scene.start("infra")
+    return scene.start("k8s")
+
+
+def test_the_action_stays_in_progress_and_says_why_until_the_upstream_ends(scene: Scene) -> None:
+    execution = waits(scene)
+    assert scene.gate_action()["status"] == "InProgress"
+    assert scene.gate_action()["summary"].startswith("k8s waits for infra since 12:00 UTC. infra runs: execution ")
+    scene.wait(minutes=5)
+    assert "Looked at 12:05 UTC" in scene.gate_action()["summary"]
+    scene.wait(minutes=7)
+    assert scene.statuses() == ["Succeeded"]
+    assert [one["pipelineExecutionId"] for one in scene.executions()] == [execution]
+
+
+def test_no_rule_is_made_and_each_look_costs_three_calls(scene: Scene, calls: Calls) -> None:
+    waits(scene)
+    assert scene.rules() == []
+    calls.made.clear()
+    scene.wait(seconds=30)
+    assert calls.made == ["ListPipelineExecutions", "GetPipelineState", "PutJobSuccessResult"]
+
+
+def test_in_queued_mode_the_order_of_the_queue_is_kept(scene: Scene) -> None:
+    first = waits(scene, mode="QUEUED")
+    second = scene.start("k8s")
+    scene.wait(minutes=20)
+    assert [one["pipelineExecutionId"] for one in scene.executions()] == [second, first]
+    assert scene.statuses() == ["Succeeded", "Succeeded"]
+    ended = {one["pipelineExecutionId"]: one["lastUpdateTime"] for one in scene.executions()}
+    assert ended[first] < ended[second]
+
+
+def test_before_codepipeline_ends_the_action_a_rule_takes_over(scene: Scene) -> None:
+    waits(scene, minutes=30 * 60)
+    scene.wait(minutes=22 * 60 + 59)
+    assert scene.statuses() == ["InProgress"]
+    scene.wait(minutes=5)
+    assert scene.statuses() == ["Failed"]
+    assert scene.gate_action()["errorDetails"]["message"].startswith("k8s waits for infra since 2026-11-23 12:00 UTC.")
+    assert len(scene.rules()) == 1
+    scene.wait(minutes=8 * 60)
+    assert scene.statuses() == ["Succeeded", "Failed"]
+    assert scene.rules() == []
+
+
+def test_a_mistyped_pipeline_shows_at_once_not_after_a_day(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.start("infra")
+    kind, message = scene.refusal(ask(pipeline="k9s", hold="wait"))
+    assert kind == "ConfigurationError"
+    assert message.startswith("k9s has no execution")
+
+
+def test_an_upstream_of_which_aws_does_not_tell_is_waited_for(scene: Scene, calls: Calls) -> None:
+    scene.pipeline("infra", seconds=60)
+    scene.gated("k8s", ask(hold="wait"))
+    calls.fail("ListPipelineExecutions", "ThrottlingException")
+    scene.start("k8s")
+    assert "Whether infra runs is not known" in scene.gate_action()["summary"]
+    calls.mend()
+    scene.wait(minutes=2)
+    assert scene.statuses() == ["Succeeded"]
+
+
+def test_the_action_shows_for_which_executions_it_waits(scene: Scene) -> None:
+    """As its external execution id: other gates read it to see deadlocks."""
+    waits(scene)
+    (edge,) = read_mark(scene.gate_action()["externalExecutionId"])
+    assert (edge.pipeline, edge.executions) == ("infra", (scene.executions("infra")[0]["pipelineExecutionId"][:8],))
+
+
+def test_a_function_that_never_answers_ends_after_codepipelines_own_time(scene: Scene, calls: Calls) -> None:
+    waits(scene)
+    calls.fail("PutJobSuccessResult", "InternalFailure")
+    scene.wait(minutes=60)
+    assert scene.statuses() == ["Failed"]
+    assert "failed to return a result within 20 minutes" in scene.gate_action()["errorDetails"]["message"]
