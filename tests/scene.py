@@ -24,9 +24,9 @@ EXECUTION = "#{codepipeline.PipelineExecutionId}"
 class Scene:
     """A person with an AWS account: makes pipelines, starts them, waits, looks. Times are in seconds or minutes of driven time."""
 
-    def __init__(self, world: DrivenWorld) -> None:
+    def __init__(self, world: DrivenWorld, region: str = REGION) -> None:
         self.world = world
-        self.codepipeline = boto3.client("codepipeline")
+        self.codepipeline = boto3.client("codepipeline", region_name=region)
         self.events = boto3.client("events")
         self.awslambda = boto3.client("lambda")
 
@@ -70,11 +70,17 @@ class Scene:
         stages = self.codepipeline.get_pipeline_state(name=name)["stageStates"]
         return next(dict(stage["actionStates"][0]["latestExecution"]) for stage in stages if stage["stageName"] == "Gate")
 
-    def refusal(self, asked: object, **more: Any) -> tuple[str, str]:
+    def staged(self, name: str, *stages: tuple[str, float], mode: str = "SUPERSEDED") -> None:
+        """A pipeline of a Source and these stages, each with the seconds that it takes; "Approve" stands for an approval."""
+        self._create(
+            name, [_source(), *(_approval() if stage == "Approve" else _work(stage, seconds) for stage, seconds in stages)], mode, {}
+        )
+
+    def refusal(self, asked: object, name: str = "k8s", **more: Any) -> tuple[str, str]:
         """Start a pipeline whose gate asks that: its failure's type and message."""
-        self.gated("k8s", asked, **more)
-        self.start("k8s")
-        error = self.gate_action()["errorDetails"]
+        self.gated(name, asked, **more)
+        self.start(name)
+        error = self.gate_action(name)["errorDetails"]
         return error["code"], error["message"]
 
     def quick_from_now_on(self) -> None:
@@ -124,6 +130,15 @@ def _deploy(seconds: float, outcome: str) -> dict[str, Any]:
         "name": "Deploy",
         "actions": [{**_action("Deploy", "Build", "CodeBuild", configuration), "inputArtifacts": [{"name": "source"}]}],
     }
+
+
+def _work(name: str, seconds: float) -> dict[str, Any]:
+    stage = _deploy(seconds, "Succeeded")
+    return {"name": name, "actions": [{**stage["actions"][0], "name": name}]}
+
+
+def _approval() -> dict[str, Any]:
+    return {"name": "Approve", "actions": [_action("Ask", "Approval", "Manual", {})]}
 
 
 def _action(name: str, category: str, provider: str, configuration: dict[str, str]) -> dict[str, Any]:

@@ -1,0 +1,111 @@
+"""infra -> k8s -> apps: whoever waits for a pipeline that the gate itself holds, waits for that one to have run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import app
+from tests.asking import ask
+from tests.calls import Calls
+from tests.scene import Scene
+
+
+@pytest.fixture
+def chain(scene: Scene) -> Scene:
+    """k8s is held by infra until 12:10:02; apps comes after k8s."""
+    scene.pipeline("infra")
+    scene.k8s(seconds=120)
+    scene.gated("apps", ask("k8s", pipeline="apps"))
+    scene.start("infra")
+    scene.start("k8s")
+    return scene
+
+
+def test_the_last_does_not_slip_through_while_the_one_before_it_is_held(chain: Scene) -> None:
+    chain.start("apps")
+    assert chain.statuses("k8s") == ["Failed"]
+    assert chain.statuses("apps") == ["Failed"]
+    message = chain.gate_action("apps")["errorDetails"]["message"]
+    assert "k8s is held itself since 12:00 UTC, and will run again: it waits for infra." in message
+    chain.wait(minutes=11)
+    assert chain.statuses("k8s") == ["InProgress", "Failed"]
+    assert chain.statuses("apps") == ["Failed"]
+    chain.wait(minutes=5)
+    assert chain.statuses("k8s") == ["Succeeded", "Failed"]
+    assert chain.statuses("apps") == ["Succeeded", "Failed"]
+    apps, k8s = chain.executions("apps")[0], chain.executions("k8s")[0]
+    assert apps["startTime"] >= k8s["lastUpdateTime"]
+    assert chain.rules() == []
+
+
+@pytest.mark.parametrize("mode", ["retry", "wait"])
+def test_so_it_is_in_every_mode(scene: Scene, mode: str) -> None:
+    scene.pipeline("infra")
+    scene.gated("k8s", ask(hold=mode), seconds=120)
+    scene.gated("apps", ask("k8s", pipeline="apps", hold=mode))
+    for name in ("infra", "k8s", "apps"):
+        scene.start(name)
+    scene.wait(minutes=11)
+    assert scene.statuses("apps") == ["InProgress" if mode == "wait" else "Failed"]
+    scene.wait(minutes=6)
+    assert (scene.statuses("k8s"), scene.statuses("apps")) == (["Succeeded"], ["Succeeded"])
+
+
+def test_a_hold_that_a_person_removes_holds_nobody_behind_it_any_longer(chain: Scene) -> None:
+    chain.start("apps")
+    (rule,) = [name for name in chain.rules() if chain.executions("k8s")[0]["pipelineExecutionId"] in name]
+    chain.events.remove_targets(Rule=rule, Ids=["retry"])
+    chain.events.delete_rule(Name=rule)
+    chain.wait(minutes=6)
+    assert chain.statuses("apps")[0] == "Succeeded"
+
+
+def test_behind_an_upstream_that_succeeded_it_costs_no_call_more(scene: Scene, calls: Calls) -> None:
+    scene.pipeline("infra", seconds=5)
+    scene.start("infra")
+    scene.k8s()
+    scene.start("k8s")
+    assert calls.made == ["ListPipelineExecutions", "PutJobSuccessResult"]
+
+
+def test_an_upstream_that_failed_by_itself_is_idle(scene: Scene, calls: Calls) -> None:
+    scene.pipeline("infra", seconds=5, outcome="Failed")
+    scene.start("infra")
+    scene.k8s()
+    scene.start("k8s")
+    assert scene.statuses() == ["InProgress"]
+    assert calls.made == ["ListPipelineExecutions", "ListTargetsByRule", "ListPipelineExecutions", "PutJobSuccessResult"]
+
+
+def test_a_restart_between_the_two_looks_is_seen(chain: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The executions were read before it, the rule after it: only a second look at the executions tells."""
+    chain.world.dials.events_on = False
+    events = app.aws.eventbridge._client
+    real = events.list_targets_by_rule
+
+    def just_then(**request: Any) -> Any:
+        chain.codepipeline.start_pipeline_execution(name="k8s")
+        chain.events.remove_targets(Rule=request["Rule"], Ids=["retry"])
+        return real(**request)
+
+    for execution in chain.executions("infra"):
+        chain.codepipeline.stop_pipeline_execution(pipelineName="infra", pipelineExecutionId=execution["pipelineExecutionId"], abandon=True)
+    monkeypatch.setattr(events, "list_targets_by_rule", just_then)
+    chain.start("apps")
+    assert chain.statuses("apps") == ["Failed"]
+    assert "k8s runs: execution" in chain.gate_action("apps")["errorDetails"]["message"]
+
+
+def test_a_parallel_upstream_is_held_though_a_newer_execution_passed(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.gated("k8s", ask(bypass="#{variables.bypass}"), mode="PARALLEL", variables=[{"name": "bypass", "defaultValue": "false"}])
+    scene.gated("apps", ask("k8s", pipeline="apps"))
+    scene.start("infra")
+    scene.start("k8s")
+    scene.start("k8s", variables=[{"name": "bypass", "value": "true"}])
+    scene.wait(minutes=2)
+    assert scene.statuses("k8s") == ["Succeeded", "Failed"]
+    scene.start("apps")
+    assert scene.statuses("apps") == ["Failed"]

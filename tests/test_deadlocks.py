@@ -1,0 +1,98 @@
+"""Pipelines that wait for each other: what can never end is said at once, what ends by itself is left to."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.asking import ask
+from tests.scene import Scene
+
+BYPASS = [{"name": "bypass", "defaultValue": "false"}]
+
+
+def start_together(scene: Scene, *names: str) -> None:
+    for name in names:
+        scene.codepipeline.start_pipeline_execution(name=name)
+    scene.wait(seconds=20)
+
+
+def test_two_that_wait_in_place_for_each_other(scene: Scene) -> None:
+    scene.gated("a", ask("b", pipeline="a", hold="wait"))
+    scene.gated("b", ask("a", pipeline="b", hold="wait"))
+    start_together(scene, "a", "b")
+    error = scene.gate_action("b")["errorDetails"]
+    assert error["code"] == "ConfigurationError"
+    assert error["message"].startswith("Deadlock: b waits for a, which waits for b.")
+    scene.wait(minutes=3)
+    assert scene.statuses("a") == ["Succeeded"]  # nobody is in its way any more
+
+
+def test_three_that_wait_in_place_in_a_circle(scene: Scene) -> None:
+    for name, upstream in (("a", "b"), ("b", "c"), ("c", "a")):
+        scene.gated(name, ask(upstream, pipeline=name, hold="wait"))
+    start_together(scene, "a", "b", "c")
+    scene.wait(minutes=2)
+    failed = [name for name in "abc" if scene.statuses(name) == ["Failed"]]
+    assert failed
+    message = scene.gate_action(failed[0])["errorDetails"]["message"]
+    assert message.count("which waits for") == 2
+    scene.wait(minutes=10)
+    assert all(scene.statuses(name)[0] in ("Failed", "Succeeded") for name in "abc")
+
+
+@pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
+def test_a_success_that_can_never_come_because_that_pipeline_waits_for_ones_own(scene: Scene, mode: str) -> None:
+    scene.gated("a", ask("b", pipeline="a", require="succeeded"))
+    scene.gated("b", ask("a", pipeline="b", require="succeeded", hold=mode))
+    scene.start("a")
+    scene.start("b")
+    assert scene.gate_action("b")["errorDetails"]["message"].startswith("Deadlock: b waits for a, which waits for b.")
+    assert len(scene.rules()) == 1
+
+
+def test_one_that_would_wait_for_the_end_of_one_that_waits_for_its_success(scene: Scene) -> None:
+    scene.gated("a", ask("b", pipeline="a", require="succeeded", hold="wait"))
+    scene.gated("b", ask("a", pipeline="b"))
+    scene.start("a")
+    scene.start("b")
+    assert scene.gate_action("b")["errorDetails"]["message"].startswith("Deadlock: b waits for a, which waits for b.")
+    assert scene.rules() == []
+
+
+def test_one_that_waits_in_place_for_the_success_of_one_that_it_holds(scene: Scene) -> None:
+    scene.gated("a", ask("b", pipeline="a", require="succeeded", hold="wait", bypass="#{variables.bypass}"), variables=BYPASS, seconds=120)
+    scene.gated("b", ask("a", pipeline="b"))
+    scene.start("a", variables=[{"name": "bypass", "value": "true"}])
+    scene.start("b")
+    assert scene.statuses("b") == ["Failed"]  # a runs
+    scene.start("a")
+    scene.wait(minutes=1)
+    assert scene.gate_action("a")["errorDetails"]["message"].startswith("Deadlock: a waits for b, which waits for a.")
+    scene.wait(minutes=6)
+    assert scene.statuses("b") == ["Succeeded", "Failed"]
+
+
+@pytest.mark.parametrize("mode", ["restart", "retry"])
+def test_pipelines_that_must_not_run_at_once_take_turns(scene: Scene, mode: str) -> None:
+    """Each depends on the other, but whoever is held is idle: that is no deadlock."""
+    scene.gated("a", ask("b", pipeline="a", hold=mode), seconds=300)
+    scene.gated("b", ask("a", pipeline="b", hold=mode), seconds=300)
+    start_together(scene, "a", "b")
+    assert scene.statuses("a") == ["Failed"]
+    assert scene.statuses("b") == ["InProgress"]
+    scene.wait(minutes=20)
+    assert scene.statuses("a")[0] == scene.statuses("b")[0] == "Succeeded"
+    assert scene.rules() == []
+
+
+def test_a_pipeline_of_the_same_name_elsewhere_closes_no_circle(scene: Scene) -> None:
+    scene.pipeline("infra")
+    elsewhere = "arn:aws:codepipeline:us-east-1:123456789012:apps"
+    Scene(scene.world, region="us-east-1").pipeline("apps")
+    Scene(scene.world, region="us-east-1").start("apps")
+    scene.gated("k8s", ask(elsewhere, "infra"))
+    scene.gated("apps", ask("k8s", pipeline="apps"))
+    scene.start("infra")
+    scene.start("k8s")
+    scene.start("apps")
+    assert "k8s is held itself" in scene.gate_action("apps")["errorDetails"]["message"]

@@ -1,0 +1,109 @@
+"""`{"pipeline": "infra", "stage": "Network"}`: what comes after that stage of the upstream is not waited for."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.asking import ask
+from tests.scene import Scene
+
+NETWORK = {"pipeline": "infra", "stage": "Network"}
+
+
+@pytest.fixture
+def infra(scene: Scene) -> Scene:
+    """infra: Source, two minutes of Build, two of Network, twenty of Cluster. k8s waits for Network alone."""
+    scene.staged("infra", ("Build", 120), ("Network", 120), ("Cluster", 1200))
+    scene.gated("k8s", ask(NETWORK))
+    return scene
+
+
+def test_the_end_of_the_stage_releases_the_hold_within_seconds(infra: Scene) -> None:
+    infra.start("infra")
+    infra.start("k8s")
+    assert infra.statuses() == ["Failed"]
+    assert infra.gate_action()["errorDetails"]["message"].startswith("k8s waits for infra's stage Network since 12:00 UTC.")
+    infra.wait(minutes=3.6)
+    assert infra.statuses() == ["Failed"]
+    infra.wait(minutes=0.2)
+    assert infra.statuses() == ["InProgress", "Failed"]
+    assert infra.statuses("infra") == ["InProgress"]
+    infra.wait(minutes=1)
+    assert "is past that stage" in infra.gate_action()["summary"]
+    assert infra.rules() == []
+
+
+def test_an_execution_that_has_yet_to_come_to_the_stage_counts(infra: Scene) -> None:
+    infra.start("infra")
+    infra.wait(minutes=1)
+    infra.start("k8s")
+    assert infra.statuses() == ["Failed"]
+
+
+def test_an_execution_that_is_past_the_stage_does_not_count(infra: Scene) -> None:
+    infra.start("infra")
+    infra.wait(minutes=6)
+    infra.start("k8s")
+    assert infra.statuses() == ["InProgress"]
+
+
+def test_a_newer_execution_counts_though_an_older_one_is_past_the_stage(infra: Scene) -> None:
+    infra.start("infra")
+    infra.wait(minutes=6)
+    infra.start("infra")
+    infra.start("k8s")
+    assert infra.statuses() == ["Failed"]
+
+
+def test_an_execution_that_ends_before_it_comes_to_the_stage_releases_the_hold(infra: Scene) -> None:
+    upstream = infra.start("infra")
+    infra.start("k8s")
+    infra.codepipeline.stop_pipeline_execution(pipelineName="infra", pipelineExecutionId=upstream, abandon=True)
+    infra.wait(seconds=2)
+    assert infra.statuses() == ["InProgress", "Failed"]
+
+
+def test_an_idle_upstreams_stage_is_idle(infra: Scene) -> None:
+    infra.start("k8s")
+    assert infra.statuses() == ["InProgress"]
+
+
+def test_require_succeeded_asks_for_the_stages_own_success(infra: Scene) -> None:
+    infra.gated("web", ask({**NETWORK, "require": "succeeded"}, pipeline="web"))
+    infra.start("web")
+    assert "infra's stage Network has not succeeded: it has never run." in infra.gate_action("web")["errorDetails"]["message"]
+    upstream = infra.start("infra")
+    infra.wait(minutes=6)
+    assert infra.statuses("web") == ["Succeeded", "Failed"]
+    infra.codepipeline.stop_pipeline_execution(pipelineName="infra", pipelineExecutionId=upstream, abandon=True)
+    infra.start("web")
+    assert infra.statuses("web")[0] == "InProgress"  # infra's newest execution was stopped, but later than in that stage
+
+
+def test_a_mistyped_stage_is_named_even_while_the_upstream_is_idle(infra: Scene) -> None:
+    kind, message = infra.refusal(ask({"pipeline": "infra", "stage": "Netwerk"}, pipeline="web"), name="web")
+    assert kind == "ConfigurationError"
+    assert message.startswith("infra has no stage Netwerk; it has Source, Build, Network and Cluster.")
+
+
+def test_in_parallel_mode_an_execution_that_aws_does_not_show_counts(scene: Scene) -> None:
+    scene.staged("infra", ("Network", 10), ("Cluster", 1200), mode="PARALLEL")
+    scene.gated("k8s", ask(NETWORK))
+    scene.start("infra")
+    scene.start("infra")
+    scene.wait(minutes=1)
+    scene.start("k8s")
+    assert scene.statuses() == ["Failed"]
+
+
+def test_the_rule_wakes_up_at_the_stages_own_events(infra: Scene) -> None:
+    infra.start("infra")
+    infra.start("k8s")
+    pattern = json.loads(infra.events.describe_rule(Name=infra.rules()[0])["EventPattern"])
+    assert pattern["$or"][1]["detail"] == {
+        "pipeline": ["infra"],
+        "stage": ["Network"],
+        "state": ["SUCCEEDED", "FAILED", "STOPPED", "CANCELED"],
+    }
