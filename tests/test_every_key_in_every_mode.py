@@ -1,0 +1,108 @@
+"""Each key means the same whether the pipeline is held by a restart, by a retry of its stage, or in place.
+
+Others' users lost days to a mode that forgot what another one knew (apache/airflow#41140, #47298, #43948).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib.parameters import KEYS
+from tests.asking import ask
+from tests.scene import Scene
+
+Story = Callable[[Scene], None]
+
+
+def infra_runs(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.start("infra")
+
+
+def infra_failed(scene: Scene) -> None:
+    scene.pipeline("infra", seconds=5, outcome="Failed")
+    scene.start("infra")
+    scene.wait(minutes=1)
+
+
+def infra_succeeds_at_last(scene: Scene) -> None:
+    scene.quick_from_now_on()
+    scene.start("infra")
+
+
+def infra_is_parked(scene: Scene) -> None:
+    scene.staged("infra", ("Approve", 0))
+    scene.start("infra")
+
+
+def infra_is_past_its_first_stage(scene: Scene) -> None:
+    scene.staged("infra", ("Network", 5), ("Cluster", 600))
+    scene.start("infra")
+    scene.wait(minutes=1)
+
+
+def nothing(scene: Scene) -> None:
+    pass
+
+
+FIRST_STAGE = {"pipeline": "infra", "stage": "Network"}
+GOES_ON: list[tuple[str, dict[str, Any], Story, Story, str]] = [
+    # key, what is asked, how it begins, what happens then, what the gate says when it lets k8s pass
+    ("depends_on", ask(), infra_runs, nothing, "infra is idle: last execution"),
+    ("depends_on", ask(FIRST_STAGE), infra_is_past_its_first_stage, nothing, "is past that stage"),
+    ("require", ask(require="succeeded"), infra_failed, infra_succeeds_at_last, "Succeeded at"),
+    ("retry_minutes", ask(retry_minutes=1), infra_runs, nothing, "infra is idle"),
+    ("give_up_minutes", ask(give_up_minutes=3, on_give_up="continue"), infra_runs, nothing, "Goes on in spite of infra"),
+    ("on_give_up", ask(give_up_minutes=60, on_give_up="continue"), infra_runs, nothing, "infra is idle"),
+    ("revisions", ask(revisions="held"), infra_runs, nothing, "infra is idle"),
+    ("parked", ask(parked="pass"), infra_is_parked, nothing, "is parked until a person lets it go on"),
+    ("bypass", ask(bypass="true"), infra_runs, nothing, "Bypassed"),
+    ("observe", ask(observe=True), infra_runs, nothing, "Observe only: would have held"),
+    ("pipeline", ask(), infra_runs, nothing, "infra is idle"),
+    ("execution", ask(), infra_runs, nothing, "infra is idle"),
+]
+STAYS: list[tuple[str, dict[str, Any], Story]] = [
+    ("require", ask(require="succeeded"), infra_failed),
+    ("parked", ask(parked="wait"), infra_is_parked),
+    ("give_up_minutes", ask(give_up_minutes=3), infra_runs),
+    ("on_give_up", ask(give_up_minutes=3, on_give_up="stop"), infra_runs),
+]
+each_mode = pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
+
+
+@each_mode
+@pytest.mark.parametrize(("key", "asked", "begin", "then", "said"), GOES_ON, ids=lambda value: value if isinstance(value, str) else "")
+def test_the_pipeline_goes_on(scene: Scene, mode: str, key: str, asked: dict[str, Any], begin: Story, then: Story, said: str) -> None:
+    begin(scene)
+    scene.gated("k8s", {**asked, "hold": mode}, seconds=1)
+    scene.start("k8s")
+    then(scene)
+    scene.wait(minutes=17)
+    assert scene.statuses()[0] == "Succeeded"
+    assert said in scene.gate_action()["summary"]
+    assert scene.rules() == []
+
+
+@each_mode
+@pytest.mark.parametrize(("key", "asked", "begin"), STAYS, ids=lambda value: value if isinstance(value, str) else "")
+def test_the_pipeline_does_not_go_on(scene: Scene, mode: str, key: str, asked: dict[str, Any], begin: Story) -> None:
+    begin(scene)
+    scene.gated("k8s", {**asked, "hold": mode}, seconds=1)
+    scene.start("k8s")
+    scene.wait(minutes=17)
+    assert scene.statuses() == ["InProgress" if mode == "wait" and key in ("require", "parked") else "Failed"]
+
+
+@each_mode
+@pytest.mark.parametrize("broken", [{"retry_minutes": 7}, {"require": "x"}, {"parked": 1}, {"on_give_up": "stop"}, {"bypass": True}])
+def test_what_is_refused_is_refused(scene: Scene, mode: str, broken: dict[str, Any]) -> None:
+    scene.pipeline("infra")
+    assert scene.refusal({**ask(hold=mode), **broken})[0] == "ConfigurationError"
+    assert scene.rules() == []
+
+
+def test_no_key_is_left_out() -> None:
+    assert {key for key, *_ in GOES_ON} | {"hold"} == set(KEYS)
