@@ -215,7 +215,7 @@ def newer_ignored() -> AbstractContextManager[object]:
     return patch.object(retry, "fate", lambda held, all_: decision.fate(held, [one for one in all_ if one.id == held]))
 
 
-@bug("Live", "a held execution that is still in progress is taken for over", seed=288)
+@bug("Live", "a held execution that is still in progress is taken for over", seed=1045)
 def in_progress_is_over() -> AbstractContextManager[object]:
     def fate(held: str, all_: Any) -> decision.Finding:
         found = decision.fate(held, all_)
@@ -317,31 +317,6 @@ def waits_once() -> AbstractContextManager[object]:
         return found
 
     return patch.object(gate, "waiting_for", waiting_for)
-
-
-@bug("Live", "the rule of a hold whose stage is retried goes at once", seed=0)
-def retried_rule_goes() -> AbstractContextManager[object]:
-    real = retry._retry_stage
-
-    def retry_stage(kept: Any, look: Any, aws: Any) -> Any:
-        found = real(kept, look, aws)
-        if found.next is retry.Next.RETRY:
-            aws.eventbridge.remove(kept.rule)
-        return found
-
-    return patch.object(retry, "_retry_stage", retry_stage)
-
-
-@bug("Once", "a stage that AWS does not retry is replaced by a start without a second look", seed=0)
-def no_second_look() -> AbstractContextManager[object]:
-    def retry_stage(kept: Any, look: Any, aws: Any) -> Any:
-        try:
-            aws.codepipeline.retry_stage(kept.pipeline, look.stage, kept.execution)
-        except errors.NotRetryable:
-            return replace(look, next=retry.Next.START)
-        return look
-
-    return patch.object(retry, "_retry_stage", retry_stage)
 
 
 @bug("Once", "a rollback is replaced by a plain start", seed=0)

@@ -1,0 +1,127 @@
+"""What people can wire chat, paging and dashboards to: metrics in the log, and an event where EVENT_BUS names a bus."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+
+from chalicelib import announcement
+from tests.asking import ask
+from tests.calls import Calls
+from tests.scene import Scene
+
+
+@pytest.fixture
+def bus(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A bus of one's own, whose events all go to a queue; returns what has come since one last asked."""
+    # Chalice's test client sets EVENT_BUS as .chalice/config.json has it, at each invocation
+    monkeypatch.setattr(announcement, "os", SimpleNamespace(environ={"EVENT_BUS": "deployments"}))
+    scene.events.create_event_bus(Name="deployments")
+    queues = boto3.client("sqs")
+    queue = queues.create_queue(QueueName="chat")["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    scene.events.put_rule(Name="chat", EventBusName="deployments", EventPattern='{"source": ["pipeline-gate"]}')
+    scene.events.put_targets(Rule="chat", EventBusName="deployments", Targets=[{"Id": "chat", "Arn": arn}])
+
+    def come() -> list[dict[str, Any]]:
+        messages = queues.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        for message in messages:
+            queues.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"]) for message in messages]
+
+    return come
+
+
+def lines(function: str) -> list[dict[str, Any]]:
+    events = boto3.client("logs").filter_log_events(logGroupName=f"/aws/lambda/pipeline-gate-dev-{function}")["events"]
+    return [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
+
+
+def metrics(function: str) -> list[dict[str, Any]]:
+    """The metrics that CloudWatch takes out of each line of a function's log (guide: embedded metric format), with their values."""
+    found = []
+    for line in lines(function):
+        for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
+            assert directive["Namespace"] == "PipelineGate"
+            assert isinstance(line["_aws"]["Timestamp"], int)
+            assert all(isinstance(line[name], str) for names in directive["Dimensions"] for name in names)
+            found.append({metric["Name"]: line[metric["Name"]] for metric in directive["Metrics"]})
+    return found
+
+
+def test_a_hold_and_its_release_are_told_and_counted(scene: Scene, bus: Any) -> None:
+    scene.pipeline("infra")
+    scene.k8s()
+    scene.start("infra")
+    held = scene.start("k8s")
+    (event,) = bus()
+    assert (event["source"], event["detail-type"]) == ("pipeline-gate", "Pipeline Gate State Change")
+    assert (event["detail"]["state"], event["detail"]["pipeline"], event["detail"]["execution-id"]) == ("HELD", "k8s", held)
+    assert event["detail"]["reason"].startswith("infra runs: execution ")
+    scene.wait(minutes=12)
+    assert [event["detail"]["state"] for event in bus()] == ["RELEASED", "PASSED"]
+    assert metrics("gate") == [{"Held": 1}, {"Passed": 1}]
+    (released,) = metrics("retry")
+    assert released["Released"] == 1
+    assert 585 <= released["WaitTime"] <= 600
+
+
+def test_a_wait_in_place_is_told_once_and_its_end_as_both(scene: Scene, bus: Any) -> None:
+    scene.pipeline("infra")
+    scene.gated("k8s", ask(hold="wait"))
+    scene.start("infra")
+    scene.start("k8s")
+    scene.wait(minutes=12)
+    assert [event["detail"]["state"] for event in bus()] == ["HELD", "RELEASED", "PASSED"]
+    assert [set(one) for one in metrics("gate")] == [{"Held"}, {"Released", "Passed", "WaitTime"}]
+
+
+@pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
+def test_giving_up_is_told(scene: Scene, bus: Any, mode: str) -> None:
+    scene.pipeline("infra", seconds=3600)
+    scene.gated("k8s", ask(hold=mode, give_up_minutes=3))
+    scene.start("infra")
+    scene.start("k8s")
+    scene.wait(minutes=12)
+    assert [event["detail"]["state"] for event in bus()] == ["HELD", "GAVE_UP"]
+
+
+def test_a_deadlock_is_told(scene: Scene, bus: Any) -> None:
+    scene.gated("a", ask("b", pipeline="a", require="succeeded"))
+    scene.gated("b", ask("a", pipeline="b", require="succeeded"))
+    scene.start("a")
+    scene.start("b")
+    assert [event["detail"]["state"] for event in bus()] == ["HELD", "DEADLOCKED"]
+
+
+def test_a_bus_that_cannot_be_told_changes_nothing(scene: Scene, bus: Any, calls: Calls) -> None:
+    calls.fail("PutEvents", "AccessDeniedException")
+    scene.pipeline("infra", seconds=60)
+    scene.k8s()
+    scene.start("infra")
+    scene.start("k8s")
+    scene.wait(minutes=5)
+    assert scene.statuses() == ["Succeeded", "Failed"]
+    assert [line["reason"] for line in lines("gate") if line["decision"] == "not announced"] == ["NotPermitted", "NotPermitted"]
+
+
+def test_without_a_bus_nothing_is_sent(scene: Scene, calls: Calls) -> None:
+    scene.pipeline("infra", seconds=5)
+    scene.k8s()
+    scene.start("k8s")
+    assert "PutEvents" not in calls.made
+
+
+def test_a_firing_that_finds_nothing_new_is_neither_told_nor_counted(scene: Scene, bus: Any) -> None:
+    scene.pipeline("infra", seconds=3600)
+    scene.k8s()
+    scene.start("infra")
+    scene.start("k8s")
+    bus()
+    scene.wait(minutes=30)
+    assert bus() == metrics("retry") == []
+    assert len(lines("retry")) == 6
