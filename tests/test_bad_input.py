@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from moto.awslambda.models import LambdaFunction
 
 import app
+from chalicelib.dependency import PARKED, REQUIRE
 from chalicelib.errors import RefusedInput
-from chalicelib.parameters import RETRY_MINUTES
+from chalicelib.parameters import MODES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
 from sandbox.awslambda.invocation import Invocation, Outcome
 from sandbox.inprocess import ChaliceExecutor, in_process
 from sandbox.world import Dials
@@ -60,9 +61,28 @@ no_names = names(101, 300) | texts.filter(lambda text: not 0 < len(text) <= 100 
 def nearly_right(draw: st.DrawFn) -> str:
     """The documented parameters, as JSON, with one thing wrong."""
     no_upstreams = values.filter(lambda value: not isinstance(value, (str, list)))
+    wrong_entry = {
+        "pipeline": no_texts | no_names,
+        "require": values.filter(lambda value: value not in REQUIRE),
+        "parked": values.filter(lambda value: value not in PARKED),
+        "stage": no_texts | no_names,
+        "role_arn": no_texts | texts,
+        "external_id": values,
+    }
+    entry = st.sampled_from(sorted(wrong_entry)).flatmap(lambda key: wrong_entry[key].map(lambda value: {"pipeline": "infra", key: value}))
     wrong: dict[str, st.SearchStrategy[object]] = {
-        "depends_on": no_upstreams | no_names | st.lists(no_texts | no_names, max_size=5) | st.just(["infra", "k8s"]),
+        "depends_on": no_upstreams | no_names | st.lists(no_texts | no_names | entry, max_size=5) | entry | st.just(["infra", "k8s"]),
         "retry_minutes": values.filter(lambda value: isinstance(value, (bool, float)) or value not in RETRY_MINUTES),
+        "require": values.filter(lambda value: value not in REQUIRE),
+        "parked": values.filter(lambda value: value not in PARKED),
+        "hold": values.filter(lambda value: value not in MODES),
+        "revisions": values.filter(lambda value: value not in REVISIONS),
+        "give_up_minutes": values.filter(
+            lambda value: isinstance(value, (bool, float)) or not isinstance(value, int) or not 0 < value < 20161
+        ),
+        "on_give_up": values | st.sampled_from(ON_GIVE_UP),
+        "bypass": values.filter(lambda value: value not in ("true", "false")),
+        "observe": values.filter(lambda value: not isinstance(value, bool)),
         "pipeline": no_texts | no_names | st.just("infra"),
         "execution": no_texts | texts | st.sampled_from([EXECUTION, UUID.upper(), UUID + "\n", UUID[:-1], UUID + "0"]),
     }
@@ -199,7 +219,9 @@ class TestJobs:
 
     @often
     @given(
-        place=st.sampled_from(["accountId", "data", "data.actionConfiguration", "data.actionConfiguration.configuration"]),
+        place=st.sampled_from(
+            ["accountId", "data", "data.continuationToken", "data.actionConfiguration", "data.actionConfiguration.configuration"]
+        ),
         value=values | monsters,
         upstream=st.sampled_from(["infra", "nowhere"]),
     )
@@ -212,7 +234,7 @@ class TestJobs:
             inner = inner[key]
         inner[last] = value
         kind, message = account.answer(execution, job)
-        if place == "accountId" and upstream == "infra":  # nothing that a hold needs
+        if place in ("accountId", "data.continuationToken") and upstream == "infra":  # nothing that a hold needs
             assert (kind, account.scene.rules()) == ("JobFailed", [f"pipeline-gate-dev-{execution}"])
             assert message.startswith("k8s waits for infra since ")
         else:
@@ -235,7 +257,7 @@ class TestRetry:
 
     @often
     @given(
-        key=st.sampled_from(["pipeline", "execution", "depends_on", "since", "variables"]),
+        key=st.sampled_from(["pipeline", "execution", "depends_on", "since", "variables", "mode", "revisions", "give_up", "on_give_up"]),
         value=values | st.lists(texts | names(), min_size=1) | st.sampled_from([MISSING, DEEP, "0001-01-01T00:00:00+14:00", "9999-12-31"]),
     )
     def test_a_hold_stays_as_it_is_whatever_else_an_event_says_of_it(

@@ -319,11 +319,6 @@ def waits_once() -> AbstractContextManager[object]:
     return patch.object(gate, "waiting_for", waiting_for)
 
 
-@bug("Once", "a rollback is replaced by a plain start", seed=0)
-def rollback_started() -> AbstractContextManager[object]:
-    return patch.object(retry, "ROLLBACK", "none")
-
-
 @bug("Live", "a hold never gives up", seed=0)
 def never_gives_up() -> AbstractContextManager[object]:
     return patch.object(hold.Hold, "given_up", lambda *_: False)

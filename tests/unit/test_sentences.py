@@ -141,6 +141,8 @@ def refused(ask: Callable[[], object], kind: type[Exception]) -> str:
 NO_JSON = f"Right would be {EXAMPLE}, or plain names: infra, network."
 NO_NAME = "which is no pipeline's name: 1 to 100 letters, digits and . @ - _"
 NO_NAMES = f"{NO_NAME} (several names are separated by commas), or an ARN arn:aws:codepipeline:REGION:ACCOUNT:NAME."
+ENTRY = "pipeline, require, stage, parked, role_arn, external_id"
+WORDS = "letters, digits and + = , . @ : / - _"
 KNOWN = "depends_on, require, hold, retry_minutes, give_up_minutes, on_give_up, revisions, parked, bypass, observe, pipeline, execution"
 PARAMETERS: list[tuple[str | None, str]] = [
     (None, f"The action has no UserParameters. They say what to wait for, for example {EXAMPLE}."),
@@ -162,6 +164,49 @@ PARAMETERS: list[tuple[str | None, str]] = [
         f'UserParameters has an unknown key "depend_on" (did you mean depends_on?). Known: {KNOWN}.',
     ),
     ('{"zzz": "a"}', f'UserParameters has an unknown key "zzz". Known: {KNOWN}.'),
+    ('{"depends_on": {"pipeline": "a", "stgae": "b"}}', f'An entry of depends_on has an unknown key "stgae". Known: {ENTRY}.'),
+    ('{"depends_on": {"pipeline": 5}}', "pipeline, in an entry of depends_on, must be a name or an ARN, not a number."),
+    ('{"depends_on": {"pipeline": "a", "require": "green"}}', 'require is "green", but must be one of idle, succeeded.'),
+    ('{"depends_on": "a", "require": true}', "require is true or false, but must be one of idle, succeeded."),
+    ('{"depends_on": "a", "parked": "skip"}', 'parked is "skip", but must be one of wait, pass.'),
+    ('{"depends_on": "a", "hold": "stop"}', 'hold is "stop", but must be one of restart, retry, wait.'),
+    ('{"depends_on": "a", "revisions": "old"}', 'revisions is "old", but must be one of latest, held.'),
+    (
+        '{"depends_on": {"pipeline": "a", "stage": "De ploy"}}',
+        'stage must be the name of one of the upstream\'s stages, 1 to 100 letters, digits and . @ - _, not "De ploy".',
+    ),
+    (
+        '{"depends_on": {"pipeline": "a", "role_arn": "arn:aws:iam::111122223333:role/admin"}}',
+        'role_arn is "arn:aws:iam::111122223333:role/admin"; it must be the ARN of a role that the gate may assume, '
+        "arn:aws:iam::ACCOUNT:role/pipeline-gate-NAME.",
+    ),
+    (
+        '{"depends_on": {"pipeline": "a", "role_arn": "arn:aws:iam::111122223333:role/pipeline-gate-look"}}',
+        "role_arn is of another account than the pipeline a: name that as an ARN, arn:aws:codepipeline:REGION:ACCOUNT:NAME, "
+        "with the role's account.",
+    ),
+    ('{"depends_on": {"pipeline": "a", "external_id": "x y"}}', f"external_id must be a string of 2 to 1224 {WORDS}."),
+    (
+        '{"depends_on": {"pipeline": "a", "external_id": "xy"}}',
+        "depends_on has an external_id for a, but no role_arn that it would be for.",
+    ),
+    ('{"depends_on": "a", "give_up_minutes": 0}', "give_up_minutes is 0, but must be a whole number of minutes, 1 to 20160 (14 days)."),
+    (
+        '{"depends_on": "a", "give_up_minutes": "5"}',
+        "give_up_minutes must be a whole number of minutes, 1 to 20160 (14 days), not a string.",
+    ),
+    (
+        '{"depends_on": "a", "on_give_up": "stop"}',
+        'on_give_up says what happens after give_up_minutes, which is not there: add "give_up_minutes": 120, or the like.',
+    ),
+    ('{"depends_on": "a", "give_up_minutes": 5, "on_give_up": "go"}', 'on_give_up is "go", but must be one of stop, continue.'),
+    (
+        '{"depends_on": "a", "bypass": true}',
+        'bypass is true or false, but must be the string "true" or "false". Write it as "#{variables.bypass}", and declare the pipeline '
+        'variable bypass with the default "false".',
+    ),
+    ('{"depends_on": "a", "observe": "true"}', "observe must be true or false, not a string."),
+    ('{"depends_on": "a", "pipeline": 5}', "pipeline must be this pipeline's own name, not a number."),
     ('{"depends_on": "a", "retry_minutes": 7}', f"retry_minutes is 7, but must divide 60: one of {MINUTES}."),
     (
         '{"depends_on": "a", "retry_minutes": ' + "7" * 99 + "}",
