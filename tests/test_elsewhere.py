@@ -1,0 +1,123 @@
+"""Upstreams in other regions and accounts. docs/elsewhere.md's own commands are played in tests/test_docs.py."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+import app
+from sandbox.account import ACCOUNT, REGION
+from tests.asking import ask
+from tests.scene import Scene
+from tests.test_docs import OTHER_ACCOUNT as OTHERS
+from tests.test_docs import THEIR_PIPELINE_ROLE, in_the_other_account
+
+THERE = "us-east-1"
+INFRA = f"arn:aws:codepipeline:{THERE}:{ACCOUNT}:infra"
+THEIR_INFRA = f"arn:aws:codepipeline:{THERE}:{OTHERS}:infra"
+
+
+@pytest.fixture
+def there(scene: Scene) -> Scene:
+    """Another region, where infra runs until 12:10:02."""
+    there = Scene(scene.world, region=THERE)
+    there.pipeline("infra")
+    there.start("infra")
+    return there
+
+
+def test_the_schedule_releases_the_hold_where_no_event_comes(scene: Scene, there: Scene) -> None:
+    scene.gated("k8s", ask(INFRA))
+    scene.start("k8s")
+    message = scene.gate_action()["errorDetails"]["message"]
+    assert message.startswith(f"k8s waits for infra ({THERE}) since 12:00 UTC. infra ({THERE}) runs: execution ")
+    assert "if its events are forwarded to this region's event bus" in message
+    scene.wait(minutes=14)
+    assert scene.statuses() == ["Failed"]
+    scene.wait(minutes=1)
+    assert scene.statuses() == ["InProgress", "Failed"]
+
+
+def test_a_pipeline_of_that_name_here_is_another(scene: Scene, there: Scene) -> None:
+    scene.pipeline("infra")
+    scene.gated("k8s", ask("infra"))
+    scene.start("k8s")
+    assert scene.statuses() == ["InProgress"]
+
+
+def test_the_arn_of_a_pipeline_here_is_as_good_as_its_name(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.gated("k8s", ask(f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:infra"))
+    scene.start("infra")
+    scene.start("k8s")
+    assert scene.statuses() == ["Failed"]
+    scene.wait(minutes=10)
+    assert scene.statuses() == ["InProgress", "Failed"]
+
+
+def test_ones_own_arn_is_oneself(scene: Scene) -> None:
+    kind, message = scene.refusal(ask(f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:k8s"))
+    assert (kind, message.startswith("k8s depends on itself")) == ("ConfigurationError", True)
+
+
+def test_one_that_is_not_there_is_named_with_its_place(scene: Scene) -> None:
+    _, message = scene.refusal(ask(INFRA))
+    assert message.startswith(f"There is no pipeline infra in account {ACCOUNT}, region {THERE}.")
+
+
+def test_another_account_without_a_role_is_refused(scene: Scene) -> None:
+    kind, message = scene.refusal(ask(THEIR_INFRA))
+    assert kind == "ConfigurationError"
+    assert message.startswith(f"infra is in account {OTHERS}, and the gate in {ACCOUNT}. Add a role_arn that lets the gate look")
+
+
+class TestAnotherAccount:
+    """Who may look is decided there: by a role that names the gate's, and an external id."""
+
+    @pytest.fixture
+    def role(self, scene: Scene) -> str:
+        theirs = in_the_other_account(scene, THERE)
+        theirs.pipeline("infra", roleArn=THEIR_PIPELINE_ROLE)
+        theirs.start("infra")
+        return f"arn:aws:iam::{OTHERS}:role/pipeline-gate-look"
+
+    def test_the_gate_looks_there_under_that_role(self, scene: Scene, role: str) -> None:
+        scene.gated("k8s", ask({"pipeline": THEIR_INFRA, "role_arn": role, "external_id": "a-word-that-both-know"}))
+        scene.start("k8s")
+        assert scene.gate_action()["errorDetails"]["message"].startswith(
+            f"k8s waits for infra ({THERE}, account {OTHERS}) since 12:00 UTC."
+        )
+        scene.wait(minutes=16)
+        assert scene.statuses() == ["Succeeded", "Failed"]
+
+    def test_a_session_serves_until_shortly_before_its_end(self, scene: Scene, role: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        assumed: list[str] = []
+        elsewhere = app.aws._elsewhere
+        real = elsewhere._session
+
+        def session(wanted: Any) -> Any:
+            assumed.append(wanted.name)
+            return real(wanted)
+
+        elsewhere._made.clear()
+        monkeypatch.setattr(elsewhere, "_session", session)
+        scene.gated("k8s", ask({"pipeline": THEIR_INFRA, "role_arn": role, "external_id": "a-word-that-both-know"}, hold="wait"))
+        scene.start("k8s")
+        scene.wait(minutes=9)
+        assert assumed == ["infra"]
+        scene.wait(minutes=120)
+        assert scene.statuses() == ["Succeeded"]
+
+    def test_no_credential_of_it_reaches_a_log_or_a_message(self, scene: Scene, role: str) -> None:
+        scene.gated("k8s", ask({"pipeline": THEIR_INFRA, "role_arn": role, "external_id": "a-word-that-both-know"}))
+        scene.start("k8s")
+        logs = boto3.client("logs").filter_log_events(logGroupName="/aws/lambda/pipeline-gate-dev-gate")["events"]
+        written = json.dumps([logs, scene.gate_action()], default=str)
+        assert "a-word-that-both-know" not in written
+        for room, _ in app.aws._elsewhere._made.values():
+            secret = room._client._request_signer._credentials
+            assert secret.secret_key not in written
+            assert secret.token not in written

@@ -1,0 +1,76 @@
+"""Many upstreams at once: asked side by side, and named so that a person can still read it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+import app
+from chalicelib import asking
+from tests.asking import ask
+from tests.calls import Calls
+from tests.scene import Scene
+
+NAMES = [f"u{number:02}" for number in range(50)]
+
+
+@pytest.fixture
+def fifty(scene: Scene) -> Scene:
+    for name in NAMES:
+        scene.pipeline(name)
+    return scene
+
+
+def test_they_are_asked_side_by_side(fifty: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call returns before all of them are under way: one after the other would wait for ever."""
+    together = threading.Barrier(len(NAMES), timeout=30)
+    real = app.aws.codepipeline.executions
+
+    def executions(*arguments: Any, **more: Any) -> Any:
+        together.wait()
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(app.aws.codepipeline, "executions", executions)
+    fifty.gated("k8s", ask(*NAMES))
+    fifty.start("k8s")
+    assert fifty.statuses() == ["InProgress"]
+
+
+def test_each_costs_one_call_and_only_those_that_are_named_a_second(fifty: Scene, calls: Calls) -> None:
+    for name in NAMES:
+        fifty.codepipeline.start_pipeline_execution(name=name)
+    fifty.wait(seconds=5)
+    fifty.gated("k8s", ask(*NAMES))
+    fifty.start("k8s")
+    assert calls.made.count("ListPipelineExecutions") == 50
+    assert calls.made.count("GetPipelineState") == 5
+    message = fifty.gate_action()["errorDetails"]["message"]
+    assert message.startswith("k8s waits for u00, u01, u02, u03, u04 and 45 more since 12:00 UTC.")
+    assert "So do 45 more." in message
+    assert message.count(" runs: ") == 5
+
+
+def test_the_idle_ones_are_not_named(fifty: Scene) -> None:
+    fifty.start("u30")
+    fifty.gated("k8s", ask(*NAMES))
+    fifty.start("k8s")
+    message = fifty.gate_action()["errorDetails"]["message"]
+    assert message.startswith("k8s waits for u30 since 12:00 UTC. u30 runs: execution ")
+    assert "u29" not in message
+
+
+def test_of_many_idle_ones_the_summary_names_a_few(fifty: Scene) -> None:
+    fifty.gated("k8s", ask(*NAMES))
+    fifty.start("k8s")
+    assert fifty.gate_action()["summary"].endswith("; so are 45 more")
+
+
+def test_one_that_raises_is_not_lost_among_many() -> None:
+    def ask_one(number: int) -> int:
+        return 10 // number
+
+    with pytest.raises(ZeroDivisionError):
+        asking.at_once(ask_one, [5, 0, 2])
+    assert asking.at_once(ask_one, [5, 2]) == [2, 5]
