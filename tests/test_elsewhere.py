@@ -118,6 +118,7 @@ class TestAnotherAccount:
         written = json.dumps([logs, scene.gate_action()], default=str)
         assert "a-word-that-both-know" not in written
         for room, _ in app.aws._elsewhere._made.values():
-            secret = room._client._request_signer._credentials
+            client: Any = room._client
+            secret = client._request_signer._credentials
             assert secret.secret_key not in written
             assert secret.token not in written

@@ -22,7 +22,6 @@ from chalicelib import (
     executions,
     gate,
     hold,
-    holding,
     retry,
     state,
     upstream,
@@ -322,11 +321,6 @@ def waits_once() -> AbstractContextManager[object]:
 @bug("Live", "a hold never gives up", seed=0)
 def never_gives_up() -> AbstractContextManager[object]:
     return patch.object(hold.Hold, "given_up", lambda *_: False)
-
-
-@bug("Live", "a retried stage begins its deadline anew", seed=0)
-def deadline_forgotten() -> AbstractContextManager[object]:
-    return patch.object(holding.Holding, "_since", lambda self, _: self._job.since or self._now)
 
 
 @bug("Once", "a condition's rules are not looked at: what it let pass is started again", seed=0)
