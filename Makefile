@@ -12,7 +12,7 @@ help:
 	@echo "make demo     the whole story on this machine: two pipelines, a real deploy, a hold and its end (about a minute)"
 	@echo "make sandbox  AWS on this machine, to play with from the AWS CLI"
 	@echo "make test     all tests"
-	@echo "make bench    300 holds released at once, against the throttle's own bound"
+	@echo "make bench    300 holds released at once, against the throttle's own bound; a gate with 1, 10 and 50 upstreams"
 	@echo "make soak     the simulation, until told to stop"
 	@echo "make mutants  mutation testing of chalicelib (an hour or two)"
 	@echo "make lint     style, types, policies and the deployment template"
@@ -37,6 +37,7 @@ test: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.release_of_many
+	@$(BIN)/python -m benchmarks.many_upstreams
 
 soak: $(READY)
 	@$(BIN)/python -m tests.simulation --soak
