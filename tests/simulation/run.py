@@ -84,7 +84,7 @@ def simulate(seed: int) -> Result:
             "turns": len(record.turns),
             "hits": sum(len(turn.hits) for turn in record.turns),
             "held": len(promises.holds(record)),
-            "starts": len(record.starts),
+            "released": len(record.starts) + len(record.retries),
         }
         broken = [f"The run itself failed:\n{defect}" for defect in record.defects] or promises.broken(record, world.dials)
         return Result(seed, broken, story.lines, counts)

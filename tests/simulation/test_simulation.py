@@ -20,7 +20,7 @@ def test_the_promises_hold_whatever_happens(first: int) -> None:
 def test_the_runs_are_eventful() -> None:
     """They would keep the promises as well if nothing happened."""
     results = [simulate(seed) for seed in range(30)]
-    for what in ("held", "starts", "hits"):
+    for what in ("held", "released", "hits"):
         assert sum(result.counts[what] for result in results) >= len(results), what
 
 
