@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SESSION_NAME = "pipeline-gate"
 """How the other account's CloudTrail names who looked."""
+SESSION_SECONDS = 900
+"""The shortest that AWS gives (model: AssumeRole, DurationSeconds): whoever changes the role or revokes its sessions is not kept waiting."""
 SOON = timedelta(minutes=5)
 """A session that ends so soon is replaced."""
 
@@ -43,7 +45,9 @@ class Elsewhere:
             return {}, datetime.max.replace(tzinfo=UTC)
         external = {"ExternalId": wanted.external_id} if wanted.external_id else {}
         try:
-            answer = self._client("sts").assume_role(RoleArn=wanted.role_arn, RoleSessionName=SESSION_NAME, **external)
+            answer = self._client("sts").assume_role(
+                RoleArn=wanted.role_arn, RoleSessionName=SESSION_NAME, DurationSeconds=SESSION_SECONDS, **external
+            )
         except (ClientError, BotoCoreError) as error:
             raise sorted_out(error, "sts:AssumeRole") from error
         given = answer["Credentials"]

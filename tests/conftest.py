@@ -22,6 +22,7 @@ def executor() -> ChaliceExecutor:
 
 @pytest.fixture
 def world() -> Iterator[DrivenWorld]:
+    vars(app.aws).pop("_elsewhere", None)  # its sessions are another world's
     with in_process(executor(), dials=Dials(start_on_create=False)) as world:
         yield world
 
