@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SESSION_NAME = "pipeline-gate"
 """How the other account's CloudTrail names who looked."""
 SESSION_SECONDS = 900
-"""The shortest that AWS gives (model: AssumeRole, DurationSeconds): whoever changes the role or revokes its sessions is not kept waiting."""
+"""The shortest that AWS gives (model: AssumeRole, DurationSeconds): whoever changes the role or revokes its sessions waits no longer."""
 SOON = timedelta(minutes=5)
 """A session that ends so soon is replaced."""
 
