@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from chalicelib.aws import Aws
 from chalicelib.dependency import Dependency
 from chalicelib.deployment import Deployment
-from chalicelib.errors import Misconfigured, NoAnswer, NotPermitted, PipelineNotFound
+from chalicelib.errors import Misconfigured, NoAnswer, PipelineNotFound
 from chalicelib.executions import Execution
 from chalicelib.upstream import Upstream
 
@@ -93,8 +93,8 @@ class Asking:
             return upstream
         try:
             state = upstream.state or self._aws.codepipeline_of(upstream.wanted).state(upstream.wanted.name)
-        except (NoAnswer, NotPermitted, PipelineNotFound):
-            return upstream  # the reason will be told in less detail
+        except Exception:  # whatever it is: the reason is told in less detail, and the hold does not depend on it
+            return upstream
         edges = _marked(state, upstream.blocking)
         found = self._cycle(upstream.wanted, edges) if edges and self.is_here(upstream.wanted) else None
         return replace(upstream, state=state, cycle=found or upstream.cycle)

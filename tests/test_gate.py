@@ -307,6 +307,17 @@ def test_a_call_that_aws_refuses_unexpectedly_is_named_without_its_words(scene: 
     assert "so it was told" not in message
 
 
+@pytest.mark.parametrize("error", ["AccessDeniedException", "ThrottlingException", "ValidationException"])
+def test_a_hold_does_not_depend_on_where_the_upstream_stands(scene: Scene, calls: Calls, error: str) -> None:
+    calls.fail("GetPipelineState", error)
+    scene.pipeline("infra")
+    scene.start("infra")
+    scene.k8s()
+    scene.start("k8s")
+    assert scene.gate_action()["errorDetails"]["message"].startswith("k8s waits for infra since 12:00 UTC. infra runs: execution ")
+    assert len(scene.rules()) == 1
+
+
 def test_credentials_never_reach_a_log(scene: Scene, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
     """Neither the event's artifactCredentials nor GetJobDetails', whatever the gate decides or trips over."""
     caplog.set_level("INFO")
