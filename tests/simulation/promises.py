@@ -122,17 +122,20 @@ def _is_hold(job: Job, answer: Answer) -> bool:
 
 def _excused(record: Record, execution: PipelineExecution, held: Answer, orders: list[Order]) -> bool:
     """Nobody waits for it any more: its pipeline was deleted, its rule removed by a person (as the message says one may), the execution
-    itself was stopped, or let past by a person after it was held; or it is a rollback that cannot be retried, as its pipeline was edited.
+    itself was stopped, or let past by a person after it was held; or it is a rollback that cannot be retried, as its pipeline was edited or
+    another execution has entered its stage since.
     """
     resumed = any(one.execution == execution.id and one.state == "RESUMED" and one.at >= held.at for one in record.changes)
-    edited = record.pipelines[execution.pipeline_name].version != execution.pipeline_version
+    pipeline = record.pipelines[execution.pipeline_name]
+    overtaken = any(stage.name in execution.stages and stage.latest is not execution for stage in pipeline.stages)
+    final = execution.type == "ROLLBACK" and (pipeline.version != execution.pipeline_version or overtaken)  # AWS retries it no more
     return (
         execution.pipeline_name in record.deleted
         or execution.id in record.released
         or execution.id in record.overridden
         or execution.status != "Failed"
         or (resumed and not any(start.execution is execution and start.at >= held.at for start in record.retries))
-        or (execution.type == "ROLLBACK" and edited)
+        or final
         or any(one.require == "succeeded" and one.stage for asked in orders for one in asked.wanted)  # judged by the stories' tests alone
     )
 
@@ -176,8 +179,15 @@ def clean(record: Record) -> Iterator[str]:
     if running:
         yield f"Clean: it never comes to rest: {', '.join(running)} still running"
     for name, rule in eventbridge.backend(ACCOUNT, REGION).event_buses["default"].rules.items():
-        if name.startswith(PREFIX) and rule.targets:
+        if name.startswith(PREFIX) and rule.targets and not _waits_for_a_success(record, name[-36:]):
             yield f"Clean: the rule of {name[-36:-28]} is left with its target"
+
+
+def _waits_for_a_success(record: Record, held: str) -> bool:
+    """It requires a success that nobody could bring about, such as that of a pipeline whose own upstream was deleted."""
+    orders = [order(job) for job in record.jobs() if job.action.execution.id == held]
+    required = {one.pipeline for asked in orders for one in asked.wanted if one.require == "succeeded"}
+    return any(record.newest_finished(name, utcnow()) != "SUCCEEDED" for name in required)
 
 
 def once(record: Record, memory: timedelta | None) -> Iterator[str]:
