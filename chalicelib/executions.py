@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 NAME = r"[A-Za-z0-9.@\-_]{1,100}"
 """A pipeline's, a stage's or an action's name (model: PipelineName, StageName, ActionName)."""
@@ -18,6 +18,14 @@ FINISHED = frozenset({"Succeeded", "Failed", "Stopped"})
 
 PARALLEL = "PARALLEL"
 ROLLBACK = "ROLLBACK"
+
+
+def moment(text: str) -> datetime:
+    """An aware UTC time, read back from where the gate left it. Raises ValueError or OverflowError where it is none to reckon with."""
+    read = datetime.fromisoformat(text).astimezone(UTC)
+    if not 2000 <= read.year < 3000:
+        raise ValueError(f"{read.year} is not when a hold begins or ends")
+    return read
 
 
 @dataclass(frozen=True)

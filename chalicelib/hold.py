@@ -10,14 +10,14 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from chalicelib import dependency
 from chalicelib.dependency import Dependency
 from chalicelib.deployment import Deployment
 from chalicelib.errors import Misconfigured, RefusedInput
-from chalicelib.executions import ID, NAME
+from chalicelib.executions import ID, NAME, moment
 from chalicelib.wording import quoted
 
 ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED")
@@ -57,11 +57,11 @@ class Hold:
                 pipeline=str(given["pipeline"]),
                 execution=str(given["execution"]),
                 depends_on=tuple(map(dependency.read, given["depends_on"])),
-                since=_moment(given["since"]),
+                since=moment(given["since"]),
                 variables={str(name): str(value) for name, value in given["variables"].items()} if "variables" in given else None,
                 mode=str(given.get("mode", "restart")),
                 revisions=str(given["revisions"]) if "revisions" in given else None,
-                give_up=_moment(given["give_up"]) if "give_up" in given else None,
+                give_up=moment(given["give_up"]) if "give_up" in given else None,
                 on_give_up=str(given.get("on_give_up", "stop")),
             )
         except (Misconfigured, AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
@@ -118,10 +118,6 @@ def _change(what: str, detail: Mapping[str, Sequence[str]]) -> dict[str, object]
 
 def _each(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def rule_name(deployment: Deployment, execution: str) -> str:

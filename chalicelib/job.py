@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Self
 
 from chalicelib.errors import RefusedInput
-from chalicelib.executions import ID
+from chalicelib.executions import ID, moment
 
 _ACCOUNT = re.compile(r"[0-9]{12}")  # model: AccountId
 
@@ -60,7 +60,7 @@ def token(since: datetime) -> str:
 
 def _since(given: object) -> datetime | None:
     try:
-        return datetime.fromisoformat(given).astimezone(UTC) if isinstance(given, str) else None
+        return moment(given) if isinstance(given, str) else None
     except (ValueError, OverflowError):
         return None
 

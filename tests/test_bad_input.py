@@ -7,6 +7,7 @@ import re
 import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,11 @@ monsters = st.sampled_from(
     ]
 )
 """JSON that is hard to read or to repeat."""
+
+moments = st.datetimes(timezones=st.timezones()).map(datetime.isoformat) | st.sampled_from(
+    ["0001-01-01T00:00:00+14:00", "0001-01-05", "9999-12-31T23:59:00-14:00", "9999-12-31"]
+)
+"""Of any year: few of them are when a hold can have begun."""
 
 LETTERS = string.ascii_letters + string.digits + ".@-_"  # model: PipelineName
 
@@ -240,6 +246,23 @@ class TestJobs:
         else:
             assert (kind, account.scene.rules()) == ("ConfigurationError", [])
 
+    @pytest.mark.parametrize(
+        "more", [{}, {"hold": "wait"}, {"hold": "wait", "give_up_minutes": 20160}, {"give_up_minutes": 1, "on_give_up": "continue"}]
+    )
+    @settings(max_examples=50, deadline=None)
+    @given(token=moments | texts | monsters)
+    def test_a_job_whose_token_is_odd_is_held_given_up_or_passed(self, account: Account, more: dict[str, Any], token: str) -> None:
+        execution, job = account.job()
+        asked = {"depends_on": {"pipeline": "infra", "require": "idle"}, "pipeline": "k8s", "execution": execution, **more}
+        configuration(job)["UserParameters"] = json.dumps(asked)
+        job["CodePipeline.job"]["data"]["continuationToken"] = token
+        decided = account.functions.lambda_.invoke("gate", job).payload["decision"]
+        assert decided in ("held", "still held", "gave up")
+        assert len([call for call in account.calls.made if call.startswith("PutJob")]) == 1
+        assert len(account.scene.rules()) == (1 if "PutJobFailureResult" in account.calls.made and decided != "gave up" else 0)
+        if "PutJobSuccessResult" in account.calls.made:  # 50 run at once at most
+            account.scene.codepipeline.stop_pipeline_execution(pipelineName="k8s", pipelineExecutionId=execution, abandon=True)
+
 
 @pytest.fixture(scope="class")
 def hold(account: Account) -> dict[str, Any]:
@@ -267,4 +290,14 @@ class TestRetry:
         event = {name: one for name, one in {**hold, key: value}.items() if one is not MISSING}
         assert account.functions.lambda_.invoke("retry", event).payload["decision"] == "waiting"
         assert set(account.calls.made) <= {"ListPipelineExecutions", "ListTargetsByRule", "ListActionExecutions"}
+        assert account.kept(hold["execution"]) == hold
+
+    @often
+    @given(since=moments, give_up=moments)
+    def test_an_event_tells_no_time_that_a_look_stumbles_over(
+        self, account: Account, hold: dict[str, Any], since: str, give_up: str
+    ) -> None:
+        """Its own look reckons with the times that it names, and goes far back in the history where it believes the wait to be over."""
+        event = {**hold, "depends_on": ["nowhere"], "since": since, "give_up": give_up}
+        assert account.functions.lambda_.invoke("retry", event).payload["decision"] == "waiting"
         assert account.kept(hold["execution"]) == hold

@@ -95,6 +95,8 @@ def test_times_are_read_as_utc() -> None:
         {"rule": "r"},
         {**WHOLE, "since": "yesterday"},
         {**WHOLE, "since": "0001-01-01T00:00:00+14:00"},
+        {**WHOLE, "since": "0001-01-05T00:00:00+00:00"},
+        {**WHOLE, "give_up": "9999-12-31T23:59:00+00:00"},
         {**WHOLE, "variables": 5},
         {**WHOLE, "pipeline": ""},
         {**WHOLE, "depends_on": ["infra", "a b"]},

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from chalicelib.errors import RefusedInput
-from chalicelib.job import Job
+from chalicelib.job import Job, token
 
 ID = "11111111-2222-4333-8444-555555555555"
 
 
-def event(configuration: object) -> dict[str, object]:
-    return {"CodePipeline.job": {"id": ID, "accountId": "123456789012", "data": {"actionConfiguration": {"configuration": configuration}}}}
+def event(configuration: object, **more: object) -> dict[str, object]:
+    data = {"actionConfiguration": {"configuration": configuration}, **more}
+    return {"CodePipeline.job": {"id": ID, "accountId": "123456789012", "data": data}}
 
 
 def test_a_job_is_read() -> None:
@@ -36,3 +39,13 @@ def test_what_is_no_account_is_not_repeated(account: object) -> None:
 def test_what_is_no_job_is_refused_without_repeating_it(other: object) -> None:
     with pytest.raises(RefusedInput, match="no CodePipeline job"):
         Job.of(other)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "0001-01-05", "9999-12-31", "1999-12-31T23:59:00+00:00", "x", "", None, 5])
+def test_a_token_that_tells_no_time_a_hold_can_have_begun_tells_none(text: object) -> None:
+    assert Job.of(event({}, continuationToken=text)).since is None
+
+
+def test_a_token_tells_since_when_its_action_is_open() -> None:
+    since = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC)
+    assert Job.of(event({}, continuationToken=token(since))).since == since
