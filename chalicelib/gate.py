@@ -63,11 +63,10 @@ def let_pass(
     job: Job, asked: Parameters, decided: str, summary: str, upstreams: Sequence[Upstream], aws: Aws, **seen: object
 ) -> dict[str, object]:
     """Let the job's action succeed, with output variables that say how and behind which executions; returns the record."""
-    finished = [(one, one.newest_finished) for one in upstreams]
     variables = {
         "Decision": decided,
         "UpstreamPipelines": ",".join(one.name for one in asked.depends_on),
-        "UpstreamExecutionIds": ",".join(last.id if last else "none" for _, last in finished) or "none",
+        "UpstreamExecutionIds": ",".join(one.behind or "none" for one in upstreams) or "none",
     }
     answered = aws.codepipeline.succeed(job.id, summary, variables)
     who = {"job": job.id, "pipeline": asked.pipeline, "execution": asked.execution}

@@ -47,6 +47,14 @@ class Upstream:
         return next((execution for execution in self.executions if execution.finished), None)
 
     @property
+    def behind(self) -> str | None:
+        """The id of the execution that left what was waited for as it is: the last one in its one stage, or the newest that finished."""
+        if self.wanted.stage and self.state:
+            stage = self.state.stage(self.wanted.stage)
+            return stage.execution if stage else None
+        return self.newest_finished.id if self.newest_finished else None
+
+    @property
     def succeeded(self) -> bool:
         """What is waited for has succeeded: the stage as its latest execution left it, or the newest finished execution."""
         if self.wanted.stage:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import boto3
 from moto.codepipeline.models import codepipeline_backends
 
 from sandbox import eventbridge
 from sandbox.account import ACCOUNT, PIPELINE_ROLE, REGION
+from sandbox.clock import utcnow
+from sandbox.codepipeline.execution import ExecutionStatus, PipelineExecution
 from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.inprocess import DrivenWorld
 
@@ -70,6 +72,11 @@ class Scene:
         stages = self.codepipeline.get_pipeline_state(name=name)["stageStates"]
         return next(dict(stage["actionStates"][0]["latestExecution"]) for stage in stages if stage["stageName"] == "Gate")
 
+    def outputs(self, name: str = "k8s") -> dict[str, str]:
+        """The output variables of the gate action's latest execution."""
+        actions = self.codepipeline.list_action_executions(pipelineName=name)["actionExecutionDetails"]
+        return next(action["output"].get("outputVariables", {}) for action in actions if action["stageName"] == "Gate")
+
     def staged(self, name: str, *stages: tuple[str, float], mode: str = "SUPERSEDED") -> None:
         """A pipeline of a Source and these stages, each with the seconds that it takes; "Approve" stands for an approval."""
         self._create(
@@ -86,6 +93,21 @@ class Scene:
     def quick_from_now_on(self) -> None:
         """Actions that begin from now on take a second; what runs already goes on as it was."""
         self._backend.outcome = lambda *_: (1.0, "Succeeded")
+
+    def ends_from_now_on(self, name: str, outcome: Literal["Succeeded", "Failed"]) -> None:
+        """What this pipeline deploys from now on takes 5 seconds and ends so; what others do takes a minute."""
+        self._backend.outcome = lambda execution, stage, _: (
+            (5.0, outcome) if execution.pipeline_name == name and stage == "Deploy" else (1.0 if stage == "Source" else 60.0, "Succeeded")
+        )
+
+    def has_run(self, name: str, *past: tuple[timedelta, ExecutionStatus]) -> None:
+        """The pipeline has a history: of each of its executions how long ago it began, and its status; the oldest first."""
+        pipeline = self._backend.pipelines[name]
+        for number, (ago, status) in enumerate(past):
+            execution = PipelineExecution(name, 1, number, pipeline.mode, "Webhook", "", {}, [], status=status)
+            execution.started = utcnow() - ago
+            execution.updated = execution.started + timedelta(minutes=5)
+            pipeline.history.append(execution)
 
     def push(self, name: str, commit: str) -> None:
         """Somebody pushes: the next execution's source takes this commit."""

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from moto.codepipeline.models import codepipeline_backends
 
-from sandbox.account import ACCOUNT, REGION
-from sandbox.clock import utcnow
-from sandbox.codepipeline.execution import PipelineExecution
-from sandbox.codepipeline.models import CodePipelineBackend
 from tests.asking import ask
 from tests.calls import Calls
 from tests.scene import Scene
 
+NETWORK = {"pipeline": "infra", "stage": "Network"}
 
-def test_turnstyle_35_and_gocd_2225_a_gate_that_passes_although_something_runs(scene: Scene) -> None:
-    """Only the newest run was looked at."""
+
+def said(scene: Scene, name: str = "k8s") -> str:
+    action = scene.gate_action(name)
+    return str(action.get("summary") or action["errorDetails"]["message"])
+
+
+def close(scene: Scene, name: str, stage: str) -> None:
+    scene.codepipeline.disable_stage_transition(pipelineName=name, stageName=stage, transitionType="Inbound", reason="holidays")
+
+
+def test_turnstyle_35_it_passed_although_something_ran(scene: Scene) -> None:
+    """Here an older run counts that a newer one, which has ended already, could hide."""
     scene.pipeline("infra", mode="PARALLEL")
     scene.start("infra")
     scene.quick_from_now_on()
@@ -29,7 +35,8 @@ def test_turnstyle_35_and_gocd_2225_a_gate_that_passes_although_something_runs(s
     assert (scene.statuses("infra"), scene.statuses()) == (["Succeeded", "InProgress"], ["Failed"])
 
 
-def test_spinnaker_1070_two_that_start_in_the_same_moment_both_pass(scene: Scene) -> None:
+def test_spinnaker_1070_two_that_were_started_in_quick_succession_both_ran(scene: Scene) -> None:
+    """Each looked before the other was marked as running."""
     scene.gated("a", ask("b", pipeline="a"))
     scene.gated("b", ask("a", pipeline="b"))
     for name in ("a", "b"):
@@ -38,126 +45,152 @@ def test_spinnaker_1070_two_that_start_in_the_same_moment_both_pass(scene: Scene
     assert [scene.statuses("a"), scene.statuses("b")].count(["InProgress"]) == 1
 
 
-def test_airflow_33053_a_wait_that_outlives_what_it_waits_for(scene: Scene) -> None:
-    """The sensor waited for ever for what had failed."""
-    scene.pipeline("infra", outcome="Failed")
-    scene.k8s()
+def test_gocd_2225_it_passed_although_something_ran(scene: Scene) -> None:
+    """Here an execution counts until its last stage has ended, and its successor in an earlier stage counts for itself."""
+    scene.staged("infra", ("Network", 5), ("Cluster", 600))
     scene.start("infra")
+    scene.start("infra")
+    scene.wait(minutes=1)
+    scene.k8s()
     scene.start("k8s")
-    scene.wait(minutes=12)
-    assert scene.statuses() == ["Succeeded", "Failed"]
+    assert said(scene).count("is InProgress since") == 2
+    scene.wait(minutes=11)  # the first of the two has ended
+    assert (scene.statuses("infra"), scene.statuses()) == (["InProgress", "Succeeded"], ["Failed"])
+    scene.wait(minutes=10)
+    assert scene.statuses()[0] == "Succeeded"
 
 
-def test_lockable_resources_668_a_lock_whose_holder_is_gone(scene: Scene) -> None:
-    scene.pipeline("infra", seconds=3600)
-    scene.k8s()
+def test_airflow_33053_it_waited_for_ever_for_what_had_been_skipped(scene: Scene) -> None:
+    """Here a skipped stage is left behind like any other; and where a success is required, the message says that it was skipped."""
+    scene.staged("infra", ("Build", 60), ("Network", 5), ("Cluster", 3600))
+    declared: Any = scene.codepipeline.get_pipeline(name="infra")["pipeline"]
+    kind = {"category": "Rule", "owner": "AWS", "provider": "VariableCheck", "version": "1"}
+    unchanged = {"name": "Changed", "ruleTypeId": kind, "configuration": {"SandboxOutcome": "Failed"}}
+    declared["stages"][2]["beforeEntry"] = {"conditions": [{"result": "SKIP", "rules": [unchanged]}]}
+    scene.codepipeline.update_pipeline(pipeline=declared)
+    scene.gated("k8s", ask(NETWORK))
+    scene.gated("web", ask({**NETWORK, "require": "succeeded"}, pipeline="web"))
     scene.start("infra")
     scene.start("k8s")
-    scene.codepipeline.delete_pipeline(name="infra")
+    assert scene.statuses() == ["Failed"]
     scene.wait(minutes=6)
-    assert len(scene.executions()) == 2
-    assert scene.rules() == []
+    assert (scene.statuses("infra"), scene.statuses()) == (["InProgress"], ["Succeeded", "Failed"])
+    scene.start("web")
+    assert "infra's stage Network has not succeeded: it is Skipped." in said(scene, "web")
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
-def test_concourse_817_one_that_does_not_say_for_what_it_waits(scene: Scene, mode: str) -> None:
+def test_lockable_resources_668_nobody_could_say_how_long_to_wait_at_most(scene: Scene, mode: str) -> None:
+    """Whoever came later queued behind the one that took too long."""
+    scene.pipeline("infra", seconds=24 * 3600)
+    scene.gated("k8s", ask(hold=mode, give_up_minutes=60))
+    scene.start("infra")
+    scene.start("k8s")
+    scene.wait(minutes=59)
+    assert scene.statuses() == ["InProgress" if mode == "wait" else "Failed"]
+    scene.wait(minutes=7)
+    assert (scene.statuses(), scene.rules()) == (["Failed"], [])
+
+
+@pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
+def test_concourse_817_the_message_gave_another_reason_than_the_paused_one(scene: Scene, mode: str) -> None:
+    """It spoke of a limit; the truth was that somebody had paused the job in front. Nor may it name who is idle."""
     scene.pipeline("infra")
     scene.pipeline("network", seconds=5)
     scene.gated("k8s", ask("infra", "network", hold=mode))
+    close(scene, "infra", "Deploy")
     infra = scene.start("infra")
     scene.start("k8s")
-    action = scene.gate_action()
-    said = action.get("summary") or action["errorDetails"]["message"]
-    assert f"infra runs: execution {infra[:8]} is InProgress since 12:00 UTC" in said
-    assert "network" not in said
+    assert (
+        f"infra runs: execution {infra[:8]} is InProgress since 12:00 UTC and waits for a person: "
+        "the transition into its stage Deploy is disabled since 12:00 UTC."
+    ) in said(scene)
+    assert "network" not in said(scene)
 
 
-def test_gocd_8802_one_that_looked_at_the_wrong_run(scene: Scene) -> None:
-    """A cancelled or superseded run is no result; the newest that finished counts, not the newest that succeeded."""
+def test_gocd_8802_the_run_it_named_was_not_the_run_it_deployed(scene: Scene) -> None:
+    """It named the last run that was through, and took what a newer one, still at work, had made."""
+    scene.staged("infra", ("Network", 5), ("Cluster", 600))
+    scene.gated("k8s", ask(NETWORK))
+    scene.start("infra")
+    scene.wait(minutes=15)
+    newer = scene.start("infra")
+    scene.wait(minutes=1)
+    scene.start("k8s")
+    assert scene.statuses("infra") == ["InProgress", "Succeeded"]
+    assert scene.outputs()["UpstreamExecutionIds"] == newer
+    assert newer[:8] in said(scene)
+
+
+def test_gocd_8802_a_run_that_was_stopped_hides_an_older_success(scene: Scene) -> None:
     scene.pipeline("infra", seconds=5)
     scene.start("infra")
-    scene.wait(minutes=1)
     stopped = scene.codepipeline.start_pipeline_execution(name="infra")["pipelineExecutionId"]
     scene.codepipeline.stop_pipeline_execution(pipelineName="infra", pipelineExecutionId=stopped, abandon=True)
     scene.gated("k8s", ask(require="succeeded"))
     scene.start("k8s")
-    assert "infra has not succeeded: its last execution" in scene.gate_action()["errorDetails"]["message"]
-    assert f"{stopped[:8]} Stopped" in scene.gate_action()["errorDetails"]["message"]
+    assert f"infra has not succeeded: its last execution {stopped[:8]} Stopped" in said(scene)
 
 
-def test_gocd_8802_a_superseded_run_is_no_result(scene: Scene) -> None:
-    scene.staged("infra", ("Network", 100), ("Cluster", 5))
-    scene.start("infra")
-    for _ in range(2):
-        scene.start("infra")
-    scene.wait(minutes=10)
-    assert scene.statuses("infra") == ["Succeeded", "Superseded", "Succeeded"]
-    backend = cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
-    backend.pipelines["infra"].history[-1].status = "Superseded"
+def test_gocd_8802_a_run_that_was_superseded_hides_nothing(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.has_run("infra", (timedelta(hours=2), "Succeeded"), (timedelta(hours=1), "Superseded"))
     scene.gated("k8s", ask(require="succeeded"))
     scene.start("k8s")
     assert scene.statuses() == ["InProgress"]
 
 
-def test_wait_on_check_7_one_that_takes_what_never_ran_for_success_or_what_is_not_there_for_idle(scene: Scene) -> None:
+def test_wait_on_check_action_7_what_had_not_run_yet_was_taken_for_what_is_not_there(scene: Scene) -> None:
+    """It failed where the check had yet to begin. Here the one is idle, if not successful, and the other an error with its name."""
     scene.pipeline("infra")
     scene.gated("idle", ask(pipeline="idle"))
     scene.gated("succeeded", ask(pipeline="succeeded", require="succeeded"))
     scene.start("idle")
     scene.start("succeeded")
     assert scene.statuses("idle") == ["InProgress"]
-    assert "it has never finished an execution" in scene.gate_action("succeeded")["errorDetails"]["message"]
+    assert "it has never finished an execution" in said(scene, "succeeded")
     kind, message = scene.refusal(ask("infar"))
     assert (kind, message.startswith("There is no pipeline infar")) == ("ConfigurationError", True)
 
 
-def test_concourse_520_a_paused_one_blocks_the_rest(scene: Scene) -> None:
-    """It is said that a person has to act, and `parked` decides whether the rest waits for that."""
+def test_concourse_520_a_paused_one_blocked_all_the_others_of_its_group(scene: Scene) -> None:
+    """Nothing ran, and yet nothing could. Here `parked` decides."""
     scene.pipeline("infra")
-    scene.codepipeline.disable_stage_transition(pipelineName="infra", stageName="Deploy", transitionType="Inbound", reason="x")
+    close(scene, "infra", "Deploy")
     scene.start("infra")
-    scene.k8s()
-    scene.gated("web", ask(pipeline="web", parked="pass"))
-    scene.start("k8s")
-    scene.start("web")
-    assert "waits for a person" in scene.gate_action()["errorDetails"]["message"]
-    assert scene.statuses("web") == ["InProgress"]
+    for name, parked in (("k8s", "wait"), ("web", "pass")):
+        scene.gated(name, ask(pipeline=name, parked=parked))
+        scene.start(name)
+    assert (scene.statuses("k8s"), scene.statuses("web")) == (["Failed"], ["InProgress"])
 
 
-def test_aws_cdk_3332_an_action_whose_function_never_answers(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A defect of the gate's own is answered, too: nobody waits for CodePipeline's 20 minutes."""
+def test_aws_cdk_3332_the_action_never_ended_though_its_function_had(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It had returned without a result for the job. Here a defect of the gate's own is a result, too."""
     monkeypatch.setattr("chalicelib.asking.Asking.upstreams", lambda *_: 1 / 0)
     scene.pipeline("infra")
     kind, message = scene.refusal(ask())
     assert (kind, message.startswith("The gate itself failed (ZeroDivisionError)")) == ("SystemUnavailable", True)
 
 
-def test_turnstyle_146_a_history_of_thousands_of_executions(scene: Scene, calls: Calls) -> None:
-    """Reading all of it took the API's whole quota. Here: what began within 14 days, a hundred a call."""
+def test_turnstyle_146_a_year_of_executions_was_read_page_by_page(scene: Scene, calls: Calls) -> None:
+    """It took the API's whole quota. Here: what began within 14 days, a hundred a call."""
     scene.pipeline("infra", seconds=5)
+    scene.has_run("infra", *[(timedelta(hours=2 * (4000 - number)), "Succeeded") for number in range(4000)])
     scene.start("infra")
-    scene.wait(minutes=1)
-    backend = cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
-    pipeline = backend.pipelines["infra"]
-    (newest,) = pipeline.history
-    past = [_of_the_past(newest, number, timedelta(hours=2 * (4000 - number))) for number in range(4000)]
-    pipeline.history[:] = [*past, newest]
     scene.k8s()
     scene.start("k8s")
     assert scene.statuses() == ["InProgress"]
     assert calls.made == ["ListPipelineExecutions", "ListPipelineExecutions", "PutJobSuccessResult"]
 
 
-def _of_the_past(like: PipelineExecution, number: int, ago: timedelta) -> PipelineExecution:
-    fields: dict[str, Any] = {"pipeline_name": like.pipeline_name, "pipeline_version": 1, "mode": like.mode, "trigger_type": "Webhook"}
-    began = utcnow() - ago
-    return PipelineExecution(
-        **fields,
-        number=number,
-        trigger_detail="",
-        variables={},
-        overrides=[],
-        status="Succeeded",
-        started=began,
-        updated=began + timedelta(minutes=5),
-    )
+def test_turnstyle_146_nor_does_a_hold_of_such_a_pipeline_cost_more(scene: Scene, calls: Calls) -> None:
+    """Both have a long history: it is the look at the held one's own executions that could go far back."""
+    scene.pipeline("infra")
+    scene.k8s()
+    for name in ("infra", "k8s"):
+        scene.has_run(name, *[(timedelta(hours=2 * (4000 - number)), "Succeeded") for number in range(4000)])
+    scene.start("infra")
+    scene.start("k8s")
+    scene.wait(minutes=11)
+    assert scene.statuses()[:2] == ["Succeeded", "Failed"]
+    assert calls.made.count("ListPipelineExecutions") == 5 * 2 + 1  # five looks at infra, two pages each; one at k8s, one page
