@@ -6,17 +6,19 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from chalicelib import messages, wording
+from chalicelib.chains import Cycle
 from chalicelib.dependency import Dependency
 from chalicelib.deployment import Deployment, refuse_long
 from chalicelib.errors import Misconfigured, RefusedInput, UnexpectedAnswer
 from chalicelib.executions import Execution
 from chalicelib.hold import Hold, pattern, rule_named_by
 from chalicelib.job import Job
-from chalicelib.parameters import read
+from chalicelib.parameters import read, refuse_closed_accounts
 from chalicelib.upstream import Upstream
 
 NOW = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC)
@@ -132,6 +134,112 @@ def test_what_is_too_long_ends_in_dots() -> None:
     assert (wording.shortened("x" * 10, 10), wording.shortened("x" * 11, 10)) == ("x" * 10, "x" * 7 + "...")
 
 
+# Of the other ways to hold, and of passing in spite of an upstream
+
+INFRA = Upstream(Dependency("infra"), (run("InProgress", 3),))
+RUNS = "infra runs: execution 1a2b3c4d is InProgress since 12:01 UTC."
+DEADLINE = NOW + timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            {"mode": "retry"},
+            "This action ends here, and that is as planned: its stage is retried by itself within seconds of the end of infra ",
+        ),
+        (
+            {"give_up": DEADLINE},
+            "next at 12:09 UTC). If that has not come by 14:04 UTC, the wait ends and nothing is started. There is nothing to do.",
+        ),
+        (
+            {"give_up": DEADLINE, "on_give_up": "continue"},
+            "next at 12:09 UTC). If that has not come by 14:04 UTC, it goes on all the same. There is nothing to do.",
+        ),
+        ({"give_up": NOW + timedelta(days=14)}, "If that has not come by 2026-01-19 12:04 UTC, the wait ends and nothing is started. "),
+    ],
+)
+def test_held_in_other_ways(more: dict[str, Any], said: str) -> None:
+    assert said in messages.held([INFRA], replace(HOLD, **more), 5, NOW + timedelta(minutes=5), NOW)
+
+
+def test_waits_in_place() -> None:
+    began = NOW - timedelta(minutes=10)
+    assert messages.waits_in_place([INFRA], "k8s", began, None, "stop", NOW) == (
+        f"k8s waits for infra since 11:54 UTC. {RUNS} Looked at 12:04 UTC; CodePipeline asks again by itself. "
+        "To stop waiting, stop this execution."
+    )
+    assert messages.waits_in_place([INFRA], "k8s", began, DEADLINE, "continue", NOW) == (
+        f"k8s waits for infra since 11:54 UTC. {RUNS} If that has not come by 14:04 UTC, it goes on all the same. "
+        "Looked at 12:04 UTC; CodePipeline asks again by itself. To stop waiting, stop this execution."
+    )
+
+
+def test_gave_up() -> None:
+    began = NOW - timedelta(hours=2)
+    assert messages.gave_up([INFRA], began, NOW) == (
+        f"Gave up: waited for infra since 10:04 UTC, as long as give_up_minutes says. {RUNS} "
+        "Nothing starts by itself any more. Retry this stage to wait anew."
+    )
+    assert messages.goes_on_all_the_same([INFRA], began, NOW) == (
+        f"Goes on in spite of infra: waited since 10:04 UTC, as long as give_up_minutes says. {RUNS}"
+    )
+
+
+def test_observed() -> None:
+    assert messages.observed([INFRA], NOW) == f"Observe only: would have held this pipeline for infra. {RUNS}"
+    assert messages.observed_refusal("Wrong.") == "Observe only: would have failed this action. Wrong."
+
+
+def test_bypassed() -> None:
+    assert messages.bypassed([Dependency("infra"), Dependency("net", stage="Deploy")]) == (
+        "Bypassed: the pipeline variable asked for it, so nobody looked whether infra and net's stage Deploy runs."
+    )
+
+
+def test_a_deadlock() -> None:
+    assert messages.deadlock(Cycle(("k8s", "infra", "net", "k8s"), deadlock=True)) == (
+        "Deadlock: k8s waits for infra, which waits for net, which waits for k8s. None of them can go on before another does, so nothing "
+        "would ever end this wait. Take one of these out of its depends_on, or let it require only that the other is idle, and not in "
+        "the mode wait."
+    )
+
+
+def test_no_such_stage() -> None:
+    assert messages.no_such_stage("infra", "Deplyo", ["Source", "Deploy"]) == (
+        "infra has no stage Deplyo; it has Source and Deploy. "
+        "Correct depends_on in this action's UserParameters; upper and lower case count."
+    )
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        lambda many: messages.waits_in_place(many, "k8s", NOW, None, "stop", NOW),
+        lambda many: messages.goes_on_all_the_same(many, NOW, NOW),
+        lambda many: messages.observed(many, NOW),
+        lambda many: messages.bypassed([one.wanted for one in many] * 9),
+        lambda many: messages.observed_refusal("x" * 3000),
+        lambda many: messages.passed(many, NOW),
+    ],
+)
+def test_every_summary_fits(say: Callable[[list[Upstream]], str]) -> None:
+    assert len(say([Upstream(Dependency("x" * 100, stage="y" * 100), unanswered="z" * 500)] * 9)) <= 2048  # model: ExecutionSummary
+
+
+def test_every_failure_fits() -> None:
+    many = [Upstream(Dependency("x" * 100), unanswered="z" * 1500)] * 9
+    assert len(messages.gave_up(many, NOW, NOW)) == 5000  # model: Message
+
+
+def test_what_passes_although_it_runs() -> None:
+    passed = [Upstream(Dependency("infra", stage="Net"), INFRA.executions), Upstream(Dependency("infra", parked="pass"), INFRA.executions)]
+    assert messages.passed(passed, NOW) == (
+        "infra's stage Net does not count: execution 1a2b3c4d is past that stage; "
+        "infra does not count: execution 1a2b3c4d is parked until a person lets it go on"
+    )
+
+
 def refused(ask: Callable[[], object], kind: type[Exception]) -> str:
     with pytest.raises(kind) as error:
         ask()
@@ -142,6 +250,8 @@ NO_JSON = f"Right would be {EXAMPLE}, or plain names: infra, network."
 NO_NAME = "which is no pipeline's name: 1 to 100 letters, digits and . @ - _"
 NO_NAMES = f"{NO_NAME} (several names are separated by commas), or an ARN arn:aws:codepipeline:REGION:ACCOUNT:NAME."
 ENTRY = "pipeline, require, stage, parked, role_arn, external_id"
+STAGE = "the name of one of the upstream's stages, 1 to 100 letters, digits and . @ - _"
+ROLE = "the ARN of a role that the gate may assume, arn:aws:iam::ACCOUNT:role/pipeline-gate-NAME"
 WORDS = "letters, digits and + = , . @ : / - _"
 KNOWN = "depends_on, require, hold, retry_minutes, give_up_minutes, on_give_up, revisions, parked, bypass, observe, pipeline, execution"
 PARAMETERS: list[tuple[str | None, str]] = [
@@ -190,6 +300,28 @@ PARAMETERS: list[tuple[str | None, str]] = [
         '{"depends_on": {"pipeline": "a", "external_id": "xy"}}',
         "depends_on has an external_id for a, but no role_arn that it would be for.",
     ),
+    ('{"depends_on": {"pipeline": "a", "stage": 5}}', f"stage must be {STAGE}, not a number."),
+    ('{"depends_on": {"pipeline": "a", "role_arn": null}}', f"role_arn is null; it must be {ROLE}."),
+    (
+        '{"depends_on": {"pipeline": "arn:aws:codepipeline:eu-west-1:444455556666:a", '
+        '"role_arn": "arn:aws:iam::111122223333:role/pipeline-gate-look"}}',
+        "role_arn is of another account than the pipeline a: name that as an ARN, arn:aws:codepipeline:REGION:ACCOUNT:NAME, "
+        "with the role's account.",
+    ),
+    ('{"depends_on": {"pipeline": "a", "external_id": 5}}', f"external_id must be a string of 2 to 1224 {WORDS}."),
+    ('{"depends_on": {"pipeline": "a", "parked": null}}', "parked is null, but must be one of wait, pass."),
+    ('{"depends_on": {"pipeline": "arn:aws:codepipeline:x:1:a"}}', f'depends_on has "arn:aws:codepipeline:x:1:a", {NO_NAMES}'),
+    ('{"depends_on": "a", "hold": 5}', "hold is a number, but must be one of restart, retry, wait."),
+    ('{"depends_on": "a", "revisions": []}', "revisions is a list, but must be one of latest, held."),
+    (
+        '{"depends_on": "a", "give_up_minutes": 20161}',
+        "give_up_minutes is 20161, but must be a whole number of minutes, 1 to 20160 (14 days).",
+    ),
+    (
+        '{"depends_on": "a", "bypass": "#{variables.bypass}"}',
+        'bypass is "#{variables.bypass}", but must be the string "true" or "false". Write it as "#{variables.bypass}", and declare the '
+        'pipeline variable bypass with the default "false".',
+    ),
     ('{"depends_on": "a", "give_up_minutes": 0}', "give_up_minutes is 0, but must be a whole number of minutes, 1 to 20160 (14 days)."),
     (
         '{"depends_on": "a", "give_up_minutes": "5"}',
@@ -231,6 +363,14 @@ PARAMETERS: list[tuple[str | None, str]] = [
 @pytest.mark.parametrize(("text", "said"), PARAMETERS)
 def test_wrong_parameters(text: str | None, said: str) -> None:
     assert refused(lambda: read(text, "5"), Misconfigured) == said
+
+
+def test_an_account_that_is_closed_to_the_gate() -> None:
+    arn = "arn:aws:codepipeline:eu-west-1:111122223333:infra"
+    assert refused(lambda: refuse_closed_accounts([Dependency("net"), Dependency(arn)], "123456789012"), Misconfigured) == (
+        "infra is in account 111122223333, and the gate in 123456789012. Add a role_arn that lets the gate look: "
+        f'{{"pipeline": "{arn}", "role_arn": "arn:aws:iam::111122223333:role/pipeline-gate-..."}}.'
+    )
 
 
 def test_a_wrong_default() -> None:

@@ -145,6 +145,12 @@ def test_one_that_waits_for_a_person_counts_or_not(stages: list[StageState], run
     assert not replace(upstream, wanted=replace(INFRA, stage=one_stage)).satisfied
 
 
+def test_a_stage_that_was_retried_after_the_executions_were_read_can_wait_for_a_person() -> None:
+    upstream = Upstream(replace(INFRA, stage="Ask"), history("Failed"), PipelineState((stage("Ask", "a", "InProgress", asks=True),)))
+    assert not upstream.satisfied
+    assert replace(upstream, wanted=replace(upstream.wanted, parked="pass")).satisfied
+
+
 @pytest.mark.parametrize(("statuses", "behind"), [(["Succeeded"], "a"), (["InProgress", "Superseded", "Failed"], "c"), ([], None)])
 def test_behind_whom_a_gate_passes(statuses: list[str], behind: str | None) -> None:
     assert Upstream(INFRA, history(*statuses)).behind == behind
