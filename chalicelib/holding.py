@@ -60,7 +60,7 @@ class Holding:
             for one in waiting
             if asking.is_here(one.wanted)
         ]
-        done = [estimate.percent(one.blocking, one.executions, self._now) for one in waiting]
+        done = [estimate.percent(one.blocking, one.executions, self._now) for one in waiting if one.foreseeable]
         answered = self._aws.codepipeline.keep_open(
             self._job.id,
             job.token(since),

@@ -32,7 +32,7 @@ def _forwarded(waiting: Sequence[Upstream]) -> str:
 
 def expected(waiting: Sequence[Upstream], now: datetime) -> str:
     """When the last of them will be done, if that can be told: "Expected about 12:20 UTC. ", or nothing."""
-    ends = [estimate.expected_end(one.blocking, one.executions) for one in waiting]
+    ends = [_end(one) for one in waiting]
     known = [end for end in ends if end is not None]
     return f"Expected about {clock(max(known), now)}. " if known and len(known) == len(ends) and max(known) > now else ""
 
@@ -75,8 +75,12 @@ def _person(parked: Parked, now: datetime) -> str:
 
 
 def _until(upstream: Upstream, now: datetime) -> str:
-    takes, end = estimate.usual(upstream.executions), estimate.expected_end(upstream.blocking, upstream.executions)
-    if takes is None or end is None or (upstream.state and any(upstream.state.parked(one.id) for one in upstream.blocking)):
+    takes, end = estimate.usual(upstream.executions), _end(upstream)
+    if takes is None or end is None:
         return ""
     usual = f"It usually takes {max(1, round(takes.total_seconds() / 60))} min"
     return f" {usual}, so until about {clock(end, now)}." if end > now else f" {usual}; this time it takes longer."
+
+
+def _end(upstream: Upstream) -> datetime | None:
+    return estimate.expected_end(upstream.blocking, upstream.executions) if upstream.foreseeable else None

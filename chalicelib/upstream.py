@@ -42,6 +42,11 @@ class Upstream:
         return tuple(one for one in self.running if not self._past(one) and not (self.wanted.parked == "pass" and self._parked(one)))
 
     @property
+    def foreseeable(self) -> bool:
+        """Whether past executions tell how long those that count still take: not how long one stage does, nor a person."""
+        return self.wanted.stage is None and not any(self._parked(one) for one in self.blocking)
+
+    @property
     def newest_finished(self) -> Execution | None:
         """The one whose result stands: superseded and cancelled ones are left aside."""
         return next((execution for execution in self.executions if execution.finished), None)

@@ -79,15 +79,29 @@ def test_failures_are_no_measure(scene: Scene) -> None:
     assert "usually" not in scene.gate_action()["errorDetails"]["message"]
 
 
-def test_who_waits_for_a_person_is_given_no_time(scene: Scene) -> None:
+@pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
+def test_who_waits_for_a_person_is_given_no_time(scene: Scene, mode: str) -> None:
     scene.pipeline("infra", seconds=60)
     for _ in range(3):
         scene.start("infra")
         scene.wait(minutes=2)
     scene.codepipeline.disable_stage_transition(pipelineName="infra", stageName="Deploy", transitionType="Inbound", reason="x")
-    scene.k8s()
+    scene.gated("k8s", ask(hold=mode))
     scene.start("infra")
     scene.start("k8s")
-    message = scene.gate_action()["errorDetails"]["message"]
-    assert "waits for a person" in message
-    assert "usually" not in message
+    action = scene.gate_action()
+    said = action.get("summary") or action["errorDetails"]["message"]
+    assert "waits for a person" in said
+    assert "usually" not in said
+    assert "percentComplete" not in action
+    assert not [rule for rule in scene.rules() if "Expected" in scene.events.describe_rule(Name=rule)["Description"]]
+
+
+@pytest.mark.parametrize("mode", ["restart", "wait"])
+def test_how_long_the_whole_pipeline_takes_says_nothing_about_one_stage(practised: Scene, mode: str) -> None:
+    practised.gated("k8s", ask({"pipeline": "infra", "stage": "Deploy"}, hold=mode))
+    practised.start("infra")
+    practised.start("k8s")
+    action = practised.gate_action()
+    assert "usually" not in str(action)
+    assert "percentComplete" not in action

@@ -106,6 +106,13 @@ def test_how_long_still(began: int, usually: tuple[Execution, ...], said: str) -
 def test_who_waits_for_a_person_is_given_no_time() -> None:
     upstream = Upstream(INFRA, (run("InProgress", 3), *USUALLY_TEN), PipelineState((ASKS,)))
     assert "usually" not in why([upstream], NOW)
+    assert expected([upstream], NOW) == ""
+
+
+def test_of_one_stage_the_past_executions_tell_no_time() -> None:
+    upstream = Upstream(STAGE, (run("InProgress", 3), *USUALLY_TEN), PipelineState((stage("InProgress"),)))
+    assert why([upstream], NOW) == "infra's stage Net runs: execution 1a2b3c4d is InProgress since 12:01 UTC."
+    assert expected([upstream], NOW) == ""
 
 
 def test_each_has_its_sentence_and_of_many_the_rest_is_counted() -> None:
