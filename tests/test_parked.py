@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from tests.asking import ask
+from tests.calls import Calls
 from tests.scene import Scene
 
 
@@ -21,14 +22,19 @@ def parked(scene: Scene) -> Scene:
     return scene
 
 
-def approve(scene: Scene) -> None:
+def said(scene: Scene, name: str) -> str:
+    action = scene.gate_action(name)
+    return str(action.get("summary") or action["errorDetails"]["message"])
+
+
+def approve(scene: Scene, status: Literal["Approved", "Rejected"] = "Approved") -> None:
     state: Any = scene.codepipeline.get_pipeline_state(name="infra")["stageStates"][1]["actionStates"][0]
     scene.codepipeline.put_approval_result(
         pipelineName="infra",
         stageName="Approve",
         actionName="Ask",
         token=state["latestExecution"]["token"],
-        result={"summary": "", "status": "Approved"},
+        result={"summary": "", "status": status},
     )
 
 
@@ -109,3 +115,68 @@ def test_what_else_runs_in_the_stage_of_an_approval_is_no_waiting(scene: Scene) 
     scene.start("infra")
     scene.start("web")
     assert scene.statuses("web") == ["Failed"]
+
+
+@pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
+def test_an_approval_that_is_given_during_a_hold_counts_from_the_next_look_on(parked: Scene, mode: str) -> None:
+    """What was parked when the hold began runs when the other upstream ends: the hold stays."""
+    parked.pipeline("net", seconds=240)
+    parked.gated("apps", ask("infra", "net", pipeline="apps", parked="pass", hold=mode))
+    parked.start("net")
+    parked.start("apps")
+    assert said(parked, "apps").startswith("apps waits for net since")
+    approve(parked)
+    parked.wait(minutes=6)
+    assert parked.statuses("net") == ["Succeeded"]
+    assert parked.statuses("apps") == ["InProgress" if mode == "wait" else "Failed"]
+    if mode == "wait":
+        assert said(parked, "apps").startswith("apps waits for infra since")
+    parked.wait(minutes=6)
+    assert parked.statuses("apps")[0] == "Succeeded"
+
+
+@pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
+def test_with_wait_the_hold_ends_with_the_upstream_whenever_that_is_approved(parked: Scene, mode: str) -> None:
+    parked.gated("apps", ask(pipeline="apps", hold=mode))
+    parked.start("apps")
+    parked.wait(minutes=3 * 24 * 60 if mode == "restart" else 60)
+    assert len(parked.statuses("apps")) == 1
+    approve(parked)
+    parked.wait(minutes=12)
+    assert parked.statuses("apps")[0] == "Succeeded"
+
+
+def test_an_approval_that_is_rejected_ends_the_wait(parked: Scene) -> None:
+    parked.start("k8s")
+    approve(parked, "Rejected")
+    parked.wait(seconds=2)
+    assert (parked.statuses("infra"), parked.statuses()) == (["Failed"], ["InProgress", "Failed"])
+
+
+def test_a_transition_that_is_enabled_again_counts(scene: Scene) -> None:
+    scene.pipeline("infra")
+    disable(scene)
+    scene.gated("web", ask(pipeline="web", parked="pass"))
+    scene.start("infra")
+    scene.codepipeline.enable_stage_transition(pipelineName="infra", stageName="Deploy", transitionType="Inbound")
+    scene.start("web")
+    assert scene.statuses("web") == ["Failed"]
+
+
+def test_parked_can_be_said_for_one_upstream_alone(parked: Scene) -> None:
+    parked.pipeline("net")
+    parked.codepipeline.disable_stage_transition(pipelineName="net", stageName="Deploy", transitionType="Inbound", reason="x")
+    parked.start("net")
+    parked.gated("apps", ask({"pipeline": "infra", "parked": "pass"}, "net", pipeline="apps"))
+    parked.start("apps")
+    assert said(parked, "apps").startswith("apps waits for net since")
+
+
+def test_where_it_stands_is_asked_on_the_hold_path_only(parked: Scene, calls: Calls) -> None:
+    parked.start("k8s")
+    assert calls.made.count("GetPipelineState") == 1
+    approve(parked)
+    parked.wait(minutes=12)
+    calls.made.clear()
+    parked.start("web")
+    assert calls.made == ["ListPipelineExecutions", "PutJobSuccessResult"]
