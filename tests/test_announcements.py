@@ -9,10 +9,13 @@ from typing import Any
 import boto3
 import pytest
 
+import app
 from chalicelib import announcement
 from tests.asking import ask
 from tests.calls import Calls
 from tests.scene import Scene
+
+BYPASS = [{"name": "bypass", "defaultValue": "false"}]
 
 
 @pytest.fixture
@@ -37,18 +40,28 @@ def bus(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def lines(function: str) -> list[dict[str, Any]]:
-    events = boto3.client("logs").filter_log_events(logGroupName=f"/aws/lambda/pipeline-gate-dev-{function}")["events"]
+    logs, group = boto3.client("logs"), f"/aws/lambda/pipeline-gate-dev-{function}"
+    if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+        return []  # it was never invoked
+    events = logs.filter_log_events(logGroupName=group)["events"]
     return [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
 
 
 def metrics(function: str) -> list[dict[str, Any]]:
-    """The metrics that CloudWatch takes out of each line of a function's log (guide: embedded metric format), with their values."""
+    """The metrics that CloudWatch takes out of each line of a function's log, with their values.
+
+    The line is as its schema wants it (guide: CloudWatch_Embedded_Metric_Format_Specification).
+    """
     found = []
     for line in lines(function):
         for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
             assert directive["Namespace"] == "PipelineGate"
             assert isinstance(line["_aws"]["Timestamp"], int)
-            assert all(isinstance(line[name], str) for names in directive["Dimensions"] for name in names)
+            assert all(isinstance(line[name], str) and line[name] for names in directive["Dimensions"] for name in names)
+            assert all(0 < len(names) <= 30 for names in directive["Dimensions"])
+            assert all(set(metric) <= {"Name", "Unit", "StorageResolution"} for metric in directive["Metrics"])
+            assert all(metric["Unit"] in ("Count", "Seconds") for metric in directive["Metrics"])
+            assert all(isinstance(line[metric["Name"]], (int, float)) for metric in directive["Metrics"])
             found.append({metric["Name"]: line[metric["Name"]] for metric in directive["Metrics"]})
     return found
 
@@ -88,6 +101,9 @@ def test_giving_up_is_told(scene: Scene, bus: Any, mode: str) -> None:
     scene.start("k8s")
     scene.wait(minutes=12)
     assert [event["detail"]["state"] for event in bus()] == ["HELD", "GAVE_UP"]
+    (gave_up,) = [one for function in ("gate", "retry") for one in metrics(function) if "GaveUp" in one]
+    assert gave_up["GaveUp"] == 1
+    assert 180 <= gave_up["WaitTime"] <= 300
 
 
 def test_a_deadlock_is_told(scene: Scene, bus: Any) -> None:
@@ -109,11 +125,58 @@ def test_a_bus_that_cannot_be_told_changes_nothing(scene: Scene, bus: Any, calls
     assert [line["reason"] for line in lines("gate") if line["decision"] == "not announced"] == ["NotPermitted", "NotPermitted"]
 
 
-def test_without_a_bus_nothing_is_sent(scene: Scene, calls: Calls) -> None:
+@pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
+def test_without_a_bus_nothing_is_sent(scene: Scene, calls: Calls, mode: str) -> None:
+    scene.pipeline("infra", seconds=60)
+    scene.gated("k8s", ask(hold=mode))
+    scene.start("infra")
+    scene.start("k8s")
+    scene.wait(minutes=7)
+    assert scene.statuses()[0] == "Succeeded"
+    assert "PutEvents" not in calls.made
+
+
+def test_an_event_that_the_bus_takes_only_in_part_changes_nothing(scene: Scene, bus: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PutEvents answers so where an entry has failed (model: PutEventsResponse.FailedEntryCount)."""
     scene.pipeline("infra", seconds=5)
     scene.k8s()
+    failed = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
+    monkeypatch.setattr(app.aws.eventbridge._client, "put_events", lambda **_: failed)
     scene.start("k8s")
-    assert "PutEvents" not in calls.made
+    assert scene.statuses() == ["InProgress"]
+    assert [(line["decision"], line.get("bus")) for line in lines("gate")] == [("passed", None), ("not announced", "deployments")]
+
+
+@pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
+def test_neither_an_event_nor_a_log_line_holds_a_credential_or_a_variables_value(scene: Scene, bus: Any, mode: str) -> None:
+    """A job's event carries live credentials (guide: action-reference-Lambda), and a pipeline variable may be a password."""
+    scene.pipeline("infra", seconds=60)
+    scene.gated("k8s", ask(hold=mode, bypass="#{variables.bypass}"), variables=[*BYPASS, {"name": "token", "defaultValue": "hunter2"}])
+    scene.start("infra")
+    scene.start("k8s")
+    scene.wait(minutes=7)
+    scene.start("k8s", variables=[{"name": "bypass", "value": "true"}])
+    told = bus()
+    assert {event["detail"]["state"] for event in told} == {"HELD", "RELEASED", "PASSED"}
+    everything = json.dumps([told, lines("gate"), lines("retry")])
+    for secret in ("never-to-be-logged", "ASIA", "hunter2", "secretAccessKey", "sessionToken", "artifactCredentials"):
+        assert secret not in everything
+
+
+def test_who_reads_an_event_needs_nothing_else(scene: Scene, bus: Any) -> None:
+    """Which pipeline, which execution, in which state and why: in each event of a hold."""
+    scene.pipeline("infra")
+    scene.gated("k8s", ask(give_up_minutes=3))
+    scene.start("infra")
+    scene.start("k8s")
+    scene.wait(minutes=6)
+    scene.gated("web", ask(pipeline="web", observe=True))
+    scene.start("web")
+    told = [event["detail"] for event in bus()]
+    assert [(one["pipeline"], one["state"]) for one in told] == [("k8s", "HELD"), ("k8s", "GAVE_UP"), ("web", "PASSED")]
+    for one in told:
+        assert one["execution-id"] == scene.executions(one["pipeline"])[0]["pipelineExecutionId"]
+        assert "infra" in one["reason"]
 
 
 def test_a_firing_that_finds_nothing_new_is_neither_told_nor_counted(scene: Scene, bus: Any) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
+import boto3
 import pytest
 
 from tests.asking import ask
+from tests.calls import Calls
 from tests.scene import Scene
 
 BYPASS = [{"name": "bypass", "defaultValue": "false"}]
@@ -96,3 +100,46 @@ def test_a_pipeline_of_the_same_name_elsewhere_closes_no_circle(scene: Scene) ->
     scene.start("k8s")
     scene.start("apps")
     assert "k8s is held itself" in scene.gate_action("apps")["errorDetails"]["message"]
+
+
+@pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
+def test_a_circle_of_three_that_require_each_others_success(scene: Scene, mode: str) -> None:
+    for name, upstream in (("a", "b"), ("b", "c"), ("c", "a")):
+        scene.gated(name, ask(upstream, pipeline=name, require="succeeded", hold=mode))
+    for name in "abc":
+        scene.start(name)
+    error = scene.gate_action("c")["errorDetails"]
+    assert error["code"] == "ConfigurationError"
+    assert error["message"].startswith("Deadlock: c waits for a, which waits for b, which waits for c.")
+
+
+def test_one_that_could_not_be_seen_at_first_is_said_in_the_log_at_the_next_look(scene: Scene, calls: Calls) -> None:
+    """Both are held by then, and stay so: only a person can end it."""
+    scene.gated("a", ask("b", pipeline="a", require="succeeded"))
+    scene.gated("b", ask("a", pipeline="b", require="succeeded"))
+    scene.start("a")
+    calls.fail("ListTargetsByRule", "ThrottlingException")
+    scene.start("b")
+    assert "Whether a runs is not known" in scene.gate_action("b")["errorDetails"]["message"]
+    calls.mend()
+    scene.wait(minutes=6)
+    events = boto3.client("logs").filter_log_events(logGroupName="/aws/lambda/pipeline-gate-dev-retry")["events"]
+    looks = [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
+    assert {(look["pipeline"], look["decision"], look["reason"]) for look in looks[-2:]} == {
+        ("a", "deadlock", "a waits for b, which waits for a: none of them can go on by itself"),
+        ("b", "deadlock", "b waits for a, which waits for b: none of them can go on by itself"),
+    }
+    assert len(scene.rules()) == 2
+
+
+@pytest.mark.parametrize("mode", ["restart", "retry"])
+def test_three_that_must_not_run_at_once_take_turns(scene: Scene, mode: str) -> None:
+    for name, others in (("a", "bc"), ("b", "ac"), ("c", "ab")):
+        scene.gated(name, ask(*others, pipeline=name, hold=mode), seconds=300)
+    start_together(scene, "a", "b", "c")
+    assert [scene.statuses(name) for name in "abc"].count(["InProgress"]) == 1
+    for _ in range(60):
+        scene.wait(minutes=1)
+        assert sum("InProgress" in scene.statuses(name) for name in "abc") <= 1
+    assert [scene.statuses(name)[0] for name in "abc"] == ["Succeeded"] * 3
+    assert scene.rules() == []
