@@ -143,3 +143,15 @@ def test_three_that_must_not_run_at_once_take_turns(scene: Scene, mode: str) -> 
         assert sum("InProgress" in scene.statuses(name) for name in "abc") <= 1
     assert [scene.statuses(name)[0] for name in "abc"] == ["Succeeded"] * 3
     assert scene.rules() == []
+
+
+@pytest.mark.parametrize("mode", ["restart", "retry"])
+def test_one_that_waits_in_place_and_one_that_makes_room_take_turns_too(scene: Scene, mode: str) -> None:
+    """The second fails its execution while it is held, and that is all that the first waits for."""
+    scene.gated("a", ask("b", pipeline="a", hold="wait"), seconds=300)
+    scene.gated("b", ask("a", pipeline="b", hold=mode), seconds=300)
+    start_together(scene, "a", "b")
+    assert scene.gate_action("b")["errorDetails"]["message"].startswith("b waits for a since 12:00 UTC.")
+    scene.wait(minutes=20)
+    assert (scene.statuses("a"), scene.statuses("b")[0]) == (["Succeeded"], "Succeeded")
+    assert scene.rules() == []
