@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -107,3 +108,46 @@ def test_the_rule_wakes_up_at_the_stages_own_events(infra: Scene) -> None:
         "stage": ["Network"],
         "state": ["SUCCEEDED", "FAILED", "STOPPED", "CANCELED"],
     }
+
+
+def test_an_execution_that_fails_before_it_comes_to_the_stage_releases_the_hold(infra: Scene) -> None:
+    declared: Any = infra.codepipeline.get_pipeline(name="infra")["pipeline"]
+    declared["stages"][1]["actions"][0]["configuration"]["SandboxOutcome"] = "Failed"
+    infra.codepipeline.update_pipeline(pipeline=declared)
+    infra.start("infra")
+    infra.start("k8s")
+    infra.wait(minutes=1.6)
+    assert infra.statuses() == ["Failed"]
+    infra.wait(minutes=0.4)
+    assert (infra.statuses("infra"), infra.statuses()) == (["Failed"], ["InProgress", "Failed"])
+
+
+@pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
+def test_an_execution_that_stands_before_the_stage_counts(infra: Scene, mode: str) -> None:
+    """The stage itself is idle, but what it will do has yet to be done."""
+    infra.codepipeline.disable_stage_transition(pipelineName="infra", stageName="Network", transitionType="Inbound", reason="holidays")
+    infra.gated("web", ask(NETWORK, pipeline="web", hold=mode))
+    infra.start("infra")
+    infra.wait(minutes=5)
+    infra.start("web")
+    infra.wait(minutes=30)
+    assert infra.statuses("web") == ["InProgress" if mode == "wait" else "Failed"]
+    infra.codepipeline.enable_stage_transition(pipelineName="infra", stageName="Network", transitionType="Inbound")
+    infra.wait(minutes=5)
+    assert (infra.statuses("web")[0], infra.statuses("infra")) == ("Succeeded", ["InProgress"])
+
+
+def test_a_stage_that_is_retried_counts_again(infra: Scene) -> None:
+    declared: Any = infra.codepipeline.get_pipeline(name="infra")["pipeline"]
+    declared["stages"][2]["actions"][0]["configuration"]["SandboxOutcome"] = "Failed"
+    infra.codepipeline.update_pipeline(pipeline=declared)
+    upstream = infra.start("infra")
+    infra.wait(minutes=5)
+    assert infra.statuses("infra") == ["Failed"]
+    infra.codepipeline.retry_stage_execution(
+        pipelineName="infra", stageName="Network", pipelineExecutionId=upstream, retryMode="FAILED_ACTIONS"
+    )
+    infra.start("k8s")
+    assert infra.statuses() == ["Failed"]
+    infra.wait(minutes=2)
+    assert infra.statuses() == ["InProgress", "Failed"]
