@@ -21,6 +21,7 @@ import app
 from chalicelib.dependency import PARKED, REQUIRE
 from chalicelib.errors import RefusedInput
 from chalicelib.parameters import MODES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
+from sandbox.account import ACCOUNT, REGION
 from sandbox.awslambda.invocation import Invocation, Outcome
 from sandbox.inprocess import ChaliceExecutor, in_process
 from sandbox.world import Dials
@@ -95,6 +96,31 @@ def nearly_right(draw: st.DrawFn) -> str:
     key = draw(st.sampled_from(sorted(wrong)) | texts)
     text = json.dumps({"depends_on": ["infra"], "pipeline": "k8s", "execution": UUID, key: "HERE"})
     return text.replace('"HERE"', draw(wrong.get(key, values).map(json.dumps) | monsters))
+
+
+HERE, THERE = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:", f"arn:aws:codepipeline:us-east-1:{ACCOUNT}:"
+entries = st.fixed_dictionaries(
+    {"pipeline": st.sampled_from(["infra", "idle", f"{HERE}infra", f"{HERE}idle", "nowhere", f"{THERE}infra"])},
+    optional={
+        "require": st.sampled_from(REQUIRE),
+        "parked": st.sampled_from(PARKED),
+        "stage": st.sampled_from(["Deploy", "Source", "Other"]),
+    },
+)
+right = st.fixed_dictionaries(
+    {"depends_on": entries | st.lists(entries | st.sampled_from(["infra", "idle"]), min_size=1, max_size=7)},
+    optional={
+        "require": st.sampled_from(REQUIRE),
+        "parked": st.sampled_from(PARKED),
+        "hold": st.sampled_from(MODES),
+        "revisions": st.sampled_from(REVISIONS),
+        "retry_minutes": st.sampled_from(RETRY_MINUTES),
+        "give_up_minutes": st.integers(1, 20160),
+        "bypass": st.sampled_from(["true", "false"]),
+        "observe": st.booleans(),
+    },
+)
+"""What an action may ask for: infra runs, idle is idle, there is no stage Other, and no pipeline nowhere, nor any in another region."""
 
 
 class Intercepted(ChaliceExecutor):
@@ -183,6 +209,7 @@ def account() -> Iterator[Account]:
         scene = Scene(world)
         scene.pipeline("infra", seconds=100 * 24 * 3600)
         scene.start("infra")
+        scene.pipeline("idle")
         scene.k8s(mode="PARALLEL")
         yield Account(scene, calls, executor.jobs)
 
@@ -262,6 +289,26 @@ class TestJobs:
         assert len(account.scene.rules()) == (1 if "PutJobFailureResult" in account.calls.made and decided != "gave up" else 0)
         if "PutJobSuccessResult" in account.calls.made:  # 50 run at once at most
             account.scene.codepipeline.stop_pipeline_execution(pipelineName="k8s", pipelineExecutionId=execution, abandon=True)
+
+    @often
+    @given(asked=right, since=st.none() | st.just("2026-11-23T11:00:00+00:00") | moments)
+    def test_what_may_be_asked_has_one_answer_and_a_hold_if_need_be(
+        self, account: Account, asked: dict[str, Any], since: str | None
+    ) -> None:
+        execution, job = account.job()
+        configuration(job)["UserParameters"] = json.dumps({**asked, "pipeline": "k8s", "execution": execution})
+        if since:
+            job["CodePipeline.job"]["data"]["continuationToken"] = since
+        record = account.functions.lambda_.invoke("gate", job).payload
+        (answer,) = [call for call in account.calls.made if call.startswith("PutJob")]
+        assert record["decision"] in {"passed", "released", "held", "still held", "refused", "bypassed", "observed", "gave up"}
+        held_by_rule = (record["decision"], answer) == ("held", "PutJobFailureResult")
+        assert account.scene.rules() == ([f"pipeline-gate-dev-{execution}"] if held_by_rule else [])
+        if asked.get("observe") or asked.get("bypass") == "true":
+            assert answer == "PutJobSuccessResult"
+        if "PutJobSuccessResult" in account.calls.made:  # 50 run at once at most
+            account.scene.codepipeline.stop_pipeline_execution(pipelineName="k8s", pipelineExecutionId=execution, abandon=True)
+        assert_for_people(record.get("reason") or record["summary"])
 
 
 @pytest.fixture(scope="class")
