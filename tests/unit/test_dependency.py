@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.dependency import Dependency, read
+from chalicelib.errors import Misconfigured
 
 ARN = "arn:aws:codepipeline:us-east-1:111122223333:infra"
 ROLE = "arn:aws:iam::111122223333:role/pipeline-gate-look"
@@ -17,6 +18,7 @@ ROLE = "arn:aws:iam::111122223333:role/pipeline-gate-look"
         (Dependency("infra", stage="Deploy"), "infra's stage Deploy"),
         (Dependency(ARN), "infra (us-east-1)"),
         (Dependency(ARN, role_arn=ROLE), "infra (us-east-1, account 111122223333)"),
+        (Dependency(ARN, stage="Deploy"), "infra (us-east-1)'s stage Deploy"),
     ],
 )
 def test_what_people_read(dependency: Dependency, label: str) -> None:
@@ -58,3 +60,56 @@ def test_what_is_said_for_all_holds_where_an_entry_says_nothing() -> None:
 )
 def test_whether_it_is_the_pipeline_that_asks(dependency: Dependency, own: bool) -> None:
     assert dependency.is_pipeline("k8s", "eu-west-1", "111122223333") is own
+
+
+def test_an_arn_says_where_it_is_and_a_name_does_not() -> None:
+    assert (Dependency(ARN).name, Dependency(ARN).region, Dependency(ARN).account) == ("infra", "us-east-1", "111122223333")
+    assert (Dependency("infra").name, Dependency("infra").region, Dependency("infra").account) == ("infra", None, None)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"pipeline": "arn:aws-cn:codepipeline:cn-north-1:111122223333:infra"},
+        {"pipeline": "arn:aws-us-gov:codepipeline:us-gov-west-1:111122223333:" + "x" * 100},
+        {"pipeline": ARN, "role_arn": ROLE},
+        {"pipeline": ARN, "role_arn": "arn:aws:iam::111122223333:role/pipeline-gate-" + "x" * 50},
+        {"pipeline": ARN, "role_arn": ROLE, "external_id": "+=,.@:/-"},
+        {"pipeline": ARN, "role_arn": ROLE, "external_id": "x" * 1224},
+        {"pipeline": "infra", "stage": "x" * 100},
+    ],
+)
+def test_what_stands_at_a_limit_is_accepted(entry: dict[str, object]) -> None:
+    assert {**entry, "pipeline": read(entry).pipeline} == entry
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"pipeline": "arn:aws:codepipeline:us-east-1:11112222333:infra"},
+        {"pipeline": "arn:aws:codepipeline:us-east-1:111122223333:" + "x" * 101},
+        {"pipeline": ARN + "/Deploy"},
+        {"pipeline": ARN + "\n"},
+        {"pipeline": "arn:aws:s3:us-east-1:111122223333:infra"},
+        {"pipeline": ARN, "role_arn": "arn:aws:iam::111122223333:role/admin"},
+        {"pipeline": ARN, "role_arn": "arn:aws:iam::111122223333:role/pipeline-gate-" + "x" * 51},
+        {"pipeline": ARN, "role_arn": "arn:aws:iam::111122223333:role/pipeline-gate-x/../admin"},
+        {"pipeline": ARN, "role_arn": ROLE.replace("1111", "4444")},
+        {"pipeline": "infra", "role_arn": ROLE},
+        {"pipeline": ARN, "external_id": "team-7"},
+        {"pipeline": ARN, "role_arn": ROLE, "external_id": "x"},
+        {"pipeline": ARN, "role_arn": ROLE, "external_id": "x" * 1225},
+        {"pipeline": ARN, "role_arn": ROLE, "external_id": "team 7"},
+        {"pipeline": "infra", "stage": ""},
+        {"pipeline": "infra", "stage": "x" * 101},
+        {"pipeline": "infra", "require": "Succeeded"},
+        {"pipeline": "infra", "parked": True},
+        {"pipeline": ["infra"]},
+        {"name": "infra"},
+        ["infra"],
+        None,
+    ],
+)
+def test_what_lies_beyond_is_refused(entry: object) -> None:
+    with pytest.raises(Misconfigured):
+        read(entry)

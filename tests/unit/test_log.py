@@ -27,3 +27,52 @@ def test_a_defect_is_logged_with_the_places_it_went_through_but_not_its_message(
     assert isinstance(places, list)
     assert re.fullmatch(r".*test_log\.py:\d+ test_a_defect_is_.*", places[0])
     assert "secret" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("decided", "seen", "counted"),
+    [
+        ("held", {}, {"Held": 1}),
+        ("still held", {}, {}),
+        ("kept open", {}, {}),
+        ("passed", {}, {"Passed": 1}),
+        ("bypassed", {}, {"Bypassed": 1}),
+        ("observed", {}, {"Observed": 1}),
+        ("released", {"waited_seconds": 90}, {"Released": 1, "Passed": 1, "WaitTime": 90}),
+        ("started", {"waited_seconds": 0}, {"Released": 1, "WaitTime": 0}),
+        ("retried", {"waited_seconds": 90}, {"Released": 1, "WaitTime": 90}),
+        ("gave up", {"waited_seconds": 90}, {"GaveUp": 1, "WaitTime": 90}),
+        ("deadlock", {}, {"Deadlocks": 1}),
+        ("refused", {}, {"Refused": 1}),
+        ("waiting", {}, {}),
+        ("dropped", {"waited_seconds": 90}, {}),
+        ("over", {}, {}),
+    ],
+)
+def test_what_counts_is_a_metric_of_the_function(
+    decided: str, seen: dict[str, object], counted: dict[str, int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "pipeline-gate-prod-gate")
+    record = log.decision("gate", decided, **seen)
+    line = json.loads(capsys.readouterr().out)
+    assert record == {"function": "gate", "decision": decided, **seen}  # the function's result has no metrics in it
+    if not counted:
+        assert line == record
+        return
+    directive = line["_aws"]["CloudWatchMetrics"][0]
+    assert {metric["Name"]: line[metric["Name"]] for metric in directive["Metrics"]} == counted
+    assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == {
+        name: "Seconds" if name == "WaitTime" else "Count" for name in counted
+    }
+    assert (directive["Namespace"], directive["Dimensions"], line["FunctionName"]) == (
+        "PipelineGate",
+        [["FunctionName"]],
+        "pipeline-gate-prod-gate",
+    )
+
+
+def test_a_metric_has_the_time_of_its_line_in_milliseconds(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """(guide: CloudWatch_Embedded_Metric_Format_Specification, "Metadata object")"""
+    monkeypatch.setattr("time.time", lambda: 1767614670.25)
+    log.decision("gate", "held")
+    assert json.loads(capsys.readouterr().out)["_aws"]["Timestamp"] == 1767614670250

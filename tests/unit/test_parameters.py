@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.dependency import Dependency
 from chalicelib.errors import Misconfigured
-from chalicelib.parameters import EXAMPLE, Parameters, read
+from chalicelib.parameters import EXAMPLE, Parameters, only_observes, read
 
 EXECUTION = "5e6f7a8b-0000-4000-8000-000000000001"
 
@@ -41,6 +41,60 @@ def test_all_keys_are_read() -> None:
     assert of(depends_on="infra", retry_minutes=15, pipeline="k8s", execution=EXECUTION) == Parameters(
         (Dependency("infra"),), 15, "k8s", EXECUTION
     )
+
+
+def test_the_keys_of_how_to_wait_are_read() -> None:
+    asked = of(
+        depends_on="infra",
+        hold="wait",
+        revisions="held",
+        give_up_minutes=20160,
+        on_give_up="continue",
+        bypass="true",
+        observe=True,
+    )
+    more = {"revisions": "held", "give_up_minutes": 20160, "on_give_up": "continue", "bypass": True, "observe": True}
+    assert {key: getattr(asked, key) for key in more} == more
+    assert asked.hold == "wait"
+
+
+def test_what_is_not_said_is_as_the_article_has_it() -> None:
+    asked = of(depends_on="infra", bypass="false", observe=False, hold="restart", require="idle", parked="wait")
+    assert asked == of(depends_on="infra") == Parameters((Dependency("infra"),), 5)
+
+
+def test_an_entry_overrides_what_is_said_for_all() -> None:
+    entries = ["net", {"pipeline": "infra", "require": "idle", "stage": "Deploy"}, {"pipeline": "dns", "parked": "wait"}]
+    assert of(depends_on=entries, require="succeeded", parked="pass").depends_on == (
+        Dependency("net", require="succeeded", parked="pass"),
+        Dependency("infra", require="idle", stage="Deploy", parked="pass"),
+        Dependency("dns", require="succeeded", parked="wait"),
+    )
+
+
+def test_one_pipeline_can_be_waited_for_in_two_ways() -> None:
+    two = of(depends_on=["infra", {"pipeline": "infra", "stage": "Deploy", "require": "succeeded"}, {"pipeline": "infra"}])
+    assert two.depends_on == (Dependency("infra"), Dependency("infra", stage="Deploy", require="succeeded"))
+
+
+@pytest.mark.parametrize(
+    ("text", "observes"),
+    [
+        ('{"depends_on": "infra", "observe": true}', True),
+        ('{"observe": true}', True),
+        ('{"observe": true, "depends_on": 5, "zzz": []}', True),
+        ('{"depends_on": "infra", "observe": "true"}', False),
+        ('{"depends_on": "infra", "observe": 1}', False),
+        ('{"depends_on": "infra", "observe": true', False),
+        ('{"observe": true, "observe": true}', False),
+        ('["observe"]', False),
+        ("observe", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_one_that_is_to_observe_does_so_whatever_else_is_wrong(text: str | None, observes: bool) -> None:
+    assert only_observes(text) is observes
 
 
 def test_the_documented_example_is_accepted_once_codepipeline_has_filled_it_in() -> None:
