@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -109,3 +110,24 @@ def test_a_parallel_upstream_is_held_though_a_newer_execution_passed(scene: Scen
     assert scene.statuses("k8s") == ["Succeeded", "Failed"]
     scene.start("apps")
     assert scene.statuses("apps") == ["Failed"]
+
+
+@pytest.mark.parametrize("more", [{"stage": "Deploy"}, {"parked": "pass"}, {"require": "succeeded"}])
+def test_whatever_is_asked_of_it_one_that_is_held_has_yet_to_run(chain: Scene, more: dict[str, str]) -> None:
+    """Its last stage is idle, nobody works on it, and its last success is of the time before."""
+    chain.has_run("k8s", (timedelta(hours=1), "Succeeded"))
+    chain.gated("web", ask({"pipeline": "k8s", **more}, pipeline="web"))
+    chain.start("web")
+    assert chain.statuses("web") == ["Failed"]
+    chain.wait(minutes=11)
+    assert (chain.statuses("k8s")[0], chain.statuses("web")) == ("InProgress", ["Failed"])
+    chain.wait(minutes=5)
+    assert chain.statuses("web")[0] == "Succeeded"
+
+
+def test_a_rule_that_a_killed_gate_left_without_a_target_holds_nobody(chain: Scene) -> None:
+    """Nothing would ever end such a wait: the rule fires nothing."""
+    (rule,) = chain.rules()
+    chain.events.remove_targets(Rule=rule, Ids=["retry"])
+    chain.start("apps")
+    assert chain.statuses("apps") == ["InProgress"]
