@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -28,16 +27,14 @@ STATES = {
 _DETAIL = ("pipeline", "execution", "waiting", "reason", "rule", "started", "waited_seconds", "on_give_up", "decision")
 
 
-def announced(record: dict[str, object], aws: Aws) -> dict[str, object]:
-    """`record`, of which the bus has been told where there is one. That the bus cannot be told changes nothing else."""
-    bus = os.environ.get("EVENT_BUS")
+def announce(record: Mapping[str, object], bus: str, aws: Aws) -> None:
+    """Tell `bus` (a name or an ARN) of what `record` says was decided. That it cannot be told changes nothing else."""
     states = STATES.get(str(record["decision"]), ())
-    if bus and states:
+    if states:
         try:
             aws.eventbridge.tell(bus, SOURCE, DETAIL_TYPE, [_detail(record, state) for state in states])
         except Exception as error:  # an announcement is a courtesy: the decision stands, and its record is in the log
             log.decision(str(record["function"]), "not announced", bus=bus, reason=type(error).__name__)
-    return record
 
 
 def _detail(record: Mapping[str, object], state: str) -> dict[str, object]:

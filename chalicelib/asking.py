@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib.aws import Aws
 from chalicelib.dependency import Dependency
-from chalicelib.deployment import Deployment
 from chalicelib.errors import Misconfigured, NoAnswer, PipelineNotFound
 from chalicelib.executions import Execution
 from chalicelib.upstream import Upstream
@@ -104,7 +103,9 @@ class Asking:
         return wanted.role_arn is None and wanted.region in (None, self._aws.codepipeline.region)
 
     def _hold_of(self, failed: Execution) -> Hold | None:
-        from chalicelib.hold import rule_name  # noqa: PLC0415 - the open path behind a succeeded upstream needs no holds
+        # The open path behind a succeeded upstream needs no holds.
+        from chalicelib.deployment import Deployment  # noqa: PLC0415
+        from chalicelib.hold import rule_name  # noqa: PLC0415
 
         try:
             return self._aws.eventbridge.hold_kept_by(rule_name(Deployment.of(self._context), failed.id))

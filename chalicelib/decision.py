@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from chalicelib.chains import Cycle
 
 
-def waiting_for(upstreams: Sequence[Upstream]) -> tuple[Upstream, ...]:
-    """The upstreams that keep the gate closed, those of which AWS does not tell among them. None: the gate is open."""
-    return tuple(upstream for upstream in upstreams if not upstream.satisfied)
-
-
 def deadlock(waiting: Sequence[Upstream]) -> Cycle | None:
     """The cycle of pipelines that would wait for each other for ever, if there is one."""
     return next((upstream.cycle for upstream in waiting if upstream.deadlocked), None)

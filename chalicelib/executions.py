@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from mypy_boto3_codepipeline.type_defs import PipelineExecutionSummaryTypeDef
 
 NAME = r"[A-Za-z0-9.@\-_]{1,100}"
 """A pipeline's, a stage's or an action's name (model: PipelineName, StageName, ActionName)."""
@@ -44,6 +48,19 @@ class Execution:
     revisions: Mapping[str, str] = field(default_factory=dict)
     started_by: str = ""
     kind: str = "STANDARD"
+
+    @classmethod
+    def of(cls, summary: PipelineExecutionSummaryTypeDef) -> Self:
+        return cls(
+            id=summary["pipelineExecutionId"],
+            status=summary["status"],
+            started=summary["startTime"].astimezone(UTC),
+            updated=summary["lastUpdateTime"].astimezone(UTC),
+            mode=summary.get("executionMode", "SUPERSEDED"),
+            revisions={revision["actionName"]: revision.get("revisionId", "") for revision in summary.get("sourceRevisions", [])},
+            started_by=summary.get("trigger", {}).get("triggerDetail", ""),
+            kind=summary.get("executionType", "STANDARD"),
+        )
 
     @property
     def running(self) -> bool:

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from chalicelib import log, messages, parameters
-from chalicelib.announcement import announced
 from chalicelib.asking import Asking
 from chalicelib.aws import Aws
-from chalicelib.decision import waiting_for
 from chalicelib.errors import FailureType, Misconfigured, NoAnswer, NotPermitted
 from chalicelib.job import Job
 from chalicelib.parameters import Parameters
-from chalicelib.upstream import Upstream
+from chalicelib.upstream import Upstream, waiting_for
 
 
 def answer(event: object, context: object, aws: Aws, now: datetime) -> dict[str, object]:
@@ -36,7 +34,11 @@ def answer(event: object, context: object, aws: Aws, now: datetime) -> dict[str,
     except Exception as error:  # better a failed action with a reason than one that hangs for 20 minutes
         answered = _end(job, "SystemUnavailable", messages.defect(error, getattr(context, "aws_request_id", "?")), aws)
         record = log.defect("gate", error, job=job.id, answered=answered)
-    return announced(record, aws)
+    if bus := os.environ.get("EVENT_BUS"):
+        from chalicelib.announcement import announce  # noqa: PLC0415 - most have none
+
+        announce(record, bus, aws)
+    return record
 
 
 def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, object]:

@@ -5,21 +5,22 @@ The rule that invokes it keeps firing until it is removed, and it is removed las
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
 from chalicelib import log
-from chalicelib.announcement import announced
+from chalicelib.announcement import announce
 from chalicelib.asking import LOOK_BACK, Asking
 from chalicelib.aws import Aws
-from chalicelib.decision import Fate, closed_gate, deadlock, fate, find, own_restart, passed_the_gate, revisions_to_start_with, waiting_for
+from chalicelib.decision import Fate, closed_gate, deadlock, fate, find, own_restart, passed_the_gate, revisions_to_start_with
 from chalicelib.deployment import Deployment
 from chalicelib.errors import REFUSALS, NoAnswer, NotPermitted, NotRetryable, PipelineNotFound, TakenOver
 from chalicelib.executions import ROLLBACK, Attempt, Revision
 from chalicelib.hold import Hold, rule_named_by
-from chalicelib.upstream import Upstream
+from chalicelib.upstream import Upstream, waiting_for
 
 SURELY_DEAD = timedelta(minutes=30)
 """No gate is still making a rule that is so old: each attempt writes its own time into it, and ends within Lambda's 15 minutes."""
@@ -205,4 +206,6 @@ def _record(hold: Hold, look: Look, aws: Aws, now: datetime, started: str | None
         waited_seconds=int((now - hold.since).total_seconds()) if over else None,
         started=started,
     )
-    return announced(record, aws)
+    if bus := os.environ.get("EVENT_BUS"):
+        announce(record, bus, aws)
+    return record

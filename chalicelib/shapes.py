@@ -1,42 +1,21 @@
-"""CodePipeline's answers as the gate's plain data: the one place that knows how AWS spells them. Times become aware UTC."""
+"""CodePipeline's answers about stages, actions and rules as the gate's plain data. Times become aware UTC. Only a hold needs them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from chalicelib.executions import Attempt, Execution
+from chalicelib.executions import Attempt
+from chalicelib.state import ActionState, PipelineState, StageState
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline.type_defs import (
         ActionExecutionDetailTypeDef,
         ActionStateTypeDef,
         GetPipelineStateOutputTypeDef,
-        PipelineExecutionSummaryTypeDef,
         RuleExecutionDetailTypeDef,
         StageStateTypeDef,
     )
-
-    from chalicelib.state import ActionState, PipelineState, StageState
-
-
-def execution(summary: PipelineExecutionSummaryTypeDef) -> Execution:
-    return Execution(
-        id=summary["pipelineExecutionId"],
-        status=summary["status"],
-        started=summary["startTime"].astimezone(UTC),
-        updated=summary["lastUpdateTime"].astimezone(UTC),
-        mode=summary.get("executionMode", "SUPERSEDED"),
-        revisions={revision["actionName"]: revision.get("revisionId", "") for revision in summary.get("sourceRevisions", [])},
-        started_by=summary.get("trigger", {}).get("triggerDetail", ""),
-        kind=summary.get("executionType", "STANDARD"),
-    )
-
-
-def newest_first(executions: Iterable[Execution]) -> tuple[Execution, ...]:
-    """AWS lists them so in practice, but the model promises no order; the sort keeps AWS's among those that began together."""
-    return tuple(sorted(executions, key=lambda execution: execution.started, reverse=True))
 
 
 def attempt(detail: ActionExecutionDetailTypeDef) -> Attempt:
@@ -68,14 +47,10 @@ def condition(detail: RuleExecutionDetailTypeDef) -> Attempt:
 
 
 def state(answer: GetPipelineStateOutputTypeDef) -> PipelineState:
-    from chalicelib.state import PipelineState  # noqa: PLC0415 - the open path asks for no state
-
     return PipelineState(tuple(map(_stage, answer["stageStates"])))
 
 
 def _stage(stage: StageStateTypeDef) -> StageState:
-    from chalicelib.state import StageState  # noqa: PLC0415
-
     latest, transition = stage.get("latestExecution"), stage.get("inboundTransitionState", {})
     since = transition.get("lastChangedAt")
     return StageState(
@@ -90,8 +65,6 @@ def _stage(stage: StageStateTypeDef) -> StageState:
 
 
 def _action(action: ActionStateTypeDef) -> ActionState:
-    from chalicelib.state import ActionState  # noqa: PLC0415
-
     latest = action.get("latestExecution", {})
     since = latest.get("lastStatusChange")
     return ActionState(
@@ -105,8 +78,6 @@ def _action(action: ActionStateTypeDef) -> ActionState:
 
 def _rules(stage: StageStateTypeDef) -> tuple[ActionState, ...]:
     """The rules of the stage's entry condition: a gate can be one of them."""
-    from chalicelib.state import ActionState  # noqa: PLC0415
-
     conditions = stage.get("beforeEntryConditionState", {}).get("conditionStates", [])
     rules = [rule for condition in conditions for rule in condition.get("ruleStates", [])]
     return tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -106,3 +107,8 @@ class Upstream:
         if stage is None or not stage.busy:
             return False
         return not (self.wanted.parked == "pass" and stage.execution and self.state and self.state.parked(stage.execution))
+
+
+def waiting_for(upstreams: Sequence[Upstream]) -> tuple[Upstream, ...]:
+    """The upstreams that keep the gate closed, those of which AWS does not tell among them. None: the gate is open."""
+    return tuple(upstream for upstream in upstreams if not upstream.satisfied)

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 import app
-from chalicelib import announcement
+from chalicelib import gate, retry
 from tests.asking import ask
 from tests.calls import Calls
 from tests.scene import Scene
@@ -22,7 +22,8 @@ BYPASS = [{"name": "bypass", "defaultValue": "false"}]
 def bus(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A bus of one's own, whose events all go to a queue; returns what has come since one last asked."""
     # Chalice's test client sets EVENT_BUS as .chalice/config.json has it, at each invocation
-    monkeypatch.setattr(announcement, "os", SimpleNamespace(environ={"EVENT_BUS": "deployments"}))
+    for function in (gate, retry):
+        monkeypatch.setattr(function, "os", SimpleNamespace(environ={"EVENT_BUS": "deployments"}))
     scene.events.create_event_bus(Name="deployments")
     queues = boto3.client("sqs")
     queue = queues.create_queue(QueueName="chat")["QueueUrl"]

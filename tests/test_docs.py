@@ -20,7 +20,7 @@ import boto3
 import pytest
 from moto.iam.models import iam_backends
 
-from chalicelib import announcement, dependency, log, parameters
+from chalicelib import announcement, dependency, gate, log, parameters, retry
 from sandbox.account import ACCOUNT, REGION, create_foreign_role
 from tests.calls import Calls
 from tests.scene import EXECUTION, Scene, _action, _deploy, _source
@@ -395,7 +395,8 @@ def _listed(value: str | list[str]) -> list[str]:
 def test_the_events_and_the_log_lines_are_as_documented(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "pipeline-gate-dev-retry")
     # Chalice's test client sets EVENT_BUS as .chalice/config.json has it
-    monkeypatch.setattr(announcement, "os", SimpleNamespace(environ={"EVENT_BUS": "default"}))
+    for function in (gate, retry):
+        monkeypatch.setattr(function, "os", SimpleNamespace(environ={"EVENT_BUS": "default"}))
     logs, group = boto3.client("logs"), "/aws/events/pipeline-gate"
     logs.create_log_group(logGroupName=group)
     scene.events.put_rule(Name="listen", EventPattern=json.dumps({"source": ["pipeline-gate"]}))

@@ -11,7 +11,6 @@ import boto3
 import pytest
 
 import app
-from chalicelib import shapes
 from chalicelib.aws import Aws
 from chalicelib.errors import PipelineNotFound
 from chalicelib.executions import Attempt, Execution, Revision
@@ -210,13 +209,13 @@ def test_a_restart_that_aws_has_forgotten_the_token_of_is_not_repeated(scene: Sc
     scene.start("infra")
     held = scene.start("k8s")
     # In this process both functions have the test's own credentials, so the trigger does not show the retry's session.
-    told = shapes.execution
+    told = Execution.of
 
     def by_retry(summary: Any) -> Execution:
         execution = told(summary)
         return execution if execution.id == held else replace(execution, started_by="arn:aws:sts::1:assumed-role/r/pipeline-gate-dev-retry")
 
-    monkeypatch.setattr(shapes, "execution", by_retry)
+    monkeypatch.setattr(Execution, "of", by_retry)
     calls.fail("RemoveTargets", "InternalException")
     scene.wait(minutes=30)
     calls.mend()

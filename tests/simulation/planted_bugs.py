@@ -95,7 +95,7 @@ def denied_is_idle() -> AbstractContextManager[object]:
 
 @bug("Safe", "only the first of several upstreams is looked at", seed=0)
 def only_the_first_upstream() -> AbstractContextManager[object]:
-    return patch.object(gate, "waiting_for", lambda upstreams: decision.waiting_for(upstreams[:1]))
+    return patch.object(gate, "waiting_for", lambda upstreams: upstream.waiting_for(upstreams[:1]))
 
 
 # How the gate holds
@@ -269,7 +269,7 @@ def undeclared_variable() -> AbstractContextManager[object]:
 @bug("Live", "an upstream that was deleted is waited for", seed=110)
 def deleted_upstream() -> AbstractContextManager[object]:
     def waiting(kept: Any, asking_: Any, now: Any) -> Any:
-        return decision.waiting_for([replace(one, unanswered="gone") if one.gone else one for one in asking_.upstreams(kept.depends_on)])
+        return upstream.waiting_for([replace(one, unanswered="gone") if one.gone else one for one in asking_.upstreams(kept.depends_on)])
 
     return patch.object(retry, "_waiting", waiting)
 
@@ -302,7 +302,7 @@ def parked_passes() -> AbstractContextManager[object]:
 
 @bug("Safe", "a gate that waits in place looks at its upstreams only once", seed=1)
 def waits_once() -> AbstractContextManager[object]:
-    real = decision.waiting_for
+    real = upstream.waiting_for
     asked: set[str] = set()
 
     def waiting_for(upstreams: Any) -> Any:

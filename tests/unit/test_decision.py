@@ -6,10 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.decision import Fate, fate, own_restart, passed_the_gate, revisions_to_start_with, waiting_for
-from chalicelib.dependency import Dependency
+from chalicelib.decision import Fate, fate, own_restart, passed_the_gate, revisions_to_start_with
 from chalicelib.executions import Attempt, Execution, Revision
-from chalicelib.upstream import Upstream
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 RETRY = "pipeline-gate-dev-retry"
@@ -23,22 +21,6 @@ def run(id_: str, status: str, minute: int = 0, mode: str = "SUPERSEDED", commit
 
 def attempt(status: str, minute: int = 0, function: str = "pipeline-gate-dev-gate", action: str = "Wait") -> Attempt:
     return Attempt("Gate", action, status, NOON + timedelta(minutes=minute), "Lambda", function)
-
-
-@pytest.mark.parametrize("status", ["InProgress", "Stopping"])
-def test_an_upstream_runs_also_when_an_older_execution_does(status: str) -> None:
-    upstream = Upstream(Dependency("infra"), (run("new", "Succeeded", 5), run("old", status)))
-    assert waiting_for([upstream]) == (upstream,)
-
-
-@pytest.mark.parametrize("status", ["Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"])
-def test_the_gate_is_open_when_no_execution_runs(status: str) -> None:
-    assert waiting_for([Upstream(Dependency("infra"), (run("a", status),)), Upstream(Dependency("never-ran"))]) == ()
-
-
-def test_an_upstream_that_aws_does_not_tell_of_keeps_the_gate_closed() -> None:
-    silent = Upstream(Dependency("infra"), unanswered="throttled")
-    assert waiting_for([silent, Upstream(Dependency("network"), (run("a", "Succeeded"),))]) == (silent,)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from chalicelib.dependency import Dependency
 from chalicelib.executions import PARALLEL, Execution
 from chalicelib.hold import Hold
 from chalicelib.state import ActionState, PipelineState, StageState
-from chalicelib.upstream import Upstream
+from chalicelib.upstream import Upstream, waiting_for
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 INFRA, SUCCEEDED = Dependency("infra"), Dependency("infra", require="succeeded")
@@ -154,3 +154,19 @@ def test_a_stage_that_was_retried_after_the_executions_were_read_can_wait_for_a_
 @pytest.mark.parametrize(("statuses", "behind"), [(["Succeeded"], "a"), (["InProgress", "Superseded", "Failed"], "c"), ([], None)])
 def test_behind_whom_a_gate_passes(statuses: list[str], behind: str | None) -> None:
     assert Upstream(INFRA, history(*statuses)).behind == behind
+
+
+@pytest.mark.parametrize("status", ["InProgress", "Stopping"])
+def test_an_upstream_runs_also_when_an_older_execution_does(status: str) -> None:
+    upstream = Upstream(INFRA, history("Succeeded", status))
+    assert waiting_for([upstream]) == (upstream,)
+
+
+@pytest.mark.parametrize("status", ["Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"])
+def test_the_gate_is_open_when_no_execution_runs(status: str) -> None:
+    assert waiting_for([Upstream(INFRA, history(status)), Upstream(Dependency("never-ran"))]) == ()
+
+
+def test_an_upstream_that_aws_does_not_tell_of_keeps_the_gate_closed() -> None:
+    silent = Upstream(INFRA, unanswered="throttled")
+    assert waiting_for([silent, Upstream(Dependency("network"), history("Succeeded"))]) == (silent,)
