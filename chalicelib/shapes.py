@@ -11,9 +11,11 @@ from chalicelib.state import ActionState, PipelineState, StageState
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline.type_defs import (
         ActionExecutionDetailTypeDef,
+        ActionExecutionTypeDef,
         ActionStateTypeDef,
         GetPipelineStateOutputTypeDef,
         RuleExecutionDetailTypeDef,
+        RuleExecutionTypeDef,
         StageStateTypeDef,
     )
 
@@ -73,7 +75,12 @@ def _action(action: ActionStateTypeDef) -> ActionState:
         since=since.astimezone(UTC) if since else None,
         approval="token" in latest,
         mark=latest.get("externalExecutionId", ""),
+        said=_said(latest),
     )
+
+
+def _said(latest: ActionExecutionTypeDef | RuleExecutionTypeDef) -> str:
+    return latest.get("errorDetails", {}).get("message", "") or latest.get("summary", "")
 
 
 def _rules(stage: StageStateTypeDef) -> tuple[ActionState, ...]:
@@ -87,6 +94,7 @@ def _rules(stage: StageStateTypeDef) -> tuple[ActionState, ...]:
             since=None,
             approval=False,
             mark=rule.get("latestExecution", {}).get("externalExecutionId", ""),
+            said=_said(rule.get("latestExecution", {})),
         )
         for rule in rules
     )

@@ -21,6 +21,8 @@ class ActionState:
     approval: bool
     """It waits for a person: CodePipeline shows the token to answer with (model: ActionExecution.token)."""
     mark: str = ""
+    said: str = ""
+    """What the console shows of it: its failure's message, or its summary."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,205 @@
+"""Reads the account: its pipelines' structures and executions, and the gate's rules. It only reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib import shapes
+from chalicelib.chains import read_mark
+from chalicelib.deployment import APP
+from chalicelib.errors import code, sorted_out
+from chalicelib.eventbridge import TARGET
+from chalicelib.executions import Execution
+from chalicelib.hold import Hold
+from chalicelib.landscape.gates import Gate, gates
+from chalicelib.landscape.waits import Rule, Wait
+from chalicelib.state import ActionState, PipelineState
+
+AT_ONCE = 10
+"""So many calls stand open: enough for a thousand pipelines in a minute, few enough for AWS's throttles to let others through."""
+
+
+Asked = TypeVar("Asked")
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A pipeline of this region and account. `executions`: the newest hundred at most, newest first; `state` where one of them waits
+    or may wait."""
+
+    name: str
+    mode: str = "SUPERSEDED"
+    gates: tuple[Gate, ...] = ()
+    executions: tuple[Execution, ...] = ()
+    state: PipelineState | None = None
+
+    @property
+    def upstreams(self) -> tuple[str, ...]:
+        """The pipelines that its gates wait for, each once, as they name them: a name, or an ARN of one elsewhere."""
+        asked = [gate.asked for gate in self.gates if gate.asked]
+        return tuple(dict.fromkeys(one.pipeline for each in asked for one in each.depends_on))
+
+    @property
+    def running(self) -> bool:
+        return any(execution.running for execution in self.executions)
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """The gated pipelines and those that they wait for, by name; who waits now; and the gate's rules."""
+
+    pipelines: Mapping[str, Pipeline]
+    waits: tuple[Wait, ...]
+    rules: tuple[Rule, ...]
+
+
+class Account:
+    """One region of an account. `client` makes a boto3 client of a service ("codepipeline", "events").
+
+    Every method raises NotPermitted or NoAnswer where AWS denies or does not answer a call. One instance may be asked again and again:
+    it reads a structure anew only where ListPipelines shows another version of it.
+    """
+
+    def __init__(self, client: Callable[[str], Any]) -> None:
+        # Made here, for boto3 does not make clients on several threads at once (guide: boto3, "Clients", multithreading).
+        self._codepipeline = client("codepipeline")
+        self._events = client("events")
+        self._known: dict[str, tuple[object, Pipeline]] = {}
+
+    def pipelines(self, progress: Callable[[int, int], None] = lambda done, of: None) -> dict[str, Pipeline]:
+        """Every pipeline with its gates, by name; `progress` is told how many of how many have been read."""
+        with _asking("codepipeline:ListPipelines"):
+            pages = self._codepipeline.get_paginator("list_pipelines").paginate()
+            versions = {one["name"]: (one.get("version"), one.get("updated")) for page in pages for one in page["pipelines"]}
+        self._known = {name: known for name, known in self._known.items() if versions.get(name) == known[0]}
+        new = [name for name in versions if name not in self._known]
+        progress(0, len(new))
+        for number, pipeline in enumerate(self._each(self._structure, new), 1):
+            progress(number, len(new))
+            if pipeline:
+                self._known[pipeline.name] = versions[pipeline.name], pipeline
+        return {name: self._known[name][1] for name in sorted(self._known)}
+
+    def look(self, now: datetime, progress: Callable[[int, int], None] = lambda done, of: None) -> Landscape:
+        """What is gated, and who waits at `now` (aware UTC)."""
+        everything = self.pipelines(progress)
+        rules = self.rules()
+        gated = {name for name, pipeline in everything.items() if pipeline.gates}
+        wanted = gated | {one for name in gated for one in everything[name].upstreams if one in everything}
+        read = {one.name: one for one in self._each(self._with_executions, [everything[name] for name in sorted(wanted)])}
+        held = {rule.hold.pipeline for rule in rules if rule.hold}
+        asked = [one for name, one in read.items() if one.gates and (name in held or one.running)]
+        read |= {one.name: one for one in self._each(self._with_state, asked)}
+        by_rule = [rule.wait(now, _reason(read, rule)) for rule in rules]
+        in_place = [wait for pipeline in read.values() for wait in _in_place(pipeline)]
+        waits = sorted((wait for wait in [*by_rule, *in_place] if wait), key=lambda wait: (wait.pipeline, str(wait.since)))
+        return Landscape(read, tuple(waits), rules)
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule of the gate's in this region, of any of its deployments."""
+        found: list[dict[str, Any]] = []
+        with _asking("events:ListRules"):
+            page = self._events.list_rules(NamePrefix=f"{APP}-")
+            found += page["Rules"]
+            while page.get("NextToken"):
+                page = self._events.list_rules(NamePrefix=f"{APP}-", NextToken=page["NextToken"])
+                found += page["Rules"]
+        return tuple(rule for rule in self._each(self._rule, found) if rule)
+
+    def _structure(self, name: str) -> Pipeline | None:
+        with _asking("codepipeline:GetPipeline"):
+            try:
+                declared = self._codepipeline.get_pipeline(name=name)["pipeline"]
+            except ClientError as error:
+                if code(error) == "PipelineNotFoundException":
+                    return None  # deleted since it was listed
+                raise
+        return Pipeline(name, declared.get("executionMode", "SUPERSEDED"), gates(declared))
+
+    def _with_executions(self, pipeline: Pipeline) -> Pipeline:
+        with _asking("codepipeline:ListPipelineExecutions"):
+            try:
+                found = self._codepipeline.list_pipeline_executions(pipelineName=pipeline.name)["pipelineExecutionSummaries"]
+            except ClientError as error:
+                if code(error) == "PipelineNotFoundException":
+                    return pipeline
+                raise
+        return replace(pipeline, executions=tuple(sorted(map(Execution.of, found), key=lambda one: one.started, reverse=True)))
+
+    def _with_state(self, pipeline: Pipeline) -> Pipeline:
+        with _asking("codepipeline:GetPipelineState"):
+            try:
+                return replace(pipeline, state=shapes.state(self._codepipeline.get_pipeline_state(name=pipeline.name)))
+            except ClientError as error:
+                if code(error) == "PipelineNotFoundException":
+                    return pipeline
+                raise
+
+    def _rule(self, rule: Mapping[str, Any]) -> Rule | None:
+        with _asking("events:ListTargetsByRule"):
+            try:
+                targets = self._events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+            except ClientError as error:
+                if code(error) == "ResourceNotFoundException":
+                    return None  # its hold ended since it was listed
+                raise
+        own = next((target for target in targets if target["Id"] == TARGET), None)
+        hold = Hold.of(_object(own.get("Input", ""))) if own else None
+        mine = hold if hold and hold.rule == rule["Name"] else None
+        return Rule(rule["Name"], rule.get("ScheduleExpression", ""), rule.get("Description", ""), bool(targets), mine)
+
+    @staticmethod
+    def _each(ask: Callable[[Asked], Found], many: Iterable[Asked]) -> Iterator[Found]:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            yield from pool.map(ask, many)
+
+
+def _reason(pipelines: Mapping[str, Pipeline], rule: Rule) -> str:
+    pipeline = pipelines.get(rule.hold.pipeline) if rule.hold else None
+    if pipeline is None or rule.hold is None:
+        return ""
+    actions = _gate_actions(pipeline, rule.hold.execution)
+    return next((action.said for _, action in actions if action.status == "Failed"), "")
+
+
+def _in_place(pipeline: Pipeline) -> Iterator[Wait]:
+    """The executions whose gate action is kept in progress, as far as AWS shows them: the latest of each stage."""
+    running = {execution.id for execution in pipeline.executions if execution.running}
+    for execution in running:
+        for gate, action in _gate_actions(pipeline, execution):
+            if action.status == "InProgress" and action.said:
+                marked = [edge.pipeline for edge in read_mark(action.mark)]
+                asked = [one.label for one in gate.asked.depends_on] if gate.asked else []
+                yield Wait(pipeline.name, execution, "wait", tuple(marked or asked), action.since, reason=action.said)
+
+
+def _gate_actions(pipeline: Pipeline, execution: str) -> Iterator[tuple[Gate, ActionState]]:
+    for gate in pipeline.gates:
+        stage = pipeline.state.stage(gate.stage) if pipeline.state else None
+        if stage and stage.execution == execution:
+            yield from ((gate, action) for action in stage.actions if action.name == gate.action)
+
+
+@contextmanager
+def _asking(call: str) -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise sorted_out(error, call) from error
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,77 @@
+"""Who waits now: holds by a rule, and actions that are kept in progress."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from chalicelib import messages
+from chalicelib.hold import Hold
+
+_SCHEDULE = re.compile(r"cron\((?P<first>\d+)(?:/(?P<every>\d+))? \* \* \* \? \*\)")
+"""As hold.schedule writes it."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """An execution that waits for others.
+
+    `hold`: "restart" or "retry", by `rule`; or "wait", in place. `depends_on`: labels for people. `since` and `next_check` (None in place:
+    CodePipeline asks when it likes) are aware UTC. `reason`: what the console shows at the gate action; "" where it shows nothing of it.
+    """
+
+    pipeline: str
+    execution: str
+    hold: Literal["restart", "retry", "wait"]
+    depends_on: tuple[str, ...]
+    since: datetime | None
+    rule: str | None = None
+    next_check: datetime | None = None
+    give_up: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the gate's, as EventBridge keeps it. `hold`: None where its target is missing (`has_target`) or not the gate's own.
+
+    `made`: the minute (aware UTC) in which it was made; None where its description does not tell.
+    """
+
+    name: str
+    schedule: str
+    description: str
+    has_target: bool
+    hold: Hold | None
+
+    @property
+    def made(self) -> datetime | None:
+        return messages.described_since(self.description)
+
+    def next_check(self, now: datetime) -> datetime | None:
+        """The schedule's first time after `now` (aware UTC); None where it is no schedule of the gate's."""
+        schedule = _SCHEDULE.fullmatch(self.schedule)
+        if not schedule:
+            return None
+        first, every = int(schedule["first"]), int(schedule["every"] or 60)
+        minute = now.replace(second=0, microsecond=0)
+        return minute + timedelta(minutes=(first - minute.minute - 1) % every + 1)
+
+    def wait(self, now: datetime, reason: str = "") -> Wait | None:
+        """The wait that this rule keeps, if it keeps one."""
+        if self.hold is None:
+            return None
+        hold = self.hold
+        return Wait(
+            pipeline=hold.pipeline,
+            execution=hold.execution,
+            hold="retry" if hold.mode == "retry" else "restart",
+            depends_on=tuple(one.label for one in hold.depends_on),
+            since=hold.since,
+            rule=self.name,
+            next_check=self.next_check(now),
+            give_up=hold.give_up,
+            reason=reason,
+        )
