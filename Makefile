@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
-CHECKED := app.py chalicelib sandbox benchmarks tests .ci/lint_policies.py
+CHECKED := app.py chalicelib gatectl sandbox benchmarks tests .ci/lint_policies.py
 
 .PHONY: help demo sandbox test bench soak mutants lint format package clean
 
@@ -20,10 +20,10 @@ help:
 	@echo "make package  the deployment zip and its template, in build/package"
 	@echo "make clean    remove what the others made"
 
-$(READY): requirements-dev.txt
+$(READY): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt --editable .
 	@touch $@
 
 demo: $(READY)
@@ -50,7 +50,7 @@ lint: $(READY) package
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy $(CHECKED)
-	$(BIN)/bandit --quiet --recursive app.py chalicelib sandbox --skip B404,B603,B105
+	$(BIN)/bandit --quiet --recursive app.py chalicelib gatectl sandbox --skip B404,B603,B105
 	$(BIN)/python .ci/lint_policies.py
 	$(BIN)/cfn-lint build/package/sam.json
 

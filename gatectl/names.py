@@ -1,0 +1,31 @@
+"""Names that a person types, and what to say where there is nothing of that name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from chalicelib.wording import some
+from gatectl.session import Place, Refused
+
+
+def split(given: Iterable[str]) -> list[str]:
+    """Names given as several options, or separated by commas, or both; each once, in order."""
+    names = [name.strip() for one in given for name in one.split(",")]
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def existing(place: Place) -> list[str]:
+    """Every pipeline of this region."""
+    pages = place.client("codepipeline").get_paginator("list_pipelines").paginate()
+    return [one["name"] for page in pages for one in page["pipelines"]]
+
+
+def no_such_pipeline(place: Place, name: str) -> Refused:
+    """What to raise for a pipeline that is not there."""
+    names = existing(place)
+    close = difflib.get_close_matches(name, names, n=1)
+    there = (
+        f"did you mean {close[0]}?" if close else f"there {'are' if len(names) > 1 else 'is'} {some(names)}." if names else "there is none."
+    )
+    return Refused(f"There is no pipeline {name} in {place.region}; {there} Upper and lower case count.")

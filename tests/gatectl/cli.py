@@ -1,0 +1,41 @@
+"""gatectl as a person uses it: words in, exit status and text out. In this process, so that the scene's AWS answers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from click.testing import CliRunner
+
+from gatectl.__main__ import gatectl
+
+
+@dataclass(frozen=True)
+class Said:
+    """`out` and `err` are what stood on the terminal."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def words(self) -> str:
+        """`out` without the line breaks that the terminal's width made."""
+        return " ".join(self.out.split())
+
+    @property
+    def complaint(self) -> str:
+        """`err`, likewise."""
+        return " ".join(self.err.split())
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def run(*words: str, typed: str = "", columns: int = 120) -> Said:
+    """`gatectl WORDS` at a terminal so wide; `typed`: what the person answers when asked."""
+    result = CliRunner().invoke(gatectl, words, input=typed, env={"COLUMNS": str(columns)}, prog_name="gatectl")
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Said(result.exit_code, result.stdout, result.stderr)
