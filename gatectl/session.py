@@ -27,11 +27,13 @@ FOUND = 1
 
 
 class Place:
-    """One region of an account, and the terminal. `json`: standard output is for a program."""
+    """One region of an account, and the terminal. `json`: standard output is for a program. `flags`: --region and --profile as they were
+    given, for commands that people paste."""
 
     def __init__(self, region: str | None, profile: str | None, *, json: bool) -> None:
         self._session = boto3.Session(region_name=region, profile_name=profile)
         self.json = json
+        self.flags = (*(("--region", region) if region else ()), *(("--profile", profile) if profile else ()))
         self.console = Console(highlight=False)
         self.progress_console = Console(stderr=True, highlight=False)
 
@@ -41,9 +43,10 @@ class Place:
             raise NoRegionError
         return str(self._session.region_name)
 
-    def client(self, service: str) -> Any:
-        """A boto3 client; it asks again, with pauses, where AWS throttles."""
-        return self._session.client(service, region_name=self.region, config=Config(retries={"mode": "standard", "total_max_attempts": 8}))  # type: ignore[call-overload]
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A boto3 client, of another region where one is given; it asks again, with pauses, where AWS throttles."""
+        patient = Config(retries={"mode": "standard", "total_max_attempts": 8})
+        return self._session.client(service, region_name=region or self.region, config=patient)  # type: ignore[call-overload]
 
     def show(self, for_people: RenderableType, for_programs: object) -> None:
         """Print what a command has to say, for one or the other."""
