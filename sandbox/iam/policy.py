@@ -58,6 +58,13 @@ def judge_resource_policy(document: Document, request: Request, caller: Caller) 
     return _loudest(_statement(one, request, request.resource) for one in statements if _names(one, caller, account=True)), False
 
 
+def context_keys(documents: Iterable[Document], request: Request) -> set[str]:
+    """The condition keys, in small letters, on which it depends what these policies say to the request."""
+    statements = [one for document in documents for one in _listed(document.get("Statement"))]
+    concerned = [one for one in statements if _covers_action(one, request.action) and _covers_resource(one, request, "")]
+    return {key.lower() for one in concerned for keys in one.get("Condition", {}).values() for key in keys}
+
+
 def _loudest(answers: Iterable[Answer]) -> Answer:
     loudest = Answer.SILENCE
     for answer in answers:
