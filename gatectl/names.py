@@ -15,17 +15,17 @@ def split(given: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name for name in names if name))
 
 
-def existing(place: Place) -> list[str]:
-    """Every pipeline of this region."""
-    pages = place.client("codepipeline").get_paginator("list_pipelines").paginate()
+def existing(place: Place, region: str | None = None) -> list[str]:
+    """Every pipeline of this region, or of another one."""
+    pages = place.client("codepipeline", region).get_paginator("list_pipelines").paginate()
     return [one["name"] for page in pages for one in page["pipelines"]]
 
 
-def no_such_pipeline(place: Place, name: str) -> Refused:
-    """What to raise for a pipeline that is not there."""
-    names = existing(place)
+def no_such_pipeline(place: Place, name: str, region: str | None = None) -> Refused:
+    """What to raise for a pipeline that is not there; `region`: where it was looked for, if not in this one."""
+    names = existing(place, region)
     close = difflib.get_close_matches(name, names, n=1)
     there = (
         f"did you mean {close[0]}?" if close else f"there {'are' if len(names) > 1 else 'is'} {some(names)}." if names else "there is none."
     )
-    return Refused(f"There is no pipeline {name} in {place.region}; {there} Upper and lower case count.")
+    return Refused(f"There is no pipeline {name} in {region or place.region}; {there} Upper and lower case count.")
