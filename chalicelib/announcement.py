@@ -21,10 +21,11 @@ STATES = {
     "started": ("RELEASED",),
     "retried": ("RELEASED",),
     "released": ("RELEASED", "PASSED"),
+    "let go": ("PASSED",),
     "gave up": ("GAVE_UP",),
     "deadlock": ("DEADLOCKED",),
 }
-_DETAIL = ("pipeline", "execution", "waiting", "reason", "rule", "started", "waited_seconds", "on_give_up", "decision")
+_DETAIL = ("pipeline", "execution", "waiting", "reason", "rule", "started", "waited_seconds", "on_give_up", "released_by", "decision")
 
 
 def announce(record: Mapping[str, object], bus: str, aws: Aws) -> None:

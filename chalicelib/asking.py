@@ -141,4 +141,5 @@ def _marked(state: PipelineState, running: Sequence[Execution]) -> list[Edge]:
     """For whom these executions wait in place, as their gates have marked it."""
     from chalicelib.chains import read_mark  # noqa: PLC0415
 
-    return [edge for execution in running for mark in state.marks(execution.id) for edge in read_mark(mark)]
+    marks = [read_mark(text) for execution in running for text in state.marks(execution.id)]
+    return [edge for mark in marks if mark for edge in mark.waits]

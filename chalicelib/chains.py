@@ -9,6 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.executions import moment
 
 LONGEST = 10
 """So many pipelines of a chain are looked at: a longer cycle is waited out."""
@@ -71,10 +74,18 @@ def _for_ever(edge: Edge, asker: Asker) -> bool:
     return edge.require == "succeeded" or (asker.stays and waits_for_it)
 
 
-def mark(edges: Iterable[Edge]) -> str:
-    """What a gate that waits in place leaves at its action for others to read. Of very many, those that fit."""
-    whole: list[list[object]] = []
-    for edge in edges:
+@dataclass(frozen=True)
+class Mark:
+    """What a gate that waits in place leaves at its action for others to read: since when (aware UTC), and for whom."""
+
+    since: datetime
+    waits: tuple[Edge, ...]
+
+
+def mark(since: datetime, waits: Iterable[Edge]) -> str:
+    """A Mark as text. Of very many waits, those that fit."""
+    whole: list[object] = [since.isoformat()]
+    for edge in waits:
         if len(_MARK + json.dumps([*whole, _plain(edge)])) <= MARK_LENGTH:
             whole.append(_plain(edge))
     return _MARK + json.dumps(whole)
@@ -84,14 +95,13 @@ def _plain(edge: Edge) -> list[object]:
     return [edge.pipeline, edge.require, list(edge.executions or ())]
 
 
-def read_mark(text: str) -> tuple[Edge, ...]:
-    """`mark` turned back; none where somebody else wrote it."""
+def read_mark(text: str) -> Mark | None:
+    """`mark` turned back; None where somebody else wrote it."""
     if not text.startswith(_MARK):
-        return ()
+        return None
     try:
-        return tuple(
-            Edge(str(pipeline), str(require), tuple(map(str, executions)))
-            for pipeline, require, executions in json.loads(text[len(_MARK) :])
-        )
-    except (TypeError, ValueError, RecursionError):
-        return ()
+        since, *waits = json.loads(text[len(_MARK) :])
+        edges = [Edge(str(pipeline), str(require), tuple(map(str, executions))) for pipeline, require, executions in waits]
+        return Mark(moment(since), tuple(edges))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return None

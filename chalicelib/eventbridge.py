@@ -38,7 +38,7 @@ class EventBridge:
         """Make the rule of `hold`, or make it anew. When this returns, the hold stands. Raises NoRoom where there are too many rules."""
         for _ in range(PUTS):
             self._put_rule(hold, schedule, description)
-            if self._put_target(hold, retry_arn):
+            if self.rewrite(hold, retry_arn):
                 return
         raise NoAnswer(f"the rule {hold.rule} was removed {PUTS} times while it was being made")
 
@@ -52,8 +52,11 @@ class EventBridge:
                 raise NoRoom("events:PutRule") from error
             raise sorted_out(error, "events:PutRule") from error
 
-    def _put_target(self, hold: Hold, retry_arn: str) -> bool:
-        """False where the rule is gone: somebody, or a late retry of an earlier attempt, found it without a target and removed it."""
+    def rewrite(self, hold: Hold, retry_arn: str) -> bool:
+        """Let the rule keep this from now on.
+
+        False where the rule is gone: somebody, or a late retry of an earlier attempt, found it without a target and removed it.
+        """
         try:
             answer = self._client.put_targets(Rule=hold.rule, Targets=[{"Id": TARGET, "Arn": retry_arn, "Input": hold.as_input()}])
         except (ClientError, BotoCoreError) as error:

@@ -34,7 +34,7 @@ class Hold:
 
     `variables`: the execution's pipeline variables, where the gate knows them and they fit into the rule. `mode`: "restart" or "retry",
     how it goes on; `revisions`: "latest", "held" or None, as Parameters has it. `give_up`: when the hold ends in any case (aware UTC),
-    and `on_give_up`, "stop" or "continue", how.
+    and `on_give_up`, "stop" or "continue", how. `released_by`: the ARN of a person who let it go, whatever its upstreams do.
     """
 
     rule: str
@@ -47,6 +47,7 @@ class Hold:
     revisions: str | None = None
     give_up: datetime | None = None
     on_give_up: str = "stop"
+    released_by: str | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self | None:
@@ -63,6 +64,7 @@ class Hold:
                 revisions=str(given["revisions"]) if "revisions" in given else None,
                 give_up=moment(given["give_up"]) if "give_up" in given else None,
                 on_give_up=str(given.get("on_give_up", "stop")),
+                released_by=str(given["released_by"]) if "released_by" in given else None,
             )
         except (Misconfigured, AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
             return None
@@ -77,6 +79,7 @@ class Hold:
             "revisions": self.revisions,
             "give_up": self.give_up and self.give_up.isoformat(),
             "on_give_up": None if self.on_give_up == "stop" else self.on_give_up,
+            "released_by": self.released_by,
         }
         hold = {
             "rule": self.rule,
@@ -96,6 +99,15 @@ class Hold:
 
     def given_up(self, now: datetime) -> bool:
         return self.give_up is not None and now >= self.give_up
+
+    def ends_anyway(self, now: datetime) -> bool:
+        """Whether it ends whatever its upstreams do: a person let it go, or it has waited as long as it may."""
+        return self.released_by is not None or self.given_up(now)
+
+    @property
+    def ends_by_stopping(self) -> bool:
+        """Where it `ends_anyway`: nothing is started then."""
+        return self.released_by is None and self.on_give_up == "stop"
 
 
 def pattern(depends_on: Sequence[Dependency]) -> str:

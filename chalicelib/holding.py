@@ -40,19 +40,26 @@ class Holding:
         if self._asked.observe:
             summary = messages.observed(waiting, self._now)
             return let_pass(self._job, self._asked, "observed", summary, self._upstreams, self._aws, waiting=_named(waiting))
+        pipeline, execution = self._held_execution()
+        kept = self._kept(execution)
+        since = self._since(kept)
+        if kept and kept.released_by:
+            return self._let_go(waiting, kept.released_by, since)
         if cycle := deadlock(waiting):
             message = messages.deadlock(cycle)
             answered = self._aws.codepipeline.fail(self._job.id, "ConfigurationError", message)
-            return self._log("deadlock", self._asked.pipeline, self._asked.execution, reason=message, answered=answered)
-        in_place = self._asked.hold == "wait" and self._now - (self._job.since or self._now) < LONGEST_IN_PLACE
-        return self._in_place(waiting, asking) if in_place else self._by_rule(waiting)
+            return self._log("deadlock", pipeline, execution, reason=message, answered=answered)
+        give_up = None if self._asked.give_up_minutes is None else since + timedelta(minutes=self._asked.give_up_minutes)
+        if give_up and self._now >= give_up:
+            return self._give_up(waiting, pipeline, execution, since)
+        if self._asked.hold == "wait" and self._now - (self._job.since or self._now) < LONGEST_IN_PLACE:
+            return self._in_place(waiting, asking, pipeline, execution, since, give_up)
+        return self._by_rule(waiting, pipeline, execution, since, give_up)
 
-    def _in_place(self, waiting: Sequence[Upstream], asking: Asking) -> dict[str, object]:
+    def _in_place(
+        self, waiting: Sequence[Upstream], asking: Asking, pipeline: str, execution: str, since: datetime, give_up: datetime | None
+    ) -> dict[str, object]:
         """Keep the action open: CodePipeline asks again."""
-        since = self._job.since or self._now
-        if self._gives_up(since):
-            return self._give_up(waiting, self._asked.pipeline, self._asked.execution, since)
-        pipeline, execution = self._held_execution()
         if self._job.since is None:
             self._variables(pipeline, execution)  # for its refusal of a mistyped name: later, the hold may need a rule
         edges = [
@@ -64,21 +71,19 @@ class Holding:
         answered = self._aws.codepipeline.keep_open(
             self._job.id,
             job.token(since),
-            messages.waits_in_place(waiting, pipeline, since, self._give_up_at(since), self._asked.on_give_up, self._now),
+            messages.waits_in_place(waiting, pipeline, since, give_up, self._asked.on_give_up, self._now),
             percent=min((one for one in done if one is not None), default=None),
-            mark=chains.mark(edges),
+            mark=chains.mark(since, edges),
         )
         decided = "held" if self._job.since is None else "still held"
         return self._log(decided, pipeline, execution, waiting=_named(waiting), reason=why(waiting, self._now), answered=answered)
 
-    def _by_rule(self, waiting: Sequence[Upstream]) -> dict[str, object]:
+    def _by_rule(
+        self, waiting: Sequence[Upstream], pipeline: str, execution: str, since: datetime, give_up: datetime | None
+    ) -> dict[str, object]:
         """Make the rule that is the hold, then fail the action with the reason."""
-        pipeline, execution = self._held_execution()
         deployment = Deployment.of(self._context)
         rule = hold.rule_name(deployment, execution)
-        since = self._since(rule)
-        if self._gives_up(since):
-            return self._give_up(waiting, pipeline, execution, since)
         variables = self._variables(pipeline, execution)
         mode = "retry" if self._asked.hold == "retry" else "restart"
         kept = Hold(
@@ -90,7 +95,7 @@ class Holding:
             variables,
             mode,
             self._asked.revisions,
-            self._give_up_at(since),
+            give_up,
             self._asked.on_give_up,
         )
         minutes = self._asked.retry_minutes
@@ -112,37 +117,33 @@ class Holding:
         reason = why(waiting, self._now)
         return self._log("held", pipeline, execution, rule=rule, waiting=_named(waiting), reason=reason, answered=answered)
 
-    # Giving up
+    # Ending a wait whatever the upstreams do
 
-    def _since(self, rule: str) -> datetime:
-        """Since when this execution waits: a stage that was retried goes on with the deadline that it has."""
-        since = self._job.since or self._now
-        if self._asked.give_up_minutes is None:
-            return since
-        try:
-            kept = self._aws.eventbridge.hold_kept_by(rule)
-        except ValueError:
-            return since  # not the gate's own words: they will be written anew
-        return kept.since if kept and kept.give_up else since
+    def _let_go(self, waiting: Sequence[Upstream], released_by: str, since: datetime) -> dict[str, object]:
+        summary = messages.let_go(waiting, released_by, since, self._now)
+        # After a hold by a rule, the retry has counted the time.
+        waited = None if self._job.since is None else self._waited(since)
+        seen = {"waiting": _named(waiting), "waited_seconds": waited, "released_by": released_by}
+        return let_pass(self._job, self._asked, "let go", summary, self._upstreams, self._aws, **seen)
 
-    def _give_up_at(self, since: datetime) -> datetime | None:
-        minutes = self._asked.give_up_minutes
-        return None if minutes is None else since + timedelta(minutes=minutes)
-
-    def _gives_up(self, since: datetime) -> bool:
-        end = self._give_up_at(since)
-        return end is not None and self._now >= end
-
-    def _give_up(self, waiting: Sequence[Upstream], pipeline: str | None, execution: str | None, since: datetime) -> dict[str, object]:
-        waited = int((self._now - since).total_seconds())
+    def _give_up(self, waiting: Sequence[Upstream], pipeline: str, execution: str, since: datetime) -> dict[str, object]:
+        seen = {"waiting": _named(waiting), "waited_seconds": self._waited(since), "on_give_up": self._asked.on_give_up}
         if self._asked.on_give_up == "continue":
             summary = messages.goes_on_all_the_same(waiting, since, self._now)
-            seen = {"waiting": _named(waiting), "waited_seconds": waited, "on_give_up": "continue"}
             return let_pass(self._job, self._asked, "gave up", summary, self._upstreams, self._aws, **seen)
         message = messages.gave_up(waiting, since, self._now)
         answered = self._aws.codepipeline.fail(self._job.id, "JobFailed", message)
-        seen = {"waiting": _named(waiting), "reason": why(waiting, self._now), "waited_seconds": waited, "on_give_up": "stop"}
-        return self._log("gave up", pipeline, execution, **seen, answered=answered)
+        return self._log("gave up", pipeline, execution, **seen, reason=why(waiting, self._now), answered=answered)
+
+    def _waited(self, since: datetime) -> int:
+        return int((self._now - since).total_seconds())
+
+    def _since(self, kept: Hold | None) -> datetime:
+        """Since when this execution waits: a stage that was retried goes on with the deadline that it has."""
+        if self._job.since:
+            return self._job.since
+        goes_on = kept and (kept.released_by or (kept.give_up and self._asked.give_up_minutes is not None))
+        return kept.since if kept and goes_on else self._now
 
     # Who is held
 
@@ -164,6 +165,17 @@ class Holding:
             return self._aws.codepipeline.owner_of(self._job.id)
         except NotPermitted:
             return None, None  # the message to come says how to do without
+
+    def _kept(self, execution: str) -> Hold | None:
+        """The hold of this execution that stands already: made before its stage was retried, or marked by a person who lets it go."""
+        try:
+            return self._aws.eventbridge.hold_kept_by(hold.rule_name(Deployment.of(self._context), execution))
+        except (Misconfigured, ValueError):
+            return None  # no rule can be named, or it is not the gate's own words: they will be written anew
+        except NoAnswer:
+            if self._asked.give_up_minutes is not None:
+                raise  # its deadline must not move
+            return None  # a doubt is no reason to lose the hold
 
     def _variables(self, pipeline: str, execution: str) -> dict[str, str] | None:
         """The variables of the execution to hold. Asking shows a mistyped `pipeline`, whose hold would never end in a start."""

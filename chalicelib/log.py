@@ -20,6 +20,7 @@ METRICS = {
     "started": ("Released",),
     "retried": ("Released",),
     "released": ("Released", "Passed"),
+    "let go": ("LetGo", "Passed"),
     "gave up": ("GaveUp",),
     "deadlock": ("Deadlocks",),
     "refused": ("Refused",),

@@ -47,7 +47,8 @@ def held(waiting: Sequence[Upstream], hold: Hold, every: int, next_check: dateti
         f"{pipeline} waits for {names} since {clock(hold.since, now)}. {why(waiting, now)} "
         f"{ends}, and that is as planned: {goes_on} within seconds of {awaited(waiting)} "
         f"(looked at again every {minutes(every)} too, next at {clock(next_check, now)}). {_deadline(hold.give_up, hold.on_give_up, now)}"
-        f"There is nothing to do. To stop waiting, remove the EventBridge rule {hold.rule} with its target.",
+        f"There is nothing to do. To go on now all the same: gatectl release {pipeline}. "
+        f"To stop waiting: remove the EventBridge rule {hold.rule} with its target.",
         MESSAGE_LENGTH,
     )
 
@@ -61,7 +62,7 @@ def waits_in_place(
     return shortened(
         f"{pipeline} waits for {some([upstream.label for upstream in waiting])} since {clock(since, now)}. {why(waiting, now)} "
         f"{_deadline(give_up, on_give_up, now)}Looked at {clock(now, now)}; CodePipeline asks again by itself. "
-        "To stop waiting, stop this execution.",
+        f"To go on now all the same: gatectl release {pipeline}. To stop waiting: stop this execution.",
         SUMMARY_LENGTH,
     )
 
@@ -81,6 +82,16 @@ def goes_on_all_the_same(waiting: Sequence[Upstream], since: datetime, now: date
     return shortened(
         f"Goes on in spite of {names}: waited since {clock(since, now)}, as long as give_up_minutes says. {why(waiting, now)}",
         SUMMARY_LENGTH,
+    )
+
+
+def let_go(waiting: Sequence[Upstream], by: str, since: datetime, now: datetime) -> str:
+    """That a person lets the pipeline go on, for the action's summary."""
+    from chalicelib.reasons import why  # noqa: PLC0415
+
+    names = some([upstream.label for upstream in waiting])
+    return shortened(
+        f"Goes on in spite of {names}: waited since {clock(since, now)}, and {by} let it go. {why(waiting, now)}", SUMMARY_LENGTH
     )
 
 

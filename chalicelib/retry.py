@@ -87,7 +87,7 @@ def _look(hold: Hold, deployment: Deployment, aws: Aws, context: object, now: da
         asking = Asking(hold.pipeline, hold.execution, aws, context, now)
         waiting = _waiting(hold, asking, now)
         reason = f"still waiting for {', '.join(upstream.label for upstream in waiting)}"
-        if waiting and not hold.given_up(now):
+        if waiting and not hold.ends_anyway(now):
             cycle = deadlock(waiting)
             return Look(Next.DEADLOCK, f"{cycle}: none of them can go on by itself") if cycle else Look(Next.WAIT, reason)
         executions = aws.codepipeline.executions(hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution)
@@ -96,7 +96,7 @@ def _look(hold: Hold, deployment: Deployment, aws: Aws, context: object, now: da
             return Look(Next.DROP, found.reason)
         if found.fate is Fate.UNDECIDED:
             return Look(Next.WAIT, "the held execution is still in progress")
-        if waiting and hold.on_give_up == "stop":
+        if waiting and hold.ends_by_stopping:
             return Look(Next.GIVE_UP, reason)
         attempts = _attempts(hold, deployment, aws)
         if passed_the_gate(attempts, deployment.gate_function):
@@ -110,12 +110,12 @@ def _look(hold: Hold, deployment: Deployment, aws: Aws, context: object, now: da
     except PipelineNotFound:
         return Look(Next.DROP, f"the pipeline {hold.pipeline} is gone")
     own, closed = find(hold.execution, executions), closed_gate(attempts, deployment.gate_function)
-    in_place = waiting or hold.mode == "retry" or own.kind == ROLLBACK  # only the same execution's gate knows that it gave up
+    in_place = waiting or hold.mode == "retry" or own.kind == ROLLBACK  # only the same execution's gate knows why it may pass
     if in_place and closed and closed.error in REFUSALS:
         return Look(Next.DROP, f"the gate failed at its last attempt ({closed.error}): asked again, it would again")
     return Look(
         Next.RETRY if in_place and closed else Next.START,
-        f"gave up: {reason}" if waiting else "the upstreams are idle",
+        f"{f'let go by {hold.released_by}' if hold.released_by else 'gave up'}: {reason}" if waiting else "the upstreams are idle",
         revisions_to_start_with(own, hold.revisions, attempts),
         closed.stage if closed else "",
         replaceable=own.kind != ROLLBACK,
@@ -126,7 +126,7 @@ def _waiting(hold: Hold, asking: Asking, now: datetime) -> Sequence[Upstream]:
     """The upstreams that still keep the hold. One that was deleted meanwhile does not: the next gate will name it."""
     waiting = waiting_for([one for one in asking.upstreams(hold.depends_on) if not one.gone])
     unanswered = [one.unanswered for one in waiting if one.unanswered]
-    if unanswered and not hold.given_up(now):
+    if unanswered and not hold.ends_anyway(now):
         raise NoAnswer(unanswered[0])
     return waiting
 

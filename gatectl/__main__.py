@@ -6,6 +6,8 @@ import click
 
 from gatectl.attach import attach
 from gatectl.detach import detach
+from gatectl.history import history
+from gatectl.release import release
 from gatectl.session import Cli
 
 
@@ -17,7 +19,7 @@ def gatectl() -> None:
     """
 
 
-for command in (attach, detach):
+for command in (attach, detach, history, release):
     gatectl.add_command(command)
 
 

@@ -29,12 +29,12 @@ def test_the_action_stays_in_progress_and_says_why_until_the_upstream_ends(scene
     assert [one["pipelineExecutionId"] for one in scene.executions()] == [execution]
 
 
-def test_no_rule_is_made_and_each_look_costs_three_calls(scene: Scene, calls: Calls) -> None:
+def test_no_rule_is_made_and_each_look_costs_four_calls(scene: Scene, calls: Calls) -> None:
     waits(scene)
     assert scene.rules() == []
     calls.made.clear()
     scene.wait(seconds=30)
-    assert calls.made == ["ListPipelineExecutions", "GetPipelineState", "PutJobSuccessResult"]
+    assert calls.made == ["ListPipelineExecutions", "GetPipelineState", "ListTargetsByRule", "PutJobSuccessResult"]
 
 
 def test_in_queued_mode_the_order_of_the_queue_is_kept(scene: Scene) -> None:
@@ -82,7 +82,9 @@ def test_an_upstream_of_which_aws_does_not_tell_is_waited_for(scene: Scene, call
 def test_the_action_shows_for_which_executions_it_waits(scene: Scene) -> None:
     """As its external execution id: other gates read it to see deadlocks."""
     waits(scene)
-    (edge,) = read_mark(scene.gate_action()["externalExecutionId"])
+    mark = read_mark(scene.gate_action()["externalExecutionId"])
+    assert mark
+    (edge,) = mark.waits
     assert (edge.pipeline, edge.executions) == ("infra", (scene.executions("infra")[0]["pipelineExecutionId"][:8],))
 
 

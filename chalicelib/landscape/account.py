@@ -14,12 +14,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import shapes
 from chalicelib.chains import read_mark
+from chalicelib.dependency import Dependency
 from chalicelib.deployment import APP
 from chalicelib.errors import code, sorted_out
 from chalicelib.eventbridge import TARGET
 from chalicelib.executions import Execution
 from chalicelib.hold import Hold
-from chalicelib.landscape.gates import Gate, gates
+from chalicelib.landscape.gates import Gate, gates, is_here
 from chalicelib.landscape.waits import Rule, Wait
 from chalicelib.state import ActionState, PipelineState
 
@@ -34,19 +35,25 @@ Found = TypeVar("Found")
 @dataclass(frozen=True)
 class Pipeline:
     """A pipeline of this region and account. `executions`: the newest hundred at most, newest first; `state` where one of them waits
-    or may wait."""
+    or may wait. `role`: the ARN of the role that CodePipeline acts with; `stages`: their names."""
 
     name: str
     mode: str = "SUPERSEDED"
     gates: tuple[Gate, ...] = ()
     executions: tuple[Execution, ...] = ()
     state: PipelineState | None = None
+    role: str = ""
+    stages: tuple[str, ...] = ()
+
+    @property
+    def depends_on(self) -> tuple[Dependency, ...]:
+        """What its gates wait for."""
+        return tuple(one for gate in self.gates if gate.asked for one in gate.asked.depends_on)
 
     @property
     def upstreams(self) -> tuple[str, ...]:
         """The pipelines that its gates wait for, each once, as they name them: a name, or an ARN of one elsewhere."""
-        asked = [gate.asked for gate in self.gates if gate.asked]
-        return tuple(dict.fromkeys(one.pipeline for each in asked for one in each.depends_on))
+        return tuple(dict.fromkeys(one.pipeline for one in self.depends_on))
 
     @property
     def running(self) -> bool:
@@ -73,6 +80,7 @@ class Account:
         # Made here, for boto3 does not make clients on several threads at once (guide: boto3, "Clients", multithreading).
         self._codepipeline = client("codepipeline")
         self._events = client("events")
+        self.region = str(self._codepipeline.meta.region_name)
         self._known: dict[str, tuple[object, Pipeline]] = {}
 
     def pipelines(self, progress: Callable[[int, int], None] = lambda done, of: None) -> dict[str, Pipeline]:
@@ -94,7 +102,9 @@ class Account:
         everything = self.pipelines(progress)
         rules = self.rules()
         gated = {name for name, pipeline in everything.items() if pipeline.gates}
-        wanted = gated | {one for name in gated for one in everything[name].upstreams if one in everything}
+        wanted = gated | {
+            one.name for name in gated for one in everything[name].depends_on if is_here(one, self.region) and one.name in everything
+        }
         read = {one.name: one for one in self._each(self._with_executions, [everything[name] for name in sorted(wanted)])}
         held = {rule.hold.pipeline for rule in rules if rule.hold}
         asked = [one for name, one in read.items() if one.gates and (name in held or one.running)]
@@ -123,7 +133,13 @@ class Account:
                 if code(error) == "PipelineNotFoundException":
                     return None  # deleted since it was listed
                 raise
-        return Pipeline(name, declared.get("executionMode", "SUPERSEDED"), gates(declared))
+        return Pipeline(
+            name,
+            declared.get("executionMode", "SUPERSEDED"),
+            gates(declared),
+            role=declared["roleArn"],
+            stages=tuple(stage["name"] for stage in declared["stages"]),
+        )
 
     def _with_executions(self, pipeline: Pipeline) -> Pipeline:
         with _asking("codepipeline:ListPipelineExecutions"):
@@ -155,7 +171,15 @@ class Account:
         own = next((target for target in targets if target["Id"] == TARGET), None)
         hold = Hold.of(_object(own.get("Input", ""))) if own else None
         mine = hold if hold and hold.rule == rule["Name"] else None
-        return Rule(rule["Name"], rule.get("ScheduleExpression", ""), rule.get("Description", ""), bool(targets), mine)
+        return Rule(
+            rule["Name"],
+            rule.get("ScheduleExpression", ""),
+            rule.get("Description", ""),
+            bool(targets),
+            mine,
+            enabled=rule.get("State") != "DISABLED",
+            targets={target["Id"]: target["Arn"] for target in targets},
+        )
 
     @staticmethod
     def _each(ask: Callable[[Asked], Found], many: Iterable[Asked]) -> Iterator[Found]:
@@ -177,9 +201,11 @@ def _in_place(pipeline: Pipeline) -> Iterator[Wait]:
     for execution in running:
         for gate, action in _gate_actions(pipeline, execution):
             if action.status == "InProgress" and action.said:
-                marked = [edge.pipeline for edge in read_mark(action.mark)]
+                mark = read_mark(action.mark)
+                marked = [edge.pipeline for edge in mark.waits] if mark else []
                 asked = [one.label for one in gate.asked.depends_on] if gate.asked else []
-                yield Wait(pipeline.name, execution, "wait", tuple(marked or asked), action.since, reason=action.said)
+                since = mark.since if mark else action.since
+                yield Wait(pipeline.name, execution, "wait", tuple(marked or asked), since, reason=action.said, gate=gate)
 
 
 def _gate_actions(pipeline: Pipeline, execution: str) -> Iterator[tuple[Gate, ActionState]]:

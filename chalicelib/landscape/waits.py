@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
 from chalicelib import messages
 from chalicelib.hold import Hold
+from chalicelib.landscape.gates import Gate
 
 _SCHEDULE = re.compile(r"cron\((?P<first>\d+)(?:/(?P<every>\d+))? \* \* \* \? \*\)")
 """As hold.schedule writes it."""
@@ -20,6 +22,7 @@ class Wait:
 
     `hold`: "restart" or "retry", by `rule`; or "wait", in place. `depends_on`: labels for people. `since` and `next_check` (None in place:
     CodePipeline asks when it likes) are aware UTC. `reason`: what the console shows at the gate action; "" where it shows nothing of it.
+    `gate`: the one that keeps its action in progress, of a wait in place.
     """
 
     pipeline: str
@@ -31,11 +34,13 @@ class Wait:
     next_check: datetime | None = None
     give_up: datetime | None = None
     reason: str = ""
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True)
 class Rule:
     """A rule of the gate's, as EventBridge keeps it. `hold`: None where its target is missing (`has_target`) or not the gate's own.
+    `targets`: whom it invokes, ARNs by the targets' ids.
 
     `made`: the minute (aware UTC) in which it was made; None where its description does not tell.
     """
@@ -45,6 +50,8 @@ class Rule:
     description: str
     has_target: bool
     hold: Hold | None
+    enabled: bool = True
+    targets: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def made(self) -> datetime | None:

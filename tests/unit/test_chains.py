@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib.chains import LONGEST, MARK_LENGTH, Asker, Cycle, Edge, cycle, mark, read_mark
+from chalicelib.chains import LONGEST, MARK_LENGTH, Asker, Cycle, Edge, Mark, cycle, mark, read_mark
 
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 ME = "5e6f7a8b-0000-4000-8000-000000000001"
 HELD, STAYS = Asker("me", ME, stays=False), Asker("me", ME, stays=True)
 
@@ -64,15 +66,24 @@ def test_who_does_not_say_who_it_is_closes_no_cycle() -> None:
 
 def test_a_mark_is_read_as_it_was_written() -> None:
     edges = (Edge("infra", "idle", ("1a2b3c4d",)), Edge("net", "succeeded", ()))
-    assert read_mark(mark(edges)) == edges
+    assert read_mark(mark(NOON, edges)) == Mark(NOON, edges)
 
 
 def test_a_mark_of_very_many_fits() -> None:
-    text = mark([Edge("x" * 100, "idle", tuple(f"{n:08}" for n in range(10)))] * 50)
+    text = mark(NOON, [Edge("x" * 100, "idle", tuple(f"{n:08}" for n in range(10)))] * 50)
     assert len(text) <= MARK_LENGTH
-    assert 0 < len(read_mark(text)) < 50
+    read = read_mark(text)
+    assert read
+    assert 0 < len(read.waits) < 50
 
 
-@pytest.mark.parametrize("text", ["", "arn:aws:states:x", "pipeline-gate ", "pipeline-gate {}", "pipeline-gate [1]", "pipeline-gate [[1]]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "arn:aws:states:x",
+        *(f"pipeline-gate {more}" for more in ("", "{}", "[]", "[1]", "[[1]]", '["2026-01-05T12:00:00Z", [1]]', '["9999"]')),
+    ],
+)
 def test_what_somebody_else_wrote_is_no_mark(text: str) -> None:
-    assert read_mark(text) == ()
+    assert read_mark(text) is None

@@ -46,7 +46,7 @@ def test_held() -> None:
         f"k8s waits for infra and net since 12:04 UTC. {WHY} "
         "This execution ends here, and that is as planned: k8s starts again by itself within seconds of the end of infra and net "
         "(looked at again every 5 minutes too, next at 12:09 UTC). There is nothing to do. "
-        "To stop waiting, remove the EventBridge rule the-rule with its target."
+        "To go on now all the same: gatectl release k8s. To stop waiting: remove the EventBridge rule the-rule with its target."
     )
 
 
@@ -58,7 +58,7 @@ def test_held_by_more_than_a_person_wants_to_read() -> None:
         f"k8s waits for {names} since 12:04 UTC. {each} So do 2 more. "
         f"This execution ends here, and that is as planned: k8s starts again by itself within seconds of the end of {names} "
         "(looked at again every minute too, next at 2026-01-06 12:04 UTC). There is nothing to do. "
-        "To stop waiting, remove the EventBridge rule the-rule with its target."
+        "To go on now all the same: gatectl release k8s. To stop waiting: remove the EventBridge rule the-rule with its target."
     )
     assert "more" not in messages.held(waiting[:5], HOLD, 1, NOW, NOW)
 
@@ -167,11 +167,19 @@ def test_waits_in_place() -> None:
     began = NOW - timedelta(minutes=10)
     assert messages.waits_in_place([INFRA], "k8s", began, None, "stop", NOW) == (
         f"k8s waits for infra since 11:54 UTC. {RUNS} Looked at 12:04 UTC; CodePipeline asks again by itself. "
-        "To stop waiting, stop this execution."
+        "To go on now all the same: gatectl release k8s. To stop waiting: stop this execution."
     )
     assert messages.waits_in_place([INFRA], "k8s", began, DEADLINE, "continue", NOW) == (
         f"k8s waits for infra since 11:54 UTC. {RUNS} If that has not come by 14:04 UTC, it goes on all the same. "
-        "Looked at 12:04 UTC; CodePipeline asks again by itself. To stop waiting, stop this execution."
+        "Looked at 12:04 UTC; CodePipeline asks again by itself. "
+        "To go on now all the same: gatectl release k8s. To stop waiting: stop this execution."
+    )
+
+
+def test_let_go() -> None:
+    ann = "arn:aws:iam::123456789012:user/ann"
+    assert messages.let_go([INFRA], ann, NOW - timedelta(hours=2), NOW) == (
+        f"Goes on in spite of infra: waited since 10:04 UTC, and {ann} let it go. {RUNS}"
     )
 
 

@@ -1,0 +1,115 @@
+"""`gatectl release`: let a held pipeline go on now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import click
+from rich.console import Group
+from rich.text import Text
+
+from chalicelib import messages
+from chalicelib.awslambda import AwsLambda
+from chalicelib.deployment import APP, Deployment
+from chalicelib.eventbridge import EventBridge
+from chalicelib.hold import Hold, rule_name, schedule
+from chalicelib.landscape.account import Account, Landscape
+from chalicelib.landscape.waits import Wait
+from chalicelib.wording import some
+from gatectl.names import existing, no_such_pipeline
+from gatectl.session import FOUND, Place, Refused, options
+
+RETRY_MINUTES = 5
+"""How often the rule that lets a wait in place go is looked at, until its execution has ended."""
+
+
+@click.command()
+@click.argument("pipeline")
+@click.option("--execution", metavar="ID", help="Only this one, where several are held: its id, or how that begins.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@options
+def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) -> None:
+    """Let PIPELINE go on now, although what it waits for is not over.
+
+    The held stage is retried in the same execution, and the gate lets that execution pass, this once. Its next execution waits again.
+    Who did it stands in the action's summary and in the log.
+    """
+    now = datetime.now(UTC)
+    with place.progress("reading pipelines") as progress:
+        seen = Account(place.client).look(now, progress)
+    waits = [wait for wait in seen.waits if wait.pipeline == pipeline and wait.execution.startswith(execution or "")]
+    if not waits:
+        raise _nobody_waits(place, seen, pipeline, execution)
+    for wait in waits:
+        _refuse_edited(place, seen, wait)
+    if not yes:
+        if place.json:
+            raise Refused("With --json nobody can be asked: add --yes.")
+        place.console.print(Group(*(Text(_about(wait)) for wait in waits)))
+        if not click.confirm(f"Let {pipeline} go on now?"):
+            place.console.print("Nothing was changed.")
+            raise click.exceptions.Exit(FOUND)
+    by = str(place.client("sts").get_caller_identity()["Arn"])
+    told = [_let_go(place, wait, by, now) for wait in waits]
+    executions = [{"execution": wait.execution, "rule": wait.rule, "hold": wait.hold} for wait in waits]
+    place.show(Group(*map(Text, told)), {"pipeline": pipeline, "released_by": by, "released": executions})
+
+
+def _about(wait: Wait) -> str:
+    since = f" since {wait.since:%Y-%m-%d %H:%M UTC}" if wait.since else ""
+    return f"Execution {wait.execution[:8]} of {wait.pipeline} waits for {some(list(wait.depends_on))}{since}."
+
+
+def _nobody_waits(place: Place, seen: Landscape, pipeline: str, execution: str | None) -> Exception:
+    others = [wait.execution[:8] for wait in seen.waits if wait.pipeline == pipeline]
+    if others:
+        return Refused(f"No held execution of {pipeline} begins with {execution}: held are {', '.join(others)}.")
+    if pipeline not in seen.pipelines and pipeline not in existing(place):
+        return no_such_pipeline(place, pipeline)
+    return Refused(f"{pipeline} is not held now. `gatectl explain {pipeline}` says how it stands.")
+
+
+def _refuse_edited(place: Place, seen: Landscape, wait: Wait) -> None:
+    """AWS does not retry a stage of a pipeline that was edited since (guide: actions-retry), and a new execution would wait anew."""
+    began = next((one.started for one in seen.pipelines[wait.pipeline].executions if one.id == wait.execution), None)
+    edited = place.client("codepipeline").get_pipeline(name=wait.pipeline)["metadata"].get("updated")
+    if wait.hold != "wait" and began and edited and edited > began:
+        raise Refused(
+            f"{wait.pipeline} was edited after execution {wait.execution[:8]} began, so AWS does not retry its stage, and a new execution "
+            "would wait anew. Start it with the pipeline variable of bypass set to true, if its gate has one, or take the gate out: "
+            f"gatectl detach {wait.pipeline}. Nothing was changed."
+        )
+
+
+def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
+    """Mark the hold, so that the gate lets its execution pass; returns what happens next."""
+    eventbridge, awslambda = EventBridge(place.client("events")), AwsLambda(place.client("lambda"))
+    deployment = _deployment(place, wait, by)
+    if wait.rule is None:
+        asked = wait.gate.asked if wait.gate else None
+        hold = Hold(
+            rule_name(deployment, wait.execution),
+            wait.pipeline,
+            wait.execution,
+            asked.depends_on if asked else (),
+            wait.since or now,
+            mode="retry",
+            released_by=by,
+        )
+        awslambda.let_rules_invoke(deployment.retry_arn, deployment.all_rules_arn)
+        eventbridge.put(hold, schedule(now, RETRY_MINUTES), messages.rule_description(hold, (), now), deployment.retry_arn)
+        return f"{wait.pipeline} goes on as soon as CodePipeline asks the gate again. `gatectl holds` shows it until then."
+    kept = eventbridge.hold_kept_by(wait.rule)
+    if kept is None or not eventbridge.rewrite(marked := replace(kept, released_by=by), deployment.retry_arn):
+        return f"The hold of execution {wait.execution[:8]} ended by itself in this moment: {wait.pipeline} goes on."
+    # Only makes it quicker: the rule fires by itself, too.
+    place.client("lambda").invoke(FunctionName=deployment.retry_function, InvocationType="Event", Payload=marked.as_input())
+    return f"{wait.pipeline} goes on within seconds: its stage is retried, and the gate lets execution {wait.execution[:8]} pass."
+
+
+def _deployment(place: Place, wait: Wait, by: str) -> Deployment:
+    """The gate that holds it: its stage stands in the rule's name, or in that of the function which the gate action names."""
+    stage = wait.rule[len(f"{APP}-") : -len(f"-{wait.execution}")] if wait.rule else wait.gate.deployed_as if wait.gate else ""
+    _, partition, _, _, account, _ = by.split(":", 5)
+    return Deployment(partition, place.region, account, stage)

@@ -1,0 +1,168 @@
+"""`gatectl release`: a person lets a held pipeline go on now."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.asking import ask
+from tests.gatectl.cli import run
+from tests.scene import Scene
+
+RULES = ["restart", "retry"]
+
+
+def held(scene: Scene, **more: Any) -> str:
+    """infra runs for an hour, and k8s waits for it; returns k8s' execution."""
+    scene.pipeline("infra", seconds=3600)
+    scene.gated("k8s", ask("infra", **more))
+    scene.start("infra")
+    execution = scene.start("k8s")
+    scene.wait(minutes=2)
+    return execution
+
+
+def logged(function: str) -> list[dict[str, Any]]:
+    group = f"/aws/lambda/pipeline-gate-dev-{function}"
+    if not boto3.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+        return []  # it has not run
+    events = boto3.client("logs").filter_log_events(logGroupName=group)["events"]
+    return [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
+
+
+@pytest.mark.parametrize("mode", [*RULES, "wait"])
+def test_the_same_execution_goes_on_at_once(scene: Scene, mode: str) -> None:
+    execution = held(scene, hold=mode)
+    said = run("release", "k8s", typed="y\n")
+    assert said.status == 0, said.err
+    assert f"Execution {execution[:8]} of k8s waits for infra since" in said.words
+    assert "k8s goes on" in said.words
+    scene.wait(minutes=2)
+    assert [(one["pipelineExecutionId"], one["status"]) for one in scene.executions()] == [(execution, "Succeeded")]
+    assert scene.statuses("infra") == ["InProgress"]
+    summary = scene.gate_action()["summary"]
+    assert summary.startswith("Goes on in spite of infra: waited since 12:00 UTC, and arn:aws:sts::123456789012:")
+    assert "infra runs: execution " in summary
+    assert scene.outputs()["Decision"] == "let go"
+    scene.wait(minutes=10)
+    assert scene.rules() == []
+
+
+@pytest.mark.parametrize("mode", [*RULES, "wait"])
+def test_who_did_it_stands_in_the_log_and_it_is_counted(scene: Scene, mode: str) -> None:
+    held(scene, hold=mode)
+    run("release", "k8s", "--yes")
+    scene.wait(minutes=2)
+    record = logged("gate")[-1]
+    assert record["decision"] == "let go"
+    assert record["released_by"].startswith("arn:aws:sts::123456789012:")
+    assert (record["LetGo"], record["Passed"]) == (1, 1)
+    waits = [record["WaitTime"] for record in [*logged("gate"), *logged("retry")] if "WaitTime" in record]
+    assert len(waits) == 1, "counted once"
+    assert 120 <= waits[0] < 180
+
+
+@pytest.mark.parametrize("mode", [*RULES, "wait"])
+def test_the_next_execution_waits_again(scene: Scene, mode: str) -> None:
+    held(scene, hold=mode)
+    run("release", "k8s", "--yes")
+    scene.wait(minutes=2)
+    scene.start("k8s")
+    scene.wait(minutes=2)
+    assert scene.statuses()[0] == ("InProgress" if mode == "wait" else "Failed")
+    assert "k8s waits for infra" in json.dumps(scene.gate_action(), default=str)
+
+
+@pytest.mark.parametrize("mode", RULES)
+def test_should_the_command_die_after_its_mark_the_rule_does_the_rest(scene: Scene, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    execution = held(scene, hold=mode)
+    monkeypatch.setattr("gatectl.session.Place.client", _without_invoke)
+    with pytest.raises(SystemError):
+        run("release", "k8s", "--yes")
+    scene.wait(minutes=7)
+    assert [(one["pipelineExecutionId"], one["status"]) for one in scene.executions()] == [(execution, "Succeeded")]
+
+
+def _without_invoke(place: Any, service: str) -> Any:
+    client: Any = place._session.client(service)
+
+    def die(**_: object) -> None:
+        raise SystemError
+
+    if service == "lambda":
+        client.invoke = die
+    return client
+
+
+def test_a_no_changes_nothing(scene: Scene) -> None:
+    held(scene)
+    said = run("release", "k8s", typed="n\n")
+    assert (said.status, "Nothing was changed." in said.out) == (1, True)
+    scene.wait(minutes=10)
+    assert scene.statuses() == ["Failed"]
+
+
+def test_json_needs_a_yes_and_names_what_it_did(scene: Scene) -> None:
+    execution = held(scene)
+    refused = run("release", "k8s", "--json")
+    assert (refused.status, "add --yes" in refused.complaint) == (252, True)
+    said = run("release", "k8s", "--json", "--yes").json()
+    assert said["released"] == [{"execution": execution, "rule": f"pipeline-gate-dev-{execution}", "hold": "restart"}]
+    assert said["released_by"].startswith("arn:aws:sts::123456789012:")
+
+
+def test_one_of_several_that_are_held(scene: Scene) -> None:
+    scene.pipeline("infra", seconds=3600)
+    scene.k8s(mode="PARALLEL")
+    scene.start("infra")
+    first, second = scene.start("k8s"), scene.start("k8s")
+    unknown = run("release", "k8s", "--execution", "ffffffff", "--yes")
+    assert (unknown.status, first[:8] in unknown.complaint, second[:8] in unknown.complaint) == (252, True, True)
+    assert run("release", "k8s", "--execution", second[:8], "--yes").status == 0
+    scene.wait(minutes=3)
+    statuses = {one["pipelineExecutionId"]: one["status"] for one in scene.executions()}
+    assert statuses == {first: "Failed", second: "Succeeded"}
+    scene.wait(minutes=6)
+    assert scene.rules() == [f"pipeline-gate-dev-{first}"]
+
+
+def test_a_deadlock_is_let_go_too(scene: Scene) -> None:
+    scene.gated("a", ask("b", pipeline="a", require="succeeded"))
+    scene.gated("b", ask("a", pipeline="b"))
+    scene.start("a")
+    assert run("release", "a", "--yes").status == 0
+    scene.wait(minutes=2)
+    assert scene.statuses("a") == ["Succeeded"]
+
+
+class TestWhatCannotBe:
+    def test_a_pipeline_that_is_not_held(self, scene: Scene) -> None:
+        scene.pipeline("infra")
+        scene.k8s()
+        said = run("release", "k8s", "--yes")
+        assert (said.status, said.complaint) == (
+            252,
+            "Error: k8s is not held now. `gatectl explain k8s` says how it stands.",
+        )
+
+    def test_a_mistyped_name(self, scene: Scene) -> None:
+        held(scene)
+        said = run("release", "k9s", "--yes")
+        assert (said.status, said.complaint) == (
+            252,
+            f"Error: There is no pipeline k9s in {scene.codepipeline.meta.region_name}; did you mean k8s? Upper and lower case count.",
+        )
+
+    @pytest.mark.parametrize("mode", RULES)
+    def test_a_pipeline_that_was_edited_since(self, scene: Scene, mode: str) -> None:
+        held(scene, hold=mode)
+        scene.codepipeline.update_pipeline(pipeline=scene.codepipeline.get_pipeline(name="k8s")["pipeline"])
+        said = run("release", "k8s", "--yes")
+        assert said.status == 252
+        assert "k8s was edited after execution" in said.complaint
+        assert "Nothing was changed." in said.complaint
+        scene.wait(minutes=10)
+        assert scene.statuses() == ["Failed"]
