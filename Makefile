@@ -33,7 +33,7 @@ sandbox: $(READY)
 	@$(BIN)/python -m sandbox.server
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.release_of_many
