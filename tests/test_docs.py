@@ -23,6 +23,7 @@ from moto.iam.models import iam_backends
 from chalicelib import announcement, dependency, gate, log, parameters, retry
 from sandbox.account import ACCOUNT, REGION, create_foreign_role
 from tests.calls import Calls
+from tests.gatectl.cli import run
 from tests.scene import EXECUTION, Scene, _action, _deploy, _source
 
 ROOT = Path(__file__).parents[1]
@@ -255,6 +256,14 @@ def how_long(scene: Scene, _: list[Asked]) -> Iterator[str]:
     yield scene.events.describe_rule(Name=rule)["Description"]
 
 
+def let_go(scene: Scene, _: list[Asked]) -> Iterator[str]:
+    run_upstreams(scene, "infra")
+    ask(scene, {"depends_on": ["infra"]})
+    run("release", "k8s", "--yes")
+    scene.wait(seconds=10)
+    yield shown(scene).replace("arn:aws:sts::123456789012:user/moto", "arn:aws:iam::123456789012:user/ann")
+
+
 STORIES: dict[str, Story] = {
     "depends_on": depends_on,
     "An entry's pipeline": another_region,
@@ -269,6 +278,7 @@ STORIES: dict[str, Story] = {
     "revisions": revisions,
     "bypass": bypass,
     "observe": observe,
+    "Letting one execution go": let_go,
     "pipeline and execution": who_asks,
     "An upstream that is held itself": chain,
     "Deadlocks": deadlock,
