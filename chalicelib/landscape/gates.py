@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib import parameters
+from chalicelib.dependency import Dependency
 from chalicelib.deployment import APP
 from chalicelib.errors import Misconfigured
 from chalicelib.parameters import Parameters
@@ -24,8 +25,8 @@ _PLACEHOLDERS = ((re.compile(r"#\{codepipeline\.PipelineExecutionId\}"), _ANY_EX
 class Gate:
     """A gate action, or (`condition`) a gate as a rule of a stage's entry condition.
 
-    `deployed_as`: the Chalice stage of the function that it names. `asked` is None where the gate would refuse what the action asks,
-    and `problem` then says why.
+    `deployed_as`: the Chalice stage of the function that it names. `role`: the action's own, which CodePipeline takes in place of the
+    pipeline's. `asked` is None where the gate would refuse what the action asks, and `problem` then says why.
     """
 
     stage: str
@@ -34,6 +35,7 @@ class Gate:
     deployed_as: str
     text: str
     condition: bool = False
+    role: str | None = None
     asked: Parameters | None = None
     problem: str = ""
 
@@ -57,11 +59,16 @@ def _gate(stage: str, declared: Mapping[str, Any], *, condition: bool) -> Iterat
     if not named:
         return
     text = configuration.get("UserParameters", "")
-    gate = Gate(stage, declared["name"], configuration["FunctionName"], named["stage"], text, condition)
+    gate = Gate(stage, declared["name"], configuration["FunctionName"], named["stage"], text, condition, declared.get("roleArn"))
     try:
         yield replace(gate, asked=read(text))
     except Misconfigured as error:
         yield replace(gate, problem=str(error))
+
+
+def is_here(wanted: Dependency, region: str) -> bool:
+    """Whether the pipeline that a gate in `region` waits for is one of its own region and account."""
+    return wanted.role_arn is None and wanted.region in (None, region)
 
 
 def read(text: str) -> Parameters:
