@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 CHECKED := app.py chalicelib gatectl sandbox benchmarks tests .ci/lint_policies.py
 
-.PHONY: help demo sandbox test bench soak mutants lint format package clean
+.PHONY: help demo sandbox test bench soak mutants lint format docs package clean
 
 help:
 	@echo "make demo     the whole story on this machine: two pipelines, a real deploy, a hold and its end (about a minute)"
@@ -17,6 +17,7 @@ help:
 	@echo "make mutants  mutation testing of chalicelib (an hour or two)"
 	@echo "make lint     style, types, policies and the deployment template"
 	@echo "make format   rewrite the code in the project's style"
+	@echo "make docs     write anew what the documents' commands show"
 	@echo "make package  the deployment zip and its template, in build/package"
 	@echo "make clean    remove what the others made"
 
@@ -57,6 +58,9 @@ lint: $(READY) package
 format: $(READY)
 	$(BIN)/ruff check --fix $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
+
+docs: $(READY)
+	$(BIN)/python -m tests.docs
 
 package: $(READY)
 	AWS_DEFAULT_REGION=eu-west-1 $(BIN)/chalice package --stage dev build/package
