@@ -30,5 +30,8 @@ def create_foreign_role(account: str, name: str, trusted: str, policy: dict[str,
 
 
 def create_pipeline_role() -> Role:
-    """PIPELINE_ROLE itself: CreatePipeline wants one that is there."""
-    return create_role(PIPELINE_ROLE.rpartition("/")[2], "codepipeline.amazonaws.com")
+    """PIPELINE_ROLE itself: CreatePipeline wants one that is there. It may invoke any function (guide: action-reference-Lambda)."""
+    role = create_role(PIPELINE_ROLE.rpartition("/")[2], "codepipeline.amazonaws.com")
+    statement = {"Effect": "Allow", "Action": ["lambda:InvokeFunction", "lambda:ListFunctions"], "Resource": "*"}
+    role.put_policy("invoke", json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    return role

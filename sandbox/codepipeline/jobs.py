@@ -138,11 +138,17 @@ def details(pipeline: Pipeline, job: Job) -> dict[str, Any]:
 
 
 def _send(pipeline: Pipeline, job: Job) -> None:
-    """Register the job and invoke its function; where that does not exist, the action fails."""
+    """Register the job and invoke its function, as the action's own role or else the pipeline's (model: ActionDeclaration, roleArn);
+    where it may not, or there is no such function, the action fails."""
     action = job.action
     pipeline.jobs[job.id] = job
     function = action.configuration.get("FunctionName", "")
     region = action.declaration.get("region", pipeline.region)
+    role = action.declaration.get("roleArn") or pipeline.pipeline["roleArn"]
+    if not outside.may_invoke(role, pipeline.account_id, region, function):
+        denied = f"The role {role} is not authorized to perform lambda:InvokeFunction on {function}"
+        action.timers.append(pipeline.later(0, lambda: actions.fail(pipeline, action, "PermissionError", denied), "may not invoke"))
+        return
     try:
         outside.invoke_function(pipeline.account_id, region, function, json.dumps(event(pipeline, job)))
     except LookupError:
