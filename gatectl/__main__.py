@@ -6,6 +6,7 @@ import click
 
 from gatectl.attach import attach
 from gatectl.detach import detach
+from gatectl.doctor import doctor
 from gatectl.history import history
 from gatectl.release import release
 from gatectl.session import Cli
@@ -19,7 +20,7 @@ def gatectl() -> None:
     """
 
 
-for command in (attach, detach, history, release):
+for command in (attach, detach, doctor, history, release):
     gatectl.add_command(command)
 
 

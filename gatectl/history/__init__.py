@@ -1,0 +1,96 @@
+"""`gatectl history`: from the account's past, what this gate would have done. It only reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import click
+from rich.console import Group
+from rich.text import Text
+
+from chalicelib import dependency
+from chalicelib.dependency import Dependency
+from chalicelib.errors import Misconfigured
+from chalicelib.executions import NAME
+from gatectl import names
+from gatectl.history.cautions import cautions
+from gatectl.history.findings import find
+from gatectl.history.overview import overview
+from gatectl.history.reading import Past, Reading
+from gatectl.history.report import Report
+from gatectl.history.strips import LEGEND, drawn, worst
+from gatectl.history.told import notes, told
+from gatectl.session import Place, Refused, options
+
+MOST_DAYS = 365
+"""CodePipeline keeps executions for 12 months (model: ListPipelineExecutionsInput)."""
+
+
+@click.command()
+@click.argument("pipeline")
+@click.option(
+    "--depends-on",
+    "depends_on",
+    multiple=True,
+    required=True,
+    metavar="PIPELINE",
+    help="Whom it would wait for: a name, or an ARN of another region. Several: again, or with commas.",
+)
+@click.option("--days", type=click.IntRange(1, MOST_DAYS), default=90, show_default=True, help="How far back; AWS keeps 12 months.")
+@options
+def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int) -> None:
+    """How often PIPELINE ran while others ran, and what a gate would have done about it.
+
+    From the executions that AWS still knows: which overlapped, which of these failed, how often and how long a gate would have held
+    PIPELINE, whatever it requires and however it holds. No gate need be installed. It reads only, and changes nothing.
+
+    \b
+    Example: gatectl history k8s --depends-on infra --days 90
+    """
+    now = datetime.now(UTC)
+    asked = now - timedelta(days=days)
+    wanted = [_dependency(one) for one in names.split(depends_on)]
+    if not re.fullmatch(NAME, pipeline):
+        raise names.no_such_pipeline(place, pipeline)
+    here = Reading(place, None, asked, now)
+    stands = here.pipeline(pipeline, pipeline)
+    _refuse_unreadable(wanted, stands)
+    there = [(Reading(place, one.region, asked, now), one) for one in wanted]
+    others = [reading.pipeline(one.name, one.label) for reading, one in there]  # every name is looked up before much is read
+    own = here.own(stands)
+    upstreams = tuple(reading.upstream(other) for (reading, _), other in zip(there, others, strict=True))
+    findings = find(own.executions, {one.label: one.executions for one in upstreams}, own.mode, now)
+    since = max(asked, own.created)
+    report = Report(own, upstreams, since, now, findings, cautions(own, upstreams, asked, now, findings))
+    place.show(_page(report, place.console.width), report.as_json())
+
+
+def _dependency(text: str) -> Dependency:
+    try:
+        return dependency.read(text)
+    except Misconfigured as error:
+        raise Refused(str(error)) from None
+
+
+def _refuse_unreadable(wanted: Iterable[Dependency], own: Past) -> None:
+    """Raise Refused where one is the pipeline itself, or in an account that these credentials are not of."""
+    for one in wanted:
+        if one.is_pipeline(own.name, own.region, own.account):
+            raise Refused(f"{own.name} cannot wait for itself: name another pipeline with --depends-on.")
+        if one.account not in (None, own.account):
+            raise Refused(
+                f"{one.name} is in account {one.account}, and these credentials are of {own.account}: what ran there cannot be read with "
+                "them, and --profile chooses one account for all. Leave it out."
+            )
+
+
+def _page(report: Report, width: int) -> Group:
+    strips = worst(report)
+    lines = [Text(), *overview(report, width)] if report.findings.executions else []
+    if strips:
+        lines += [Text(), Text("The worst overlaps", style="bold"), Text(LEGEND, style="dim")]
+    for strip in strips:
+        lines += [Text(), *drawn(strip, report, width)]
+    return Group(told(report), *lines, Text(), notes(report))

@@ -1,0 +1,76 @@
+"""What to bear in mind with these figures: pure functions of what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from chalicelib.wording import some
+from gatectl.history.findings import Findings
+from gatectl.history.reading import Past
+from gatectl.history.wording import lasting, number
+
+LONG = timedelta(days=1)
+"""Hardly any pipeline works so long: it waited for a person, or was retried."""
+FEW = 10
+"""From fewer executions a share says little."""
+
+
+def cautions(pipeline: Past, upstreams: Sequence[Past], asked: datetime, now: datetime, findings: Findings) -> tuple[str, ...]:
+    """A sentence or two for each; `asked`: since when the figures were to be."""
+    return (
+        *_of_pipeline(pipeline, asked, now),
+        *(text for one in upstreams for text in _of_upstream(one, pipeline, max(asked, pipeline.created))),
+        *_of_figures(findings),
+    )
+
+
+def _of_pipeline(pipeline: Past, asked: datetime, now: datetime) -> Iterator[str]:
+    name = pipeline.label
+    if pipeline.created > asked:
+        yield f"{name} is there since {pipeline.created:%Y-%m-%d %H:%M} UTC only: that is {lasting(now - pipeline.created)}."
+    if pipeline.gates:
+        others = some(list(dict.fromkeys(one.label for gate in pipeline.gates if gate.asked for one in gate.asked.depends_on)))
+        yield (
+            f"{name} has a gate already{f', for {others}' if others else ''}. {number(pipeline.held, 'execution')} that it held "
+            f"{'is' if pipeline.held == 1 else 'are'} left out here: what is said is of those that it let pass. One that it kept in place, "
+            "or whose stage it retried, counts as at work all the while."
+        )
+    if not pipeline.executions and not pipeline.held:
+        yield f"{name} has not run in this time, so there is nothing that a gate would have held."
+
+
+def _of_upstream(upstream: Past, pipeline: Past, since: datetime) -> Iterator[str]:
+    name = upstream.label
+    within = [one for one in upstream.executions if one.updated > since]
+    if not upstream.executions:
+        yield (
+            f"{name} has never run, as far as AWS tells: a gate that requires idle holds nothing for it, and one that requires succeeded "
+            "holds everything until its first success."
+        )
+    elif upstream.created > since:
+        yield f"{name} is there since {upstream.created:%Y-%m-%d %H:%M} UTC only."
+    elif not within:
+        last = upstream.executions[-1]
+        last = upstream.executions[-1]
+        yield f"{name} has not run in this time: its last execution {last.status} on {last.updated:%Y-%m-%d}."
+    if upstream.gates:
+        yield f"{name} has a gate itself. While it is held, the gate of {pipeline.label} waits for it too; that is not counted here."
+    if long := [one for one in within if one.updated - one.started > LONG]:
+        longest = max(long, key=lambda one: one.updated - one.started)
+        yield (
+            f"{number(len(long), 'execution')} of {name} took longer than a day ({longest.short_id} took "
+            f'{lasting(longest.updated - longest.started)}), so it waited for a person, in which "parked": "pass" opens the gate, or was '
+            "retried later, and was idle in between; AWS does not tell which. Here it counts as at work all the while."
+        )
+    if upstream.region != pipeline.region:
+        yield (
+            f"{name} runs in another region: unless its events are forwarded (docs/elsewhere.md), what waits for it goes on up to "
+            "`retry_minutes` later than is said here."
+        )
+
+
+def _of_figures(findings: Findings) -> Iterator[str]:
+    if findings.overlapping.failed and findings.overlapping.finished < FEW:
+        few = number(findings.overlapping.finished, "execution")
+        yield f"Only {few} overlapped and came to a result: with so few, the share may be chance."

@@ -1,0 +1,134 @@
+"""What AWS still knows of a pipeline: how it stands, and its executions back to a day. It only reads."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib import shapes
+from chalicelib.asking import LOOK_BACK
+from chalicelib.decision import closed_gate
+from chalicelib.deployment import APP
+from chalicelib.errors import REFUSALS, code
+from chalicelib.executions import FINISHED, Attempt, Execution
+from chalicelib.landscape.gates import Gate, gates
+from gatectl.names import no_such_pipeline
+from gatectl.session import Place
+
+Listed = Mapping[str, Any]
+"""An entry of a list, as AWS answers it."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """A pipeline and its `executions` (oldest first); of one that still runs, `updated` is now.
+
+    `label`: for people. `created`: since when it is there, as far as AWS tells (aware UTC). `held`: so many more executions its own gate
+    held; they did no work, and are left out.
+    """
+
+    name: str
+    label: str
+    arn: str
+    mode: str
+    created: datetime
+    gates: tuple[Gate, ...] = ()
+    executions: tuple[Execution, ...] = ()
+    held: int = 0
+
+    @property
+    def region(self) -> str:
+        return self.arn.split(":")[3]
+
+    @property
+    def account(self) -> str:
+        return self.arn.split(":")[4]
+
+
+class Reading:
+    """Reads `region` (None: the place's own), from `since` until `now` (both aware UTC)."""
+
+    def __init__(self, place: Place, region: str | None, since: datetime, now: datetime) -> None:
+        self._place = place
+        self._region = region
+        self._client = place.client("codepipeline", region)
+        self._since = since
+        self._now = now
+
+    def pipeline(self, name: str, label: str) -> Past:
+        """The pipeline as it stands, without its executions. Raises Refused where there is none."""
+        try:
+            answer = self._client.get_pipeline(name=name)
+        except ClientError as error:
+            if code(error) == "PipelineNotFoundException":
+                raise no_such_pipeline(self._place, name, self._region) from None
+            raise
+        declared, metadata = answer["pipeline"], answer["metadata"]
+        mode, created = declared.get("executionMode", "SUPERSEDED"), metadata["created"].astimezone(UTC)
+        return Past(name, label, metadata["pipelineArn"], mode, created, gates(declared))
+
+    def own(self, past: Past) -> Past:
+        """The pipeline that is to wait, with what began since then."""
+        found = self._executions(past, self._since, self._before)
+        held = self._held(past)
+        within = [one for one in found if one.started >= self._since]
+        worked = tuple(one for one in within if one.id not in held)
+        return replace(past, created=_created(past, found), executions=worked, held=len(within) - len(worked))
+
+    def upstream(self, past: Past) -> Past:
+        """One that is waited for, with what may have run since then, and with what had finished last before."""
+        begin = self._since - LOOK_BACK
+        found = self._executions(past, begin, lambda one: one["startTime"] < begin and one["status"] in FINISHED)
+        return replace(past, created=_created(past, found), executions=tuple(found))
+
+    def _executions(self, past: Past, begin: datetime, enough: Callable[[Listed], bool]) -> list[Execution]:
+        listed = self._back(
+            past.name, "list_pipeline_executions", "pipelineExecutionSummaries", f"executions of {past.label}", begin, enough
+        )
+        # Newest first in practice, but the model promises no order.
+        found = sorted(map(Execution.of, listed), key=lambda one: one.started)
+        return [replace(one, updated=self._now) if one.running else one for one in found]
+
+    def _held(self, past: Past) -> set[str]:
+        """The ids of the executions that the pipeline's own gates held."""
+        attempts: dict[str, list[Attempt]] = defaultdict(list)
+        lists: list[tuple[str, str, Callable[[Any], Attempt]]] = []
+        if past.gates:
+            lists.append(("list_action_executions", "actionExecutionDetails", shapes.attempt))
+        if any(gate.condition for gate in past.gates):
+            lists.append(("list_rule_executions", "ruleExecutionDetails", shapes.condition))
+        for operation, key, read in lists:
+            for one in self._back(
+                past.name, operation, key, f"gate of {past.name}", self._since, lambda one: bool(one["startTime"] < self._since)
+            ):
+                attempts[one["pipelineExecutionId"]].append(read(one))
+        functions = {f"{APP}-{gate.deployed_as}-gate" for gate in past.gates}
+        last = [(execution, closed_gate(those, function)) for execution, those in attempts.items() for function in functions]
+        return {execution for execution, closed in last if closed and closed.error not in REFUSALS}
+
+    def _before(self, one: Listed) -> bool:
+        return bool(one["startTime"] < self._since)
+
+    def _back(
+        self, name: str, operation: str, key: str, what: str, begin: datetime, enough: Callable[[Listed], bool]
+    ) -> list[dict[str, Any]]:
+        """What AWS lists of a pipeline, newest first, page by page until `enough` says so of an entry. `begin`: where that may be."""
+        found: list[dict[str, Any]] = []
+        days = (self._now - begin).days
+        with self._place.progress(f"Reading the {what}, days back") as tell:
+            for page in self._client.get_paginator(operation).paginate(pipelineName=name):
+                found += page[key]
+                if found:
+                    tell(min(days, (self._now - found[-1]["startTime"]).days), days)
+                if any(map(enough, page[key])):
+                    break
+        return found
+
+
+def _created(past: Past, found: list[Execution]) -> datetime:
+    return min([past.created, *(one.started for one in found)])

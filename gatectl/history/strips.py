@@ -1,0 +1,121 @@
+"""The worst overlaps, one by one: what ran when, and what the gate would have made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from rich.text import Text
+
+from chalicelib.executions import Execution
+from chalicelib.wording import shortened
+from gatectl.history.axis import Axis
+from gatectl.history.findings import Held, Overlap, moved
+from gatectl.history.overview import LABEL
+from gatectl.history.report import Report
+from gatectl.history.spans import ENDLESS, Span, merged
+from gatectl.history.wording import lasting, number
+
+WORST = 3
+"""So many are shown."""
+LANES = 4
+"""So many lines a pipeline gets for executions that run side by side."""
+MARKS = {"Succeeded": ("✔", "green"), "Failed": ("✘", "red"), "InProgress": ("●", "bold"), "Stopping": ("●", "bold")}
+OTHER = ("■", "")
+GATED = "with the gate"
+LEGEND = "━ at work, ✔ succeeded, ✘ failed, ■ ended otherwise, ● still so, ░ held, ▶ goes on, » replaced by a newer execution"
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A time without a break in which upstreams ran, and the executions that overlapped it."""
+
+    span: Span
+    overlaps: tuple[Overlap, ...]
+    held: tuple[Held, ...]
+
+    @property
+    def failed(self) -> int:
+        return sum(one.execution.status == "Failed" for one in self.overlaps)
+
+    @property
+    def waited(self) -> timedelta:
+        return sum((self.span.end - one.execution.started for one in self.held), start=timedelta())
+
+
+def worst(report: Report) -> list[Strip]:
+    """Those in which most failed; of several such, in which the gate would have held longest, and with most overlaps."""
+    upstreams = [one for those in report.findings.upstreams.values() for one in those]
+    spans = merged(Span(one.started, one.updated) for one in upstreams)
+    held = {one.execution.id: one for one in report.findings.policy("idle").held}
+    strips = []
+    for span in spans:
+        overlaps = tuple(one for one in report.findings.overlaps if any(_within(each, span) for _, each in one.pairs))
+        if overlaps:
+            mine = [held[one.execution.id] for one in overlaps if one.execution.id in held and _within(one.execution, span)]
+            strips.append(Strip(span, overlaps, tuple(mine)))
+    return sorted(strips, key=lambda one: (one.failed, one.waited, len(one.overlaps)), reverse=True)[:WORST]
+
+
+def drawn(strip: Strip, report: Report, width: int) -> list[Text]:
+    """Lines no wider than that: the upstreams' executions, the pipeline's, and the pipeline's behind the gate (`hold` restart)."""
+    own = [one.execution for one in strip.overlaps]
+    held = {one.execution.id: one for one in strip.held}
+    going = {one.execution.id for one in report.findings.policy("idle").ways[0].go_on if one.until != ENDLESS}
+    later = [moved(one) for one in strip.held if one.execution.id in going]
+    labels = [shortened(one.label, LABEL) for one in [*report.upstreams, report.pipeline]]
+    margin = max(map(len, [*labels, GATED])) + 2
+    begin, end = min([strip.span.begin, *(one.started for one in own)]), max([strip.span.end, *(one.updated for one in [*own, *later])])
+    axis = Axis(begin, end, max(10, width - margin))
+    ran = [[one for one in past.executions if _within(one, strip.span)] for past in report.upstreams] + [own]
+    rows = [(label, [_bar(one, axis) for one in those]) for label, those in zip(labels, ran, strict=True) if those]
+    rows.append((GATED, [_gated(one, held.get(one.id), one.id in going, strip.span, axis) for one in own]))
+    lines = [Text(_title(strip), style="bold")]
+    for label, bars in rows:
+        lanes = _lanes(bars)
+        names = [label, *[""] * (len(lanes) - 1)]
+        lines += (Text(name.ljust(margin)).append_text(lane) for name, lane in zip(names, lanes, strict=True))
+    return [*lines, Text(" " * margin).append_text(axis.ticks())]
+
+
+def _title(strip: Strip) -> str:
+    begin, end = strip.span.begin, strip.span.end
+    until = f"{end:%H:%M}" if begin.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
+    held = f"{len(strip.held)} held, up to {lasting(strip.span.end - strip.held[0].execution.started)}" if strip.held else "none held"
+    return f"{begin:%Y-%m-%d %H:%M} to {until} UTC: {number(len(strip.overlaps), 'execution')}, {strip.failed} failed; {held}"
+
+
+def _within(one: Execution, span: Span) -> bool:
+    return span.begin <= one.started < span.end
+
+
+Bar = tuple[int, Text]
+"""The column that it begins at, and what it looks like."""
+
+
+def _bar(one: Execution, axis: Axis) -> Bar:
+    first, last = axis.column(one.started), axis.column(one.updated)
+    mark, style = MARKS.get(one.status, OTHER)
+    return first, Text("━" * (last - first)).append(mark, style)
+
+
+def _gated(one: Execution, held: Held | None, goes_on: bool, span: Span, axis: Axis) -> Bar:
+    if held is None:
+        return _bar(one, axis)
+    first, last = axis.column(one.started), axis.column(span.end)
+    if not goes_on:
+        return first, Text("░" * (last - first), "magenta").append("●" if held.until == ENDLESS else "»", "magenta")
+    return first, Text("░" * (last - first), "magenta").append("▶" + "━" * (axis.column(moved(held).updated) - last))
+
+
+def _lanes(bars: Iterable[Bar]) -> list[Text]:
+    """The bars in as few lines as they need not to cover each other; what needs more than LANES is counted."""
+    lanes: list[Text] = []
+    for first, bar in bars:
+        lane = next((lane for lane in lanes if len(lane) <= first), None)
+        if lane is None:
+            lanes.append(lane := Text())
+        lane.append(" " * (first - len(lane))).append_text(bar)
+    more = [Text(f"and {number(len(lanes) - LANES, 'line')} more", "dim")] if len(lanes) > LANES else []
+    return lanes[:LANES] + more

@@ -1,0 +1,131 @@
+"""What `gatectl history` found, in sentences and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from rich.console import Group as Page
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from chalicelib.wording import some
+from gatectl.history.findings import Findings, Group, Policy
+from gatectl.history.report import Report
+from gatectl.history.wording import lasting, number, share
+
+HOW = {"restart": "started anew", "retry": "retried", "wait": "in place"}
+NO_RESULT = "No result: superseded, cancelled or still at work. The shares leave these aside."
+REPLACED = "Replaced: a newer execution came meanwhile, and brings the change along."
+MODEL = (
+    "How this is reckoned. The gate stands right after the sources, and asks as an execution starts; what it holds goes on the moment the "
+    "gate opens, and then takes as long as it did. AWS does not tell an execution's end, but when it last changed: one that waited for an "
+    "approval, or was retried later, counts as at work until then. With hold wait, add what CodePipeline takes to ask again."
+)
+
+
+def told(report: Report) -> Page:
+    """The figures; the picture comes after them."""
+    return Page(*_figures(report))
+
+
+def notes(report: Report) -> Page:
+    """What to bear in mind, last."""
+    return Page(*(Text.assemble(("Caution: ", "yellow bold"), text) for text in report.cautions), Text(MODEL, style="dim"))
+
+
+def _figures(report: Report) -> Iterator[RenderableType]:
+    found, name = report.findings, report.pipeline.label
+    days = f"{report.since:%Y-%m-%d} to {report.now:%Y-%m-%d} ({_days(report.now - report.since)})"
+    yield Text(f"{name} behind {some([one.label for one in report.upstreams])}, {days}", style="bold")
+    if not found.executions:
+        return
+    upstream = report.upstreams[0].label if len(report.upstreams) == 1 else "an upstream"
+    yield Text(f"{_in_a_sentence(found, name, upstream)} {_held_in_a_sentence(found.policy('idle'))}\n")
+    yield _overlaps(found, name, upstream)
+    if any(len(group) > group.finished for group in (found.overlapping, found.apart)):
+        yield Text(NO_RESULT, style="dim")
+    yield Text()
+    yield _holds(found)
+    if any(policy.held for policy in found.policies):
+        yield Text()
+        yield _ways(report)
+        yield Text(REPLACED, style="dim")
+
+
+def _in_a_sentence(found: Findings, name: str, upstream: str) -> str:
+    met, apart = found.overlapping, found.apart
+    ran = f"{name} ran {number(len(found.executions), 'time')}"
+    if not met:
+        return f"{ran}, never while {upstream} ran."
+    return (
+        f"{ran}, {len(met)} of them while {upstream} ran: of these {share(met.failed, met.finished)} failed, of the others "
+        f"{share(apart.failed, apart.finished)}."
+    )
+
+
+def _held_in_a_sentence(policy: Policy) -> str:
+    if not policy.held:
+        return "A gate that requires idle would have held none."
+    median, longest, total = _durations(policy)
+    return (
+        f"A gate that requires idle would have held {number(len(policy.held), 'execution')}, {median} in the median, {longest} at most, "
+        f"{total} in all."
+    )
+
+
+def _overlaps(found: Findings, name: str, upstream: str) -> Table:
+    met, held = found.overlapping, found.preventable
+    table = _table("", name, "executions", "no result", "failed", "")
+    _row(table, f"while {upstream} ran", met)
+    if met:
+        kept = {one.id for one in held.executions}
+        others = Group(tuple(one for one in met.executions if one.id not in kept))
+        rollbacks = ", or rolled back" if any(one.kind == "ROLLBACK" for one in others.executions) else ""
+        _row(table, "  began meanwhile", held, "the gate holds these")
+        _row(table, f"  had begun before{rollbacks}", others, "the gate lets these be")
+    _row(table, "at other times", found.apart)
+    return table
+
+
+def _row(table: Table, what: str, group: Group, note: str = "") -> None:
+    none = len(group) - group.finished
+    failed = f"{group.failed} ({share(group.failed, group.finished)})" if group.finished else "-"
+    table.add_row(what, str(len(group)), str(none) if none else "-", failed, note)
+
+
+def _holds(found: Findings) -> Table:
+    table = _table("The gate would have held", "require", "executions", "of all", "median", "longest", "in all")
+    for policy in found.policies:
+        held = f"{len(policy.held)}" + (f", {policy.still_held} still" if policy.still_held else "")
+        table.add_row(policy.require, held, share(len(policy.held), len(found.executions)), *(_durations(policy) if policy.held else "---"))
+    return table
+
+
+def _durations(policy: Policy) -> tuple[str, str, str]:
+    """The median, the longest and all waits together."""
+    return lasting(policy.median), lasting(max(policy.waits)), lasting(sum(policy.waits, start=timedelta()))
+
+
+def _ways(report: Report) -> Table:
+    title = f"What becomes of those, in {report.pipeline.mode} mode"
+    table = _table(title, "require", "hold", "fail first", "go on", "replaced", "overlap still")
+    for policy in report.findings.policies:
+        for way in policy.ways if policy.held else ():
+            fail, going = 0 if way.hold == "wait" else len(policy.held), len(way.go_on)
+            require = policy.require if way is policy.ways[0] else ""
+            replaced = len(policy.held) - going
+            table.add_row(require, way.hold, str(fail), f"{going} {HOW[way.hold]}", str(replaced), str(way.overlapping))
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for column in columns:
+        table.add_column(column, header_style="dim", no_wrap=True)
+    return table
+
+
+def _days(duration: timedelta) -> str:
+    return f"{duration.days} days" if duration.days > 1 else lasting(duration)
