@@ -27,8 +27,8 @@ from tests.gatectl.cli import run
 from tests.scene import EXECUTION, Scene, _action, _deploy, _source
 
 ROOT = Path(__file__).parents[1]
-README, PARAMETERS, ELSEWHERE, EVENTS = (
-    (ROOT / name).read_text() for name in ("README.md", "docs/parameters.md", "docs/elsewhere.md", "docs/events.md")
+README, PARAMETERS, ELSEWHERE, EVENTS, ALARMS = (
+    (ROOT / name).read_text() for name in ("README.md", "docs/parameters.md", "docs/elsewhere.md", "docs/events.md", "docs/alarms.md")
 )
 OTHER_ACCOUNT = "210987654321"
 THEIR_PIPELINE_ROLE = f"arn:aws:iam::{OTHER_ACCOUNT}:role/pipelines"
@@ -454,10 +454,33 @@ def test_the_forwarding_rule_makes_a_release_from_elsewhere_instant(scene: Scene
     assert scene.statuses()[1:] == ["Failed"]
 
 
-@pytest.mark.parametrize("template", re.findall(r"^```yaml\n(AWSTemplate.*?)^```", ELSEWHERE + EVENTS, flags=re.MULTILINE | re.DOTALL))
+@pytest.mark.parametrize("template", re.findall(r"^```yaml\n(AWSTemplate.*?)^```", ELSEWHERE + EVENTS + ALARMS, flags=re.MULTILINE | re.DOTALL))
 def test_the_documents_templates_pass_cfn_lint(template: str, tmp_path: Path) -> None:
     (tmp_path / "template.yaml").write_text(template)
     linted = subprocess.run(
         [Path(sys.executable).with_name("cfn-lint"), tmp_path / "template.yaml"], capture_output=True, text=True, check=False
     )
     assert (linted.returncode, linted.stdout) == (0, "")
+
+
+# docs/alarms.md
+
+
+def test_the_alarms_are_on_metrics_that_exist() -> None:
+    named = set(re.findall(r"Namespace: PipelineGate\n +MetricName: (\w+)", ALARMS))
+    assert named == {"GaveUp", "Deadlocks", "Refused", "Defects"}
+    assert named <= {metric for metrics in log.METRICS.values() for metric in metrics}
+
+
+def test_the_pattern_of_failed_actions_leaves_out_the_holds_and_nothing_else(scene: Scene) -> None:
+    (pattern,) = [block for section in sections(ALARMS) for block in section.blocks]
+    logs, group = boto3.client("logs"), "/aws/events/failures"
+    logs.create_log_group(logGroupName=group)
+    scene.events.put_rule(Name="failures", EventPattern=json.dumps(pattern))
+    scene.events.put_targets(Rule="failures", Targets=[{"Id": "log", "Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"}])
+    run_upstreams(scene, "infra", minutes=1, outcome="Failed")
+    ask(scene, {"depends_on": ["infra"]})
+    assert scene.statuses() == ["Failed"]
+    scene.wait(minutes=10)
+    seen = [json.loads(event["message"])["detail"] for event in logs.filter_log_events(logGroupName=group)["events"]]
+    assert [(one["pipeline"], one["action"]) for one in seen] == [("infra", "Deploy")]
