@@ -37,3 +37,11 @@ def a_chain(it: Scene) -> None:
     one_hold(it)
     it.gated("apps", ask("k8s", pipeline="apps", hold="wait"))
     it.start("apps")
+
+
+@scene("infra failed, k8s is not gated")
+def infra_failed(it: Scene) -> None:
+    it.pipeline("infra", seconds=60, outcome="Failed")
+    it.pipeline("k8s", seconds=60)
+    it.start("infra")
+    it.wait(minutes=3)

@@ -1,0 +1,70 @@
+"""docs/messages.md: every sentence that the gate can leave in the console is among them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from chalicelib import errors, messages, reasons
+from chalicelib.chains import Cycle
+from chalicelib.upstream import Upstream
+from tests.unit.test_sentences import DEADLINE, HOLD, INFRA, NOW
+
+PAGE = (Path(__file__).parents[2] / "docs/messages.md").read_text()
+EARLIER = NOW - timedelta(hours=1)
+ANN = "arn:aws:iam::123456789012:user/ann"
+SAID = {
+    "passed": messages.passed([Upstream(INFRA.wanted)], NOW),
+    "bypassed": messages.bypassed([INFRA.wanted]),
+    "held": messages.held([INFRA], HOLD, 5, NOW, NOW),
+    "held to be retried": messages.held([INFRA], replace(HOLD, mode="retry"), 5, NOW, NOW),
+    "waits_in_place": messages.waits_in_place([INFRA], "k8s", EARLIER, DEADLINE, "stop", NOW),
+    "goes_on_all_the_same": messages.goes_on_all_the_same([INFRA], EARLIER, NOW),
+    "let_go": messages.let_go([INFRA], ANN, EARLIER, NOW),
+    "gave_up": messages.gave_up([INFRA], EARLIER, NOW),
+    "observed": messages.observed([INFRA], NOW),
+    "observed_refusal": messages.observed_refusal("There is no pipeline x."),
+    "deadlock": messages.deadlock(Cycle(("a", "b", "a"), deadlock=True)),
+    "no_room": messages.no_room([INFRA], NOW),
+    "no_such_upstream": messages.no_such_upstream("infra", "123456789012", "eu-central-1"),
+    "no_such_stage": messages.no_such_stage("infra", "Deploi", ["Deploy"]),
+    "not_this_pipelines": messages.not_this_pipelines(HOLD.execution, "k8s"),
+    "who_am_i": messages.who_am_i("pipeline"),
+    "defect": messages.defect(errors.UnexpectedAnswer("events:PutRule answered X"), "r"),
+}
+ELSEWHERE = {"rule_description", "described_since"}
+"""What is not for the action."""
+
+
+def rows(title: str) -> list[list[str]]:
+    """What is read, of each row of a section: the pieces that stand in code."""
+    section = PAGE.partition(f"## {title}\n")[2].partition("\n## ")[0]
+    return [re.findall("`(.+?)`", line.split("|")[1]) for line in section.splitlines() if line.startswith("| `")]
+
+
+def matches(pieces: list[str], message: str) -> bool:
+    pattern = ".*".join(".*".join(map(re.escape, piece.split("…"))) for piece in pieces)
+    return re.match(pattern, message) is not None
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_message_has_exactly_one_row(name: str) -> None:
+    found = [pieces for pieces in rows("At the gate's action") if matches(pieces, SAID[name])]
+    assert len(found) == 1, (SAID[name], found)
+
+
+def test_no_message_is_forgotten() -> None:
+    public = {name for name, _ in inspect.getmembers(messages, inspect.isfunction) if not name.startswith("_")}
+    own = {name for name in public if getattr(messages, name).__module__ == messages.__name__}
+    assert own - ELSEWHERE <= set(SAID)
+
+
+def test_the_reasons_are_named_too() -> None:
+    unknown = replace(INFRA, unanswered="codepipeline:ListPipelineExecutions was not answered (ThrottlingException)")
+    for upstream in (INFRA, unknown):
+        assert any(matches(pieces, reasons.why([upstream], NOW)) for pieces in rows("Why it waits"))
