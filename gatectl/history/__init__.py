@@ -48,10 +48,24 @@ def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int)
 
     \b
     Example: gatectl history k8s --depends-on infra --days 90
+
+    \b
+    With --json, an object. Times are ISO 8601 in UTC; what has not ended yet ends with null.
+      pipeline, mode, since, until
+      executions, overlapping, began_while_upstream_ran, apart
+                  each {count, finished, failed}; finished: came to a result
+      upstreams   [{pipeline, arn, count, finished, failed}]
+      policies    [{require, held, still_held, median_seconds, longest_seconds, total_seconds, holds, ways}]
+        holds     [{execution, since, until, seconds}]
+        ways      [{hold, failed, go_on, replaced, waiting, overlapping, executions}]; executions: those that go on
+      overlaps    [{execution, status, started, ended, upstreams: [{pipeline, execution, status, started, ended}]}]
+      warnings    sentences
     """
     now = datetime.now(UTC)
     asked = now - timedelta(days=days)
     wanted = [_dependency(one) for one in names.split(depends_on)]
+    if not wanted:
+        raise Refused("--depends-on names no pipeline: say which ones were to be waited for.")
     if not re.fullmatch(NAME, pipeline):
         raise names.no_such_pipeline(place, pipeline)
     here = Reading(place, None, asked, now)
@@ -88,7 +102,7 @@ def _refuse_unreadable(wanted: Iterable[Dependency], own: Past) -> None:
 
 def _page(report: Report, width: int) -> Group:
     strips = worst(report)
-    lines = [Text(), *overview(report, width)] if report.findings.executions else []
+    lines = [Text(), Text("When they were at work", style="bold"), *overview(report, width)] if report.findings.executions else []
     if strips:
         lines += [Text(), Text("The worst overlaps", style="bold"), Text(LEGEND, style="dim")]
     for strip in strips:

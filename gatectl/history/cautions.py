@@ -42,7 +42,7 @@ def _of_pipeline(pipeline: Past, asked: datetime, now: datetime) -> Iterator[str
 
 def _of_upstream(upstream: Past, pipeline: Past, since: datetime) -> Iterator[str]:
     name = upstream.label
-    within = [one for one in upstream.executions if one.updated > since]
+    within = [one for one in upstream.executions if one.updated >= since]
     if not upstream.executions:
         yield (
             f"{name} has never run, as far as AWS tells: a gate that requires idle holds nothing for it, and one that requires succeeded "

@@ -60,13 +60,16 @@ class Held:
 
 @dataclass(frozen=True)
 class Way:
-    """How the held ones go on with one kind of `hold`; the others are replaced by a newer one, which brings their changes along.
+    """How the held ones go on with one kind of `hold`: `go_on` by themselves, or were `replaced` by a newer one, which brings their
+    changes along, or are `waiting` still.
 
     `overlapping`: so many executions of the pipeline run at the same time as an upstream all the same.
     """
 
     hold: str
     go_on: tuple[Held, ...]
+    replaced: int
+    waiting: int
     overlapping: int
 
 
@@ -123,9 +126,11 @@ def find(executions: Iterable[Execution], upstreams: Mapping[str, Iterable[Execu
     own = tuple(sorted(executions, key=lambda one: one.started))
     others = {label: tuple(sorted(those, key=lambda one: one.started)) for label, those in upstreams.items()}
     met = {label: overlapping(own, those) for label, those in others.items()}
-    overlaps = (Overlap(one, {label: found[one.id] for label, found in met.items() if found[one.id]}) for one in own)
-    policies = (_policy(require, own, others, mode, now) for require in REQUIRE)
-    return Findings(own, others, tuple(overlap for overlap in overlaps if overlap.upstreams), tuple(policies))
+    each = (Overlap(one, {label: found[one.id] for label, found in met.items() if found[one.id]}) for one in own)
+    overlaps = tuple(overlap for overlap in each if overlap.upstreams)
+    met_some = {overlap.execution.id for overlap in overlaps}
+    policies = (_policy(require, own, met_some, others, mode, now) for require in REQUIRE)
+    return Findings(own, others, overlaps, tuple(policies))
 
 
 def overlapping(executions: Iterable[Execution], others: Sequence[Execution]) -> dict[str, tuple[Execution, ...]]:
@@ -146,7 +151,7 @@ def held(executions: Sequence[Execution], spans: Sequence[Span]) -> tuple[Held, 
     return tuple(Held(one, spans[after - 1].end) for one, after in found if after and one.started < spans[after - 1].end)
 
 
-def go_on(waiting: Sequence[Held], executions: Sequence[Execution], hold: str, mode: str) -> tuple[Held, ...]:
+def remain(waiting: Sequence[Held], executions: Sequence[Execution], hold: str, mode: str) -> tuple[Held, ...]:
     """Those of `waiting` that no newer one replaces (both oldest first; docs/parameters.md, "hold")."""
     if mode == PARALLEL or (mode == "QUEUED" and hold == "wait"):
         return tuple(waiting)
@@ -158,17 +163,23 @@ def go_on(waiting: Sequence[Held], executions: Sequence[Execution], hold: str, m
 
 
 def _policy(
-    require: Require, executions: Sequence[Execution], upstreams: Mapping[str, Sequence[Execution]], mode: str, now: datetime
+    require: Require,
+    executions: Sequence[Execution],
+    met_some: set[str],
+    upstreams: Mapping[str, Sequence[Execution]],
+    mode: str,
+    now: datetime,
 ) -> Policy:
     waiting = held(executions, closed(upstreams.values(), require))
     others = sorted((one for those in upstreams.values() for one in those), key=lambda one: one.started)
-    kept = {one.execution.id for one in waiting}
-    passed = [one for one in executions if one.id not in kept]
+    passed = len(met_some - {one.execution.id for one in waiting})
+    later = overlapping((moved(one) for one in waiting if one.until != ENDLESS), others)
 
     def way(hold: str) -> Way:
-        going = go_on(waiting, executions, hold, mode)
-        later = [moved(one) for one in going if one.until != ENDLESS]
-        return Way(hold, going, sum(map(bool, overlapping([*passed, *later], others).values())))
+        remaining = remain(waiting, executions, hold, mode)
+        going = tuple(one for one in remaining if one.until != ENDLESS)
+        meeting = passed + sum(bool(later[one.execution.id]) for one in going)
+        return Way(hold, going, len(waiting) - len(remaining), len(remaining) - len(going), meeting)
 
     waits = tuple(min(one.until, now) - one.execution.started for one in waiting)
     return Policy(require, waiting, waits, tuple(map(way, MODES)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from math import ceil
 
 from rich.text import Text
 
@@ -57,7 +58,7 @@ def at_work(executions: Iterable[Execution], axis: Axis) -> list[timedelta]:
 
 def _bars(work: Sequence[timedelta]) -> str:
     highest = max(work)
-    return "".join(BARS[min(len(BARS) - 1, int(len(BARS) * (each / highest)))] if each else " " for each in work)
+    return "".join(BARS[ceil(len(BARS) * (each / highest)) - 1] if each else " " for each in work)
 
 
 def _counts(executions: Iterable[Execution], axis: Axis) -> str:

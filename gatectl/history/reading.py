@@ -114,11 +114,9 @@ class Reading:
     def _before(self, one: Listed) -> bool:
         return bool(one["startTime"] < self._since)
 
-    def _back(
-        self, name: str, operation: str, key: str, what: str, begin: datetime, enough: Callable[[Listed], bool]
-    ) -> list[dict[str, Any]]:
+    def _back(self, name: str, operation: str, key: str, what: str, begin: datetime, enough: Callable[[Listed], bool]) -> list[Any]:
         """What AWS lists of a pipeline, newest first, page by page until `enough` says so of an entry. `begin`: where that may be."""
-        found: list[dict[str, Any]] = []
+        found: list[Any] = []
         days = (self._now - begin).days
         with self._place.progress(f"Reading the {what}, days back") as tell:
             for page in self._client.get_paginator(operation).paginate(pipelineName=name):

@@ -23,7 +23,7 @@ class Report:
     cautions: tuple[str, ...]
 
     def as_json(self) -> dict[str, object]:
-        """Keys are stable; times are ISO 8601 in UTC, null for what has not ended; see `gatectl history --help`."""
+        """As `gatectl history --help` describes it. Programs read it: its keys stay."""
         found = self.findings
         return {
             "pipeline": self.pipeline.label,
@@ -45,7 +45,7 @@ class Report:
 
     def within(self, past: Past) -> Group:
         """Of an upstream, those executions that ran in this time: older ones were read too."""
-        return Group(tuple(one for one in past.executions if one.updated > self.since))
+        return Group(tuple(one for one in past.executions if one.updated >= self.since))
 
     def _policy(self, policy: Policy) -> dict[str, object]:
         seconds = [_seconds(wait) for wait in policy.waits]
@@ -65,7 +65,8 @@ class Report:
                     "hold": way.hold,
                     "failed": 0 if way.hold == "wait" else len(policy.held),
                     "go_on": len(way.go_on),
-                    "replaced": len(policy.held) - len(way.go_on),
+                    "replaced": way.replaced,
+                    "waiting": way.waiting,
                     "overlapping": way.overlapping,
                     "executions": [one.execution.id for one in way.go_on],
                 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -48,13 +50,16 @@ def worst(report: Report) -> list[Strip]:
     """Those in which most failed; of several such, in which the gate would have held longest, and with most overlaps."""
     upstreams = [one for those in report.findings.upstreams.values() for one in those]
     spans = merged(Span(one.started, one.updated) for one in upstreams)
+    begins = [span.begin for span in spans]
+    met: dict[Span, list[Overlap]] = defaultdict(list)
+    for overlap in report.findings.overlaps:
+        for span in {spans[bisect_right(begins, each.started) - 1] for _, each in overlap.pairs}:
+            met[span].append(overlap)
     held = {one.execution.id: one for one in report.findings.policy("idle").held}
     strips = []
-    for span in spans:
-        overlaps = tuple(one for one in report.findings.overlaps if any(_within(each, span) for _, each in one.pairs))
-        if overlaps:
-            mine = [held[one.execution.id] for one in overlaps if one.execution.id in held and _within(one.execution, span)]
-            strips.append(Strip(span, overlaps, tuple(mine)))
+    for span, overlaps in met.items():
+        mine = [held[one.execution.id] for one in overlaps if one.execution.id in held and _within(one.execution, span)]
+        strips.append(Strip(span, tuple(overlaps), tuple(mine)))
     return sorted(strips, key=lambda one: (one.failed, one.waited, len(one.overlaps)), reverse=True)[:WORST]
 
 
@@ -62,7 +67,7 @@ def drawn(strip: Strip, report: Report, width: int) -> list[Text]:
     """Lines no wider than that: the upstreams' executions, the pipeline's, and the pipeline's behind the gate (`hold` restart)."""
     own = [one.execution for one in strip.overlaps]
     held = {one.execution.id: one for one in strip.held}
-    going = {one.execution.id for one in report.findings.policy("idle").ways[0].go_on if one.until != ENDLESS}
+    going = {one.execution.id for one in report.findings.policy("idle").ways[0].go_on}
     later = [moved(one) for one in strip.held if one.execution.id in going]
     labels = [shortened(one.label, LABEL) for one in [*report.upstreams, report.pipeline]]
     margin = max(map(len, [*labels, GATED])) + 2

@@ -10,14 +10,18 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.wording import some
+from chalicelib.wording import shortened, some
 from gatectl.history.findings import Findings, Group, Policy
 from gatectl.history.report import Report
 from gatectl.history.wording import lasting, number, share
 
 HOW = {"restart": "started anew", "retry": "retried", "wait": "in place"}
 NO_RESULT = "No result: superseded, cancelled or still at work. The shares leave these aside."
-REPLACED = "Replaced: a newer execution came meanwhile, and brings the change along."
+BELOW = (
+    "Replaced: a newer execution came meanwhile, and brings the change along. Overlap: all the same, for an upstream began while they ran."
+)
+LABEL = 40
+"""Longer names are shortened in the tables."""
 MODEL = (
     "How this is reckoned. The gate stands right after the sources, and asks as an execution starts; what it holds goes on the moment the "
     "gate opens, and then takes as long as it did. AWS does not tell an execution's end, but when it last changed: one that waited for an "
@@ -36,12 +40,12 @@ def notes(report: Report) -> Page:
 
 
 def _figures(report: Report) -> Iterator[RenderableType]:
-    found, name = report.findings, report.pipeline.label
+    found, name = report.findings, shortened(report.pipeline.label, LABEL)
     days = f"{report.since:%Y-%m-%d} to {report.now:%Y-%m-%d} ({_days(report.now - report.since)})"
     yield Text(f"{name} behind {some([one.label for one in report.upstreams])}, {days}", style="bold")
     if not found.executions:
         return
-    upstream = report.upstreams[0].label if len(report.upstreams) == 1 else "an upstream"
+    upstream = shortened(report.upstreams[0].label, LABEL) if len(report.upstreams) == 1 else "an upstream"
     yield Text(f"{_in_a_sentence(found, name, upstream)} {_held_in_a_sentence(found.policy('idle'))}\n")
     yield _overlaps(found, name, upstream)
     if any(len(group) > group.finished for group in (found.overlapping, found.apart)):
@@ -51,18 +55,21 @@ def _figures(report: Report) -> Iterator[RenderableType]:
     if any(policy.held for policy in found.policies):
         yield Text()
         yield _ways(report)
-        yield Text(REPLACED, style="dim")
+        yield Text(BELOW, style="dim")
 
 
 def _in_a_sentence(found: Findings, name: str, upstream: str) -> str:
     met, apart = found.overlapping, found.apart
-    ran = f"{name} ran {number(len(found.executions), 'time')}"
+    times = len(found.executions)
+    ran = f"{name} ran {f'{times} times' if times > 1 else 'once'}"
     if not met:
         return f"{ran}, never while {upstream} ran."
-    return (
-        f"{ran}, {len(met)} of them while {upstream} ran: of these {share(met.failed, met.finished)} failed, of the others "
-        f"{share(apart.failed, apart.finished)}."
-    )
+    if not apart:
+        return f"{ran}, each time while {upstream} ran: {met.failed} failed."
+    if not met.finished or not apart.finished:
+        return f"{ran}, {len(met)} of them while {upstream} ran."
+    failed = share(met.failed, met.finished), share(apart.failed, apart.finished)
+    return f"{ran}, {len(met)} of them while {upstream} ran: of these {failed[0]} failed, of the others {failed[1]}."
 
 
 def _held_in_a_sentence(policy: Policy) -> str:
@@ -77,14 +84,14 @@ def _held_in_a_sentence(policy: Policy) -> str:
 
 def _overlaps(found: Findings, name: str, upstream: str) -> Table:
     met, held = found.overlapping, found.preventable
-    table = _table("", name, "executions", "no result", "failed", "")
+    table = _table("", name, "executions", "no result", "failed", "the gate")
     _row(table, f"while {upstream} ran", met)
     if met:
         kept = {one.id for one in held.executions}
         others = Group(tuple(one for one in met.executions if one.id not in kept))
         rollbacks = ", or rolled back" if any(one.kind == "ROLLBACK" for one in others.executions) else ""
-        _row(table, "  began meanwhile", held, "the gate holds these")
-        _row(table, f"  had begun before{rollbacks}", others, "the gate lets these be")
+        _row(table, "  began meanwhile", held, "holds these")
+        _row(table, f"  had begun before{rollbacks}", others, "lets these be")
     _row(table, "at other times", found.apart)
     return table
 
@@ -110,18 +117,19 @@ def _durations(policy: Policy) -> tuple[str, str, str]:
 
 def _ways(report: Report) -> Table:
     title = f"What becomes of those, in {report.pipeline.mode} mode"
-    table = _table(title, "require", "hold", "fail first", "go on", "replaced", "overlap still")
+    table = _table(title, "require", "hold", "fail first", "go on", "replaced", "held still", "overlap")
     for policy in report.findings.policies:
         for way in policy.ways if policy.held else ():
-            fail, going = 0 if way.hold == "wait" else len(policy.held), len(way.go_on)
+            fail = 0 if way.hold == "wait" else len(policy.held)
             require = policy.require if way is policy.ways[0] else ""
-            replaced = len(policy.held) - going
-            table.add_row(require, way.hold, str(fail), f"{going} {HOW[way.hold]}", str(replaced), str(way.overlapping))
+            table.add_row(
+                require, way.hold, str(fail), f"{len(way.go_on)} {HOW[way.hold]}", str(way.replaced), str(way.waiting), str(way.overlapping)
+            )
     return table
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, header_style="dim", no_wrap=True)
     return table

@@ -6,22 +6,28 @@ import json
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import boto3
+import botocore.client
 import pytest
+from botocore.exceptions import ClientError
 from moto.codepipeline.models import codepipeline_backends
 
 from chalicelib.parameters import MODES
 from sandbox.account import ACCOUNT, REGION
+from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.inprocess import MONDAY_NOON, in_process
 from sandbox.world import Dials
 from tests.asking import ask
 from tests.conftest import executor
 from tests.gatectl.cli import run
 from tests.scene import Scene
+from tests.test_docs import OTHER_ACCOUNT as OTHERS
+from tests.test_stage_condition import conditioned
 
-
+THERE = "us-east-1"
+INFRA_THERE = f"arn:aws:codepipeline:{THERE}:{ACCOUNT}:infra"
 ASKED_AGAIN = 60
 """Seconds until CodePipeline asks again, in the mode wait."""
 
@@ -59,9 +65,10 @@ class TestPlayedTwice:
             assert failed == (way["replaced"] if hold == "retry" else way["failed"])
             assert len(scene.statuses()) == len(began) + (way["go_on"] if hold == "restart" else 0)
             passed = [moment for id_, moment in began.items() if id_ not in until]
-            assert_close(deploys(scene), sorted([*passed, *(until[id_] for id_ in way["executions"])]))
+            start_up = 15 + (ASKED_AGAIN if hold == "wait" else 0)
+            assert_close(deploys(scene), sorted([*passed, *(until[id_] for id_ in way["executions"])]), start_up)
             if hold != "wait":
-                assert_close(waits(), [timedelta(seconds=one["seconds"]) for one in policy["holds"]])
+                assert_close(waits(), [timedelta(seconds=one["seconds"]) for one in policy["holds"]], start_up)
 
 
 def made_up(seed: str) -> list[tuple[int, str, int, str]]:
@@ -75,9 +82,8 @@ def made_up(seed: str) -> list[tuple[int, str, int, str]]:
 def play(scene: Scene, pushes: Sequence[tuple[int, str, int, str]]) -> None:
     scene.pipeline("infra")
     work: dict[str, tuple[float, str]] = {}
-    codepipeline_backends[ACCOUNT][REGION].outcome = lambda execution, stage, _: (
-        work[execution.pipeline_name] if stage == "Deploy" else (1.0, "Succeeded")
-    )
+    backend = cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
+    backend.outcome = lambda execution, stage, _: work[execution.pipeline_name] if stage == "Deploy" else (1.0, "Succeeded")
     for minute, name, seconds, outcome in pushes:
         scene.world.clock.advance(MONDAY_NOON + timedelta(minutes=minute) - datetime.now(MONDAY_NOON.tzinfo))
         work[name] = (seconds, outcome)
@@ -100,7 +106,220 @@ def waits() -> list[timedelta]:
     return [timedelta(seconds=ends[since]) for since in sorted(ends)]
 
 
-def assert_close(real: Sequence[Any], predicted: Sequence[Any]) -> None:
-    """Within the seconds of start-up, and in the mode wait until CodePipeline asks again."""
+def assert_close(real: Sequence[Any], predicted: Sequence[Any], seconds: int) -> None:
     assert len(real) == len(predicted)
-    assert all(abs(one - other) < timedelta(seconds=ASKED_AGAIN + 20) for one, other in zip(real, predicted, strict=True)), (real, predicted)
+    assert all(abs(one - other) < timedelta(seconds=seconds) for one, other in zip(real, predicted, strict=True)), (real, predicted)
+
+
+@pytest.fixture
+def day(scene: Scene) -> Scene:
+    """infra works from 12:00 to 12:10 and from 14:00 to 14:10, and k8s for a minute at 12:02, when it fails, 12:05, 13:00 and 13:59."""
+    scene.pipeline("k8s")
+    infra = [(minute, "infra", 599, "Succeeded") for minute in (0, 120)]
+    k8s = [(2, "k8s", 59, "Failed"), (5, "k8s", 59, "Succeeded"), (60, "k8s", 59, "Succeeded"), (119, "k8s", 89, "Succeeded")]
+    play(scene, sorted([*infra, *k8s]))
+    return scene
+
+
+def test_what_happened_is_told_in_sentences(day: Scene) -> None:
+    said = run("history", "k8s", "--depends-on", "infra")
+    assert said.status == 0
+    assert (
+        "k8s ran 4 times, 3 of them while infra ran: of these 33 % failed, of the others 0 %. A gate that requires idle would have held "
+        "2 executions, 6 min in the median, 8 min at most, 13 min in all."
+    ) in said.words
+    assert "began meanwhile 2 - 1 (50 %) holds these" in said.words
+    assert "had begun before 1 - 0 (0 %) lets these be" in said.words
+    assert "idle restart 2 1 started anew 1 0 1" in said.words
+
+
+def test_and_to_programs(day: Scene) -> None:
+    found = told("k8s", "--depends-on", "infra", "--days", "1")
+    assert (found["since"], found["until"]) == ("2026-11-23T12:00:00+00:00", "2026-11-23T14:30:10+00:00")
+    assert found["overlapping"] == {"count": 3, "finished": 3, "failed": 1}
+    assert found["began_while_upstream_ran"] == {"count": 2, "finished": 2, "failed": 1}
+    assert found["apart"] == {"count": 1, "finished": 1, "failed": 0}
+    assert found["upstreams"] == [
+        {"pipeline": "infra", "arn": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:infra", "count": 2, "finished": 2, "failed": 0}
+    ]
+    last, second, first = (one["pipelineExecutionId"] for one in day.executions() if one["startTime"].minute != 0)
+    idle = found["policies"][0]
+    assert idle["holds"] == [
+        {"execution": first, "since": "2026-11-23T12:02:00+00:00", "until": "2026-11-23T12:10:00+00:00", "seconds": 480},
+        {"execution": second, "since": "2026-11-23T12:05:00+00:00", "until": "2026-11-23T12:10:00+00:00", "seconds": 300},
+    ]
+    assert [(way["hold"], way["executions"]) for way in idle["ways"]] == [
+        ("restart", [second]),
+        ("retry", [second]),
+        ("wait", [first, second]),
+    ]
+    overlap = found["overlaps"][2]
+    assert (overlap["execution"], overlap["status"], overlap["ended"]) == (last, "Succeeded", "2026-11-23T14:00:30+00:00")
+    assert [one["pipeline"] for one in overlap["upstreams"]] == ["infra"]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["k9s", "--depends-on", "infra"], f"There is no pipeline k9s in {REGION}; did you mean k8s?"),
+        (["k8s", "--depends-on", "infra,infar"], f"There is no pipeline infar in {REGION}; did you mean infra?"),
+        (["a pipeline", "--depends-on", "infra"], f"There is no pipeline a pipeline in {REGION}; there are infra and k8s."),
+        (["k8s", "--depends-on", "in fra"], 'depends_on has "in fra", which is no pipeline\'s name'),
+        (["k8s", "--depends-on", "infra,k8s"], "k8s cannot wait for itself: name another pipeline with --depends-on."),
+        (["k8s", "--depends-on", " , "], "--depends-on names no pipeline"),
+        (["k8s", "--depends-on", INFRA_THERE], f"There is no pipeline infra in {THERE}; there is none."),
+        (
+            ["k8s", "--depends-on", f"arn:aws:codepipeline:{REGION}:{OTHERS}:infra"],
+            f"infra is in account {OTHERS}, and these credentials are of {ACCOUNT}: what ran there cannot be read with them",
+        ),
+        (["k8s", "--depends-on", "infra", "--days", "366"], "366 is not in the range 1<=x<=365"),
+        (["k8s", "--depends-on", "infra", "--days", "0"], "0 is not in the range 1<=x<=365"),
+        (["k8s", "--depends-on", "infra", "--days", "ninety"], "'ninety' is not a valid integer"),
+        (["k8s"], "Missing option '--depends-on'"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(scene: Scene, words: list[str], complaint: str) -> None:
+    scene.pipeline("infra")
+    scene.pipeline("k8s")
+    said = run("history", *words)
+    assert (said.status, said.out) == (252, "")
+    assert complaint in said.complaint
+
+
+def test_an_upstream_elsewhere_is_read_there(scene: Scene) -> None:
+    there = Scene(scene.world, region=THERE)
+    there.pipeline("infra")
+    scene.pipeline("infra")
+    scene.pipeline("k8s")
+    there.start("infra")
+    scene.start("k8s")
+    said = run("history", "k8s", "--depends-on", INFRA_THERE)
+    assert f"k8s ran once, each time while infra ({THERE}) ran: 0 failed." in said.words
+    assert f"infra ({THERE}) runs in another region: unless its events are forwarded (docs/elsewhere.md)" in said.words
+
+
+def test_what_the_pipelines_own_gate_held_is_left_out(scene: Scene) -> None:
+    """It failed as planned, while infra ran: it would make the gate look bad."""
+    scene.pipeline("infra")
+    scene.k8s(seconds=5)
+    scene.start("infra")
+    scene.start("k8s")
+    scene.wait(minutes=20)
+    assert scene.statuses() == ["Succeeded", "Failed"]
+    scene.gated("apps", ask("k8s", pipeline="apps"))
+    said = run("history", "k8s", "--depends-on", "infra")
+    assert "k8s ran once, never while infra ran." in said.words
+    assert "k8s has a gate already, for infra. 1 execution that it held is left out here" in said.words
+    assert "infra has a gate itself" not in said.words
+    said = run("history", "apps", "--depends-on", "k8s")
+    assert "k8s has a gate itself. While it is held, the gate of apps waits for it too" in said.words
+
+
+def test_so_is_what_a_gate_held_that_is_a_stages_condition(scene: Scene) -> None:
+    scene.pipeline("infra")
+    conditioned(scene)
+    scene.start("infra")
+    scene.start("k8s")
+    scene.wait(minutes=20)
+    assert scene.statuses() == ["Succeeded", "Failed"]
+    assert told("k8s", "--depends-on", "infra")["executions"] == {"count": 1, "finished": 1, "failed": 0}
+
+
+def test_a_gate_that_refused_has_held_nothing(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.gated("k8s", ask("infar"))
+    scene.start("k8s")
+    assert told("k8s", "--depends-on", "infra")["executions"] == {"count": 1, "finished": 1, "failed": 1}
+
+
+def test_pipelines_that_have_not_run(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.pipeline("k8s")
+    said = run("history", "k8s", "--depends-on", "infra")
+    assert said.status == 0
+    assert "k8s has not run in this time, so there is nothing that a gate would have held." in said.words
+    assert "infra has never run, as far as AWS tells: a gate that requires idle holds nothing for it" in said.words
+    scene.has_run("k8s", (timedelta(hours=3), "Succeeded"))
+    idle, succeeded = told("k8s", "--depends-on", "infra")["policies"]
+    assert (idle["held"], succeeded["held"], succeeded["still_held"]) == (0, 1, 1)
+
+
+def test_a_history_that_is_shorter_than_asked(scene: Scene) -> None:
+    for name in ("infra", "k8s"):
+        scene.pipeline(name)
+    scene.has_run("infra", (timedelta(days=40), "Succeeded"), (timedelta(days=20), "Succeeded"))
+    scene.has_run("k8s", (timedelta(days=30), "Succeeded"))
+    said = run("history", "k8s", "--depends-on", "infra", "--days", "60")
+    assert "2026-10-24 to 2026-11-23 (30 days)" in said.words
+    assert "k8s is there since 2026-10-24 12:00 UTC only: that is 30 d." in said.words
+    assert "infra is there since" not in said.words
+
+
+def test_what_had_finished_last_before_is_known(scene: Scene) -> None:
+    """It can be long ago: the gate looks as far back."""
+    for name in ("infra", "k8s"):
+        scene.pipeline(name)
+    scene.has_run("infra", (timedelta(days=300), "Failed"), *((timedelta(days=200), "Superseded") for _ in range(250)))
+    scene.has_run("k8s", (timedelta(days=3), "Succeeded"))
+    said = run("history", "k8s", "--depends-on", "infra", "--days", "20")
+    assert "infra has not run in this time: its last execution Superseded on 2026-05-07." in said.words
+    assert "succeeded 1, 1 still 100 %" in said.words
+
+
+def test_an_execution_that_took_days_is_pointed_out(scene: Scene) -> None:
+    scene.pipeline("k8s")
+    play(scene, [(0, "infra", 30 * 3600, "Succeeded"), (31 * 60, "infra", 5, "Succeeded")])
+    id_ = scene.executions("infra")[1]["pipelineExecutionId"]
+    said = run("history", "k8s", "--depends-on", "infra")
+    assert f"1 execution of infra took longer than a day ({id_[:8]} took 1 d 6 h)" in said.words
+
+
+class TestReading:
+    @pytest.fixture
+    def operations(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """The AWS calls that are made from now on."""
+        made: list[str] = []
+        real = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+        def make_api_call(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
+            made.append(operation)
+            return real(client, operation, arguments)
+
+        monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", make_api_call)
+        return made
+
+    @pytest.fixture
+    def busy(self, scene: Scene) -> Scene:
+        """Pipelines that have run thrice a day for a year."""
+        for name in ("infra", "k8s"):
+            scene.pipeline(name)
+            scene.has_run(name, *((timedelta(hours=hours), "Succeeded") for hours in range(8 * 1000, 0, -8)))
+        return scene
+
+    def test_it_stops_at_the_first_page_that_is_old_enough(self, busy: Scene, operations: list[str]) -> None:
+        assert told("k8s", "--depends-on", "infra", "--days", "90")["executions"]["count"] == 270
+        assert operations == ["GetPipeline"] * 2 + ["ListPipelineExecutions"] * (3 + 4)  # infra's 14 days more: the gate's look back
+
+    def test_it_only_reads(self, scene: Scene, operations: list[str]) -> None:
+        scene.pipeline("infra")
+        scene.k8s()
+        scene.start("k8s")
+        operations.clear()
+        told("k8s", "--depends-on", "infra")
+        assert operations == ["GetPipeline", "GetPipeline", "ListPipelineExecutions", "ListActionExecutions", "ListPipelineExecutions"]
+
+    def test_it_shows_how_far_back_it_is(self, busy: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        said = run("history", "k8s", "--depends-on", "infra", "--days", "90")
+        assert "Reading the executions of k8s, days back" in said.err
+        assert "90/90" in said.err
+        assert "Reading" not in said.out
+
+    def test_what_aws_denies_is_said(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        def denied(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "you may not"}}, operation)
+
+        monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", denied)
+        said = run("history", "k8s", "--depends-on", "infra")
+        assert (said.status, said.out) == (254, "")
+        assert "AWS refused GetPipeline (AccessDeniedException): you may not" in said.err

@@ -194,7 +194,7 @@ class Pipeline:
         self.hold = hold
         self.newest = ""
         self.stands: list[Execution] = []
-        """Those that are held: by a rule, or in the gate's stage and before it."""
+        """Those that a rule holds, or that are in the gate's stage or before it."""
         self.held: list[str] = []
         self.went_on: dict[str, int] = {}
 
@@ -207,10 +207,13 @@ class Pipeline:
             del self.stands[1:]  # superseded before the stage
         self.stands.append(one)
 
+    @property
+    def standing(self) -> list[str]:
+        """Those that would go on if the gate opened now: a rule whose execution is not the newest any more only goes."""
+        return [one.id for one in self.stands if self.hold == "wait" or not self.one_at_a_time or one.id == self.newest]
+
     def opens(self, minute: int) -> None:
-        for one in self.stands:
-            if self.hold == "wait" or not self.one_at_a_time or one.id == self.newest:
-                self.went_on[one.id] = minute
+        self.went_on |= dict.fromkeys(self.standing, minute)
         self.stands = []
 
 
@@ -241,9 +244,8 @@ def test_it_is_what_a_simulation_minute_by_minute_finds(
     policy = find(k8s, {"infra": infra, "network": network}, mode, at(END)).policy(require)
     assert [one.execution.id for one in policy.held] == pipeline.held
     (way,) = [way for way in policy.ways if way.hold == hold]
-    assert {one.execution.id: one.until for one in way.go_on if one.until != ENDLESS} == {
-        id_: at(minute) for id_, minute in pipeline.went_on.items()
-    }
+    assert (way.replaced, way.waiting) == (len(pipeline.held) - len(way.go_on) - len(pipeline.standing), len(pipeline.standing))
+    assert {one.execution.id: one.until for one in way.go_on} == {id_: at(minute) for id_, minute in pipeline.went_on.items()}
 
     busy = set[int]().union(*(minutes(one.started, one.updated) for one in [*infra, *network]))
     assert {one.execution.id for one in find(k8s, {"infra": infra, "network": network}, mode, at(END)).overlaps} == {
