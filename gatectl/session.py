@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import wraps
-from typing import Any
+from functools import cached_property, wraps
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-import boto3
 import click
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ProfileNotFound
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, PartialCredentialsError, ProfileNotFound
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, code
+
+if TYPE_CHECKING:
+    from botocore.session import Session
+from chalicelib.landscape.console import Console as Links
 
 WRONG_USE, NOT_SET_UP, AWS_REFUSED, FAILED, INTERRUPTED = 252, 253, 254, 255, 130
 """Exit statuses, as the AWS CLI has them (guide: AWS CLI, "Command line return codes")."""
@@ -31,22 +33,37 @@ class Place:
     given, for commands that people paste."""
 
     def __init__(self, region: str | None, profile: str | None, *, json: bool) -> None:
-        self._session = boto3.Session(region_name=region, profile_name=profile)
+        self._region, self._profile = region, profile
         self.json = json
         self.flags = (*(("--region", region) if region else ()), *(("--profile", profile) if profile else ()))
         self.console = Console(highlight=False)
         self.progress_console = Console(stderr=True, highlight=False)
 
-    @property
+    @cached_property
+    def _session(self) -> Session:
+        """botocore's: boto3 makes the same clients, and takes as long to import as all the rest."""
+        from botocore.session import Session  # noqa: PLC0415 - --help and the completion of a word's names do without
+
+        return Session(profile=self._profile)
+
+    @cached_property
     def region(self) -> str:
-        if not self._session.region_name:
+        region = self._region or self._session.get_config_variable("region")
+        if not region:
             raise NoRegionError
-        return str(self._session.region_name)
+        return str(region)
+
+    @cached_property
+    def account(self) -> str:
+        """The id of the account that the credentials are of."""
+        return str(self.client("sts").get_caller_identity()["Account"])
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client, of another region where one is given; it asks again, with pauses, where AWS throttles."""
+        """A client as boto3 makes it, of another region where one is given; it asks again, with pauses, where AWS throttles."""
+        from botocore.config import Config  # noqa: PLC0415
+
         patient = Config(retries={"mode": "standard", "total_max_attempts": 8})
-        return self._session.client(service, region_name=region or self.region, config=patient)  # type: ignore[call-overload]
+        return self._session.create_client(service, region_name=region or self.region, config=patient)
 
     def show(self, for_people: RenderableType, for_programs: object) -> None:
         """Print what a command has to say, for one or the other."""
@@ -55,21 +72,33 @@ class Place:
         else:
             self.console.print(for_people)
 
+    def agreed(self, question: str) -> bool:
+        """Ask on the terminal. Raises Refused where nobody can be asked."""
+        if self.json:
+            raise Refused("With --json nobody can be asked: add --yes to do it, or --dry-run to see what it would be.")
+        nobody = Refused("Nobody answers here, for standard input is closed or at its end: add --yes. Nothing was changed.")
+        if sys.stdin is None:
+            raise nobody
+        try:
+            return click.confirm(question)
+        except click.Abort as error:
+            raise nobody if isinstance(error.__context__, EOFError) else error from None
+
     @contextmanager
     def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
         """While a command reads much: yields what to tell how many of how many are done. Shown on a terminal's standard error only."""
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         hidden = not self.progress_console.is_terminal
         with Progress(*columns, console=self.progress_console, transient=True, disable=hidden) as progress:
             task = progress.add_task(what, total=None)
             yield lambda done, of: progress.update(task, completed=done, total=of)
 
-    def pipeline_link(self, pipeline: str) -> str:
-        """The console's page of a pipeline of this region."""
-        host = f"{self.region}.console.aws.amazon.com"
-        if self._session.get_partition_for_region(self.region) == "aws-cn":
-            host = f"{self.region}.console.amazonaws.cn"
-        return f"https://{host}/codesuite/codepipeline/pipelines/{pipeline}/view?region={self.region}"
+    @property
+    def links(self) -> Links:
+        """The pages of the AWS console for this region."""
+        return Links(self.region, self._session.get_partition_for_region(self.region))
 
 
 def _plain(value: object) -> str:
@@ -90,7 +119,21 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 class Cli(click.Group):
-    """A group of commands whose failures are sentences, and whose exit statuses are the AWS CLI's."""
+    """A group of commands whose failures are sentences, and whose exit statuses are the AWS CLI's.
+
+    `names`: the commands in the order of --help, each the function of that name in the module of that name. A module is imported when its
+    command is called, so that the completion of its words is quick.
+    """
+
+    def __init__(self, *arguments: Any, names: Sequence[str] = (), **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._names = names
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return getattr(import_module(f"gatectl.{cmd_name}"), cmd_name) if cmd_name in self._names else None
 
     def main(self, *arguments: Any, **more: Any) -> Any:
         try:
@@ -104,12 +147,13 @@ class Cli(click.Group):
         except (click.Abort, KeyboardInterrupt):
             click.echo("Stopped. Nothing was changed.", err=True)
             sys.exit(INTERRUPTED)
-        except (NoCredentialsError, NoRegionError, ProfileNotFound) as error:
-            click.echo(f"Error: {error}. Set it as for the AWS CLI: aws configure, --profile and --region, or AWS_... variables.", err=True)
+        except (NoCredentialsError, PartialCredentialsError, NoRegionError, ProfileNotFound) as error:
+            what = str(error).rstrip(".")
+            click.echo(f"Error: {what}. Set it as for the AWS CLI: aws configure, --profile and --region, or AWS_... variables.", err=True)
             sys.exit(NOT_SET_UP)
         except (NotPermitted, NoAnswer, UnexpectedAnswer, ClientError, BotoCoreError) as error:
             click.echo(f"Error: {_told(error)}", err=True)
-            sys.exit(AWS_REFUSED)
+            sys.exit(AWS_REFUSED if isinstance(error.__cause__ or error, ClientError) else FAILED)
         except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(FAILED)
@@ -121,7 +165,31 @@ class Refused(click.ClickException):
     exit_code = WRONG_USE
 
 
+class Interrupted(click.ClickException):
+    """Ctrl-C while something was being changed; the message says how far it came."""
+
+    exit_code = INTERRUPTED
+
+
+_CREDENTIALS = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "RequestExpired",
+        "UnrecognizedClientException",
+        "InvalidClientTokenId",
+        "SignatureDoesNotMatch",
+        "InvalidSignatureException",
+        "IncompleteSignature",
+    }
+)
+
+
 def _told(error: Exception) -> str:
+    """AWS's own words only where they cannot repeat what a request was signed with."""
+    refusal = error.__cause__ or error
+    if isinstance(refusal, ClientError) and code(refusal) in _CREDENTIALS:
+        return f"AWS does not accept your credentials ({code(refusal)}): they have expired, or are wrong. Sign in again (aws sso login)."
     if isinstance(error, ClientError):
         return f"AWS refused {error.operation_name} ({code(error)}): {error.response.get('Error', {}).get('Message', '')}"
     return str(error)

@@ -1,0 +1,202 @@
+"""`gatectl holds`: who waits for whom, since when."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import sleep
+
+import click
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from chalicelib.decision import Fate
+from chalicelib.errors import NoAnswer
+from chalicelib.executions import ID
+from chalicelib.landscape.account import Account, Landscape
+from chalicelib.landscape.fates import became
+from chalicelib.landscape.waits import Rule, Wait
+from chalicelib.wording import clock, some
+from gatectl.history.wording import lasting, number
+from gatectl.session import Place, Refused, options
+
+SECONDS = 15
+"""Between two looks of --watch."""
+HOW = {"restart": "restart", "retry": "retry", "wait": "in place"}
+"""The table's words for a `hold`."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """`over`: why nobody waits any more, although the rule is there; "" where somebody does. `released_by`: who has let it go."""
+
+    wait: Wait
+    over: str = ""
+    released_by: str | None = None
+
+
+@click.command()
+@click.option("--links", is_flag=True, help="Print the addresses of the console's pages, too.")
+@click.option("--watch", is_flag=True, help=f"Look again every {SECONDS} seconds, until Ctrl-C.")
+@options
+def holds(place: Place, *, links: bool, watch: bool) -> None:
+    """Who waits for whom now, since when, and what happens next.
+
+    Where the terminal can, each pipeline's name is a link into the AWS console. Times are UTC.
+
+    \b
+    Examples: gatectl holds
+              gatectl holds --watch
+    """
+    account = Account(place.client)
+    if watch:
+        if place.json or links or not place.console.is_terminal:
+            raise Refused("--watch is for people at a terminal, without --json and --links: ask again and again instead.")
+        _watch(place, account)
+        return
+    now = datetime.now(UTC)
+    with place.progress("reading pipelines") as progress:
+        seen = account.look(now, progress)
+    place.show(_page(place, seen, now), _as_json(place, seen, now))
+    if links and not place.json:
+        for row in rows(seen):
+            address = place.links.execution(row.wait.pipeline, row.wait.execution)
+            place.console.print(f"{row.wait.pipeline} {row.wait.execution[:8]}  {address}", markup=False, soft_wrap=True)
+
+
+def _watch(place: Place, account: Account) -> None:
+    page: RenderableType = Text("Reading pipelines ...", style="dim")
+    with Live(page, console=place.console, auto_refresh=False) as live:
+        try:
+            while True:
+                now = datetime.now(UTC)
+                try:
+                    page = _page(place, account.look(now), now)
+                    last = f"Looked at {now:%H:%M:%S} UTC; looks again every {SECONDS} seconds, until Ctrl-C."
+                except NoAnswer as error:  # on a long evening that happens: the last look stays
+                    last = f"At {now:%H:%M:%S} UTC AWS did not answer: {error}. This is the look before; it looks again."
+                live.update(Group(page, Text(f"\n{last}", style="dim")), refresh=True)
+                sleep(SECONDS)
+        except KeyboardInterrupt:
+            return
+
+
+def rows(seen: Landscape) -> list[Row]:
+    """Everybody who waits, the longest first; then what is left of waits that are over.
+
+    One that waits in place and was let go has a rule, too: it is told once.
+    """
+    by = {rule.name: rule.hold.released_by for rule in seen.rules if rule.hold}
+    in_place = {(wait.pipeline, wait.execution) for wait in seen.waits if wait.rule is None}
+    let_go = {(wait.pipeline, wait.execution): by.get(wait.rule) for wait in seen.waits if wait.rule}
+    found = []
+    for wait in seen.waits:
+        if wait.rule and (wait.pipeline, wait.execution) in in_place:
+            continue
+        fate = became(wait, seen.pipelines.get(wait.pipeline))
+        over = "its stage was retried, and it runs" if fate.fate is Fate.UNDECIDED else fate.reason
+        found.append(Row(wait, over, let_go.get((wait.pipeline, wait.execution))))
+    return sorted(found, key=lambda row: (bool(row.over), str(row.wait.since)))
+
+
+def strange(rules: Sequence[Rule]) -> list[Rule]:
+    """The rules that hold nobody, or cannot end a hold."""
+    return [rule for rule in rules if rule.hold is None or not rule.enabled]
+
+
+# For people
+
+
+def _page(place: Place, seen: Landscape, now: datetime) -> RenderableType:
+    found = rows(seen)
+    waiting, over = [row for row in found if not row.over], [row for row in found if row.over]
+    parts: list[RenderableType] = [Text(_nobody(place, seen))]
+    if waiting:
+        name = waiting[0].wait.pipeline
+        parts = [_table(place, waiting, now), Text(f"\nWhy: gatectl explain {name}. To go on now all the same: gatectl release {name}.")]
+    if over:
+        parts += [Text("\nNobody waits any more, but the rule is there until its first look after the end of the upstreams:")]
+        parts += [Padding(Text(_told(row)), (0, 0, 0, 2)) for row in over]
+    if odd := strange(seen.rules):
+        does = "holds nobody, or cannot let go" if len(odd) == 1 else "hold nobody, or cannot let go"
+        told = f"{number(len(odd), 'rule')} of the gate's {does}: {some([rule.name for rule in odd])}. What to do: gatectl doctor."
+        parts += [Text(f"\n{told}", style="yellow")]
+    return Group(*parts)
+
+
+def _nobody(place: Place, seen: Landscape) -> str:
+    gated = sum(1 for pipeline in seen.pipelines.values() if pipeline.gates)
+    if not gated and not seen.rules:
+        return f"Nobody waits, and no pipeline in {place.region} has a gate: is this the region, and the account?"
+    return f"Nobody waits in {place.region}. {gated or 'No'} pipeline{'' if gated == 1 else 's'} {'has' if gated == 1 else 'have'} a gate."
+
+
+def _table(place: Place, waiting: Sequence[Row], now: datetime) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("pipeline", overflow="fold")
+    table.add_column("waits for", overflow="fold")
+    table.add_column("since (UTC)", no_wrap=True)
+    table.add_column("next look", no_wrap=True)
+    limited = any(row.wait.give_up for row in waiting)
+    if limited:
+        table.add_column("gives up", no_wrap=True)
+    table.add_column("hold", no_wrap=True)
+    twice = Counter(row.wait.pipeline for row in waiting)
+    for row in waiting:
+        wait = row.wait
+        name = Text(wait.pipeline, style=f"link {place.links.pipeline(wait.pipeline)}")
+        if twice[wait.pipeline] > 1:
+            name.append(f" {wait.execution[:8]}", style="dim")
+        since = f"{_time(wait.since, now)} ({lasting(now - wait.since)})" if wait.since else "?"
+        cells = [name, some(wait.depends_on), since, _time(wait.next_check, now) if wait.next_check else "-"]
+        if limited:
+            cells.append(_time(wait.give_up, now) if wait.give_up else "-")
+        table.add_row(*cells, "let go" if row.released_by else HOW[wait.hold])
+    return table
+
+
+def _time(moment: datetime | None, now: datetime) -> str:
+    return clock(moment, now).removesuffix(" UTC") if moment else "?"
+
+
+def _told(row: Row) -> str:
+    reason = re.sub(ID, lambda id_: id_[0][:8], row.over)
+    return f"{row.wait.pipeline} (execution {row.wait.execution[:8]}, for {some(row.wait.depends_on)}): {reason}."
+
+
+# For programs
+
+
+def _as_json(place: Place, seen: Landscape, now: datetime) -> dict[str, object]:
+    return {
+        "region": place.region,
+        "holds": [_row_as_json(place, row, now) for row in rows(seen)],
+        "strange_rules": [rule.name for rule in strange(seen.rules)],
+    }
+
+
+def _row_as_json(place: Place, row: Row, now: datetime) -> dict[str, object]:
+    wait = row.wait
+    return {
+        "pipeline": wait.pipeline,
+        "execution": wait.execution,
+        "waits": not row.over,
+        "over": row.over or None,
+        "depends_on": wait.depends_on,
+        "hold": wait.hold,
+        "since": wait.since,
+        "seconds": int((now - wait.since).total_seconds()) if wait.since else None,
+        "next_check": wait.next_check,
+        "give_up": wait.give_up,
+        "released_by": row.released_by,
+        "rule": wait.rule,
+        "reason": wait.reason,
+        "pipeline_link": place.links.pipeline(wait.pipeline),
+        "execution_link": place.links.execution(wait.pipeline, wait.execution),
+    }

@@ -1,0 +1,254 @@
+"""`gatectl holds`: who waits for whom, at one glance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chalicelib.errors import NoAnswer
+from chalicelib.landscape.account import Account
+from chalicelib.landscape.waits import Rule
+from tests.asking import ask
+from tests.gatectl.cli import Said, run
+from tests.scene import Scene
+
+
+@pytest.fixture
+def held(scene: Scene) -> Scene:
+    """infra runs until 12:20; k8s has waited for it since 12:00, apps waits in place for k8s."""
+    scene.pipeline("infra", seconds=1200)
+    scene.gated("k8s", ask("infra"))
+    scene.gated("apps", ask("k8s", pipeline="apps", hold="wait"))
+    for name in ("infra", "k8s", "apps"):
+        scene.start(name)
+    scene.wait(minutes=7)
+    return scene
+
+
+def lines(said: Said, pipeline: str) -> list[str]:
+    """The table's lines of a pipeline."""
+    return [" ".join(line.split()) for line in said.out.splitlines() if line.startswith(f"{pipeline} ")]
+
+
+def take_the_gate_out(scene: Scene) -> None:
+    declared: Any = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
+    declared["stages"] = [stage for stage in declared["stages"] if stage["name"] != "Gate"]
+    scene.codepipeline.update_pipeline(pipeline=declared)
+
+
+def test_who_waits_for_whom_since_when_and_when_it_is_looked_at_next(held: Scene) -> None:
+    said = run("holds")
+    assert said.status == 0
+    assert lines(said, "k8s") == ["k8s infra 12:00 (7 min) 12:10 restart"]
+    assert lines(said, "apps") == ["apps k8s 12:00 (7 min) - in place"]
+    assert "gatectl explain k8s" in said.words
+
+
+def test_for_programs(held: Scene) -> None:
+    told = run("holds", "--json").json()
+    assert (told["region"], told["strange_rules"]) == ("eu-central-1", [])
+    k8s, apps = told["holds"]
+    execution = held.executions("k8s")[0]["pipelineExecutionId"]
+    assert {key: k8s[key] for key in ("pipeline", "execution", "waits", "depends_on", "hold", "rule", "give_up", "over")} == {
+        "pipeline": "k8s",
+        "execution": execution,
+        "waits": True,
+        "depends_on": ["infra"],
+        "hold": "restart",
+        "rule": f"pipeline-gate-dev-{execution}",
+        "give_up": None,
+        "over": None,
+    }
+    assert k8s["next_check"] == "2026-11-23T12:10:00+00:00"
+    assert 400 < k8s["seconds"] < 440
+    assert k8s["reason"] == held.gate_action()["errorDetails"]["message"]
+    assert (apps["pipeline"], apps["hold"], apps["rule"]) == ("apps", "wait", None)
+
+
+def test_nobody_waits(held: Scene) -> None:
+    held.wait(minutes=60)
+    assert run("holds").out == "Nobody waits in eu-central-1. 2 pipelines have a gate.\n"
+    assert run("holds", "--json").json()["holds"] == []
+
+
+def test_where_no_pipeline_has_a_gate_it_may_be_the_wrong_place(scene: Scene) -> None:
+    scene.pipeline("infra")
+    said = run("holds", "--region", "us-east-1")
+    assert said.out == "Nobody waits, and no pipeline in us-east-1 has a gate: is this the region, and the account?\n"
+
+
+@pytest.mark.parametrize(
+    ("mode", "shown"), [("restart", "12:05 12:30 restart"), ("retry", "12:05 12:30 retry"), ("wait", "- 12:30 in place")]
+)
+def test_when_it_gives_up(scene: Scene, mode: str, shown: str) -> None:
+    scene.pipeline("infra", seconds=3600)
+    scene.gated("k8s", ask("infra", hold=mode, give_up_minutes=30))
+    scene.start("infra")
+    scene.start("k8s")
+    scene.wait(minutes=1)
+    assert lines(run("holds"), "k8s")[0].endswith(f") {shown}")
+
+
+def test_of_several_executions_each_is_named(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.k8s(mode="PARALLEL")
+    scene.start("infra")
+    first, second = scene.start("k8s"), scene.start("k8s")
+    assert [line.split()[1] for line in lines(run("holds"), "k8s")] == [first[:8], second[:8]]
+
+
+class TestWhereNobodyWaitsAnyMore:
+    def test_a_newer_execution_has_taken_over(self, scene: Scene) -> None:
+        scene.pipeline("infra", seconds=1200)
+        scene.k8s()
+        scene.start("infra")
+        old = scene.start("k8s")
+        take_the_gate_out(scene)
+        new = scene.start("k8s")
+        said = run("holds")
+        assert lines(said, "k8s") == []
+        assert said.out.startswith("Nobody waits in eu-central-1.")
+        assert f"k8s (execution {old[:8]}, for infra): a newer execution exists: {new[:8]} is InProgress." in said.words
+        (told,) = run("holds", "--json").json()["holds"]
+        assert (told["waits"], new in told["over"]) == (False, True)
+        scene.wait(minutes=25)
+        assert "newer" not in run("holds").out
+
+    def test_it_was_retried_and_runs(self, scene: Scene) -> None:
+        scene.pipeline("infra", seconds=120)
+        scene.gated("k8s", ask("infra", hold="retry"), seconds=600)
+        scene.start("infra")
+        scene.start("k8s")
+        scene.wait(minutes=4)
+        assert scene.statuses() == ["InProgress"]
+        assert "its stage was retried, and it runs" in run("holds").words
+
+    def test_it_failed_after_it_had_passed_the_gate(self, scene: Scene) -> None:
+        scene.pipeline("infra", seconds=120)
+        scene.gated("k8s", ask("infra", hold="retry"), outcome="Failed")
+        scene.start("infra")
+        scene.start("k8s")
+        scene.wait(minutes=3)
+        scene.start("infra")  # so that the rule has a reason to stay
+        assert scene.statuses() == ["Failed"]
+        assert "passed the gate at a later attempt" in run("holds").words
+
+    def test_its_pipeline_is_gone(self, held: Scene) -> None:
+        held.codepipeline.delete_pipeline(name="k8s")
+        assert "the pipeline k8s is gone" in run("holds").words
+
+    def test_one_whose_gate_was_taken_out_waits_still(self, held: Scene) -> None:
+        take_the_gate_out(held)
+        assert lines(run("holds"), "k8s") == ["k8s infra 12:00 (7 min) 12:10 restart"]
+
+
+@pytest.mark.parametrize("mode", ["restart", "wait"])
+def test_one_that_was_let_go_is_told_once_and_so(scene: Scene, mode: str) -> None:
+    scene.pipeline("infra", seconds=1200)
+    scene.gated("k8s", ask("infra", hold=mode))
+    scene.start("infra")
+    scene.start("k8s")
+    run("release", "k8s", "--yes")
+    (line,) = lines(run("holds"), "k8s")
+    assert line.endswith("let go")
+    (told,) = run("holds", "--json").json()["holds"]
+    assert told["released_by"].startswith("arn:aws:sts::123456789012:")
+
+
+class TestStrangeRules:
+    def test_one_without_a_target_is_left_to_the_doctor(self, held: Scene) -> None:
+        held.events.put_rule(Name="pipeline-gate-dev-left-over", ScheduleExpression="rate(5 minutes)")
+        said = run("holds")
+        assert "1 rule of the gate's holds nobody, or cannot let go: pipeline-gate-dev-left-over. What to do: gatectl doctor." in said.words
+        assert run("holds", "--json").json()["strange_rules"] == ["pipeline-gate-dev-left-over"]
+
+    def test_one_with_a_strange_target_too(self, held: Scene) -> None:
+        (rule,) = held.rules()
+        held.events.put_targets(Rule=rule, Targets=[{"Id": "retry", "Arn": "arn:aws:sqs:eu-central-1:123456789012:q", "Input": "{}"}])
+        assert rule in run("holds").words
+
+    def test_one_that_is_disabled_holds_for_ever(self, held: Scene) -> None:
+        (rule,) = held.rules()
+        held.events.disable_rule(Name=rule)
+        said = run("holds")
+        assert rule in said.words
+        assert len(lines(said, "k8s")) == 1
+
+
+class TestAtATerminal:
+    def test_it_fits_into_80_columns_and_names_are_whole(self, scene: Scene) -> None:
+        name = "the-applications-of-the-payment-team.production"
+        scene.pipeline("infra", seconds=3600)
+        scene.gated(name, ask("infra", pipeline=name, give_up_minutes=600))
+        scene.start("infra")
+        scene.start(name)
+        scene.wait(minutes=60 * 25)
+        scene.start("infra")
+        scene.start(name)
+        said = run("holds", columns=80)
+        assert max(map(len, said.out.splitlines())) <= 80
+        whole = "".join(line.split()[0] for line in said.out.splitlines()[1:] if line.strip())
+        assert whole.startswith(name)
+
+    def test_the_consoles_addresses_are_whole_however_narrow_it_is(self, held: Scene) -> None:
+        execution = held.executions("k8s")[0]["pipelineExecutionId"]
+        address = (
+            "https://eu-central-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/k8s/executions/"
+            f"{execution}/timeline?region=eu-central-1"
+        )
+        assert f"k8s {execution[:8]}  {address}\n" in run("holds", "--links", columns=80).out
+        assert "https" not in run("holds").out
+        assert run("holds", "--json").json()["holds"][0]["execution_link"] == address
+
+    def test_names_are_links_where_the_terminal_shows_colours(self, held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "xterm-256color")
+        out = run("holds").out
+        assert "https://eu-central-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/k8s/view?region=eu-central-1\x1b\\" in out
+
+    def test_watching_looks_again_until_ctrl_c(self, held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The person presses Ctrl-C when nobody waits any more."""
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "xterm-256color")
+        looks: list[float] = []
+
+        def passes(seconds: float) -> None:
+            looks.append(seconds)
+            held.wait(minutes=30)
+            if len(looks) == 3:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr("gatectl.holds.sleep", passes)
+        said = run("holds", "--watch")
+        assert said.status == 0
+        assert looks == [15] * 3
+        assert "12:00 (7 min)" in said.out
+        assert said.out.index("12:00 (7 min)") < said.out.index("Nobody waits in eu-central-1.")
+
+    def test_watching_survives_a_call_that_is_not_answered(self, held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "xterm-256color")
+        rules = Account.rules
+        looks: list[float] = []
+
+        def unanswered(account: Account) -> tuple[Rule, ...]:
+            raise NoAnswer("events:ListRules was not answered (ThrottlingException)")
+
+        def passes(seconds: float) -> None:
+            looks.append(seconds)
+            if len(looks) == 3:
+                raise KeyboardInterrupt
+            monkeypatch.setattr(Account, "rules", unanswered if len(looks) == 1 else rules)
+
+        monkeypatch.setattr("gatectl.holds.sleep", passes)
+        said = run("holds", "--watch")
+        assert said.status == 0
+        before, now = said.out.split("AWS did not answer: events:ListRules was not answered (ThrottlingException).")
+        assert "12:00 (7 min)" in before[before.rindex("since (UTC)") :], "the look before stays"
+        assert "12:00 (7 min)" in now
+
+    @pytest.mark.usefixtures("held")
+    def test_watching_is_for_people_at_a_terminal(self) -> None:
+        said = run("holds", "--watch")
+        assert (said.status, said.complaint.startswith("Error: --watch is for people at a terminal")) == (252, True)
