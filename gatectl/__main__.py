@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import click
 
-from gatectl.attach import attach
-from gatectl.detach import detach
-from gatectl.doctor import doctor
-from gatectl.history import history
-from gatectl.release import release
 from gatectl.session import Cli
 
+COMMANDS = ("attach", "detach", "holds", "release", "graph", "history", "doctor", "completion")
+"""In the order of --help; each is the function of that name in the module of that name, which is imported when it is called."""
 
-@click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+@click.group(
+    cls=Cli,
+    names=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="gatectl COMMAND --help says more of each. Exit statuses are those of the AWS CLI.",
+)
+@click.version_option(package_name="gatectl", message="%(prog)s %(version)s")
 def gatectl() -> None:
     """Pipelines that wait for pipelines: set up, seen, explained.
 
     It works with your own AWS credentials, and against the sandbox too (`make sandbox`).
     """
-
-
-for command in (attach, detach, doctor, history, release):
-    gatectl.add_command(command)
 
 
 def main() -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import click
 
 from chalicelib.dependency import PARKED, REQUIRE
-from chalicelib.executions import NAME
-from chalicelib.landscape.gates import FUNCTION
-from chalicelib.parameters import MODES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
-from gatectl import names
+from chalicelib.landscape.gates import FUNCTION, gates, read
+from chalicelib.parameters import MODES, MOST_GIVE_UP_MINUTES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
+from chalicelib.wording import some
+from gatectl import completion, upstreams
 from gatectl.editing import edit
 from gatectl.functions import deployed
 from gatectl.session import Place, Refused, options
@@ -18,28 +16,36 @@ from gatectl.structure import BYPASS, Declaration, Impossible, parameters, with_
 
 
 @click.command()
-@click.argument("pipeline")
+@click.argument("pipeline", shell_complete=completion.pipelines)
 @click.option(
     "--depends-on",
     "depends_on",
     multiple=True,
     required=True,
     metavar="PIPELINE",
-    help="Whom it shall wait for: a name or an ARN. Several: again, or with commas.",
+    shell_complete=completion.upstreams,
+    help="What it shall wait for. Several: again, or with commas.",
 )
-@click.option("--after", metavar="STAGE", help="The stage that the gate's comes after.  [default: the first, which takes the sources]")
-@click.option("--require", type=click.Choice(REQUIRE), help="What those have to be.  [default: idle]")
+@click.option(
+    "--after",
+    metavar="STAGE",
+    shell_complete=completion.stages,
+    help="The stage that the gate's comes after.  [default: where it is; a new one: the first, which takes the sources]",
+)
+@click.option("--require", type=click.Choice(REQUIRE), help="What the others have to be.  [default: idle]")
 @click.option("--hold", type=click.Choice(MODES), help="How the pipeline is held.  [default: restart]")
 @click.option(
     "--retry-minutes",
     type=click.Choice([str(number) for number in RETRY_MINUTES]),
     metavar="MINUTES",
-    help="How often a hold looks again on its own.",
+    help="How often a hold looks again on its own.  [default: as deployed, else 5]",
 )
-@click.option("--give-up-minutes", type=click.IntRange(min=1), metavar="MINUTES", help="The longest wait.  [default: none]")
+@click.option(
+    "--give-up-minutes", type=click.IntRange(1, MOST_GIVE_UP_MINUTES), metavar="MINUTES", help="The longest wait.  [default: none]"
+)
 @click.option("--on-give-up", type=click.Choice(ON_GIVE_UP), help="What happens after that.  [default: stop]")
-@click.option("--revisions", type=click.Choice(REVISIONS), help="What a restart takes from the sources.")
-@click.option("--parked", type=click.Choice(PARKED), help="Whether one counts that only waits for a person.  [default: wait]")
+@click.option("--revisions", type=click.Choice(REVISIONS), help="What a restart takes from the sources.  [default: latest]")
+@click.option("--parked", type=click.Choice(PARKED), help="Whether one that only waits for a person counts.  [default: wait]")
 @click.option("--bypass", is_flag=True, help="Let the pipeline variable `bypass` open the gate; declares it.")
 @click.option("--observe", is_flag=True, help="Always pass, and only say what the gate would have done.")
 @click.option("--function", metavar="NAME", help="The gate's function.  [default: the one that is deployed]")
@@ -60,17 +66,29 @@ def attach(
     retry_minutes: str | None,
     **more: object,
 ) -> None:
-    """Give PIPELINE a gate: a stage that waits until others have finished.
+    """Give PIPELINE a gate, so that it waits for others.
 
-    Shows what would change in the pipeline's structure, and changes it when you say yes. A gate that is there already is changed
-    in its place. Nothing else of the structure is touched, and no execution is started.
+    Shows what would change in the pipeline's structure, and changes it when you say yes. The gate becomes a stage of its own; one that is
+    there already is changed to what this command says, in its place. Nothing else is touched, and no execution is started.
 
     \b
-    Example: gatectl attach k8s --depends-on infra --after Source
+    What it waits for (--depends-on):
+      infra                  a pipeline of this region and account
+      infra/Deploy           only that stage of it
+      arn:aws:codepipeline:us-east-1:123456789012:infra
+                             a pipeline of another region
+      '{"pipeline": "infra", "require": "succeeded"}'
+                             with settings of its own: see docs/parameters.md
+
+    \b
+    Examples:
+      gatectl attach k8s --depends-on infra
+      gatectl attach k8s --depends-on infra/Deploy,network --after Source
+
+    A pipeline that a template makes (CloudFormation, CDK, Terraform) gets its gate there: its next deployment would take this one out.
     """
-    upstreams = names.split(depends_on)
-    _refuse_unknown(place, pipeline, upstreams)
-    asked: dict[str, object] = {"depends_on": upstreams, **{key: value for key, value in more.items() if value is not None}}
+    entries = upstreams.entries(depends_on)
+    asked: dict[str, object] = {"depends_on": entries, **{key: value for key, value in more.items() if value is not None}}
     asked |= {"retry_minutes": int(retry_minutes)} if retry_minutes else {}
     asked |= {"bypass": BYPASS} if bypass else {}
     asked |= {"observe": True} if observe else {}
@@ -78,39 +96,37 @@ def attach(
         text = parameters(pipeline, asked)
     except Impossible as error:
         raise Refused(str(error)) from None
-    gate = _function(place, function)
+    wanted = read(text).depends_on
+    upstreams.refuse_missing(place, pipeline, wanted)
 
     def change(declared: Declaration) -> Declaration:
-        return with_gate(declared, gate, text, after)
+        present = gates(declared)
+        return with_gate(declared, _function(place, function or (present[0].function if present else None)), text, after)
 
     edit(
         place,
         pipeline,
         change,
         nothing=f"{pipeline} has this gate already. Nothing was changed.",
-        done=f"{pipeline} waits for {', '.join(upstreams)} from its next execution on. Its role must be allowed to invoke {gate}: "
-        "`gatectl doctor` looks whether it is.",
+        done=f"{pipeline} waits for {some([one.label for one in wanted])} from its next execution on. Its role must be allowed to invoke "
+        "the gate: `gatectl doctor` looks whether it is.",
         dry_run=dry_run,
         yes=yes,
     )
 
 
-def _refuse_unknown(place: Place, pipeline: str, upstreams: list[str]) -> None:
-    """Those that are named by an ARN live elsewhere: whether they are there, the gate will see."""
-    there = names.existing(place)
-    for name in [pipeline, *upstreams]:
-        if re.fullmatch(NAME, name) and name not in there:
-            raise names.no_such_pipeline(place, name)
-
-
-def _function(place: Place, asked: str | None) -> str:
-    if asked is not None:
-        if not FUNCTION.fullmatch(asked):
-            raise Refused(f"{asked} is no gate's function: those are named pipeline-gate-STAGE-gate, as `chalice deploy` names them.")
-        return asked
-    gates = [one.gate for one in deployed(place) if one.has_gate]
-    if len(gates) == 1:
-        return gates[0]
-    if not gates:
-        raise Refused(f"No gate is deployed in {place.region}. Deploy it first (chalice deploy --stage prod), or name it with --function.")
-    raise Refused(f"Several gates are deployed in {place.region}: say with --function which one, {' or '.join(gates)}.")
+def _function(place: Place, named: str | None) -> str:
+    """The function that the gate's action shall invoke: the one that is named, if there is one of that name."""
+    there = [one.gate for one in deployed(place) if one.has_gate]
+    if named is None:
+        if len(there) == 1:
+            return there[0]
+        if there:
+            raise Refused(f"Several gates are deployed in {place.region}: say with --function which one, {' or '.join(there)}.")
+        raise Refused(f"No gate is deployed in {place.region}. Deploy it first (chalice deploy --stage prod), or look in another --region.")
+    match = FUNCTION.fullmatch(named)
+    if match is None:
+        raise Refused(f"{named} is no gate's function: those are named pipeline-gate-STAGE-gate, as `chalice deploy` names them.")
+    if match["name"] not in there:
+        raise Refused(f"There is no function {named} in {place.region}; there {'is ' + some(there) if there else 'is none of the gate'}.")
+    return named

@@ -5,51 +5,71 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chalicelib.landscape.gates import Gate, gates
+from chalicelib.parameters import Parameters
+from chalicelib.wording import some
 from gatectl.structure import Declaration
 
 
 def cautions(declared: Declaration) -> tuple[str, ...]:
-    """A sentence for each, with what to do about it."""
-    return tuple(text for gate in gates(declared) if gate.asked for text in _of(declared, gate, gate.asked.hold))
+    """A sentence or two for each, with what to do about it."""
+    return tuple(text for gate in gates(declared) if gate.asked for text in _of(declared, gate, gate.asked))
 
 
-def _of(declared: Declaration, gate: Gate, hold: str) -> Iterator[str]:
-    name, stages = declared["name"], [stage["name"] for stage in declared["stages"]]
-    own = declared["stages"][stages.index(gate.stage)]
-    result = own.get("onFailure", {}).get("result")
-    if hold != "wait" and result in ("ROLLBACK", "RETRY"):
-        does = "rolls the stage back" if result == "ROLLBACK" else "retries the stage at once"
+def _of(declared: Declaration, gate: Gate, asked: Parameters) -> Iterator[str]:
+    name = declared["name"]
+    stage = next(stage for stage in declared["stages"] if stage["name"] == gate.stage)
+    if asked.hold != "wait":
+        yield from _of_failing(stage, name)
+    if asked.hold == "restart":
+        yield from _of_repeating(declared, gate, stage)
+    if asked.hold != "wait" and declared.get("executionMode") == "QUEUED":
         yield (
-            f"The stage {gate.stage} of {name} has onFailure {result}, which {does} whenever the gate holds, for a hold is a failure. "
-            'Give the gate a stage of its own, or "hold": "wait".'
+            f"{name} is in QUEUED mode: a held execution has failed, so the next in the queue is let in before it, and the hold is "
+            'dropped. Only "hold": "wait" (--hold wait) keeps the queue\'s order.'
         )
-    if own.get("onFailure", {}).get("conditions") and hold != "wait":
+    if gate.condition and stage["beforeEntry"]["conditions"][0].get("result") == "SKIP":
         yield (
-            f"The stage {gate.stage} of {name} has an onFailure condition, which is asked at every hold, for a hold is a failure. "
-            "Give the gate a stage of its own."
+            f"The condition in which the gate of {name} stands has the result SKIP: at a hold the stage {gate.stage} is skipped, {name} "
+            "goes on without it, and nothing starts again. Give the condition the result FAIL."
         )
-    before = stages[1 : stages.index(gate.stage)]
-    if hold == "restart" and before:
+    if asked.pipeline is None or asked.execution is None:
         yield (
-            f"Before the gate of {name} comes {_and(before)}: a hold starts the whole pipeline again, so that work is done twice. "
-            'Put the gate right after the sources, or take "hold": "retry" (the same execution goes on) or "wait".'
-        )
-    if hold != "wait" and declared.get("executionMode") == "QUEUED":
-        yield (
-            f"{name} is in QUEUED mode: a held execution has failed, and the next in the queue comes first. "
-            'Only "hold": "wait" keeps the queue\'s order.'
-        )
-    if gate.asked and (gate.asked.pipeline is None or gate.asked.execution is None):
-        yield (
-            f"The gate of {name} does not say whose it is. CodePipeline does not tell the gate reliably: add "
+            f"The gate of {name} does not say whose it is, and CodePipeline does not tell it reliably: add "
             f'"pipeline": "{name}" and "execution": "#{{codepipeline.PipelineExecutionId}}" to its UserParameters.'
         )
-    if gate.asked and gate.asked.pipeline not in (None, name):
+    if asked.pipeline not in (None, name):
+        yield f'The gate of {name} says "pipeline": "{asked.pipeline}", which is another one: it fails at each hold. Write "{name}".'
+
+
+def _of_failing(stage: Declaration, pipeline: str) -> Iterator[str]:
+    """A hold is a failed action, and a stage may react to that."""
+    on_failure = stage.get("onFailure", {})
+    where = f"The stage {stage['name']} of {pipeline}"
+    mend = "Give the gate a stage of its own, or --hold wait, with which nothing fails."
+    if on_failure.get("conditions"):
+        yield f"{where} has an onFailure condition. A hold is a failure, so each hold sets it off. {mend}"
+    elif on_failure.get("result") == "ROLLBACK":
         yield (
-            f'The gate of {name} says "pipeline": "{gate.asked.pipeline}", which is another pipeline: its holds would never end. '
-            f'Write "{name}".'
+            f"{where} rolls back when it fails (onFailure). A hold is a failure, so each hold rolls {stage['name']} back to the last "
+            f"execution that succeeded in it. {mend}"
+        )
+    elif on_failure.get("result") == "RETRY":
+        yield (
+            f"{where} is retried when it fails (onFailure). A hold is a failure, so the gate is asked twice at each hold, and the action "
+            f"that shows the hold is the second. {mend}"
         )
 
 
-def _and(names: list[str]) -> str:
-    return f"the stage {names[0]}" if len(names) == 1 else f"the stages {', '.join(names[:-1])} and {names[-1]}"
+def _of_repeating(declared: Declaration, gate: Gate, stage: Declaration) -> Iterator[str]:
+    """What has run when the gate holds runs again at the restart; only the sources always do."""
+    stages = [one["name"] for one in declared["stages"]]
+    before = [f"the stage {one}" for one in stages[1 : stages.index(gate.stage)]]
+    if not gate.condition:
+        order = {action["name"]: action.get("runOrder", 1) for action in stage["actions"]}
+        before += [f"the action {action}" for action in order if action != gate.action and order[action] <= order[gate.action]]
+    if before:
+        yield (
+            f"Before the gate of {declared['name']} {'runs' if len(before) == 1 else 'run'} {some(before)}. A hold starts the pipeline "
+            "again from its sources, so all that is done (and approved) twice. If it is not safe to do twice, put the gate right after the "
+            f"sources (--after {stages[0]}), or let the same execution go on (--hold retry, --hold wait)."
+        )

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
-from botocore.exceptions import ClientError
-from rich.console import Group
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
-from chalicelib.errors import code
+from chalicelib.errors import NoAnswer, code, sorted_out
+from chalicelib.executions import RUNNING
+from chalicelib.wording import some
 from gatectl.cautions import cautions
 from gatectl.names import no_such_pipeline
-from gatectl.session import FOUND, Place, Refused
+from gatectl.session import FOUND, Interrupted, Place, Refused
 from gatectl.structure import Declaration, Impossible
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
@@ -30,78 +31,93 @@ def edit(
     try:
         changed = change(declared)
     except Impossible as error:
-        raise Refused(str(error)) from None
-    warnings = cautions(changed)
+        raise Refused(f"{error} Nothing was changed.") from None
     difference = list(_difference(declared, changed))
-    shown = {"pipeline": pipeline, "changed": False, "warnings": warnings, "diff": difference}
-    if not difference:
-        place.show(_page([], warnings, nothing), shown)
-        return
-    if dry_run:
-        place.show(_page(difference, warnings, "A dry run: nothing was changed."), shown)
-        return
-    if not yes:
-        if place.json:
-            raise Refused("With --json nobody can be asked: add --yes to change the pipeline, or --dry-run to see what would change.")
-        place.console.print(_page(difference, warnings, ""))
-        if not click.confirm(f"Change {pipeline}?"):
+    warnings = [*cautions(changed), *(_of_running(codepipeline, pipeline) if difference else ())]
+    if not place.json:
+        _show(place, difference, warnings)
+    update = bool(difference) and not dry_run
+    if update:
+        if not yes and not place.agreed(f"Change {pipeline}?"):
             place.console.print("Nothing was changed.")
             raise click.exceptions.Exit(FOUND)
-    _refuse_other_changes(place, codepipeline, pipeline, declared)
-    try:
-        codepipeline.update_pipeline(pipeline=changed)
-    except ClientError as error:
-        if code(error) == "ConcurrentModificationException":
-            raise Refused(f"Somebody else changes {pipeline} right now. Nothing was changed: try again.") from None
-        raise
-    place.show(_page(difference if yes else [], warnings if yes else [], done), {**shown, "changed": True})
+        _update(place, codepipeline, declared, changed)
+    told = done if update else "A dry run: nothing was changed." if difference else nothing
+    place.show(Text(told), {"pipeline": pipeline, "changed": update, "warnings": warnings, "diff": difference})
 
 
 def structure(place: Place, codepipeline: Any, pipeline: str) -> Declaration:
-    """The structure of `pipeline`. Raises Refused where there is none, or where this boto3 cannot read all of it: what it does not know
-    would be lost when it is written back.
+    """The structure of `pipeline`. Raises Refused where there is none, or where this botocore cannot read all of it: what it does not know
+    would be lost when it is written back. A secret, which AWS shows as asterisks, is not: written back so, it stays (model:
+    ActionConfigurationProperty).
     """
-    bodies: list[bytes] = []
-    codepipeline.meta.events.register_last(
-        "after-call.codepipeline.GetPipeline", lambda http_response, **_: bodies.append(http_response.content), unique_id="whole-answer"
-    )
+    codepipeline.meta.events.register("before-parse.codepipeline.GetPipeline", _keep_whole, unique_id="whole")
     try:
-        declared: Declaration = codepipeline.get_pipeline(name=pipeline)["pipeline"]
+        answer = codepipeline.get_pipeline(name=pipeline)
     except ClientError as error:
         if code(error) == "PipelineNotFoundException":
             raise no_such_pipeline(place, pipeline) from None
         raise
-    unknown = _unknown(json.loads(bodies[-1])["pipeline"], declared)
+    declared: Declaration = answer["pipeline"]
+    unknown = list(_unknown(json.loads(answer["whole"])["pipeline"], declared))
     if unknown:
         raise Refused(
-            f"{pipeline} has settings that your boto3 does not know ({', '.join(unknown)}), and would lose when the pipeline is written "
-            "back. Nothing was changed. Upgrade it: pip install --upgrade boto3."
+            f"{pipeline} has settings that your boto3 does not know and would drop when it writes the pipeline back: {some(unknown)}. "
+            "Nothing was changed. Upgrade it: pip install --upgrade boto3."
         )
     return declared
 
 
-def _unknown(told: Any, read: Any, where: str = "") -> list[str]:
+def _keep_whole(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
+    """botocore adds the latter to the answer that it has parsed."""
+    customized_response_dict["whole"] = response_dict["body"]
+
+
+def _unknown(told: Any, read: Any, where: str = "") -> Iterator[str]:
     """The keys that AWS's answer `told` has and the parsed one `read` has not."""
-    if isinstance(told, dict) and isinstance(read, dict):
-        gone = [f"{where}{key}" for key in told if key not in read and told[key] is not None]
-        return gone + [one for key in told if key in read for one in _unknown(told[key], read[key], f"{where}{key}.")]
-    if isinstance(told, list) and isinstance(read, list):
-        return [one for mine, its in zip(told, read, strict=False) for one in _unknown(mine, its, where)]
-    return []
+    if isinstance(told, dict):
+        for key, value in told.items():
+            if key in read:
+                yield from _unknown(value, read[key], f"{where}{key}.")
+            elif value is not None:
+                yield f"{where}{key}"
+    elif isinstance(told, list):
+        for one, parsed in zip(told, read, strict=True):
+            yield from _unknown(one, parsed, where)
 
 
-def _refuse_other_changes(place: Place, codepipeline: Any, pipeline: str, declared: Declaration) -> None:
-    """AWS has no lock for this: whoever writes last wins, so look once more right before (model: UpdatePipeline)."""
+def _of_running(codepipeline: Any, pipeline: str) -> Iterator[str]:
+    executions = codepipeline.list_pipeline_executions(pipelineName=pipeline)["pipelineExecutionSummaries"]
+    running = [one["pipelineExecutionId"][:8] for one in executions if one["status"] in RUNNING]
+    if running:
+        yield (
+            f"{pipeline} runs now (execution {some(running)}), and CodePipeline cancels what runs in a pipeline that is changed. Better "
+            "wait for its end; else start it again afterwards."  # (model: PipelineExecution, status Cancelled)
+        )
+
+
+def _update(place: Place, codepipeline: Any, declared: Declaration, changed: Declaration) -> None:
+    """AWS has no lock for this, and whoever writes last wins (model: UpdatePipeline): so look once more right before."""
+    pipeline = declared["name"]
     if structure(place, codepipeline, pipeline) != declared:
         raise Refused(f"Somebody changed {pipeline} while you looked at the difference. Nothing was changed: run this command again.")
+    again = f"Whether {pipeline} was changed is not known: run this command again, and it tells."
+    try:
+        codepipeline.update_pipeline(pipeline=changed)
+    except KeyboardInterrupt:
+        raise Interrupted(f"Stopped. {again}") from None
+    except (ClientError, BotoCoreError) as error:
+        told = sorted_out(error, "codepipeline:UpdatePipeline")
+        raise (NoAnswer(f"{told}. {again}") if isinstance(told, NoAnswer) else error) from error
 
 
-def _difference(before: Declaration, after: Declaration) -> list[str]:
+def _difference(before: Declaration, after: Declaration) -> Iterator[str]:
     now, then = (json.dumps(one, indent=2, ensure_ascii=False).splitlines() for one in (before, after))
-    return list(difflib.unified_diff(now, then, "now", "then", n=4, lineterm=""))
+    return difflib.unified_diff(now, then, "now", "then", n=4, lineterm="")
 
 
-def _page(difference: Sequence[str], warnings: Sequence[str], last: str) -> Group:
-    lines = [Text(line, style=COLOURS.get(line[:1], "")) for line in difference]
-    told = [Text.assemble(("Caution: ", "yellow bold"), warning) for warning in warnings]
-    return Group(*lines, *told, *([Text(last)] if last else []))
+def _show(place: Place, difference: Sequence[str], warnings: Sequence[str]) -> None:
+    for line in difference:  # as they are: a line that is broken in two is no diff
+        place.console.print(Text(line, style=COLOURS.get(line[:1], "")), soft_wrap=True)
+    for warning in warnings:
+        place.console.print(Text.assemble(("Caution: ", "yellow bold"), warning))

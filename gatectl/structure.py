@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from chalicelib.errors import Misconfigured
@@ -15,8 +15,9 @@ Declaration = dict[str, Any]
 
 EXECUTION = "#{codepipeline.PipelineExecutionId}"
 BYPASS = "#{variables.bypass}"
-STAGE, ACTION = "Gate", "Wait"
+STAGE, ACTION, NAMESPACE = "Gate", "Wait", "gate"
 MOST_STAGES = 50  # guide: limits
+MOST_VARIABLES = 50  # model: PipelineVariableDeclarationList
 PARAMETERS_LENGTH = 1000  # guide: limits, "Maximum length of the UserParameters"; model: ActionConfigurationValue
 
 
@@ -33,8 +34,8 @@ def parameters(pipeline: str, asked: Mapping[str, object]) -> str:
         raise Impossible(str(error)) from None
     if len(text) > PARAMETERS_LENGTH:
         raise Impossible(
-            f"UserParameters would have {len(text)} characters, and CodePipeline takes {PARAMETERS_LENGTH}: wait for fewer pipelines "
-            "in one gate, and attach a second one by hand."
+            f"UserParameters would have {len(text)} characters, and CodePipeline takes {PARAMETERS_LENGTH}: let this gate wait for fewer "
+            "pipelines, and attach a second one by hand."
         )
     return text
 
@@ -42,41 +43,44 @@ def parameters(pipeline: str, asked: Mapping[str, object]) -> str:
 def with_gate(declared: Declaration, function: str, text: str, after: str | None = None) -> Declaration:
     """The structure whose one gate invokes `function` with UserParameters `text`; everything else is as it was.
 
-    A gate that is there already is changed where it stands, unless `after` names a stage that it does not follow. A new one
+    A gate that is there is changed where it stands, and its stage moved only where `after` names one that it does not follow. A new one
     becomes a stage of its own, after the stage `after` or else the first, which takes the sources. Raises Impossible.
     """
-    present = gates(declared)
+    name, stages, present = declared["name"], _names(declared), gates(declared)
     if len(present) > 1:
-        places = " and ".join(f"{gate.stage}/{gate.action}" for gate in present)
-        raise Impossible(f"{declared['name']} has several gates ({places}). Which one is meant cannot be told: change them by hand.")
-    stages = [stage["name"] for stage in declared["stages"]]
+        raise Impossible(
+            f"{name} has several gates ({', '.join(f'{gate.stage}/{gate.action}' for gate in present)}), and which one is meant cannot be "
+            "told: change them by hand."
+        )
     if after is not None and after not in stages:
-        raise Impossible(f"{declared['name']} has no stage {after}; it has {', '.join(stages)}. Upper and lower case count.")
-    if present and not (after and _moves(declared, present[0], after)):
-        changed = copy.deepcopy(declared)
-        for gate in _declared(changed):
-            gate["configuration"] = {**gate["configuration"], "FunctionName": function, "UserParameters": text}
-    elif present:
-        changed = _with_stage(without_gates(declared), function, text, after)
+        raise Impossible(f"{name} has no stage {after}; it has {', '.join(stages)}. Upper and lower case count.")
+    changed = copy.deepcopy(declared)
+    if present:
+        _configure(changed, function, text)
+        if after is not None:
+            _move(changed, present[0], after)
     else:
-        changed = _with_stage(copy.deepcopy(declared), function, text, after)
-    return _with_bypass(changed, text)
+        _insert(changed, function, text, after or stages[0])
+    if BYPASS in text:
+        _declare_bypass(changed)
+    return changed
 
 
 def without_gates(declared: Declaration) -> Declaration:
     """The structure without any gate; a stage or condition of which nothing else is left goes with it. Raises Impossible."""
     changed = copy.deepcopy(declared)
-    own = {(gate.stage, gate.action, gate.condition) for gate in gates(declared)}
     for stage in changed["stages"]:
-        stage["actions"] = [action for action in stage["actions"] if (stage["name"], action["name"], False) not in own]
-        for condition in stage.get("beforeEntry", {}).get("conditions", []):
-            condition["rules"] = [rule for rule in condition["rules"] if (stage["name"], rule["name"], True) not in own]
-        if "beforeEntry" in stage:
-            stage["beforeEntry"]["conditions"] = [one for one in stage["beforeEntry"]["conditions"] if one["rules"]]
-            if not stage["beforeEntry"]["conditions"]:
+        own = {(gate.action, gate.condition) for gate in gates({"stages": [stage]})}
+        stage["actions"] = [action for action in stage["actions"] if (action["name"], False) not in own]
+        if any(condition for _, condition in own):
+            entry = stage["beforeEntry"]
+            for condition in entry["conditions"]:
+                condition["rules"] = [rule for rule in condition["rules"] if (rule["name"], True) not in own]
+            entry["conditions"] = [condition for condition in entry["conditions"] if condition["rules"]]
+            if not entry["conditions"]:
                 del stage["beforeEntry"]
     changed["stages"] = [stage for stage in changed["stages"] if stage["actions"]]
-    _refuse_used(declared, changed)
+    _refuse_used(changed["stages"], _namespaces(declared) - _namespaces(changed), declared["name"], "goes")
     if len(changed["stages"]) < 2:  # guide: reference-pipeline-structure
         raise Impossible(
             f"Without its gate {declared['name']} would have one stage, and CodePipeline wants two: add the stage that does the work first."
@@ -84,76 +88,103 @@ def without_gates(declared: Declaration) -> Declaration:
     return changed
 
 
-def _refuse_used(declared: Declaration, changed: Declaration) -> None:
-    """Raise Impossible where the rest uses an output variable of the gate that goes: CodePipeline would refuse it (guide: variables)."""
-    kept = {action.get("namespace") for stage in changed["stages"] for action in stage["actions"]}
-    gone = {action["namespace"] for stage in declared["stages"] for action in stage["actions"] if action.get("namespace")} - kept
+def _configure(changed: Declaration, function: str, text: str) -> None:
+    for gate in _declared(changed):
+        configuration = gate["configuration"]
+        configuration["FunctionName"] = function
+        if not _same(configuration.get("UserParameters", ""), text):
+            configuration["UserParameters"] = text
+
+
+def _same(text: str, other: str) -> bool:
+    """Whether both say the same, however their JSON is written."""
+    try:
+        return bool(json.loads(text) == json.loads(other))
+    except ValueError:
+        return False
+
+
+def _declared(changed: Declaration) -> Iterator[dict[str, Any]]:
+    """The declarations of its gates themselves."""
+    own = {(gate.stage, gate.action, gate.condition) for gate in gates(changed)}
     for stage in changed["stages"]:
-        for action in stage["actions"]:
-            used = re.search(r"#\{(" + "|".join(map(re.escape, gone)) + r")\.\w+\}", json.dumps(action)) if gone else None
-            if used:
-                raise Impossible(
-                    f"The action {action['name']} in the stage {stage['name']} of {declared['name']} uses {used[0]}, which the gate sets: "
-                    "take that out first."
-                )
+        yield from (action for action in stage["actions"] if (stage["name"], action["name"], False) in own)
+        for condition in stage.get("beforeEntry", {}).get("conditions", []):
+            yield from (rule for rule in condition.get("rules", []) if (stage["name"], rule["name"], True) in own)
 
 
-def _moves(declared: Declaration, gate: Gate, after: str) -> bool:
-    """Whether a gate that stands in a stage of its own has to move so that it follows the stage `after`."""
-    names = [stage["name"] for stage in declared["stages"]]
-    if gate.condition or len(declared["stages"][names.index(gate.stage)]["actions"]) > 1:
-        raise Impossible(
-            f"The gate of {declared['name']} stands in the stage {gate.stage} among others: it cannot be moved after {after} from here. "
-            "Detach it first."
-        )
+def _move(changed: Declaration, gate: Gate, after: str) -> None:
+    name, names = changed["name"], _names(changed)
     if gate.stage == after:
         raise Impossible(f"{after} is the gate's own stage: name the stage that the gate shall come after.")
-    return names.index(after) != names.index(gate.stage) - 1
+    position = names.index(gate.stage)
+    if names.index(after) == position - 1:
+        return
+    stage = changed["stages"][position]
+    if gate.condition or len(stage["actions"]) > 1:
+        raise Impossible(
+            f"The gate of {name} stands in the stage {gate.stage} among others, so it cannot be moved after {after}: detach it first."
+        )
+    changed["stages"].remove(stage)
+    new = _names(changed).index(after) + 1
+    _refuse_used(changed["stages"][:new], _namespaces({"stages": [stage]}), name, f"would come only after {after}")
+    changed["stages"].insert(new, stage)
 
 
-def _with_stage(declared: Declaration, function: str, text: str, after: str | None) -> Declaration:
-    names = [stage["name"] for stage in declared["stages"]]
-    if STAGE in names:
-        raise Impossible(f"{declared['name']} has a stage {STAGE} already, which is no gate of ours. Rename that one first.")
+def _insert(changed: Declaration, function: str, text: str, after: str) -> None:
+    names = _names(changed)
     if len(names) >= MOST_STAGES:
         raise Impossible(
-            f"{declared['name']} has {len(names)} stages, and CodePipeline allows {MOST_STAGES}: there is no room for the gate's."
+            f"{changed['name']} has {len(names)} stages, and CodePipeline allows {MOST_STAGES}: there is no room for the gate's."
         )
     action = {
         "name": ACTION,
         "actionTypeId": {"category": "Invoke", "owner": "AWS", "provider": "Lambda", "version": "1"},
         "runOrder": 1,
         "configuration": {"FunctionName": function, "UserParameters": text},
-        "namespace": _namespace(declared),
+        "namespace": _free(NAMESPACE, _namespaces(changed)),  # for the gate's output variables
     }
-    position = names.index(after) + 1 if after else 1
-    declared["stages"].insert(position, {"name": STAGE, "actions": [action]})
-    return declared
+    changed["stages"].insert(names.index(after) + 1, {"name": _free(STAGE, names), "actions": [action]})
 
 
-def _namespace(declared: Declaration) -> str:
-    """For the gate's output variables: "gate", if no other action has taken that (model: ActionNamespace; unique in a pipeline)."""
-    taken = {action.get("namespace") for stage in declared["stages"] for action in stage["actions"]}
-    return next(name for name in ("gate", "pipeline-gate", "pipeline-gate-2") if name not in taken)
+def _free(name: str, taken: Container[str]) -> str:
+    """The name, or with a number where that is taken."""
+    return next(one for one in (name, *(f"{name}-{number}" for number in range(2, 1002))) if one not in taken)
 
 
-def _with_bypass(declared: Declaration, text: str) -> Declaration:
-    """Declare the pipeline variable of `bypass` where the gate asks for it and it is not there."""
-    if BYPASS not in text:
-        return declared
-    if declared.get("pipelineType", "V1") != "V2":
-        raise Impossible(f"{declared['name']} is a V1 pipeline, and only V2 has variables: change its type first, or leave --bypass out.")
-    variables = declared.get("variables", [])
-    if not any(variable["name"] == "bypass" for variable in variables):
-        about = "true lets an urgent fix pass the gate without a look"
-        declared["variables"] = [*variables, {"name": "bypass", "defaultValue": "false", "description": about}]
-    return declared
+def _declare_bypass(changed: Declaration) -> None:
+    """Declare the pipeline variable of `bypass`, where it is not there."""
+    name, variables = changed["name"], changed.get("variables", [])
+    if changed.get("pipelineType", "V1") != "V2":
+        raise Impossible(f"{name} is a V1 pipeline, and only V2 has variables: change its type first, or leave --bypass out.")
+    for variable in variables:
+        if variable["name"] == "bypass":
+            if variable.get("defaultValue") not in ("true", "false"):
+                raise Impossible(
+                    f'{name} has a variable bypass already, whose default is not the "false" that the gate needs: change that first, or '
+                    "leave --bypass out."
+                )
+            return
+    if len(variables) >= MOST_VARIABLES:
+        raise Impossible(f"{name} has {len(variables)} variables, and CodePipeline allows {MOST_VARIABLES}: leave --bypass out.")
+    about = "true lets an urgent fix pass the gate without a look"
+    changed["variables"] = [*variables, {"name": "bypass", "defaultValue": "false", "description": about}]
 
 
-def _declared(declared: Declaration) -> Iterator[dict[str, Any]]:
-    """The declarations of its gates themselves, to be changed."""
-    own = {(gate.stage, gate.action, gate.condition) for gate in gates(declared)}
-    for stage in declared["stages"]:
-        yield from (action for action in stage["actions"] if (stage["name"], action["name"], False) in own)
-        for condition in stage.get("beforeEntry", {}).get("conditions", []):
-            yield from (rule for rule in condition["rules"] if (stage["name"], rule["name"], True) in own)
+def _refuse_used(stages: Iterable[Declaration], namespaces: set[str], pipeline: str, why: str) -> None:
+    """Raise Impossible where one of the stages uses an output variable of these: it would fail (guide: reference-variables)."""
+    for stage in stages:
+        for namespace in namespaces:
+            used = re.search(rf"#\{{{re.escape(namespace)}\.[^}}]+\}}", json.dumps(stage))
+            if used:
+                raise Impossible(
+                    f"The stage {stage['name']} of {pipeline} uses {used[0]}, which the gate sets that {why}: take that out first."
+                )
+
+
+def _namespaces(declared: Declaration) -> set[str]:
+    return {action["namespace"] for stage in declared["stages"] for action in stage["actions"] if action.get("namespace")}
+
+
+def _names(declared: Declaration) -> list[str]:
+    return [stage["name"] for stage in declared["stages"]]

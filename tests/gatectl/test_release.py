@@ -87,7 +87,7 @@ def test_should_the_command_die_after_its_mark_the_rule_does_the_rest(scene: Sce
 
 
 def _without_invoke(place: Any, service: str) -> Any:
-    client: Any = place._session.client(service)
+    client: Any = place._session.create_client(service, region_name=place.region)
 
     def die(**_: object) -> None:
         raise SystemError
