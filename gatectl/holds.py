@@ -154,7 +154,7 @@ def _table(place: Place, waiting: Sequence[Row], now: datetime) -> Table:
         if twice[wait.pipeline] > 1:
             name.append(f" {wait.execution[:8]}", style="dim")
         since = f"{_time(wait.since, now)} ({lasting(now - wait.since)})" if wait.since else "?"
-        cells = [name, some(wait.depends_on), since, _time(wait.next_check, now) if wait.next_check else "-"]
+        cells: list[RenderableType] = [name, some(wait.depends_on), since, _time(wait.next_check, now) if wait.next_check else "-"]
         if limited:
             cells.append(_time(wait.give_up, now) if wait.give_up else "-")
         table.add_row(*cells, "let go" if row.released_by else HOW[wait.hold])

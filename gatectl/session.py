@@ -17,10 +17,10 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from rich.console import Console, RenderableType
 
 from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, code
+from chalicelib.landscape.console import Console as Links
 
 if TYPE_CHECKING:
     from botocore.session import Session
-from chalicelib.landscape.console import Console as Links
 
 WRONG_USE, NOT_SET_UP, AWS_REFUSED, FAILED, INTERRUPTED = 252, 253, 254, 255, 130
 """Exit statuses, as the AWS CLI has them (guide: AWS CLI, "Command line return codes")."""

@@ -1,0 +1,42 @@
+"""How a pipeline stands, in a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from chalicelib.decision import Fate
+from chalicelib.landscape.account import Pipeline
+from chalicelib.landscape.fates import became
+from chalicelib.landscape.waits import Wait
+
+Word = Literal["waits", "asks", "runs", "succeeded", "failed", "stopped", "other", "idle"]
+"""waits: at its gate; asks: for a person; succeeded, failed, stopped: how its last execution ended, other: without a result of its own;
+idle: it has not run."""
+
+
+@dataclass(frozen=True)
+class State:
+    """`since`: when that began (aware UTC); `execution`: whose state it is."""
+
+    word: Word
+    since: datetime | None = None
+    execution: str | None = None
+
+
+def state_of(pipeline: Pipeline, waits: Iterable[Wait]) -> State:
+    """Of several executions the one that says most: a wait before a run, a run before what is over."""
+    held = [one for one in waits if one.pipeline == pipeline.name and became(one, pipeline).fate is Fate.HELD]
+    if held:
+        return State("waits", held[0].since, held[0].execution)
+    running = next((execution for execution in pipeline.executions if execution.running), None)
+    if running:
+        parked = pipeline.state.parked(running.id) if pipeline.state else None
+        return State("asks", parked.since, running.id) if parked else State("runs", running.started, running.id)
+    if not pipeline.executions:
+        return State("idle")
+    last = next((one for one in pipeline.executions if one.finished), pipeline.executions[0])
+    words: dict[str, Word] = {"Succeeded": "succeeded", "Failed": "failed", "Stopped": "stopped"}
+    return State(words.get(last.status, "other"), last.updated, last.id)

@@ -1,0 +1,116 @@
+"""The graph as it is drawn, in words: pure functions of what was read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from chalicelib.landscape import graph
+from chalicelib.landscape.account import Landscape, Pipeline
+from chalicelib.landscape.graph import Edge
+from chalicelib.landscape.states import State, state_of
+from chalicelib.wording import clock, some
+from gatectl.circles import Circle, asking, circles
+
+SINCE = {"waits": "waits since", "asks": "waits for a person since", "runs": "runs since"}
+LAST = {"succeeded": "succeeded", "failed": "failed", "stopped": "was stopped", "other": "ended without a result"}
+
+
+@dataclass(frozen=True)
+class Node:
+    """`id`: the pipeline's name, or the ARN of one elsewhere. `kind`: its state's word, "" where no state was asked for, or "elsewhere" or
+    "unknown"; `says`: that in words. `problem`: what its gate refuses, or what there is instead of an unknown one."""
+
+    id: str
+    label: str
+    kind: str
+    says: str
+    gated: bool = False
+    state: State | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One edge. `holds`: how the gates that ask for it hold the dependent; none: they only observe."""
+
+    edge: Edge
+    holds: tuple[str, ...]
+
+    @property
+    def notes(self) -> list[str]:
+        """What is out of the ordinary about it, each in a few words."""
+        wanted = self.edge.wanted
+        said = {
+            f"its stage {wanted.stage}": wanted.stage is not None,
+            "must succeed": wanted.require == "succeeded",
+            "not while it waits for a person": wanted.parked == "pass",
+            "is retried": "retry" in self.holds,
+            "waits in place": "wait" in self.holds,
+            "only observed": not self.holds,
+        }
+        return [note for note, so in said.items() if so]
+
+
+@dataclass(frozen=True)
+class Graph:
+    nodes: dict[str, Node]
+    lines: tuple[Line, ...]
+    circles: tuple[Circle, ...]
+
+    def dependents(self, id_: str) -> list[Line]:
+        return [line for line in self.lines if line.edge.upstream == id_]
+
+    @property
+    def unknown(self) -> list[Node]:
+        return [node for node in self.nodes.values() if node.kind == "unknown"]
+
+    @property
+    def refusing(self) -> list[Node]:
+        return [node for node in self.nodes.values() if node.problem and node.kind != "unknown"]
+
+
+def graph_of(seen: Landscape, region: str, there: Collection[str], now: datetime | None) -> Graph:
+    """The graph of what was `seen`; `there`: the names of all pipelines of this region; `now` (aware UTC): None for one without states."""
+    edges = graph.edges(seen, region)
+    ends = {end for edge in edges for end in (edge.upstream, edge.dependent)}
+    concerned = [pipeline for name, pipeline in sorted(seen.pipelines.items()) if pipeline.gates or name in ends]
+    nodes = {pipeline.name: _node(pipeline, seen, now) for pipeline in concerned}
+    nodes |= {edge.upstream: _unseen(edge, edges, region, there) for edge in edges if edge.upstream not in nodes}
+    lines = tuple(Line(edge, _holds(edge, seen)) for edge in edges)
+    return Graph(nodes, lines, tuple(circles(edges, seen.pipelines)))
+
+
+def _holds(edge: Edge, seen: Landscape) -> tuple[str, ...]:
+    asked = [gate.asked for gate in asking(edge, seen.pipelines) if gate.asked]
+    return tuple(dict.fromkeys(one.hold for one in asked if not one.observe))
+
+
+def _node(pipeline: Pipeline, seen: Landscape, now: datetime | None) -> Node:
+    problem = next((gate.problem for gate in pipeline.gates if gate.problem), "")
+    node = Node(pipeline.name, pipeline.name, "", "", bool(pipeline.gates), problem=problem)
+    if now is None:
+        return node
+    state = state_of(pipeline, seen.waits)
+    return replace(node, kind=state.word, says=_says(state, now), state=state)
+
+
+def _says(state: State, now: datetime) -> str:
+    if state.since is None:
+        return "has not run" if state.word == "idle" else SINCE.get(state.word, state.word).removesuffix(" since")
+    verb = SINCE.get(state.word) or f"{LAST[state.word]} at"
+    return f"{verb} {clock(state.since, now)}"
+
+
+def _unseen(edge: Edge, edges: Iterable[Edge], region: str, there: Collection[str]) -> Node:
+    """An upstream that is not in this region and account, or nowhere."""
+    wanted = replace(edge.wanted, stage=None)
+    if edge.upstream != wanted.name:
+        return Node(edge.upstream, wanted.label, "elsewhere", "is elsewhere: not looked at")
+    waiting = sorted({one.dependent for one in edges if one.upstream == edge.upstream})
+    close = difflib.get_close_matches(wanted.name, there, n=1)
+    mean = f"; did you mean {close[0]}?" if close else "."
+    problem = f"There is no pipeline {wanted.name} in {region}{mean} {some(waiting)} {'waits' if len(waiting) == 1 else 'wait'} for it."
+    return Node(wanted.name, wanted.name, "unknown", "is not there", problem=problem)
