@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.errors import Misconfigured
 from chalicelib.landscape.gates import Gate, gates, read
+from chalicelib.wording import some
 
 Declaration = dict[str, Any]
 
@@ -49,11 +50,11 @@ def with_gate(declared: Declaration, function: str, text: str, after: str | None
     name, stages, present = declared["name"], _names(declared), gates(declared)
     if len(present) > 1:
         raise Impossible(
-            f"{name} has several gates ({', '.join(f'{gate.stage}/{gate.action}' for gate in present)}), and which one is meant cannot be "
+            f"{name} has several gates ({some([f'{gate.stage}/{gate.action}' for gate in present])}), and which one is meant cannot be "
             "told: change them by hand."
         )
     if after is not None and after not in stages:
-        raise Impossible(f"{name} has no stage {after}; it has {', '.join(stages)}. Upper and lower case count.")
+        raise Impossible(f"{name} has no stage {after}; it has {some(stages)}. Upper and lower case count.")
     changed = copy.deepcopy(declared)
     if present:
         _configure(changed, function, text)
