@@ -4,13 +4,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+CDK := examples/cdk/.venv
 CHECKED := app.py chalicelib gatectl sandbox benchmarks tests .ci/lint_policies.py
 
-.PHONY: help demo sandbox test bench soak mutants lint format docs package clean
+.PHONY: help demo sandbox examples test bench soak mutants lint format docs package clean
 
 help:
 	@echo "make demo     the whole story on this machine: two pipelines, a real deploy, a hold and its end (about a minute)"
 	@echo "make sandbox  AWS on this machine, to play with from the AWS CLI"
+	@echo "make examples what the tests of examples/ need besides: the CDK, Terraform's parser (some 700 MB). Else they are skipped"
 	@echo "make test     all tests"
 	@echo "make bench    300 holds released at once, against the throttle's own bound; a gate with 1, 10 and 50 upstreams"
 	@echo "make soak     the simulation, until told to stop"
@@ -33,6 +35,14 @@ demo: $(READY)
 sandbox: $(READY)
 	@$(BIN)/python -m sandbox.server
 
+$(CDK)/ready: examples/cdk/requirements.txt
+	$(PYTHON) -m venv $(CDK)
+	$(CDK)/bin/pip install --quiet --disable-pip-version-check --no-compile --requirement $<
+	@touch $@
+
+examples: $(READY) $(CDK)/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement tests/examples/requirements.txt
+
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
@@ -48,16 +58,16 @@ mutants: $(READY)
 	$(BIN)/mutmut results
 
 lint: $(READY) package
-	$(BIN)/ruff check $(CHECKED)
-	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/ruff check $(CHECKED) examples
+	$(BIN)/ruff format --check $(CHECKED) examples
 	$(BIN)/mypy $(CHECKED)
 	$(BIN)/bandit --quiet --recursive app.py chalicelib gatectl sandbox --skip B404,B603,B105
 	$(BIN)/python .ci/lint_policies.py
-	$(BIN)/cfn-lint build/package/sam.json
+	$(BIN)/cfn-lint build/package/sam.json examples/cloudformation/pipelines.yaml
 
 format: $(READY)
-	$(BIN)/ruff check --fix $(CHECKED)
-	$(BIN)/ruff format $(CHECKED)
+	$(BIN)/ruff check --fix $(CHECKED) examples
+	$(BIN)/ruff format $(CHECKED) examples
 
 docs: $(READY)
 	$(BIN)/python -m tests.docs
@@ -66,4 +76,4 @@ package: $(READY)
 	AWS_DEFAULT_REGION=eu-west-1 $(BIN)/chalice package --stage dev build/package
 
 clean:
-	rm -rf $(VENV) build mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .chalice/deployments
+	rm -rf $(VENV) $(CDK) examples/cdk/cdk.out build mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .chalice/deployments

@@ -6,9 +6,11 @@ import pkgutil
 
 import pytest
 
-from sandbox import awslambda, codepipeline, eventbridge, iam, throttle
+from sandbox import awslambda, cloudformation, codepipeline, eventbridge, iam, throttle
+
+PACKAGES = (awslambda, cloudformation, codepipeline, eventbridge, iam, throttle)
 
 
-@pytest.mark.parametrize("name", [*codepipeline.PATCHED, *eventbridge.PATCHED, *awslambda.PATCHED, *iam.PATCHED, *throttle.PATCHED])
+@pytest.mark.parametrize("name", [name for package in PACKAGES for name in package.PATCHED])
 def test_what_is_patched_exists(name: str) -> None:
     assert pkgutil.resolve_name(name) is not None

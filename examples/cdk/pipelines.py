@@ -1,0 +1,77 @@
+"""Two pipelines, as a team would have them: k8s deploys only when infra does not run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration, RemovalPolicy, Stack, aws_codebuild, aws_iam, aws_s3
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_codepipeline_actions as actions
+from constructs import Construct
+from gate import gate_stage
+
+
+class Pipelines(Stack):
+    """The pipelines infra and k8s, and the bucket for their artifacts. Repositories are owner/name."""
+
+    def __init__(
+        self, scope: Construct, id_: str, *, gate: str, connection_arn: str, infra_repository: str, k8s_repository: str, branch: str
+    ) -> None:
+        super().__init__(scope, id_)
+        self.connection_arn = connection_arn
+        self.branch = branch
+        self.artifacts = aws_s3.Bucket(
+            self,
+            "Artifacts",
+            block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=aws_s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            # With S3's own key, as CodePipeline writes by default. A pipeline across accounts needs a key of yours.
+            encryption=aws_s3.BucketEncryption.KMS_MANAGED,
+            bucket_key_enabled=True,
+            # Gone when nobody can retry or roll back to them any more.
+            lifecycle_rules=[aws_s3.LifecycleRule(expiration=Duration.days(90), abort_incomplete_multipart_upload_after=Duration.days(1))],
+            removal_policy=RemovalPolicy.RETAIN,  # S3 deletes no bucket that has something in it
+        )
+
+        infra = self.pipeline("infra", infra_repository)
+        # For the urgent fix that cannot wait: aws codepipeline start-pipeline-execution --name k8s --variables name=bypass,value=true
+        # Leave it out where who may start k8s must not pass.
+        bypass = codepipeline.Variable(
+            variable_name="bypass", default_value="false", description="true passes the gate without a look at infra"
+        )
+        wait = gate_stage(self, pipeline="k8s", depends_on=[infra.pipeline_name], bypass=bypass, deployed_as=gate)
+        self.pipeline("k8s", k8s_repository, wait, variables=[bypass])
+
+    def pipeline(
+        self, name: str, repository: str, *between: codepipeline.StageProps, variables: Sequence[codepipeline.Variable] = ()
+    ) -> codepipeline.Pipeline:
+        """Source, the stages `between`, and a Deploy that does what buildspec.yml in the repository says."""
+        source = codepipeline.Artifact("source")
+        owner, _, repo = repository.partition("/")
+        fetch = actions.CodeStarConnectionsSourceAction(
+            action_name="Source", connection_arn=self.connection_arn, owner=owner, repo=repo, branch=self.branch, output=source
+        )
+        project = aws_codebuild.PipelineProject(
+            self,
+            f"{name}-deploy",
+            environment=aws_codebuild.BuildEnvironment(build_image=aws_codebuild.LinuxBuildImage.AMAZON_LINUX_2023_5),
+        )  # project.add_to_role_policy(...): what this deployment needs, and no more
+        deploy = actions.CodeBuildAction(action_name="Deploy", project=project, input=source)
+        pipeline = codepipeline.Pipeline(
+            self,
+            name,
+            pipeline_name=name,
+            pipeline_type=codepipeline.PipelineType.V2,  # V1 has no variables
+            artifact_bucket=self.artifacts,
+            use_pipeline_role_for_actions=True,  # a role a pipeline, not one more for each action
+            variables=list(variables),
+            stages=[
+                codepipeline.StageProps(stage_name="Source", actions=[fetch]),
+                *between,
+                codepipeline.StageProps(stage_name="Deploy", actions=[deploy]),
+            ],
+        )
+        # The service was renamed, and which action counts follows from the name in the connection's ARN; the CDK allows the old one.
+        pipeline.add_to_role_policy(aws_iam.PolicyStatement(actions=["codeconnections:UseConnection"], resources=[self.connection_arn]))
+        return pipeline

@@ -1,0 +1,54 @@
+# What the pipelines may do: a role each, so that only the one with the gate may invoke it.
+
+locals {
+  # What each pipeline has besides its source, its artifacts and its deployment.
+  more = {
+    infra = []
+    k8s   = [{ Effect = "Allow", Action = "lambda:InvokeFunction", Resource = data.aws_lambda_function.gate.arn }]
+  }
+}
+
+resource "aws_iam_role" "pipeline" {
+  for_each = var.repositories
+
+  name_prefix = "pipeline-${each.key}-"
+
+  assume_role_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "codepipeline.amazonaws.com" }, Action = "sts:AssumeRole" }]
+  })
+}
+
+resource "aws_iam_role_policy" "pipeline" {
+  for_each = var.repositories
+
+  name = "pipeline"
+  role = aws_iam_role.pipeline[each.key].id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(local.more[each.key], [
+      {
+        Effect = "Allow"
+        # The service was renamed: which of the two actions counts follows from the name in the connection's ARN.
+        Action   = ["codeconnections:UseConnection", "codestar-connections:UseConnection"]
+        Resource = var.connection_arn
+      },
+      {
+        Effect   = "Allow"
+        Action   = ["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning"]
+        Resource = aws_s3_bucket.artifacts.arn
+      },
+      {
+        Effect   = "Allow"
+        Action   = ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"]
+        Resource = "${aws_s3_bucket.artifacts.arn}/*"
+      },
+      {
+        Effect   = "Allow"
+        Action   = ["codebuild:StartBuild", "codebuild:BatchGetBuilds"]
+        Resource = aws_codebuild_project.deploy[each.key].arn
+      },
+    ])
+  })
+}

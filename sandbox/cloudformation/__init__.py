@@ -1,0 +1,53 @@
+"""CloudFormation for the sandbox: moto makes the stacks; the resources of pipelines that moto lacks are here.
+
+AWS::CodePipeline::Pipeline (pipeline.py), AWS::CodeBuild::Project (project.py) and AWS::S3::BucketPolicy (bucket_policy.py). moto finds
+them by itself, as subclasses of CloudFormationModel, when the first stack is made. A resource of a type that neither knows is left out,
+with a warning from moto, and a stack that fails stays as it then is: moto rolls nothing back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from moto.iam.models import Role
+
+from sandbox.cloudformation import bucket_policy, pipeline, project
+
+__all__ = ["PATCHED", "bucket_policy", "install", "pipeline", "project"]
+
+PATCHED: tuple[str, ...] = (
+    "moto.iam.models.Role.put_policy",
+    # not replaced, but relied on: moto makes its list of resource types from the subclasses
+    "moto.core.common_models.CloudFormationModel",
+    "moto.cloudformation.parsing.get_model_list",
+    "moto.cloudformation.parsing.parse_and_create_resource",
+    "moto.cloudformation.parsing.parse_and_update_resource",
+    "moto.cloudformation.parsing.parse_and_delete_resource",
+    "moto.cloudformation.exceptions.ValidationError",
+    "moto.codebuild.models.CodeBuildBackend.create_project",
+    "moto.codebuild.models.CodeBuildBackend.delete_project",
+    "moto.core.exceptions.JsonRESTError",
+    "moto.core.utils.get_service_model",
+    "moto.s3.exceptions.MissingBucket",
+    "moto.s3.models.S3Backend.put_bucket_policy",
+    "moto.s3.models.S3Backend.delete_bucket_policy",
+    "moto.utilities.utils.get_partition",
+)
+"""Every moto internal that this package replaces or relies on."""
+
+_put_policy = Role.put_policy
+
+
+@contextmanager
+def install() -> Iterator[None]:
+    """Let a role keep an inline policy that a stack gives it as text, as any other: moto keeps it parsed, and then nobody can read it."""
+
+    def put_policy(role: Role, policy_name: str, policy_json: Any) -> None:
+        _put_policy(role, policy_name, policy_json if isinstance(policy_json, str) else json.dumps(policy_json))
+
+    with patch.object(Role, "put_policy", put_policy):
+        yield

@@ -1,0 +1,121 @@
+"""What every example promises, whatever made its pipelines: told once, played with each."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+import parliament
+
+from sandbox.account import ACCOUNT, REGION
+from sandbox.iam import role_allows
+from tests.scene import EXECUTION, GATE, Scene
+
+FUNCTIONS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
+BYPASS = [{"name": "bypass", "value": "true"}]
+
+
+def plays(scene: Scene) -> None:
+    """k8s waits for infra and starts again when it has ended; with the variable it passes while infra runs; nobody may do more than that.
+
+    The pipelines of the example exist and have not run. Nothing runs when this ends.
+    """
+    scene.world.dials.action_seconds = 60
+    scene.world.dials.job_details = "nothing"  # the gate knows what the example's UserParameters say
+    the_gate_has_what_the_readme_writes(scene)
+    a_hold_and_its_end(scene)
+    an_urgent_fix_passes(scene)
+    only_k8s_may_invoke_the_gate_and_nothing_else(scene)
+    no_policy_is_for_anything(scene)
+
+
+def the_gate_has_what_the_readme_writes(scene: Scene) -> None:
+    stages = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]["stages"]
+    assert [stage["name"] for stage in stages] == ["Source", "Gate", "Deploy"]
+    configuration = stages[1]["actions"][0]["configuration"]
+    assert configuration["FunctionName"] == GATE
+    assert json.loads(configuration["UserParameters"]) == {
+        "depends_on": ["infra"],
+        "pipeline": "k8s",
+        "execution": EXECUTION,
+        "bypass": "#{variables.bypass}",
+    }
+
+
+def a_hold_and_its_end(scene: Scene) -> None:
+    for name in ("infra", "k8s"):
+        scene.start(name)
+    scene.wait(seconds=55)
+    assert (scene.statuses("infra"), scene.statuses("k8s")) == (["InProgress"], ["Failed"])
+    assert scene.gate_action()["errorDetails"]["message"].startswith("k8s waits for infra since ")
+    assert len(scene.rules()) == 1
+    scene.wait(minutes=5)
+    assert (scene.statuses("infra"), scene.statuses("k8s")) == (["Succeeded"], ["Succeeded", "Failed"])
+    assert scene.rules() == []
+
+
+def an_urgent_fix_passes(scene: Scene) -> None:
+    scene.start("infra")
+    scene.start("k8s", variables=BYPASS)
+    scene.wait(seconds=55)
+    assert (scene.statuses("infra")[0], scene.gate_action()["status"]) == ("InProgress", "Succeeded")
+    scene.wait(minutes=5)
+    assert scene.statuses("k8s")[0] == "Succeeded"
+
+
+def only_k8s_may_invoke_the_gate_and_nothing_else(scene: Scene) -> None:
+    def may_invoke(pipeline: str, function: str) -> bool:
+        role = scene.codepipeline.get_pipeline(name=pipeline)["pipeline"]["roleArn"]
+        return role_allows(role, "lambda:InvokeFunction", FUNCTIONS + function)
+
+    assert may_invoke("k8s", GATE)
+    assert not may_invoke("k8s", "pipeline-gate-dev-retry")
+    assert not may_invoke("k8s", f"{GATE}-too")
+    assert not may_invoke("infra", GATE)
+
+
+def artifacts_are_private(template: dict[str, Any]) -> None:
+    """Of a CloudFormation template: moto's stacks leave half of a bucket's properties aside, so they are read here."""
+    resources = list(template["Resources"].values())
+    (bucket,) = [resource["Properties"] for resource in resources if resource["Type"] == "AWS::S3::Bucket"]
+    assert list(bucket["PublicAccessBlockConfiguration"].values()) == [True] * 4
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    (policy,) = [resource["Properties"]["PolicyDocument"] for resource in resources if resource["Type"] == "AWS::S3::BucketPolicy"]
+    (statement,) = policy["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def no_policy_is_for_anything(scene: Scene) -> None:
+    """No statement says "any resource" where AWS knows a level of them."""
+    policies = _policies(scene)
+    assert len(policies) >= 4, "two pipelines and two deployments"
+    for role, policy in policies:
+        for statement in policy["Statement"]:
+            assert statement["Resource"] != "*" or statement["Action"] == "lambda:ListFunctions", (role, statement)
+
+
+def no_policy_has_a_finding(scene: Scene) -> None:
+    """parliament objects to no role's policy. (Not for the CDK, whose own grants are wider than those written by hand.)"""
+    for role, policy in _policies(scene):
+        findings = [finding.detail for finding in parliament.analyze_policy_string(json.dumps(policy)).findings]
+        # The connection's ARN has one of the service's two names; the action of the other is there for connections that have that one.
+        assert [detail for detail in findings if "codestar-connections:UseConnection" not in str(detail)] == [], role
+
+
+def _policies(scene: Scene) -> list[tuple[str, Any]]:
+    iam: Any = boto3.client("iam")
+    services = ("codepipeline.amazonaws.com", "codebuild.amazonaws.com")
+    roles = [
+        role["RoleName"]
+        for role in iam.list_roles()["Roles"]
+        if role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"].get("Service") in services and role["RoleName"] != "pipelines"
+    ]
+    return [
+        (f"{role} {name}", iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"])
+        for role in roles
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+    ]
