@@ -6,7 +6,7 @@ import click
 
 from gatectl.session import Cli
 
-COMMANDS = ("attach", "detach", "holds", "release", "graph", "history", "doctor", "completion")
+COMMANDS = ("attach", "detach", "holds", "release", "graph", "check", "history", "doctor", "completion")
 """In the order of --help; each is the function of that name in the module of that name, which is imported when it is called."""
 
 

@@ -12,6 +12,12 @@ from gatectl.structure import Declaration
 
 def cautions(declared: Declaration) -> tuple[str, ...]:
     """A sentence or two for each, with what to do about it."""
+    unnamed = [text for gate in gates(declared) if gate.asked for text in _of_names(declared["name"], gate.asked)]
+    return (*of_holds(declared), *unnamed)
+
+
+def of_holds(declared: Declaration) -> tuple[str, ...]:
+    """Those alone that are of how the pipeline is built."""
     return tuple(text for gate in gates(declared) if gate.asked for text in _of(declared, gate, gate.asked))
 
 
@@ -32,6 +38,9 @@ def _of(declared: Declaration, gate: Gate, asked: Parameters) -> Iterator[str]:
             f"The condition in which the gate of {name} stands has the result SKIP: at a hold the stage {gate.stage} is skipped, {name} "
             "goes on without it, and nothing starts again. Give the condition the result FAIL."
         )
+
+
+def _of_names(name: str, asked: Parameters) -> Iterator[str]:
     if asked.pipeline is None or asked.execution is None:
         yield (
             f"The gate of {name} does not say whose it is, and CodePipeline does not tell it reliably: add "

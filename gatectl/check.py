@@ -1,0 +1,180 @@
+"""`gatectl check`: what is wrong with the gates in the pipelines' structures, for people and for CI."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import IO, Any
+
+import click
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from chalicelib.dependency import Dependency
+from chalicelib.landscape.account import Account, Pipeline
+from chalicelib.landscape.gates import Gate
+from chalicelib.wording import some
+from gatectl.findings.facts import Facts
+from gatectl.findings.finding import SEVERITIES, Finding
+from gatectl.findings.looks import Looks
+from gatectl.findings.page import COLOURS
+from gatectl.functions import deployed
+from gatectl.history.wording import number
+from gatectl.lint import lint
+from gatectl.session import AWS_REFUSED, FOUND, Place, Refused, options
+
+
+@click.command()
+@click.option(
+    "--file",
+    "files",
+    type=click.File("rb"),
+    multiple=True,
+    help="Check this structure, as `aws codepipeline get-pipeline` prints it, and ask AWS nothing. Several: again. -: standard input.",
+)
+@click.option("--strict", is_flag=True, help="Let warnings count as errors do.")
+@click.option("--lines", is_flag=True, help="One line for each finding, as CI logs and editors like it.")
+@options
+def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bool) -> None:
+    """Check the gates of all pipelines, without running them.
+
+    Would each gate take what it is asked? Is there what it waits for, and the function that it names? Do pipelines wait for each other,
+    and can that end? What would a hold trip over in a pipeline?
+
+    `gatectl doctor` looks at the rest: functions, permissions and rules.
+
+    \b
+    Examples: gatectl check --strict --lines
+              gatectl check --file infra.json --file k8s.json
+
+    \b
+    Exit status: 0  nothing is found; notes do not count, nor do warnings, but for --strict
+                 1  errors, or with --strict warnings
+                 254  none of these, but AWS denied a look at something
+    """
+    facts, aside = _from_files(files) if files else (_from_aws(place), ())
+    found = lint(facts)
+    if lines and not place.json:
+        for line in _lines(facts, found):
+            place.console.print(line, markup=False, soft_wrap=True)
+    else:
+        place.show(_page(facts, found, aside), _as_json(facts, found, aside))
+    counted = [one for one in found if one.severity == "error" or (strict and one.severity == "warning")]
+    raise click.exceptions.Exit(FOUND if counted else AWS_REFUSED if facts.unseen else 0)
+
+
+# What is checked
+
+
+def _from_aws(place: Place) -> Facts:
+    looks = Looks()
+    with place.progress("reading pipelines") as progress:
+        pipelines = Account(place.client).pipelines(progress)
+    functions = looks.at("which functions are deployed", "lambda:ListFunctions", lambda: tuple(deployed(place)))
+    facts = Facts(datetime.now(UTC), place.links.partition, place.region, _account(pipelines), functions, pipelines=pipelines)
+    elsewhere = {one.pipeline: _stages(place, looks, one) for one in _elsewhere(facts)}
+    return replace(facts, elsewhere={arn: stages for arn, stages in elsewhere.items() if stages is not None}, unseen=looks.unseen)
+
+
+def _elsewhere(facts: Facts) -> list[Dependency]:
+    """The upstreams in other regions of this account."""
+    wanted = {one.pipeline: one for pipeline in (facts.pipelines or {}).values() for one in pipeline.depends_on}
+    return [one for one in wanted.values() if one.account == facts.account and one.region != facts.region and not one.role_arn]
+
+
+def _stages(place: Place, looks: Looks, wanted: Dependency) -> tuple[str, ...] | None:
+    """Its stages' names, none where there is no such pipeline; None where that cannot be seen."""
+    ask = partial(place.client("codepipeline", wanted.region).get_pipeline, name=wanted.name)
+    nothing: Mapping[str, Any] = {"pipeline": {"stages": []}}
+    answer = looks.at(f"the pipeline {wanted.pipeline}", "codepipeline:GetPipeline", ask, nothing, or_unanswered=True)
+    return None if answer is None else tuple(stage["name"] for stage in answer["pipeline"]["stages"])
+
+
+def _account(pipelines: Mapping[str, Pipeline]) -> str:
+    """As the pipelines' roles tell it; "" where none does."""
+    parts = [pipeline.role.split(":") for pipeline in pipelines.values()]
+    return next((part[4] for part in parts if len(part) > 5), "")
+
+
+def _from_files(files: Iterable[IO[bytes]]) -> tuple[Facts, tuple[str, ...]]:
+    """The facts, and the upstreams that no file has: whether those are there, nobody looks."""
+    pipelines: dict[str, Pipeline] = {}
+    for file in files:
+        pipeline = _read(file)
+        if pipeline.name in pipelines:
+            raise Refused(f"{file.name}: another file has the pipeline {pipeline.name}, too. Leave one of them out.")
+        pipelines[pipeline.name] = pipeline
+    account = _account(pipelines)
+
+    def known(wanted: Dependency) -> bool:
+        return wanted.name in pipelines if wanted.account is None else bool(account)
+
+    aside = dict.fromkeys(one.label for pipeline in pipelines.values() for one in pipeline.depends_on if not known(one))
+    checked = {name: replace(one, gates=tuple(_only(gate, known) for gate in one.gates)) for name, one in pipelines.items()}
+    return Facts(datetime.now(UTC), "aws", "", account, pipelines=checked), tuple(aside)
+
+
+def _only(gate: Gate, known: Any) -> Gate:
+    if gate.asked is None:
+        return gate
+    return replace(gate, asked=replace(gate.asked, depends_on=tuple(filter(known, gate.asked.depends_on))))
+
+
+def _read(file: IO[bytes]) -> Pipeline:
+    right = "Right is what `aws codepipeline get-pipeline --name NAME` prints."
+    try:
+        whole = json.load(file)
+        return Pipeline.of({"roleArn": "", **whole.get("pipeline", whole)})
+    except ValueError as error:
+        raise Refused(f"{file.name} is not valid JSON ({error}). {right}") from None
+    except (KeyError, TypeError, AttributeError):
+        raise Refused(f"{file.name} is no pipeline's structure: name, stages or their actions are missing. {right}") from None
+
+
+# What is said
+
+
+def _text(finding: Finding) -> str:
+    return " ".join(filter(None, [finding.what, finding.means, finding.how]))
+
+
+def _lines(facts: Facts, found: Sequence[Finding]) -> list[str]:
+    return [
+        *(f"{one.severity}: {one.where}: {_text(one)} [{one.kind}]" for one in found),
+        *(f"not looked at: {unseen.what}: {unseen.why}." for unseen in facts.unseen),
+    ]
+
+
+def _page(facts: Facts, found: Sequence[Finding], aside: Sequence[str]) -> RenderableType:
+    parts: list[RenderableType] = []
+    for one in found:
+        parts += [Text.assemble((one.severity, COLOURS[one.severity]), f"  {one.where}"), Padding(Text(_text(one)), (0, 0, 1, 2))]
+    for unseen in facts.unseen:
+        parts += [Text.assemble(("not looked at", "magenta"), f"  {unseen.what}"), Padding(Text(f"{unseen.why}."), (0, 0, 1, 2))]
+    return Group(*parts, Text(_summary(facts, found, aside)))
+
+
+def _summary(facts: Facts, found: Sequence[Finding], aside: Sequence[str]) -> str:
+    gated = sum(1 for one in (facts.pipelines or {}).values() if one.gates)
+    looked = f"{number(gated, 'gated pipeline')} {f'in {facts.region}' if facts.region else 'in these files'}"
+    counts = Counter(one.severity for one in found)
+    told = ", ".join(number(counts[severity], severity) for severity in SEVERITIES if counts[severity])
+    left = f" Whether there is {some(list(aside))}, no file tells." if aside else ""
+    nothing = f"Nothing is wrong{', as far as could be looked' if facts.unseen else ''}"
+    return f"{told or nothing}: {looked}.{left}"
+
+
+def _as_json(facts: Facts, found: Sequence[Finding], aside: Sequence[str]) -> dict[str, object]:
+    """The keys stay as they are."""
+    return {
+        "region": facts.region or None,
+        "gated": sorted(name for name, one in (facts.pipelines or {}).items() if one.gates),
+        "findings": [{"kind": one.kind, "severity": one.severity, "where": one.where, "text": _text(one)} for one in found],
+        "not_looked_at": [{"what": one.what, "why": one.why} for one in facts.unseen],
+        "not_in_files": aside,
+    }
