@@ -1,16 +1,20 @@
-"""The AWS services that the gate talks to, each made when it is first needed: the open path never pays for the others."""
+"""The AWS services that the gate talks to, each made when it is first needed: the open path never pays for the others.
+
+Clients are botocore's: the same as boto3 makes, without the import of boto3 and of what it brings for S3 (docs/performance.md).
+"""
 
 from __future__ import annotations
 
 import threading
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+from botocore.session import Session, get_session
 
 from chalicelib.codepipeline import CodePipeline
 
 if TYPE_CHECKING:
-    from botocore.config import Config
-
     from chalicelib.awslambda import AwsLambda
     from chalicelib.dependency import Dependency
     from chalicelib.elsewhere import Elsewhere
@@ -49,14 +53,18 @@ class Aws:
 
 
 _one_at_a_time = threading.Lock()
-"""Upstreams are asked on threads, and boto3 does not make clients on several at once (guide: boto3, "Clients", multithreading)."""
+"""Upstreams are asked on threads, and a session does not make clients on several at once (guide: boto3, "Session", multithreading)."""
 
 
 def client(service: str, **more: Any) -> Any:
-    import boto3  # noqa: PLC0415
-
+    """A botocore client of "codepipeline" or the like; `more`: its region and credentials, where they are not the environment's."""
     with _one_at_a_time:
-        return boto3.client(service, config=_config(), **more)  # type: ignore[call-overload]
+        return _session().create_client(service, config=_config(), **more)
+
+
+@cache
+def _session() -> Session:
+    return get_session()
 
 
 def _config() -> Config:
@@ -68,6 +76,4 @@ def _config() -> Config:
     changes nothing for 300, and a client's retry quota is used up after a hundred throttled answers anyway. The time-outs are short, for
     one hanging call must leave time for the others. Fifty connections: as many upstreams are asked at once.
     """
-    from botocore.config import Config  # noqa: PLC0415
-
     return Config(connect_timeout=3, read_timeout=10, max_pool_connections=50, retries={"mode": "standard", "total_max_attempts": 16})

@@ -193,9 +193,14 @@ class CodePipeline:
         }
 
     def _pages_of_executions(self, pipeline: str) -> Iterator[tuple[Execution, ...]]:
+        more: dict[str, Any] = {}
         try:
-            for page in self._client.get_paginator("list_pipeline_executions").paginate(pipelineName=pipeline):
+            while True:  # botocore's paginator would read its own data first: a dozen milliseconds of a cold start
+                page = self._client.list_pipeline_executions(pipelineName=pipeline, **more)
                 yield tuple(map(Execution.of, page["pipelineExecutionSummaries"]))
+                if not page.get("nextToken"):
+                    return
+                more = {"nextToken": page["nextToken"]}
         except (ClientError, BotoCoreError) as error:
             raise _sorted_out(error, "codepipeline:ListPipelineExecutions", pipeline) from error
 

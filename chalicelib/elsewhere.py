@@ -23,7 +23,7 @@ SOON = timedelta(minutes=5)
 
 
 class Elsewhere:
-    """`client` makes a boto3 client of a service. Clients are kept for the life of a Lambda runtime, or of their session."""
+    """`client` makes a botocore client of a service. Clients are kept for the life of a Lambda runtime, or of their session."""
 
     def __init__(self, client: Callable[..., Any]) -> None:
         self._client = client
@@ -40,7 +40,7 @@ class Elsewhere:
         return room
 
     def _session(self, wanted: Dependency) -> tuple[dict[str, str], datetime]:
-        """What boto3 needs to act under the upstream's role, if it has one, and until when."""
+        """What a client needs to act under the upstream's role, if it has one, and until when."""
         if wanted.role_arn is None:
             return {}, datetime.max.replace(tzinfo=UTC)
         external = {"ExternalId": wanted.external_id} if wanted.external_id else {}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import app
+from chalicelib import runtime
 from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
 from sandbox.world import Dials
 from tests.calls import Calls
@@ -22,7 +23,7 @@ def executor() -> ChaliceExecutor:
 
 @pytest.fixture
 def world() -> Iterator[DrivenWorld]:
-    vars(app.aws).pop("_elsewhere", None)  # its sessions are another world's
+    vars(runtime.aws).pop("_elsewhere", None)  # its sessions are another world's
     with in_process(executor(), dials=Dials(start_on_create=False)) as world:
         yield world
 
@@ -34,5 +35,5 @@ def scene(world: DrivenWorld) -> Scene:
 
 @pytest.fixture
 def calls() -> Iterator[Calls]:
-    with Calls(app.aws) as calls:
+    with Calls(runtime.aws) as calls:
         yield calls

@@ -9,8 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-import app
-from chalicelib import gate, retry
+from chalicelib import gate, retry, runtime
 from tests.asking import ask
 from tests.calls import Calls
 from tests.scene import Scene
@@ -142,7 +141,7 @@ def test_an_event_that_the_bus_takes_only_in_part_changes_nothing(scene: Scene, 
     scene.pipeline("infra", seconds=5)
     scene.k8s()
     failed = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
-    monkeypatch.setattr(app.aws.eventbridge._client, "put_events", lambda **_: failed)
+    monkeypatch.setattr(runtime.aws.eventbridge._client, "put_events", lambda **_: failed)
     scene.start("k8s")
     assert scene.statuses() == ["InProgress"]
     assert [(line["decision"], line.get("bus")) for line in lines("gate")] == [("passed", None), ("not announced", "deployments")]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from moto.awslambda.models import LambdaFunction
 
 import app
+from chalicelib import runtime
 from chalicelib.dependency import PARKED, REQUIRE
 from chalicelib.errors import RefusedInput
 from chalicelib.parameters import MODES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
@@ -205,7 +206,7 @@ def assert_for_people(message: str) -> None:
 @pytest.fixture(scope="class")
 def account() -> Iterator[Account]:
     executor = Intercepted()
-    with in_process(executor, dials=Dials(start_on_create=False, action_seconds=1)) as world, Calls(app.aws) as calls:
+    with in_process(executor, dials=Dials(start_on_create=False, action_seconds=1)) as world, Calls(runtime.aws) as calls:
         scene = Scene(world)
         scene.pipeline("infra", seconds=100 * 24 * 3600)
         scene.start("infra")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import app
+from chalicelib import runtime
 from tests.asking import ask
 from tests.calls import Calls
 from tests.scene import Scene
@@ -83,7 +83,7 @@ def test_an_upstream_that_failed_by_itself_is_idle(scene: Scene, calls: Calls) -
 def test_a_restart_between_the_two_looks_is_seen(chain: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The executions were read before it, the rule after it: only a second look at the executions tells."""
     chain.world.dials.events_on = False
-    events = app.aws.eventbridge._client
+    events = runtime.aws.eventbridge._client
     real = events.list_targets_by_rule
 
     def just_then(**request: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-import app
+from chalicelib import runtime
 from sandbox.account import ACCOUNT, REGION
 from tests.asking import ask
 from tests.scene import Scene
@@ -95,7 +95,7 @@ class TestAnotherAccount:
 
     def test_a_session_serves_until_shortly_before_its_end(self, scene: Scene, role: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assumed: list[str] = []
-        elsewhere = app.aws._elsewhere
+        elsewhere = runtime.aws._elsewhere
         real = elsewhere._session
 
         def session(wanted: Any) -> Any:
@@ -117,7 +117,7 @@ class TestAnotherAccount:
         logs = boto3.client("logs").filter_log_events(logGroupName="/aws/lambda/pipeline-gate-dev-gate")["events"]
         written = json.dumps([logs, scene.gate_action()], default=str)
         assert "a-word-that-both-know" not in written
-        for room, _ in app.aws._elsewhere._made.values():
+        for room, _ in runtime.aws._elsewhere._made.values():
             client: Any = room._client
             secret = client._request_signer._credentials
             assert secret.secret_key not in written

@@ -10,6 +10,7 @@ import pytest
 from chalice.test import Client
 
 import app
+from chalicelib import runtime
 from chalicelib.errors import NoAnswer, RefusedInput
 from sandbox.account import ACCOUNT, REGION
 from tests.calls import Calls, timed_out
@@ -261,7 +262,7 @@ class TestWhenAwsDoesNotAnswer:
         scene.pipeline("infra")
         scene.start("infra")
         scene.k8s()
-        real = app.aws.eventbridge._client.put_targets
+        real = runtime.aws.eventbridge._client.put_targets
         removed: list[str] = []
 
         def put_targets(**request: Any) -> Any:
@@ -270,7 +271,7 @@ class TestWhenAwsDoesNotAnswer:
                 scene.events.delete_rule(Name=request["Rule"])
             return real(**request)
 
-        monkeypatch.setattr(app.aws.eventbridge._client, "put_targets", put_targets)
+        monkeypatch.setattr(runtime.aws.eventbridge._client, "put_targets", put_targets)
         held = scene.start("k8s")
         assert removed == scene.rules() == [f"pipeline-gate-dev-{held}"]
         assert scene.statuses() == ["Failed"]
@@ -279,7 +280,7 @@ class TestWhenAwsDoesNotAnswer:
         scene.pipeline("infra")
         scene.start("infra")
         failed = {"FailedEntryCount": 1, "FailedEntries": [{"TargetId": "retry", "ErrorCode": "ConcurrentModificationException"}]}
-        events = app.aws.eventbridge._client
+        events = runtime.aws.eventbridge._client
         monkeypatch.setattr(events, "put_targets", lambda **_: failed)
         scene.k8s()
         scene.start("k8s")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import app
+from chalicelib import runtime
 from tests.asking import ask
 from tests.calls import Calls, timed_out
 from tests.scene import Scene
@@ -42,7 +42,7 @@ def test_an_upstream_that_runs_again_just_then_holds_the_same_execution_again(
     scene: Scene, held: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its rule stands all the while: a retry that removed it would remove what the gate has just made anew."""
-    client = app.aws.codepipeline._client
+    client = runtime.aws.codepipeline._client
     real = client.retry_stage_execution
 
     def infra_is_faster(**request: Any) -> Any:

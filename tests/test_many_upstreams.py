@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-import app
-from chalicelib import asking
+from chalicelib import asking, runtime
 from tests.asking import ask
 from tests.calls import Calls
 from tests.scene import Scene
@@ -26,13 +25,13 @@ def fifty(scene: Scene) -> Scene:
 def test_they_are_asked_side_by_side(fifty: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """No call returns before all of them are under way: one after the other would wait for ever."""
     together = threading.Barrier(len(NAMES), timeout=30)
-    real = app.aws.codepipeline.executions
+    real = runtime.aws.codepipeline.executions
 
     def executions(*arguments: Any, **more: Any) -> Any:
         together.wait()
         return real(*arguments, **more)
 
-    monkeypatch.setattr(app.aws.codepipeline, "executions", executions)
+    monkeypatch.setattr(runtime.aws.codepipeline, "executions", executions)
     fifty.gated("k8s", ask(*NAMES))
     fifty.start("k8s")
     assert fifty.statuses() == ["InProgress"]

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from chalice.app import LambdaFunction
+
+import app
 from tests.calls import Calls
 from tests.scene import Scene
 
 ROOT = Path(__file__).parents[1]
 OWN = {
-    *("aws", "codepipeline", "executions", "errors"),
+    *("gate_function", "runtime", "aws", "codepipeline", "executions", "errors"),
     *("gate", "job", "parameters", "dependency", "asking", "upstream"),
     *("messages", "wording", "log"),
 }
 """All that it loads of chalicelib: a cold start compiles each."""
 LOADED = """
 import sys
-import boto3, botocore.config, chalice
-before = set(sys.modules)
-from app import app
-from chalicelib.gate import answer
-from chalicelib import aws, codepipeline
-aws.client("codepipeline", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
-print(*sorted(name for name in set(sys.modules) - before))
+import chalicelib.gate_function
+from chalicelib import runtime
+assert "codepipeline" in vars(runtime.aws), "the client is made before the first event"
+print(*sorted(sys.modules))
 """
+LAMBDA = {
+    "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_ACCESS_KEY_ID": "x",
+    "AWS_SECRET_ACCESS_KEY": "x",
+}
 
 
 def test_an_open_gate_makes_two_calls(scene: Scene, calls: Calls) -> None:
@@ -36,7 +44,12 @@ def test_an_open_gate_makes_two_calls(scene: Scene, calls: Calls) -> None:
 
 
 def test_it_loads_nothing_that_only_a_hold_needs() -> None:
-    loaded = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    command = [sys.executable, "-c", LOADED]
+    loaded = subprocess.run(command, cwd=ROOT, env=os.environ | LAMBDA, capture_output=True, text=True, check=True).stdout.split()
     assert {name for name in loaded if name.startswith("chalicelib.")} == {f"chalicelib.{name}" for name in OWN}
-    assert "difflib" not in loaded
-    assert not [name for name in loaded if name.startswith("concurrent.futures.")]
+    assert not {"difflib", "concurrent.futures.thread", "chalice", "boto3"} & set(loaded)
+
+
+@pytest.mark.parametrize("function", app.app.pure_lambda_functions, ids=lambda function: function.name)
+def test_lambda_loads_the_functions_past_app_py(function: LambdaFunction) -> None:
+    assert function.handler_string == f"chalicelib.{function.name}_function.{function.name}"

@@ -12,6 +12,7 @@ import pytest
 from chalice.test import Client
 
 import app
+from chalicelib import runtime
 from chalicelib.errors import NoAnswer
 from chalicelib.gate import answer
 from chalicelib.retry import recheck
@@ -30,7 +31,7 @@ def answered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, wo
     taken: bool = request.param
     if taken:
         for name in ("put_job_success_result", "put_job_failure_result"):
-            monkeypatch.setattr(app.aws.codepipeline._client, name, lambda **_: {})
+            monkeypatch.setattr(runtime.aws.codepipeline._client, name, lambda **_: {})
     return taken
 
 
@@ -96,11 +97,11 @@ def test_held_by_the_deployment_whose_function_runs(scene: Scene) -> None:
     )
     context = SimpleNamespace(invoked_function_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:pipeline-gate-prod-gate")
     execution, job = new_job(scene)
-    said = answer(job, context, app.aws, utcnow())
+    said = answer(job, context, runtime.aws, utcnow())
     assert said["rule"] == f"pipeline-gate-prod-{execution}"
     (target,) = scene.events.list_targets_by_rule(Rule=f"pipeline-gate-prod-{execution}")["Targets"]
     assert target["Arn"].endswith(":function:pipeline-gate-prod-retry")
-    assert recheck(json.loads(target["Input"]), context, app.aws, utcnow())["decision"] == "waiting"
+    assert recheck(json.loads(target["Input"]), context, runtime.aws, utcnow())["decision"] == "waiting"
 
 
 def test_held_with_the_documented_interval_where_the_environment_says_none(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +109,7 @@ def test_held_with_the_documented_interval_where_the_environment_says_none(scene
     scene.start("infra")
     monkeypatch.delenv("RETRY_MINUTES", raising=False)
     execution, job = new_job(scene)
-    answer(job, None, app.aws, utcnow())
+    answer(job, None, runtime.aws, utcnow())
     assert "/5 " in scene.events.describe_rule(Name=f"pipeline-gate-dev-{execution}")["ScheduleExpression"]
 
 
@@ -117,7 +118,7 @@ def test_held_with_the_environments_interval(scene: Scene, monkeypatch: pytest.M
     scene.start("infra")
     monkeypatch.setenv("RETRY_MINUTES", "15")
     execution, job = new_job(scene)
-    answer(job, None, app.aws, utcnow())
+    answer(job, None, runtime.aws, utcnow())
     assert "/15 " in scene.events.describe_rule(Name=f"pipeline-gate-dev-{execution}")["ScheduleExpression"]
 
 
@@ -127,10 +128,10 @@ def test_a_defect_points_to_the_log_of_its_invocation(
 ) -> None:
     told: list[dict[str, Any]] = []
     monkeypatch.setattr("chalicelib.gate.waiting_for", lambda _: 1 / 0)
-    monkeypatch.setattr(app.aws.codepipeline._client, "put_job_failure_result", lambda **result: told.append(result))
+    monkeypatch.setattr(runtime.aws.codepipeline._client, "put_job_failure_result", lambda **result: told.append(result))
     scene.pipeline("infra")
     _, job = new_job(scene)
-    answer(job, context, app.aws, utcnow())
+    answer(job, context, runtime.aws, utcnow())
     (result,) = told
     assert f"log at request {request_} and" in result["failureDetails"]["message"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from functools import partial
 from typing import Any
 
 import boto3
 import pytest
 
-import app
+from chalicelib import runtime
 from chalicelib.aws import Aws
 from chalicelib.errors import PipelineNotFound
 from chalicelib.executions import Attempt, Execution, Revision
@@ -25,7 +25,12 @@ VARIABLES = [{"name": "image", "defaultValue": "latest"}, {"name": "zone", "defa
 def pages(monkeypatch: pytest.MonkeyPatch, *answers: dict[str, Any]) -> Aws:
     """AWS that answers a listing so, page by page."""
     aws = Aws()
-    monkeypatch.setattr(aws.codepipeline._client, "get_paginator", lambda _: SimpleNamespace(paginate=lambda **_: iter(answers)))
+
+    def answer(_: str, request: dict[str, Any]) -> dict[str, Any]:
+        number = int(request.get("nextToken", 0))
+        return {**answers[number], **({"nextToken": str(number + 1)} if number + 1 < len(answers) else {})}
+
+    monkeypatch.setattr(aws.codepipeline._client, "_make_api_call", answer)
     return aws
 
 
@@ -161,15 +166,8 @@ def test_an_execution_without_variables_has_none(scene: Scene, monkeypatch: pyte
 @pytest.fixture
 def small_pages(world: DrivenWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """The functions get their listings execution by execution, so that a short history is a long one."""
-    client = app.aws.codepipeline._client
-    paginator = client.get_paginator
-
-    def get_paginator(operation: Any) -> Any:
-        real = paginator(operation)
-        size = 1 if operation == "list_pipeline_executions" else 100
-        return SimpleNamespace(paginate=lambda **given: real.paginate(**given, PaginationConfig={"PageSize": size}))
-
-    monkeypatch.setattr(client, "get_paginator", get_paginator)
+    client = runtime.aws.codepipeline._client
+    monkeypatch.setattr(client, "list_pipeline_executions", partial(client.list_pipeline_executions, maxResults=1))
 
 
 @pytest.mark.usefixtures("small_pages")

@@ -11,6 +11,7 @@ import pytest
 from chalice.test import Client
 
 import app
+from chalicelib import runtime
 from chalicelib.errors import RefusedInput
 from chalicelib.executions import Execution
 from tests.calls import Calls, timed_out
@@ -328,7 +329,7 @@ class TestUnfinishedHolds:
 def test_a_hold_that_is_made_anew_survives_a_late_look_at_the_old_one(scene: Scene, held: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The late retry saw a rule without target; before it tidies that away, a second attempt of the gate has put the target back."""
     rule = f"pipeline-gate-dev-{held}"
-    monkeypatch.setattr(app.aws.eventbridge, "hold_kept_by", lambda _: None)
+    monkeypatch.setattr(runtime.aws.eventbridge, "hold_kept_by", lambda _: None)
     assert invoke_retry({"rule": rule})["decision"] == "over"
     assert len(scene.events.list_targets_by_rule(Rule=rule)["Targets"]) == 1
 

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 from unittest.mock import patch
 
-import boto3
 import botocore.retries.quota
 import moto.core.responses
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -17,7 +16,8 @@ from moto.core.botocore_stubber import MockRawResponse
 from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.core.models import botocore_stubber
 
-import app
+import chalicelib.aws
+from chalicelib import runtime
 from sandbox.account import ACCOUNT, REGION
 from sandbox.codepipeline.responses import CodePipelineResponse
 from sandbox.world import current
@@ -40,7 +40,7 @@ SHORT_WAY = {
 _line: list[Send] = []
 """Through whom the calls go now: the clients outlive a run, for making them takes longer than it does."""
 _quotas: list[Any] = []
-_real_client = boto3.client
+_real_client = chalicelib.aws.client
 _methods = cache(moto.core.responses.method_names_from_class)
 
 
@@ -52,8 +52,8 @@ def clients_through(send: Send) -> Iterator[None]:
     _line.append(send)
     try:
         with (
-            patch.object(boto3, "client", _client),
-            patch.object(app, "aws", _aws()),
+            patch.object(chalicelib.aws, "client", _client),
+            patch.object(runtime, "aws", _aws()),
             # moto looks through its class at each call
             patch.object(moto.core.responses, "method_names_from_class", _methods),
         ):
@@ -86,7 +86,7 @@ def answer(request: AWSPreparedRequest, status: int, body: str, headers: dict[st
 
 @cache
 def _aws() -> Any:
-    return type(app.aws)()
+    return type(runtime.aws)()
 
 
 def _client(*names: Any, **settings: Any) -> Any:

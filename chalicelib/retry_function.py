@@ -1,0 +1,14 @@
+"""The Lambda function `retry`, as Lambda loads it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib import runtime
+from chalicelib.retry import recheck
+
+
+def retry(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Invoked by the rule of a hold."""
+    return recheck(event, context, runtime.aws, datetime.now(UTC))
