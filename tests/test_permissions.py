@@ -1,4 +1,4 @@
-"""What the two functions are able to do in an AWS account, by the policies that a deployment gives them, and what they are not."""
+"""What the functions are able to do in an AWS account, by the policies that a deployment gives them, and what they are not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from sandbox.account import ACCOUNT, REGION, create_foreign_role
+from sandbox.account import ACCOUNT, REGION, create_foreign_role, create_role
 from sandbox.inprocess import in_process
 from sandbox.world import Dials
 from tests.conftest import executor
@@ -21,6 +21,8 @@ CHALICE = Path(__file__).parents[1] / ".chalice"
 STAGE = "dev"
 
 GATE, RETRY, OTHER = f"pipeline-gate-{STAGE}-gate", f"pipeline-gate-{STAGE}-retry", "other-function"
+BOARD = f"pipeline-gate-{STAGE}"
+"""Chalice's name for the function that serves the routes."""
 HOLD = f"pipeline-gate-{STAGE}-0f0e0d0c-0b0a-0908-0706-050403020100"
 EXECUTION = JOB = HOLD[-36:]
 RULES = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/pipeline-gate-*"
@@ -115,11 +117,22 @@ ALLOWED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("logs:CreateLogStream", {"logGroupName": f"/aws/lambda/{RETRY}", "logStreamName": "stream"}),
         ("logs:PutLogEvents", log_lines(RETRY)),
     ],
+    BOARD: [
+        ("codepipeline:ListPipelines", {}),
+        ("codepipeline:GetPipeline", {"name": "k8s"}),
+        ("codepipeline:ListPipelineExecutions", {"pipelineName": "infra"}),
+        ("codepipeline:GetPipelineState", {"name": "infra"}),
+        ("events:ListRules", {"NamePrefix": HOLD}),
+        ("events:ListTargetsByRule", {"Rule": HOLD}),
+        ("logs:CreateLogGroup", {"logGroupName": f"/aws/lambda/{BOARD}"}),
+        ("logs:CreateLogStream", {"logGroupName": f"/aws/lambda/{BOARD}", "logStreamName": "stream"}),
+        ("logs:PutLogEvents", log_lines(BOARD)),
+    ],
 }
 """All that each function needs."""
 
-DENIED_TO_BOTH: list[tuple[str, dict[str, Any]]] = [
-    # pipelines: neither changes, ends nor approves anything
+DENIED_TO_ALL: list[tuple[str, dict[str, Any]]] = [
+    # pipelines: none of them changes, ends or approves anything
     ("codepipeline:CreatePipeline", {"pipeline": PIPELINE}),
     ("codepipeline:UpdatePipeline", {"pipeline": PIPELINE}),
     ("codepipeline:DeletePipeline", {"name": "k8s"}),
@@ -131,7 +144,6 @@ DENIED_TO_BOTH: list[tuple[str, dict[str, Any]]] = [
         {"pipelineName": "k8s", "stageName": "Gate", "transitionType": "Inbound", "reason": "x"},
     ),
     ("codepipeline:EnableStageTransition", {"pipelineName": "k8s", "stageName": "Gate", "transitionType": "Inbound"}),
-    ("codepipeline:ListPipelines", {}),
     ("codepipeline:PollForJobs", {"actionTypeId": {"category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1"}}),
     # events: rules of others, and other ways to make things happen
     ("events:PutRule", rule("others-rule")),
@@ -194,7 +206,8 @@ DENIED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("codepipeline:RetryStageExecution", RETRY_STAGE),
         ("events:PutRule", rule(HOLD, RoleArn=PIPELINES_ROLE)),
         ("events:PutTargets", targets(HOLD, RoleArn=PIPELINES_ROLE)),
-        *DENIED_TO_BOTH,
+        ("codepipeline:ListPipelines", {}),
+        *DENIED_TO_ALL,
     ],
     RETRY: [
         ("codepipeline:PutJobSuccessResult", {"jobId": JOB}),
@@ -203,7 +216,25 @@ DENIED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("events:PutRule", rule(HOLD)),
         ("events:PutTargets", targets(HOLD)),
         ("lambda:AddPermission", permission(RETRY)),
-        *DENIED_TO_BOTH,
+        ("codepipeline:ListPipelines", {}),
+        *DENIED_TO_ALL,
+    ],
+    BOARD: [  # it only reads
+        ("codepipeline:StartPipelineExecution", {"name": "k8s"}),
+        ("codepipeline:RetryStageExecution", RETRY_STAGE),
+        ("codepipeline:PutJobSuccessResult", {"jobId": JOB}),
+        ("codepipeline:GetJobDetails", {"jobId": JOB}),
+        ("codepipeline:GetPipelineExecution", {"pipelineName": "k8s", "pipelineExecutionId": EXECUTION}),
+        ("codepipeline:ListActionExecutions", {"pipelineName": "k8s"}),
+        ("events:PutRule", rule(HOLD)),
+        ("events:PutTargets", targets(HOLD)),
+        ("events:RemoveTargets", {"Rule": HOLD, "Ids": ["retry"]}),
+        ("events:DeleteRule", {"Name": HOLD}),
+        ("events:PutEvents", OWN_EVENTS),
+        ("lambda:AddPermission", permission(RETRY)),
+        ("sts:AssumeRole", elsewhere("gate")),
+        ("logs:CreateLogGroup", {"logGroupName": f"/aws/lambda/{OTHER}"}),
+        *DENIED_TO_ALL,
     ],
 }
 """A table of what neither an error in the code nor somebody who took it over could do."""
@@ -215,7 +246,8 @@ class Functions:
     def __init__(self) -> None:
         self._clients: dict[tuple[str, str], Any] = {}
         self._keys = {}
-        for function in (GATE, RETRY):
+        create_role(BOARD, "lambda.amazonaws.com")
+        for function in (GATE, RETRY, BOARD):
             name = f"pipeline-gate-look-{function.rpartition('-')[2]}"
             create_foreign_role("999999999999", name, f"arn:aws:iam::{ACCOUNT}:role/{function}", {"Statement": []})
             policy = json.dumps(policy_of(function))
@@ -251,7 +283,8 @@ class Functions:
 
 def policy_of(function: str) -> dict[str, Any]:
     functions = json.loads((CHALICE / "config.json").read_text())["stages"][STAGE]["lambda_functions"]
-    policy: dict[str, Any] = json.loads((CHALICE / functions[function.rpartition("-")[2]]["iam_policy_file"]).read_text())
+    name = "api_handler" if function == BOARD else function.rpartition("-")[2]
+    policy: dict[str, Any] = json.loads((CHALICE / functions[name]["iam_policy_file"]).read_text())
     return policy
 
 
@@ -281,7 +314,7 @@ def test_what_a_function_must_not_be_able_to_do_is_denied(
     assert not functions.is_allowed(function, call, parameters)
 
 
-@pytest.mark.parametrize("function", [GATE, RETRY])
+@pytest.mark.parametrize("function", [GATE, RETRY, BOARD])
 def test_no_policy_names_an_action_that_nobody_needs(function: str) -> None:
     named = [action for statement in policy_of(function)["Statement"] for action in _listed(statement["Action"])]
     assert sorted(named) == sorted({call for call, _ in ALLOWED[function]})

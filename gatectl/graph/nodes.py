@@ -9,10 +9,10 @@ from datetime import datetime
 
 from chalicelib.landscape import graph
 from chalicelib.landscape.account import Landscape, Pipeline
+from chalicelib.landscape.circles import Circle, asking, circles
 from chalicelib.landscape.graph import Edge
 from chalicelib.landscape.states import State, state_of
 from chalicelib.wording import clock, some
-from gatectl.circles import Circle, asking, circles
 
 SINCE = {"waits": "waits since", "asks": "waits for a person since", "runs": "runs since"}
 LAST = {"succeeded": "succeeded", "failed": "failed", "stopped": "was stopped", "other": "ended without a result"}

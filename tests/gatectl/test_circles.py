@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.landscape import graph
 from chalicelib.landscape.account import Landscape, Pipeline
-from gatectl.circles import Circle, circles
+from chalicelib.landscape.circles import Circle, circles
 from sandbox.account import PIPELINE_ROLE
 from tests.asking import ask
 from tests.scene import Scene, gate_stage

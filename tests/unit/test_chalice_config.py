@@ -24,11 +24,20 @@ def test_a_stages_name_leaves_room_in_its_rules_names(stage: str) -> None:
 def test_each_function_has_its_own_policy(stage: str) -> None:
     functions = CONFIG["stages"][stage]["lambda_functions"]
     assert CONFIG["autogen_policy"] is False
-    assert functions == {"gate": {"iam_policy_file": "policy-gate.json"}, "retry": {"iam_policy_file": "policy-retry.json"}}
+    assert {name: function["iam_policy_file"] for name, function in functions.items()} == {
+        "gate": "policy-gate.json",
+        "retry": "policy-retry.json",
+        "api_handler": "policy-board.json",
+    }
 
 
 def test_the_default_interval_is_one_that_the_gate_takes() -> None:
     assert int(CONFIG["environment_variables"]["RETRY_MINUTES"]) in RETRY_MINUTES
+
+
+@pytest.mark.parametrize("stage", CONFIG["stages"])
+def test_the_board_is_off_unless_somebody_asks_for_it(stage: str) -> None:
+    assert {**CONFIG["environment_variables"], **CONFIG["stages"][stage].get("environment_variables", {})}["BOARD"] == ""
 
 
 def test_nothing_third_party_goes_into_the_zip() -> None:

@@ -1,0 +1,86 @@
+"""Looks at the account for all pages that are open: as often as is worth it, and no more."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from chalicelib import log
+from chalicelib.board.problem import Problem, told
+from chalicelib.board.snapshot import Json, snapshot
+from chalicelib.errors import NoAnswer, NotPermitted
+from chalicelib.landscape.account import Account, Landscape
+
+OFTEN, SELDOM = timedelta(seconds=5), timedelta(minutes=1)
+"""The pause between two looks that cost little; and between two that fail again and again."""
+CALLS_A_SECOND = 4
+"""So many at most, on average: what AWS lets through is for the gates, too."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`state`: what is known, as JSON, without the time of the look (`looked_at`, aware UTC; None where none has succeeded), so that
+    it changes only when something does. `ask_again`: when to come back, because only then it can have changed."""
+
+    state: Json
+    looked_at: datetime | None
+    ask_again: timedelta
+
+
+class Lookout:
+    """One for the life of a process. Whoever asks gets the last look, or a new one where it is time; one look at a time."""
+
+    def __init__(self, session: Callable[[], Any] = boto3.Session, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._session = session
+        self._clock = clock
+        self._one_at_a_time = threading.Lock()
+        self._account: Account | None = None
+        self._seen: Json | None = None
+        self._looked_at: datetime | None = None
+        self._problem: Problem | None = None
+        self._pause = OFTEN
+        self._next = datetime.min.replace(tzinfo=UTC)
+
+    def ask(self) -> Answer:
+        """What is known now. AWS's failures are told in it; nothing is raised."""
+        with self._one_at_a_time:
+            if self._clock() >= self._next:
+                self._look()
+                self._next = self._clock() + self._pause
+            state = {"seen": self._seen, "problem": self._problem and self._problem.text}
+            return Answer(state, self._looked_at, self._next - self._clock())
+
+    def _look(self) -> None:
+        now = self._clock()
+        try:
+            # A new session reads credentials anew: those of a file may have been renewed.
+            self._account = self._account or Account(_clients(self._session()))
+            landscape = self._account.look(now)
+            self._seen = snapshot(landscape, self._account.region, now)
+        except Exception as error:  # whatever it is, the page says so, and shows what was seen before
+            self._problem = told(error)
+            self._pause = min(self._pause * 2, SELDOM)
+            if self._problem.credentials:
+                self._account = None
+            if not isinstance(error, NoAnswer | NotPermitted):
+                log.defect("board", error)
+        else:
+            self._looked_at, self._problem = now, None
+            self._pause = max(OFTEN, timedelta(seconds=calls(landscape) / CALLS_A_SECOND))
+
+
+def calls(landscape: Landscape) -> int:
+    """What a look at this landscape costs, when no structure has changed: two lists, and a call for each thing that is in them."""
+    return 2 + len(landscape.rules) + len(landscape.pipelines) + sum(one.state is not None for one in landscape.pipelines.values())
+
+
+def _clients(session: Any) -> Callable[[str], Any]:
+    """Clients that give up soon: a page that says why it is old is better than one that waits."""
+    config = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
+    return lambda service: session.client(service, config=config)

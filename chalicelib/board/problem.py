@@ -1,0 +1,50 @@
+"""What went wrong at a look, in words for people: what happened, and what they can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.errors import NoAnswer, NotPermitted, code
+
+_NOT_TAKEN = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+"""AWS's codes for credentials that it does not take (model: the errors common to all services)."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`text`: sentences. `credentials`: others might do, so they are to be read anew."""
+
+    text: str
+    credentials: bool = False
+
+
+def told(error: Exception) -> Problem:
+    """What to say of an error that a look raised."""
+    cause = error.__cause__
+    if isinstance(error, NoAnswer) and isinstance(cause, ClientError) and code(cause) in _NOT_TAKEN:
+        return Problem(
+            f"AWS does not take the Board's credentials any more ({code(cause)}). Renew them, for example with aws sso login: "
+            "the Board takes new ones from your AWS configuration by itself. If they are in AWS_... variables, start it again.",
+            credentials=True,
+        )
+    if isinstance(error, NotPermitted):
+        return Problem(f"{error}. Allow it to whom the Board runs as: docs/board.md has all that it needs.", credentials=True)
+    if isinstance(error, NoAnswer):
+        return Problem(f"{error}. The Board asks again by itself.")
+    if isinstance(error, BotoCoreError):
+        return Problem(
+            f"{str(error).rstrip('.')}. Set it as for the AWS CLI: aws configure, or AWS_PROFILE and AWS_DEFAULT_REGION. The Board "
+            "takes what changes in your AWS configuration by itself; if you set variables, start it again.",
+            credentials=True,
+        )
+    return Problem(f"The Board itself failed ({type(error).__name__}). It tries again by itself; if it goes on, report what its log says.")

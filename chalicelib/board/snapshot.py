@@ -1,0 +1,140 @@
+"""What the page is told: a look at the account as JSON. Pure; times are ISO 8601 in UTC, and the words for people are the page's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.landscape import graph
+from chalicelib.landscape.account import Landscape, Pipeline
+from chalicelib.landscape.console import Console
+from chalicelib.landscape.graph import Edge
+from chalicelib.landscape.waits import Rule, Wait
+
+Json = dict[str, Any]
+
+MAKING = timedelta(minutes=15)
+"""So long a gate may be about to give a new rule its target: then Lambda has ended it."""
+
+
+def snapshot(seen: Landscape, region: str, now: datetime) -> Json:
+    """What `seen` at `now` (aware UTC) in `region` comes to.
+
+    A pipeline's `state`: "waits" (at its gate), "asks" (waits for a person), "runs", "succeeded", "failed", "stopped", "other" (its last
+    execution came to no result of its own), "idle" (it has not run), "elsewhere" or "missing"; `since`: when that began.
+    """
+    role = next((pipeline.role for pipeline in seen.pipelines.values() if pipeline.role), ":::::")
+    console = Console(region, role.split(":")[1] or "aws")
+    edges = graph.edges(seen, region)
+    # One that is let go in place has a rule as well: told once.
+    waits = {(wait.pipeline, wait.execution): wait for wait in sorted(seen.waits, key=lambda one: one.hold == "wait")}
+    let_go = {(rule.hold.pipeline, rule.hold.execution): rule.hold.released_by for rule in seen.rules if rule.hold}
+    pipelines = {one.name: _pipeline(one, [*waits.values()], console) for one in seen.pipelines.values()}
+    pipelines |= {edge.upstream: _unseen(edge) for edge in edges if edge.upstream not in pipelines}
+    return {
+        "region": region,
+        "account": role.split(":")[4],
+        "pipelines": [*pipelines.values()],
+        "edges": [_edge(edge, pipelines) for edge in edges],
+        "circles": graph.circles(edges),
+        "waits": sorted((_wait(wait, let_go.get(key), console) for key, wait in waits.items()), key=lambda one: str(one["since"])),
+        "refusing": [*_refusing(seen, console)],
+        "left_over": [_left_over(rule, console) for rule in seen.rules if _is_left_over(rule, now)],
+    }
+
+
+def _pipeline(pipeline: Pipeline, waits: list[Wait], console: Console) -> Json:
+    own = {wait.execution: wait.since for wait in waits if wait.pipeline == pipeline.name}
+    running = {one.id: one.started for one in pipeline.executions if one.running and one.id not in own}
+    state, since, execution = _state(pipeline, own, running)
+    return {
+        "id": pipeline.name,
+        "name": pipeline.name,
+        "where": "",
+        "link": console.pipeline(pipeline.name),
+        "gated": bool(pipeline.gates),
+        "state": state,
+        "since": _text(since),
+        "execution": execution and _execution(pipeline.name, execution, console),
+        "more": max(0, len(own) + len(running) - 1),
+    }
+
+
+def _state(
+    pipeline: Pipeline, waiting: Mapping[str, datetime | None], running: Mapping[str, datetime]
+) -> tuple[str, datetime | None, str | None]:
+    """The state, since when, and of which execution. A wait before a run, a run before what is over."""
+    for execution, since in waiting.items():
+        return "waits", since, execution
+    for execution, started in running.items():
+        parked = pipeline.state.parked(execution) if pipeline.state else None
+        return ("asks", parked.since, execution) if parked else ("runs", started, execution)
+    if not pipeline.executions:
+        return "idle", None, None
+    last = next((one for one in pipeline.executions if one.finished), pipeline.executions[0])
+    return last.status.lower() if last.finished else "other", last.updated, last.id
+
+
+def _unseen(edge: Edge) -> Json:
+    """An upstream that the look did not reach."""
+    wanted = edge.wanted
+    where = f"{wanted.region}, account {wanted.account}" if wanted.role_arn else wanted.region or ""
+    state = "elsewhere" if edge.upstream == wanted.pipeline != wanted.name else "missing"
+    nothing = {"link": None, "gated": False, "since": None, "execution": None, "more": 0}
+    return {"id": edge.upstream, "name": wanted.name, "where": where, "state": state, **nothing}
+
+
+def _edge(edge: Edge, pipelines: Mapping[str, Json]) -> Json:
+    """`holds`: its dependent waits now, and as far as the states tell for this upstream."""
+    upstream, dependent = pipelines[edge.upstream]["state"], pipelines[edge.dependent]["state"]
+    must_succeed = edge.wanted.require == "succeeded"
+    closed = upstream in ("waits", "asks", "runs", "elsewhere") or (must_succeed and upstream != "succeeded")
+    return {
+        "from": edge.upstream,
+        "to": edge.dependent,
+        "stage": edge.wanted.stage,
+        "must_succeed": must_succeed,
+        "holds": dependent == "waits" and closed,
+    }
+
+
+def _wait(wait: Wait, let_go_by: str | None, console: Console) -> Json:
+    return {
+        "pipeline": wait.pipeline,
+        "link": console.pipeline(wait.pipeline),
+        "execution": _execution(wait.pipeline, wait.execution, console),
+        "hold": wait.hold,
+        "depends_on": wait.depends_on,
+        "since": _text(wait.since),
+        "next_check": _text(wait.next_check),
+        "give_up": _text(wait.give_up),
+        "reason": wait.reason,
+        "rule": wait.rule and {"name": wait.rule, "link": console.rule(wait.rule)},
+        "let_go_by": let_go_by,
+    }
+
+
+def _refusing(seen: Landscape, console: Console) -> Iterator[Json]:
+    for pipeline in seen.pipelines.values():
+        for gate in pipeline.gates:
+            if gate.problem:
+                where = {"pipeline": pipeline.name, "link": console.pipeline(pipeline.name)}
+                yield {**where, "stage": gate.stage, "action": gate.action, "problem": gate.problem}
+
+
+def _is_left_over(rule: Rule, now: datetime) -> bool:
+    return rule.hold is None and not (not rule.has_target and rule.made and now - rule.made < MAKING)
+
+
+def _left_over(rule: Rule, console: Console) -> Json:
+    link, made = console.rule(rule.name), _text(rule.made)
+    return {"name": rule.name, "link": link, "made": made, "has_target": rule.has_target, "description": rule.description}
+
+
+def _execution(pipeline: str, id_: str, console: Console) -> Json:
+    return {"id": id_, "link": console.execution(pipeline, id_)}
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment and moment.isoformat(timespec="seconds")

@@ -1,0 +1,33 @@
+"""Links into the AWS console."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+_HOSTS = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
+"""By partition; everywhere else it is console.aws.amazon.com (practice)."""
+
+
+@dataclass(frozen=True)
+class Console:
+    """The console of one region. Its pages' addresses are those that it shows itself (practice: AWS promises none of them)."""
+
+    region: str
+    partition: str = "aws"
+
+    def pipeline(self, name: str) -> str:
+        return f"{self._pipeline(name)}/view?region={self.region}"
+
+    def execution(self, pipeline: str, id_: str) -> str:
+        return f"{self._pipeline(pipeline)}/executions/{quote(id_, safe='')}/timeline?region={self.region}"
+
+    def rule(self, name: str) -> str:
+        return f"{self._home}/events/home?region={self.region}#/eventbus/default/rules/{quote(name, safe='')}"
+
+    def _pipeline(self, name: str) -> str:
+        return f"{self._home}/codesuite/codepipeline/pipelines/{quote(name, safe='')}"
+
+    @property
+    def _home(self) -> str:
+        return f"https://{self.region}.{_HOSTS.get(self.partition, 'console.aws.amazon.com')}"

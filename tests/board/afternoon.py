@@ -1,0 +1,38 @@
+"""A bad afternoon: some wait, in each of the ways; one failed, another asks for a person, and most are well."""
+
+from __future__ import annotations
+
+from tests.asking import ask
+from tests.scene import Scene
+
+DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
+
+
+def play(scene: Scene) -> None:
+    """infra is at work for long; k8s and with it apps wait for it, reports in place; api waits until database has succeeded."""
+    scene.pipeline("network", seconds=60)
+    scene.pipeline("infra", seconds=5400)
+    scene.pipeline("database", seconds=200, outcome="Failed")
+    scene.staged("release", ("Build", 30), ("Approve", 0))
+    scene.gated("k8s", ask("infra", "network", give_up_minutes=90))
+    scene.gated("apps", ask("k8s", pipeline="apps", hold="retry"))
+    scene.gated("api", ask({"pipeline": "database", "require": "succeeded"}, "network", pipeline="api"))
+    scene.gated("reports", ask("infra", pipeline="reports", hold="wait"))
+    scene.gated("web", ask("api", DNS, pipeline="web", observe=True))
+    scene.gated("smoke-tests", ask("apps", "web", pipeline="smoke-tests", observe=True))
+    scene.gated("announce", ask({"pipeline": "release", "parked": "pass"}, pipeline="announce"))
+    for name in ("web", "smoke-tests", "announce"):
+        scene.start(name)
+    scene.wait(minutes=26)
+    scene.start("network")
+    scene.start("release")
+    scene.start("infra")
+    scene.wait(minutes=4)
+    scene.start("database")
+    scene.start("k8s")
+    scene.wait(minutes=3)
+    scene.start("apps")
+    scene.start("reports")
+    scene.wait(minutes=2)
+    scene.start("api")
+    scene.wait(minutes=8, seconds=25)

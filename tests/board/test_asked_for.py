@@ -1,0 +1,144 @@
+"""The Board is there under `chalice local`, and deployed only where BOARD asks for it: then behind IAM."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from playwright.sync_api import expect
+
+from chalicelib.board import asked_for
+from chalicelib.errors import Misconfigured
+from sandbox.account import REGION
+from sandbox.clock import utcnow
+from sandbox.server import SandboxServer
+from sandbox.world import Dials
+from tests.board.conftest import Visit
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the app: what Chalice writes must not stay in the project."""
+    shutil.copy(ROOT / "app.py", tmp_path)
+    shutil.copy(ROOT / "requirements.txt", tmp_path)
+    for name in (".chalice", "chalicelib"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("deployed", "deployments", "__pycache__"))
+    return tmp_path
+
+
+def chalice(project: Path, *words: str, environment: dict[str, str] | None = None) -> None:
+    environment = environment or {**os.environ, "AWS_DEFAULT_REGION": REGION}
+    done = subprocess.run([BIN / "chalice", *words], cwd=project, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def package(project: Path, stage: str, board: str, *options: str) -> dict[str, Any]:
+    """The template's resources, packaged with this BOARD in the settings of a stage that is like dev."""
+    config = json.loads((project / ".chalice/config.json").read_text())
+    config["stages"][stage] = {**config["stages"]["dev"], "environment_variables": {"BOARD": board}}
+    (project / ".chalice/config.json").write_text(json.dumps(config))
+    chalice(project, "package", "--stage", stage, *options, "out")
+    resources: dict[str, Any] = json.loads((project / "out/sam.json").read_text())["Resources"]
+    return resources
+
+
+@pytest.mark.parametrize("stage", ["dev", "local"])
+def test_it_is_not_deployed_unless_it_is_asked_for(project: Path, stage: str) -> None:
+    kinds = {one["Type"] for one in package(project, stage, "").values()}
+    assert kinds == {"AWS::IAM::Role", "AWS::Logs::LogGroup", "AWS::Serverless::Function"}
+
+
+def test_deployed_every_route_is_behind_iam_and_its_function_has_a_policy_of_its_own(project: Path) -> None:
+    resources = package(project, "dev", "on", "--merge-template", ".chalice/merge-board.json")
+    api = resources["RestAPI"]["Properties"]["DefinitionBody"]
+    routes = {f"{method} {path}": route["security"] for path, methods in api["paths"].items() for method, route in methods.items()}
+    assert routes == {"get /": [{"sigv4": []}], "get /state": [{"sigv4": []}]}
+    assert api["securityDefinitions"]["sigv4"]["x-amazon-apigateway-authtype"] == "awsSigv4"
+    (policy,) = resources["ApiHandlerRole"]["Properties"]["Policies"]
+    assert policy["PolicyDocument"] == json.loads((ROOT / ".chalice/policy-board.json").read_text())
+    assert resources["APIHandler"]["Properties"]["Handler"] == "app.app"
+    assert {resources[name]["Properties"]["Handler"] for name in ("Gate", "Retry")}.isdisjoint({"app.app"})
+    linted = subprocess.run([BIN / "cfn-lint", project / "out/sam.json"], capture_output=True, text=True, check=False)
+    assert (linted.returncode, linted.stdout) == (0, "")
+
+
+def test_a_word_that_is_no_answer_is_refused() -> None:
+    with pytest.raises(Misconfigured, match='BOARD is "yes", but must be "on" or empty'):
+        asked_for({"BOARD": "yes"})
+
+
+@contextmanager
+def chalice_local(project: Path, environment: dict[str, str], *options: str) -> Iterator[tuple[str, Callable[[], str]]]:
+    """A real `chalice local`, until the block ends; yields its address, and what ends it and returns what it has printed."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [BIN / "chalice", "local", "--port", str(port), *options]
+    environment = {**environment, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout
+
+        def rest() -> str:
+            os.killpg(process.pid, signal.SIGTERM)
+            return process.communicate()[0]
+
+        try:
+            printed = process.stdout.readline()
+            assert printed == f"Serving on http://127.0.0.1:{port}\n"
+            yield f"http://127.0.0.1:{port}/", rest
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    with SandboxServer(dials=Dials(start_on_create=False)) as server:
+        yield server
+
+
+@pytest.mark.parametrize("options", [[], ["--no-autoreload"]])
+def test_chalice_local_serves_it_without_being_asked(sandbox: SandboxServer, project: Path, visit: Visit, options: list[str]) -> None:
+    client = boto3.client("codepipeline", endpoint_url=sandbox.url, region_name=REGION, aws_access_key_id="a", aws_secret_access_key="b")
+    client.create_pipeline(**json.loads((ROOT / "examples/infra.json").read_text()))
+    client.create_pipeline(**json.loads((ROOT / "examples/k8s.json").read_text()))
+    with chalice_local(project, sandbox.environment(), *options) as (url, rest):
+        page = visit(url, at=utcnow())
+        expect(page.locator(".node .name")).to_have_text(["infra", "k8s"])
+        expect(page.get_by_text("Nobody waits.")).to_be_visible()
+        assert "Warning" not in rest()
+
+
+def test_the_whole_story_on_the_board(sandbox: SandboxServer, project: Path, visit: Visit) -> None:
+    """`chalice deploy`, a hold by the deployed gate, and its end, seen in `chalice local`."""
+    chalice(project, "deploy", "--stage", "sandbox", environment=sandbox.environment())
+    client = boto3.client("codepipeline", endpoint_url=sandbox.url, region_name=REGION, aws_access_key_id="a", aws_secret_access_key="b")
+    for name in ("infra", "k8s"):
+        example = (ROOT / f"examples/{name}.json").read_text()
+        client.create_pipeline(**json.loads(re.sub(r'"SandboxSeconds": "\d+"', '"SandboxSeconds": "3"', example)))
+        client.start_pipeline_execution(name=name)
+    end = time.monotonic() + 30
+    while client.list_pipeline_executions(pipelineName="k8s")["pipelineExecutionSummaries"][0]["status"] != "Failed":
+        assert time.monotonic() < end, "the gate did not hold k8s in time"
+    with chalice_local(project, sandbox.environment(), "--no-autoreload") as (url, _):
+        page = visit(url, at=utcnow())
+        page.clock.resume()
+        expect(page.locator(".card h3")).to_have_text("k8s waits for infra")
+        expect(page.get_by_role("log")).to_contain_text("k8s waits no longer.", timeout=40_000)

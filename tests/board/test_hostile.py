@@ -1,0 +1,77 @@
+"""What others named or wrote is data: a pipeline's name, a message, a rule's description cannot become part of the page."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from sandbox.clock import utcnow
+from tests.asking import ask
+from tests.board.conftest import Visit
+from tests.board.serving import Scripted, served
+from tests.scene import Scene
+
+ATTACK = "<img src=x onerror=\"window.hit=1\"><script>window.hit=1</script><svg onload='window.hit=1'>&lt;b&gt;\u202e</p></li>"
+HOSTILE = "constructor.__proto__@-_" + "x" * 76
+"""As far as AWS's rule for names goes: 100 letters, digits and . @ - _ (model: PipelineName)."""
+
+
+KEPT = ("state", "since", "next_check", "give_up", "link", "hold", "made")
+
+
+def attacked(value: Any) -> Any:
+    """The same JSON, with every text that is no state, no time and no link made an attack."""
+    if isinstance(value, dict):
+        return {
+            key: one if key in ("state", "since", "next_check", "give_up", "link", "hold", "made") else attacked(one)
+            for key, one in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [attacked(one) for one in value]
+    return f"{value}{ATTACK}" if isinstance(value, str) else value
+
+
+def test_nothing_that_is_told_becomes_html(told: Scripted, visit: Visit) -> None:
+    seen = {**told.seen, "circles": [["a", "b", "a"]]}
+    seen["refusing"] = [{"pipeline": "web", "link": "https://a.invalid/", "stage": "Gate", "action": "Wait", "problem": "no"}]
+    seen["left_over"] = [{"name": "rule", "link": "https://a.invalid/", "made": None, "has_target": True, "description": "d"}]
+    told.seen, told.problem = attacked(json.loads(json.dumps(seen))), ATTACK
+    with served(told) as url:
+        page = visit(url, at=told.at)
+        expect(page.locator(".node")).to_have_count(12)
+        expect(page.locator(".card")).to_have_count(4)
+        expect(page.locator("#faults li")).to_have_count(3)
+        assert page.locator("main img, main script, main b, svg[onload]").count() == 0
+        assert page.locator(".node .name").first.inner_text() == f"database{ATTACK} ({ATTACK})"
+        told.seen = {**told.seen, "waits": []}
+        page.clock.run_for(5_000)
+        expect(page.get_by_role("log")).to_contain_text(f"k8s{ATTACK} waits no longer.")
+        assert page.evaluate("window.hit") is None
+
+
+def test_a_link_that_is_no_address_of_the_console_is_none(told: Scripted, visit: Visit) -> None:
+    told.seen = json.loads(json.dumps(told.seen))
+    for pipeline in told.seen["pipelines"]:
+        pipeline["link"] = "javascript:window.hit=1"
+    with served(told) as url:
+        page = visit(url, at=told.at)
+        expect(page.locator(".node")).to_have_count(12)
+        assert page.locator("a[href^=javascript]").count() == 0
+
+
+@pytest.mark.parametrize("name", [HOSTILE, "__proto__", "a.b@c", "-", "constructor"])
+def test_any_name_that_aws_allows_is_shown_as_it_is(scene: Scene, visit: Visit, name: str) -> None:
+    scene.pipeline(name, seconds=3000)
+    scene.gated("k8s", ask(name))
+    scene.start(name)
+    scene.start("k8s")
+    with served() as url:
+        page = visit(url, at=utcnow(), width=360)
+        expect(page.locator(".card h3")).to_have_text(f"k8s waits for {name}")
+        expect(page.locator(".node.is-runs .name")).to_have_text(name)
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        href = page.locator(".node.is-runs a").first.get_attribute("href") or ""
+        assert href.endswith(f"/codesuite/codepipeline/pipelines/{name.replace('@', '%40')}/view?region=eu-central-1")

@@ -1,0 +1,56 @@
+"""The deployed Board's policy is enough to see all, and no line of it is too much."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from chalicelib.board.lookout import Lookout
+from sandbox.account import create_role
+from tests.scene import Scene
+
+POLICY: dict[str, Any] = json.loads((Path(__file__).parents[2] / ".chalice/policy-board.json").read_text())
+CALLS = ("ListPipelines", "GetPipeline", "ListPipelineExecutions", "GetPipelineState", "ListRules", "ListTargetsByRule")
+
+
+@pytest.fixture
+def held(scene: Scene) -> Scene:
+    """k8s, which infra holds."""
+    scene.pipeline("infra")
+    scene.k8s()
+    scene.start("infra")
+    scene.start("k8s")
+    return scene
+
+
+def seen_with(policy: dict[str, Any]) -> Any:
+    """What the Board tells whose role has this policy."""
+    role = create_role("board", "lambda.amazonaws.com")
+    role.put_policy("board", json.dumps(policy))
+    keys = boto3.client("sts").assume_role(RoleArn=role.arn, RoleSessionName="board")["Credentials"]
+    session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    return Lookout(lambda: session).ask().state
+
+
+@pytest.mark.usefixtures("held")
+def test_it_is_enough() -> None:
+    state = seen_with(POLICY)
+    assert state["problem"] is None
+    assert [wait["pipeline"] for wait in state["seen"]["waits"]] == ["k8s"]
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize("call", CALLS)
+def test_without_a_line_of_it_the_board_says_what_is_denied(call: str) -> None:
+    less = json.loads(json.dumps(POLICY))
+    for statement in less["Statement"]:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        statement["Action"] = [action for action in actions if not action.endswith(f":{call}")] or "none:None"
+    state = seen_with(less)
+    assert state["seen"] is None
+    assert f":{call} (" in state["problem"]
+    assert state["problem"].endswith("Allow it to whom the Board runs as: docs/board.md has all that it needs.")
