@@ -108,7 +108,7 @@ def attach(
         pipeline,
         change,
         nothing=f"{pipeline} has this gate already. Nothing was changed.",
-        done=f"{pipeline} waits for {some([one.label for one in wanted])} from its next execution on. Its role must be allowed to invoke "
+        done=f"From its next execution on {pipeline} waits for {some([one.label for one in wanted])}. Its role must be allowed to invoke "
         "the gate: `gatectl doctor` looks whether it is.",
         dry_run=dry_run,
         yes=yes,
@@ -128,5 +128,6 @@ def _function(place: Place, named: str | None) -> str:
     if match is None:
         raise Refused(f"{named} is no gate's function: those are named pipeline-gate-STAGE-gate, as `chalice deploy` names them.")
     if match["name"] not in there:
-        raise Refused(f"There is no function {named} in {place.region}; there {'is ' + some(there) if there else 'is none of the gate'}.")
+        others = f"there is {some(there)}. Name it with --function." if there else "no gate is deployed there."
+        raise Refused(f"There is no function {named} in {place.region}; {others}")
     return named

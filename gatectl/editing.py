@@ -119,5 +119,7 @@ def _difference(before: Declaration, after: Declaration) -> Iterator[str]:
 def _show(place: Place, difference: Sequence[str], warnings: Sequence[str]) -> None:
     for line in difference:  # as they are: a line that is broken in two is no diff
         place.console.print(Text(line, style=COLOURS.get(line[:1], "")), soft_wrap=True)
+    if difference:
+        place.console.print()
     for warning in warnings:
         place.console.print(Text.assemble(("Caution: ", "yellow bold"), warning))
