@@ -15,6 +15,8 @@ from botocore.session import Session, get_session
 from chalicelib.codepipeline import CodePipeline
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chalicelib.awslambda import AwsLambda
     from chalicelib.dependency import Dependency
     from chalicelib.elsewhere import Elsewhere
@@ -22,23 +24,27 @@ if TYPE_CHECKING:
 
 
 class Aws:
-    """One client a service, for the life of a Lambda runtime."""
+    """One client a service, for the life of a Lambda runtime. `make` makes a client as `client` does; whoever asks as somebody else
+    has another."""
+
+    def __init__(self, make: Callable[..., Any] | None = None) -> None:
+        self._make = make or client
 
     @cached_property
     def codepipeline(self) -> CodePipeline:
-        return CodePipeline(client("codepipeline"))
+        return CodePipeline(self._make("codepipeline"))
 
     @cached_property
     def eventbridge(self) -> EventBridge:
         from chalicelib.eventbridge import EventBridge  # noqa: PLC0415
 
-        return EventBridge(client("events"))
+        return EventBridge(self._make("events"))
 
     @cached_property
     def awslambda(self) -> AwsLambda:
         from chalicelib.awslambda import AwsLambda  # noqa: PLC0415
 
-        return AwsLambda(client("lambda"))
+        return AwsLambda(self._make("lambda"))
 
     def codepipeline_of(self, wanted: Dependency) -> CodePipeline:
         """CodePipeline where that upstream lives. Raises NotPermitted or NoAnswer where its role cannot be assumed."""
@@ -49,7 +55,7 @@ class Aws:
     def _elsewhere(self) -> Elsewhere:
         from chalicelib.elsewhere import Elsewhere  # noqa: PLC0415
 
-        return Elsewhere(client)
+        return Elsewhere(self._make)
 
 
 _one_at_a_time = threading.Lock()

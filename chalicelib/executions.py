@@ -80,7 +80,8 @@ class Execution:
 class Attempt:
     """One attempt of one action in an execution (ListActionExecutions), or of a stage condition's rule (ListRuleExecutions).
 
-    `function` is the Lambda function it invokes, if any; `condition`: it is a rule's; `error`: the kind of its failure.
+    `function` is the Lambda function it invokes, if any; `condition`: it is a rule's; `error`: the kind of its failure. `said`: what the
+    console shows of it; `mark`: its external execution id, where a gate that waits writes what it waits for.
     """
 
     stage: str
@@ -91,6 +92,8 @@ class Attempt:
     function: str = ""
     condition: bool = False
     error: str = ""
+    said: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True)

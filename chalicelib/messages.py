@@ -46,7 +46,7 @@ def held(waiting: Sequence[Upstream], hold: Hold, every: int, next_check: dateti
     return shortened(
         f"{pipeline} waits for {names} since {clock(hold.since, now)}. {why(waiting, now)} "
         f"{ends}, and that is as planned: {goes_on} within seconds of {awaited(waiting)} "
-        f"(looked at again every {minutes(every)} too, next at {clock(next_check, now)}). {_deadline(hold.give_up, hold.on_give_up, now)}"
+        f"(looked at again every {minutes(every)} too, next at {clock(next_check, now)}). {deadline(hold.give_up, hold.on_give_up, now)}"
         f"There is nothing to do. To go on now all the same: gatectl release {pipeline}. "
         f"To stop waiting: remove the EventBridge rule {hold.rule} with its target.",
         MESSAGE_LENGTH,
@@ -61,13 +61,14 @@ def waits_in_place(
 
     return shortened(
         f"{pipeline} waits for {some([upstream.label for upstream in waiting])} since {clock(since, now)}. {why(waiting, now)} "
-        f"{_deadline(give_up, on_give_up, now)}Looked at {clock(now, now)}; CodePipeline asks again by itself. "
+        f"{deadline(give_up, on_give_up, now)}Looked at {clock(now, now)}; CodePipeline asks again by itself. "
         f"To go on now all the same: gatectl release {pipeline}. To stop waiting: stop this execution.",
         SUMMARY_LENGTH,
     )
 
 
-def _deadline(give_up: datetime | None, on_give_up: str, now: datetime) -> str:
+def deadline(give_up: datetime | None, on_give_up: str, now: datetime) -> str:
+    """What happens when, where a wait has an end; else nothing."""
     if give_up is None:
         return ""
     then = "goes on all the same" if on_give_up == "continue" else "the wait ends and nothing is started"

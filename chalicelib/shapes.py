@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def attempt(detail: ActionExecutionDetailTypeDef) -> Attempt:
-    given = detail.get("input", {})
+    given, result = detail.get("input", {}), detail.get("output", {}).get("executionResult", {})
     return Attempt(
         stage=detail["stageName"],
         action=detail["actionName"],
@@ -29,13 +29,15 @@ def attempt(detail: ActionExecutionDetailTypeDef) -> Attempt:
         started=detail["startTime"].astimezone(UTC),
         provider=given.get("actionTypeId", {}).get("provider", ""),
         function=given.get("configuration", {}).get("FunctionName", ""),
-        error=detail.get("output", {}).get("executionResult", {}).get("errorDetails", {}).get("code", ""),
+        error=result.get("errorDetails", {}).get("code", ""),
+        said=result.get("errorDetails", {}).get("message", "") or result.get("externalExecutionSummary", ""),
+        mark=result.get("externalExecutionId", ""),
     )
 
 
 def condition(detail: RuleExecutionDetailTypeDef) -> Attempt:
     """A run of a stage condition's rule."""
-    given = detail.get("input", {})
+    given, result = detail.get("input", {}), detail.get("output", {}).get("executionResult", {})
     return Attempt(
         stage=detail["stageName"],
         action=detail["ruleName"],
@@ -44,7 +46,9 @@ def condition(detail: RuleExecutionDetailTypeDef) -> Attempt:
         provider=given.get("ruleTypeId", {}).get("provider", ""),
         function=given.get("configuration", {}).get("FunctionName", ""),
         condition=True,
-        error=detail.get("output", {}).get("executionResult", {}).get("errorDetails", {}).get("code", ""),
+        error=result.get("errorDetails", {}).get("code", ""),
+        said=result.get("errorDetails", {}).get("message", "") or result.get("externalExecutionSummary", ""),
+        mark=result.get("externalExecutionId", ""),
     )
 
 

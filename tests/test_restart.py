@@ -106,7 +106,8 @@ def test_an_attempt_is_read_as_aws_tells_of_it(scene: Scene) -> None:
     scene.start("infra")
     scene.k8s()
     gate, source = Aws().codepipeline.attempts("k8s", scene.start("k8s"))
-    assert gate == Attempt("Gate", "Wait", "Failed", gate.started, "Lambda", GATE, error="JobFailed")
+    message = scene.gate_action()["errorDetails"]["message"]
+    assert gate == Attempt("Gate", "Wait", "Failed", gate.started, "Lambda", GATE, error="JobFailed", said=message)
     assert source == Attempt("Source", "Source", "Succeeded", source.started, "CodeCommit", "")
     assert gate.started.tzinfo is UTC
 
