@@ -108,7 +108,8 @@ def test_an_attempt_is_read_as_aws_tells_of_it(scene: Scene) -> None:
     gate, source = Aws().codepipeline.attempts("k8s", scene.start("k8s"))
     message = scene.gate_action()["errorDetails"]["message"]
     assert gate == Attempt("Gate", "Wait", "Failed", gate.started, "Lambda", GATE, error="JobFailed", said=message)
-    assert source == Attempt("Source", "Source", "Succeeded", source.started, "CodeCommit", "")
+    commit = scene.executions()[0]["sourceRevisions"][0]["revisionId"]
+    assert source == Attempt("Source", "Source", "Succeeded", source.started, "CodeCommit", "", mark=commit)
     assert gate.started.tzinfo is UTC
 
 
