@@ -14,7 +14,7 @@ from chalicelib import dependency
 from chalicelib.dependency import Dependency
 from chalicelib.errors import Misconfigured
 from chalicelib.executions import NAME
-from gatectl import names
+from gatectl import completion, names
 from gatectl.history.cautions import cautions
 from gatectl.history.findings import find
 from gatectl.history.overview import overview
@@ -29,22 +29,23 @@ MOST_DAYS = 365
 
 
 @click.command()
-@click.argument("pipeline")
+@click.argument("pipeline", shell_complete=completion.pipelines)
 @click.option(
     "--depends-on",
     "depends_on",
     multiple=True,
     required=True,
     metavar="PIPELINE",
-    help="Whom it would wait for: a name, or an ARN of another region. Several: again, or with commas.",
+    shell_complete=completion.upstreams,
+    help="What it would wait for: a name, or an ARN of another region. Several: again, or with commas.",
 )
 @click.option("--days", type=click.IntRange(1, MOST_DAYS), default=90, show_default=True, help="How far back; AWS keeps 12 months.")
 @options
 def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int) -> None:
-    """How often PIPELINE ran while others ran, and what a gate would have done about it.
+    """Reckon from the past what a gate in PIPELINE would do.
 
-    From the executions that AWS still knows: which overlapped, which of these failed, how often and how long a gate would have held
-    PIPELINE, whatever it requires and however it holds. No gate need be installed. It reads only, and changes nothing.
+    From the executions that AWS still knows: how often PIPELINE ran while others ran, which of these failed, how often and how long a
+    gate would have held it, whatever it requires and however it holds. No gate need be installed. It reads only, and changes nothing.
 
     \b
     Example: gatectl history k8s --depends-on infra --days 90
@@ -82,6 +83,9 @@ def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int)
 
 
 def _dependency(text: str) -> Dependency:
+    pipeline, slash, _ = text.partition("/")
+    if slash and not text.startswith("arn:"):
+        raise Refused(f"{text} is one stage. AWS lists when executions began and ended, not their stages: name the whole of {pipeline}.")
     try:
         return dependency.read(text)
     except Misconfigured as error:

@@ -23,8 +23,8 @@ class Axis:
 
     @property
     def step(self) -> timedelta:
-        """What one column stands for."""
-        return (self.end - self.begin) / self.columns
+        """What one column stands for: some time, even where there is none to show."""
+        return max((self.end - self.begin) / self.columns, timedelta(milliseconds=1))
 
     def column(self, moment: datetime) -> int:
         """The column that shows `moment`; the nearest one where it lies outside."""

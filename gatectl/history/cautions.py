@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from chalicelib.holding import LONGEST_IN_PLACE
 from chalicelib.wording import some
 from gatectl.history.findings import Findings
 from gatectl.history.reading import Past
@@ -31,10 +32,10 @@ def _of_pipeline(pipeline: Past, asked: datetime, now: datetime) -> Iterator[str
         yield f"{name} is there since {pipeline.created:%Y-%m-%d %H:%M} UTC only: that is {lasting(now - pipeline.created)}."
     if pipeline.gates:
         others = some(list(dict.fromkeys(one.label for gate in pipeline.gates if gate.asked for one in gate.asked.depends_on)))
+        held = f"{number(pipeline.held, 'execution')} that it held did no work, and {'is' if pipeline.held == 1 else 'are'} left out here."
         yield (
-            f"{name} has a gate already{f', for {others}' if others else ''}. {number(pipeline.held, 'execution')} that it held "
-            f"{'is' if pipeline.held == 1 else 'are'} left out here: what is said is of those that it let pass. One that it kept in place, "
-            "or whose stage it retried, counts as at work all the while."
+            f"{name} has a gate already{f', for {others}' if others else ''}. {held if pipeline.held else 'It failed none to hold it.'} "
+            "One that it kept in place, or whose stage it retried, counts as at work all the while."
         )
     if not pipeline.executions and not pipeline.held:
         yield f"{name} has not run in this time, so there is nothing that a gate would have held."
@@ -51,7 +52,6 @@ def _of_upstream(upstream: Past, pipeline: Past, since: datetime) -> Iterator[st
     elif upstream.created > since:
         yield f"{name} is there since {upstream.created:%Y-%m-%d %H:%M} UTC only."
     elif not within:
-        last = upstream.executions[-1]
         last = upstream.executions[-1]
         yield f"{name} has not run in this time: its last execution {last.status} on {last.updated:%Y-%m-%d}."
     if upstream.gates:
@@ -74,3 +74,9 @@ def _of_figures(findings: Findings) -> Iterator[str]:
     if findings.overlapping.failed and findings.overlapping.finished < FEW:
         few = number(findings.overlapping.finished, "execution")
         yield f"Only {few} overlapped and came to a result: with so few, the share may be chance."
+    for policy in findings.policies:
+        if long := sum(wait > LONGEST_IN_PLACE for wait in policy.waits):
+            yield (
+                f"A gate that requires {policy.require} would have held {number(long, 'execution')} longer than 23 hours. With hold wait, "
+                "that is when a rule takes over, and they fail all the same, as with restart."
+            )

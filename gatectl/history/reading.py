@@ -92,7 +92,7 @@ class Reading:
         )
         # Newest first in practice, but the model promises no order.
         found = sorted(map(Execution.of, listed), key=lambda one: one.started)
-        return [replace(one, updated=self._now) if one.running else one for one in found]
+        return [replace(one, updated=max(self._now, one.started)) if one.running else one for one in found]
 
     def _held(self, past: Past) -> set[str]:
         """The ids of the executions that the pipeline's own gates held."""
@@ -103,9 +103,7 @@ class Reading:
         if any(gate.condition for gate in past.gates):
             lists.append(("list_rule_executions", "ruleExecutionDetails", shapes.condition))
         for operation, key, read in lists:
-            for one in self._back(
-                past.name, operation, key, f"gate of {past.name}", self._since, lambda one: bool(one["startTime"] < self._since)
-            ):
+            for one in self._back(past.name, operation, key, f"gate of {past.name}", self._since, self._before):
                 attempts[one["pipelineExecutionId"]].append(read(one))
         functions = {f"{APP}-{gate.deployed_as}-gate" for gate in past.gates}
         last = [(execution, closed_gate(those, function)) for execution, those in attempts.items() for function in functions]

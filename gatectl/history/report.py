@@ -34,7 +34,7 @@ class Report:
             "overlapping": _group(found.overlapping),
             "began_while_upstream_ran": _group(found.preventable),
             "apart": _group(found.apart),
-            "upstreams": [{"pipeline": one.label, "arn": one.arn, **_group(self.within(one))} for one in self.upstreams],
+            "upstreams": [{"pipeline": one.label, "arn": one.arn, **_group(self._within(one))} for one in self.upstreams],
             "policies": [self._policy(policy) for policy in found.policies],
             "overlaps": [
                 {**_execution(one.execution), "upstreams": [{"pipeline": label, **_execution(each)} for label, each in one.pairs]}
@@ -43,7 +43,7 @@ class Report:
             "warnings": self.cautions,
         }
 
-    def within(self, past: Past) -> Group:
+    def _within(self, past: Past) -> Group:
         """Of an upstream, those executions that ran in this time: older ones were read too."""
         return Group(tuple(one for one in past.executions if one.updated >= self.since))
 

@@ -46,17 +46,16 @@ def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def _unsuccessful(executions: Sequence[Execution]) -> Iterator[Span]:
-    """While the newest of those that had finished was no success, or none had (see Upstream.succeeded)."""
-    newest: Execution | None = None
+    """While the newest that had finished was no success, or none had (see Upstream.succeeded).
+
+    From start to start: while one runs, the gate is closed anyway.
+    """
     begin: datetime | None = ALWAYS
-    for one in sorted((one for one in executions if one.finished), key=lambda one: (one.updated, one.started)):
-        if newest and one.started < newest.started:
-            continue
-        newest = one
+    for one in sorted((one for one in executions if one.finished), key=lambda one: one.started):
         if one.status != "Succeeded":
-            begin = begin or one.updated
+            begin = begin or one.started
         elif begin:
-            yield Span(begin, one.updated)
+            yield Span(begin, one.started)
             begin = None
     if begin:
         yield Span(begin, ENDLESS)

@@ -13,13 +13,12 @@ from rich.text import Text
 from chalicelib.wording import shortened, some
 from gatectl.history.findings import Findings, Group, Policy
 from gatectl.history.report import Report
-from gatectl.history.wording import lasting, number, share
+from gatectl.history.wording import lasting, share
 
 HOW = {"restart": "started anew", "retry": "retried", "wait": "in place"}
 NO_RESULT = "No result: superseded, cancelled or still at work. The shares leave these aside."
-BELOW = (
-    "Replaced: a newer execution came meanwhile, and brings the change along. Overlap: all the same, for an upstream began while they ran."
-)
+REPLACED = "Replaced: a newer execution came meanwhile, and brings the change along. "
+OVERLAP = "Overlap: all the same, for an upstream began while they ran."
 LABEL = 40
 """Longer names are shortened in the tables."""
 MODEL = (
@@ -55,7 +54,8 @@ def _figures(report: Report) -> Iterator[RenderableType]:
     if any(policy.held for policy in found.policies):
         yield Text()
         yield _ways(report)
-        yield Text(BELOW, style="dim")
+        replaced = any(way.replaced for policy in found.policies for way in policy.ways)
+        yield Text((REPLACED if replaced else "") + OVERLAP, style="dim")
 
 
 def _in_a_sentence(found: Findings, name: str, upstream: str) -> str:
@@ -76,9 +76,10 @@ def _held_in_a_sentence(policy: Policy) -> str:
     if not policy.held:
         return "A gate that requires idle would have held none."
     median, longest, total = _durations(policy)
+    if len(policy.held) == 1:
+        return f"A gate that requires idle would have held one of them, for {total}."
     return (
-        f"A gate that requires idle would have held {number(len(policy.held), 'execution')}, {median} in the median, {longest} at most, "
-        f"{total} in all."
+        f"A gate that requires idle would have held {len(policy.held)} of them, {median} in the median, {longest} at most, {total} in all."
     )
 
 

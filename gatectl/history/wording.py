@@ -6,8 +6,10 @@ from datetime import timedelta
 
 
 def lasting(duration: timedelta) -> str:
-    """How long, in its two largest units: "40 s", "7 min", "5 h 12 min", "3 d 2 h"."""
+    """How long, in its two largest units: "under 1 s", "40 s", "7 min", "5 h 12 min", "3 d 2 h"."""
     seconds = round(duration.total_seconds())
+    if seconds == 0 and duration:
+        return "under 1 s"
     if seconds < 60:
         return f"{seconds} s"
     minutes = round(seconds / 60)

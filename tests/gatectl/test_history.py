@@ -126,7 +126,7 @@ def test_what_happened_is_told_in_sentences(day: Scene) -> None:
     assert said.status == 0
     assert (
         "k8s ran 4 times, 3 of them while infra ran: of these 33 % failed, of the others 0 %. A gate that requires idle would have held "
-        "2 executions, 6 min in the median, 8 min at most, 13 min in all."
+        "2 of them, 6 min in the median, 8 min at most, 13 min in all."
     ) in said.words
     assert "began meanwhile 2 - 1 (50 %) holds these" in said.words
     assert "had begun before 1 - 0 (0 %) lets these be" in said.words
@@ -164,6 +164,7 @@ def test_and_to_programs(day: Scene) -> None:
         (["k9s", "--depends-on", "infra"], f"There is no pipeline k9s in {REGION}; did you mean k8s?"),
         (["k8s", "--depends-on", "infra,infar"], f"There is no pipeline infar in {REGION}; did you mean infra?"),
         (["a pipeline", "--depends-on", "infra"], f"There is no pipeline a pipeline in {REGION}; there are infra and k8s."),
+        (["k8s", "--depends-on", "infra/Deploy"], "infra/Deploy is one stage. AWS lists when executions began and ended, not their stages"),
         (["k8s", "--depends-on", "in fra"], 'depends_on has "in fra", which is no pipeline\'s name'),
         (["k8s", "--depends-on", "infra,k8s"], "k8s cannot wait for itself: name another pipeline with --depends-on."),
         (["k8s", "--depends-on", " , "], "--depends-on names no pipeline"),
@@ -209,10 +210,13 @@ def test_what_the_pipelines_own_gate_held_is_left_out(scene: Scene) -> None:
     scene.gated("apps", ask("k8s", pipeline="apps"))
     said = run("history", "k8s", "--depends-on", "infra")
     assert "k8s ran once, never while infra ran." in said.words
-    assert "k8s has a gate already, for infra. 1 execution that it held is left out here" in said.words
+    assert "k8s has a gate already, for infra. 1 execution that it held did no work, and is left out here." in said.words
     assert "infra has a gate itself" not in said.words
     said = run("history", "apps", "--depends-on", "k8s")
     assert "k8s has a gate itself. While it is held, the gate of apps waits for it too" in said.words
+
+    scene.wait(minutes=48 * 60)  # what it held before the time that is asked for is not counted
+    assert "It failed none to hold it." in run("history", "k8s", "--depends-on", "infra", "--days", "1").words
 
 
 def test_so_is_what_a_gate_held_that_is_a_stages_condition(scene: Scene) -> None:
@@ -259,11 +263,43 @@ def test_what_had_finished_last_before_is_known(scene: Scene) -> None:
     """It can be long ago: the gate looks as far back."""
     for name in ("infra", "k8s"):
         scene.pipeline(name)
-    scene.has_run("infra", (timedelta(days=300), "Failed"), *((timedelta(days=200), "Superseded") for _ in range(250)))
+    scene.has_run("infra", (timedelta(days=300), "Succeeded"), *((timedelta(days=200), "Superseded") for _ in range(250)))
     scene.has_run("k8s", (timedelta(days=3), "Succeeded"))
     said = run("history", "k8s", "--depends-on", "infra", "--days", "20")
     assert "infra has not run in this time: its last execution Superseded on 2026-05-07." in said.words
-    assert "succeeded 1, 1 still 100 %" in said.words
+    assert "succeeded 0 0 %" in said.words
+
+
+def test_waits_that_are_too_long_to_stay_in_place(scene: Scene) -> None:
+    for name in ("infra", "k8s"):
+        scene.pipeline(name)
+    scene.has_run("infra", (timedelta(days=3), "Failed"), (timedelta(hours=1), "Succeeded"))
+    scene.has_run("k8s", (timedelta(days=2), "Succeeded"), (timedelta(hours=2), "Succeeded"))
+    said = run("history", "k8s", "--depends-on", "infra")
+    assert "A gate that requires succeeded would have held 1 execution longer than 23 hours." in said.words
+    assert "A gate that requires idle would have held none." in said.words
+
+
+def test_right_after_a_start_there_is_little_to_show(scene: Scene) -> None:
+    """Not even a second has passed."""
+    for name in ("infra", "k8s"):
+        scene.pipeline(name)
+        scene.codepipeline.start_pipeline_execution(name=name)
+    said = run("history", "k8s", "--depends-on", "infra")
+    assert (said.status, "k8s ran once" in said.words) == (0, True)
+
+
+def test_a_rollback_is_not_held(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.pipeline("k8s", seconds=5)
+    good = scene.start("k8s")
+    scene.start("infra")
+    scene.start("k8s")
+    scene.codepipeline.rollback_stage(pipelineName="k8s", stageName="Deploy", targetPipelineExecutionId=good)
+    scene.wait(minutes=1)
+    said = run("history", "k8s", "--depends-on", "infra")
+    assert "had begun before, or rolled back 1 - 0 (0 %) lets these be" in said.words
+    assert "idle 1, 1 still 33 %" in said.words
 
 
 def test_an_execution_that_took_days_is_pointed_out(scene: Scene) -> None:

@@ -140,6 +140,7 @@ def test_ticks_are_round_times(begin: float, minutes: float, columns: int, line:
     ("seconds", "words"),
     [
         (0, "0 s"),
+        (0.3, "under 1 s"),
         (59.4, "59 s"),
         (59.6, "1 min"),
         (89, "1 min"),
