@@ -1,7 +1,10 @@
 // Times: the server's clock, and words for spans that tick by themselves.
 "use strict";
 
-const SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
+const SECOND = 1000,
+  MINUTE = 60 * SECOND,
+  HOUR = 60 * MINUTE,
+  DAY = 24 * HOUR;
 
 /** How far this browser's clock is behind the server's, in ms. */
 let skew = 0;

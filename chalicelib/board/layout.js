@@ -11,12 +11,16 @@
  *   one row high
  */
 function layout(names, edges, wide = 1) {
-  const places = new Map(), ways = new Map();
-  let left = 0, top = 0, bottom = 0, columns = 0;
+  const places = new Map(),
+    ways = new Map();
+  let left = 0,
+    top = 0,
+    bottom = 0,
+    columns = 0;
   for (const group of groups(names, edges)) {
     const standing = inOrder(columnsOf(group));
     const rows = setRows(standing);
-    if (left + standing.length > wide) (left = 0), (top = bottom);
+    if (left + standing.length > wide) ((left = 0), (top = bottom));
     for (const point of standing.flat()) {
       const place = { column: left + point.column, row: top + rows.get(point) };
       if (point.edge) ways.set(point.edge, [...(ways.get(point.edge) ?? []), place]);
@@ -32,13 +36,14 @@ function layout(names, edges, wide = 1) {
 /** The connected parts of the graph, the largest first; each with its own edges. */
 function groups(names, edges) {
   const next = new Map(names.map((name) => [name, []]));
-  for (const { from, to } of edges) next.get(from).push(to), next.get(to).push(from);
-  const seen = new Set(), found = [];
+  for (const { from, to } of edges) (next.get(from).push(to), next.get(to).push(from));
+  const seen = new Set(),
+    found = [];
   for (const name of names) {
     if (seen.has(name)) continue;
     const group = [name];
     seen.add(name);
-    for (const one of group) for (const other of next.get(one)) if (!seen.has(other)) seen.add(other), group.push(other);
+    for (const one of group) for (const other of next.get(one)) if (!seen.has(other)) (seen.add(other), group.push(other));
     found.push({ names: group.sort(), edges: edges.filter((edge) => group.includes(edge.from)) });
   }
   return found.sort((a, b) => b.names.length - a.names.length || (a.names[0] < b.names[0] ? -1 : 1));
@@ -46,7 +51,8 @@ function groups(names, edges) {
 
 /** The edges that close a circle on a walk along the arrows: the columns do without them. */
 function closing(names, edges) {
-  const found = new Set(), state = new Map();
+  const found = new Set(),
+    state = new Map();
   const walk = (name) => {
     state.set(name, "open");
     for (const edge of edges) {
@@ -69,10 +75,9 @@ function columnsOf({ names, edges }) {
   const back = closing(names, edges);
   const forward = edges.filter((edge) => !back.has(edge));
   const column = new Map(names.map((name) => [name, 0]));
-  for (let moved = true; moved; ) {
+  for (let moved = true; moved;) {
     moved = false;
-    for (const { from, to } of forward)
-      if (column.get(to) <= column.get(from)) column.set(to, column.get(from) + 1), (moved = true);
+    for (const { from, to } of forward) if (column.get(to) <= column.get(from)) (column.set(to, column.get(from) + 1), (moved = true));
   }
   for (const name of names) {
     if (forward.some((edge) => edge.to === name)) continue;
@@ -87,7 +92,7 @@ function columnsOf({ names, edges }) {
     for (let at = column.get(edge.from) + 1; at <= column.get(edge.to); at++) {
       const point = at === column.get(edge.to) ? points.get(edge.to) : { edge, column: at, before: [], after: [] };
       if (point.edge) columns[at].push(point);
-      last.after.push(point), point.before.push(last);
+      (last.after.push(point), point.before.push(last));
       last = point;
     }
   }
@@ -96,7 +101,8 @@ function columnsOf({ names, edges }) {
 
 /** The columns, each sorted so that few arrows cross: by where the neighbours stand, to and fro; the best of some rounds. */
 function inOrder(columns) {
-  let best = columns.map((column) => [...column]), fewest = crossings(best);
+  let best = columns.map((column) => [...column]),
+    fewest = crossings(best);
   const tried = columns.map((column) => [...column]);
   for (let round = 0; round < 8 && fewest > 0; round++) {
     const side = round % 2 ? "after" : "before";
@@ -106,7 +112,7 @@ function inOrder(columns) {
       column.sort((a, b) => wish.get(a) - wish.get(b));
     }
     const number = crossings(tried);
-    if (number < fewest) (fewest = number), (best = tried.map((column) => [...column]));
+    if (number < fewest) ((fewest = number), (best = tried.map((column) => [...column])));
   }
   return best;
 }

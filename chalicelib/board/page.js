@@ -2,12 +2,20 @@
 "use strict";
 
 /** The pauses in ms: while nobody looks at the page; and where the server does not answer, doubled from the first to the second. */
-const HIDDEN = MINUTE, FIRST = 5 * SECOND, LONGEST = MINUTE;
+const HIDDEN = MINUTE,
+  FIRST = 5 * SECOND,
+  LONGEST = MINUTE;
 const CHANGES_KEPT = 50;
 
-/** What the server told last ({seen, problem}), when it looked (ISO 8601), and why the last request failed, if it did. */
-let told = null, lookedAt = "", failure = "";
-let tag = "", pause = FIRST, timer = 0, asking = false;
+/** What was seen last, and when (ISO 8601); why it is not newer, in the server's words, or because that does not answer. */
+let seen = null,
+  lookedAt = "",
+  problem = "",
+  failure = "";
+let tag = "",
+  pause = FIRST,
+  timer = 0,
+  asking = false;
 
 // Asking
 
@@ -21,110 +29,130 @@ async function ask() {
   const answer = await fetched();
   asking = false;
   failure = answer.failure ?? "";
-  pause = answer.failure ? Math.min(2 * pause, LONGEST) : answer.pause;
+  pause = failure ? Math.min(2 * pause, LONGEST) : answer.pause;
   timer = setTimeout(ask, document.hidden ? Math.max(HIDDEN, pause) : pause);
-  if (!answer.failure) lookedAt = answer.lookedAt;
-  if (answer.told) take(answer);
+  if (answer.lookedAt) lookedAt = answer.lookedAt;
+  if (answer.state) take(answer);
   showStanding();
 }
 
-/** What the server answers: {told, tag, date, lookedAt, pause}, without the first three where nothing has changed; or {failure}, why not. */
+/** What the server answers: {state, tag, date, lookedAt, pause}, of which the first two only where something changed; or {failure}. */
 async function fetched() {
   try {
-    const response = await fetch(STATE, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store", signal: AbortSignal.timeout(MINUTE) });
-    if (response.status === 403) return { failure: "The server refuses to answer (403). What signs your requests may need new credentials." };
+    const headers = tag ? { "If-None-Match": tag } : {};
+    const response = await fetch(STATE, { headers, cache: "no-store", signal: AbortSignal.timeout(MINUTE) });
+    if (response.status === 403)
+      return { failure: "The server refuses to answer (403). What signs your requests may need new credentials." };
     if (!response.ok && response.status !== 304) return { failure: `The Board's server has a fault: it answers ${response.status}.` };
-    const [date, lookedAt, seconds] = ["Date", "Board-Looked-At", "Board-Ask-Again"].map((name) => response.headers.get(name));
-    const always = { date, lookedAt: lookedAt ?? "", pause: Number(seconds) * SECOND || FIRST };
-    return response.ok ? { ...always, told: await response.json(), tag: response.headers.get("ETag") } : always;
+    const [date, when, seconds] = ["Date", "Board-Looked-At", "Board-Ask-Again"].map((name) => response.headers.get(name));
+    const always = { date, lookedAt: when, pause: Number(seconds) * SECOND || FIRST };
+    return response.ok ? { ...always, state: await response.json(), tag: response.headers.get("ETag") } : always;
   } catch {
     return { failure: "The Board's server does not answer. Is chalice local, or what signs your requests, still running?" };
   }
 }
 
 function take(answer) {
-  const before = told?.seen;
-  ({ told, tag } = answer);
+  const before = seen;
+  ({ tag } = answer);
   setClock(answer.date);
-  if (!told.seen) return;
+  problem = answer.state.problem ?? "";
+  seen = answer.state.seen ?? seen;
+  if (!answer.state.seen) return;
   show();
-  if (before) changes(before, told.seen).forEach(tellChange);
+  if (before) changes(before, seen).forEach(tellChange);
 }
 
 // Showing
 
 function show() {
-  const { seen } = told;
+  const { region, account, waits, pipelines } = seen;
   $("picture").hidden = false;
-  $("place").textContent = [seen.region, seen.account && `account ${seen.account}`].filter(Boolean).join(" · ");
-  const number = seen.waits.length;
-  document.title = `${number ? `${number} ${number === 1 ? "waits" : "wait"}` : "Nobody waits"} · Pipeline Gate`;
-  showCounts(seen);
+  $("place").textContent = [region, account && `account ${account}`].filter(Boolean).join(" · ");
+  document.title = `${waits.length ? `${waits.length} ${waits.length === 1 ? "waits" : "wait"}` : "Nobody waits"} · Pipeline Gate`;
+  keyed($("counts"), counts(pipelines), countItem, $("waiting"));
   const found = faults(seen);
   $("attention").hidden = !found.length;
   keyed($("faults"), found, faultItem, $("waiting"));
-  $("none").hidden = seen.pipelines.length > 0;
-  $("legend").hidden = !seen.pipelines.length;
-  $("filter").hidden = seen.pipelines.length < 8;
+  $("none").hidden = pipelines.length > 0;
+  $("legend").hidden = !pipelines.length;
+  $("filter").hidden = pipelines.length < 8;
   showFound();
 }
 
 /** What the filter leaves: the cards and the graph. */
 function showFound() {
-  const { seen } = told;
+  const { pipelines, edges } = seen;
   const left = filtered(seen, $("find").value, $("only-waiting").checked);
-  const waits = seen.waits.filter((wait) => left.has(wait.pipeline) || left.size === seen.pipelines.length);
-  const cards = waits.map((wait) => ({
-    key: `${wait.pipeline} ${wait.execution.id}`, wait, upstreams: upstreamsOf(wait.pipeline, seen.pipelines, seen.edges), open: waits.length === 1,
-  }));
-  $("nobody").hidden = cards.length > 0;
+  const all = left.size === pipelines.length;
+  $("found").textContent = `${all ? "" : `${left.size} of `}${pipelines.length} pipelines`;
+  const waits = seen.waits.filter((wait) => all || left.has(wait.pipeline));
+  const card = (wait) => ({
+    key: `${wait.pipeline} ${wait.execution.id}`,
+    wait,
+    upstreams: upstreamsOf(wait.pipeline, pipelines, edges),
+    open: waits.length === 1,
+  });
+  $("nobody").hidden = waits.length > 0;
   $("nobody").textContent = seen.waits.length ? "None of those found waits." : "Nobody waits.";
-  keyed($("waits"), cards, waitCard, $("waiting"));
-  const edges = seen.edges.filter((edge) => left.has(edge.from) && left.has(edge.to));
-  const all = seen.pipelines.length;
-  $("found").textContent = left.size < all ? `${left.size} of ${all} pipelines` : `${all} pipelines`;
-  drawGraph(seen.pipelines.filter((one) => left.has(one.id)), edges, $("scroller").clientWidth); // prettier-ignore
+  keyed($("waits"), waits.map(card), waitCard, $("waiting"));
+  drawGraph(
+    pipelines.filter((one) => left.has(one.id)),
+    edges.filter((edge) => left.has(edge.from) && left.has(edge.to)),
+    $("scroller").clientWidth,
+  );
 }
 
-/** The ids that the filter leaves: those whose name has `text` in it, with all before and after them; or who waits, with all before them. */
+/** The ids that the filter leaves: whose name has `text` in it, with all before and after them; of these, who waits, with all before. */
 function filtered({ pipelines, edges }, text, onlyWaiting) {
-  const along = (ids, from, to) => {
-    const reached = new Set(ids);
+  const along = (found, from, to) => {
+    const reached = new Set(found.map((one) => one.id));
     for (const id of reached) for (const edge of edges) if (edge[from] === id) reached.add(edge[to]); // a Set is read as it grows
     return reached;
   };
-  const wanted = pipelines.filter((one) => one.name.toLowerCase().includes(text.trim().toLowerCase())).map((one) => one.id);
-  const chain = new Set([...along(wanted, "to", "from"), ...along(wanted, "from", "to")]);
+  const named = pipelines.filter((one) => one.name.toLowerCase().includes(text.trim().toLowerCase()));
+  const chain = new Set([...along(named, "to", "from"), ...along(named, "from", "to")]);
   if (!onlyWaiting) return chain;
-  const waiting = along(pipelines.filter((one) => one.state === "waits" && chain.has(one.id)).map((one) => one.id), "to", "from"); // prettier-ignore
-  return new Set([...waiting].filter((id) => chain.has(id)));
+  return along(
+    pipelines.filter((one) => one.state === "waits" && chain.has(one.id)),
+    "to",
+    "from",
+  );
 }
 
 const COUNTED = {
-  waits: ["waits", "wait"], asks: ["needs a person", "need a person"], runs: ["runs", "run"], failed: ["failed", "failed"],
-  succeeded: ["succeeded", "succeeded"], stopped: ["stopped", "stopped"],
-}; // prettier-ignore
+  waits: ["waits", "wait"],
+  asks: ["needs a person", "need a person"],
+  runs: ["runs", "run"],
+  failed: ["failed", "failed"],
+  succeeded: ["succeeded", "succeeded"],
+  stopped: ["stopped", "stopped"],
+};
 
-function showCounts({ pipelines }) {
-  const counts = Object.entries(COUNTED).map(([state, words]) => ({ key: state, number: pipelines.filter((one) => one.state === state).length, words }));
-  const make = ({ key, number, words }) => el("li", {}, icon(key), el("strong", {}, String(number)), ` ${words[number === 1 ? 0 : 1]}`);
-  keyed($("counts"), counts.filter((count) => count.number), make, $("waiting")); // prettier-ignore
-}
+const counts = (pipelines) =>
+  Object.keys(COUNTED)
+    .map((state) => ({ key: state, number: pipelines.filter((one) => one.state === state).length }))
+    .filter((count) => count.number);
+
+const countItem = ({ key, number }) => el("li", {}, icon(key), el("strong", {}, String(number)), ` ${COUNTED[key][number === 1 ? 0 : 1]}`);
 
 /** Whether the picture is of now; if not, why. */
 function showStanding() {
-  const problem = failure || told?.problem || "";
-  const at = lookedAt && `${utc(Date.parse(lookedAt), true)}`;
-  $("seen").dataset.live = problem ? "old" : "live";
-  $("seen").textContent = problem ? (at ? `Old: seen ${at}` : "Nothing seen yet") : `Seen ${at}`;
-  const key = problem && `${problem} ${at}`;
-  if ($("problem").dataset.told === key) return;
-  $("problem").dataset.told = key;
-  $("problem").replaceChildren(...(problem ? [banner(problem, at)] : []));
+  const why = failure || problem;
+  const at = lookedAt && utc(Date.parse(lookedAt), true);
+  $("seen").dataset.live = why ? "old" : "live";
+  $("seen").textContent = why ? (at ? `Old: seen ${at}` : "Nothing seen yet") : `Seen ${at}`;
+  const banners = why ? [{ key: "problem", why, at }] : [];
+  keyed($("problem"), banners, banner, $("waiting"));
 }
 
-const banner = (problem, at) =>
-  el("div", { class: "banner" }, icon("fault"), el("p", {}, el("strong", {}, at ? `This picture is old: last seen ${at}. ` : "Nothing can be shown yet. "), problem));
+const banner = ({ why, at }) =>
+  el(
+    "div",
+    { class: "banner" },
+    icon("fault"),
+    el("p", {}, el("strong", {}, at ? `This picture is old: last seen ${at}. ` : "Nothing can be shown yet. "), why),
+  );
 
 // Telling what changed
 
@@ -174,8 +202,8 @@ function keptTheme() {
 setTheme(keptTheme());
 $("theme").addEventListener("click", () => setTheme(THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % 3]));
 $("filter").addEventListener("submit", (event) => event.preventDefault());
-$("filter").addEventListener("input", () => told?.seen && showFound());
-new ResizeObserver(() => told?.seen && showFound()).observe($("scroller"));
+$("filter").addEventListener("input", showFound);
+addEventListener("resize", () => seen && showFound());
 document.addEventListener("visibilitychange", () => document.hidden || ask());
 setInterval(tick, SECOND);
 ask();

@@ -9,7 +9,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 STYLES = ("style.css",)
-SCRIPTS = ("clock.js", "layout.js", "draw.js", "page.js")
+SCRIPTS = ("clock.js", "elements.js", "cards.js", "layout.js", "graph.js", "page.js")
 
 
 @cache

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.decision import Fate
 from chalicelib.landscape import graph
 from chalicelib.landscape.account import Landscape, Pipeline
+from chalicelib.landscape.circles import MEND, Circle, circles
 from chalicelib.landscape.console import Console
+from chalicelib.landscape.fates import became
 from chalicelib.landscape.graph import Edge
+from chalicelib.landscape.states import state_of
 from chalicelib.landscape.waits import Rule, Wait
 
 Json = dict[str, Any]
@@ -21,59 +25,43 @@ MAKING = timedelta(minutes=15)
 def snapshot(seen: Landscape, region: str, now: datetime) -> Json:
     """What `seen` at `now` (aware UTC) in `region` comes to.
 
-    A pipeline's `state`: "waits" (at its gate), "asks" (waits for a person), "runs", "succeeded", "failed", "stopped", "other" (its last
-    execution came to no result of its own), "idle" (it has not run), "elsewhere" or "missing"; `since`: when that began.
+    A pipeline's `state` is a word of landscape/states.py, or "elsewhere" or "missing". A hold that is needless by now is no wait: its rule
+    goes by itself.
     """
     role = next((pipeline.role for pipeline in seen.pipelines.values() if pipeline.role), ":::::")
     console = Console(region, role.split(":")[1] or "aws")
     edges = graph.edges(seen, region)
-    # One that is let go in place has a rule as well: told once.
-    waits = {(wait.pipeline, wait.execution): wait for wait in sorted(seen.waits, key=lambda one: one.hold == "wait")}
-    let_go = {(rule.hold.pipeline, rule.hold.execution): rule.hold.released_by for rule in seen.rules if rule.hold}
-    pipelines = {one.name: _pipeline(one, [*waits.values()], console) for one in seen.pipelines.values()}
+    waits = [wait for wait in seen.waits if became(wait, seen.pipelines.get(wait.pipeline)).fate is Fate.HELD]
+    let_go = {rule.hold.execution: rule.hold.released_by for rule in seen.rules if rule.hold}
+    pipelines = {one.name: _pipeline(one, waits, console) for one in seen.pipelines.values()}
     pipelines |= {edge.upstream: _unseen(edge) for edge in edges if edge.upstream not in pipelines}
     return {
         "region": region,
         "account": role.split(":")[4],
         "pipelines": [*pipelines.values()],
         "edges": [_edge(edge, pipelines) for edge in edges],
-        "circles": graph.circles(edges),
-        "waits": sorted((_wait(wait, let_go.get(key), console) for key, wait in waits.items()), key=lambda one: str(one["since"])),
+        "waits": [_wait(wait, let_go.get(wait.execution), console) for wait in sorted(waits, key=lambda one: str(one.since))],
         "refusing": [*_refusing(seen, console)],
+        "deadlocks": [_deadlock(circle) for circle in circles(edges, seen.pipelines) if circle.kind != "turns"],
         "left_over": [_left_over(rule, console) for rule in seen.rules if _is_left_over(rule, now)],
     }
 
 
-def _pipeline(pipeline: Pipeline, waits: list[Wait], console: Console) -> Json:
-    own = {wait.execution: wait.since for wait in waits if wait.pipeline == pipeline.name}
-    running = {one.id: one.started for one in pipeline.executions if one.running and one.id not in own}
-    state, since, execution = _state(pipeline, own, running)
+def _pipeline(pipeline: Pipeline, waits: Sequence[Wait], console: Console) -> Json:
+    state = state_of(pipeline, waits)
+    held = {wait.execution for wait in waits if wait.pipeline == pipeline.name}
+    busy = held | {one.id for one in pipeline.executions if one.running}
     return {
         "id": pipeline.name,
         "name": pipeline.name,
         "where": "",
         "link": console.pipeline(pipeline.name),
         "gated": bool(pipeline.gates),
-        "state": state,
-        "since": _text(since),
-        "execution": execution and _execution(pipeline.name, execution, console),
-        "more": max(0, len(own) + len(running) - 1),
+        "state": state.word,
+        "since": _text(state.since),
+        "execution": state.execution and _execution(pipeline.name, state.execution, console),
+        "more": max(0, len(busy) - 1),
     }
-
-
-def _state(
-    pipeline: Pipeline, waiting: Mapping[str, datetime | None], running: Mapping[str, datetime]
-) -> tuple[str, datetime | None, str | None]:
-    """The state, since when, and of which execution. A wait before a run, a run before what is over."""
-    for execution, since in waiting.items():
-        return "waits", since, execution
-    for execution, started in running.items():
-        parked = pipeline.state.parked(execution) if pipeline.state else None
-        return ("asks", parked.since, execution) if parked else ("runs", started, execution)
-    if not pipeline.executions:
-        return "idle", None, None
-    last = next((one for one in pipeline.executions if one.finished), pipeline.executions[0])
-    return last.status.lower() if last.finished else "other", last.updated, last.id
 
 
 def _unseen(edge: Edge) -> Json:
@@ -123,6 +111,10 @@ def _refusing(seen: Landscape, console: Console) -> Iterator[Json]:
                 yield {**where, "stage": gate.stage, "action": gate.action, "problem": gate.problem}
 
 
+def _deadlock(circle: Circle) -> Json:
+    return {"pipelines": sorted({*circle.pipelines}), "text": f"{circle} {MEND}"}
+
+
 def _is_left_over(rule: Rule, now: datetime) -> bool:
     return rule.hold is None and not (not rule.has_target and rule.made and now - rule.made < MAKING)
 
@@ -137,4 +129,4 @@ def _execution(pipeline: str, id_: str, console: Console) -> Json:
 
 
 def _text(moment: datetime | None) -> str | None:
-    return moment and moment.isoformat(timespec="seconds")
+    return moment.isoformat(timespec="seconds") if moment else None

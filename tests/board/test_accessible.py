@@ -30,7 +30,7 @@ def everything(told: Scripted) -> None:
     """All that the page can show at once."""
     told.problem = "codepipeline:ListPipelines was not answered (ThrottlingException)."
     fault = {"pipeline": "web", "link": "https://example.invalid/", "stage": "Gate", "action": "Wait", "problem": "depends_on is missing."}
-    told.seen = {**told.seen, "refusing": [fault], "circles": [["api", "web", "api"]]}
+    told.seen = {**told.seen, "refusing": [fault], "deadlocks": [{"pipelines": ["api", "web"], "text": "api waits for web."}]}
 
 
 def nothing(told: Scripted) -> None:

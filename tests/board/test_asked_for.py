@@ -88,7 +88,7 @@ def chalice_local(project: Path, environment: dict[str, str], *options: str) -> 
     """A real `chalice local`, until the block ends; yields its address, and what ends it and returns what it has printed."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [BIN / "chalice", "local", "--port", str(port), *options]
+    command = [str(BIN / "chalice"), "local", "--port", str(port), *options]
     environment = {**environment, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
@@ -97,7 +97,7 @@ def chalice_local(project: Path, environment: dict[str, str], *options: str) -> 
 
         def rest() -> str:
             os.killpg(process.pid, signal.SIGTERM)
-            return process.communicate()[0]
+            return str(process.communicate()[0])
 
         try:
             printed = process.stdout.readline()

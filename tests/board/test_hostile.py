@@ -35,7 +35,7 @@ def attacked(value: Any) -> Any:
 
 
 def test_nothing_that_is_told_becomes_html(told: Scripted, visit: Visit) -> None:
-    seen = {**told.seen, "circles": [["a", "b", "a"]]}
+    seen = {**told.seen, "deadlocks": [{"pipelines": ["a", "b"], "text": "a waits for b."}]}
     seen["refusing"] = [{"pipeline": "web", "link": "https://a.invalid/", "stage": "Gate", "action": "Wait", "problem": "no"}]
     seen["left_over"] = [{"name": "rule", "link": "https://a.invalid/", "made": None, "has_target": True, "description": "d"}]
     told.seen, told.problem = attacked(json.loads(json.dumps(seen))), ATTACK

@@ -24,8 +24,8 @@ class Session(boto3.Session):
         super().__init__()
         Session.made += 1
 
-    def client(self, *arguments: Any, **more: Any) -> Any:  # type: ignore[override]
-        room: Any = super().client(*arguments, **more)  # type: ignore[misc]
+    def client(self, *arguments: Any, **more: Any) -> Any:
+        room: Any = super().client(*arguments, **more)
         room.meta.events.register("before-call", self._call)
         return room
 

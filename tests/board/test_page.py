@@ -185,9 +185,19 @@ def test_where_its_server_is_gone_it_says_so_and_comes_back_with_it(told: Script
         expect(page.locator("#seen")).to_have_attribute("data-live", "live")
 
 
+def test_a_server_that_was_started_again_and_sees_nothing_leaves_the_old_picture(told: Scripted, visit: Visit) -> None:
+    with served(told) as url:
+        page = visit(url, at=told.at)
+        expect(page.locator(".card")).to_have_count(4)
+        told.seen, told.problem = None, "Unable to locate credentials."
+        page.clock.run_for(5_000)
+        expect(page.locator("#problem")).to_have_text("This picture is old: last seen 12:45:15 UTC. Unable to locate credentials.")
+        expect(page.locator(".card")).to_have_count(4)
+
+
 def test_what_needs_somebody_is_said_with_what_to_do(scene: Scene, visit: Visit) -> None:
-    scene.gated("a", {"depends_on": ["b"]})
-    scene.gated("b", {"depends_on": ["a", "infa"]})
+    scene.gated("a", {"depends_on": ["b"], "hold": "wait"})
+    scene.gated("b", {"depends_on": ["a", "infa"], "hold": "wait"})
     scene.gated("c", {"depend_on": ["b"]})
     scene.events.put_rule(Name="pipeline-gate-dev-left-over", ScheduleExpression="rate(5 minutes)")
     with served() as url:
@@ -197,8 +207,8 @@ def test_what_needs_somebody_is_said_with_what_to_do(scene: Scene, visit: Visit)
         refuses, missing, circle, rule = faults.all_inner_texts()
         assert 'unknown key "depend_on" (did you mean depends_on?)' in refuses
         assert "There is no pipeline infa here" in missing
-        assert "b would wait for it" in missing
-        assert "a waits for b, which waits for a." in circle
+        assert "Who waits for it fails at the gate: b." in missing
+        assert "a and b can wait for each other for ever\n\na waits for b, which waits for a." in circle
         assert "The rule pipeline-gate-dev-left-over holds nobody" in rule
         assert page.locator(".node.is-missing .state").inner_text() == "Not found"
 

@@ -8,8 +8,8 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
+from email.message import Message
 from hashlib import sha256
-from http.client import HTTPMessage
 
 import pytest
 
@@ -22,7 +22,7 @@ def url(told: Scripted) -> Iterator[str]:
         yield url
 
 
-def get(url: str, method: str = "GET", **headers: str) -> tuple[int, HTTPMessage, str]:
+def get(url: str, method: str = "GET", **headers: str) -> tuple[int, Message, str]:
     try:
         with urllib.request.urlopen(urllib.request.Request(url, method=method, headers=headers)) as answer:  # noqa: S310
             return answer.status, answer.headers, answer.read().decode()

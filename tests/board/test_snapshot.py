@@ -1,0 +1,136 @@
+"""What the page is told of an account."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib.board.lookout import Lookout
+from chalicelib.board.snapshot import snapshot
+from chalicelib.landscape.account import Account, Landscape
+from chalicelib.landscape.waits import Rule
+from sandbox.account import REGION
+from sandbox.clock import utcnow
+from tests.asking import ask
+from tests.scene import Scene
+from tests.test_landscape import client
+
+DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
+
+
+def seen() -> Any:
+    return Lookout().ask().state["seen"]
+
+
+def pipeline(told: Any, id_: str) -> Any:
+    return next(one for one in told["pipelines"] if one["id"] == id_)
+
+
+def holds(told: Any) -> set[str]:
+    return {f"{edge['from']}>{edge['to']}" for edge in told["edges"] if edge["holds"]}
+
+
+def test_it_says_where_this_is(scene: Scene) -> None:
+    scene.k8s()
+    told = seen()
+    assert (told["region"], told["account"]) == (REGION, "123456789012")
+
+
+def test_an_edge_holds_while_its_upstream_keeps_its_dependent_waiting(scene: Scene) -> None:
+    for name in ("infra", "network", "database"):
+        scene.pipeline(name)
+    scene.gated("k8s", ask("infra", "network"))
+    scene.gated("api", ask({"pipeline": "database", "require": "succeeded"}, pipeline="api"))
+    scene.start("infra")
+    assert holds(seen()) == set()
+    scene.start("k8s")
+    scene.start("api")
+    assert holds(seen()) == {"infra>k8s", "database>api"}
+    scene.wait(minutes=11)
+    assert holds(seen()) == {"database>api"}
+
+
+def test_an_upstream_of_another_region_is_elsewhere_and_a_mistyped_one_missing(scene: Scene) -> None:
+    own = f"arn:aws:codepipeline:{REGION}:123456789012:infra"
+    scene.pipeline("infra")
+    scene.gated("k8s", ask(own, DNS, "infa"))
+    told = seen()
+    assert (pipeline(told, DNS)["state"], pipeline(told, DNS)["name"], pipeline(told, DNS)["where"]) == ("elsewhere", "dns", "us-east-1")
+    assert pipeline(told, "infa")["state"] == "missing"
+    assert [edge["from"] for edge in told["edges"]] == ["infra", DNS, "infa"]
+
+
+def test_of_several_executions_the_one_that_waits_is_told_and_the_others_counted(scene: Scene) -> None:
+    scene.pipeline("infra", seconds=3000)
+    scene.gated("k8s", ask(), mode="PARALLEL")
+    scene.start("infra")
+    held = scene.start("k8s")
+    scene.start("k8s")
+    told = pipeline(seen(), "k8s")
+    assert (told["state"], told["execution"]["id"], told["more"]) == ("waits", held, 1)
+
+
+def test_a_hold_that_is_needless_by_now_is_no_wait(scene: Scene) -> None:
+    """A newer execution has taken the held one's place; the rule goes when infra has ended."""
+    scene.pipeline("infra", seconds=3000)
+    scene.gated("k8s", ask(bypass="#{variables.bypass}"), variables=[{"name": "bypass", "defaultValue": "false"}])
+    scene.start("infra")
+    scene.start("k8s")
+    scene.start("k8s", variables=[{"name": "bypass", "value": "true"}])
+    scene.wait(minutes=2)
+    assert len(scene.rules()) == 1
+    told = seen()
+    assert (told["waits"], pipeline(told, "k8s")["state"], told["left_over"]) == ([], "succeeded", [])
+
+
+@pytest.fixture
+def held(scene: Scene) -> Landscape:
+    scene.pipeline("infra", seconds=3000)
+    scene.k8s()
+    scene.start("infra")
+    scene.start("k8s")
+    return Account(client).look(utcnow())
+
+
+def test_who_let_it_go_is_told(held: Landscape) -> None:
+    (rule,) = held.rules
+    assert rule.hold
+    let_go = replace(held, rules=(replace(rule, hold=replace(rule.hold, released_by="arn:aws:iam::123456789012:user/ada")),))
+    assert [wait["let_go_by"] for wait in snapshot(held, REGION, utcnow())["waits"]] == [None]
+    assert [wait["let_go_by"] for wait in snapshot(let_go, REGION, utcnow())["waits"]] == ["arn:aws:iam::123456789012:user/ada"]
+
+
+def test_one_that_waits_in_place_and_is_let_go_is_told_once(scene: Scene) -> None:
+    scene.pipeline("infra", seconds=3000)
+    scene.gated("k8s", ask(hold="wait"))
+    scene.start("infra")
+    waiting = scene.start("k8s")
+    (wait,) = Account(client).look(utcnow()).waits
+    by_rule = replace(wait, hold="retry", rule=f"pipeline-gate-dev-{waiting}")
+    look = Account(client).look(utcnow())
+    assert len(snapshot(replace(look, waits=(wait, by_rule)), REGION, utcnow())["waits"]) == 1
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(14, 0), (16, 1)])
+def test_a_rule_without_a_target_is_left_over_when_no_gate_can_still_be_making_it(
+    held: Landscape, scene: Scene, minutes: int, told: int
+) -> None:
+    rule = Rule("pipeline-gate-dev-x", "cron(0/5 * * * ? *)", f"Since {utcnow():%Y-%m-%d %H:%M} UTC k8s ...", has_target=False, hold=None)
+    scene.wait(minutes=minutes)
+    assert len(snapshot(replace(held, rules=(rule,)), REGION, utcnow())["left_over"]) == told
+
+
+@pytest.mark.parametrize(
+    ("partition", "host"),
+    [
+        ("aws", "eu-central-1.console.aws.amazon.com"),
+        ("aws-cn", "eu-central-1.console.amazonaws.cn"),
+        ("aws-us-gov", "eu-central-1.console.amazonaws-us-gov.com"),
+    ],
+)
+def test_links_lead_into_the_console_of_the_partition(held: Landscape, partition: str, host: str) -> None:
+    there = {name: replace(one, role=f"arn:{partition}:iam::123456789012:role/pipelines") for name, one in held.pipelines.items()}
+    (wait,) = snapshot(replace(held, pipelines=there), REGION, utcnow())["waits"]
+    assert {link.split("/")[2] for link in (wait["link"], wait["execution"]["link"], wait["rule"]["link"])} == {host}
