@@ -6,15 +6,27 @@ import click
 
 from gatectl.session import Cli
 
-COMMANDS = ("attach", "detach", "holds", "release", "graph", "check", "history", "doctor", "completion")
+COMMANDS = ("attach", "detach", "holds", "explain", "release", "graph", "check", "history", "doctor", "completion")
 """In the order of --help; each is the function of that name in the module of that name, which is imported when it is called."""
+
+STATUSES = """
+\b
+Exit status, as of the AWS CLI:
+  0    done, or nothing to do
+  1    faults were found, or you said no
+  130  stopped with Ctrl-C
+  252  wrong use, or what was asked for cannot be
+  253  no credentials, region or profile
+  254  AWS refused
+  255  AWS did not answer
+"""
 
 
 @click.group(
     cls=Cli,
     names=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="gatectl COMMAND --help says more of each. Exit statuses are those of the AWS CLI.",
+    epilog=STATUSES,
 )
 @click.version_option(package_name="gatectl", message="%(prog)s %(version)s")
 def gatectl() -> None:

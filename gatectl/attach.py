@@ -30,7 +30,7 @@ from gatectl.structure import BYPASS, Declaration, Impossible, parameters, with_
     "--after",
     metavar="STAGE",
     shell_complete=completion.stages,
-    help="The stage that the gate's comes after.  [default: where it is; a new one: the first, which takes the sources]",
+    help="The stage that the gate's comes after.  [default: the first; a gate that is there stays]",
 )
 @click.option("--require", type=click.Choice(REQUIRE), help="What the others have to be.  [default: idle]")
 @click.option("--hold", type=click.Choice(MODES), help="How the pipeline is held.  [default: restart]")
@@ -38,13 +38,15 @@ from gatectl.structure import BYPASS, Declaration, Impossible, parameters, with_
     "--retry-minutes",
     type=click.Choice([str(number) for number in RETRY_MINUTES]),
     metavar="MINUTES",
-    help="How often a hold looks again on its own.  [default: as deployed, else 5]",
+    help="How often a hold looks again on its own, a divisor of 60.  [default: as deployed, else 5]",
 )
 @click.option(
     "--give-up-minutes", type=click.IntRange(1, MOST_GIVE_UP_MINUTES), metavar="MINUTES", help="The longest wait.  [default: none]"
 )
 @click.option("--on-give-up", type=click.Choice(ON_GIVE_UP), help="What happens after that.  [default: stop]")
-@click.option("--revisions", type=click.Choice(REVISIONS), help="What a restart takes from the sources.  [default: latest]")
+@click.option(
+    "--revisions", type=click.Choice(REVISIONS), help="What a restart takes from the sources.  [default: latest; in PARALLEL mode held]"
+)
 @click.option("--parked", type=click.Choice(PARKED), help="Whether one that only waits for a person counts.  [default: wait]")
 @click.option("--bypass", is_flag=True, help="Let the pipeline variable `bypass` open the gate; declares it.")
 @click.option("--observe", is_flag=True, help="Always pass, and only say what the gate would have done.")
@@ -68,8 +70,8 @@ def attach(
 ) -> None:
     """Give PIPELINE a gate, so that it waits for others.
 
-    Shows what would change in the pipeline's structure, and changes it when you say yes. The gate becomes a stage of its own; one that is
-    there already is changed to what this command says, in its place. Nothing else is touched, and no execution is started.
+    Shows what would change in the pipeline's structure, and changes it when you say yes. The gate becomes a stage of its own; a gate
+    that is there already is made to ask for what this command says, where it stands. Nothing else is touched, no execution is started.
 
     \b
     What it waits for (--depends-on):

@@ -10,9 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from click.shell_completion import get_completion_class
 
 USE = {
-    "bash": 'To use it, add this line to ~/.bashrc: eval "$(gatectl completion bash)"',
-    "zsh": 'To use it, add this line to ~/.zshrc, after compinit: eval "$(gatectl completion zsh)"',
-    "fish": "To use it, run once: gatectl completion fish > ~/.config/fish/completions/gatectl.fish",
+    "bash": 'To use it, put this line into ~/.bashrc: eval "$(gatectl completion bash)"',
+    "zsh": 'To use it, put this line into ~/.zshrc, after compinit: eval "$(gatectl completion zsh)"',
+    "fish": "To use it, put this line into ~/.config/fish/config.fish: gatectl completion fish | source",
 }
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
@@ -26,9 +26,10 @@ def completion(context: click.Context, shell: str) -> None:
     It completes commands, options and their values, and the names of your pipelines and stages.
 
     \b
-    bash: add to ~/.bashrc                eval "$(gatectl completion bash)"
-    zsh:  add to ~/.zshrc, after compinit eval "$(gatectl completion zsh)"
-    fish: run once  gatectl completion fish > ~/.config/fish/completions/gatectl.fish
+    To use it, put a line into a file of your shell's:
+      ~/.bashrc                   eval "$(gatectl completion bash)"
+      ~/.zshrc, after compinit    eval "$(gatectl completion zsh)"
+      ~/.config/fish/config.fish  gatectl completion fish | source
 
     Pipelines and stages are asked of AWS with your credentials, for the --region and --profile that stand before them. Where AWS does
     not answer within two seconds, there are none.
@@ -46,7 +47,7 @@ def _quietly(names: Callable[[Any, click.Context, str], list[str]]) -> Complete:
     def complete(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
         try:
             codepipeline = _codepipeline(context)
-            return sorted(name for name in names(codepipeline, context, typed) if name.startswith(typed)) if codepipeline else []
+            return [name for name in names(codepipeline, context, typed) if name.startswith(typed)] if codepipeline else []
         except (BotoCoreError, ClientError):
             return []
 
@@ -55,7 +56,7 @@ def _quietly(names: Callable[[Any, click.Context, str], list[str]]) -> Complete:
 
 def _pipelines(codepipeline: Any, context: click.Context, typed: str) -> list[str]:
     pages = codepipeline.get_paginator("list_pipelines").paginate()
-    return [one["name"] for page in pages for one in page["pipelines"]]
+    return sorted(one["name"] for page in pages for one in page["pipelines"])
 
 
 def _upstreams(codepipeline: Any, context: click.Context, typed: str) -> list[str]:
@@ -63,12 +64,17 @@ def _upstreams(codepipeline: Any, context: click.Context, typed: str) -> list[st
     pipeline, slash, _ = typed.partition("/")
     if slash:
         return [f"{pipeline}/{stage}" for stage in _stages_of(codepipeline, pipeline)]
-    return [name for name in _pipelines(codepipeline, context, typed) if name != context.params.get("pipeline")]
+    return [name for name in _pipelines(codepipeline, context, typed) if name != _pipeline(context)]
 
 
 def _stages(codepipeline: Any, context: click.Context, typed: str) -> list[str]:
     """Those of the pipeline that the command names."""
-    return _stages_of(codepipeline, context.params.get("pipeline") or "")
+    return _stages_of(codepipeline, _pipeline(context))
+
+
+def _pipeline(context: click.Context) -> str:
+    """The argument PIPELINE, which click leaves among the others while the last option has no value yet."""
+    return str(context.params.get("pipeline") or next(iter(context.args), ""))
 
 
 def _stages_of(codepipeline: Any, pipeline: str) -> list[str]:

@@ -33,6 +33,19 @@ class Said:
         return json.loads(self.out)
 
 
+def complete(line: str, shell: str = "bash") -> list[str]:
+    """What a shell is told when somebody types `line` and then the TAB key: each as "plain,VALUE" or with its help."""
+    words = line.split(" ")
+    environment = {"_GATECTL_COMPLETE": f"{shell}_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    if shell == "fish":
+        environment["COMP_CWORD"] = words[-1]
+    result = CliRunner().invoke(gatectl, [], env=environment, prog_name="gatectl")
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.stderr == "", "this would stand in the middle of what a person types"
+    return [line for line in result.stdout.splitlines() if line]
+
+
 def run(*words: str, typed: str = "", columns: int = 120) -> Said:
     """`gatectl WORDS` at a terminal so wide; `typed`: what the person answers when asked."""
     result = CliRunner().invoke(gatectl, words, input=typed, env={"COLUMNS": str(columns)}, prog_name="gatectl")

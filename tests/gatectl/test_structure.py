@@ -50,7 +50,8 @@ NAMESPACES = ["gate", "gate-2", "build"]
 @st.composite
 def an_action(draw: st.DrawFn, name: str) -> dict[str, Any]:
     more = draw(st.fixed_dictionaries({}, optional={"runOrder": st.integers(1, 3), "roleArn": st.just(PIPELINE_ROLE)}))
-    return draw(st.sampled_from([*[action] * 5, gate]))(name, **more)
+    made: dict[str, Any] = draw(st.sampled_from([*[action] * 5, gate]))(name, **more)
+    return made
 
 
 @st.composite
