@@ -74,6 +74,14 @@ class Demo:
             self._codepipeline.create_pipeline(**request)
             self._say(name, f"is created: {' > '.join(stage['name'] for stage in request['pipeline']['stages'])}")
 
+    def attach(self) -> None:
+        """k8s gets its gate, with the command that a team would type."""
+        command = ["gatectl", "attach", "k8s", "--depends-on", "infra", "--yes"]
+        self._say("attach", shlex.join(command[:-1]))
+        self._run(command, ROOT)
+        stages = self._codepipeline.get_pipeline(name="k8s")["pipeline"]["stages"]
+        self._say("k8s", f"has a gate: {' > '.join(stage['name'] for stage in stages)}", "good")
+
     def start(self) -> None:
         for name in PIPELINES:
             self._codepipeline.start_pipeline_execution(name=name)
@@ -134,6 +142,7 @@ def play(show: Show) -> list[str]:
         with show:
             demo.deploy()
             demo.create()
+            demo.attach()
             demo.start()
             last = demo.watch()
         demo.ask_the_cli()

@@ -112,8 +112,10 @@ TO_TRY = """
 chalice deploy --stage sandbox
 aws codepipeline create-pipeline --cli-input-json file://examples/infra.json > /dev/null
 aws codepipeline create-pipeline --cli-input-json file://examples/k8s.json > /dev/null
-aws events list-rules
-aws codepipeline get-pipeline-state --name k8s
+gatectl attach k8s --depends-on infra --yes
+for name in infra k8s; do aws codepipeline start-pipeline-execution --name $name > /dev/null; done
+gatectl holds
+gatectl explain k8s
 aws codepipeline list-pipeline-executions --pipeline-name k8s
 chalice logs --stage sandbox -n gate
 """

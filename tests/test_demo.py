@@ -24,6 +24,8 @@ NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 STORY = (
     r" s  deploy   AWS Lambda has pipeline-gate-sandbox-gate and pipeline-gate-sandbox-retry$",
+    r" s  attach   gatectl attach k8s --depends-on infra$",
+    r" s  k8s      has a gate: Source > Gate > Deploy$",
     r" s  infra    is started: execution (?P<infra>[0-9a-f]{8})$",
     r" s  k8s      is started: execution (?P<held>[0-9a-f]{8})$",
     r" s  rule     EventBridge keeps the hold as a rule: pipeline-gate-sandbox-(?P=held)-",
@@ -42,7 +44,7 @@ STORY = (
     r'^    "Rules": \[\]$',
     r"^k8s waited 1\d\.\d s for infra, and started again [01]\.\d s after infra's end\.$",
     # README, Costs: an open gate makes two calls; here are a hold, its release and an open gate
-    r"^The functions made 17 AWS calls: 9 by pipeline-gate-sandbox-gate in 2 invocations and 8 by pipeline-gate-sandbox-retry in 1 inv",
+    r"^The functions made 18 AWS calls: 10 by pipeline-gate-sandbox-gate in 2 invocations and 8 by pipeline-gate-sandbox-retry in 1 inv",
     r"^No rule is left\.$",
 )
 

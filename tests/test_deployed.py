@@ -39,6 +39,9 @@ class Deployed:
     def chalice(self, *arguments: str) -> str:
         return self._run(BIN / "chalice", *arguments)
 
+    def gatectl(self, *arguments: str) -> str:
+        return self._run(BIN / "gatectl", *arguments)
+
     def aws(self, *arguments: str) -> Any:
         return json.loads(self._run(BIN / "aws", *arguments, "--output", "json"))
 
@@ -74,6 +77,7 @@ def until(found: Callable[[], bool], seconds: float = 30) -> None:
 def test_the_whole_story(deployed: Deployed) -> None:
     for name in ("infra", "k8s"):
         deployed.aws("codepipeline", "create-pipeline", "--cli-input-json", f"file://{EXAMPLES / name}.json")
+    deployed.gatectl("attach", "k8s", "--depends-on", "infra", "--yes")
     codepipeline = deployed.client("codepipeline")
 
     def statuses(pipeline: str) -> list[str]:
