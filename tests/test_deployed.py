@@ -95,7 +95,7 @@ def test_the_whole_story(deployed: Deployed) -> None:
     assert seen[0]["trigger"]["triggerDetail"].endswith("/pipeline-gate-sandbox-retry")
     (infra,) = codepipeline.list_pipeline_executions(pipelineName="infra")["pipelineExecutionSummaries"]
     restarted = codepipeline.list_pipeline_executions(pipelineName="k8s")["pipelineExecutionSummaries"][0]["startTime"]
-    assert 0 <= (restarted - infra["lastUpdateTime"]).total_seconds() < 2
+    assert 0 <= (restarted - infra["lastUpdateTime"]).total_seconds() < 30, "by the event; how soon, `make bench` measures"
 
     until(lambda: statuses("k8s") == ["Succeeded", "Failed"])
     assert deployed.aws("events", "list-rules")["Rules"] == []
