@@ -1,4 +1,4 @@
-"""The CDK app. What differs from team to team is context: in cdk.json, or cdk deploy -c connection_arn=..."""
+"""The CDK app. What differs from team to team is context: in cdk.json, or -c connection_arn=... examples/README.md has the commands."""
 
 from __future__ import annotations
 

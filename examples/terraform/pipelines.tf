@@ -1,4 +1,4 @@
-# Two pipelines, as a team would have them: k8s deploys only when infra does not run.
+# Two pipelines, as a team would have them: k8s deploys only when infra does not run. examples/README.md has the commands.
 
 resource "aws_codepipeline" "infra" {
   name          = "infra"

@@ -12,7 +12,6 @@ from sandbox.account import ACCOUNT, REGION
 from sandbox.iam import role_allows
 from tests.scene import EXECUTION, GATE, Scene
 
-FUNCTIONS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
 BYPASS = [{"name": "bypass", "value": "true"}]
 
 
@@ -27,6 +26,7 @@ def plays(scene: Scene) -> None:
     a_hold_and_its_end(scene)
     an_urgent_fix_passes(scene)
     only_k8s_may_invoke_the_gate_and_nothing_else(scene)
+    each_role_may_do_what_its_pipeline_does(scene)
     no_policy_is_for_anything(scene)
 
 
@@ -65,14 +65,29 @@ def an_urgent_fix_passes(scene: Scene) -> None:
 
 
 def only_k8s_may_invoke_the_gate_and_nothing_else(scene: Scene) -> None:
-    def may_invoke(pipeline: str, function: str) -> bool:
+    for pipeline, function, may in [
+        ("k8s", GATE, True),
+        ("k8s", "pipeline-gate-dev-retry", False),
+        ("k8s", f"{GATE}-too", False),
+        ("infra", GATE, False),
+    ]:
         role = scene.codepipeline.get_pipeline(name=pipeline)["pipeline"]["roleArn"]
-        return role_allows(role, "lambda:InvokeFunction", FUNCTIONS + function)
+        assert role_allows(role, "lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}") is may
 
-    assert may_invoke("k8s", GATE)
-    assert not may_invoke("k8s", "pipeline-gate-dev-retry")
-    assert not may_invoke("k8s", f"{GATE}-too")
-    assert not may_invoke("infra", GATE)
+
+def each_role_may_do_what_its_pipeline_does(scene: Scene) -> None:
+    """Use the connection, read and write artifacts, start its own project; the sandbox does none of it."""
+    pipelines = [scene.codepipeline.get_pipeline(name=name)["pipeline"] for name in ("infra", "k8s")]
+    for pipeline, other in (pipelines, pipelines[::-1]):
+        role, bucket = pipeline["roleArn"], pipeline["artifactStore"]["location"]
+        source = pipeline["stages"][0]["actions"][0]["configuration"]
+        assert role_allows(role, "codeconnections:UseConnection", source["ConnectionArn"])
+        for action in ("s3:GetObject", "s3:PutObject"):
+            assert role_allows(role, action, f"arn:aws:s3:::{bucket}/{pipeline['name']}/source/1")
+        for one in (pipeline, other):
+            project = one["stages"][-1]["actions"][0]["configuration"]["ProjectName"]
+            arn = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{project}"
+            assert role_allows(role, "codebuild:StartBuild", arn) is (one is pipeline)
 
 
 def artifacts_are_private(template: dict[str, Any]) -> None:
