@@ -2,7 +2,8 @@
 
 AWS::CodePipeline::Pipeline (pipeline.py), AWS::CodeBuild::Project (project.py) and AWS::S3::BucketPolicy (bucket_policy.py). moto finds
 them by itself, as subclasses of CloudFormationModel, when the first stack is made. A resource of a type that neither knows is left out,
-with a warning from moto, and a stack that fails stays as it then is: moto rolls nothing back.
+with a warning from moto. moto's stacks are simpler than AWS's: one that fails stays as it then is, a changed parameter reaches only what
+names it by Ref (not in a Sub), and a role's inline policies stay as they were made.
 """
 
 from __future__ import annotations
