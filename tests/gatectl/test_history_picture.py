@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import cast
 
 import pytest
+from rich.console import Console
 
 from chalicelib.executions import Execution
 from gatectl.history.axis import Axis
@@ -14,6 +17,7 @@ from gatectl.history.overview import at_work, overview
 from gatectl.history.reading import Past
 from gatectl.history.report import Report
 from gatectl.history.strips import drawn, worst
+from gatectl.history.told import told
 from gatectl.history.wording import lasting, share
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -120,6 +124,39 @@ class TestOneOverlap:
 
     def test_without_an_overlap_there_is_none(self) -> None:
         assert worst(report([ran(0, 5)], lasts=60, infra=self.INFRA)) == []
+
+
+def words(found: Report) -> str:
+    console = Console(width=120, file=StringIO())
+    console.print(told(found))
+    return " ".join(cast(StringIO, console.file).getvalue().split())
+
+
+class TestWhatIsSaid:
+    INFRA = (ran(10, 40),)
+
+    def test_of_one_that_would_have_been_held(self) -> None:
+        said = words(report([ran(0, 5), ran(20, 25, "Failed")], lasts=60, infra=self.INFRA))
+        assert "k8s ran 2 times, 1 of them while infra ran: of these 100 % failed, of the others 0 %." in said
+        assert "A gate that requires idle would have held one of them, for 20 min." in said
+        assert "No result" not in said
+
+    def test_of_several_upstreams(self) -> None:
+        said = words(report([ran(0, 5), ran(20, 25)], lasts=60, infra=self.INFRA, network=[]))
+        assert said.startswith(
+            "k8s behind infra and network, 2026-01-05 to 2026-01-05 (1 h) k8s ran 2 times, 1 of them while an upstream ran"
+        )
+
+    def test_where_none_came_to_a_result_there_is_no_share(self) -> None:
+        said = words(report([ran(0, 5), ran(20, 25, "Superseded")], lasts=60, infra=self.INFRA))
+        assert "k8s ran 2 times, 1 of them while infra ran. A gate" in said
+        assert "while infra ran 1 1 - " in said
+        assert "No result: superseded, cancelled or still at work." in said
+
+    def test_where_none_would_have_been_held_nothing_becomes_of_them(self) -> None:
+        said = words(report([ran(50, 55)], lasts=60, infra=self.INFRA))
+        assert "k8s ran once, never while infra ran. A gate that requires idle would have held none." in said
+        assert "What becomes of those" not in said
 
 
 @pytest.mark.parametrize(
