@@ -1,0 +1,137 @@
+"""What explain knows of a pipeline, as plain data. Times are aware UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chalicelib.decision import Fate, fate
+from chalicelib.executions import PARALLEL, Attempt, Execution
+from chalicelib.hold import Hold
+from chalicelib.landscape.account import Pipeline
+from chalicelib.landscape.gates import FUNCTION, Gate
+from chalicelib.landscape.waits import Rule
+from chalicelib.state import PipelineState
+from chalicelib.upstream import Upstream
+
+
+@dataclass(frozen=True)
+class Behind:
+    """An upstream as it is now. `waits`: how it waits itself ("" where it does not): "held" by a rule or "in place"; `behind`: for whom."""
+
+    upstream: Upstream
+    waits: str = ""
+    behind: tuple[Behind, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.upstream.wanted.name
+
+
+def keeping(looked: Sequence[Behind]) -> list[Behind]:
+    """Those that keep somebody waiting. One that is gone keeps nobody: the retry leaves it aside."""
+    return [one for one in looked if not one.upstream.satisfied and not one.upstream.gone]
+
+
+@dataclass(frozen=True)
+class Log:
+    """What the retry has logged: `records` of one hold, and the `errors` of any, each with its time; the oldest first.
+
+    `unread`: why it could not be read. `silent`: there is no log, so the retry has never run.
+    """
+
+    records: tuple[tuple[datetime, dict[str, Any]], ...] = ()
+    errors: tuple[tuple[datetime, str], ...] = ()
+    unread: str = ""
+    silent: bool = False
+
+
+@dataclass(frozen=True)
+class Story:
+    """One execution. `attempts`: the oldest first. `rule`: that of its hold. `looked`: all that it waits for, where it waits."""
+
+    execution: Execution
+    attempts: tuple[Attempt, ...] = ()
+    rule: Rule | None = None
+    looked: tuple[Behind, ...] = ()
+    log: Log | None = None
+
+    @property
+    def hold(self) -> Hold | None:
+        return self.rule.hold if self.rule else None
+
+    @property
+    def keeping(self) -> list[Behind]:
+        return keeping(self.looked)
+
+    @property
+    def waiting(self) -> list[Upstream]:
+        return [one.upstream for one in self.keeping]
+
+    @property
+    def gates(self) -> list[Attempt]:
+        """The last attempt of each of its gates."""
+        last = {(one.stage, one.action, one.condition): one for one in self.attempts if FUNCTION.fullmatch(one.function)}
+        return list(last.values())
+
+    @property
+    def asking(self) -> Attempt | None:
+        """The gate that is in progress."""
+        return next((one for one in self.gates if one.status == "InProgress"), None)
+
+    @property
+    def ended(self) -> datetime | None:
+        """When the last of what it waited for ended, as far as that is known."""
+        return max((execution.updated for one in self.looked for execution in one.upstream.executions), default=None)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`pipeline` with all of its executions that count, and where they stand. `edited`: when its structure was. `rules`: those that are
+    named after its executions. `stories`: the executions to tell of, `more`: how many others there would be to tell of."""
+
+    now: datetime
+    region: str
+    partition: str
+    account: str
+    pipeline: Pipeline
+    edited: datetime | None
+    rules: tuple[Rule, ...]
+    stories: tuple[Story, ...] = ()
+    more: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.pipeline.name
+
+    @property
+    def state(self) -> PipelineState:
+        return self.pipeline.state or PipelineState(())
+
+    def newer(self, execution: Execution) -> Execution | None:
+        """The newest execution, where that one ends the other's hold: not in PARALLEL mode (guide: execution-modes)."""
+        newest = self.pipeline.executions[0]
+        return None if newest.id == execution.id or execution.mode == PARALLEL else newest
+
+    def edited_since(self, execution: Execution) -> bool:
+        """Then AWS retries none of its stages (guide: actions-retry)."""
+        return self.edited is not None and self.edited > execution.started
+
+    def gate_of(self, attempt: Attempt) -> Gate | None:
+        """As it is declared now."""
+        return next((one for one in self.pipeline.gates if (one.stage, one.action) == (attempt.stage, attempt.action)), None)
+
+    def fates(self) -> Iterator[tuple[Rule, Fate, str]]:
+        """What became of each execution that a rule keeps, and why it is over."""
+        for rule in self.rules:
+            if rule.hold:
+                found = fate(rule.hold.execution, self.pipeline.executions)
+                yield rule, found.fate, found.reason
+
+
+def deployed_as(attempt: Attempt) -> str:
+    """The Chalice stage of the function that a gate's attempt invoked."""
+    named = FUNCTION.fullmatch(attempt.function)
+    return named["stage"] if named else ""

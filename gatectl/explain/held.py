@@ -1,0 +1,200 @@
+"""An execution that a rule holds: why, until when, and what if that is over and it does not go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from chalicelib.chains import Cycle
+from chalicelib.decision import Fate, deadlock, fate, passed_the_gate
+from chalicelib.deployment import APP
+from chalicelib.executions import ROLLBACK
+from chalicelib.hold import Hold
+from chalicelib.landscape.console import Console
+from chalicelib.messages import deadline
+from chalicelib.reasons import awaited
+from chalicelib.wording import clock, some
+from gatectl.explain.because import because, nothing_to_do, people
+from gatectl.explain.facts import Facts, Story
+from gatectl.explain.told import Told, Way, check, doctor, forget, log, release, start
+from gatectl.findings import facts as doctors
+from gatectl.findings import holds as faults
+from gatectl.findings.finding import Finding
+from gatectl.history.wording import lasting
+
+SOON = timedelta(minutes=1)
+"""An event lets a hold go within seconds; after this, it is late."""
+
+
+def stage_of(story: Story) -> str:
+    """The Chalice stage of the gate that holds it, as the rule's name has it."""
+    return story.rule.name[len(f"{APP}-") : -len(f"-{story.execution.id}")] if story.rule else ""
+
+
+def is_held(facts: Facts, story: Story) -> bool:
+    """Whether the retry would still start it or retry it."""
+    if story.hold is None or fate(story.execution.id, facts.pipeline.executions).fate is not Fate.HELD:
+        return False
+    return not passed_the_gate(story.attempts, f"{APP}-{stage_of(story)}-gate")
+
+
+def is_late(facts: Facts, story: Story) -> bool:
+    """Whether nothing keeps it any more, and it should have gone on by now."""
+    return not story.keeping and (story.ended is None or facts.now - story.ended > SOON)
+
+
+def told(facts: Facts, story: Story, links: Console) -> Told:
+    """`story` is held, by this rule."""
+    hold, rule = story.hold, story.rule
+    if hold is None or rule is None:
+        raise ValueError(f"execution {story.execution.id} is not held")
+    cycle = deadlock(story.waiting)
+    broken = [one for one in _faults(facts, story, hold) if one.severity == "error"]
+    if broken:
+        return _broken(facts, story, hold, broken[0])
+    if hold.released_by:
+        return _let_go(facts, story, hold)
+    if cycle:
+        return _deadlocked(facts, story, hold, cycle)
+    if story.keeping:
+        return _waits(facts, story, hold, links)
+    return _due(facts, story, hold)
+
+
+def _since(facts: Facts, hold: Hold) -> str:
+    return f"since {clock(hold.since, facts.now)} ({lasting(facts.now - hold.since)})"
+
+
+def _failed(story: Story) -> str:
+    return f"Execution {story.execution.short_id} has failed, and that is as planned: an EventBridge rule remembers it."
+
+
+def _waits(facts: Facts, story: Story, hold: Hold, links: Console) -> Told:
+    names, persons = some([one.label for one in story.waiting]), tuple(people(facts, story, links))
+    over = hold.given_up(facts.now)
+    then = _goes_on(facts, story, hold, f"within seconds of {awaited(story.waiting)}")
+    if over and hold.give_up:
+        ends = "the wait ends and nothing is started" if hold.ends_by_stopping else "it goes on all the same"
+        then = f"Its time was over at {clock(hold.give_up, facts.now)}: {ends}, at the next look; {_looks(facts, story)}."
+    return Told(
+        "held",
+        story.execution.id,
+        f"{facts.name} waits for {names} {_since(facts, hold)}. {_failed(story)}",
+        because(facts, story),
+        f"{then} {'' if over else deadline(hold.give_up, hold.on_give_up, facts.now)}{nothing_to_do(persons)}".strip(),
+        (*persons, *_ways(facts, story, hold)),
+    )
+
+
+def _goes_on(facts: Facts, story: Story, hold: Hold, soon: str) -> str:
+    """What happens `soon`."""
+    rollback, edited = story.execution.kind == ROLLBACK, facts.edited_since(story.execution)
+    if edited and rollback:
+        then = (
+            f"Its hold ends {soon}, and nothing is started: AWS retries no stage of a pipeline that was edited since, and no start takes a "
+            "rollback's place"
+        )
+    elif edited and hold.mode == "retry":
+        then = f"{facts.name} starts again by itself {soon}, and asks anew: AWS retries no stage of a pipeline that was edited since"
+    elif rollback or hold.mode == "retry":
+        then = f"The same execution goes on by itself {soon}: its stage is retried"
+    else:
+        then = f"{facts.name} starts again by itself {soon}"
+    return f"{then}; {_looks(facts, story)}."
+
+
+def _looks(facts: Facts, story: Story) -> str:
+    check = story.rule.next_check(facts.now) if story.rule else None
+    return f"in any case it is looked at again at {clock(check, facts.now)}" if check else "else nobody looks: its rule has no schedule"
+
+
+def _ways(facts: Facts, story: Story, hold: Hold) -> Iterator[Way]:
+    if facts.edited_since(story.execution):
+        yield start(facts.name, "start it anew (it waits anew: AWS retries no stage of a pipeline that was edited since)")
+    else:
+        yield release(facts.name, story.execution.id if len(facts.stories) > 1 else "")
+    yield forget(hold.rule)
+
+
+def _let_go(facts: Facts, story: Story, hold: Hold) -> Told:
+    return Told(
+        "let go",
+        story.execution.id,
+        f"{facts.name} was let go by {hold.released_by}, after it had waited for {some([one.label for one in hold.depends_on])} "
+        f"{_since(facts, hold)}.",
+        (),
+        f"Its stage is retried within seconds, and the gate lets execution {story.execution.short_id} pass; {_looks(facts, story)}.",
+    )
+
+
+def _deadlocked(facts: Facts, story: Story, hold: Hold, cycle: Cycle) -> Told:
+    ends = deadline(hold.give_up, hold.on_give_up, facts.now)
+    return Told(
+        "deadlock",
+        story.execution.id,
+        f"Deadlock: {facts.name} waits {_since(facts, hold)}, and none of these can go on before another does: {cycle}.",
+        because(facts, story),
+        ends.strip() or "Nothing ends this by itself.",
+        (check(), *_ways(facts, story, hold)),
+    )
+
+
+def _broken(facts: Facts, story: Story, hold: Hold, fault: Finding) -> Told:
+    return Told(
+        "broken",
+        story.execution.id,
+        f"{facts.name} waits for {some([one.label for one in hold.depends_on])} {_since(facts, hold)}, and nothing will start it again: "
+        f"something is wrong with its rule. {fault.what}",
+        because(facts, story),
+        "",
+        (Way("mend that (it asks first)", (("gatectl", "doctor", "--mend"),)), *_ways(facts, story, hold)),
+    )
+
+
+def _faults(facts: Facts, story: Story, hold: Hold) -> list[Finding]:
+    """What the doctor finds at its rule."""
+    known = doctors.Facts(facts.now, facts.partition, facts.region, facts.account)
+    return list(faults.findings(known, story.rule, hold, stage_of(story))) if story.rule else []
+
+
+# When nothing keeps it any more
+
+
+def _due(facts: Facts, story: Story, hold: Hold) -> Told:
+    names = some([one.label for one in hold.depends_on])
+    when = f" since {clock(story.ended, facts.now)}" if story.ended else ""
+    if not is_late(facts, story):
+        over = f"{names} {'has' if len(hold.depends_on) == 1 else 'have'} ended, and nothing keeps {facts.name} any more{when}."
+        return Told("due", story.execution.id, over, (), _goes_on(facts, story, hold, "within seconds"))
+    return Told(
+        "overdue",
+        story.execution.id,
+        f"Nothing keeps {facts.name} any more{when}: what it waited for, {names}, is over. Yet it has not gone on.",
+        tuple(_last_words(facts, story)),
+        f"Its rule fires again by itself, and once the cause is gone that heals it: {_looks(facts, story)}.",
+        (
+            log(stage_of(story), "retry"),
+            doctor(),
+            start(facts.name),
+        ),
+    )
+
+
+def _last_words(facts: Facts, story: Story) -> Iterator[str]:
+    if story.log is None or story.log.unread:
+        yield f"Why, the retry's log says, which you may not read: {story.log.unread}." if story.log else "Why, the retry's log says."
+    elif story.log.silent:
+        yield "The retry has never run: its rule does not reach it."
+    elif story.log.errors:
+        when, error = story.log.errors[-1]
+        yield f"The retry failed at {clock(when, facts.now)}: {error}"
+    elif story.log.records:
+        when, record = story.log.records[-1]
+        yield f"The retry said at {clock(when, facts.now)}: {record['decision']}: {record.get('reason', '')}."
+    else:
+        yield f"The retry has logged nothing of it since then{_first_look(facts, story.ended)}."
+
+
+def _first_look(facts: Facts, ended: datetime | None) -> str:
+    """The event of the end can be lost (guide: EventBridge, event delivery)."""
+    return ": the event of that end has not come, or is late" if ended and facts.now - ended < timedelta(minutes=60) else ""

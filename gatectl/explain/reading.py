@@ -1,0 +1,150 @@
+"""Asks AWS, with the caller's credentials, what explain has to know: as the gate and the retry would ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib.asking import LOOK_BACK, Asking, at_once
+from chalicelib.aws import Aws
+from chalicelib.chains import LONGEST, read_mark
+from chalicelib.decision import Fate
+from chalicelib.dependency import Dependency
+from chalicelib.deployment import Deployment
+from chalicelib.errors import NotPermitted, code
+from chalicelib.executions import Attempt, Execution
+from chalicelib.landscape.account import Account, Pipeline
+from chalicelib.upstream import Upstream
+from chalicelib.wording import SHOWN
+from gatectl.explain import ended, held, retrylog
+from gatectl.explain.facts import Behind, Facts, Log, Story, deployed_as
+from gatectl.names import no_such_pipeline
+from gatectl.session import Place, Refused
+
+
+class Reading:
+    """Of one pipeline, at one moment `now` (aware UTC)."""
+
+    def __init__(self, place: Place, now: datetime) -> None:
+        self._place = place
+        self._now = now
+        self._aws = Aws(self._client)
+
+    def facts(self, pipeline: str, execution: str | None) -> Facts:
+        """All that there is to know; `execution`: how the id of the one that is meant begins. Raises Refused where there is none."""
+        facts = self._pipeline(pipeline)
+        chosen = _chosen(facts, execution)
+        return replace(facts, stories=tuple(at_once(partial(self._story, facts), chosen[:SHOWN])), more=max(0, len(chosen) - SHOWN))
+
+    def _client(self, service: str, region_name: str | None = None, **session: str) -> Any:
+        return self._place.client(service, region_name, **session)
+
+    def _pipeline(self, name: str) -> Facts:
+        try:
+            answer = self._place.client("codepipeline").get_pipeline(name=name)
+        except ClientError as error:
+            if code(error) == "PipelineNotFoundException":
+                raise no_such_pipeline(self._place, name) from None
+            raise
+        pipeline = Pipeline.of(answer["pipeline"])
+        executions = self._aws.codepipeline.executions(name, since=self._now - LOOK_BACK)
+        rules = Account(self._place.client).rules([one.id for one in executions])
+        _, partition, _, _, account, _ = pipeline.role.split(":", 5)
+        return Facts(
+            self._now,
+            self._place.region,
+            partition,
+            account,
+            replace(pipeline, executions=executions, state=self._aws.codepipeline.state(name)),
+            answer["metadata"].get("updated"),
+            rules,
+        )
+
+    def _story(self, facts: Facts, execution: Execution) -> Story:
+        room = self._aws.codepipeline
+        attempts = room.attempts(facts.name, execution.id)
+        if any(gate.condition for gate in facts.pipeline.gates):
+            attempts += room.conditions(facts.name, execution.id)
+        ordered = tuple(sorted(attempts, key=lambda one: one.started))
+        rule = next((one for one in facts.rules if one.hold and one.hold.execution == execution.id), None)
+        story = Story(execution, ordered, rule)
+        if held.is_held(facts, story) and story.hold:
+            story = replace(story, looked=self._look(facts, story.hold.execution, story.hold.depends_on, held.stage_of(story)))
+            if held.is_late(facts, story):
+                story = replace(story, log=self._log(facts, held.stage_of(story), story, story.ended or self._now - LOOK_BACK))
+        elif story.asking:
+            wanted = _wanted(facts, story.asking)
+            story = replace(story, looked=self._look(facts, execution.id, wanted, deployed_as(story.asking), stays=True))
+        elif gate := ended.lost(facts, story):
+            story = replace(story, log=self._log(facts, deployed_as(gate), story, gate.started))
+        return story
+
+    def _log(self, facts: Facts, stage: str, story: Story, since: datetime) -> Log:
+        deployment = Deployment(facts.partition, facts.region, facts.account, stage)
+        return retrylog.read(self._place.client("logs"), deployment, f"{deployment.rule_prefix}{story.execution.id}", since)
+
+    # Upstreams, and theirs
+
+    def _look(self, facts: Facts, execution: str, wanted: Sequence[Dependency], stage: str, *, stays: bool = False) -> tuple[Behind, ...]:
+        context = SimpleNamespace(invoked_function_arn=Deployment(facts.partition, facts.region, facts.account, stage).retry_arn)
+        return self._behind(context, facts.name, execution, wanted, {facts.name}, stays=stays)
+
+    def _behind(
+        self, context: object, pipeline: str, execution: str, wanted: Sequence[Dependency], seen: set[str], *, stays: bool
+    ) -> tuple[Behind, ...]:
+        """The upstreams of one that waits; of those that wait themselves theirs, too, as far as a gate looks."""
+        asking = Asking(pipeline, execution, self._aws, context, self._now, stays=stays)
+        looked = []
+        for upstream in at_once(partial(_one, asking), wanted):
+            one = Behind(upstream)
+            if not upstream.satisfied and asking.is_here(upstream.wanted) and upstream.wanted.name not in seen and len(seen) <= LONGEST:
+                seen.add(upstream.wanted.name)
+                one = self._waits_too(context, upstream, seen)
+            looked.append(one)
+        return tuple(looked)
+
+    def _waits_too(self, context: object, upstream: Upstream, seen: set[str]) -> Behind:
+        name = upstream.wanted.name
+        if upstream.hold:
+            behind = self._behind(context, name, upstream.hold.execution, upstream.hold.depends_on, seen, stays=False)
+            return Behind(upstream, "held", behind)
+        marked = [(one.id, read_mark(text)) for one in upstream.blocking if upstream.state for text in upstream.state.marks(one.id)]
+        for execution, mark in marked:
+            if mark and mark.waits:
+                wanted = [Dependency(edge.pipeline, "succeeded" if edge.require == "succeeded" else "idle") for edge in mark.waits]
+                return Behind(upstream, "in place", self._behind(context, name, execution, wanted, seen, stays=True))
+        return Behind(upstream)
+
+
+def _one(asking: Asking, wanted: Dependency) -> Upstream:
+    """What this caller may not see is unknown to him, and known to the gate."""
+    try:
+        (upstream,) = asking.in_detail(asking.upstreams([wanted]))
+    except NotPermitted as error:
+        return Upstream(wanted, unanswered=str(error))
+    return upstream
+
+
+def _wanted(facts: Facts, gate: Attempt) -> Sequence[Dependency]:
+    declared = facts.gate_of(gate)
+    return declared.asked.depends_on if declared and declared.asked else ()
+
+
+def _chosen(facts: Facts, execution: str | None) -> list[Execution]:
+    """Those that are meant, the newest first: that one; else all that wait or run; else the newest."""
+    executions = facts.pipeline.executions
+    if execution:
+        found = [one for one in executions if one.id.startswith(execution)]
+        if not found:
+            some = ", ".join(one.short_id for one in executions[:SHOWN])
+            there = f"its newest are {some}" if some else "it has never run"
+            raise Refused(f"No execution of {facts.name} of the last {LOOK_BACK.days} days begins with {execution}: {there}.")
+        return found
+    waiting = {rule.hold.execution for rule, fate, _ in facts.fates() if fate is Fate.HELD and rule.hold}
+    return [one for one in executions if one.running or one.id in waiting] or list(executions[:1])
