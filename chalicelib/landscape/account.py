@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Self, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -35,7 +35,7 @@ Found = TypeVar("Found")
 @dataclass(frozen=True)
 class Pipeline:
     """A pipeline of this region and account. `executions`: the newest hundred at most, newest first; `state` where one of them waits
-    or may wait. `role`: the ARN of the role that CodePipeline acts with; `stages`: their names."""
+    or may wait. `role`: the ARN of the role that CodePipeline acts with; `stages`: their names; `declared`: all of its structure."""
 
     name: str
     mode: str = "SUPERSEDED"
@@ -44,6 +44,19 @@ class Pipeline:
     state: PipelineState | None = None
     role: str = ""
     stages: tuple[str, ...] = ()
+    declared: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, declared: Mapping[str, Any]) -> Self:
+        """As it is declared (model: PipelineDeclaration)."""
+        return cls(
+            declared["name"],
+            declared.get("executionMode", "SUPERSEDED"),
+            gates(declared),
+            role=declared["roleArn"],
+            stages=tuple(stage["name"] for stage in declared["stages"]),
+            declared=declared,
+        )
 
     @property
     def depends_on(self) -> tuple[Dependency, ...]:
@@ -62,7 +75,7 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Landscape:
-    """The gated pipelines and those that they wait for, by name; who waits now; and the gate's rules."""
+    """The gated pipelines, those that they wait for and those that are held, by name; who waits now; and the gate's rules."""
 
     pipelines: Mapping[str, Pipeline]
     waits: tuple[Wait, ...]
@@ -101,21 +114,20 @@ class Account:
         """What is gated, and who waits at `now` (aware UTC)."""
         everything = self.pipelines(progress)
         rules = self.rules()
-        gated = {name for name, pipeline in everything.items() if pipeline.gates}
-        wanted = gated | {
-            one.name for name in gated for one in everything[name].depends_on if is_here(one, self.region) and one.name in everything
-        }
-        read = {one.name: one for one in self._each(self._with_executions, [everything[name] for name in sorted(wanted)])}
         held = {rule.hold.pipeline for rule in rules if rule.hold}
-        asked = [one for name, one in read.items() if one.gates and (name in held or one.running)]
+        gated = {name for name, pipeline in everything.items() if pipeline.gates}
+        upstreams = {one.name for name in gated for one in everything[name].depends_on if is_here(one, self.region)}
+        wanted = (gated | upstreams | held) & everything.keys()
+        read = {one.name: one for one in self._each(self._with_executions, [everything[name] for name in sorted(wanted)])}
+        asked = [one for name, one in read.items() if name in held or one.running]
         read |= {one.name: one for one in self._each(self._with_state, asked)}
         by_rule = [rule.wait(now, _reason(read, rule)) for rule in rules]
         in_place = [wait for pipeline in read.values() for wait in _in_place(pipeline)]
         waits = sorted((wait for wait in [*by_rule, *in_place] if wait), key=lambda wait: (wait.pipeline, str(wait.since)))
         return Landscape(read, tuple(waits), rules)
 
-    def rules(self) -> tuple[Rule, ...]:
-        """Every rule of the gate's in this region, of any of its deployments."""
+    def rules(self, executions: Iterable[str] = ("",)) -> tuple[Rule, ...]:
+        """Every rule of the gate's in this region, of any of its deployments; or those alone that are named after one of `executions`."""
         found: list[dict[str, Any]] = []
         with _asking("events:ListRules"):
             page = self._events.list_rules(NamePrefix=f"{APP}-")
@@ -123,23 +135,17 @@ class Account:
             while page.get("NextToken"):
                 page = self._events.list_rules(NamePrefix=f"{APP}-", NextToken=page["NextToken"])
                 found += page["Rules"]
-        return tuple(rule for rule in self._each(self._rule, found) if rule)
+        wanted = [rule for rule in found if rule["Name"].endswith(tuple(executions))]
+        return tuple(rule for rule in self._each(self._rule, wanted) if rule)
 
     def _structure(self, name: str) -> Pipeline | None:
         with _asking("codepipeline:GetPipeline"):
             try:
-                declared = self._codepipeline.get_pipeline(name=name)["pipeline"]
+                return Pipeline.of(self._codepipeline.get_pipeline(name=name)["pipeline"])
             except ClientError as error:
                 if code(error) == "PipelineNotFoundException":
                     return None  # deleted since it was listed
                 raise
-        return Pipeline(
-            name,
-            declared.get("executionMode", "SUPERSEDED"),
-            gates(declared),
-            role=declared["roleArn"],
-            stages=tuple(stage["name"] for stage in declared["stages"]),
-        )
 
     def _with_executions(self, pipeline: Pipeline) -> Pipeline:
         with _asking("codepipeline:ListPipelineExecutions"):
@@ -205,7 +211,9 @@ def _in_place(pipeline: Pipeline) -> Iterator[Wait]:
                 marked = [edge.pipeline for edge in mark.waits] if mark else []
                 asked = [one.label for one in gate.asked.depends_on] if gate.asked else []
                 since = mark.since if mark else action.since
-                yield Wait(pipeline.name, execution, "wait", tuple(marked or asked), since, reason=action.said, gate=gate)
+                limit = gate.asked.give_up_minutes if gate.asked else None
+                give_up = since + timedelta(minutes=limit) if since and limit else None
+                yield Wait(pipeline.name, execution, "wait", tuple(marked or asked), since, give_up=give_up, reason=action.said, gate=gate)
 
 
 def _gate_actions(pipeline: Pipeline, execution: str) -> Iterator[tuple[Gate, ActionState]]:
