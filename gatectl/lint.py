@@ -8,11 +8,11 @@ from itertools import groupby
 from chalicelib.chains import LONGEST
 from chalicelib.landscape import graph
 from chalicelib.landscape.account import Landscape, Pipeline
+from chalicelib.landscape.circles import MEND, circles
 from chalicelib.landscape.gates import Gate
 from chalicelib.landscape.graph import Edge
 from chalicelib.wording import some
 from gatectl.cautions import of_holds
-from chalicelib.landscape.circles import MEND, circles
 from gatectl.findings import deployments, pipelines
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import SEVERITIES, Finding, Severity
