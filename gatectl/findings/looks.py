@@ -1,0 +1,42 @@
+"""Looks at AWS that may be denied: then the fact is left out, and what could not be looked at is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.errors import NoAnswer, NotPermitted, code, sorted_out
+from gatectl.findings.facts import Unseen
+
+GONE = {"ResourceNotFoundException", "PipelineNotFoundException", "NoSuchEntity"}
+"""AWS's words for: there is no such thing (model: the errors of each service)."""
+
+Found = TypeVar("Found")
+
+
+class Looks:
+    def __init__(self) -> None:
+        self._unseen: dict[str, str] = {}
+
+    @property
+    def unseen(self) -> tuple[Unseen, ...]:
+        return tuple(Unseen(what, why) for what, why in self._unseen.items())
+
+    def at(
+        self, what: str, action: str, ask: Callable[[], Found], gone: Found | None = None, *, or_unanswered: bool = False
+    ) -> Found | None:
+        """What `ask` returns; `gone` where AWS says that there is no such thing; None where AWS denies `action`, or (`or_unanswered`)
+        does not answer, and then `what` is unseen. Raises NoAnswer or UnexpectedAnswer else.
+        """
+        try:
+            return ask()
+        except (ClientError, BotoCoreError, NotPermitted, NoAnswer) as error:
+            if isinstance(error, ClientError) and code(error) in GONE:
+                return gone
+            sorted_error = sorted_out(error, action) if isinstance(error, (ClientError, BotoCoreError)) else error
+            if isinstance(sorted_error, NotPermitted) or (or_unanswered and isinstance(sorted_error, NoAnswer)):
+                self._unseen.setdefault(what, str(sorted_error))
+                return None
+            raise sorted_error from error
