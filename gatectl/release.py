@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Group
 from rich.text import Text
 
 from chalicelib import messages
 from chalicelib.awslambda import AwsLambda
 from chalicelib.deployment import APP, Deployment
+from chalicelib.errors import sorted_out
 from chalicelib.eventbridge import EventBridge
 from chalicelib.hold import Hold, rule_name, schedule
 from chalicelib.landscape.account import Account, Landscape
 from chalicelib.landscape.waits import Wait
-from chalicelib.wording import some
+from chalicelib.wording import clock, some
+from gatectl.completion import pipelines
+from gatectl.holds import Row, rows
 from gatectl.names import existing, no_such_pipeline
-from gatectl.session import FOUND, Place, Refused, options
+from gatectl.session import FOUND, Interrupted, Place, Refused, options
 
 RETRY_MINUTES = 5
 """How often the rule that lets a wait in place go is looked at, until its execution has ended."""
 
 
 @click.command()
-@click.argument("pipeline")
+@click.argument("pipeline", shell_complete=pipelines)
 @click.option("--execution", metavar="ID", help="Only this one, where several are held: its id, or how that begins.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @options
@@ -38,22 +43,30 @@ def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) ->
     now = datetime.now(UTC)
     with place.progress("reading pipelines") as progress:
         seen = Account(place.client).look(now, progress)
-    waits = [wait for wait in seen.waits if wait.pipeline == pipeline and wait.execution.startswith(execution or "")]
+    held = [row for row in rows(seen) if row.wait.pipeline == pipeline and not row.over]
+    waits = [row.wait for row in held if row.wait.execution.startswith(execution or "")]
     if not waits:
-        raise _nobody_waits(place, seen, pipeline, execution)
+        raise _nobody_waits(place, seen, held, pipeline, execution)
     for wait in waits:
         _refuse_edited(place, seen, wait)
     if not yes:
         if place.json:
             raise Refused("With --json nobody can be asked: add --yes.")
         place.console.print(Group(*(Text(_about(wait)) for wait in waits)))
-        if not click.confirm(f"Let {pipeline} go on now?"):
+        if not place.agreed(f"Let {pipeline} go on now?"):
             place.console.print("Nothing was changed.")
             raise click.exceptions.Exit(FOUND)
     by = str(place.client("sts").get_caller_identity()["Arn"])
-    told = [_let_go(place, wait, by, now) for wait in waits]
-    executions = [{"execution": wait.execution, "rule": wait.rule, "hold": wait.hold} for wait in waits]
-    place.show(Group(*map(Text, told)), {"pipeline": pipeline, "released_by": by, "released": executions})
+    try:
+        for wait in waits:
+            told = _let_go(place, wait, by, now)
+            if not place.json:
+                place.console.print(Text(told))
+    except KeyboardInterrupt:
+        raise Interrupted("Stopped on the way: gatectl holds shows who was let go by then.") from None
+    if place.json:
+        executions = [{"execution": wait.execution, "rule": wait.rule, "hold": wait.hold} for wait in waits]
+        place.show("", {"pipeline": pipeline, "released_by": by, "released": executions})
 
 
 def _about(wait: Wait) -> str:
@@ -61,10 +74,10 @@ def _about(wait: Wait) -> str:
     return f"Execution {wait.execution[:8]} of {wait.pipeline} waits for {some(list(wait.depends_on))}{since}."
 
 
-def _nobody_waits(place: Place, seen: Landscape, pipeline: str, execution: str | None) -> Exception:
-    others = [wait.execution[:8] for wait in seen.waits if wait.pipeline == pipeline]
-    if others:
-        return Refused(f"No held execution of {pipeline} begins with {execution}: held are {', '.join(others)}.")
+def _nobody_waits(place: Place, seen: Landscape, held: Sequence[Row], pipeline: str, execution: str | None) -> Exception:
+    if held:
+        others = ", ".join(row.wait.execution[:8] for row in held)
+        return Refused(f"No held execution of {pipeline} begins with {execution}: held are {others}.")
     if pipeline not in seen.pipelines and pipeline not in existing(place):
         return no_such_pipeline(place, pipeline)
     return Refused(f"{pipeline} is not held now. `gatectl explain {pipeline}` says how it stands.")
@@ -103,8 +116,14 @@ def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
     kept = eventbridge.hold_kept_by(wait.rule)
     if kept is None or not eventbridge.rewrite(marked := replace(kept, released_by=by), deployment.retry_arn):
         return f"The hold of execution {wait.execution[:8]} ended by itself in this moment: {wait.pipeline} goes on."
-    # Only makes it quicker: the rule fires by itself, too.
-    place.client("lambda").invoke(FunctionName=deployment.retry_function, InvocationType="Event", Payload=marked.as_input())
+    try:  # only makes it quicker: the rule fires by itself, too
+        place.client("lambda").invoke(FunctionName=deployment.retry_function, InvocationType="Event", Payload=marked.as_input())
+    except (ClientError, BotoCoreError) as error:
+        at = f" at {clock(wait.next_check, now)}" if wait.next_check else ""
+        return (
+            f"{wait.pipeline} is let go, and goes on when its rule is looked at next{at}. It would within seconds, but the retry could not "
+            f"be invoked: {sorted_out(error, 'lambda:InvokeFunction')}."
+        )
     return f"{wait.pipeline} goes on within seconds: its stage is retried, and the gate lets execution {wait.execution[:8]} pass."
 
 

@@ -166,7 +166,7 @@ class TestGatesOfOneStage:
         scene.pipeline("infra")
         scene.gated("k8s", ask("infra", hold="wait"))
         later = gate_stage(ask({"pipeline": "infra", "require": "succeeded"}, hold="retry"), "Again")
-        edit(scene, lambda declared: declared["stages"].append(later))
+        edit(scene, lambda declared: declared["stages"].insert(2, later))
         assert found() == []
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.asking import ask
 from tests.gatectl.cli import run
@@ -138,6 +139,39 @@ def test_a_deadlock_is_let_go_too(scene: Scene) -> None:
     assert scene.statuses("a") == ["Succeeded"]
 
 
+def test_where_the_retry_may_not_be_invoked_the_rule_does_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    held(scene, hold="retry")
+    monkeypatch.setattr("gatectl.session.Place.client", _denied_to_invoke)
+    said = run("release", "k8s", "--yes")
+    assert said.status == 0
+    assert "k8s is let go, and goes on when its rule is looked at next at 12:05 UTC." in said.words
+    assert "AWS denied lambda:InvokeFunction (ann may not)" in said.words
+    scene.wait(minutes=5)
+    assert scene.statuses() == ["Succeeded"]
+
+
+def test_stopped_on_the_way_it_does_not_say_that_nothing_was_changed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    held(scene)
+    monkeypatch.setattr("gatectl.release._let_go", _ctrl_c)
+    said = run("release", "k8s", "--yes")
+    assert (said.status, said.complaint) == (130, "Error: Stopped on the way: gatectl holds shows who was let go by then.")
+
+
+def _ctrl_c(*_: object) -> str:
+    raise KeyboardInterrupt
+
+
+def _denied_to_invoke(place: Any, service: str, region: str | None = None) -> Any:
+    client: Any = place._session.create_client(service, region_name=place.region)
+
+    def denied(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "ann may not"}}, "Invoke")
+
+    if service == "lambda":
+        client.invoke = denied
+    return client
+
+
 class TestWhatCannotBe:
     def test_a_pipeline_that_is_not_held(self, scene: Scene) -> None:
         scene.pipeline("infra")
@@ -166,3 +200,23 @@ class TestWhatCannotBe:
         assert "Nothing was changed." in said.complaint
         scene.wait(minutes=10)
         assert scene.statuses() == ["Failed"]
+
+    def test_one_that_a_newer_execution_has_made_needless(self, scene: Scene) -> None:
+        held(scene)
+        declared: Any = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
+        declared["stages"].pop(1)
+        scene.codepipeline.update_pipeline(pipeline=declared)
+        scene.start("k8s")
+        said = run("release", "k8s", "--yes")
+        assert (said.status, "k8s is not held now." in said.complaint) == (252, True)
+
+    def test_one_that_was_let_go_and_runs(self, scene: Scene) -> None:
+        held(scene, hold="retry")
+        run("release", "k8s", "--yes")
+        scene.wait(seconds=10)
+        assert "k8s is not held now." in run("release", "k8s", "--yes").complaint
+
+    def test_one_whose_pipeline_is_gone(self, scene: Scene) -> None:
+        held(scene)
+        scene.codepipeline.delete_pipeline(name="k8s")
+        assert "There is no pipeline k8s" in run("release", "k8s", "--yes").complaint
