@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from typing import cast
 
+from moto.codepipeline.models import codepipeline_backends
+
+from sandbox.account import ACCOUNT, REGION
+from sandbox.clock import utcnow
+from sandbox.codepipeline.execution import PipelineExecution
+from sandbox.codepipeline.models import CodePipelineBackend
+from sandbox.inprocess import MONDAY_NOON
 from tests.asking import ask
+from tests.gatectl.deployment import configure
 from tests.scene import Scene
 
 SCENES: dict[str, Callable[[Scene], None]] = {}
@@ -20,23 +30,9 @@ def scene(name: str) -> Callable[[Callable[[Scene], None]], Callable[[Scene], No
 
 @scene("two pipelines")
 def two_pipelines(it: Scene) -> None:
+    configure("dev")
     it.pipeline("infra")
     it.pipeline("k8s", seconds=60)
-
-
-@scene("k8s waits for infra")
-def one_hold(it: Scene) -> None:
-    it.pipeline("infra")
-    it.gated("k8s", ask("infra"))
-    it.start("infra")
-    it.start("k8s")
-
-
-@scene("apps waits for k8s, which waits for infra")
-def a_chain(it: Scene) -> None:
-    one_hold(it)
-    it.gated("apps", ask("k8s", pipeline="apps", hold="wait"))
-    it.start("apps")
 
 
 @scene("infra failed, k8s is not gated")
@@ -45,3 +41,63 @@ def infra_failed(it: Scene) -> None:
     it.pipeline("k8s", seconds=60)
     it.start("infra")
     it.wait(minutes=3)
+
+
+@scene("k8s waits for infra")
+def one_hold(it: Scene) -> None:
+    configure("dev")
+    it.pipeline("infra")
+    it.gated("k8s", ask("infra"))
+    it.start("infra")
+    it.start("k8s")
+    it.wait(minutes=2)
+
+
+@scene("apps waits for k8s, which waits for infra")
+def a_chain(it: Scene) -> None:
+    one_hold(it)
+    it.gated("apps", ask("k8s", pipeline="apps", hold="wait"))
+    it.start("apps")
+    it.wait(minutes=1)
+
+
+@scene("gates with mistakes")
+def mistakes(it: Scene) -> None:
+    configure("dev")
+    it.pipeline("infra")
+    it.gated("k8s", ask("infar"))
+    it.gated("apps", {**ask("k8s", pipeline="apps"), "retry_minutes": 7})
+    it.gated("a", ask("b", pipeline="a", require="succeeded"))
+    it.gated("b", ask("a", pipeline="b"), mode="QUEUED")
+
+
+@scene("two weeks without a gate")
+def two_weeks(it: Scene) -> None:
+    """Where both are at work, every second k8s fails; else one of ten."""
+    it.pipeline("infra")
+    it.pipeline("k8s")
+    backend = cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
+    chance = random.Random(3)
+
+    def work(execution: PipelineExecution, stage: str, _: str) -> tuple[float, str]:
+        if stage == "Source":
+            return 5, "Succeeded"
+        if execution.pipeline_name == "infra":
+            return chance.uniform(900, 2400), "Succeeded"
+        fails = 0.5 if backend.pipelines["infra"].running else 0.1
+        return chance.uniform(200, 500), "Failed" if chance.random() < fails else "Succeeded"
+
+    backend.outcome = work
+    for _ in range(14):
+        for _ in range(chance.randint(2, 5)):
+            it.wait(minutes=chance.randint(20, 140))
+            for name in chance.choice((["infra"], ["k8s"], ["k8s"], ["infra", "k8s"])):
+                it.start(name)
+                it.wait(minutes=chance.choice((0, 0, 3, 12)))
+        it.wait(minutes=24 * 60 - (utcnow() - MONDAY_NOON).total_seconds() / 60 % (24 * 60))
+
+
+@scene("EventBridge may not invoke the retry")
+def not_permitted(it: Scene) -> None:
+    one_hold(it)
+    it.awslambda.remove_permission(FunctionName="pipeline-gate-dev-retry", StatementId="pipeline-gate-rules")
