@@ -28,6 +28,8 @@ def _of(declared: Declaration, gate: Gate, asked: Parameters) -> Iterator[str]:
         yield from _of_failing(stage, name)
     if asked.hold == "restart":
         yield from _of_repeating(declared, gate, stage)
+    if not gate.condition and stage is declared["stages"][-1] and not _later(gate, stage):
+        yield f"Nothing in {name} comes after its gate, so there is nothing that waits. Put it before the work (--after)."
     if asked.hold != "wait" and declared.get("executionMode") == "QUEUED":
         yield (
             f"{name} is in QUEUED mode: a held execution has failed, so the next in the queue is let in before it, and the hold is "
@@ -74,11 +76,17 @@ def _of_repeating(declared: Declaration, gate: Gate, stage: Declaration) -> Iter
     stages = [one["name"] for one in declared["stages"]]
     before = [f"the stage {one}" for one in stages[1 : stages.index(gate.stage)]]
     if not gate.condition:
-        order = {action["name"]: action.get("runOrder", 1) for action in stage["actions"]}
-        before += [f"the action {action}" for action in order if action != gate.action and order[action] <= order[gate.action]]
+        later = _later(gate, stage)
+        before += [f"the action {action['name']}" for action in stage["actions"] if action["name"] not in (gate.action, *later)]
     if before:
         yield (
             f"Before the gate of {declared['name']} {'runs' if len(before) == 1 else 'run'} {some(before)}. A hold starts the pipeline "
             "again from its sources, so all that is done (and approved) twice. If it is not safe to do twice, put the gate right after the "
             f"sources (--after {stages[0]}), or let the same execution go on (--hold retry, --hold wait)."
         )
+
+
+def _later(gate: Gate, stage: Declaration) -> list[str]:
+    """The actions of its stage that a gate action comes before."""
+    order = {action["name"]: action.get("runOrder", 1) for action in stage["actions"]}
+    return [action for action in order if order[action] > order[gate.action]]

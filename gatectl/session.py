@@ -142,17 +142,17 @@ class Cli(click.Group):
             error.show()
             sys.exit(WRONG_USE)
         except click.ClickException as error:
-            error.show()
+            _complain(f"Error: {error.format_message()}")
             sys.exit(error.exit_code)
         except (click.Abort, KeyboardInterrupt):
-            click.echo("Stopped. Nothing was changed.", err=True)
+            _complain("Stopped. Nothing was changed.")
             sys.exit(INTERRUPTED)
         except (NoCredentialsError, PartialCredentialsError, NoRegionError, ProfileNotFound) as error:
             what = str(error).rstrip(".")
-            click.echo(f"Error: {what}. Set it as for the AWS CLI: aws configure, --profile and --region, or AWS_... variables.", err=True)
+            _complain(f"Error: {what}. Set it as for the AWS CLI: aws configure, --profile and --region, or AWS_... variables.")
             sys.exit(NOT_SET_UP)
         except (NotPermitted, NoAnswer, UnexpectedAnswer, ClientError, BotoCoreError) as error:
-            click.echo(f"Error: {_told(error)}", err=True)
+            _complain(f"Error: {_told(error)}")
             sys.exit(AWS_REFUSED if isinstance(error.__cause__ or error, ClientError) else FAILED)
         except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -169,6 +169,12 @@ class Interrupted(click.ClickException):
     """Ctrl-C while something was being changed; the message says how far it came."""
 
     exit_code = INTERRUPTED
+
+
+def _complain(text: str) -> None:
+    """On standard error: at a terminal in lines of whole words, else in one line, for a log."""
+    console = Console(stderr=True, highlight=False)
+    console.print(text, markup=False, emoji=False, soft_wrap=not console.is_terminal)
 
 
 _CREDENTIALS = frozenset(

@@ -177,6 +177,12 @@ def test_a_gate_that_does_not_say_whose_it_is() -> None:
     assert 'add "pipeline": "k8s" and "execution": "#{codepipeline.PipelineExecutionId}" to its UserParameters' in told
 
 
+def test_a_gate_at_the_end_holds_nothing_up() -> None:
+    (told,) = cautions(pipeline(stage("Gate", gate(text=asking(hold="retry")))))
+    assert told == "Nothing in k8s comes after its gate, so there is nothing that waits. Put it before the work (--after)."
+    assert cautions(beside_the_gate(TEXT)) == ()
+
+
 def test_nothing_is_said_of_an_ordinary_gate_nor_of_none() -> None:
     assert cautions(pipeline(stage("Gate", gate()), stage("Build"), stage("Deploy", onFailure=ROLLBACK))) == ()
     assert cautions(pipeline(executionMode="QUEUED")) == ()
