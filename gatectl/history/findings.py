@@ -122,7 +122,10 @@ class Findings:
 
 
 def find(executions: Iterable[Execution], upstreams: Mapping[str, Iterable[Execution]], mode: str, now: datetime) -> Findings:
-    """What the past tells: of `executions` of a pipeline in that execution mode, and of its upstreams' by label. `now`: aware UTC."""
+    """What the past tells: of `executions` of a pipeline in that execution mode, and of its upstreams' by label. `now`: aware UTC.
+
+    Of executions that began together, the older one comes first.
+    """
     own = tuple(sorted(executions, key=lambda one: one.started))
     others = {label: tuple(sorted(those, key=lambda one: one.started)) for label, those in upstreams.items()}
     met = {label: overlapping(own, those) for label, those in others.items()}

@@ -90,8 +90,8 @@ class Reading:
         listed = self._back(
             past.name, "list_pipeline_executions", "pipelineExecutionSummaries", f"executions of {past.label}", begin, enough
         )
-        # Newest first in practice, but the model promises no order.
-        found = sorted(map(Execution.of, listed), key=lambda one: one.started)
+        # Newest first in practice, but the model promises no order; the sort keeps AWS's among those that began together.
+        found = sorted(map(Execution.of, reversed(listed)), key=lambda one: one.started)
         return [replace(one, updated=max(self._now, one.started)) if one.running else one for one in found]
 
     def _held(self, past: Past) -> set[str]:

@@ -302,6 +302,14 @@ def test_a_rollback_is_not_held(scene: Scene) -> None:
     assert "idle 1, 1 still 33 %" in said.words
 
 
+def test_of_two_that_began_together_the_newer_ones_result_stands(scene: Scene) -> None:
+    for name in ("infra", "k8s"):
+        scene.pipeline(name)
+    scene.has_run("infra", (timedelta(hours=2), "Failed"), (timedelta(hours=2), "Succeeded"))
+    scene.has_run("k8s", (timedelta(hours=1), "Succeeded"))
+    assert [policy["held"] for policy in told("k8s", "--depends-on", "infra")["policies"]] == [0, 0]
+
+
 def test_an_execution_that_took_days_is_pointed_out(scene: Scene) -> None:
     scene.pipeline("k8s")
     play(scene, [(0, "infra", 30 * 3600, "Succeeded"), (31 * 60, "infra", 5, "Succeeded")])
