@@ -172,8 +172,9 @@ def test_a_gate_that_says_it_is_another_pipelines(infra: Scene) -> None:
     assert infra.statuses() == ["Failed", "Succeeded"]
 
 
-def test_a_gate_that_does_not_say_whose_it_is() -> None:
-    (told,) = cautions(pipeline(stage("Gate", gate(text="infra")), stage("Deploy")))
+@pytest.mark.parametrize("text", ["infra", '{"depends_on": ["infra"], "pipeline": "k8s"}'])
+def test_a_gate_that_does_not_say_whose_it_is(text: str) -> None:
+    (told,) = cautions(pipeline(stage("Gate", gate(text=text)), stage("Deploy")))
     assert 'add "pipeline": "k8s" and "execution": "#{codepipeline.PipelineExecutionId}" to its UserParameters' in told
 
 

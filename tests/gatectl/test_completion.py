@@ -54,7 +54,7 @@ class TestWhatNeedsNoAws:
         assert any("--after" in line for line in complete("gatectl attach k8s --af", shell))
 
 
-@pytest.mark.parametrize("command", ["attach", "detach"])
+@pytest.mark.parametrize("command", ["attach", "detach", "explain", "release", "history"])
 def test_pipelines(account: Scene, command: str) -> None:
     assert complete(f"gatectl {command} ") == plain("infra", "infra-dns", "k8s")
     assert complete(f"gatectl {command} inf") == plain("infra", "infra-dns")
