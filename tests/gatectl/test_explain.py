@@ -434,9 +434,10 @@ class TestWhenNothingKeepsItAnyMore:
         assert "the retry's log says, which you may not read: AWS denied logs:FilterLogEvents (ann may not)." in said.words
         assert commands(said)[0] == "chalice logs --stage dev --name retry"
 
-    def test_an_upstream_that_is_gone_keeps_nobody(self, scene: Scene) -> None:
+    @pytest.mark.parametrize("require", ["idle", "succeeded"])
+    def test_an_upstream_that_is_gone_keeps_nobody(self, scene: Scene, require: str) -> None:
         scene.world.dials.events_on = False
-        held(scene)
+        held(scene, require=require)
         scene.codepipeline.delete_pipeline(name="infra")
         assert "what it waited for, infra, is over" in words()
 

@@ -95,6 +95,17 @@ class TestTree:
         account.start("k8s")
         assert "k8s  runs since 12:01 UTC" in run("graph").out
 
+    def test_one_whose_gate_was_taken_out_is_not_of_the_graph_even_while_it_is_held(self, scene: Scene) -> None:
+        scene.pipeline("infra", seconds=1200)
+        scene.k8s()
+        scene.gated("web", ask(pipeline="web"))
+        scene.start("infra")
+        scene.start("k8s")
+        declared: Any = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
+        declared["stages"].pop(1)
+        scene.codepipeline.update_pipeline(pipeline=declared)
+        assert tree(run("graph")) == ["infra  runs since 12:00 UTC", "└── web  has not run"]
+
     def test_pipelines_in_a_circle_are_shown_once_and_the_circle_is_told(self, scene: Scene) -> None:
         scene.gated("a", ask("b", pipeline="a"))
         scene.gated("b", ask("a", pipeline="b"))

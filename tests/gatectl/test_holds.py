@@ -90,6 +90,17 @@ def test_when_it_gives_up(scene: Scene, mode: str, shown: str) -> None:
     assert lines(run("holds"), "k8s")[0].endswith(f") {shown}")
 
 
+def test_whoever_waits_longest_comes_first(scene: Scene) -> None:
+    scene.pipeline("infra", seconds=3600)
+    for name in ("b", "c", "a"):
+        scene.gated(name, ask(pipeline=name))
+    scene.start("infra")
+    for name in ("b", "c", "a"):
+        scene.start(name)
+    scene.codepipeline.delete_pipeline(name="b")
+    assert [(one["pipeline"], one["waits"]) for one in run("holds", "--json").json()["holds"]] == [("c", True), ("a", True), ("b", False)]
+
+
 def test_of_several_executions_each_is_named(scene: Scene) -> None:
     scene.pipeline("infra")
     scene.k8s(mode="PARALLEL")
