@@ -386,19 +386,6 @@ def test_the_readme_counts_the_calls_of_a_hold_of_an_hour(scene: Scene, calls: C
     assert f"A hold of an hour costs one failed execution, one restart and {len(calls.made)} AWS calls" in plain(README)
 
 
-@pytest.mark.parametrize("function", ["gate", "retry"])
-def test_the_readme_names_every_right_that_a_function_has(function: str) -> None:
-    statements = json.loads((ROOT / f".chalice/policy-{function}.json").read_text())["Statement"]
-    granted = {action for statement in statements for action in _listed(statement["Action"])}
-    rows = [line.split("|")[2] for line in README.splitlines() if re.match(rf"\| ({function}|both) \|", line)]
-    named = {right.rpartition(":")[2] for row in rows for right in re.findall("`(.+?)`", row)}
-    assert named == {action.rpartition(":")[2] for action in granted}
-
-
-def _listed(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
-
-
 # docs/events.md
 
 

@@ -1,0 +1,126 @@
+"""docs/permissions.md: what it says that functions and people need is what they need."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from sandbox.account import ACCOUNT, create_foreign_role
+from sandbox.iam import enforcement
+from tests.docs.scenes import SCENES
+from tests.gatectl.cli import Said, run
+from tests.gatectl.deployment import configure
+from tests.scene import Scene
+from tests.test_docs import sections
+from tests.test_stage_condition import conditioned
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/permissions.md").read_text()
+LOOK, CHANGE = (block for section in sections(PAGE) for block in section.blocks if "Statement" in block)
+LOOKING = (["holds"], ["explain", "k8s"], ["graph"], ["check"], ["history", "k8s", "--depends-on", "infra"], ["doctor"])
+
+
+CHANGING: tuple[tuple[str, list[str]], ...] = (
+    ("two pipelines", ["attach", "k8s", "--depends-on", "infra", "--yes"]),
+    ("k8s waits for infra", ["detach", "k8s", "--yes"]),
+    ("k8s waits for infra", ["release", "k8s", "--yes"]),
+    ("apps waits for k8s, which waits for infra", ["release", "apps", "--yes"]),
+    ("EventBridge may not invoke the retry", ["doctor", "--mend", "--yes"]),
+)
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def actions(policy: dict[str, Any]) -> set[str]:
+    return {action for statement in policy["Statement"] for action in listed(statement["Action"])}
+
+
+@pytest.mark.parametrize("function", ["gate", "retry", "board"])
+def test_every_right_that_a_function_has_is_named(function: str) -> None:
+    granted = actions(json.loads((ROOT / f".chalice/policy-{function}.json").read_text()))
+    of_both = "|both" if function != "board" else ""
+    rows = [line.split("|")[2] for line in PAGE.splitlines() if re.match(rf"\| ({function}{of_both}) \|", line)]
+    named = {right.rpartition(":")[2] for row in rows for right in re.findall("`(.+?)`", row)}
+    assert named == {action.rpartition(":")[2] for action in granted}
+
+
+@pytest.fixture
+def asked() -> Iterator[set[str]]:
+    """The actions that sessions were judged for."""
+    seen: set[str] = set()
+    real: Callable[..., str | None] = enforcement.refusal
+
+    def refusal(policies: Any, request: Any, caller: Any) -> str | None:
+        if ":assumed-role/you-" in caller.session_arn:
+            seen.add(request.action)
+        return real(policies, request, caller)
+
+    with patch.object(enforcement, "refusal", refusal):
+        yield seen
+
+
+@pytest.fixture
+def you(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """gatectl, typed by somebody with these policies."""
+
+    def typed(*words: str, policies: Sequence[dict[str, Any]]) -> Said:
+        statements = [statement for policy in policies for statement in policy["Statement"]]
+        document: dict[str, object] = {"Version": "2012-10-17", "Statement": statements}
+        role = create_foreign_role(ACCOUNT, f"you-{uuid4()}", f"arn:aws:iam::{ACCOUNT}:root", document)
+        given = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="you")["Credentials"]
+        with monkeypatch.context() as here:
+            here.setenv("AWS_ACCESS_KEY_ID", given["AccessKeyId"])
+            here.setenv("AWS_SECRET_ACCESS_KEY", given["SecretAccessKey"])
+            here.setenv("AWS_SESSION_TOKEN", given["SessionToken"])
+            said = run(*words)
+        assert "denied" not in said.out + said.err, (words, said.out, said.err)
+        return said
+
+    return typed
+
+
+def much_to_see(scene: Scene) -> None:
+    """k8s waits at a stage's condition, what happens is told on a bus, and EventBridge may not invoke the retry."""
+    configure("dev")
+    scene.pipeline("infra")
+    conditioned(scene, hold="retry")
+    scene.start("infra")
+    scene.start("k8s")
+    scene.events.create_event_bus(Name="chat")
+    for function in ("gate", "retry"):
+        settings = {"RETRY_MINUTES": "5", "EVENT_BUS": "chat"}
+        scene.awslambda.update_function_configuration(FunctionName=f"pipeline-gate-dev-{function}", Environment={"Variables": settings})
+
+
+def test_who_may_look_sees_all_and_needs_each_of_these_rights(scene: Scene, you: Callable[..., Said], asked: set[str]) -> None:
+    much_to_see(scene)
+    for words in LOOKING:
+        assert you(*words, policies=[LOOK]).status == 0, words
+    scene.awslambda.remove_permission(FunctionName="pipeline-gate-dev-retry", StatementId="pipeline-gate-rules")
+    scene.wait(minutes=12)
+    you("explain", "k8s", policies=[LOOK])
+    assert asked - {"sts:GetCallerIdentity"} == actions(LOOK)
+
+
+@pytest.mark.parametrize(("name", "words"), CHANGING, ids=lambda value: value if isinstance(value, str) else " ".join(value))
+def test_who_may_change_can(scene: Scene, you: Callable[..., Said], name: str, words: list[str], asked: set[str]) -> None:
+    SCENES[name](scene)
+    assert you(*words, policies=[LOOK, CHANGE]).status == 0
+    assert asked & actions(CHANGE), "it changed something"
+    assert asked - {"sts:GetCallerIdentity"} <= actions(LOOK) | actions(CHANGE)
+
+
+def test_what_each_command_changes_with_is_in_the_policy() -> None:
+    rows = [line.split("|")[1:3] for line in PAGE.partition("changes with |")[2].splitlines() if line.startswith("| `")]
+    named = {right for _, rights in rows for right in re.findall("`(.+?)`", rights)} - {"PutRolePolicy"}
+    assert named == {action.rpartition(":")[2] for action in actions(CHANGE)}
