@@ -37,8 +37,8 @@ SAID = {
     "who_am_i": messages.who_am_i("pipeline"),
     "defect": messages.defect(errors.UnexpectedAnswer("events:PutRule answered X"), "r"),
 }
-ELSEWHERE = {"rule_description", "described_since"}
-"""What is not for the action."""
+ELSEWHERE = {"rule_description", "described_since", "deadline"}
+"""What is no message of its own at the action."""
 
 
 def rows(title: str) -> list[list[str]]:
