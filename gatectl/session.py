@@ -58,12 +58,13 @@ class Place:
         """The id of the account that the credentials are of."""
         return str(self.client("sts").get_caller_identity()["Account"])
 
-    def client(self, service: str, region: str | None = None) -> Any:
-        """A client as boto3 makes it, of another region where one is given; it asks again, with pauses, where AWS throttles."""
+    def client(self, service: str, region: str | None = None, **credentials: str) -> Any:
+        """A client as boto3 makes it, of another region or with other credentials (aws_access_key_id, ...) where they are given; it asks
+        again, with pauses, where AWS throttles."""
         from botocore.config import Config  # noqa: PLC0415
 
         patient = Config(retries={"mode": "standard", "total_max_attempts": 8})
-        return self._session.create_client(service, region_name=region or self.region, config=patient)
+        return self._session.create_client(service, region_name=region or self.region, config=patient, **credentials)
 
     def show(self, for_people: RenderableType, for_programs: object) -> None:
         """Print what a command has to say, for one or the other."""

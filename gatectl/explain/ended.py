@@ -140,7 +140,7 @@ def _gone(facts: Facts, story: Story, gate: Attempt, again: tuple[Way, ...]) -> 
     probably = bool(limit) and facts.now >= gate.started + timedelta(minutes=limit or 0)
     if unread:
         either = "the wait was given up" if probably else "somebody has removed it"
-        why = f"The rule of its hold is gone: {either}, it seems. The retry's log would tell, which you may not read: {unread}."
+        why = f"The rule of its hold is gone: {either}, it seems. The retry's log would tell, which could not be read: {unread}."
     else:
         why = "The rule of its hold is gone, and the retry has not removed it: somebody did, by hand."
     what = f"{facts.name} does not wait any more, and is not started again: {waited}."

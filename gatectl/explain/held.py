@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from chalicelib.chains import Cycle
 from chalicelib.decision import Fate, deadlock, fate, passed_the_gate
@@ -15,7 +15,7 @@ from chalicelib.messages import deadline
 from chalicelib.reasons import awaited
 from chalicelib.wording import clock, some
 from gatectl.explain.because import because, nothing_to_do, people
-from gatectl.explain.facts import Facts, Story
+from gatectl.explain.facts import Facts, Log, Story
 from gatectl.explain.told import Told, Way, check, doctor, forget, log, release, start
 from gatectl.findings import facts as doctors
 from gatectl.findings import holds as faults
@@ -181,20 +181,16 @@ def _due(facts: Facts, story: Story, hold: Hold) -> Told:
 
 
 def _last_words(facts: Facts, story: Story) -> Iterator[str]:
-    if story.log is None or story.log.unread:
-        yield f"Why, the retry's log says, which you may not read: {story.log.unread}." if story.log else "Why, the retry's log says."
-    elif story.log.silent:
+    read = story.log or Log()
+    if read.unread:
+        yield f"Why, the retry's log says, which could not be read: {read.unread}."
+    elif read.silent:
         yield "The retry has never run: its rule does not reach it."
-    elif story.log.errors:
-        when, error = story.log.errors[-1]
+    elif read.errors:
+        when, error = read.errors[-1]
         yield f"The retry failed at {clock(when, facts.now)}: {error}"
-    elif story.log.records:
-        when, record = story.log.records[-1]
+    elif read.records:
+        when, record = read.records[-1]
         yield f"The retry said at {clock(when, facts.now)}: {record['decision']}: {record.get('reason', '')}."
     else:
-        yield f"The retry has logged nothing of it since then{_first_look(facts, story.ended)}."
-
-
-def _first_look(facts: Facts, ended: datetime | None) -> str:
-    """The event of the end can be lost (guide: EventBridge, event delivery)."""
-    return ": the event of that end has not come, or is late" if ended and facts.now - ended < timedelta(minutes=60) else ""
+        yield "The retry has logged nothing of it since then: the event of that end was lost, or is late."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from threading import Lock
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +20,7 @@ from chalicelib.decision import Fate
 from chalicelib.dependency import Dependency
 from chalicelib.deployment import Deployment
 from chalicelib.errors import NotPermitted, code
-from chalicelib.executions import Attempt, Execution
+from chalicelib.executions import NAME, Attempt, Execution
 from chalicelib.landscape.account import Account, Pipeline
 from chalicelib.upstream import Upstream
 from chalicelib.wording import SHOWN
@@ -35,6 +37,7 @@ class Reading:
         self._place = place
         self._now = now
         self._aws = Aws(self._client)
+        self._one_at_a_time = Lock()
 
     def facts(self, pipeline: str, execution: str | None) -> Facts:
         """All that there is to know; `execution`: how the id of the one that is meant begins. Raises Refused where there is none."""
@@ -43,9 +46,12 @@ class Reading:
         return replace(facts, stories=tuple(at_once(partial(self._story, facts), chosen[:SHOWN])), more=max(0, len(chosen) - SHOWN))
 
     def _client(self, service: str, region_name: str | None = None, **session: str) -> Any:
-        return self._place.client(service, region_name, **session)
+        with self._one_at_a_time:  # a session does not make clients on several threads at once (guide: boto3, "Session", multithreading)
+            return self._place.client(service, region_name, **session)
 
     def _pipeline(self, name: str) -> Facts:
+        if not re.fullmatch(NAME, name):
+            raise no_such_pipeline(self._place, name)
         try:
             answer = self._place.client("codepipeline").get_pipeline(name=name)
         except ClientError as error:
@@ -87,7 +93,7 @@ class Reading:
 
     def _log(self, facts: Facts, stage: str, story: Story, since: datetime) -> Log:
         deployment = Deployment(facts.partition, facts.region, facts.account, stage)
-        return retrylog.read(self._place.client("logs"), deployment, f"{deployment.rule_prefix}{story.execution.id}", since)
+        return retrylog.read(self._client("logs"), deployment, f"{deployment.rule_prefix}{story.execution.id}", since)
 
     # Upstreams, and theirs
 
