@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from chalicelib.board.lookout import Lookout
 from sandbox.clock import utcnow
@@ -21,6 +21,8 @@ from tests.conftest import executor
 from tests.scene import Scene
 
 Visit = Callable[..., Page]
+
+expect.set_options(timeout=30_000)  # a slow machine is no fault of the Board's
 
 
 @pytest.fixture(scope="package")
@@ -41,12 +43,12 @@ def visit(browser: Browser) -> Iterator[Visit]:
 
     def open_page(url: str, *, at: datetime, width: int = 1440, height: int = 900, **more: Any) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, **more)
-        context.set_default_timeout(10_000)
         page = context.new_page()
         visits.append((url, context, Watched(page)))
         page.clock.install(time=at - timedelta(seconds=1))
         page.clock.pause_at(at)
         page.goto(url)
+        expect(page.locator("#seen")).not_to_have_attribute("data-live", "reading")
         return page
 
     yield open_page

@@ -146,6 +146,6 @@ def test_the_whole_story_on_the_board(sandbox: SandboxServer, project: Path, vis
     with chalice_local(project, sandbox.environment(), "--no-autoreload") as (url, _):
         page = visit(url, at=utcnow())
         page.clock.resume()
-        expect(page.locator(".card h3")).to_have_text("k8s waits for infra", timeout=20_000)
+        expect(page.locator(".card h3")).to_have_text("k8s waits for infra")
         client.stop_pipeline_execution(pipelineName="infra", pipelineExecutionId=infra, abandon=True)
-        expect(page.get_by_role("log")).to_contain_text("k8s waits no longer.", timeout=20_000)
+        expect(page.get_by_role("log")).to_contain_text("k8s waits no longer.")
