@@ -58,7 +58,7 @@ class Place:
         """The id of the account that the credentials are of."""
         return str(self.client("sts").get_caller_identity()["Account"])
 
-    def client(self, service: str, region: str | None = None, **credentials: str) -> Any:
+    def client(self, service: str, region: str | None = None, **credentials: Any) -> Any:
         """A client as boto3 makes it, of another region or with other credentials (aws_access_key_id, ...) where they are given; it asks
         again, with pauses, where AWS throttles."""
         from botocore.config import Config  # noqa: PLC0415
