@@ -33,6 +33,8 @@ def doctor(place: Place, *, mend: bool, yes: bool) -> None:
                  1  errors or warnings
                  254  none of these, but AWS denied a look at something
     """
+    if yes and not mend:
+        raise Refused("--yes goes with --mend, which is not there: without it nothing is changed.")
     if mend and place.json and not yes:
         raise Refused("With --json nobody can be asked: add --yes to mend what needs no asking.")
     reading = Reading(place)

@@ -64,10 +64,9 @@ def _there(facts: Facts) -> str:
     stages = [one.stage for one in facts.deployed or ()]
     gated = sum(1 for one in (facts.pipelines or {}).values() if one.gates)
     held = sum(1 for rule in facts.rules or () if rule.hold)
-    return (
-        f"the gate is deployed as {' and '.join(stages) or 'nothing'}, {gated} {'pipelines have' if gated != 1 else 'pipeline has'} it, "
-        f"{held or 'no'} {'executions are' if held != 1 else 'execution is'} held"
-    )
+    deployed = f"the gate is deployed as {' and '.join(stages) or 'nothing'}"
+    pipelines = f"{gated or 'no'} {'pipeline has' if gated == 1 else 'pipelines have'} it"
+    return f"{deployed}, {pipelines}, {held or 'no'} {'execution is' if held == 1 else 'executions are'} held"
 
 
 def as_json(place: Place, facts: Facts, found: Sequence[Finding], mended: Sequence[Finding]) -> dict[str, object]:

@@ -31,8 +31,8 @@ class Reading:
     def __init__(self, place: Place) -> None:
         # All clients are made here, for boto3 does not make them on several threads at once (guide: boto3, "Clients", multithreading).
         self._place = place
-        self._account = Account(place.client)
         self._clients = {service: place.client(service) for service in ("sts", "lambda", "events", "codepipeline", "iam")}
+        self._account = Account(self._clients.__getitem__)
         self._looks = Looks()
 
     def facts(self) -> Facts:

@@ -149,6 +149,10 @@ def test_yes_asks_nothing(held: Scene) -> None:
     assert said.words.endswith(run("doctor").words)
 
 
+def test_yes_alone_means_nothing(held: Scene) -> None:
+    assert (run("doctor", "--yes").status, run("doctor", "--yes").err.startswith("Error: --yes goes with --mend")) == (WRONG_USE, True)
+
+
 def test_mended_twice_is_mended_once(held: Scene) -> None:
     break_two(held)
     mend()

@@ -186,6 +186,30 @@ def without_gate(scene: Scene) -> Any:
     return declared
 
 
+def test_one_that_is_over_and_does_not_fire_does_not_go_by_itself(held: Scene) -> None:
+    held.codepipeline.delete_pipeline(name="k8s")
+    assert the_finding("over")["severity"] == "note"
+    held.events.disable_rule(Name=held.rules()[0])
+    assert the_finding("left-behind")["severity"] == "warning"
+    held.events.enable_rule(Name=held.rules()[0])
+    changed: Any = {**target_of(held), "Arn": STRANGER}
+    held.events.put_targets(Rule=held.rules()[0], Targets=[changed])
+    assert "nothing removes it" in the_finding("left-behind")["means"]
+    mend()
+    assert held.rules() == []
+
+
+def test_what_others_hung_on_a_rule_that_is_over_is_left_to_them(held: Scene) -> None:
+    held.codepipeline.delete_pipeline(name="k8s")
+    held.events.put_targets(Rule=held.rules()[0], Targets=[{"Id": "spy", "Arn": STRANGER}])
+    found = the_finding("left-behind")
+    assert (found["means"], found["mendable"]) == ("It cannot go by itself, for it has targets that the gate did not make.", False)
+    mend()
+    assert len(held.rules()) == 1
+    paste(found)
+    assert held.rules() == []
+
+
 def test_a_rule_that_a_killed_gate_left(sound: Scene) -> None:
     leave_empty_rule(sound)
     sound.wait(minutes=30)
@@ -244,7 +268,7 @@ def test_an_empty_rule_that_a_gate_fills_in_the_last_moment_stays(sound: Scene, 
 
 def test_one_that_waits_for_weeks_is_told(sound: Scene) -> None:
     sound.pipeline("infra")
-    sound.gated("k8s", ask({"pipeline": "infra", "require": "succeeded"}))
+    sound.gated("k8s", ask({"pipeline": "infra", "require": "succeeded"}, retry_minutes=60))
     sound.start("k8s")
     sound.wait(minutes=timedelta(days=14).total_seconds() / 60 - 1)
     assert findings() == []
