@@ -10,6 +10,7 @@ from chalicelib.decision import Fate, deadlock, fate, passed_the_gate
 from chalicelib.deployment import APP
 from chalicelib.executions import ROLLBACK
 from chalicelib.hold import Hold
+from chalicelib.landscape.circles import MEND
 from chalicelib.landscape.console import Console
 from chalicelib.messages import deadline
 from chalicelib.reasons import awaited
@@ -133,7 +134,7 @@ def _deadlocked(facts: Facts, story: Story, hold: Hold, cycle: Cycle) -> Told:
         "deadlock",
         story.execution.id,
         f"Deadlock: {facts.name} waits {_since(facts, hold)}, and none of these can go on before another does: {cycle}.",
-        because(facts, story),
+        (MEND,),
         ends.strip() or "Nothing ends this by itself.",
         (check(), *_ways(facts, story, hold)),
     )

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from chalicelib.chains import read_mark
 from chalicelib.decision import deadlock
 from chalicelib.executions import Attempt
+from chalicelib.landscape.circles import MEND
 from chalicelib.landscape.console import Console
 from chalicelib.messages import deadline
 from chalicelib.parameters import Parameters
@@ -38,7 +39,7 @@ def told(facts: Facts, story: Story, gate: Attempt, links: Console) -> Told:
     if cycle:
         what = f"Deadlock: {facts.name} waits {lasts}, and none of these can go on before another does: {cycle}."
         then = "The gate that sees it when it is asked next fails its action."
-        return Told("deadlock", story.execution.id, what, because(facts, story), then, ways)
+        return Told("deadlock", story.execution.id, what, (MEND,), then, ways)
     if story.looked and not story.keeping:
         what = f"{facts.name} waited {lasts}, and nothing keeps it any more: execution {story.execution.short_id} is still at its gate."
         return Told("due", story.execution.id, what, (), f"{AGAIN}: AWS does not say how often it asks.", ways)

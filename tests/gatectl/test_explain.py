@@ -342,6 +342,7 @@ class TestChains:
         said = run("explain", "a")
         assert "Deadlock: a waits since 12:00 UTC" in said.words
         assert "none of these can go on before another does: a waits for b, which waits for a." in said.words
+        assert "Take one of them out of its depends_on" in said.words
         assert any(command.startswith("gatectl release a") for command in commands(said))
         assert states("a") == ["deadlock"]
 
