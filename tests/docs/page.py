@@ -1,8 +1,9 @@
 """A document as what can be run: its console blocks, each with the scene that it plays in.
 
-A comment before a block sets the scene anew, `<!-- scene: infra runs -->`, or lets time pass, `<!-- wait: 10 minutes -->`; without one, a
-block goes on where the last one ended. A block's lines that begin with "$ " are typed, the others are what the terminal then shows:
-"…" stands for anything, on a line of its own for any lines. What is typed at a question stands behind it.
+A comment before a block sets the scene anew, `<!-- scene: infra runs -->`, lets time pass, `<!-- wait: 10 minutes -->`, or (in the tutorial,
+whose time is real) waits for something, `<!-- until: k8s is held -->`; without one, a block goes on where the last one ended. A block's lines
+that begin with "$ " are typed, the others are what the terminal then shows: "…" stands for anything, on a line of its own for any lines.
+What is typed at a question stands behind it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from markdown_it import MarkdownIt
 
 IDS = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{8}\b")
 ANSWER = re.compile(r"\[y/N\]: (\w+)$", re.MULTILINE)
-REMARK = re.compile(r"<!-- (scene|wait): (.*) -->")
+REMARK = re.compile(r"<!-- (scene|wait|until): (.*) -->")
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,11 @@ class Typed:
 
 @dataclass(frozen=True)
 class Block:
-    """`scene`: the one to set before it; None: go on. `wait`: minutes that pass before it."""
+    """`scene`: the one to set before it; None: go on. `wait`: minutes that pass before it; `until`: what has to happen before it."""
 
     scene: str | None
     wait: int
+    until: str | None
     typed: tuple[Typed, ...]
 
 
@@ -50,7 +52,9 @@ def blocks(page: Path) -> list[Block]:
             remarks |= dict(REMARK.findall(token.content))
         elif token.type == "fence" and token.info == "console" and token.map:
             wait = int(remarks.pop("wait", "0").split()[0])
-            found.append(Block(remarks.pop("scene", None), wait, tuple(_typed(token.content, token.map[0] + 1))))
+            found.append(
+                Block(remarks.pop("scene", None), wait, remarks.pop("until", None), tuple(_typed(token.content, token.map[0] + 1)))
+            )
     return found
 
 
