@@ -1,9 +1,9 @@
 """A document as what can be run: its console blocks, each with the scene that it plays in.
 
-A comment before a block sets the scene anew, `<!-- scene: infra runs -->`, lets time pass, `<!-- wait: 10 minutes -->`, or (in the tutorial,
-whose time is real) waits for something, `<!-- until: k8s is held -->`; without one, a block goes on where the last one ended. A block's lines
-that begin with "$ " are typed, the others are what the terminal then shows: "…" stands for anything, on a line of its own for any lines.
-What is typed at a question stands behind it.
+A comment before a block sets the scene anew, `<!-- scene: infra runs -->`, lets time pass, `<!-- wait: 10 minutes -->`, or (in the
+tutorial, whose time is real) waits for something, `<!-- until: k8s is held -->`; without one, a block goes on where the last one ended.
+A block's lines that begin with "$ " are typed, the others are what the terminal then shows: "…" stands for anything, on a line of its own
+for any lines. What is typed at a question stands behind it.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def test_every_step_shows_what_the_tutorial_says(clone: Path, server: SandboxSer
         if block.until:
             _wait_until(happens[block.until])
         for typed in block.typed:
-            said = subprocess.run(["sh", "-c", typed.command], cwd=clone, env=environment, capture_output=True, text=True, check=False)
+            said = subprocess.run(["/bin/sh", "-c", typed.command], cwd=clone, env=environment, capture_output=True, text=True, check=False)
             assert said.returncode == 0, said.stderr
             assert as_told(typed.shows, said.stdout), f"tutorial.md, line {typed.line + 1}: $ {typed.command}\n{said.stdout}"
 
