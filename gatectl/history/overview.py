@@ -52,7 +52,7 @@ def at_work(executions: Iterable[Execution], axis: Axis) -> list[timedelta]:
         if span.end > axis.begin and span.begin < axis.end:
             for column in range(axis.column(span.begin), axis.column(span.end) + 1):
                 begin = axis.begin + axis.step * column
-                found[column] += max(timedelta(), min(span.end, begin + axis.step) - max(span.begin, begin))
+                found[column] += min(span.end, begin + axis.step) - max(span.begin, begin)
     return found
 
 

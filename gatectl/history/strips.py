@@ -31,7 +31,7 @@ LEGEND = "━ at work, ✔ succeeded, ✘ failed, ■ ended otherwise, ● still
 
 @dataclass(frozen=True)
 class Strip:
-    """A time without a break in which upstreams ran, and the executions that overlapped it."""
+    """A time without a break in which upstreams ran, the executions that overlapped it, and those that began and were held in it."""
 
     span: Span
     overlaps: tuple[Overlap, ...]
@@ -66,16 +66,16 @@ def worst(report: Report) -> list[Strip]:
 def drawn(strip: Strip, report: Report, width: int) -> list[Text]:
     """Lines no wider than that: the upstreams' executions, the pipeline's, and the pipeline's behind the gate (`hold` restart)."""
     own = [one.execution for one in strip.overlaps]
-    held = {one.execution.id: one for one in strip.held}
+    held = {one.execution.id: one for one in report.findings.policy("idle").held}
     going = {one.execution.id for one in report.findings.policy("idle").ways[0].go_on}
-    later = [moved(one) for one in strip.held if one.execution.id in going]
+    later = [moved(held[one.id]) for one in own if one.id in going]
     labels = [shortened(one.label, LABEL) for one in [*report.upstreams, report.pipeline]]
     margin = max(map(len, [*labels, GATED])) + 2
     begin, end = min([strip.span.begin, *(one.started for one in own)]), max([strip.span.end, *(one.updated for one in [*own, *later])])
     axis = Axis(begin, end, max(10, width - margin))
     ran = [[one for one in past.executions if _within(one, strip.span)] for past in report.upstreams] + [own]
     rows = [(label, [_bar(one, axis) for one in those]) for label, those in zip(labels, ran, strict=True) if those]
-    rows.append((GATED, [_gated(one, held.get(one.id), one.id in going, strip.span, axis) for one in own]))
+    rows.append((GATED, [_gated(one, held.get(one.id), one.id in going, axis) for one in own]))
     lines = [Text(_title(strip), style="bold")]
     for label, bars in rows:
         lanes = _lanes(bars)
@@ -105,10 +105,10 @@ def _bar(one: Execution, axis: Axis) -> Bar:
     return first, Text("━" * (last - first)).append(mark, style)
 
 
-def _gated(one: Execution, held: Held | None, goes_on: bool, span: Span, axis: Axis) -> Bar:
+def _gated(one: Execution, held: Held | None, goes_on: bool, axis: Axis) -> Bar:
     if held is None:
         return _bar(one, axis)
-    first, last = axis.column(one.started), axis.column(span.end)
+    first, last = axis.column(one.started), axis.column(held.until)
     if not goes_on:
         return first, Text("░" * (last - first), "magenta").append("●" if held.until == ENDLESS else "»", "magenta")
     return first, Text("░" * (last - first), "magenta").append("▶" + "━" * (axis.column(moved(held).updated) - last))

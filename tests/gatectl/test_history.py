@@ -130,7 +130,8 @@ def test_what_happened_is_told_in_sentences(day: Scene) -> None:
     ) in said.words
     assert "began meanwhile 2 - 1 (50 %) holds these" in said.words
     assert "had begun before 1 - 0 (0 %) lets these be" in said.words
-    assert "idle restart 2 1 started anew 1 0 1" in said.words
+    assert "idle restart 2 1 started anew 1 0 1 retry 2 1 retried 1 0 1 wait 0 2 in place 0 0 1" in said.words
+    assert "another region" not in said.words
 
 
 def test_and_to_programs(day: Scene) -> None:
@@ -148,10 +149,10 @@ def test_and_to_programs(day: Scene) -> None:
         {"execution": first, "since": "2026-11-23T12:02:00+00:00", "until": "2026-11-23T12:10:00+00:00", "seconds": 480},
         {"execution": second, "since": "2026-11-23T12:05:00+00:00", "until": "2026-11-23T12:10:00+00:00", "seconds": 300},
     ]
-    assert [(way["hold"], way["executions"]) for way in idle["ways"]] == [
-        ("restart", [second]),
-        ("retry", [second]),
-        ("wait", [first, second]),
+    assert [(way["hold"], way["failed"], way["executions"]) for way in idle["ways"]] == [
+        ("restart", 2, [second]),
+        ("retry", 2, [second]),
+        ("wait", 0, [first, second]),
     ]
     overlap = found["overlaps"][2]
     assert (overlap["execution"], overlap["status"], overlap["ended"]) == (last, "Succeeded", "2026-11-23T14:00:30+00:00")
@@ -242,6 +243,7 @@ def test_pipelines_that_have_not_run(scene: Scene) -> None:
     said = run("history", "k8s", "--depends-on", "infra")
     assert said.status == 0
     assert "k8s has not run in this time, so there is nothing that a gate would have held." in said.words
+    assert "When they were at work" not in said.words
     assert "infra has never run, as far as AWS tells: a gate that requires idle holds nothing for it" in said.words
     scene.has_run("k8s", (timedelta(hours=3), "Succeeded"))
     idle, succeeded = told("k8s", "--depends-on", "infra")["policies"]
@@ -259,6 +261,22 @@ def test_a_history_that_is_shorter_than_asked(scene: Scene) -> None:
     assert "infra is there since" not in said.words
 
 
+def test_an_upstream_that_is_younger_than_the_pipeline(scene: Scene) -> None:
+    for name in ("infra", "k8s"):
+        scene.pipeline(name)
+    scene.has_run("k8s", (timedelta(days=30), "Succeeded"))
+    scene.start("infra")
+    assert "infra is there since 2026-11-23 12:00 UTC only." in run("history", "k8s", "--depends-on", "infra").words
+
+
+def test_what_has_not_ended_has_no_end(scene: Scene) -> None:
+    for name in ("infra", "k8s"):
+        scene.pipeline(name)
+        scene.start(name)
+    (overlap,) = told("k8s", "--depends-on", "infra")["overlaps"]
+    assert (overlap["ended"], overlap["upstreams"][0]["ended"]) == (None, None)
+
+
 def test_what_had_finished_last_before_is_known(scene: Scene) -> None:
     """It can be long ago: the gate looks as far back."""
     for name in ("infra", "k8s"):
@@ -268,6 +286,7 @@ def test_what_had_finished_last_before_is_known(scene: Scene) -> None:
     said = run("history", "k8s", "--depends-on", "infra", "--days", "20")
     assert "infra has not run in this time: its last execution Superseded on 2026-05-07." in said.words
     assert "succeeded 0 0 %" in said.words
+    assert told("k8s", "--depends-on", "infra", "--days", "20")["upstreams"][0]["count"] == 0
 
 
 def test_waits_that_are_too_long_to_stay_in_place(scene: Scene) -> None:

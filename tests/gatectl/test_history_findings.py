@@ -178,7 +178,7 @@ def pasts(draw: st.DrawFn, kinds: Sequence[str], *, shortest: int) -> list[Execu
 def is_open(upstreams: Sequence[Sequence[Execution]], require: Require, minute: int) -> bool:
     """Asks the gate's own decision, of the executions as they were then."""
     then = [[_as_it_was(one, at(minute)) for one in those if one.started <= at(minute)] for those in upstreams]
-    newest_first = [tuple(sorted(reversed(those), key=lambda one: one.started, reverse=True)) for those in then]
+    newest_first = [tuple(sorted(those, key=lambda one: one.started)[::-1]) for those in then]
     return not waiting_for([Upstream(Dependency("infra", require), those) for those in newest_first])
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from chalicelib.executions import Execution
 from gatectl.history.axis import Axis
+from gatectl.history.cautions import cautions
 from gatectl.history.findings import find
 from gatectl.history.overview import at_work, overview
 from gatectl.history.reading import Past
@@ -122,8 +123,26 @@ class TestOneOverlap:
         strips = worst(report(k8s, lasts=400, infra=infra))
         assert [(one.span.begin - NOON).total_seconds() / 60 for one in strips] == [300, 200, 100]
 
+    def test_each_shows_its_own_time(self) -> None:
+        """The one that is held until 10 goes on into infra's next run, where it is not held again."""
+        infra = [ran(0, 10), ran(20, 30), ran(50, 60)]
+        found = report([ran(5, 25)], lasts=60, infra=infra)
+        first, second = worst(found)
+        assert ([len(one.held) for one in (first, second)], second.span.begin) == ([1, 0], at(20))
+        _, ran_then, _, gated, _ = texts(drawn(second, found, 15 + 26))
+        assert ran_then[15:] == " " * 15 + "━" * 10 + "✔"
+        assert gated[15:] == "░" * 5 + "▶" + "━" * 20
+
     def test_without_an_overlap_there_is_none(self) -> None:
         assert worst(report([ran(0, 5)], lasts=60, infra=self.INFRA)) == []
+
+
+@pytest.mark.parametrize(("overlapping", "few"), [(1, True), (9, True), (10, False)])
+def test_few_overlaps_prove_little(overlapping: int, few: bool) -> None:
+    k8s = [ran(10 + minute, 30, "Failed") for minute in range(overlapping)]
+    found = report(k8s, lasts=60, infra=[ran(0, 40)])
+    said = cautions(found.pipeline, found.upstreams, NOON, at(60), found.findings)
+    assert any("the share may be chance" in one for one in said) == few
 
 
 def words(found: Report) -> str:
