@@ -7,11 +7,12 @@ READY := $(VENV)/ready
 CDK := examples/cdk/.venv
 CHECKED := app.py chalicelib gatectl sandbox benchmarks tests .ci/lint_policies.py
 
-.PHONY: help demo sandbox examples test bench soak mutants lint format docs package clean
+.PHONY: help demo sandbox board screenshots examples test bench soak mutants lint format docs package clean
 
 help:
 	@echo "make demo     the whole story on this machine: two pipelines, a real deploy, a hold and its end (about a minute)"
 	@echo "make sandbox  AWS on this machine, to play with from the AWS CLI"
+	@echo "make board    the Board at http://127.0.0.1:8000: who waits for whom in your account, or in the sandbox after pasting its lines"
 	@echo "make examples what the tests of examples/ need besides: the CDK, Terraform's parser (some 700 MB). Else they are skipped"
 	@echo "make test     all tests"
 	@echo "make bench    300 holds released at once, against the throttle's own bound; a gate with 1, 10 and 50 upstreams"
@@ -20,6 +21,7 @@ help:
 	@echo "make lint     style, types, policies and the deployment template"
 	@echo "make format   rewrite the code in the project's style"
 	@echo "make docs     write anew what the documents' commands show"
+	@echo "make screenshots  take the pictures of docs/board.md anew (wants Chromium)"
 	@echo "make package  the deployment zip and its template, in build/package"
 	@echo "make clean    remove what the others made"
 
@@ -34,6 +36,9 @@ demo: $(READY)
 
 sandbox: $(READY)
 	@$(BIN)/python -m sandbox.server
+
+board: $(READY)
+	@$(BIN)/chalice local --no-autoreload
 
 $(CDK)/ready: examples/cdk/requirements.txt
 	$(PYTHON) -m venv $(CDK)
@@ -71,6 +76,9 @@ format: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m tests.docs
+
+screenshots: $(READY)
+	@$(BIN)/python -m tests.board.screenshots
 
 package: $(READY)
 	AWS_DEFAULT_REGION=eu-west-1 $(BIN)/chalice package --stage dev build/package

@@ -6,6 +6,8 @@ import json
 import os
 import warnings
 from hashlib import sha256
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from chalice import Blueprint, IAMAuthorizer, Response
 
@@ -15,8 +17,9 @@ from chalicelib.board.page import page
 
 board = Blueprint(__name__)
 lookout = Lookout()
+LOCAL = served_locally(os.environ)
 
-if served_locally(os.environ):
+if LOCAL:
     # There the authorizer lets everybody in, who is whoever runs it; chalice would say so at the first request.
     warnings.filterwarnings("ignore", message="IAMAuthorizer is not a supported in local mode", category=UserWarning)
 
@@ -30,6 +33,9 @@ def show() -> Response:
 @board.route("/state", authorizer=IAMAuthorizer())
 def state() -> Response:
     """The account as it stands: lookout.Answer as JSON, its times in headers; 304 where the page has it already (If-None-Match)."""
+    asked = board.current_request.headers
+    if LOCAL and not _names_this_machine(asked.get("host", "")):
+        return _answer("Open the Board at http://127.0.0.1 or http://localhost and its port.", "text/plain", {}, 403)
     answer = lookout.ask()
     body = json.dumps(answer.state)
     tag = f'"{sha256(body.encode()).hexdigest()[:32]}"'
@@ -38,8 +44,18 @@ def state() -> Response:
         "Board-Looked-At": answer.looked_at.isoformat() if answer.looked_at else "",
         "Board-Ask-Again": f"{max(1.0, answer.ask_again.total_seconds()):.1f}",
     }
-    known = board.current_request.headers.get("if-none-match")
-    return _answer("", "application/json", headers, 304) if known == tag else _answer(body, "application/json", headers)
+    if asked.get("if-none-match") == tag:
+        return _answer("", "application/json", headers, 304)
+    return _answer(body, "application/json", headers)
+
+
+def _names_this_machine(host: str) -> bool:
+    """Whether a Host header is an address or localhost. A stranger's page that lets its own name lead here cannot send that."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or bool(ip_address(name))
+    except ValueError:
+        return False
 
 
 def _answer(body: str, kind: str, headers: dict[str, str], status: int = 200) -> Response:

@@ -26,6 +26,7 @@ from sandbox.server import SandboxServer
 from sandbox.world import Dials
 from tests.asking import ask
 from tests.board.conftest import Visit
+from tests.board.test_routes import get
 from tests.scene import GATE, gate_stage
 
 ROOT = Path(__file__).parents[2]
@@ -134,6 +135,8 @@ def test_chalice_local_serves_it_without_being_asked(sandbox: SandboxServer, pro
         page = visit(url, at=utcnow())
         expect(page.locator(".node .name")).to_have_text(["infra", "k8s"])
         expect(page.get_by_text("Nobody waits.")).to_be_visible()
+        hosts = ("localhost:8000", "[::1]:8000", "stranger.example:8000", "[", "")
+        assert [get(f"{url}state", Host=host)[0] for host in hosts] == [200, 200, 403, 403, 403]
         assert "Warning" not in rest()
 
 

@@ -173,8 +173,13 @@ def test_where_its_server_is_gone_it_says_so_and_comes_back_with_it(told: Script
     with served(told) as url:
         page = visit(url, at=told.at)
         expect(page.locator("#seen")).to_have_attribute("data-live", "live")
-        tries: list[Route] = []
-        page.route("**/state", lambda route: (tries.append(route), route.abort()))
+        tries: list[str] = []
+
+        def abort(route: Route) -> None:
+            tries.append(route.request.url)
+            route.abort()
+
+        page.route("**/state", abort)
         page.clock.run_for(5_000)
         expect(page.locator("#problem")).to_contain_text("last seen 12:45:15 UTC. The Board's server does not answer.")
         for pause in (10, 20, 40, 60, 60):
@@ -201,6 +206,17 @@ def test_a_server_that_was_started_again_and_sees_nothing_leaves_the_old_picture
         expect(page.locator("#problem")).to_have_text("This picture is old: last seen 12:45:15 UTC. Unable to locate credentials.")
         page.get_by_label("Find a pipeline").fill("apps")
         expect(page.locator(".card")).to_have_count(2)
+
+
+@pytest.mark.parametrize("address", ["api/", "api"])
+def test_it_finds_its_state_beside_itself_as_deployed(told: Scripted, visit: Visit, address: str) -> None:
+    """API Gateway serves it below its stage's name."""
+    with served(told) as url:
+        page = visit(url, at=told.at)
+        page.route(f"{url}{address}", lambda route: route.fulfill(response=route.fetch(url=url)))
+        page.route(f"{url}api/state", lambda route: route.fulfill(response=route.fetch(url=f"{url}state")))
+        page.goto(f"{url}{address}")
+        expect(page.locator(".card")).to_have_count(4)
 
 
 def test_what_needs_somebody_is_said_with_what_to_do(scene: Scene, visit: Visit) -> None:
