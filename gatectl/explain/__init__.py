@@ -47,8 +47,7 @@ def explained(facts: Facts, links: Console) -> Iterator[Told]:
         stories = [Told("idle", None, f"{facts.name} has not run, as far back as AWS tells.")]
     yield from stories
     if facts.more:
-        words = "--execution ID tells of one"
-        yield Told("more", None, f"{facts.more} more executions of {facts.name} wait or run: {words}.")
+        yield Told("more", None, f"{facts.more} more executions of {facts.name} wait or run: --execution ID tells of one.")
     yield from _of_the_pipeline(facts)
 
 

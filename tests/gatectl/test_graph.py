@@ -158,6 +158,7 @@ class TestForOtherPrograms:
         account.gated("graph", ask("end", pipeline="graph"))
         return account
 
+    @pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # pydot's own use of pyparsing
     def test_graphviz_can_read_it(self, odd: Scene) -> None:
         read: Any
         (read,) = pydot.graph_from_dot_data(run("graph", "--format", "dot").out) or []
