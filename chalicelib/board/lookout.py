@@ -14,7 +14,6 @@ from botocore.config import Config
 from chalicelib import log
 from chalicelib.board.problem import Problem, told
 from chalicelib.board.snapshot import Json, snapshot
-from chalicelib.errors import NoAnswer, NotPermitted
 from chalicelib.landscape.account import Account, Landscape
 
 OFTEN, SELDOM = timedelta(seconds=5), timedelta(minutes=1)
@@ -68,7 +67,7 @@ class Lookout:
             self._pause = min(self._pause * 2, SELDOM)
             if self._problem.credentials:
                 self._account = None
-            if not isinstance(error, NoAnswer | NotPermitted):
+            if self._problem.defect:
                 log.defect("board", error)
         else:
             self._looked_at, self._problem = now, None

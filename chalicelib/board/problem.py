@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import NoAnswer, NotPermitted, code
+from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, code
 
 _NOT_TAKEN = {
     "ExpiredToken",
@@ -22,10 +22,11 @@ _NOT_TAKEN = {
 
 @dataclass(frozen=True)
 class Problem:
-    """`text`: sentences. `credentials`: others might do, so they are to be read anew."""
+    """`text`: sentences. `credentials`: others might do, so they are to be read anew. `defect`: it is a fault of the Board's own."""
 
     text: str
     credentials: bool = False
+    defect: bool = False
 
 
 def told(error: Exception) -> Problem:
@@ -47,4 +48,5 @@ def told(error: Exception) -> Problem:
             "takes what changes in your AWS configuration by itself; if you set variables, start it again.",
             credentials=True,
         )
-    return Problem(f"The Board itself failed ({type(error).__name__}). It tries again by itself; if it goes on, report what its log says.")
+    kind = str(error) if isinstance(error, UnexpectedAnswer) else type(error).__name__
+    return Problem(f"The Board itself failed ({kind}). It tries again by itself; if it goes on, report what its log says.", defect=True)

@@ -121,16 +121,19 @@ def aws_says(code: str, message: str = "so it was told") -> ClientError:
         (aws_says("ExpiredTokenException"), "AWS does not take the Board's credentials any more (ExpiredTokenException). Renew them", True),
         (aws_says("AccessDeniedException", "not yours"), "AWS denied codepipeline:ListPipelines (not yours). Allow it", True),
         (aws_says("ThrottlingException"), "codepipeline:ListPipelines was not answered (ThrottlingException).", False),
+        (aws_says("ValidationException", "secret"), "The Board itself failed (codepipeline:ListPipelines answered Validation", False),
         (ZeroDivisionError("secret"), "The Board itself failed (ZeroDivisionError).", False),
     ],
 )  # fmt: skip
 def test_a_failure_is_said_with_what_to_do_and_new_credentials_are_taken_by_themselves(
-    chain: Scene, lookout: Lookout, failure: Exception, said: str, *, renewed: bool
+    chain: Scene, lookout: Lookout, capsys: pytest.CaptureFixture[str], failure: Exception, said: str, *, renewed: bool
 ) -> None:
     Session.failure = failure
     problem = lookout.ask().state["problem"]
     assert problem.startswith(said)
-    assert "secret" not in problem
+    logged = capsys.readouterr().out
+    assert "secret" not in problem + logged
+    assert ('"decision": "defect"' in logged) == ("itself" in said)
     Session.failure = None
     chain.wait(minutes=1)
     assert lookout.ask().state["problem"] is None
