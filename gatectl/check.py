@@ -24,9 +24,9 @@ from gatectl.findings.finding import SEVERITIES, Finding
 from gatectl.findings.looks import Looks
 from gatectl.findings.page import COLOURS
 from gatectl.functions import deployed
-from gatectl.history.wording import number
 from gatectl.lint import lint
 from gatectl.session import AWS_REFUSED, FOUND, Place, Refused, options
+from gatectl.wording import number
 
 
 @click.command()

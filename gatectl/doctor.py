@@ -46,10 +46,9 @@ def doctor(place: Place, *, mend: bool, yes: bool) -> None:
             page.show(place, one)
         if mend and one.calls and _agreed(place, one, yes=yes):
             chosen.append(one)
-    # All is asked before anything is done, and looked at once more right before.
-    mended = _mend(place, chosen, examine(reading.facts())) if chosen else []
+    mended: list[Finding] = []
     if chosen:
-        facts = reading.facts()
+        facts = _mend(place, reading, chosen, mended)
         found = examine(facts)
         if not place.json:
             place.console.print("\nLooked again:\n")
@@ -78,9 +77,11 @@ def _agreed(place: Place, finding: Finding, *, yes: bool) -> bool:
     return agreed
 
 
-def _mend(place: Place, chosen: Sequence[Finding], now: Sequence[Finding]) -> list[Finding]:
-    """Mend those of `chosen` that are `now` as they were when somebody agreed to it; returns them."""
-    mended: list[Finding] = []
+def _mend(place: Place, reading: Reading, chosen: Sequence[Finding], mended: list[Finding]) -> Facts:
+    """Look once more, and mend those of `chosen` that are as they were when somebody agreed to it; those go into `mended`. Returns how
+    it is afterwards.
+    """
+    now = examine(reading.facts())
     try:
         for one in chosen:
             if not any((one.kind, one.where, one.calls) == (other.kind, other.where, other.calls) for other in now):
@@ -88,10 +89,10 @@ def _mend(place: Place, chosen: Sequence[Finding], now: Sequence[Finding]) -> li
             elif _done(place, one):
                 _say(place, f"{one.where}: done.")
                 mended.append(one)
+        return reading.facts()
     except KeyboardInterrupt:
         done = ", ".join(one.where for one in mended) or "nothing"
         raise Interrupted(f"Stopped. Mended: {done}. What was under way may have taken effect: look again with gatectl doctor.") from None
-    return mended
 
 
 def _done(place: Place, finding: Finding) -> bool:
@@ -114,5 +115,5 @@ def _done(place: Place, finding: Finding) -> bool:
 
 
 def _say(place: Place, text: str) -> None:
-    if not place.json:
-        place.console.print(text, markup=False)
+    """On standard error, where standard output is for a program."""
+    (place.progress_console if place.json else place.console).print(text, markup=False, soft_wrap=True)

@@ -23,8 +23,8 @@ from chalicelib.landscape.account import Account, Landscape
 from chalicelib.landscape.fates import became
 from chalicelib.landscape.waits import Rule, Wait
 from chalicelib.wording import clock, some
-from gatectl.history.wording import lasting, number
 from gatectl.session import Place, Refused, options
+from gatectl.wording import lasting, number
 
 SECONDS = 15
 """Between two looks of --watch."""

@@ -21,7 +21,7 @@ from gatectl.explain.told import Told, Way, check, doctor, forget, log, release,
 from gatectl.findings import facts as doctors
 from gatectl.findings import holds as faults
 from gatectl.findings.finding import Finding
-from gatectl.history.wording import lasting
+from gatectl.wording import lasting
 
 SOON = timedelta(minutes=1)
 """An event lets a hold go within seconds; after this, it is late."""

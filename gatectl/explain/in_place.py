@@ -15,7 +15,7 @@ from chalicelib.wording import clock, some
 from gatectl.explain.because import because, nothing_to_do, people
 from gatectl.explain.facts import Facts, Story, deployed_as
 from gatectl.explain.told import Told, log, release, stop
-from gatectl.history.wording import lasting
+from gatectl.wording import lasting
 
 NO_ANSWER = timedelta(minutes=2)
 """Longer than a gate takes, Lambda's own start included."""

@@ -9,7 +9,7 @@ from chalicelib.holding import LONGEST_IN_PLACE
 from chalicelib.wording import some
 from gatectl.history.findings import Findings
 from gatectl.history.reading import Past
-from gatectl.history.wording import lasting, number
+from gatectl.wording import lasting, number
 
 LONG = timedelta(days=1)
 """Hardly any pipeline works so long: it waited for a person, or was retried."""

@@ -14,7 +14,7 @@ from chalicelib.wording import listed, shortened
 from gatectl.history.axis import Axis
 from gatectl.history.report import Report
 from gatectl.history.spans import Span, merged
-from gatectl.history.wording import lasting
+from gatectl.wording import lasting
 
 LABEL = 16
 """Longer names are shortened."""

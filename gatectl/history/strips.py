@@ -17,7 +17,7 @@ from gatectl.history.findings import Held, Overlap, moved
 from gatectl.history.overview import LABEL
 from gatectl.history.report import Report
 from gatectl.history.spans import ENDLESS, Span, merged
-from gatectl.history.wording import lasting, number
+from gatectl.wording import lasting, number
 
 WORST = 3
 """So many are shown."""

@@ -13,7 +13,7 @@ from rich.text import Text
 from chalicelib.wording import shortened, some
 from gatectl.history.findings import Findings, Group, Policy
 from gatectl.history.report import Report
-from gatectl.history.wording import lasting, share
+from gatectl.wording import lasting, share
 
 HOW = {"restart": "started anew", "retry": "retried", "wait": "in place"}
 NO_RESULT = "No result: superseded, cancelled or still at work. The shares leave these aside."

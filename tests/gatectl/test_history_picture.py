@@ -19,7 +19,7 @@ from gatectl.history.reading import Past
 from gatectl.history.report import Report
 from gatectl.history.strips import drawn, worst
 from gatectl.history.told import told
-from gatectl.history.wording import lasting, share
+from gatectl.wording import lasting, share
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""The pieces that these sentences are made of."""
+"""The pieces that sentences of several commands are made of."""
 
 from __future__ import annotations
 
