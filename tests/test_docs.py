@@ -441,7 +441,9 @@ def test_the_forwarding_rule_makes_a_release_from_elsewhere_instant(scene: Scene
     assert scene.statuses()[1:] == ["Failed"]
 
 
-@pytest.mark.parametrize("template", re.findall(r"^```yaml\n(AWSTemplate.*?)^```", ELSEWHERE + EVENTS + ALARMS, flags=re.MULTILINE | re.DOTALL))
+@pytest.mark.parametrize(
+    "template", re.findall(r"^```yaml\n(AWSTemplate.*?)^```", ELSEWHERE + EVENTS + ALARMS, flags=re.MULTILINE | re.DOTALL)
+)
 def test_the_documents_templates_pass_cfn_lint(template: str, tmp_path: Path) -> None:
     (tmp_path / "template.yaml").write_text(template)
     linted = subprocess.run(

@@ -145,7 +145,8 @@ def test_what_the_console_shows_of_a_hold(scene: Scene) -> None:
         f"k8s waits for infra since 12:00 UTC. infra runs: execution {infra[:8]} is InProgress since 12:00 UTC. "
         "This execution ends here, and that is as planned: k8s starts again by itself within seconds of the end of infra "
         "(looked at again every 15 minutes too, next at 12:15 UTC). There is nothing to do. "
-        f"To go on now all the same: gatectl release k8s. To stop waiting: remove the EventBridge rule pipeline-gate-dev-{held} with its target."
+        "To go on now all the same: gatectl release k8s. "
+        f"To stop waiting: remove the EventBridge rule pipeline-gate-dev-{held} with its target."
     )
 
 
