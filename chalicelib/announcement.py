@@ -30,7 +30,7 @@ _DETAIL = ("pipeline", "execution", "waiting", "reason", "rule", "started", "wai
 
 def announce(record: Mapping[str, object], bus: str, aws: Aws) -> None:
     """Tell `bus` (a name or an ARN) of what `record` says was decided. That it cannot be told changes nothing else."""
-    states = STATES.get(str(record["decision"]), ())
+    states = STATES.get(str(record["decision"]), ()) if log.came_about(record) else ()
     if states:
         try:
             aws.eventbridge.tell(bus, SOURCE, DETAIL_TYPE, [_detail(record, state) for state in states])

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 
 NAMESPACE = "PipelineGate"
 METRICS = {
@@ -46,8 +47,14 @@ def defect(function: str, error: Exception, **seen: object) -> dict[str, object]
     return decision(function, "defect", error=type(error).__name__, places=places, **seen)
 
 
+def came_about(record: Mapping[str, object]) -> bool:
+    """False where the job had its result before, or was over: then what was decided here is not what happened."""
+    return record.get("answered") is not False
+
+
 def _metrics(record: dict[str, object]) -> dict[str, object]:
-    counted: dict[str, object] = dict.fromkeys(METRICS.get(str(record["decision"]), ()), 1)
+    names = METRICS.get(str(record["decision"]), ()) if came_about(record) else ()
+    counted: dict[str, object] = dict.fromkeys(names, 1)
     units = dict.fromkeys(counted, "Count")
     if counted and "waited_seconds" in record:
         counted["WaitTime"], units["WaitTime"] = record["waited_seconds"], "Seconds"

@@ -114,6 +114,21 @@ def test_a_deadlock_is_told(scene: Scene, bus: Any) -> None:
     assert [event["detail"]["state"] for event in bus()] == ["HELD", "DEADLOCKED"]
 
 
+def test_an_answer_that_comes_too_late_is_neither_told_nor_counted(scene: Scene, bus: Any) -> None:
+    """The second delivery of a job that was held finds infra idle: nobody passes by that."""
+    scene.pipeline("infra", seconds=60)
+    scene.k8s()
+    scene.start("infra")
+    scene.world.dials.invocation_copies = lambda: [0.0, 120.0]
+    scene.start("k8s")
+    scene.world.dials.invocation_copies = lambda: [0.0]
+    scene.wait(minutes=5)
+    late = [line for line in lines("gate") if line.get("answered") is False]
+    assert [line["decision"] for line in late] == ["passed"]
+    assert [event["detail"]["state"] for event in bus()] == ["HELD", "RELEASED", "PASSED"]
+    assert metrics("gate") == [{"Held": 1}, {"Passed": 1}]
+
+
 def test_a_bus_that_cannot_be_told_changes_nothing(scene: Scene, bus: Any, calls: Calls) -> None:
     calls.fail("PutEvents", "AccessDeniedException")
     scene.pipeline("infra", seconds=60)
