@@ -73,6 +73,11 @@ def passed_the_gate(attempts: Sequence[Attempt], gate_function: str) -> bool:
     return bool(_gates(attempts, gate_function)) and closed_gate(attempts, gate_function) is None
 
 
+def asked_again(attempts: Sequence[Attempt], gate_function: str) -> bool:
+    """Whether no gate has closed, but one is being asked: somebody has retried the stage of an execution that was seen to have failed."""
+    return closed_gate(attempts, gate_function) is None and any(last.status == "InProgress" for last in _gates(attempts, gate_function))
+
+
 def _gates(attempts: Sequence[Attempt], gate_function: str) -> list[Attempt]:
     last: dict[tuple[str, str, bool], Attempt] = {}
     for attempt in sorted(attempts, key=lambda attempt: attempt.started):

@@ -15,7 +15,7 @@ from chalicelib import log
 from chalicelib.announcement import announce
 from chalicelib.asking import LOOK_BACK, Asking
 from chalicelib.aws import Aws
-from chalicelib.decision import Fate, closed_gate, deadlock, fate, find, own_restart, passed_the_gate, revisions_to_start_with
+from chalicelib.decision import Fate, asked_again, closed_gate, deadlock, fate, find, own_restart, passed_the_gate, revisions_to_start_with
 from chalicelib.deployment import Deployment
 from chalicelib.errors import REFUSALS, NoAnswer, NotPermitted, NotRetryable, PipelineNotFound, TakenOver
 from chalicelib.executions import ROLLBACK, Attempt, Revision
@@ -99,6 +99,8 @@ def _look(hold: Hold, deployment: Deployment, aws: Aws, context: object, now: da
         if waiting and hold.ends_by_stopping:
             return Look(Next.GIVE_UP, reason)
         attempts = _attempts(hold, deployment, aws)
+        if asked_again(attempts, deployment.gate_function):
+            return Look(Next.WAIT, "the held execution has moved on")
         if passed_the_gate(attempts, deployment.gate_function):
             return Look(Next.DROP, f"execution {hold.execution} passed the gate at a later attempt")
         if own_restart(hold.execution, executions, deployment.retry_function):  # rare: worth the pages that may show a twin

@@ -12,7 +12,9 @@ from chalice.test import Client
 
 import app
 from chalicelib import runtime
+from chalicelib.codepipeline import CodePipeline
 from chalicelib.errors import RefusedInput
+from chalicelib.eventbridge import EventBridge
 from chalicelib.executions import Execution
 from tests.calls import Calls, timed_out
 from tests.scene import EXECUTION, Scene
@@ -199,6 +201,35 @@ def test_a_deleted_upstream_counts_as_idle(scene: Scene, held: str) -> None:
     assert scene.statuses() == ["Failed", "Failed"]
     assert "no pipeline infra" in scene.gate_action()["errorDetails"]["message"]
     assert scene.rules() == []
+
+
+def test_one_whose_stage_somebody_retries_during_the_look_has_not_passed(scene: Scene, held: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its gate is asked again, and may hold it again: a rule that were removed just then would be the one of this new hold."""
+    attempts, remove = CodePipeline.attempts, EventBridge.remove
+    retried: list[str] = []
+
+    def somebody_is_faster(self: CodePipeline, pipeline: str, execution: str) -> Any:
+        if not retried:
+            scene.codepipeline.start_pipeline_execution(name="infra")
+            retried.append(
+                scene.codepipeline.retry_stage_execution(
+                    pipelineName="k8s", stageName="Gate", pipelineExecutionId=held, retryMode="FAILED_ACTIONS"
+                )["pipelineExecutionId"]
+            )
+        return attempts(self, pipeline, execution)
+
+    def later(self: EventBridge, rule: str) -> None:
+        scene.wait(seconds=5)
+        remove(self, rule)
+
+    monkeypatch.setattr(CodePipeline, "attempts", somebody_is_faster)
+    monkeypatch.setattr(EventBridge, "remove", later)
+    scene.wait(minutes=15)
+    assert retried == [held]
+    assert (scene.statuses("infra"), scene.statuses()) == (["InProgress", "Succeeded"], ["Failed"])
+    assert scene.rules() == [f"pipeline-gate-dev-{held}"]
+    scene.wait(minutes=10)
+    assert scene.statuses()[0] == "Succeeded"
 
 
 def test_a_held_execution_that_is_still_in_progress_is_left_alone(scene: Scene, calls: Calls) -> None:
