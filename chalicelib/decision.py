@@ -40,12 +40,12 @@ def fate(held: str, executions: Sequence[Execution]) -> Finding:
     """
     own = next((execution for execution in executions if execution.id == held), None)
     newest = executions[0] if executions else None
+    if own and own.running:  # also where there is a newer one: its gate may have to hold it again, or look for a person's mark in its rule
+        return Finding(Fate.UNDECIDED)
     if newest and newest.id != held and (own or newest).mode != PARALLEL:  # there they are independent (guide: execution-modes)
         return Finding(Fate.OVER, f"a newer execution exists: {newest.id} is {newest.status}")
     if own is None:
         return Finding(Fate.OVER, f"its pipeline knows no execution {held} any more")
-    if own.running:
-        return Finding(Fate.UNDECIDED)
     if own.status != "Failed":
         return Finding(Fate.OVER, f"execution {held} is {own.status}")
     return Finding(Fate.HELD)

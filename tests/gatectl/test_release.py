@@ -130,6 +130,24 @@ def test_one_of_several_that_are_held(scene: Scene) -> None:
     assert scene.rules() == [f"pipeline-gate-dev-{first}"]
 
 
+def test_a_newer_execution_does_not_take_the_mark_away(scene: Scene) -> None:
+    """The rule that keeps it fires, and finds the newer one that waits behind, before CodePipeline asks the gate again."""
+    scene.world.dials.continuation_seconds = 900.0
+    scene.pipeline("infra", seconds=7200)
+    scene.gated("k8s", ask("infra", hold="wait"), mode="QUEUED")
+    scene.start("infra")
+    first = scene.start("k8s")
+    scene.start("k8s")
+    assert run("release", "k8s", "--execution", first[:8], "--yes").status == 0
+    scene.wait(minutes=18)
+    assert [(one["pipelineExecutionId"] == first, one["status"]) for one in scene.executions()] == [
+        (False, "InProgress"),
+        (True, "Succeeded"),
+    ]
+    scene.wait(minutes=10)
+    assert scene.rules() == []
+
+
 def test_a_deadlock_is_let_go_too(scene: Scene) -> None:
     scene.gated("a", ask("b", pipeline="a", require="succeeded"))
     scene.gated("b", ask("a", pipeline="b"))

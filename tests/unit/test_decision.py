@@ -33,7 +33,7 @@ def attempt(status: str, minute: int = 0, function: str = "pipeline-gate-dev-gat
         ([run("held", "Stopped")], Fate.OVER),
         ([run("held", "Succeeded")], Fate.OVER),
         ([run("new", "Failed", 1), run("held", "Failed")], Fate.OVER),
-        ([run("new", "InProgress", 1), run("held", "InProgress")], Fate.OVER),
+        ([run("new", "InProgress", 1), run("held", "InProgress")], Fate.UNDECIDED),
         ([run("other", "Failed", 1)], Fate.OVER),
         ([], Fate.OVER),
         ([run("new", "Succeeded", 1, "PARALLEL"), run("held", "Failed", 0, "PARALLEL")], Fate.HELD),
