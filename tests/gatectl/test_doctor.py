@@ -194,7 +194,37 @@ def test_a_call_that_is_denied_does_not_stop_the_others(held: Scene, monkeypatch
     said = run("doctor", "--mend", "--yes")
     assert said.status == FOUND
     assert f"function {RETRY}: not mended. AWS denied lambda:AddPermission" in said.words
+    again = run("doctor", "--mend", "--yes", "--json")
+    assert (again.json()["mended"], "not mended. AWS denied lambda:AddPermission" in again.err) == ([], True)
     assert [one["kind"] for one in findings()] == ["retry-permission"]
+
+
+def test_a_call_that_fails_in_part_is_not_taken_for_done(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    held.codepipeline.delete_pipeline(name="k8s")
+    unchanged = Place.client
+
+    def failing(place: Place, service: str, region: str | None = None) -> Any:
+        client = unchanged(place, service, region)
+        client.meta.events.register("after-call.events.RemoveTargets", lambda parsed, **_: parsed.update(FailedEntryCount=1))
+        return client
+
+    monkeypatch.setattr(Place, "client", failing)
+    said = mend()
+    assert f"rule {held.rules()[0]}: not mended. events:RemoveTargets did not take effect." in said.out
+
+
+def test_what_somebody_else_has_removed_meanwhile_stops_nothing(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    held.events.disable_rule(Name=held.rules()[0])
+    enable = EventBridgeBackend.enable_rule
+
+    def too_late(backend: EventBridgeBackend, name: str, *arguments: Any, **more: Any) -> Any:
+        held.events.remove_targets(Rule=name, Ids=["retry"])
+        held.events.delete_rule(Name=name)
+        return enable(backend, name, *arguments, **more)
+
+    monkeypatch.setattr(EventBridgeBackend, "enable_rule", too_late)
+    said = mend()
+    assert (said.status, held.rules(), "not mended" in said.out) == (0, [], False)
 
 
 def test_ctrl_c_while_it_mends_tells_what_was_done(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +285,9 @@ def test_a_denied_look_is_told_by_its_name_and_the_others_go_on(
     assert f"AWS denied {action}" in said.out
     assert "error" not in said.out
     assert "Nothing is wrong, as far as could be looked" in said.out
-    assert told in [one["what"] for one in run("doctor", "--json").json()["not_looked_at"]]
+    whole = run("doctor", "--json").json()
+    assert whole["findings"] == []
+    assert told in [one["what"] for one in whole["not_looked_at"]]
 
 
 def test_what_can_be_seen_is_still_found(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

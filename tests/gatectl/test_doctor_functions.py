@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto.awslambda.models import lambda_backends
 
-from gatectl.findings import functions
+from gatectl.findings import functions, invocation
 from gatectl.findings.facts import Facts, Function
 from gatectl.functions import Deployed
 from sandbox.account import ACCOUNT, REGION
@@ -224,3 +224,20 @@ def test_who_is_let_in(sound: Scene, source: str | None, more: dict[str, Any], r
     assert (findings() == []) is right
     sound.wait(minutes=12)
     assert (sound.statuses() == ["Succeeded", "Failed"]) is right  # doctor says what EventBridge does
+
+
+def test_a_condition_on_what_a_rule_does_not_tell_lets_nobody_in() -> None:
+    allow = {
+        "Sid": "pipeline-gate-rules",
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "lambda:InvokeFunction",
+    }
+
+    def found(**more: Any) -> list[str]:
+        retry = Function(RETRY, role="", handler="app.retry", seconds=900, statements=({**allow, **more},))
+        facts = Facts(MONDAY_NOON, "aws", REGION, ACCOUNT, deployed=(Deployed("dev", True, True),), functions={RETRY: retry})
+        return [one.kind for one in invocation.findings(facts)]
+
+    assert found() == []
+    assert found(Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}}) == ["retry-permission"]

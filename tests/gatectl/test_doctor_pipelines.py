@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
+from gatectl.findings.reading import Reading
 from tests.asking import ask
 from tests.gatectl.cli import run
 from tests.gatectl.deployment import findings, the_finding
@@ -43,6 +45,18 @@ def test_an_upstream_in_another_region_is_looked_for_there(sound: Scene) -> None
     assert the_finding("no-upstream")["what"] == "There is no pipeline infra in us-east-1."
     Scene(sound.world, "us-east-1").pipeline("infra")
     assert findings() == []
+
+
+def test_a_region_that_does_not_answer_keeps_nothing_else_from_being_seen(sound: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound.gated("k8s", ask(ELSEWHERE.replace("us-east-1", "us-nowhere-1"), "nowhere"))
+
+    def silent(*_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://codepipeline.us-nowhere-1.amazonaws.com")
+
+    monkeypatch.setattr(Reading, "_stages", silent)
+    assert the_finding("no-upstream")["what"] == "There is no pipeline nowhere in eu-central-1."
+    (unseen,) = run("doctor", "--json").json()["not_looked_at"]
+    assert unseen["why"] == "codepipeline:GetPipeline was not answered (EndpointConnectionError)"
 
 
 def test_its_stage_too(sound: Scene) -> None:

@@ -9,10 +9,14 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from gatectl.findings import iam
-from gatectl.findings.facts import Answer, Question, Refusal
+from chalicelib.landscape.account import Pipeline
+from chalicelib.landscape.gates import Gate, read
+from gatectl.findings import function_roles, iam, pipeline_roles
+from gatectl.findings.facts import Answer, Facts, Function, Question, Refusal
 from gatectl.findings.looks import Looks
-from sandbox.account import ACCOUNT
+from gatectl.functions import Deployed
+from sandbox.account import ACCOUNT, REGION
+from sandbox.inprocess import MONDAY_NOON
 from tests.asking import ask
 from tests.gatectl.cli import run
 from tests.gatectl.deployment import deploy, findings, mend, paste, the_finding
@@ -219,6 +223,36 @@ def test_each_deployment_is_asked_about_its_own_pipelines(gated: Scene) -> None:
         {"Effect": "Deny", "Action": "*", "Resource": f"arn:aws:codepipeline:eu-central-1:{ACCOUNT}:{name}"} for name in ("infra", "k8s")
     ])  # fmt: skip
     assert findings() == []
+
+
+def test_a_function_whose_rights_depend_on_a_real_call(gated: Scene) -> None:
+    only_from = {"Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}}
+    role_may(RETRY, *({**one, **(only_from if one["Sid"] == "ReadAndEndHolds" else {})} for one in statements_of(RETRY)))
+    found = the_finding("role-depends")
+    assert found["severity"] == "note"
+    assert "events:DeleteRule" in found["what"]
+
+
+def facts(*pipelines: Pipeline, role: str = ROLE) -> Facts:
+    """Pipelines of an account in which the gate is deployed as dev."""
+    gate = Function(GATE, role=role, handler="app.gate", seconds=900)
+    there = {one.name: one for one in pipelines}
+    deployed = (Deployed("dev", True, True),)
+    return Facts(MONDAY_NOON, "aws", REGION, ACCOUNT, deployed=deployed, functions={GATE: gate}, pipelines=there)
+
+
+def test_a_role_of_another_account_acts_there() -> None:
+    theirs = "arn:aws:iam::210987654321:role/theirs"
+    mine, other = Gate("Gate", "Wait", GATE, "dev", "infra"), Gate("Gate", "Wait", GATE, "dev", "infra", role=theirs)
+    asked = pipeline_roles.questions(facts(Pipeline("k8s", gates=(mine,), role=ROLE), Pipeline("apps", gates=(other,), role=ROLE)))
+    assert [one.role for one in asked] == [ROLE]
+
+
+def test_of_many_pipelines_iam_is_asked_in_few_calls() -> None:
+    gate = Gate("Gate", "Wait", GATE, "dev", "infra", asked=read("infra"))
+    asked = function_roles.questions(facts(*(Pipeline(f"team-{number}", gates=(gate,), role=ROLE) for number in range(200))))
+    assert max(len(one.resources) for one in asked) == 50
+    assert len(asked) < 12
 
 
 # What IAM answers
