@@ -28,8 +28,8 @@ _CONTEXT_TYPES = {f"{kind}{many}" for kind in ("string", "numeric", "boolean", "
 
 
 def simulate_principal_policy(response: IamResponse) -> ActionResult:
-    """The operation, as a method of moto's IamResponse. NoSuchEntity for a role that does not exist, InvalidInput for what the model forbids;
-    NotImplementedError for what AWS can and the sandbox cannot: users and groups, and policies that come with the call.
+    """The operation, as a method of moto's IamResponse. NoSuchEntity for a role that does not exist, InvalidInput for what the model
+    forbids; NotImplementedError for what AWS can and the sandbox cannot: users and groups, and policies that come with the call.
     """
     request = {name: response._get_param(name) for name in KNOWN} | dict(response.params)
     if more := request.keys() - KNOWN:
