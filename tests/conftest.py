@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from botocore.loaders import create_loader
 
 import app
 from chalicelib import runtime
@@ -19,6 +21,13 @@ from tests.scene import Scene
 @cache
 def executor() -> ChaliceExecutor:
     return ChaliceExecutor(app, Path(__file__).parents[1])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def service_models_read_once() -> Iterator[None]:
+    """Each command and each function of the tests has a session of its own, and each would read botocore's service models anew."""
+    with patch("botocore.session.create_loader", cache(create_loader)):
+        yield
 
 
 @pytest.fixture
