@@ -20,7 +20,6 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-import boto3
 import botocore.retries.bucket
 import moto.core.responses
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -28,6 +27,7 @@ from moto.awslambda.models import LambdaFunction
 from moto.core.models import botocore_stubber
 from moto.sts.models import sts_backends
 
+import chalicelib.aws
 from chalicelib.aws import Aws
 from chalicelib.gate import answer
 from chalicelib.retry import recheck
@@ -102,7 +102,7 @@ class Answered:
 class ConcurrentExecutor:
     """The Executor that runs each invocation in an environment of its own: one that is idle and warm, else a new one.
 
-    An environment is what a Lambda process keeps: the boto3 clients with their retry quotas.
+    An environment is what a Lambda process keeps: the clients with their retry quotas.
     """
 
     calls: list[Answered] = field(default_factory=list)
@@ -138,7 +138,7 @@ class ConcurrentExecutor:
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """The functions' clients are signed by their roles' sessions, and each of their calls takes its time."""
-        client: Any = boto3.client
+        client = chalicelib.aws.client
 
         def new_client(service: Any, **settings: Any) -> Any:
             return self._timed(client(service, **settings, **self._session()))
@@ -147,7 +147,7 @@ class ConcurrentExecutor:
         # moto looks through its class anew at each call.
         methods = cache(moto.core.responses.method_names_from_class)
         with (
-            patch.object(boto3, "client", new_client),
+            patch.object(chalicelib.aws, "client", new_client),
             patch.object(moto.core.responses, "method_names_from_class", methods),
             patch.object(botocore.retries.bucket, "threading", condition),
             contextlib.redirect_stdout(io.StringIO()),

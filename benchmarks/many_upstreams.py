@@ -1,96 +1,55 @@
-"""A gate with 1, 10 and 50 upstreams, each AWS call taking 20 ms. `python -m benchmarks.many_upstreams`
+"""A gate with 1, 10 and 50 upstreams, whose history fills a page each; each AWS call takes 20 ms.
 
-Cold: a new process, from its start to its end, as a Lambda function's first invocation is. Warm: a further invocation of the same one.
+Cold: from the start of a new process to its first answer. Warm: a further invocation of the same one.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-import click
-from rich.console import Console
-from rich.table import Table
+from benchmarks.deployment import unpacked
+from benchmarks.figures import Pair, Part, Row, Tell
+from benchmarks.lambda_process import LambdaProcess, job
+from benchmarks.slow_aws import FULL_PAGE, slow_aws
 
-from benchmarks.slow_aws import slow_aws
-
-ROOT = Path(__file__).parents[1]
 CALL_SECONDS = 0.020
-AT_MOST = 3.0
-"""Times what one upstream takes."""
-INVOCATIONS = """
-import contextlib, io, json, sys, time
-from datetime import UTC, datetime
-from app import aws
-from chalicelib.gate import answer
-names = [f"u{n}" for n in range(int(sys.argv[1]))]
-configuration = {"FunctionName": "gate", "UserParameters": json.dumps({"depends_on": names})}
-data = {"actionConfiguration": {"configuration": configuration}}
-job = {"id": "5e6f7a8b-0000-4000-8000-000000000001", "accountId": "123456789012", "data": data}
-took = []
-for _ in range(1 + int(sys.argv[2])):
-    began = time.perf_counter()
-    with contextlib.redirect_stdout(io.StringIO()):
-        said = answer({"CodePipeline.job": job}, None, aws, datetime.now(UTC))
-    assert said["decision"] == "passed", said
-    took.append(time.perf_counter() - began)
-print(json.dumps(took[1:]))
-"""
+UPSTREAMS = (1, 10, 50)
+TURNS = 11
+WARM = 5
 
 
-def measure(url: str, upstreams: int, runs: int, warm: int = 5) -> tuple[float, float]:
-    """The median seconds of a cold process and of a warm invocation."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "NO_PROXY": "127.0.0.1",
-    }
-    cold: list[float] = []
-    further: list[float] = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        _invoke(environment, upstreams, 0)
-        cold.append(time.perf_counter() - began)
-        further += _invoke(environment, upstreams, warm)
-    return median(cold), median(further)
+def invocations(task: Path, handler: str, url: str, upstreams: int, warm: int = WARM) -> tuple[float, list[float]]:
+    """Milliseconds of a cold start, and of so many further invocations of the same process."""
+    event = job([f"u{number}" for number in range(upstreams)])
+    with LambdaProcess(task, handler, url) as process:
+        cold = process.ready() + process.answer(event)
+        return cold * 1000, [process.answer(event) * 1000 for _ in range(warm)]
 
 
-def _invoke(environment: dict[str, str], upstreams: int, further: int) -> list[float]:
-    """A new process that answers a first job and so many further ones; the seconds of these."""
-    command = [sys.executable, "-c", INVOCATIONS, str(upstreams), str(further)]
-    took: list[float] = json.loads(subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout)
-    return took
+def measure(tell: Tell) -> Sequence[Pair]:
+    cold: dict[int, list[float]] = {upstreams: [] for upstreams in UPSTREAMS}
+    warm: dict[int, list[float]] = {upstreams: [] for upstreams in UPSTREAMS}
+    with unpacked(os.environ) as (task, handler), slow_aws(CALL_SECONDS, FULL_PAGE) as url:
+        for turn in range(1, 1 + TURNS):
+            tell(f"turn {turn} of {TURNS}")
+            for upstreams in UPSTREAMS:
+                first, further = invocations(task, handler, url, upstreams)
+                cold[upstreams].append(first)
+                warm[upstreams] += further
+    return [(median(took[upstreams]), median(took[1])) for took in (cold, warm) for upstreams in UPSTREAMS[1:]]
 
 
-@click.command()
-@click.option("--runs", default=7, show_default=True, help="Processes a figure.")
-def main(runs: int) -> None:
-    """Print the table. Exit status 1 where 50 upstreams take more than three times what one takes, cold or warm."""
-    table = Table("upstreams", "cold", "to one", "warm", "to one", title=f"A gate's answer, each AWS call {CALL_SECONDS * 1000:.0f} ms")
-    ratios = []
-    with slow_aws(CALL_SECONDS) as url, Console(stderr=True).status("measuring"):
-        one = measure(url, 1, runs)
-        for upstreams in (1, 10, 50):
-            took = one if upstreams == 1 else measure(url, upstreams, runs)
-            ratios = [mine / its for mine, its in zip(took, one, strict=True)]
-            cells = [
-                f"{mine * 1000:.0f} ms" if number == 0 else f"{ratio:.2f}"
-                for mine, ratio in zip(took, ratios, strict=True)
-                for number in (0, 1)
-            ]
-            table.add_row(str(upstreams), *cells)
-    Console().print(table)
-    sys.exit(max(ratios) > AT_MOST)
-
-
-if __name__ == "__main__":
-    main()
+PART = Part(
+    "upstreams",
+    "A gate's answer, beside one upstream's",
+    (
+        Row("10 upstreams, cold start", "ms"),
+        Row("50 upstreams, cold start", "ms", ratio_at_most=3),
+        Row("10 upstreams, warm", "ms"),
+        Row("50 upstreams, warm", "ms"),
+    ),
+    measure,
+)

@@ -30,10 +30,15 @@ def start(backend: CodePipelineBackend, name: str, stages: list[dict[str, Any]])
     backend.start_pipeline_execution({"name": name})
 
 
-def gate(name: str, upstream: str) -> dict[str, Any]:
-    """The stage with which pipeline `name` waits for `upstream`."""
+def gate(name: str, upstream: str, function: str = "pipeline-gate-dev-gate") -> dict[str, Any]:
+    """The stage with which pipeline `name` waits for `upstream`; `function` is the gate."""
     asked = {"depends_on": [upstream], "pipeline": name, "execution": "#{codepipeline.PipelineExecutionId}"}
-    return _stage("Gate", "Invoke", "Lambda", {"FunctionName": "pipeline-gate-dev-gate", "UserParameters": json.dumps(asked)})
+    return _stage("Gate", "Invoke", "Lambda", {"FunctionName": function, "UserParameters": json.dumps(asked)})
+
+
+def approval() -> dict[str, Any]:
+    """A stage that a person ends."""
+    return _stage("Approve", "Approval", "Manual", {})
 
 
 def _stage(name: str, category: str, provider: str, configuration: dict[str, str], **more: Any) -> dict[str, Any]:

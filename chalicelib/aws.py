@@ -6,11 +6,13 @@ Clients are botocore's: the same as boto3 makes, without the import of boto3 and
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.session import Session, get_session
+from botocore.utils import parse_timestamp
 
 from chalicelib.codepipeline import CodePipeline
 
@@ -70,7 +72,16 @@ def client(service: str, **more: Any) -> Any:
 
 @cache
 def _session() -> Session:
-    return get_session()
+    session = get_session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)  # (practice: as the AWS CLI does)
+    return session
+
+
+def _time(told: Any) -> datetime:
+    """A time in an answer, aware. Most are seconds (model: json protocol); botocore reads them in local time, which takes five sixths of
+    what a page of a hundred executions takes.
+    """
+    return datetime.fromtimestamp(told, UTC) if isinstance(told, (int, float)) else parse_timestamp(told)
 
 
 def _config() -> Config:

@@ -1,4 +1,4 @@
-"""The benchmarks' own machinery: invocations that run at once on driven time, and a release that comes out the same each time."""
+"""Invocations that run at once on driven time, and a release that comes out the same each time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from datetime import timedelta
 import pytest
 
 from benchmarks.concurrent import ConcurrentClock
-from benchmarks.many_upstreams import measure
 from benchmarks.release_of_many import bound, needed, release
-from benchmarks.slow_aws import slow_aws
 from sandbox.clock import utcnow
 from sandbox.inprocess import MONDAY_NOON
 
@@ -57,10 +55,3 @@ def test_what_a_release_needs() -> None:
     assert retries["codepipeline:StartPipelineExecution"] == 300
     assert gates == {"codepipeline:ListPipelineExecutions": 300, "codepipeline:PutJobSuccessResult": 300}
     assert bound(retries + gates) == 90
-
-
-def test_many_upstreams_are_measured_in_processes_of_their_own() -> None:
-    """Each call takes its time, so a gate that asked two upstreams in turn would take three calls' time."""
-    with slow_aws(0.2) as url:
-        _, warm = measure(url, upstreams=2, runs=1, warm=1)
-    assert warm >= 0.4

@@ -1,0 +1,1 @@
+"""The article's plain design, to measure beside."""
