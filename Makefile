@@ -7,7 +7,7 @@ READY := $(VENV)/ready
 CDK := examples/cdk/.venv
 CHECKED := app.py chalicelib gatectl sandbox benchmarks tests .ci/lint_policies.py
 
-.PHONY: help demo sandbox board screenshots examples test bench soak mutants lint format docs package clean
+.PHONY: help demo sandbox board screenshots examples test bench costs soak mutants lint format docs package clean
 
 help:
 	@echo "make demo     the whole story on this machine: two pipelines, a real deploy, a hold and its end (about a minute)"
@@ -15,7 +15,8 @@ help:
 	@echo "make board    the Board at http://127.0.0.1:8000: who waits for whom in your account, or in the sandbox after pasting its lines"
 	@echo "make examples what the tests of examples/ need besides: the CDK, Terraform's parser (some 700 MB). Else they are skipped"
 	@echo "make test     all tests"
-	@echo "make bench    300 holds released at once, against the throttle's own bound; a gate with 1, 10 and 50 upstreams"
+	@echo "make bench    how fast and how cheap it is, beside a bare handler, the article's design and the throttle (some three minutes)"
+	@echo "make costs    what 1,000 gated pipelines cost in a month, on paper"
 	@echo "make soak     the simulation, until told to stop"
 	@echo "make mutants  mutation testing of chalicelib (an hour or two)"
 	@echo "make lint     style, types, policies and the deployment template"
@@ -52,8 +53,10 @@ test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 bench: $(READY)
-	@$(BIN)/python -m benchmarks.release_of_many
-	@$(BIN)/python -m benchmarks.many_upstreams
+	@$(BIN)/python -m benchmarks
+
+costs: $(READY)
+	@$(BIN)/python -m benchmarks.costs
 
 soak: $(READY)
 	@$(BIN)/python -m tests.simulation --soak

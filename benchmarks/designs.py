@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,6 +51,8 @@ class Story:
     starts: list[datetime]
     """When they began."""
     upstream_end: datetime
+    action_minutes: int
+    """Of the waiting pipeline, each action's rounded up, as CodePipeline charges for them (guide: pricing)."""
 
     @property
     def restart_seconds(self) -> float:
@@ -75,10 +78,11 @@ class CountingExecutor(ChaliceExecutor):
             return super().run(function, invocation)
 
 
-def play(design: ModuleType, hold_seconds: float, *, events: bool = True) -> Story:
+def play(design: ModuleType, hold_seconds: float, *, events: bool = True, hold: str = "restart") -> Story:
     """The pipeline `k8s` reaches its gate while `infra` runs, which ends `hold_seconds` later. `design`: OURS or ARTICLE.
 
-    Without `events`, CodePipeline's event of the end is lost (it is sent "best effort": guide, eb-events).
+    Without `events`, CodePipeline's event of the end is lost (it is sent "best effort": guide, eb-events). `hold`: how our gate
+    holds.
     """
     executor = CountingExecutor(design)
     dials = Dials(start_on_create=False, events_on=events, event_copies=lambda: [DELIVERY_SECONDS])
@@ -88,7 +92,7 @@ def play(design: ModuleType, hold_seconds: float, *, events: bool = True) -> Sto
         backend = cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
         backend.outcome = lambda execution, stage, _: (_seconds(execution, stage, hold_seconds), "Succeeded")
         start(backend, UPSTREAM, [])
-        start(backend, WAITING, [gate(WAITING, UPSTREAM, function_name(executor, "gate"))])
+        start(backend, WAITING, [gate(WAITING, UPSTREAM, function_name(executor, "gate"), hold=hold)])
         upstream, waiting = backend.pipelines[UPSTREAM], backend.pipelines[WAITING]
         _until_all_is_over(world, backend)
         return Story(
@@ -97,7 +101,14 @@ def play(design: ModuleType, hold_seconds: float, *, events: bool = True) -> Sto
             statuses=[execution.status for execution in waiting.history],
             starts=[execution.started for execution in waiting.history],
             upstream_end=upstream.history[0].updated,
+            action_minutes=_action_minutes(WAITING),
         )
+
+
+def _action_minutes(pipeline: str) -> int:
+    actions = boto3.client("codepipeline").list_action_executions(pipelineName=pipeline)["actionExecutionDetails"]
+    seconds = [(action["lastUpdateTime"] - action["startTime"]).total_seconds() for action in actions]
+    return sum(max(1, math.ceil(each / 60)) for each in seconds)
 
 
 def _seconds(execution: PipelineExecution, stage: str, hold_seconds: float) -> float:

@@ -30,9 +30,9 @@ def start(backend: CodePipelineBackend, name: str, stages: list[dict[str, Any]])
     backend.start_pipeline_execution({"name": name})
 
 
-def gate(name: str, upstream: str, function: str = "pipeline-gate-dev-gate") -> dict[str, Any]:
-    """The stage with which pipeline `name` waits for `upstream`; `function` is the gate."""
-    asked = {"depends_on": [upstream], "pipeline": name, "execution": "#{codepipeline.PipelineExecutionId}"}
+def gate(name: str, upstream: str, function: str = "pipeline-gate-dev-gate", **more: object) -> dict[str, Any]:
+    """The stage with which pipeline `name` waits for `upstream`; `function` is the gate, `more` are its further parameters."""
+    asked = {"depends_on": [upstream], "pipeline": name, "execution": "#{codepipeline.PipelineExecutionId}", **more}
     return _stage("Gate", "Invoke", "Lambda", {"FunctionName": function, "UserParameters": json.dumps(asked)})
 
 
