@@ -28,33 +28,33 @@ class Cast:
 def draw(random: Random) -> Cast:
     upstreams = UPSTREAMS[: random.choice((1, 1, 1, 2, 3))]
     dependents = DEPENDENTS[: random.choice((1, 1, 1, 2, 3))]
-    declarations = {name: _declaration(random, name, []) for name in upstreams}
+    declarations = {name: declaration(random, name, []) for name in upstreams}
     for name in dependents:
         others = [*declarations]
-        gates = [_gate(random, name, others) for _ in range(random.choice((1, 1, 1, 1, 2)))]
-        declarations[name] = _declaration(random, name, gates)
+        asking = [_gate(random, name, others) for _ in range(random.choice((1, 1, 1, 1, 2)))]
+        declarations[name] = declaration(random, name, asking)
     return Cast(declarations, dependents)
 
 
 def regated(random: Random, name: str, declaration: dict[str, Any], others: list[str]) -> None:
     """Edit a gated pipeline's first gate: it may wait for others from now on, or look at other intervals."""
+    for gate in gates(declaration)[:1]:
+        gate |= _gate(random, name, others)
+
+
+def gates(declaration: dict[str, Any]) -> list[dict[str, Any]]:
+    """The configurations of a pipeline's gates, be they rules or actions."""
+    found = []
     for stage in declaration["stages"]:
         rules = [rule for condition in stage.get("beforeEntry", {}).get("conditions", []) for rule in condition["rules"]]
         actions = [action for action in stage["actions"] if action["actionTypeId"]["provider"] == "Lambda"]
-        for gate in (*rules, *actions):
-            gate["configuration"] = _gate(random, name, others)
-            return
-
-
-def asks(declaration: dict[str, Any]) -> list[str]:
-    """The UserParameters of a pipeline's gates."""
-    found: list[str] = []
-    for stage in declaration["stages"]:
-        rules = [rule for condition in stage.get("beforeEntry", {}).get("conditions", []) for rule in condition["rules"]]
-        found += [rule["configuration"]["UserParameters"] for rule in rules]
-        actions = [action for action in stage["actions"] if action["actionTypeId"]["provider"] == "Lambda"]
-        found += [action["configuration"]["UserParameters"] for action in actions]
+        found += [gate["configuration"] for gate in (*rules, *actions)]
     return found
+
+
+def configured(asked: dict[str, Any]) -> dict[str, str]:
+    """The configuration of a gate action that asks that."""
+    return {"FunctionName": GATE, "UserParameters": json.dumps(asked)}
 
 
 def _gate(random: Random, name: str, others: list[str]) -> dict[str, str]:
@@ -65,7 +65,7 @@ def _gate(random: Random, name: str, others: list[str]) -> dict[str, str]:
         asked["retry_minutes"] = random.choice((1, 2, 5, 5, 10, 15, 60))
     if random.random() < BEYOND:
         asked |= _beyond(random, depends_on)
-        return {"FunctionName": GATE, "UserParameters": json.dumps(asked)}
+        return configured(asked)
     text = json.dumps(asked) if random.random() < 0.9 else ", ".join(depends_on)
     return {"FunctionName": GATE, "UserParameters": text}
 
@@ -88,11 +88,13 @@ def _beyond(random: Random, depends_on: list[str]) -> dict[str, Any]:
     return asked
 
 
-def _declaration(random: Random, name: str, gates: list[dict[str, str]]) -> dict[str, Any]:
-    waits = [_action(f"Wait{number}", "Invoke", "Lambda", configuration) for number, configuration in enumerate(gates)]
+def declaration(random: Random, name: str, asking: list[dict[str, str]], place: str | None = None) -> dict[str, Any]:
+    """A pipeline; `asking` are the configurations of its gates, `place` where they stand, drawn where None."""
+    waits = [_action(f"Wait{number}", "Invoke", "Lambda", configuration) for number, configuration in enumerate(asking)]
     side_by_side = random.random() < 0.5
     stages = [_stage("Source", [_source(random)])]
-    place = random.choice(("own stage", "own stage", "own stage", "own stage", "condition", "first action"))
+    drawn = random.choice(("own stage", "own stage", "own stage", "own stage", "condition", "first action"))
+    place = place or drawn
     if waits and place == "own stage":
         stages += [_stage("Gate", waits)] if side_by_side else [_stage(f"Gate{number}", [wait]) for number, wait in enumerate(waits)]
     if random.random() < 0.2:

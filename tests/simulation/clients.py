@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from unittest.mock import patch
@@ -15,15 +16,18 @@ from botocore.client import BaseClient
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.core.models import botocore_stubber
+from moto.iam.models import get_account_id_from
+from moto.sts.models import sts_backends
 
 import chalicelib.aws
 from chalicelib import runtime
 from sandbox.account import ACCOUNT, REGION
 from sandbox.codepipeline.responses import CodePipelineResponse
 from sandbox.world import current
+from tests.simulation.places import Place
 
-Send = Callable[[BaseClient, AWSPreparedRequest, str], AWSResponse]
-"""One attempt of a call: client, request and botocore's event (before-send.SERVICE.OPERATION)."""
+Send = Callable[["Caller", AWSPreparedRequest, str], AWSResponse]
+"""One attempt of a call: who makes it, the request and botocore's event (before-send.SERVICE.OPERATION)."""
 
 SHORT_WAY = {
     "ListPipelineExecutions": "list_pipeline_executions",
@@ -37,19 +41,38 @@ SHORT_WAY = {
     "PutJobFailureResult": "put_job_failure_result",
 }
 """The operations of CodePipeline that the sandbox answers by itself, and their methods."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A client of the functions'. `place`: where its calls go; `signs`: with a role's session, so that IAM looks at each."""
+
+    client: BaseClient
+    place: Place
+    signs: bool
+
+
 _line: list[Send] = []
 """Through whom the calls go now: the clients outlive a run, for making them takes longer than it does."""
+_whose_turn: list[Callable[[], str]] = []
+"""Tells which function runs: "gate" or "retry"."""
+OF_A_RUN = ("sts",)
+"""The services whose clients are made anew for each session."""
 _quotas: list[Any] = []
 _real_client = chalicelib.aws.client
 _methods = cache(moto.core.responses.method_names_from_class)
 
 
 @contextmanager
-def clients_through(send: Send) -> Iterator[None]:
-    """Give the functions clients whose calls go through `send` before they reach moto. Each time they are as good as new."""
+def clients_through(send: Send, function: Callable[[], str]) -> Iterator[None]:
+    """Give the functions clients whose calls go through `send` before they reach moto. Each time they are as good as new.
+
+    `function` tells which of them runs: "gate" or "retry".
+    """
     for quota in _quotas:
         quota._available_capacity = quota._max_capacity
     _line.append(send)
+    _whose_turn.append(function)
     try:
         with (
             patch.object(chalicelib.aws, "client", _client),
@@ -57,16 +80,18 @@ def clients_through(send: Send) -> Iterator[None]:
             # moto looks through its class at each call
             patch.object(moto.core.responses, "method_names_from_class", _methods),
         ):
+            vars(runtime.aws).pop("_elsewhere", None)  # its sessions are another run's
             yield
     finally:
         _line.pop()
+        _whose_turn.pop()
 
 
-def through_moto(request: AWSPreparedRequest, operation: str) -> AWSResponse:
+def through_moto(caller: Caller, request: AWSPreparedRequest, operation: str) -> AWSResponse:
     """Let a call take effect. CodePipeline's go past moto's HTTP layers as long as they succeed: that halves the time of a run."""
-    if operation in SHORT_WAY:
+    if operation in SHORT_WAY and not caller.signs:
         response = CodePipelineResponse()
-        response.current_account, response.region = ACCOUNT, REGION
+        response.current_account, response.region = caller.place
         response.body, response.querystring, response.headers = request.body, {}, {"X-Amz-Target": operation}
         try:
             with current().lock:
@@ -93,15 +118,34 @@ def _client(*names: Any, **settings: Any) -> Any:
     real_quota = botocore.retries.quota.RetryQuota
 
     def noted(*arguments: Any, **more: Any) -> Any:
-        _quotas.append(real_quota(*arguments, **more))
-        return _quotas[-1]
+        quota = real_quota(*arguments, **more)
+        if names[0] in OF_A_RUN or settings.get("region_name"):
+            return quota  # it lives no longer than its run
+        _quotas.append(quota)
+        return quota
 
+    if names[0] in OF_A_RUN:
+        settings |= _own_session()
     with patch.object(botocore.retries.quota, "RetryQuota", noted):
         client = _real_client(*names, **settings)
+    key, region = settings.get("aws_access_key_id"), settings.get("region_name", REGION)
+    caller = Caller(client, (get_account_id_from(key) if key else ACCOUNT, region), signs=key is not None)
     events = client.meta.events
     events.unregister("before-send", botocore_stubber)
-    events.register("before-send", lambda request, event_name, **_: _line[-1](client, request, event_name))
+    events.register("before-send", lambda request, event_name, **_: _line[-1](caller, request, event_name))
     # Neither its signature nor its user agent matters here; together they are a third of a call.
-    events.unregister(f"request-created.{client.meta.service_model.service_id.hyphenize()}", client._request_signer.handler)
+    if not caller.signs:
+        events.unregister(f"request-created.{client.meta.service_model.service_id.hyphenize()}", client._request_signer.handler)
     client._user_agent_creator.to_string = lambda: "simulation"
     return client
+
+
+def _own_session() -> dict[str, str]:
+    """A session of the role of the function that runs: whether it may assume a role elsewhere, IAM decides."""
+    name = f"pipeline-gate-dev-{_whose_turn[-1]()}"
+    session = sts_backends[ACCOUNT]["aws"].assume_role(REGION, name, f"arn:aws:iam::{ACCOUNT}:role/{name}", "", 3600, "")
+    return {
+        "aws_access_key_id": session.access_key_id,
+        "aws_secret_access_key": session.secret_access_key,
+        "aws_session_token": session.session_token,
+    }

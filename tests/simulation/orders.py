@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
-from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.jobs import Job
+from tests.simulation.places import as_named
+from tests.simulation.turns import Stood
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,10 @@ class Wanted:
     stage: str | None = None
     parked: str = "wait"
 
-    def left_aside(self, execution: PipelineExecution) -> bool:
-        """Whether a running execution may not count: it is through with the one stage, or it may be parked."""
-        through = self.stage is not None and self.stage in execution.stages and execution.stages[self.stage].status != "Failed"
-        return through or self.parked == "pass"
+    def left_aside(self, stood: Stood) -> bool:
+        """Whether a running execution does not count, as it stood: it is through with the one stage, or it is parked and may be."""
+        through = self.stage is not None and self.stage in stood.through
+        return stood.over or through or (self.parked == "pass" and stood.parked)
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,8 @@ class Order:
     give_up: timedelta | None
     goes_on: bool
     """on_give_up is continue."""
-    unguarded: bool
-    """It passes whatever runs: bypass or observe."""
+    bypass: bool
+    observe: bool
     says_who: bool
     """It names its pipeline and execution."""
 
@@ -44,29 +47,43 @@ class Order:
     def names(self) -> list[str]:
         return [one.pipeline for one in self.wanted]
 
+    @property
+    def unguarded(self) -> bool:
+        """It passes whatever runs."""
+        return self.bypass or self.observe
+
 
 def order(job: Job) -> Order:
     """What the job's action asks."""
     return read(job.action.configuration.get("UserParameters", ""))
 
 
+@lru_cache(maxsize=4096)
 def read(text: str) -> Order:
     """What UserParameters ask; in short form, plain names."""
     given: dict[str, Any] = json.loads(text) if text.startswith("{") else {"depends_on": [name.strip() for name in text.split(",")]}
     return Order(
-        wanted=tuple(_wanted(entry, given) for entry in given["depends_on"]),
+        wanted=wanted(given),
         minutes=given.get("retry_minutes", 5),
         hold=given.get("hold", "restart"),
         revisions=given.get("revisions"),
         give_up=timedelta(minutes=given["give_up_minutes"]) if "give_up_minutes" in given else None,
         goes_on=given.get("on_give_up") == "continue",
-        unguarded=given.get("bypass") == "true" or given.get("observe") is True,
+        bypass=given.get("bypass") == "true",
+        observe=given.get("observe") is True,
         says_who="execution" in given,
     )
 
 
-def _wanted(entry: str | dict[str, str], given: dict[str, Any]) -> Wanted:
+def wanted(given: Mapping[str, Any]) -> tuple[Wanted, ...]:
+    """The upstreams of UserParameters, or of a rule's Input; one that stands there twice counts once."""
+    return tuple(dict.fromkeys(_wanted(entry, given) for entry in given["depends_on"]))
+
+
+def _wanted(entry: str | dict[str, str], given: Mapping[str, Any]) -> Wanted:
     words: dict[str, str] = {"pipeline": entry} if isinstance(entry, str) else entry
     shared: dict[str, str] = {key: given[key] for key in ("require", "parked") if key in given}
-    named: dict[str, str] = {**shared, **words}
-    return Wanted(**named)
+    said = {**shared, **words}
+    return Wanted(
+        as_named(said["pipeline"]), said.get("require", "idle"), said.get("stage"), said.get("parked", "wait")
+    )

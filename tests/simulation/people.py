@@ -14,18 +14,16 @@ from typing import cast
 from moto.codepipeline.models import codepipeline_backends
 from moto.core.exceptions import JsonRESTError
 
-from sandbox import awslambda, eventbridge
+from sandbox import awslambda
 from sandbox.account import ACCOUNT, REGION
 from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.inprocess import DrivenWorld
 from tests.simulation.cast import VARIABLES, Cast, regated
-from tests.simulation.orders import order
 from tests.simulation.record import Record
+from tests.simulation.rules import PREFIX, RETRY, remove, rules
 
-PREFIX = "pipeline-gate-dev-"
-RETRY = "pipeline-gate-dev-retry"
 MOST_ACTS = 20
 """In one run, so that a run stays short."""
 COMMITS = [character * 40 for character in "abcdef"]
@@ -60,6 +58,16 @@ class People:
     @property
     def backend(self) -> CodePipelineBackend:
         return cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
+
+    def at(self, minute: float, what: Callable[[], None]) -> None:
+        """Let somebody do that in so many minutes; what AWS refuses is no matter."""
+
+        def act() -> None:
+            with contextlib.suppress(JsonRESTError), self._world.lock:
+                if self.here:
+                    what()
+
+        self._world.clock.call_at(utcnow() + timedelta(minutes=minute), act, "people")
 
     def plan(self, acts: int, minutes: float) -> None:
         """Plan the first starts, and `acts` more within `minutes`."""
@@ -100,11 +108,18 @@ class People:
         with contextlib.suppress(JsonRESTError), self._world.lock:
             self.backend.start_pipeline_execution({"name": name, "variables": given}, "arn:aws:iam::123456789012:user/ann")
 
+    def start_one(self, name: str) -> None:
+        self._start(name)
+
     def push(self) -> None:
         name = self._random.choice([*self.backend.pipelines])
-        self.backend.push(name, "Source", self._random.choice(COMMITS))
+        self.push_to(name)
         if self._random.random() < 0.7:
             self._start(name)
+
+    def push_to(self, name: str) -> None:
+        if name in self.backend.pipelines:
+            self.backend.push(name, "Source", self._random.choice(COMMITS))
 
     def stop(self) -> None:
         running = [execution for pipeline in self.backend.pipelines.values() for execution in pipeline.running.values()]
@@ -135,8 +150,10 @@ class People:
 
     def roll_back(self) -> None:
         """Take the last stage of a pipeline back to an execution that succeeded in it."""
-        name = self._random.choice([*self.backend.pipelines])
-        pipeline = self.backend.pipelines[name]
+        self.roll_back_one(self._random.choice([*self.backend.pipelines]))
+
+    def roll_back_one(self, name: str) -> None:
+        pipeline = self.backend.pipeline(name)
         stage = pipeline.stages[-1].name
         targets = [one for one in pipeline.history if stage in one.stages and one.stages[stage].status == "Succeeded"]
         if targets:
@@ -166,7 +183,7 @@ class People:
 
     def react(self) -> None:
         """See a held execution, and do what comes to mind."""
-        held = [self._record.executions[name[-36:]] for name in self.rules() if name[-36:] in self._record.executions]
+        held = [self._record.executions[name[-36:]] for name in rules() if name[-36:] in self._record.executions]
         held = [execution for execution in held if execution.pipeline_name in self.backend.pipelines]
         if not held:
             return
@@ -179,22 +196,19 @@ class People:
             case "start":
                 self._start(execution.pipeline_name)
             case "edit":
-                edited = copy.deepcopy(self.backend.pipelines[execution.pipeline_name].pipeline)
-                edited["variables"] = self._random.choice(VARIABLES)
-                self._tell(f"edits the variables of {execution.pipeline_name}")
-                self.backend.update_pipeline(edited)
+                self.edit_variables(execution.pipeline_name)
             case "stop upstream":
                 self.stop()
             case "push":
                 self.backend.push(execution.pipeline_name, "Source", self._random.choice(COMMITS))
 
     def approve(self) -> None:
-        for pipeline in self.backend.pipelines.values():
+        for pipeline in [pipeline for pipeline in self._record.pipelines.values() if not pipeline.deleted]:
             for token, action in list(pipeline.approvals.items()):
                 if action.status == "InProgress":
                     verdict = self._random.choice(("Approved", "Approved", "Rejected"))
                     self._tell(f"{'approves' if verdict == 'Approved' else 'rejects'} {_named(action.execution)}")
-                    self.backend.put_approval_result(
+                    pipeline.backend.put_approval_result(
                         {
                             "pipelineName": pipeline.name,
                             "stageName": action.stage.name,
@@ -204,7 +218,20 @@ class People:
                         }
                     )
 
+    def retry_held(self) -> None:
+        """Retry the stage of a held execution, as one may to see whether it is over."""
+        if held := [self._record.executions[name[-36:]] for name in rules()]:
+            execution = self._random.choice(held)
+            for stage in [stage.name for stage in execution.stages.values() if stage.status == "Failed"][-1:]:
+                self._retry(execution, stage)
+
     # Pipelines
+
+    def edit_variables(self, name: str) -> None:
+        edited = copy.deepcopy(self.backend.pipeline(name).pipeline)
+        edited["variables"] = self._random.choice(VARIABLES)
+        self._tell(f"edits the variables of {name}")
+        self.backend.update_pipeline(edited)
 
     def edit(self) -> None:
         name = self._random.choice([*self.backend.pipelines])
@@ -214,7 +241,8 @@ class People:
                 edited["variables"] = self._random.choice(VARIABLES)
             case "gate":
                 names = [*self._cast.declarations]
-                regated(self._random, name, edited, names[: names.index(name)])
+                others = names[: names.index(name)] or [other for other in names if other != name]
+                regated(self._random, name, edited, others)
             case "mode":
                 edited["executionMode"] = self._random.choice(("SUPERSEDED", "QUEUED", "PARALLEL"))
         self._tell(f"edits {name}")
@@ -244,24 +272,21 @@ class People:
 
     def release(self) -> None:
         """Remove the rule of a hold, as the message says one may."""
-        events = eventbridge.backend(ACCOUNT, REGION)
-        if names := self.rules():
+        if names := rules():
             name = self._random.choice(names)
             self._tell(f"removes the rule of {name[-36:-28]}")
-            self._record.released.add(name[-36:])
-            self._record.ruled(name[-36:], False)
-            if targets := [target["Id"] for target in events.describe_rule(name, "default").targets]:
-                events.remove_targets(name, "default", targets)
-            events.delete_rule(name, "default")
+            self._record.unruled.add(name[-36:])
+            self._record.ruled(name[-36:], None)
+            remove(name)
 
     def meddle(self) -> None:
         """Somebody who may invoke the retry function invokes it with an input of their own."""
         if not self._record.executions:
             return
         execution = self._random.choice([*self._record.executions.values()])
-        rules = self.rules() or [PREFIX + execution.id]
+        names = rules() or [PREFIX + execution.id]
         told = {
-            "rule": self._random.choice(rules),
+            "rule": self._random.choice(names),
             "pipeline": execution.pipeline_name,
             "execution": execution.id,
             "depends_on": [],
@@ -269,40 +294,6 @@ class People:
         }
         self._tell(f"invokes the retry for {told['rule'][-36:-28]}, as if it were {_named(execution)}")
         awslambda.invoke_async(ACCOUNT, REGION, RETRY, json.dumps(told), service="lambda.amazonaws.com")
-
-    def rules(self) -> list[str]:
-        """The names of the gate's rules."""
-        return [name for name in eventbridge.backend(ACCOUNT, REGION).event_buses["default"].rules if name.startswith(PREFIX)]
-
-    def held_rules(self) -> list[str]:
-        """The names of the gate's rules that have a target."""
-        rules = eventbridge.backend(ACCOUNT, REGION).event_buses["default"].rules
-        return [name for name in self.rules() if rules[name].targets]
-
-    # The end of a run
-
-    def tidy(self) -> None:
-        """Let nothing wait for a person any more: not for an approval, nor for a success that nobody else brings about."""
-        with self._world.lock:
-            for pipeline in list(self.backend.pipelines.values()):
-                for stage in pipeline.stages:
-                    if not stage.transition.enabled:
-                        self.backend.enable_stage_transition(
-                            {"pipelineName": pipeline.name, "stageName": stage.name, "transitionType": "Inbound"}
-                        )
-            self.approve()
-            held = [self._record.executions[rule[-36:]] for rule in self.held_rules()]
-            orders = [order(job) for job in self._record.jobs() if job.action.execution in held or job.action.status == "InProgress"]
-            required = {wanted.pipeline for asked in orders for wanted in asked.wanted if wanted.require == "succeeded"}
-            for name in sorted(required & {*self.backend.pipelines}):
-                pipeline = self.backend.pipelines[name]
-                finished = [one.status for one in pipeline.history if one.status in ("Succeeded", "Failed", "Stopped")]
-                if not pipeline.running and finished[-1:] != ["Succeeded"] and not self._is_held(name):
-                    self._tell(f"sees to it that {name} succeeds")
-                    self.backend.start_pipeline_execution({"name": name}, "arn:aws:iam::123456789012:user/ann")
-
-    def _is_held(self, name: str) -> bool:
-        return any(self._record.executions[rule[-36:]].pipeline_name == name for rule in self.held_rules())
 
     def _tell(self, what: str) -> None:
         self._record.story.tell(f"somebody {what}")

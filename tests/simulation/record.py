@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,112 +10,58 @@ from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.jobs import Job
 from sandbox.codepipeline.pipeline import Pipeline
+from tests.simulation.places import name_of
 from tests.simulation.story import Story
+from tests.simulation.turns import Answer, Change, Kept, Read, Ruled, Start, Stood, Truth, Turn
 
+RUNNING = ("InProgress", "Stopping")
 BEGINS = ("STARTED", "RESUMED")
 FINISHES = ("SUCCEEDED", "FAILED", "STOPPED")
 ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED")
-
-
-@dataclass(frozen=True)
-class Truth:
-    """How a held execution really stood when an invocation of the retry began. `newer`: the executions that came after it."""
-
-    status: str
-    newer: tuple[str, ...]
-    passed: bool
-    """It had gate actions, and the last attempt of each of them passed."""
-
-
-@dataclass(eq=False)
-class Turn:
-    """One invocation of one of the two functions ("gate" or "retry").
-
-    `read` is what ListPipelineExecutions answered it: each pipeline's executions by id, with their status and start time. `hits` are
-    the faults that struck it; one that was not struck has no excuse. `at_start` is the truth about the hold, for the retry.
-    """
-
-    function: str
-    event: dict[str, Any]
-    began: datetime
-    at_start: Truth | None = None
-    read: dict[str, dict[str, tuple[str, float]]] = field(default_factory=dict)
-    complete: set[str] = field(default_factory=set)
-    """The pipelines whose list it read to the end, or back beyond 14 days."""
-    hits: list[str] = field(default_factory=list)
-    ended: datetime | None = None
-    error: bool = False
-
-    @property
-    def job(self) -> str | None:
-        job = self.event.get("CodePipeline.job")
-        return str(job["id"]) if job else None
-
-    @property
-    def held(self) -> str:
-        """The execution whose hold a retry looks at."""
-        return str(self.event.get("rule", ""))[-36:]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A job's result, as CodePipeline accepted it."""
-
-    turn: Turn
-    at: datetime
-    success: bool
-    text: str
-
-
-@dataclass(frozen=True)
-class Start:
-    """A new execution that a turn of the retry started. `read` is a copy of what that turn had read until then."""
-
-    turn: Turn
-    at: datetime
-    pipeline: str
-    execution: PipelineExecution
-    read: dict[str, dict[str, tuple[str, float]]]
-
-
-@dataclass(frozen=True)
-class Change:
-    at: datetime
-    pipeline: str
-    execution: str
-    state: str
+Piece = tuple[datetime, datetime | None]
+"""From when till when; None: to this day."""
 
 
 class Record:
-    """Fills itself while a run goes on."""
+    """Fills itself while a run goes on. Pipelines are named as places.py has it."""
 
     def __init__(self, story: Story) -> None:
         self.story = story
         self.pipelines: dict[str, Pipeline] = {}
         """All there ever were; a deleted one stays here."""
         self.deleted: dict[str, datetime] = {}
+        self.closed: dict[str, list[Piece]] = {}
+        """When the gate's role was not let look at which pipeline."""
         self.executions: dict[str, PipelineExecution] = {}
         self.changes: list[Change] = []
         self.running: list[Turn] = []
         """The turns under way: the last one runs, the others wait for it."""
         self.turns: list[Turn] = []
         self.answers: dict[str, Answer] = {}
+        self.kept: list[Kept] = []
         self.starts: list[Start] = []
         self.retries: list[Start] = []
         """Stages that a turn of the retry took again; `execution` is the held one itself."""
         self.overridden: set[str] = set()
         """The executions that a person let past a condition, or tried to."""
-        self.released: set[str] = set()
+        self.unruled: set[str] = set()
         """The held executions whose rule a person removed."""
-        self.rules: list[tuple[str, datetime, bool]] = []
-        """When the rule of which held execution got its target, or lost it."""
+        self.let_go: dict[str, datetime] = {}
+        """The held executions that a person let go on at once (`gatectl release`), and when."""
+        self.rules: list[Ruled] = []
         self.troubles: list[datetime] = []
         """When a fault struck, a delivery went astray, or a turn was slow."""
+        self.slow: list[Piece] = []
+        """While a turn paused, or a delivery was under way."""
         self.lost_invocations = 0
         self.defects: list[str] = []
         """Of the sandbox or the simulation itself, as tracebacks."""
         self.words: list[str] = []
         """All that people or logs got to read."""
+        self.secrets: set[str] = set()
+        """What must not stand in them."""
+        self.bus: str | None = None
+        """EVENT_BUS."""
 
     @property
     def turn(self) -> Turn:
@@ -130,9 +75,14 @@ class Record:
 
     def change(self, pipeline: Pipeline, execution: PipelineExecution, state: str) -> None:
         self.executions[execution.id] = execution
-        self.changes.append(Change(utcnow(), pipeline.name, execution.id, state))
+        self.changes.append(Change(utcnow(), name_of(pipeline), execution.id, state))
         by = f", by {execution.trigger_detail.rpartition('/')[2]}" if state == "STARTED" else ""
         self.story.tell(f"{pipeline.name} {execution.id[:8]} {state.lower()}{by}")
+
+    def past(self, pipeline: Pipeline, execution: PipelineExecution, state: str) -> None:
+        """An execution that was over before the run began."""
+        self.executions[execution.id] = execution
+        self.changes.append(Change(execution.updated, name_of(pipeline), execution.id, state))
 
     def delete(self, pipeline: str) -> None:
         self.deleted[pipeline] = utcnow()
@@ -145,10 +95,11 @@ class Record:
         self.running.append(turn)
         return turn
 
-    def end(self, turn: Turn, error: str | None, words: str) -> None:
+    def end(self, turn: Turn, error: str | None, log: str, payload: str) -> None:
         self.running.remove(turn)
         turn.ended, turn.error = utcnow(), error is not None
-        self.words.append(words)
+        turn.lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+        self.words.append(log + payload)
 
     def _truth(self, held: str) -> Truth | None:
         execution = self.executions.get(held)
@@ -161,39 +112,58 @@ class Record:
 
     # What the functions' calls did and were told
 
-    def listed(self, request: dict[str, Any], answer: dict[str, Any], oldest: float) -> None:
+    def listed(self, pipeline: str, request: dict[str, Any], answer: dict[str, Any], oldest: float) -> None:
         """A turn read a page of executions. `oldest`: epoch seconds before which it need not look."""
-        name, page = request["pipelineName"], answer["pipelineExecutionSummaries"]
-        read = self.turn.read.setdefault(name, {})
+        page = answer["pipelineExecutionSummaries"]
+        read = self.turn.read.setdefault(pipeline, {})
         if "nextToken" not in request:
             read.clear()
-            self.turn.complete.discard(name)
+            self.turn.complete.discard(pipeline)
         read.update({one["pipelineExecutionId"]: (one["status"], one["startTime"]) for one in page})
         if "nextToken" not in answer or any(one["startTime"] < oldest for one in page):
-            self.turn.complete.add(name)
+            self.turn.complete.add(pipeline)
 
-    def answered(self, job: str, success: bool, text: str) -> None:
-        self.answers[job] = Answer(self.turn, utcnow(), success, text)
+    def looked(self, pipeline: str) -> None:
+        """A turn read where a pipeline's executions stand."""
+        model = self.pipelines[pipeline]
+        running = [id_ for id_, (status, _) in self.turn.read.get(pipeline, {}).items() if status in RUNNING]
+        self.turn.stood[pipeline] = {id_: Stood.of(model, self.executions[id_]) for id_ in running}
+        for stage in model.stages:
+            if stage.latest is not None:
+                self.turn.in_stage[pipeline, stage.name] = stage.latest.id, stage.latest.stages[stage.name].status
+
+    def answered(self, job: str, success: bool, text: str, outputs: dict[str, str] | None = None) -> None:
+        self.answers[job] = Answer(self.turn, utcnow(), success, text, outputs or {})
         self.words.append(text)
         self.story.tell(f"{self.turn.function} answers {self.whose(job)}: {'pass' if success else text[:90]}")
 
+    def keeps_open(self, job: str, summary: str, percent: int | None) -> None:
+        self.kept.append(Kept(self.turn, utcnow(), job, summary, percent))
+        self.words.append(summary)
+
     def started(self, pipeline: str, execution: str) -> None:
-        read = {name: dict(executions) for name, executions in self.turn.read.items()}
-        self.starts.append(Start(self.turn, utcnow(), pipeline, self.executions[execution], read))
+        self.starts.append(Start(self.turn, utcnow(), pipeline, self.executions[execution], self._read()))
 
     def retried(self, execution: str) -> None:
-        read = {name: dict(executions) for name, executions in self.turn.read.items()}
         held = self.executions[execution]
         self.story.tell(f"{self.turn.function}: takes the stage of {held.pipeline_name} {execution[:8]} again")
-        self.retries.append(Start(self.turn, utcnow(), held.pipeline_name, held, read))
+        self.retries.append(Start(self.turn, utcnow(), held.pipeline_name, held, self._read()))
 
-    def ruled(self, held: str, has_target: bool) -> None:
-        self.rules.append((held, utcnow(), has_target))
+    def _read(self) -> Read:
+        return {name: dict(executions) for name, executions in self.turn.read.items()}
+
+    def ruled(self, held: str, hold: str | None) -> None:
+        """`hold`: the Input that the rule's target got; None: it lost its target."""
+        turn = self.running[-1] if self.running else None
+        self.rules.append(Ruled(held, utcnow(), None if hold is None else json.loads(hold), turn))
 
     # Looking back
 
     def jobs(self) -> list[Job]:
         return [job for pipeline in self.pipelines.values() for job in pipeline.jobs.values()]
+
+    def jobs_of(self, execution: str) -> list[Job]:
+        return [job for job in self.jobs() if job.action.execution.id == execution]
 
     def job(self, job: str) -> Job | None:
         return next((pipeline.jobs[job] for pipeline in self.pipelines.values() if job in pipeline.jobs), None)
@@ -202,10 +172,10 @@ class Record:
         found = self.job(job)
         return f"{found.action.execution.pipeline_name} {found.action.execution.id[:8]}" if found else f"job {job}"
 
-    def busy(self, pipeline: str) -> list[tuple[datetime, datetime | None]]:
-        """From when till when `pipeline` ran, in pieces that may overlap; None: to this day."""
+    def busy(self, pipeline: str) -> list[Piece]:
+        """When `pipeline` ran, in pieces that may overlap."""
         since: dict[str, datetime] = {}
-        pieces: list[tuple[datetime, datetime | None]] = []
+        pieces: list[Piece] = []
         for change in self.changes:
             if change.pipeline != pipeline:
                 continue
@@ -216,21 +186,27 @@ class Record:
         end = self.deleted.get(pipeline)
         return pieces + [(begun, end) for begun in since.values()]
 
-    def held(self, pipeline: str) -> list[tuple[datetime, datetime | None]]:
-        """From when till when a rule held an execution of `pipeline`, which then counts as running; None: to this day."""
-        since: dict[str, datetime] = {}
-        pieces: list[tuple[datetime, datetime | None]] = []
-        for held, at, has_target in self.rules:
-            if held not in self.executions or self.executions[held].pipeline_name != pipeline:
-                continue
-            if has_target:
-                since.setdefault(held, at)
-            elif held in since:
-                pieces.append((since.pop(held), at))
-        return pieces + [(begun, None) for begun in since.values()]
+    def held(self, pipeline: str) -> list[Piece]:
+        """When a rule held an execution of `pipeline`, which then counts as running."""
+        held = {one.held for one in self.rules if one.held in self.executions}
+        return [piece for id_ in held if self.executions[id_].pipeline_name == pipeline for piece in self.ruled_pieces(id_)]
 
-    def newest_finished(self, pipeline: str, at: datetime) -> str | None:
-        """The state in which the newest execution of `pipeline` that had finished by then had ended."""
+    def ruled_pieces(self, held: str) -> list[Piece]:
+        """When the rule of that execution had its target."""
+        since: datetime | None = None
+        pieces: list[Piece] = []
+        for one in self.rules:
+            if one.held != held:
+                continue
+            if one.hold is not None:
+                since = since or one.at
+            elif since is not None:
+                pieces.append((since, one.at))
+                since = None
+        return pieces if since is None else [*pieces, (since, None)]
+
+    def newest_finished(self, pipeline: str, at: datetime) -> tuple[str, str] | None:
+        """The newest execution of `pipeline` that had finished by then, and the state in which it had ended."""
         ended: dict[str, str] = {}
         for change in self.changes:
             if change.pipeline == pipeline and change.at <= at:
@@ -239,4 +215,4 @@ class Record:
                 elif change.state in FINISHES:
                     ended[change.execution] = change.state
         newest = max(ended, key=lambda id_: self.executions[id_].number, default=None)
-        return ended[newest] if newest is not None else None
+        return (newest, ended[newest]) if newest is not None else None

@@ -25,20 +25,24 @@ from sandbox.awslambda.invocation import Executor, Invocation, Outcome
 from sandbox.clock import utcnow
 from sandbox.codepipeline import caller, events, paging, responses
 from sandbox.codepipeline.execution import PipelineExecution
+from sandbox.codepipeline.jobs import ARTIFACT_CREDENTIALS
 from sandbox.codepipeline.pipeline import Pipeline
 from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
 from sandbox.world import Dials
-from tests.simulation import cast, promises
-from tests.simulation.calls import Calls
+from tests.simulation import cast, elsewhere, letting_go, promises, themes
+from tests.simulation.calls import SECRET, Calls
 from tests.simulation.clients import clients_through
+from tests.simulation.bus import announced
+from tests.simulation.past import history
 from tests.simulation.people import People
+from tests.simulation.promises.holds import holds
 from tests.simulation.record import Record
 from tests.simulation.story import Result, Story
-from tests.simulation.weather import Weather
+from tests.simulation.rules import with_target
+from tests.simulation.tidying import Tidying
+from tests.simulation.weather import FarWeather, Weather
 
 PROJECT = Path(__file__).parents[2]
-LONGEST_REST = timedelta(hours=6)
-"""So long after the weather turned fair all must have come to rest."""
 
 
 class WatchedExecutor:
@@ -54,7 +58,7 @@ class WatchedExecutor:
         record.story.tell(f"{name} begins, for {record.whose(turn.job) if turn.job else turn.held[:8]}")
         record.story.depth += 1
         outcome = self._inner.run(function, invocation)
-        record.end(turn, outcome.error, outcome.log + outcome.payload)
+        record.end(turn, outcome.error, outcome.log, outcome.payload)
         record.story.depth -= 1
         record.story.tell(f"{name} ends: {_decision(outcome)}")
         return outcome
@@ -76,6 +80,7 @@ def simulate(seed: int) -> Result:
         stack.enter_context(_seeded(seed))
         world = stack.enter_context(in_process(_executor(), dials=Dials(start_on_create=False)))
         record = Record(story)
+        record.secrets |= {SECRET, ARTIFACT_CREDENTIALS["secretAccessKey"], ARTIFACT_CREDENTIALS["sessionToken"]}
         try:
             _play(seed, world, record, stack)
         except Exception:
@@ -83,7 +88,7 @@ def simulate(seed: int) -> Result:
         counts = {
             "turns": len(record.turns),
             "hits": sum(len(turn.hits) for turn in record.turns),
-            "held": len(promises.holds(record)),
+            "held": len(holds(record)),
             "released": len(record.starts) + len(record.retries),
         }
         broken = [f"The run itself failed:\n{defect}" for defect in record.defects] or promises.broken(record, world.dials)
@@ -91,53 +96,74 @@ def simulate(seed: int) -> Result:
 
 
 def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> None:
-    drawn = cast.draw(_dice(seed, "cast"))
+    theme = themes.drawn(_dice(seed, "theme"))
+    drawn = theme.cast(_dice(seed, "theme's cast"), cast.draw(_dice(seed, "cast")))
+    far = elsewhere.draw(_dice(seed, "elsewhere"), drawn) if theme.far else []
     script = _dice(seed, "script")
     minutes = script.choice((5.0, 15.0, 30.0, 60.0))
+    minutes = theme.minutes or minutes
     weather = Weather(_dice(seed, "weather"), minutes)
+    far_weather = FarWeather(_dice(seed, "far weather"), minutes, weather)
     people = People(_dice(seed, "people"), world, drawn, record)
-    calls = Calls(world, weather, people, record, _timeout())
+    calls = Calls(world, weather, far_weather, people, record, _timeout())
     weather.turn(world.dials)
+    theme.turn(weather)
+    world.dials.continuation_seconds = theme.asks_again or world.dials.continuation_seconds
     world.executor = WatchedExecutor(world.executor, record)
     stack.enter_context(_watched(record, calls))
-    stack.enter_context(patch.object(paging, "PAGE", script.choice((100, 100, 100, 3, 2))))
+    stack.enter_context(announced(_dice(seed, "bus"), record))
+    page = script.choice((100, 100, 100, 3, 2))
+    stack.enter_context(patch.object(paging, "PAGE", 100 if theme.large_pages else page))
 
+    record.story.tell(f"the theme is {theme.name}; the weather is {weather}; {far_weather}; EVENT_BUS is {record.bus or 'not set'}")
     work = _dice(seed, "work")
-    people.backend.outcome = lambda _execution, stage, _action: _work(work, stage, weather.fair)
+    people.backend.outcome = lambda execution, stage, _action: _work(work, stage, weather.fair, theme.seconds(work, execution, stage))
     for declaration in drawn.declarations.values():
         people.backend.create_pipeline(declaration, [])
         record.pipelines[declaration["name"]] = people.backend.pipelines[declaration["name"]]
-        asks = cast.asks(declaration)
+        asks = [gate["UserParameters"] for gate in cast.gates(declaration)]
         record.story.tell(f"{declaration['name']} is {declaration['executionMode']} {' and '.join(asks)}")
-    record.story.tell(f"the weather is {weather}")
-
-    def copies() -> list[float]:
-        drawn_copies = weather.copies()
-        if drawn_copies != [0.0]:
-            record.trouble()
-            record.story.tell(f"a delivery comes {f'after {drawn_copies} s' if drawn_copies else 'never'}")
-        return drawn_copies
-
-    def invocations() -> list[float]:
-        drawn_copies = copies()
-        record.lost_invocations += not drawn_copies
-        return drawn_copies
-
-    world.dials.event_copies, world.dials.invocation_copies = copies, invocations
-    people.plan(script.choice((0, 2, 4, 8)), minutes)
+    others = elsewhere.Elsewhere(_dice(seed, "people elsewhere"), world, record, far)
+    others.set_up(lambda random, stage: _work(random, stage, weather.fair))
+    history(_dice(seed, "past"), record)
+    _deliveries(world, weather, record)
+    people.plan(script.choice((0, 2, 4, 8)) if theme.minutes is None else script.choice((0, 0, 1)), minutes)
+    theme.plan(_dice(seed, "theme's people"), people, drawn, minutes)
+    others.plan(minutes)
+    letting_go.plan(_dice(seed, "letting go"), world, people, record, minutes)
     world.clock.advance(timedelta(minutes=minutes))
-    _rest(world, weather, people, record)
-
-
-def _rest(world: DrivenWorld, weather: Weather, people: People, record: Record) -> None:
-    """Fair weather, nobody about: drive on until nothing runs, no rule has a target and the last late delivery has come."""
     record.story.tell("the weather turns fair, and people leave")
     weather.fair, people.here = True, False
-    latest = utcnow() + LONGEST_REST
+    others.leave()
+    _rest(world, weather, record, Tidying(world, people, record, circles=theme.name == "a circle"), theme.rest)
+
+
+def _deliveries(world: DrivenWorld, weather: Weather, record: Record) -> None:
+    """Let deliveries go astray as the weather says."""
+
+    def copies() -> list[float]:
+        drawn = weather.copies()
+        if drawn != [0.0]:
+            record.trouble()
+            record.slow.append((utcnow(), utcnow() + timedelta(seconds=min(drawn, default=0.0))))
+            record.story.tell(f"a delivery comes {f'after {drawn} s' if drawn else 'never'}")
+        return drawn
+
+    def invocations() -> list[float]:
+        drawn = copies()
+        record.lost_invocations += not drawn
+        return drawn
+
+    world.dials.event_copies, world.dials.invocation_copies = copies, invocations
+
+
+def _rest(world: DrivenWorld, weather: Weather, record: Record, tidying: Tidying, longest: timedelta) -> None:
+    """Fair weather, nobody about: drive on until nothing runs, no rule has a target and the last late delivery has come."""
+    latest = utcnow() + longest
     while utcnow() < latest:
-        people.tidy()
+        tidying.tidy()
         world.clock.advance(timedelta(minutes=1))
-        if utcnow() >= weather.latest_arrival and not record.running and not _restless(people):
+        if utcnow() >= weather.latest_arrival and not record.running and not _restless(record):
             planned = world.clock.next_call()
             if planned is None or planned.label.startswith("the schedule of rule"):
                 return
@@ -145,16 +171,16 @@ def _rest(world: DrivenWorld, weather: Weather, people: People, record: Record) 
                 world.clock.advance(planned.when - utcnow())
 
 
-def _restless(people: People) -> bool:
-    return any(pipeline.running for pipeline in people.backend.pipelines.values()) or bool(people.held_rules())
+def _restless(record: Record) -> bool:
+    return any(pipeline.running and not pipeline.deleted for pipeline in record.pipelines.values()) or bool(with_target())
 
 
-def _work(random: Random, stage: str, fair: bool) -> tuple[float, str]:
-    """How an action goes: how long it takes, and how it ends."""
+def _work(random: Random, stage: str, fair: bool, seconds: float | None = None) -> tuple[float, str]:
+    """How an action goes: how long it takes, unless that is given, and how it ends."""
     if stage == "Source":
         return random.choice((1.0, 2.0, 4.0)), "Failed" if random.random() < 0.03 else "Succeeded"
-    seconds = random.choice((5.0, 60.0)) if fair else random.choice((40.0, 90.0, 90.0, 200.0, 400.0, 1200.0))
-    return seconds, "Failed" if random.random() < 0.15 else "Succeeded"
+    drawn = random.choice((5.0, 60.0)) if fair else random.choice((40.0, 90.0, 90.0, 200.0, 400.0, 1200.0))
+    return seconds or drawn, "Failed" if random.random() < 0.15 else "Succeeded"
 
 
 def _dice(seed: int, subject: str) -> Random:
@@ -193,7 +219,7 @@ def _watched(record: Record, calls: Calls) -> Iterator[None]:
         patch.object(events, "pipeline_event", pipeline_event),
         patch.object(responses, "caller_arn", caller_arn),
         patch.object(time, "sleep", calls.sleep),
-        clients_through(calls.send),
+        clients_through(calls.send, lambda: record.turn.function),
         patch.object(asking, "at_once", lambda ask_one, many: [ask_one(one) for one in many]),  # threads would draw other stories
     ):
         yield

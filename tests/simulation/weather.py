@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -44,7 +45,10 @@ SPECIAL = {
     "StartPipelineExecution": ("conflict",),
     "RetryStageExecution": ("conflict",),
     "AddPermission": ("conflict",),
+    "PutEvents": ("in part",),
 }
+FAR = {"AssumeRole": 3, "PutEvents": 3, "ListPipelineExecutions": 2, "GetPipelineState": 1}
+"""The same for the calls of `FarWeather`."""
 
 
 @dataclass
@@ -102,7 +106,8 @@ class Weather:
         """How often a turn is interrupted before or after a call, and the world goes on meanwhile."""
         self.busy_people = random.choice((0.0, 0.0, 0.3))
         """How often then somebody acts just at that moment."""
-        self._astray = random.choice((0.0, 0.0, 0.0, 0.1, 0.4))
+        self.astray = random.choice((0.0, 0.0, 0.0, 0.1, 0.4))
+        """How often a delivery does."""
         self.latest_arrival = utcnow()
         self._dials = ""
 
@@ -145,7 +150,7 @@ class Weather:
 
     def copies(self) -> list[float]:
         """After how many seconds each copy of a delivery arrives."""
-        if self.fair or self._random.random() >= self._astray:
+        if self.fair or self._random.random() >= self.astray:
             return [0.0]
         late = self._random.choice((5.0, 60.0, 300.0, 3600.0, 3 * 3600.0))
         copies: list[float] = self._random.choice(([], [0.0, 0.0], [0.0, late], [late], [0.0, 2.0, late]))
@@ -156,9 +161,9 @@ class Weather:
     def chance(self, share: float) -> bool:
         return not self.fair and self._random.random() < share
 
-    def _strike(self) -> Strike:
+    def _strike(self, operations: Mapping[str, int] = OPERATIONS) -> Strike:
         random = self._random
-        operation = random.choices([*OPERATIONS], [*OPERATIONS.values()])[0]
+        operation = random.choices([*operations], [*operations.values()])[0]
         fault = random.choice(SPECIAL[operation] if operation in SPECIAL and random.random() < 0.5 else ANY_CALL)
         return Strike(
             operation, random.choice((1, 1, 1, 2, 2, 3)), random.choice((1, 1, 2, 8) if fault in NOT_REPEATED else (1, 20, 40, 80)), fault
@@ -167,3 +172,29 @@ class Weather:
     def _spell(self, minutes: float, share: float, service: str | None, faults: tuple[str, ...]) -> Spell:
         begins = utcnow() + timedelta(minutes=self._random.uniform(-5, minutes / 2))
         return Spell(begins, begins + timedelta(minutes=self._random.choice((2, 5, 15, 60, 75))), share, service, faults)
+
+
+class FarWeather(Weather):
+    """What befalls the calls that only some runs make: of AssumeRole, PutEvents, and those to other regions and accounts.
+
+    It has dice of its own, so that all else goes as it would without them.
+    """
+
+    def __init__(self, random: Random, minutes: float, near: Weather) -> None:
+        self._random = random
+        self._near = near
+        self._counted = {}
+        self._strikes = [self._strike(FAR) for _ in range(random.choice((0, 0, 0, 1, 2, 4)))]
+        self._spells = []
+        if random.random() < 0.2:
+            faults = random.choice((("denied",), ("throttled",), ("unavailable",), ("unreachable",), ("unheard",), ("dies after",)))
+            self._spells = [self._spell(minutes, random.choice((1.0, 0.5)), random.choice(("sts", "codepipeline", "eventbridge")), faults)]
+        self.pauses = random.choice((0.0, 0.0, 0.05))
+        self.busy_people = 0.0
+
+    @property
+    def fair(self) -> bool:  # type: ignore[override]
+        return self._near.fair
+
+    def __str__(self) -> str:
+        return f"far away: {'; '.join(str(fault) for fault in (*self._strikes, *self._spells)) or 'calm'}"

@@ -1,0 +1,211 @@
+"""Upstreams in another region or account, as docs/elsewhere.md tells to set them up, and what people do there."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from moto.core.exceptions import JsonRESTError
+from moto.iam.models import Role, iam_backends
+
+from sandbox import eventbridge
+from sandbox.account import ACCOUNT, REGION
+from sandbox.clock import utcnow
+from sandbox.inprocess import DrivenWorld
+from tests.simulation.cast import Cast, declaration, gates
+from tests.simulation.places import ELSEWHERE, OTHERS, Place, backend, named
+from tests.simulation.record import Record
+
+CHALICE = Path(__file__).parents[2] / ".chalice"
+LOOK = f"arn:aws:iam::{OTHERS}:role/pipeline-gate-look"
+EXTERNAL_ID = "a-word-that-both-know"
+FUNCTIONS = [f"arn:aws:iam::{ACCOUNT}:role/pipeline-gate-dev-{name}" for name in ("gate", "retry")]
+
+
+@dataclass(frozen=True)
+class Far:
+    """A pipeline elsewhere. `forwarded`: a rule there sends its events to the gate's bus; `external_id`: the role there asks for it."""
+
+    place: Place
+    declaration: dict[str, Any]
+    forwarded: bool
+    external_id: bool
+
+    @property
+    def name(self) -> str:
+        return named(self.place, self.declaration["name"])
+
+    def entry(self, random: Random) -> str | dict[str, str]:
+        """How depends_on names it."""
+        entry = {"pipeline": self.name}
+        if self.place[0] == OTHERS:
+            entry |= {"role_arn": LOOK, **({"external_id": EXTERNAL_ID} if self.external_id else {})}
+        if random.random() < 0.25:
+            entry |= random.choice(({"require": "succeeded"}, {"stage": "Deploy"}))
+        return entry if len(entry) > 1 else self.name
+
+
+def draw(random: Random, drawn: Cast) -> list[Far]:
+    """One or two pipelines elsewhere, one of them perhaps with the name of one that is at home. Gates wait for them from now on."""
+    external_id = random.random() < 0.7
+    far = []
+    for place in random.sample(ELSEWHERE, random.choice((1, 1, 2))):
+        name = random.choice(("infra", "base", drawn.dependents[0]))
+        declared = declaration(random, name, [])
+        declared["roleArn"] = declared["roleArn"].replace(ACCOUNT, place[0])
+        far.append(Far(place, declared, random.random() < 0.5, external_id))
+    for name in drawn.dependents:
+        for gate in gates(drawn.declarations[name]):
+            if not gate["UserParameters"].startswith("{"):
+                continue
+            asked = json.loads(gate["UserParameters"])
+            more = [one.entry(random) for one in far if random.random() < 0.8]
+            kept = asked["depends_on"] if random.random() < 0.4 else []
+            asked["depends_on"] = [*more, *kept] or asked["depends_on"]
+            gate["UserParameters"] = json.dumps(asked)
+    return far
+
+
+class Elsewhere:
+    """The pipelines of a run that are elsewhere, and their people."""
+
+    def __init__(self, random: Random, world: DrivenWorld, record: Record, far: list[Far]) -> None:
+        self._random = random
+        self._world = world
+        self._record = record
+        self._far = far
+        self._here = True
+
+    def set_up(self, seconds: Callable[[Random, str], tuple[float, str]]) -> None:
+        """Make the pipelines, the role that lets the gate look at those of another account, and the rules that forward events.
+
+        `seconds`: how an action of a stage goes.
+        """
+        work = Random(self._random.random())
+        for one in self._far:
+            there = backend(one.place)
+            there.outcome = lambda _execution, stage, _action: seconds(work, stage)
+            if one.place[0] == OTHERS:
+                self._roles(one.external_id)
+            there.create_pipeline(one.declaration, [])
+            self._record.pipelines[one.name] = there.pipelines[one.declaration["name"]]
+            self._record.story.tell(f"{one.name} is {one.declaration['executionMode']}, events {'' if one.forwarded else 'not '}forwarded")
+            if one.forwarded:
+                self._forward(one)
+
+    def _roles(self, external_id: bool) -> None:
+        for name in ("gate", "retry"):
+            own = iam_backends[ACCOUNT]["aws"].get_role(f"pipeline-gate-dev-{name}")
+            own.put_policy("own", (CHALICE / f"policy-{name}.json").read_text())
+        iam = iam_backends[OTHERS]["aws"]
+        if "pipelines" in [role.name for role in iam.roles.values()]:
+            return
+        service = {"Effect": "Allow", "Principal": {"Service": "codepipeline.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        iam.create_role("pipelines", _document(service), "/", None, "", [], None)
+        gate = {"Effect": "Allow", "Principal": {"AWS": FUNCTIONS}, "Action": "sts:AssumeRole"}
+        if external_id:
+            gate["Condition"] = {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}}
+        iam.create_role(LOOK.rpartition("/")[2], _document(gate), "/", None, "", [], None)
+        self._record.secrets.add(EXTERNAL_ID)
+        self._let_look(self._look_role())
+
+    def _look_role(self) -> Role:
+        return iam_backends[OTHERS]["aws"].get_role(LOOK.rpartition("/")[2])
+
+    @staticmethod
+    def _let_look(role: Role) -> None:
+        may = ["codepipeline:ListPipelineExecutions", "codepipeline:GetPipelineState"]
+        role.put_policy("look", _document({"Effect": "Allow", "Action": may, "Resource": f"arn:aws:codepipeline:*:{OTHERS}:*"}))
+
+    def _forward(self, one: Far) -> None:
+        rules = eventbridge.backend(*one.place)
+        types = [f"CodePipeline {what} Execution State Change" for what in ("Pipeline", "Stage")]
+        pattern = {"source": ["aws.codepipeline"], "detail-type": types}
+        rules.put_rule("forward-pipeline-events", event_pattern=json.dumps(pattern))
+        bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
+        rules.put_targets("forward-pipeline-events", None, [{"Id": "gate", "Arn": bus}])
+
+    # People
+
+    def plan(self, minutes: float) -> None:
+        random, clock = self._random, self._world.clock
+        if not self._far:
+            return
+        moments = [0.05, *(random.uniform(0.5, minutes) for _ in range(random.choice((0, 1, 2))))]
+        for one in self._far:
+            for moment in moments:
+                clock.call_at(utcnow() + timedelta(minutes=moment), self._act(lambda one=one: self._start(one)), "people elsewhere")
+        acts: list[Callable[[], None]] = [self._stop, self._stop, self._close, self._open]
+        for _ in range(random.choice((0, 1, 2, 4))):
+            at = utcnow() + timedelta(minutes=random.uniform(0, minutes))
+            clock.call_at(at, self._act(random.choice(acts)), "people elsewhere")
+        if random.random() < 0.1:
+            clock.call_at(utcnow() + timedelta(minutes=random.uniform(0, minutes)), self._act(self._delete), "people elsewhere")
+
+    def leave(self) -> None:
+        """Nobody does anything any more, and the gate may look at everything."""
+        self._open()
+        self._here = False
+
+    def _act(self, what: Callable[[], None]) -> Callable[[], None]:
+        def act() -> None:
+            with contextlib.suppress(JsonRESTError), self._world.lock:
+                if self._here:
+                    what()
+
+        return act
+
+    def _start(self, one: Far) -> None:
+        name = one.declaration["name"]
+        if name in backend(one.place).pipelines:
+            backend(one.place).start_pipeline_execution({"name": name}, "arn:aws:iam::123456789012:user/ann")
+
+    def _stop(self) -> None:
+        one = self._random.choice(self._far)
+        pipeline = self._record.pipelines[one.name]
+        for execution in list(pipeline.running.values())[:1]:
+            self._tell(f"stops {pipeline.name} {execution.id[:8]}")
+            request = {"pipelineName": pipeline.name, "pipelineExecutionId": execution.id, "abandon": self._random.random() < 0.5}
+            backend(one.place).stop_pipeline_execution(request)
+
+    def _delete(self) -> None:
+        one = self._random.choice(self._far)
+        if one.name not in self._record.deleted:
+            self._tell(f"deletes {one.name}")
+            self._record.delete(one.name)
+            backend(one.place).delete_pipeline(one.declaration["name"])
+
+    def _close(self) -> None:
+        """The gate's role may look at nothing any more: sessions that it has are refused, too."""
+        for one in self._of_others():
+            pieces = self._record.closed.setdefault(one.name, [])
+            if not pieces or pieces[-1][1] is not None:
+                self._tell(f"does not let the gate look at {one.name} any more")
+                pieces.append((utcnow(), None))
+                self._look_role().policies.clear()
+
+    def _open(self) -> None:
+        for one in self._of_others():
+            pieces = self._record.closed.get(one.name, [])
+            if pieces and pieces[-1][1] is None:
+                self._tell(f"lets the gate look at {one.name}")
+                pieces[-1] = (pieces[-1][0], utcnow())
+                self._let_look(self._look_role())
+
+    def _of_others(self) -> list[Far]:
+        return [one for one in self._far if one.place[0] == OTHERS]
+
+    def _tell(self, what: str) -> None:
+        self._record.story.tell(f"somebody elsewhere {what}")
+
+
+def _document(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+

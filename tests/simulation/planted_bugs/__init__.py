@@ -1,0 +1,8 @@
+"""Bugs to plant: each a small patch of the code, to show that the simulation would notice it."""
+
+from __future__ import annotations
+
+from tests.simulation.planted_bugs import beyond, circles, elsewhere, ending, holding, seeing, telling
+from tests.simulation.planted_bugs.bug import BUGS, PlantedBug
+
+__all__ = ["BUGS", "PlantedBug", "beyond", "circles", "elsewhere", "ending", "holding", "seeing", "telling"]

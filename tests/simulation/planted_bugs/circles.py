@@ -1,0 +1,47 @@
+"""Pipelines that wait for each other, and those that are held themselves."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest.mock import patch
+
+from chalicelib import asking, chains
+from tests.simulation.planted_bugs.bug import bug
+
+
+@bug("Safe", "an upstream that is held itself is taken for idle", seed=0)
+def held_is_idle() -> AbstractContextManager[object]:
+    return patch.object(asking.Asking, "_hold_of", lambda *_: None)
+
+
+@bug("Told", "no circle is seen", seed=0)
+def no_circle() -> AbstractContextManager[object]:
+    return patch.object(chains, "cycle", lambda *_: None)
+
+
+@bug("Told", "only circles of two are seen", seed=0)
+def only_of_two() -> AbstractContextManager[object]:
+    real = chains.cycle
+    return patch.object(chains, "cycle", lambda upstream, waits, asker, _: real(upstream, waits, asker, lambda _: ()))
+
+
+@bug("Told", "each circle is taken for a deadlock", seed=0)
+def each_is_a_deadlock() -> AbstractContextManager[object]:
+    return patch.object(chains, "_for_ever", lambda *_: True)
+
+
+@bug("Told", "a gate that waits in place leaves no mark", seed=0)
+def no_mark() -> AbstractContextManager[object]:
+    real = chains.mark
+    return patch.object(chains, "mark", lambda since, _: real(since, ()))
+
+
+@bug("Told", "whoever waits in place is taken for one that makes room", seed=0)
+def never_stays() -> AbstractContextManager[object]:
+    real = asking.Asking.__init__
+
+    def init(self: Any, *arguments: Any, **_: Any) -> None:
+        real(self, *arguments)
+
+    return patch.object(asking.Asking, "__init__", init)

@@ -1,0 +1,92 @@
+"""How the gate holds."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest.mock import patch
+
+from chalicelib import awslambda, codepipeline, errors, eventbridge, gate, hold
+from tests.simulation.planted_bugs.bug import both, bug
+
+
+@bug("Once", "all holds share one rule", seed=12)
+def shared_rule() -> AbstractContextManager[object]:
+    return patch.object(hold, "rule_name", lambda deployment, _: deployment.rule_prefix + str(uuid.UUID(int=0)))
+
+
+@bug("Live", "the job is answered before the hold is made", seed=5)
+def answered_first() -> AbstractContextManager[object]:
+    real_put, real_fail = eventbridge.EventBridge.put, codepipeline.CodePipeline.fail
+    later: list[Callable[[], None]] = []
+
+    def put(self: Any, *arguments: Any, **more: Any) -> None:
+        later.append(lambda: real_put(self, *arguments, **more))
+
+    def fail(self: Any, *arguments: Any, **more: Any) -> bool:
+        answer = real_fail(self, *arguments, **more)
+        while later:
+            later.pop()()
+        return answer
+
+    return both(patch.object(eventbridge.EventBridge, "put", put), patch.object(codepipeline.CodePipeline, "fail", fail))
+
+
+@bug("Live", "nobody lets EventBridge invoke the retry", seed=0)
+def no_permission() -> AbstractContextManager[object]:
+    return patch.object(awslambda.AwsLambda, "let_rules_invoke", lambda *_: None)
+
+
+@bug("Live", "a hold has no schedule, only events end it", seed=3)
+def no_schedule() -> AbstractContextManager[object]:
+    return patch.object(hold, "schedule", lambda *_: "")
+
+
+@bug("Live", "a hold looks only once an hour, whatever retry_minutes says", seed=1)
+def hourly() -> AbstractContextManager[object]:
+    real = hold.schedule
+    return patch.object(hold, "schedule", lambda now, _: real(now, 60))
+
+
+@bug("Live", "entries that failed in part are not looked at", seed=317)
+def failed_entries_ignored() -> AbstractContextManager[object]:
+    return patch.object(eventbridge, "_refuse_failed_entries", lambda *_: None)
+
+
+@bug("Answered", "a gate that AWS does not answer ends as if all were well", seed=9)
+def gate_swallows() -> AbstractContextManager[object]:
+    return patch.object(gate, "answer", _swallowing(gate.answer))
+
+
+@bug("Answered", "a gate that AWS does not answer fails the job without a hold", seed=7)
+def fails_without_hold() -> AbstractContextManager[object]:
+    real = eventbridge.EventBridge.put
+
+    def put(*arguments: Any, **more: Any) -> None:
+        try:
+            real(*arguments, **more)
+        except errors.NoAnswer as error:
+            raise errors.Misconfigured(str(error)) from error
+
+    return patch.object(eventbridge.EventBridge, "put", put)
+
+
+@bug("Answered", "the text of AWS's errors is passed on", seed=7)
+def error_text_in_message() -> AbstractContextManager[object]:
+    def sorted_out(error: Any, call: str) -> Exception:
+        sorted_ = errors.sorted_out(error, call)
+        return type(sorted_)(f"{sorted_}: {error}")
+
+    return both(patch.object(codepipeline, "sorted_out", sorted_out), patch.object(eventbridge, "sorted_out", sorted_out))
+
+
+def _swallowing(function: Callable[..., Any]) -> Callable[..., Any]:
+    def swallowing(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except errors.NoAnswer:
+            return None
+
+    return swallowing

@@ -1,0 +1,187 @@
+"""What some runs are about: situations that would come about by chance too seldom, or not at all. All other runs are plain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from random import Random
+from typing import Any
+
+from sandbox.codepipeline.execution import PipelineExecution
+from tests.simulation.cast import DEPENDENTS, Cast, configured, declaration, gates
+from tests.simulation.people import People
+from tests.simulation.weather import Weather
+
+HOUR = 60.0
+EXECUTION = "#{codepipeline.PipelineExecutionId}"
+
+
+def _as_drawn(_random: Random, drawn: Cast) -> Cast:
+    return drawn
+
+
+def _nothing_more(_random: Random, _people: People, _cast: Cast, _minutes: float) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Theme:
+    """`share`: of all runs. `cast` changes who plays, `plan` what people do beside what they do in any run.
+
+    `minutes`: how long people act, where it is not drawn; `asks_again`: after how many seconds CodePipeline asks a gate that waits in
+    place; `busy`: the world goes on, and people act, at any moment between the calls of a function.
+    """
+
+    name: str
+    share: float
+    cast: Callable[[Random, Cast], Cast] = _as_drawn
+    plan: Callable[[Random, People, Cast, float], None] = _nothing_more
+    minutes: float | None = None
+    asks_again: float | None = None
+    rest: timedelta = timedelta(hours=6)
+    """So long after the weather turned fair all must have come to rest."""
+    busy: bool = False
+    far: bool = False
+    """Some upstreams are elsewhere (elsewhere.py)."""
+    large_pages: bool = False
+    """AWS lists a hundred executions at once: where there are many upstreams, more calls would only take time."""
+
+    def turn(self, weather: Weather) -> None:
+        if self.busy:
+            weather.pauses, weather.busy_people = 0.2, 0.5
+        if self.asks_again:
+            weather.astray = 0.0  # one lost delivery ends a wait in place
+
+    def seconds(self, random: Random, execution: PipelineExecution, stage: str) -> float | None:
+        """How long an action takes, where the theme says so."""
+        if self.name == "a day" and execution.pipeline_name == "infra" and stage == "Deploy":
+            return random.uniform(20, 30) * 3600
+        return None
+
+
+def drawn(random: Random) -> Theme:
+    return random.choices([PLAIN, *THEMES], [1 - sum(theme.share for theme in THEMES), *(theme.share for theme in THEMES)])[0]
+
+
+def _asked(name: str, depends_on: list[Any], **more: Any) -> dict[str, str]:
+    return configured({"depends_on": depends_on, "pipeline": name, "execution": EXECUTION, **more})
+
+
+# Pipelines that wait for each other
+
+
+def _ring(random: Random, plain: Cast) -> Cast:
+    names = DEPENDENTS[: random.choice((2, 2, 3))]
+    declarations = {name: plain.declarations[name] for name in ("infra",) if random.random() < 0.5}
+    hold, require = random.choice(("restart", "retry", "wait", "wait", None)), random.choice(("idle", "idle", "succeeded", None))
+    everybody = random.random() < 0.3
+    for number, name in enumerate(names):
+        others = [other for other in names if other != name] if everybody else [names[(number + 1) % len(names)]]
+        depends_on = [*others, *(name for name in declarations if name == "infra" and random.random() < 0.4)]
+        more: dict[str, Any] = {"retry_minutes": random.choice((1, 2, 5))}
+        more["hold"] = hold or random.choice(("restart", "retry", "wait"))
+        more["require"] = require or random.choice(("idle", "succeeded"))
+        if random.random() < 0.1:
+            more |= {"give_up_minutes": random.choice((5, 20)), "on_give_up": random.choice(("stop", "continue"))}
+        declarations[name] = declaration(random, name, [_asked(name, depends_on, **more)])
+    return Cast(declarations, names)
+
+
+# Waits of a day
+
+
+def _day(random: Random, plain: Cast) -> Cast:
+    more: dict[str, Any] = {"hold": random.choice(("wait", "wait", "wait", "restart", "retry")), "retry_minutes": 60}
+    if random.random() < 0.3:
+        more |= {"give_up_minutes": random.choice((600, 1390, 1430, 1500)), "on_give_up": random.choice(("stop", "continue"))}
+    infra = {**plain.declarations["infra"], "stages": [stage for stage in plain.declarations["infra"]["stages"] if stage["name"] != "Approve"]}
+    return Cast({"infra": infra, "k8s": declaration(random, "k8s", [_asked("k8s", ["infra"], **more)])}, ("k8s",))
+
+
+# Many upstreams with long names
+
+
+def _many(random: Random, _plain: Cast) -> Cast:
+    names = [f"{'infrastructure-of-a-department-with-a-long-name-' * 2}"[: random.randint(70, 85)] + f"-{number}" for number in range(8)]
+    declarations = {name: declaration(random, name, []) for name in names}
+    declarations["k8s"] = declaration(random, "k8s", [_asked("k8s", names, hold=random.choice(("restart", "wait")))])
+    return Cast(declarations, ("k8s",))
+
+
+def _crowds(random: Random, people: People, _cast: Cast, minutes: float) -> None:
+    for _ in range(2):
+        people.at(random.uniform(0, minutes / 2), people.start_both)
+
+
+# The revisions that were held, while somebody pushes
+
+
+def _keeps_revisions(random: Random, plain: Cast) -> Cast:
+    declarations = {name: plain.declarations[name] for name in plain.declarations if name not in plain.dependents}
+    for name in plain.dependents:
+        asked = _asked(name, [*declarations][:2], revisions="held", retry_minutes=random.choice((1, 5)))
+        declarations[name] = {**declaration(random, name, [asked]), "executionMode": random.choice(("SUPERSEDED", "QUEUED"))}
+    return Cast(declarations, plain.dependents)
+
+
+def _pushes(random: Random, people: People, cast: Cast, minutes: float) -> None:
+    for _ in range(4):
+        people.at(random.uniform(0.5, minutes), partial(people.push_to, random.choice(cast.dependents)))
+
+
+# Rollbacks that are held
+
+
+def _last_stage(random: Random, plain: Cast) -> Cast:
+    declarations = {name: plain.declarations[name] for name in plain.declarations if name not in plain.dependents}
+    for name in plain.dependents:
+        asked = _asked(name, [*declarations][:2], hold=random.choice(("restart", "restart", "retry", "wait")), retry_minutes=1)
+        place = random.choice(("condition", "first action"))
+        declarations[name] = {**declaration(random, name, [asked], place), "executionMode": random.choice(("SUPERSEDED", "QUEUED"))}
+    return Cast(declarations, plain.dependents)
+
+
+def _rollbacks(random: Random, people: People, cast: Cast, minutes: float) -> None:
+    for name in cast.dependents:
+        at = random.uniform(0.4, 0.8) * minutes
+        people.at(at - 0.5, partial(people.start_one, "infra"))
+        people.at(at, partial(people.roll_back_one, name))
+        if random.random() < 0.4:
+            people.at(at + random.uniform(0.3, 3), partial(people.edit_variables, name))
+
+
+# Stages that are retried
+
+
+def _retries(random: Random, plain: Cast) -> Cast:
+    for name in plain.dependents:
+        for gate in gates(plain.declarations[name]):
+            asked = json.loads(gate["UserParameters"]) if gate["UserParameters"].startswith("{") else {}
+            depends_on = asked.get("depends_on") or gate["UserParameters"].split(", ")
+            more: dict[str, Any] = {"hold": "retry", "retry_minutes": random.choice((1, 2, 5))}
+            if random.random() < 0.4:
+                more |= {"give_up_minutes": random.choice((10, 20)), "on_give_up": random.choice(("stop", "continue"))}
+            gate |= _asked(name, depends_on, **more)
+    return plain
+
+
+def _restless(random: Random, people: People, cast: Cast, minutes: float) -> None:
+    upstreams = [name for name in cast.declarations if name not in cast.dependents]
+    for _ in range(5):
+        people.at(random.uniform(0, minutes), partial(people.start_one, random.choice(upstreams)))
+        people.at(random.uniform(0, minutes), people.retry_held)
+
+
+PLAIN = Theme("plain", 0.0)
+THEMES = (
+    Theme("a circle", 0.09, cast=_ring),
+    Theme("elsewhere", 0.09, far=True),
+    Theme("a day", 0.015, cast=_day, minutes=26 * HOUR, asks_again=900.0, rest=timedelta(hours=36)),
+    Theme("many", 0.015, cast=_many, plan=_crowds, large_pages=True),
+    Theme("held revisions", 0.03, cast=_keeps_revisions, plan=_pushes),
+    Theme("rollbacks", 0.04, cast=_last_stage, plan=_rollbacks),
+    Theme("retries", 0.05, cast=_retries, plan=_restless, busy=True),
+)

@@ -1,0 +1,78 @@
+"""The end of a run: people let nothing wait for them any more, and take apart what can never end by itself."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import datetime, timedelta
+
+from sandbox.clock import utcnow
+from sandbox.inprocess import DrivenWorld
+from tests.simulation.cast import gates
+from tests.simulation.orders import order
+from tests.simulation.people import People
+from tests.simulation.record import Record
+from tests.simulation.rules import remove, rules, with_target
+from tests.simulation.waiters import stuck_without_help, waiters
+
+ANN = "arn:aws:iam::123456789012:user/ann"
+PATIENCE = timedelta(minutes=15)
+"""So long a circle of waits is left alone, for all who could tell of it to look."""
+
+
+class Tidying:
+    """`circles`: there may be some."""
+
+    def __init__(self, world: DrivenWorld, people: People, record: Record, circles: bool) -> None:
+        self._world = world
+        self._people = people
+        self._record = record
+        self._circles = circles
+        self._stuck_since: dict[str, datetime] = {}
+
+    def tidy(self) -> None:
+        with self._world.lock:
+            self._open_ways()
+            self._people.approve()
+            if self._circles:
+                self._take_apart()
+            self._bring_about_successes()
+
+    def _open_ways(self) -> None:
+        for pipeline in self._people.backend.pipelines.values():
+            for stage in pipeline.stages:
+                if not stage.transition.enabled:
+                    pipeline.backend.enable_stage_transition({"pipelineName": pipeline.name, "stageName": stage.name, "transitionType": "Inbound"})
+
+    def _bring_about_successes(self) -> None:
+        """Start those whose success is waited for, and which nobody else starts."""
+        record, kept = self._record, [name[-36:] for name in with_target()]
+        orders = [order(job) for job in record.jobs() if job.action.execution.id in kept or job.action.status == "InProgress"]
+        required = {wanted.pipeline for asked in orders for wanted in asked.wanted if wanted.require == "succeeded"}
+        for name in sorted(required - {*record.deleted}):
+            pipeline = record.pipelines[name]
+            finished = [one.status for one in pipeline.history if one.status in ("Succeeded", "Failed", "Stopped")]
+            held = any(record.executions[id_].pipeline_name == name for id_ in kept)
+            if not pipeline.running and finished[-1:] != ["Succeeded"] and not held:
+                record.story.tell(f"somebody sees to it that {name} succeeds")
+                pipeline.backend.start_pipeline_execution({"name": pipeline.name}, ANN)
+
+    def _take_apart(self) -> None:
+        """Let those that wait for each other for ever only make room for each other, as the message of a deadlock says."""
+        now = utcnow()
+        names = {one.pipeline for one in stuck_without_help(self._record, waiters(self._record, now), now)}
+        self._stuck_since = {name: self._stuck_since.get(name, now) for name in names}
+        for name in [name for name, since in self._stuck_since.items() if now - since >= PATIENCE]:
+            self._record.story.tell(f"somebody takes {name} out of the circle")
+            edited = copy.deepcopy(self._people.backend.pipeline(name).pipeline)
+            for gate in gates(edited):
+                asked = json.loads(gate["UserParameters"])
+                gate["UserParameters"] = json.dumps({**asked, "require": "idle", "hold": "restart"})
+            self._people.backend.update_pipeline(edited)
+            for rule in rules():
+                if self._record.executions[rule[-36:]].pipeline_name == name:
+                    self._record.unruled.add(rule[-36:])
+                    self._record.ruled(rule[-36:], None)
+                    remove(rule)
+
+
