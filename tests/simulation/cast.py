@@ -39,7 +39,7 @@ def draw(random: Random) -> Cast:
 def regated(random: Random, name: str, declaration: dict[str, Any], others: list[str]) -> None:
     """Edit a gated pipeline's first gate: it may wait for others from now on, or look at other intervals."""
     for gate in gates(declaration)[:1]:
-        gate |= _gate(random, name, others)
+        gate.update(_gate(random, name, others))
 
 
 def gates(declaration: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -140,7 +141,7 @@ class Elsewhere:
         moments = [0.05, *(random.uniform(0.5, minutes) for _ in range(random.choice((0, 1, 2))))]
         for one in self._far:
             for moment in moments:
-                clock.call_at(utcnow() + timedelta(minutes=moment), self._act(lambda one=one: self._start(one)), "people elsewhere")
+                clock.call_at(utcnow() + timedelta(minutes=moment), self._act(partial(self._start, one)), "people elsewhere")
         acts: list[Callable[[], None]] = [self._stop, self._stop, self._close, self._open]
         for _ in range(random.choice((0, 1, 2, 4))):
             at = utcnow() + timedelta(minutes=random.uniform(0, minutes))
@@ -207,5 +208,3 @@ class Elsewhere:
 
 def _document(statement: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-

@@ -25,7 +25,7 @@ RETRY_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{RETRY}"
 
 def plan(random: Random, world: DrivenWorld, people: People, record: Record, minutes: float) -> None:
     """In some runs, somebody does so once to three times."""
-    if random.random() > 0.25:  # noqa: PLR2004
+    if random.random() > 0.25:
         return
     for _ in range(random.choice((1, 2, 3))):
 
@@ -72,7 +72,7 @@ def _let_wait_go(record: Record, job: Job) -> None:
     with contextlib.suppress(StatementExistsError):
         statement = {"StatementId": "rules", "Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com"}
         arn = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/pipeline-gate-*"
-        lambda_backends[ACCOUNT][REGION].add_permission(RETRY, None, json.dumps({**statement, "SourceArn": arn}))
+        lambda_backends[ACCOUNT][REGION].get_function(RETRY).policy.add_statement(json.dumps({**statement, "SourceArn": arn}))
     events.put_rule(rule, description=f"Since {now:%Y-%m-%d %H:%M UTC} let go", scheduled_expression=f"cron({now.minute % 5}/5 * * * ? *)")
     since = {"since": str(job.continuation_token), "mode": "retry"}
     hold = {"rule": rule, "pipeline": execution.pipeline_name, "execution": execution.id, "depends_on": asked["depends_on"], **since}

@@ -84,6 +84,4 @@ def _wanted(entry: str | dict[str, str], given: Mapping[str, Any]) -> Wanted:
     words: dict[str, str] = {"pipeline": entry} if isinstance(entry, str) else entry
     shared: dict[str, str] = {key: given[key] for key in ("require", "parked") if key in given}
     said = {**shared, **words}
-    return Wanted(
-        as_named(said["pipeline"]), said.get("require", "idle"), said.get("stage"), said.get("parked", "wait")
-    )
+    return Wanted(as_named(said["pipeline"]), said.get("require", "idle"), said.get("stage"), said.get("parked", "wait"))

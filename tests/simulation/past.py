@@ -12,11 +12,11 @@ from tests.simulation.record import Record
 
 def history(random: Random, record: Record) -> None:
     """In some runs, each upstream has up to six executions behind it, the oldest first."""
-    if random.random() > 0.2:  # noqa: PLR2004
+    if random.random() > 0.2:
         return
     for pipeline in record.pipelines.values():
         for number in range(random.choice((0, 2, 4, 6))):
-            failed = random.random() < 0.2  # noqa: PLR2004
+            failed = random.random() < 0.2
             execution = PipelineExecution(
                 pipeline.name, 1, number, pipeline.mode, "Webhook", "", {}, [], status="Failed" if failed else "Succeeded"
             )

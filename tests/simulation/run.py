@@ -30,15 +30,15 @@ from sandbox.codepipeline.pipeline import Pipeline
 from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
 from sandbox.world import Dials
 from tests.simulation import cast, elsewhere, letting_go, promises, themes
+from tests.simulation.bus import announced
 from tests.simulation.calls import SECRET, Calls
 from tests.simulation.clients import clients_through
-from tests.simulation.bus import announced
 from tests.simulation.past import history
 from tests.simulation.people import People
 from tests.simulation.promises.holds import holds
 from tests.simulation.record import Record
-from tests.simulation.story import Result, Story
 from tests.simulation.rules import with_target
+from tests.simulation.story import Result, Story
 from tests.simulation.tidying import Tidying
 from tests.simulation.weather import FarWeather, Weather
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from random import Random
@@ -97,7 +97,10 @@ def _day(random: Random, plain: Cast) -> Cast:
     more: dict[str, Any] = {"hold": random.choice(("wait", "wait", "wait", "restart", "retry")), "retry_minutes": 60}
     if random.random() < 0.3:
         more |= {"give_up_minutes": random.choice((600, 1390, 1430, 1500)), "on_give_up": random.choice(("stop", "continue"))}
-    infra = {**plain.declarations["infra"], "stages": [stage for stage in plain.declarations["infra"]["stages"] if stage["name"] != "Approve"]}
+    infra = {
+        **plain.declarations["infra"],
+        "stages": [stage for stage in plain.declarations["infra"]["stages"] if stage["name"] != "Approve"],
+    }
     return Cast({"infra": infra, "k8s": declaration(random, "k8s", [_asked("k8s", ["infra"], **more)])}, ("k8s",))
 
 
@@ -164,7 +167,7 @@ def _retries(random: Random, plain: Cast) -> Cast:
             more: dict[str, Any] = {"hold": "retry", "retry_minutes": random.choice((1, 2, 5))}
             if random.random() < 0.4:
                 more |= {"give_up_minutes": random.choice((10, 20)), "on_give_up": random.choice(("stop", "continue"))}
-            gate |= _asked(name, depends_on, **more)
+            gate.update(_asked(name, depends_on, **more))
     return plain
 
 

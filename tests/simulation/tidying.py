@@ -42,7 +42,9 @@ class Tidying:
         for pipeline in self._people.backend.pipelines.values():
             for stage in pipeline.stages:
                 if not stage.transition.enabled:
-                    pipeline.backend.enable_stage_transition({"pipelineName": pipeline.name, "stageName": stage.name, "transitionType": "Inbound"})
+                    pipeline.backend.enable_stage_transition(
+                        {"pipelineName": pipeline.name, "stageName": stage.name, "transitionType": "Inbound"}
+                    )
 
     def _bring_about_successes(self) -> None:
         """Start those whose success is waited for, and which nobody else starts."""
@@ -74,5 +76,3 @@ class Tidying:
                     self._record.unruled.add(rule[-36:])
                     self._record.ruled(rule[-36:], None)
                     remove(rule)
-
-

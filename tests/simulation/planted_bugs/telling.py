@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib import announcement, codepipeline, eventbridge, estimate, log, retry, upstream
+from chalicelib import announcement, codepipeline, estimate, eventbridge, log, retry, upstream
 from tests.simulation.planted_bugs.bug import both, bug
 
 
@@ -78,7 +78,7 @@ def milliseconds() -> AbstractContextManager[object]:
     real = retry._record
 
     def record(hold: Any, look: Any, aws: Any, now: Any, started: Any = None) -> Any:
-        with patch.object(retry.log, "decision", _a_thousandfold(log.decision)):
+        with patch.object(log, "decision", _a_thousandfold(log.decision)):
             return real(hold, look, aws, now, started)
 
     return patch.object(retry, "_record", record)
@@ -123,5 +123,6 @@ def untaken() -> AbstractContextManager[object]:
 
 
 def _put(room: eventbridge.EventBridge, bus: str, details: Any) -> None:
-    entry = {"EventBusName": bus, "Source": announcement.SOURCE, "DetailType": announcement.DETAIL_TYPE}
-    room._client.put_events(Entries=[{**entry, "Detail": json.dumps(one, default=str)} for one in details])  # type: ignore[list-item]
+    entry: dict[str, Any] = {"EventBusName": bus, "Source": announcement.SOURCE, "DetailType": announcement.DETAIL_TYPE}
+    entries: list[Any] = [{**entry, "Detail": json.dumps(one, default=str)} for one in details]
+    room._client.put_events(Entries=entries)

@@ -1,4 +1,4 @@
-"""With EVENT_BUS, each decision that counts is announced as docs/events.md says, unless the log says "not announced"; and nothing else is."""
+"""With EVENT_BUS, each decision that counts is announced as docs/events.md says, unless the log tells why not; nothing else is."""
 
 from __future__ import annotations
 

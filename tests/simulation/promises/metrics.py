@@ -74,9 +74,10 @@ def _untrue(record: Record, turn: Turn, line: Line) -> Iterator[str]:
     if turn.function == "gate":
         if passing and not (answer and answer.success):
             yield "says that it passed, and it did not"
-        if (decision in FAILING or (decision == "gave up" and not passing)) and not (answer and not answer.success):
-            if not (decision == "refused" and answer and answer.success and answer.text.startswith("Observe only")):
-                yield "says that it failed, and it did not"
+        failing = decision in FAILING or (decision == "gave up" and not passing)
+        observed = decision == "refused" and answer and answer.success and answer.text.startswith("Observe only")
+        if failing and not observed and not (answer and not answer.success):
+            yield "says that it failed, and it did not"
         if decision == "held" and not _held(record, turn, line):
             yield "says that it holds, and it does not"
     elif decision == "started" and not any(one.execution.id == line["started"] and one.turn.held == turn.held for one in record.starts):

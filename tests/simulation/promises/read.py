@@ -35,9 +35,7 @@ def unsatisfied(record: Record, wanted: Wanted, turn: Turn, all_read: Read, unti
         yield from _held(record, wanted, turn, read, until, asker)
 
 
-def _held(
-    record: Record, wanted: Wanted, turn: Turn, read: dict[str, tuple[str, float]], until: datetime, asker: str
-) -> Iterator[str]:
+def _held(record: Record, wanted: Wanted, turn: Turn, read: dict[str, tuple[str, float]], until: datetime, asker: str) -> Iterator[str]:
     """The gate holds it itself, and did so all the time: it will run again. (Whom it would wait for in a circle need not wait for it.)"""
     newest = max(read.items(), key=lambda item: item[1][1], default=None)
     if newest is None or newest[1][0] != "Failed" or newest[0] not in record.executions:

@@ -1,4 +1,4 @@
-"""What the console shows is so: the output variables of a gate that passed, the percentage, how long it usually takes; all within limits."""
+"""What the console shows is so: a passed gate's output variables, the percentage, how long it usually takes; all within limits."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _outputs(record: Record, job: Job, answer: Answer, asked: Order) -> Iterator
             behind = _behind(record, wanted, answer)
             if id_ not in behind:
                 yield f"{id_[:8]} of {wanted.pipeline}, and it was {' or '.join(sorted(one[:8] for one in behind))}"
-    if len(ids) <= 27 and len(answer.outputs["UpstreamExecutionIds"]) > VALUE:  # noqa: PLR2004 - docs/parameters.md
+    if len(ids) <= 27 and len(answer.outputs["UpstreamExecutionIds"]) > VALUE:
         yield "more than fits into an action's configuration"
 
 
@@ -101,7 +101,7 @@ def _usual(record: Record, job: Job, text: str, since: datetime, until: datetime
         names = [one.pipeline for one in order(job).wanted if one.pipeline.rpartition(":")[2] == label.partition(" ")[0]]
         took = [took for name in names for took in _successes(record, name, until)]
         low, high = min(took, default=timedelta(0)), max(took, default=timedelta(0))
-        if len(took) < 3 or not low - timedelta(minutes=1) <= timedelta(minutes=int(minutes)) <= high + timedelta(minutes=1):  # noqa: PLR2004
+        if len(took) < 3 or not low - timedelta(minutes=1) <= timedelta(minutes=int(minutes)) <= high + timedelta(minutes=1):
             yield f"Told: {record.whose(job.id)} was told that {label} usually takes {minutes} min{more}, which {len(took)} successes took"
 
 
@@ -126,7 +126,7 @@ def _percentages(record: Record) -> Iterator[str]:
             yield f"Told: {record.whose(kept.job)} got a summary of {len(kept.summary)} characters"
         if kept.percent is None:
             continue
-        if not 0 <= kept.percent <= 99:  # noqa: PLR2004
+        if not 0 <= kept.percent <= 99:
             yield f"Told: {record.whose(kept.job)} is {kept.percent} per cent done"
         last = before.get(job.action.id)
         same = last is not None and _seen(last) == _seen(kept) and not (last.turn.hits or kept.turn.hits)
