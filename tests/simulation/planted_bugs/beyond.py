@@ -84,7 +84,7 @@ def bypass_ignored() -> AbstractContextManager[object]:
     return patch.object(parameters, "_bypass", lambda _: False)
 
 
-@bug("Live", "a hold by a rule does not stop at its deadline", seed=0)
+@bug("Once", "a hold by a rule does not stop at its deadline", seed=0)
 def never_stops() -> AbstractContextManager[object]:
     return patch.object(hold.Hold, "ends_by_stopping", property(lambda _: False))
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib import codepipeline, decision, errors, eventbridge, hold, retry, upstream
+from chalicelib import codepipeline, decision, errors, eventbridge, hold, retry, retry_function, upstream
 from tests.simulation.planted_bugs.bug import both, bug
 
 
@@ -44,7 +44,7 @@ def retry_gives_up() -> AbstractContextManager[object]:
         except errors.NoAnswer:
             return aws.eventbridge.remove(event["rule"])
 
-    return patch.object(retry, "recheck", recheck)
+    return patch.object(retry_function, "recheck", recheck)
 
 
 @bug("Once", "a newer execution does not end a hold", seed=1)
@@ -83,7 +83,7 @@ def told_is_believed() -> AbstractContextManager[object]:
     def kept_by(self: Any, rule: str) -> Any:
         return real(self, rule) and told[-1]
 
-    return both(patch.object(retry, "recheck", recheck), patch.object(eventbridge.EventBridge, "hold_kept_by", kept_by))
+    return both(patch.object(retry_function, "recheck", recheck), patch.object(eventbridge.EventBridge, "hold_kept_by", kept_by))
 
 
 @bug("Live", "a restart has the default variables", seed=1)

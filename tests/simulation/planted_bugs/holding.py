@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib import awslambda, codepipeline, errors, eventbridge, gate, hold
+from chalicelib import awslambda, codepipeline, errors, eventbridge, gate, gate_function, hold
 from tests.simulation.planted_bugs.bug import both, bug
 
 
@@ -57,7 +57,7 @@ def failed_entries_ignored() -> AbstractContextManager[object]:
 
 @bug("Answered", "a gate that AWS does not answer ends as if all were well", seed=9)
 def gate_swallows() -> AbstractContextManager[object]:
-    return patch.object(gate, "answer", _swallowing(gate.answer))
+    return patch.object(gate_function, "answer", _swallowing(gate.answer))
 
 
 @bug("Answered", "a gate that AWS does not answer fails the job without a hold", seed=7)
