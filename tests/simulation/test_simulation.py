@@ -21,7 +21,7 @@ def test_the_runs_are_eventful() -> None:
     """They would keep the promises as well if nothing happened."""
     results = [simulate(seed) for seed in range(30)]
     for what in ("held", "released", "hits"):
-        assert sum(result.counts[what] for result in results) >= len(results), what
+        assert 2 * sum(result.counts[what] for result in results) >= len(results), what
 
 
 def test_a_seed_tells_the_same_story_again() -> None:

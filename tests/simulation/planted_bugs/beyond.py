@@ -12,17 +12,17 @@ from chalicelib import asking, codepipeline, decision, executions, gate, hold, h
 from tests.simulation.planted_bugs.bug import both, bug
 
 
-@bug("Safe", "require: succeeded is taken for idle", seed=1)
+@bug("Safe", "require: succeeded is taken for idle", seed=6)
 def require_ignored() -> AbstractContextManager[object]:
     return patch.object(upstream.Upstream, "satisfied", property(lambda self: self.idle))
 
 
-@bug("Safe", "of one stage of an upstream, its execution counts as past the stage before it came there", seed=20)
+@bug("Safe", "of one stage of an upstream, its execution counts as past the stage before it came there", seed=28)
 def past_too_early() -> AbstractContextManager[object]:
     return patch.object(state.PipelineState, "is_past", lambda *_: True)
 
 
-@bug("Safe", "a parked upstream does not count, whatever parked says", seed=0)
+@bug("Safe", "a parked upstream does not count, whatever parked says", seed=9)
 def parked_passes() -> AbstractContextManager[object]:
     def blocking(self: upstream.Upstream) -> Any:
         return tuple(one for one in self.running if not self._past(one) and not (self.state and self.state.parked(one.id)))
@@ -68,54 +68,54 @@ def refusals_ignored() -> AbstractContextManager[object]:
     return patch.object(retry, "REFUSALS", frozenset())
 
 
-@bug("Safe", "whoever runs is taken for parked, where parked ones may pass", seed=0)
+@bug("Safe", "whoever runs is taken for parked, where parked ones may pass", seed=3)
 def always_parked() -> AbstractContextManager[object]:
     return patch.object(state.PipelineState, "parked", lambda *_: state.Parked("Deploy", None, None))
 
 
-@bug("Answered", "a gate that is only to observe holds", seed=0)
+@bug("Answered", "a gate that is only to observe holds", seed=75)
 def observe_ignored() -> AbstractContextManager[object]:
     real = parameters.read
     return patch.object(parameters, "read", lambda *arguments: replace(real(*arguments), observe=False))
 
 
-@bug("Answered", "bypass is not looked at", seed=0)
+@bug("Answered", "bypass is not looked at", seed=341)
 def bypass_ignored() -> AbstractContextManager[object]:
     return patch.object(parameters, "_bypass", lambda _: False)
 
 
-@bug("Once", "a hold by a rule does not stop at its deadline", seed=0)
+@bug("Once", "a hold by a rule does not stop at its deadline", seed=30)
 def never_stops() -> AbstractContextManager[object]:
     return patch.object(hold.Hold, "ends_by_stopping", property(lambda _: False))
 
 
-@bug("Live", "a deadline moves with each hold of the same execution", seed=0)
+@bug("Live", "a deadline moves with each hold of the same execution", seed=23)
 def deadline_forgotten() -> AbstractContextManager[object]:
     return patch.object(holding.Holding, "_since", lambda self, _: self._now)
 
 
-@bug("Live", "a wait in place lasts until CodePipeline ends it", seed=0)
+@bug("Live", "a wait in place lasts until CodePipeline ends it", seed=270)
 def no_hand_over() -> AbstractContextManager[object]:
     return patch.object(holding, "LONGEST_IN_PLACE", timedelta(hours=25))
 
 
-@bug("Live", "a wait in place is handed over to a rule after an hour", seed=0)
+@bug("Live", "a wait in place is handed over to a rule after an hour", seed=40)
 def early_hand_over() -> AbstractContextManager[object]:
     return patch.object(holding, "LONGEST_IN_PLACE", timedelta(hours=1))
 
 
-@bug("Live", "the revisions that were held are not taken", seed=0)
+@bug("Live", "the revisions that were held are not taken", seed=34)
 def held_revisions_ignored() -> AbstractContextManager[object]:
     return patch.object(retry, "revisions_to_start_with", lambda own, _, attempts: decision.revisions_to_start_with(own, None, attempts))
 
 
-@bug("Once", "a rollback is started like any other", seed=0)
+@bug("Once", "a rollback is started like any other", seed=66)
 def rollback_started() -> AbstractContextManager[object]:
     real = executions.Execution.of
     return patch.object(executions.Execution, "of", lambda summary: replace(real(summary), kind="STANDARD"))
 
 
-@bug("Live", "a person's mark is not looked at by the gate", seed=0)
+@bug("Live", "a person's mark is not looked at by the gate", seed=15)
 def mark_ignored() -> AbstractContextManager[object]:
     def kept(self: holding.Holding, execution: str) -> hold.Hold | None:
         found = real(self, execution)
@@ -125,12 +125,12 @@ def mark_ignored() -> AbstractContextManager[object]:
     return patch.object(holding.Holding, "_kept", kept)
 
 
-@bug("Live", "a person's mark is not looked at by the retry", seed=0)
+@bug("Live", "a person's mark is not looked at by the retry", seed=15)
 def mark_not_retried() -> AbstractContextManager[object]:
     return patch.object(hold.Hold, "ends_anyway", hold.Hold.given_up)
 
 
-@bug("Safe", "the mark of one execution lets those after it go, too", seed=0)
+@bug("Safe", "the mark of one execution lets those after it go, too", seed=15)
 def mark_for_all() -> AbstractContextManager[object]:
     marks: dict[str, str] = {}
 

@@ -12,18 +12,18 @@ from chalicelib import asking, aws, elsewhere, errors, log, upstream
 from tests.simulation.planted_bugs.bug import bug
 
 
-@bug("Safe", "an upstream elsewhere is looked for at home", seed=0)
+@bug("Safe", "an upstream elsewhere is looked for at home", seed=14)
 def taken_for_home() -> AbstractContextManager[object]:
     return patch.object(aws.Aws, "codepipeline_of", lambda self, _: self.codepipeline)
 
 
-@bug("Answered", "the external id is not given", seed=0)
+@bug("Answered", "the external id is not given", seed=14)
 def no_external_id() -> AbstractContextManager[object]:
     real = elsewhere.Elsewhere._session
     return patch.object(elsewhere.Elsewhere, "_session", lambda self, wanted: real(self, replace(wanted, external_id=None)))
 
 
-@bug("Safe", "an upstream whose role cannot be assumed is taken for idle", seed=0)
+@bug("Safe", "an upstream whose role cannot be assumed is taken for idle", seed=63)
 def closed_is_idle() -> AbstractContextManager[object]:
     real = asking.Asking._upstream
 
@@ -36,12 +36,12 @@ def closed_is_idle() -> AbstractContextManager[object]:
     return patch.object(asking.Asking, "_upstream", seen)
 
 
-@bug("Live", "a session is used on when it has ended", seed=0)
+@bug("Live", "a session is used on when it has ended", seed=22)
 def session_for_ever() -> AbstractContextManager[object]:
     return patch.object(elsewhere, "SOON", timedelta(days=-365))
 
 
-@bug("Answered", "the session's credentials are logged", seed=0)
+@bug("Answered", "the session's credentials are logged", seed=11)
 def session_logged() -> AbstractContextManager[object]:
     real = elsewhere.Elsewhere._session
 

@@ -15,7 +15,7 @@ def only_the_newest() -> AbstractContextManager[object]:
     return patch.object(upstream.Upstream, "running", property(lambda self: tuple(one for one in self.executions[:1] if one.running)))
 
 
-@bug("Safe", "an upstream that is Stopping is taken for idle", seed=30)
+@bug("Safe", "an upstream that is Stopping is taken for idle", seed=39)
 def stopping_is_idle() -> AbstractContextManager[object]:
     return patch.object(executions, "RUNNING", frozenset({"InProgress"}))
 
