@@ -14,7 +14,7 @@ from chalicelib.executions import Execution
 from chalicelib.upstream import Upstream
 
 if TYPE_CHECKING:
-    from chalicelib.chains import Cycle, Edge
+    from chalicelib.chains import Cycle, Edge, Wait
     from chalicelib.hold import Hold
     from chalicelib.state import PipelineState
 
@@ -115,20 +115,21 @@ class Asking:
     def _cycle(self, wanted: Dependency, waits: Sequence[Edge]) -> Cycle | None:
         from chalicelib.chains import Asker, cycle  # noqa: PLC0415
 
-        return cycle(wanted.name, waits, Asker(self._pipeline, self._execution, self._stays), self._waits_of)
+        return cycle(wanted.name, waits, Asker(self._pipeline, self._execution, self._stays), self._wait_of)
 
-    def _waits_of(self, pipeline: str) -> Sequence[Edge]:
+    def _wait_of(self, pipeline: str) -> Wait:
         """For whom a pipeline further up the chain waits, if it waits."""
+        from chalicelib.chains import Wait  # noqa: PLC0415
+
         room, since = self._aws.codepipeline, self._now - LOOK_BACK
         try:
             upstream = Upstream(Dependency(pipeline), room.executions(pipeline, since=since))
             if upstream.running:
-                state = room.state(pipeline)
-                return _marked(state, upstream.running)
+                return Wait(_marked(room.state(pipeline), upstream.running), stays=True)
             hold = self._hold_of(upstream.perhaps_held) if upstream.perhaps_held else None
         except (NoAnswer, PipelineNotFound):
-            return ()
-        return self._edges_of(hold) if hold else ()
+            return Wait()
+        return Wait(self._edges_of(hold) if hold else ())
 
     def _edges_of(self, hold: Hold) -> list[Edge]:
         """For whom a held pipeline waits here: one of the same name elsewhere is another."""

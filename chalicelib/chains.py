@@ -29,6 +29,14 @@ class Edge:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """For whom a pipeline waits, if it waits. `stays`: in place, in progress all the while, and not held by a rule."""
+
+    edges: Sequence[Edge] = ()
+    stays: bool = False
+
+
+@dataclass(frozen=True)
 class Asker:
     """Who asks: the execution of a pipeline, each None where it is not known. `stays`: it stays in progress while it waits."""
 
@@ -48,24 +56,41 @@ class Cycle:
         return f"{self.pipelines[0]} waits for {', which waits for '.join(self.pipelines[1:])}"
 
 
-def cycle(upstream: str, waits: Sequence[Edge], asker: Asker, look: Callable[[str], Sequence[Edge]]) -> Cycle | None:
+def cycle(upstream: str, waits: Sequence[Edge], asker: Asker, look: Callable[[str], Wait]) -> Cycle | None:
     """The shortest way on which `upstream`, which waits as `waits` say, waits for `asker`; `look` tells for whom a further pipeline waits.
 
-    It is a deadlock where the asker has to succeed first, for it waits; or to be idle first, and it stays in progress. A chain of idle
-    waits and restarts is none: whoever is held is idle, so one after the other goes on.
+    It is a deadlock where each on the way keeps the one before it waiting: because it has to succeed first, or because it has to be idle
+    and stays in progress. Who is held by a rule is idle, and whoever waits for that in a circle goes on; so one after the other does.
     """
     if asker.pipeline is None:
         return None
-    ways: list[tuple[tuple[str, ...], Sequence[Edge]]] = [((asker.pipeline, upstream), waits)]
-    seen = {upstream}
+    known: dict[str, Wait] = {}
+
+    def wait_of(pipeline: str) -> Wait:
+        if pipeline not in known and len(known) < LONGEST - 1:
+            known[pipeline] = look(pipeline)
+        return known.get(pipeline, Wait())
+
+    for deadlock in (True, False):
+        if path := _way_back(upstream, waits, asker, wait_of, deadlock):
+            return Cycle(path, deadlock)
+    return None
+
+
+def _way_back(upstream: str, waits: Sequence[Edge], asker: Asker, wait_of: Callable[[str], Wait], deadlock: bool) -> tuple[str, ...] | None:
+    """The shortest way from the asker by `upstream` to the asker again; with `deadlock`, along those only that keep each other waiting."""
+    ways: list[tuple[tuple[str, ...], Sequence[Edge]]] = [((str(asker.pipeline), upstream), waits)]
+    seen = {str(asker.pipeline), upstream}
     for path, edges in ways:  # grows as it is read: the nearest first
-        closing = [edge for edge in edges if edge.pipeline == asker.pipeline]
-        if closing:
-            return Cycle((*path, asker.pipeline), any(_for_ever(edge, asker) for edge in closing))
+        if any(edge.pipeline == asker.pipeline and (not deadlock or _for_ever(edge, asker)) for edge in edges):
+            return (*path, str(asker.pipeline))
         for edge in edges:
-            if edge.pipeline not in seen and len(seen) < LONGEST:
+            if edge.pipeline in seen:
+                continue
+            ahead = wait_of(edge.pipeline)
+            if ahead.stays or edge.require == "succeeded" or not deadlock:
                 seen.add(edge.pipeline)
-                ways.append(((*path, edge.pipeline), look(edge.pipeline)))
+                ways.append(((*path, edge.pipeline), ahead.edges))
     return None
 
 

@@ -205,7 +205,8 @@ def _record(hold: Hold, look: Look, aws: Aws, now: datetime, started: str | None
         pipeline=hold.pipeline,
         execution=hold.execution,
         since=hold.since.isoformat(),
-        waited_seconds=int((now - hold.since).total_seconds()) if over else None,
+        # A late twin of the gate may have made the hold anew since this invocation began.
+        waited_seconds=max(0, int((now - hold.since).total_seconds())) if over else None,
         started=started,
     )
     if bus := os.environ.get("EVENT_BUS"):

@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+from sandbox.awslambda.invocation import RETRY_AFTER
 from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.jobs import Job
@@ -52,7 +53,7 @@ class Record:
         self.troubles: list[datetime] = []
         """When a fault struck, a delivery went astray, or a turn was slow."""
         self.slow: list[Piece] = []
-        """While a turn paused, or a delivery was under way."""
+        """While a turn paused, a delivery was under way, or one that failed was yet to be repeated."""
         self.lost_invocations = 0
         self.defects: list[str] = []
         """Of the sandbox or the simulation itself, as tracebacks."""
@@ -98,6 +99,8 @@ class Record:
     def end(self, turn: Turn, error: str | None, log: str, payload: str) -> None:
         self.running.remove(turn)
         turn.ended, turn.error = utcnow(), error is not None
+        if error is not None:
+            self.slow.append((turn.ended, turn.ended + RETRY_AFTER[-1]))  # Lambda asks again only then
         turn.lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
         self.words.append(log + payload)
 

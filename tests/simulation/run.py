@@ -176,11 +176,11 @@ def _restless(record: Record) -> bool:
 
 
 def _work(random: Random, stage: str, fair: bool, seconds: float | None = None) -> tuple[float, str]:
-    """How an action goes: how long it takes, unless that is given, and how it ends."""
+    """How an action goes: how long it takes, unless that is given (when people have left, none takes long), and how it ends."""
     if stage == "Source":
         return random.choice((1.0, 2.0, 4.0)), "Failed" if random.random() < 0.03 else "Succeeded"
     drawn = random.choice((5.0, 60.0)) if fair else random.choice((40.0, 90.0, 90.0, 200.0, 400.0, 1200.0))
-    return seconds or drawn, "Failed" if random.random() < 0.15 else "Succeeded"
+    return drawn if fair else seconds or drawn, "Failed" if random.random() < 0.15 else "Succeeded"
 
 
 def _dice(seed: int, subject: str) -> Random:

@@ -60,9 +60,11 @@ class Tidying:
                 pipeline.backend.start_pipeline_execution({"name": pipeline.name}, ANN)
 
     def _take_apart(self) -> None:
-        """Let those that wait for each other for ever only make room for each other, as the message of a deadlock says."""
+        """Let those that wait for each other for ever only make room for each other, as the message of a deadlock says; and remove the hold
+        of a deleted pipeline, as `gatectl doctor --mend` does: what it waits for may wait for it.
+        """
         now = utcnow()
-        names = {one.pipeline for one in stuck_without_help(self._record, waiters(self._record, now), now)}
+        names = {one.pipeline for one in stuck_without_help(self._record, waiters(self._record, now), now)} - set(self._record.deleted)
         self._stuck_since = {name: self._stuck_since.get(name, now) for name in names}
         for name in [name for name, since in self._stuck_since.items() if now - since >= PATIENCE]:
             self._record.story.tell(f"somebody takes {name} out of the circle")
@@ -73,6 +75,13 @@ class Tidying:
             self._people.backend.update_pipeline(edited)
             for rule in rules():
                 if self._record.executions[rule[-36:]].pipeline_name == name:
-                    self._record.unruled.add(rule[-36:])
-                    self._record.ruled(rule[-36:], None)
-                    remove(rule)
+                    self._remove(rule)
+        for rule in with_target():
+            deleted = self._record.deleted.get(self._record.executions[rule[-36:]].pipeline_name)
+            if deleted is not None and now - deleted >= PATIENCE:
+                self._remove(rule)
+
+    def _remove(self, rule: str) -> None:
+        self._record.unruled.add(rule[-36:])
+        self._record.ruled(rule[-36:], None)
+        remove(rule)

@@ -48,7 +48,9 @@ def _parked(pipeline: Pipeline, execution: PipelineExecution) -> bool:
         if execution in stage.waiting:
             in_the_way = stage.occupant is not None and _only_approvals(stage.occupant, stage.name)
             return not stage.transition.enabled or in_the_way
-    return any(_only_approvals(execution, name) for name, passage in execution.stages.items() if passage.status == "InProgress")
+    return any(
+        _only_approvals(execution, name) for name, passage in execution.stages.items() if passage.status in ("InProgress", "Stopping")
+    )
 
 
 def _only_approvals(execution: PipelineExecution, stage: str) -> bool:

@@ -7,15 +7,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib.chains import LONGEST, MARK_LENGTH, Asker, Cycle, Edge, Mark, cycle, mark, read_mark
+from chalicelib.chains import LONGEST, MARK_LENGTH, Asker, Cycle, Edge, Mark, Wait, cycle, mark, read_mark
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 ME = "5e6f7a8b-0000-4000-8000-000000000001"
 HELD, STAYS = Asker("me", ME, stays=False), Asker("me", ME, stays=True)
 
 
-def found(edges: Sequence[Edge], asker: Asker = HELD, **others: Sequence[Edge]) -> Cycle | None:
-    return cycle("up", edges, asker, lambda name: others.get(name, ()))
+def found(edges: Sequence[Edge], asker: Asker = HELD, held: str = "", **others: Sequence[Edge]) -> Cycle | None:
+    """Where all further ones wait in place, but those that are `held` by a rule."""
+    return cycle("up", edges, asker, lambda name: Wait(others.get(name, ()), stays=name not in held))
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,20 @@ def test_a_cycle_is_followed_along_the_chain_and_reads_as_a_sentence() -> None:
     assert str(around) == "me waits for up, which waits for b, which waits for c, which waits for me"
 
 
+def test_who_is_held_by_a_rule_keeps_nobody_waiting_in_a_circle_unless_for_its_success() -> None:
+    to_me, to_c, way = [Edge("me", "idle")], [Edge("c", "idle")], ("me", "up", "b", "c", "me")
+    assert found([Edge("b", "idle")], STAYS, b=to_c, c=to_me) == Cycle(way, deadlock=True)
+    assert found([Edge("b", "idle")], STAYS, held="c", b=to_c, c=to_me) == Cycle(way, deadlock=False)
+    assert found([Edge("b", "idle")], STAYS, held="c", b=[Edge("c", "succeeded")], c=to_me) == Cycle(way, deadlock=True)
+
+
+def test_a_deadlock_is_told_though_a_shorter_way_back_is_none() -> None:
+    around = found(
+        [Edge("a", "idle"), Edge("b", "idle")], STAYS, held="a", a=[Edge("me", "idle")], b=[Edge("c", "idle")], c=[Edge("me", "idle")]
+    )
+    assert around == Cycle(("me", "up", "b", "c", "me"), deadlock=True)
+
+
 def test_others_that_wait_for_each_other_are_not_followed_for_ever() -> None:
     assert found([Edge("b", "idle")], b=[Edge("up", "idle"), Edge("c", "idle")], c=[Edge("b", "idle")]) is None
 
@@ -52,9 +67,9 @@ def test_others_that_wait_for_each_other_are_not_followed_for_ever() -> None:
 def test_only_so_many_are_looked_at() -> None:
     looked: list[str] = []
 
-    def look(name: str) -> Sequence[Edge]:
+    def look(name: str) -> Wait:
         looked.append(name)
-        return [Edge(f"{name}x", "idle")]
+        return Wait([Edge(f"{name}x", "idle")], stays=True)
 
     assert cycle("up", [Edge("x", "idle")], HELD, look) is None
     assert len(looked) == LONGEST - 1

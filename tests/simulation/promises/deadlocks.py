@@ -39,9 +39,10 @@ def _silent(record: Record, said: list[tuple[datetime, str]], end: datetime) -> 
     """Nobody was told of it although all of those who could say so have looked since, and AWS has answered."""
     if not any(name in waits_for(record, name) for name in record.pipelines):
         return  # no circle was ever asked for
+    mute = {job.action.execution.id for job in record.jobs() if not job.answered}  # no gate of theirs was asked again
     since: dict[frozenset[str], datetime] = {}
     for at in moments(record, record.turns[0].began, end):
-        now = [one for one in stuck(record, waiters(record, at), at) if not one.ends]
+        now = [one for one in stuck(record, [one for one in waiters(record, at) if one.execution.id not in mute], at) if not one.ends]
         ids = frozenset(one.execution.id for one in now)
         since = {known: began for known, began in since.items() if known <= ids}
         if ids:

@@ -49,7 +49,9 @@ def _held(record: Record, execution: PipelineExecution, answers: list[Answer], e
         goes_on = min(goes_on or let_go, let_go)
     stops = min((first + one.give_up for one in orders if one.give_up is not None and not one.goes_on), default=None)
     wanted = {wanted for one in orders for wanted in one.wanted}
-    begins = _overdue(record, wanted, since, goes_on, slack, min(_known(released, stops, end)))
+    # A gate that no invocation answers keeps the execution in progress until CodePipeline ends its action.
+    mute = [(job.action.started, job.action.updated if job.action.status != "InProgress" else None) for job in jobs if not job.answered]
+    begins = _overdue(record, wanted, since, goes_on, slack, min(_known(released, stops, end)), mute)
     if begins is not None:
         what = f"went on at {released:%d %H:%M:%S}" if released else "never went on"
         yield (
@@ -181,7 +183,8 @@ def _held_all_the_same(record: Record) -> Iterator[str]:
     held = [(answer.turn, held) for held, answers in holds(record).items() for answer in answers]
     held += [(kept.turn, job.action.execution.id) for kept in record.kept if (job := record.job(kept.job))]
     for turn, id_ in held:
-        if id_ in record.let_go and turn.began > record.let_go[id_] and id_ not in record.unruled:
+        looked = not any(hit.startswith("ListTargetsByRule") for hit in turn.hits)  # else the mark may be overlooked
+        if looked and id_ in record.let_go and turn.began > record.let_go[id_] and id_ not in record.unruled:
             execution = record.executions[id_]
             yield f"Live: {execution.pipeline_name} {id_[:8]} is held at {turn.began:%d %H:%M:%S}, though a person had let it go on"
 

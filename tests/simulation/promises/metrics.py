@@ -75,7 +75,7 @@ def _untrue(record: Record, turn: Turn, line: Line) -> Iterator[str]:
         if passing and not (answer and answer.success):
             yield "says that it passed, and it did not"
         failing = decision in FAILING or (decision == "gave up" and not passing)
-        observed = decision == "refused" and answer and answer.success and answer.text.startswith("Observe only")
+        observed = decision in ("refused", "defect") and answer and answer.success and answer.text.startswith("Observe only")
         if failing and not observed and not (answer and not answer.success):
             yield "says that it failed, and it did not"
         if decision == "held" and not _held(record, turn, line):
@@ -84,7 +84,9 @@ def _untrue(record: Record, turn: Turn, line: Line) -> Iterator[str]:
         yield "says that it started an execution, and did not"
     elif decision == "retried" and not any(one.turn is turn for one in record.retries):
         yield "says that it retried the stage, and did not"
-    elif decision == "gave up" and not any(one.turn is turn and one.hold is None for one in record.rules):
+    elif decision == "gave up" and not any(
+        one.held == line["execution"] and one.hold is None and turn.began <= one.at <= (turn.ended or one.at) for one in record.rules
+    ):
         yield "says that it gave up, and the hold stands"
     if "waited_seconds" in line and not -1 <= line["waited_seconds"] <= _longest(record, turn, line).total_seconds() + 1:
         yield f"says that it waited {line['waited_seconds']} s, and it was {_longest(record, turn, line)} at the most"
