@@ -89,6 +89,21 @@ def test_pipelines_that_must_not_run_at_once_take_turns(scene: Scene, mode: str)
     assert scene.rules() == []
 
 
+def test_in_a_circle_in_which_one_is_held_by_a_rule_the_one_that_waits_for_it_goes_first(scene: Scene) -> None:
+    scene.gated("a", ask("b", pipeline="a"))
+    scene.gated("b", ask("c", pipeline="b", hold="wait"))
+    scene.gated("c", ask("a", pipeline="c", hold="wait"))
+    scene.codepipeline.disable_stage_transition(pipelineName="b", stageName="Gate", transitionType="Inbound", reason="not yet")
+    for name in "bac":
+        scene.start(name)
+    assert scene.statuses("a") == ["Failed"]  # held, for b runs
+    assert scene.statuses("c") == ["InProgress"]  # waits, for a is held
+    scene.codepipeline.enable_stage_transition(pipelineName="b", stageName="Gate", transitionType="Inbound")
+    scene.wait(minutes=10)
+    assert [scene.statuses(name)[0] for name in "cba"] == ["Succeeded"] * 3
+    assert scene.rules() == []
+
+
 def test_a_pipeline_of_the_same_name_elsewhere_closes_no_circle(scene: Scene) -> None:
     scene.pipeline("infra")
     elsewhere = "arn:aws:codepipeline:us-east-1:123456789012:apps"
