@@ -18,7 +18,7 @@ from chalicelib.aws import Aws
 from chalicelib.decision import Fate, asked_again, closed_gate, deadlock, fate, find, own_restart, passed_the_gate, revisions_to_start_with
 from chalicelib.deployment import Deployment
 from chalicelib.errors import REFUSALS, NoAnswer, NotPermitted, NotRetryable, PipelineNotFound, TakenOver
-from chalicelib.executions import ROLLBACK, Attempt, Revision
+from chalicelib.executions import PARALLEL, ROLLBACK, Attempt, Revision
 from chalicelib.hold import Hold, rule_named_by
 from chalicelib.upstream import Upstream, waiting_for
 
@@ -45,8 +45,8 @@ STANDS = (Next.WAIT, Next.DEADLOCK)
 class Look:
     """What a look at a hold found.
 
-    With START and RETRY: the `revisions` to start with (none: the latest), the failed `stage` to retry, and whether a plain start may
-    take a retry's place (`replaceable`).
+    With START and RETRY: the `revisions` to start with (none: the latest), the failed `stage` to retry, whether a plain start may take a
+    retry's place (`replaceable`), and whether the held execution stands on its own, whatever newer ones do (`parallel`).
     """
 
     next: Next
@@ -54,6 +54,7 @@ class Look:
     revisions: tuple[Revision, ...] = ()
     stage: str = ""
     replaceable: bool = True
+    parallel: bool = False
 
 
 def recheck(event: object, context: object, aws: Aws, now: datetime) -> dict[str, object]:
@@ -121,6 +122,7 @@ def _look(hold: Hold, deployment: Deployment, aws: Aws, context: object, now: da
         revisions_to_start_with(own, hold.revisions, attempts),
         closed.stage if closed else "",
         replaceable=own.kind != ROLLBACK,
+        parallel=own.mode == PARALLEL,
     )
 
 
@@ -163,7 +165,10 @@ def _retry_stage(hold: Hold, look: Look, aws: Aws) -> Look:
     try:
         aws.codepipeline.retry_stage(hold.pipeline, look.stage, hold.execution)
     except TakenOver:
-        return Look(Next.DROP, f"a newer execution has entered the stage {look.stage}")
+        newer = f"a newer execution has entered the stage {look.stage}"
+        if look.parallel:  # and its pipeline is so no longer, or AWS would not refuse
+            return replace(look, next=Next.START, reason=f"{look.reason}; {newer}, so it cannot be retried")
+        return Look(Next.DROP, newer)
     except PipelineNotFound:
         return Look(Next.DROP, f"the pipeline {hold.pipeline} is gone")
     except NotRetryable:

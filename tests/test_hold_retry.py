@@ -131,3 +131,16 @@ def test_in_parallel_mode_each_held_execution_goes_on_itself(scene: Scene) -> No
     scene.wait(minutes=20)
     assert scene.statuses() == ["Succeeded", "Succeeded"]
     assert scene.rules() == []
+
+
+def test_one_of_parallel_mode_that_its_pipelines_new_mode_does_not_retry_is_started(scene: Scene) -> None:
+    scene.pipeline("infra", seconds=600)
+    scene.gated("k8s", ask(hold="retry"), mode="PARALLEL")
+    scene.start("infra")
+    older, newer = scene.start("k8s"), scene.start("k8s")
+    edited = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
+    scene.codepipeline.update_pipeline(pipeline={**edited, "executionMode": "QUEUED"})
+    scene.wait(minutes=20)
+    assert scene.statuses() == ["Succeeded", "Succeeded", "Failed", "Failed"]
+    assert {record["pipelineExecutionId"] for record in scene.executions()[2:]} == {older, newer}
+    assert scene.rules() == []
