@@ -106,8 +106,8 @@ class Record:
 
     def _truth(self, held: str) -> Truth | None:
         execution = self.executions.get(held)
-        if execution is None or execution.pipeline_name in self.deleted:
-            return None
+        if execution is None or execution.pipeline_name not in self.pipelines or execution.pipeline_name in self.deleted:
+            return None  # or it is elsewhere, where nothing is held
         newer = [other.id for other in self.pipelines[execution.pipeline_name].history if other.number > execution.number]
         last = [action for stage in execution.stages.values() for action in stage.actions.values() if action.type["provider"] == "Lambda"]
         last += [rule for stage in execution.stages.values() if stage.entry for rule in stage.entry.rules.values()]

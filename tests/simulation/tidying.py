@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sandbox.clock import utcnow
 from sandbox.inprocess import DrivenWorld
 from tests.simulation.cast import gates
-from tests.simulation.orders import order
+from tests.simulation.orders import order, read
 from tests.simulation.people import People
 from tests.simulation.record import Record
 from tests.simulation.rules import remove, rules, with_target
@@ -60,25 +60,28 @@ class Tidying:
                 pipeline.backend.start_pipeline_execution({"name": pipeline.name}, ANN)
 
     def _take_apart(self) -> None:
-        """Let those that wait for each other for ever only make room for each other, as the message of a deadlock says; and remove the hold
-        of a deleted pipeline, as `gatectl doctor --mend` does: what it waits for may wait for it.
+        """Let those that wait for each other for ever only make room for each other, as the message of a deadlock says, and wait for no
+        pipeline that is deleted; and remove a deleted one's hold, as `gatectl doctor --mend` does: what it waits for may wait for it.
         """
-        now = utcnow()
-        names = {one.pipeline for one in stuck_without_help(self._record, waiters(self._record, now), now)} - set(self._record.deleted)
+        now, deleted = utcnow(), set(self._record.deleted)
+        there = {name: pipeline.pipeline for name, pipeline in self._people.backend.pipelines.items()}
+        names = {one.pipeline for one in stuck_without_help(self._record, waiters(self._record, now), now)} & set(there)
+        names |= {name for name, plan in there.items() if any(deleted & set(read(gate["UserParameters"]).names) for gate in gates(plan))}
         self._stuck_since = {name: self._stuck_since.get(name, now) for name in names}
         for name in [name for name, since in self._stuck_since.items() if now - since >= PATIENCE]:
             self._record.story.tell(f"somebody takes {name} out of the circle")
-            edited = copy.deepcopy(self._people.backend.pipeline(name).pipeline)
+            edited = copy.deepcopy(there[name])
             for gate in gates(edited):
                 asked = json.loads(gate["UserParameters"])
-                gate["UserParameters"] = json.dumps({**asked, "require": "idle", "hold": "restart"})
+                left = [one for one in asked["depends_on"] if one not in deleted] or ["infra"]
+                gate["UserParameters"] = json.dumps({**asked, "depends_on": left, "require": "idle", "hold": "restart"})
             self._people.backend.update_pipeline(edited)
             for rule in rules():
                 if self._record.executions[rule[-36:]].pipeline_name == name:
                     self._remove(rule)
         for rule in with_target():
-            deleted = self._record.deleted.get(self._record.executions[rule[-36:]].pipeline_name)
-            if deleted is not None and now - deleted >= PATIENCE:
+            gone = self._record.deleted.get(self._record.executions[rule[-36:]].pipeline_name)
+            if gone is not None and now - gone >= PATIENCE:
                 self._remove(rule)
 
     def _remove(self, rule: str) -> None:

@@ -36,7 +36,7 @@ def _by_rule(record: Record, at: datetime) -> Iterator[Waiter]:
     kept = {one.held: one.hold for one in record.rules if one.at <= at}
     for id_, hold in kept.items():
         execution = record.executions.get(id_)
-        if hold is None or execution is None or states.get(id_) != "FAILED" or execution.pipeline_name in record.deleted:
+        if hold is None or execution is None or states.get(id_) != "FAILED" or _gone(record, execution, at):
             continue
         if execution.mode == "PARALLEL" or execution is newest(record, execution.pipeline_name, at):
             yield Waiter(execution, stays=False, wanted=wanted(hold), ends="give_up" in hold or "released_by" in hold)
@@ -46,9 +46,14 @@ def _in_place(record: Record, at: datetime) -> Iterator[Waiter]:
     actions = {id(job.action): job for kept in record.kept if kept.at <= at and (job := record.job(kept.job))}
     for job in actions.values():
         execution = job.action.execution
-        if (job.action.status == "InProgress" or job.action.updated > at) and execution.pipeline_name not in record.deleted:
+        if (job.action.status == "InProgress" or job.action.updated > at) and not _gone(record, execution, at):
             asked = order(job)
             yield Waiter(execution, stays=True, wanted=asked.wanted, ends=asked.give_up is not None or execution.id in record.let_go)
+
+
+def _gone(record: Record, execution: PipelineExecution, at: datetime) -> bool:
+    deleted = record.deleted.get(execution.pipeline_name)
+    return deleted is not None and deleted <= at
 
 
 def newest(record: Record, pipeline: str, at: datetime) -> PipelineExecution | None:
@@ -56,6 +61,12 @@ def newest(record: Record, pipeline: str, at: datetime) -> PipelineExecution | N
     states = {change.execution: change.state for change in record.changes if change.pipeline == pipeline and change.at <= at}
     counted = [record.executions[id_] for id_, state in states.items() if state not in ("SUPERSEDED", "CANCELED")]
     return max(counted, key=lambda execution: execution.number, default=None)
+
+
+def at_work(record: Record, at: datetime, waiting: set[str]) -> set[str]:
+    """The pipelines of which an execution runs that is not one of the `waiting`."""
+    states = {change.execution: (change.pipeline, change.state) for change in record.changes if change.at <= at}
+    return {pipeline for id_, (pipeline, state) in states.items() if state in BEGINS and id_ not in waiting}
 
 
 def stuck(record: Record, waiting: Sequence[Waiter], at: datetime) -> list[Waiter]:

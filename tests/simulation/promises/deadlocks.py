@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from tests.simulation.orders import order
 from tests.simulation.record import Record
-from tests.simulation.waiters import Waiter, moments, stuck, stuck_without_help, waiters, waits_for
+from tests.simulation.waiters import Waiter, at_work, moments, stuck, stuck_without_help, waiters, waits_for
 
 MOMENT = timedelta(milliseconds=1)
 
@@ -36,13 +36,17 @@ def _stuck_with(record: Record, execution: str, at: datetime) -> list[Waiter]:
 
 
 def _silent(record: Record, said: list[tuple[datetime, str]], end: datetime) -> Iterator[str]:
-    """Nobody was told of it although all of those who could say so have looked since, and AWS has answered."""
+    """Nobody was told of it although all of those who could say so have looked since, and AWS has answered. (While an execution of one of
+    them is still at work, it may yet change everything: nobody is told.)
+    """
     if not any(name in waits_for(record, name) for name in record.pipelines):
         return  # no circle was ever asked for
     mute = {job.action.execution.id for job in record.jobs() if not job.answered}  # no gate of theirs was asked again
     since: dict[frozenset[str], datetime] = {}
     for at in moments(record, record.turns[0].began, end):
-        now = [one for one in stuck(record, [one for one in waiters(record, at) if one.execution.id not in mute], at) if not one.ends]
+        there = [one for one in waiters(record, at) if one.execution.id not in mute]
+        busy = at_work(record, at, {one.execution.id for one in there})
+        now = [one for one in stuck(record, [one for one in there if one.pipeline not in busy], at) if not one.ends]
         ids = frozenset(one.execution.id for one in now)
         since = {known: began for known, began in since.items() if known <= ids}
         if ids:

@@ -9,7 +9,7 @@ from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.jobs import Job
 from sandbox.world import Dials
 from tests.simulation.orders import Order, Wanted, order
-from tests.simulation.promises.holds import holds
+from tests.simulation.promises.holds import holds, is_hold
 from tests.simulation.record import Piece, Record
 from tests.simulation.turns import Answer
 
@@ -51,7 +51,8 @@ def _held(record: Record, execution: PipelineExecution, answers: list[Answer], e
     wanted = {wanted for one in orders for wanted in one.wanted}
     # A gate that no invocation answers keeps the execution in progress until CodePipeline ends its action.
     mute = [(job.action.started, job.action.updated if job.action.status != "InProgress" else None) for job in jobs if not job.answered]
-    begins = _overdue(record, wanted, since, goes_on, slack, min(_known(released, stops, end)), mute)
+    gives_up = stops and stops - (first - min(answer.turn.began for answer in answers if answer.at >= first))  # by the gate's own clock
+    begins = _overdue(record, wanted, since, goes_on, slack, min(_known(released, gives_up, end)), mute)
     if begins is not None:
         what = f"went on at {released:%d %H:%M:%S}" if released else "never went on"
         yield (
@@ -125,8 +126,13 @@ def _asked_since(record: Record, answer: Answer) -> datetime:
 def _excused(record: Record, execution: PipelineExecution, held: Answer, orders: list[Order]) -> bool:
     """Nobody waits for it any more: its pipeline was deleted, its rule removed by a person (as the message says one may), the execution
     itself was stopped, or let past by a person after it was held; or it is a rollback that cannot be retried, as its pipeline was edited or
-    another execution has entered its stage since.
+    another execution has entered its stage since; or it is to go on itself, and another gate of it refused what it was asked.
     """
+    refused = any(
+        answer is not None and not answer.success and not is_hold(job, answer) and not answer.text.startswith("Gave up: ")
+        for job in record.jobs_of(execution.id)
+        if (answer := record.answers.get(job.id)) is not None
+    )
     resumed = any(one.execution == execution.id and one.state == "RESUMED" and one.at >= held.at for one in record.changes)
     pipeline = record.pipelines[execution.pipeline_name]
     overtaken = any(stage.name in execution.stages and stage.latest is not execution for stage in pipeline.stages)
@@ -138,6 +144,7 @@ def _excused(record: Record, execution: PipelineExecution, held: Answer, orders:
         or execution.status != "Failed"
         or (resumed and not any(start.execution is execution and start.at >= held.at for start in record.retries))
         or final
+        or (refused and (any(one.hold == "retry" for one in orders) or execution.id in record.let_go))
         or any(one.require == "succeeded" and one.stage for asked in orders for one in asked.wanted)  # judged by the stories' tests alone
     )
 
@@ -183,8 +190,12 @@ def _held_all_the_same(record: Record) -> Iterator[str]:
     held = [(answer.turn, held) for held, answers in holds(record).items() for answer in answers]
     held += [(kept.turn, job.action.execution.id) for kept in record.kept if (job := record.job(kept.job))]
     for turn, id_ in held:
-        looked = not any(hit.startswith("ListTargetsByRule") for hit in turn.hits)  # else the mark may be overlooked
-        if looked and id_ in record.let_go and turn.began > record.let_go[id_] and id_ not in record.unruled:
+        let_go = record.let_go.get(id_)
+        if let_go is None or turn.began <= let_go or any(hit.startswith("ListTargetsByRule") for hit in turn.hits):
+            continue  # where EventBridge does not answer, the mark may be overlooked
+        if not any(
+            one.held == id_ and one.hold is None and let_go <= one.at <= turn.began for one in record.rules
+        ):  # then the mark went, too
             execution = record.executions[id_]
             yield f"Live: {execution.pipeline_name} {id_[:8]} is held at {turn.began:%d %H:%M:%S}, though a person had let it go on"
 
