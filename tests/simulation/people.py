@@ -231,6 +231,7 @@ class People:
         edited = copy.deepcopy(self.backend.pipeline(name).pipeline)
         edited["variables"] = self._random.choice(VARIABLES)
         self._tell(f"edits the variables of {name}")
+        self._record.edits.append((utcnow(), name))
         self.backend.update_pipeline(edited)
 
     def edit(self) -> None:
@@ -246,6 +247,7 @@ class People:
             case "mode":
                 edited["executionMode"] = self._random.choice(("SUPERSEDED", "QUEUED", "PARALLEL"))
         self._tell(f"edits {name}")
+        self._record.edits.append((utcnow(), name))
         self.backend.update_pipeline(edited)
 
     def delete(self) -> None:

@@ -49,6 +49,8 @@ class Record:
         """The held executions whose rule a person removed."""
         self.let_go: dict[str, datetime] = {}
         """The held executions that a person let go on at once (`gatectl release`), and when."""
+        self.edits: list[tuple[datetime, str]] = []
+        """When people edited which pipeline."""
         self.rules: list[Ruled] = []
         self.troubles: list[datetime] = []
         """When a fault struck, a delivery went astray, or a turn was slow."""

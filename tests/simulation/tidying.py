@@ -54,7 +54,8 @@ class Tidying:
         for name in sorted(required - {*record.deleted}):
             pipeline = record.pipelines[name]
             finished = [one.status for one in pipeline.history if one.status in ("Succeeded", "Failed", "Stopped")]
-            held = any(record.executions[id_].pipeline_name == name for id_ in kept)
+            failed = [one for one in pipeline.history if one.status == "Failed"]
+            held = any(one.id in kept and (one.mode == "PARALLEL" or one is pipeline.history[-1]) for one in failed)
             if not pipeline.running and finished[-1:] != ["Succeeded"] and not held:
                 record.story.tell(f"somebody sees to it that {name} succeeds")
                 pipeline.backend.start_pipeline_execution({"name": pipeline.name}, ANN)

@@ -22,13 +22,17 @@ def deadlocks(record: Record, end: datetime) -> Iterator[str]:
 
 
 def really_deadlocked(record: Record, execution: str, since: datetime, until: datetime) -> bool:
-    """Whether at some moment of that time the execution could never have gone on: as it waited, or had it waited then."""
-    at_any = moments(record, since - MOMENT, until)
-    return any(any(one.execution.id == execution for one in _stuck_with(record, execution, at)) for at in at_any)
+    """Whether at some moment of that time the execution could never have gone on, as it waited, or had it waited then; or by all who waited
+    at any moment of it, for whoever looks sees one after the other.
+    """
+    at_any = {at: waiters(record, at) for at in moments(record, since - MOMENT, until)}
+    seen = {one.execution.id: one for there in at_any.values() for one in there}
+    looks = [*at_any.items(), (until, [*seen.values()])]
+    return any(any(one.execution.id == execution for one in _stuck_with(record, execution, there, at)) for at, there in looks)
 
 
-def _stuck_with(record: Record, execution: str, at: datetime) -> list[Waiter]:
-    waiting = [one for one in waiters(record, at) if one.execution.id != execution or one.stays]
+def _stuck_with(record: Record, execution: str, there: list[Waiter], at: datetime) -> list[Waiter]:
+    waiting = [one for one in there if one.execution.id != execution or one.stays]
     if not any(one.execution.id == execution for one in waiting):
         asked = [order(job) for job in record.jobs_of(execution)]
         waiting += [Waiter(record.executions[execution], one.hold == "wait", one.wanted) for one in asked]

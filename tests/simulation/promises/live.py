@@ -44,7 +44,7 @@ def _held(record: Record, execution: PipelineExecution, answers: list[Answer], e
     first = _first(record, execution.id, answers)
     deadlines = [first + one.give_up for one in orders if one.give_up is not None]
     goes_on = max(deadlines) if deadlines and all(one.give_up is not None and one.goes_on for one in orders) else None
-    let_go = record.let_go.get(execution.id)
+    let_go = _let_go(record, execution.id)
     if let_go is not None and let_go >= latest.at:
         goes_on = min(goes_on or let_go, let_go)
     stops = min((first + one.give_up for one in orders if one.give_up is not None and not one.goes_on), default=None)
@@ -190,14 +190,28 @@ def _held_all_the_same(record: Record) -> Iterator[str]:
     held = [(answer.turn, held) for held, answers in holds(record).items() for answer in answers]
     held += [(kept.turn, job.action.execution.id) for kept in record.kept if (job := record.job(kept.job))]
     for turn, id_ in held:
-        let_go = record.let_go.get(id_)
-        if let_go is None or turn.began <= let_go or any(hit.startswith("ListTargetsByRule") for hit in turn.hits):
-            continue  # where EventBridge does not answer, the mark may be overlooked
-        if not any(
-            one.held == id_ and one.hold is None and let_go <= one.at <= turn.began for one in record.rules
-        ):  # then the mark went, too
+        overlooked = any(hit.startswith("ListTargetsByRule") for hit in turn.hits)  # it may be, where EventBridge does not answer
+        if _marked(record, id_, turn.began) and not overlooked:
             execution = record.executions[id_]
             yield f"Live: {execution.pipeline_name} {id_[:8]} is held at {turn.began:%d %H:%M:%S}, though a person had let it go on"
+
+
+def _marked(record: Record, held: str, at: datetime) -> bool:
+    """Whether a person's mark stood in its rule just before that moment. A late twin of its gate may have written the rule anew without."""
+    written = [one.hold for one in record.rules if one.held == held and one.at < at]
+    return bool(written and written[-1] and "released_by" in written[-1])
+
+
+def _let_go(record: Record, held: str) -> datetime | None:
+    """When a person let it go, if that mark stood until the hold ended."""
+    since, before = None, False
+    for one in record.rules:
+        if one.held == held:
+            marked = one.hold is not None and "released_by" in one.hold
+            if one.hold is not None and marked is not before:
+                since = one.at if marked else None
+            before = marked
+    return since
 
 
 def _faithful(record: Record) -> Iterator[str]:
@@ -206,6 +220,8 @@ def _faithful(record: Record) -> Iterator[str]:
         held = record.executions.get(start.turn.held)
         if held is None:
             continue
+        if any(name == start.pipeline and start.turn.began <= at <= start.at for at, name in record.edits):
+            continue  # what it declared when the retry looked, nobody can tell
         new = start.execution
         for name, value in held.variables.items():
             if name in new.variables and new.variables[name] != value:
