@@ -80,6 +80,9 @@ def without_gates(declared: Declaration) -> Declaration:
             entry["conditions"] = [condition for condition in entry["conditions"] if condition["rules"]]
             if not entry["conditions"]:
                 del stage["beforeEntry"]
+    for stage in changed["stages"]:
+        if not stage["actions"]:
+            _refuse_conditions(stage, f"Without its gate the stage {stage['name']} of {declared['name']} has nothing to do, and would go")
     changed["stages"] = [stage for stage in changed["stages"] if stage["actions"]]
     _refuse_used(changed["stages"], _namespaces(declared) - _namespaces(changed), declared["name"], "goes")
     if len(changed["stages"]) < 2:  # guide: reference-pipeline-structure
@@ -126,6 +129,7 @@ def _move(changed: Declaration, gate: Gate, after: str) -> None:
         raise Impossible(
             f"The gate of {name} stands in the stage {gate.stage} among others, so it cannot be moved after {after}: detach it first."
         )
+    _refuse_conditions(stage, f"The gate's stage {gate.stage} of {name} would come after {after}")
     changed["stages"].remove(stage)
     new = _names(changed).index(after) + 1
     _refuse_used(changed["stages"][:new], _namespaces({"stages": [stage]}), name, f"would come only after {after}")
@@ -170,6 +174,14 @@ def _declare_bypass(changed: Declaration) -> None:
         raise Impossible(f"{name} has {len(variables)} variables, and CodePipeline allows {MOST_VARIABLES}: leave --bypass out.")
     about = "true lets an urgent fix pass the gate without a look"
     changed["variables"] = [*variables, {"name": "bypass", "defaultValue": "false", "description": about}]
+
+
+def _refuse_conditions(stage: Declaration, why: str) -> None:
+    """Raise Impossible where somebody has put a condition at this stage: an alarm, a time window (model: StageDeclaration)."""
+    for at in ("beforeEntry", "onSuccess", "onFailure"):
+        rules = [rule["name"] for condition in stage.get(at, {}).get("conditions", []) for rule in condition.get("rules", [])]
+        if rules:
+            raise Impossible(f"{why} with its condition {at} ({some(rules)}): move that to another stage first.")
 
 
 def _refuse_used(stages: Iterable[Declaration], namespaces: set[str], pipeline: str, why: str) -> None:

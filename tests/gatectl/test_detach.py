@@ -107,6 +107,10 @@ def test_what_somebody_else_changes_meanwhile_stays(gated: Scene, monkeypatch: p
     [
         (pipeline(stage("Gate", gate())), "Without its gate k8s would have one stage, and CodePipeline wants two"),
         (
+            pipeline(stage("Gate", gate(), onSuccess=entry(rule("Alarm", "ours"))), stage("Deploy")),
+            "Without its gate the stage Gate of k8s has nothing to do, and would go with its condition onSuccess (Alarm): move that to ",
+        ),
+        (
             pipeline(
                 stage("Gate", gate(namespace="gate")),
                 stage("Deploy", {**gate("Tell"), "configuration": {"FunctionName": "tell", "UserParameters": "#{gate.Decision}"}}),

@@ -225,6 +225,16 @@ class TestAGateThatIsThere:
         ):
             with_gate(pipeline(stage("Gate", gate(namespace="who")), uses, stage("Deploy")), GATE, TEXT, "Build")
 
+    @pytest.mark.parametrize("at", ["beforeEntry", "onSuccess", "onFailure"])
+    def test_nor_with_somebodys_condition_at_its_stage(self, at: str) -> None:
+        here = pipeline(stage("Hold", gate(), **{at: entry(rule("Window", "ours"))}), stage("Build"), stage("Deploy"))
+        with pytest.raises(
+            Impossible,
+            match=rf"stage Hold of k8s would come after Build with its condition {at} \(Window\): move that to another stage first",
+        ):
+            with_gate(here, GATE, TEXT, "Build")
+        assert with_gate(here, GATE, TEXT, "Source") == here
+
     def test_of_several_none_is_chosen(self) -> None:
         here = pipeline(stage("Gate", gate()), stage("Deploy", beforeEntry=entry(rule("Again"))))
         with pytest.raises(Impossible, match=r"k8s has several gates \(Gate/Wait and Deploy/Again\), .* change them by hand"):
@@ -244,6 +254,19 @@ class TestDetach:
     def test_one_stage_is_too_few(self) -> None:
         with pytest.raises(Impossible, match="Without its gate k8s would have one stage, and CodePipeline wants two"):
             without_gates(pipeline(stage("Gate", gate())))
+
+    @pytest.mark.parametrize("at", ["beforeEntry", "onSuccess", "onFailure"])
+    def test_a_stage_with_somebodys_condition_does_not_go(self, at: str) -> None:
+        rules = [rule("Wait"), rule("Window", "ours")] if at == "beforeEntry" else [rule("Window", "ours"), rule("Alarm", "ours")]
+        named = "Window" if at == "beforeEntry" else "Window and Alarm"
+        with pytest.raises(
+            Impossible, match=rf"the stage Hold of k8s has nothing to do, and would go with its condition {at} \({named}\): move that"
+        ):
+            without_gates(pipeline(stage("Hold", gate(), **{at: entry(*rules)}), stage("Deploy")))
+
+    def test_what_its_stage_does_at_a_failure_goes_with_it(self) -> None:
+        own = stage("Hold", gate(), beforeEntry=entry(rule("Wait")), onFailure={"result": "ROLLBACK"})
+        assert without_gates(pipeline(own, stage("Deploy"))) == pipeline(stage("Deploy"))
 
     @pytest.mark.parametrize("key", ["configuration", "beforeEntry"])
     def test_what_the_rest_uses_does_not_go(self, key: str) -> None:
