@@ -77,6 +77,7 @@ class SandboxServer:
             "AWS_ACCESS_KEY_ID": "sandbox",
             "AWS_SECRET_ACCESS_KEY": "sandbox",
             "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,  # what the shell has of it would win (guide: SDKs and tools reference, AWS_REGION)
             "AWS_PAGER": "",
             # Profiles of this machine have no say.
             "AWS_CONFIG_FILE": os.devnull,
