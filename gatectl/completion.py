@@ -9,6 +9,8 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from click.shell_completion import get_completion_class
 
+from gatectl.session import region_set
+
 USE = {
     "bash": 'To use it, put this line into ~/.bashrc: eval "$(gatectl completion bash)"',
     "zsh": 'To use it, put this line into ~/.zshrc, after compinit: eval "$(gatectl completion zsh)"',
@@ -90,7 +92,7 @@ def _codepipeline(context: click.Context) -> Any | None:
     if "mfa_serial" in session.get_scoped_config():
         return None
     hasty = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
-    return session.create_client("codepipeline", region_name=context.params.get("region"), config=hasty)
+    return session.create_client("codepipeline", region_name=context.params.get("region") or region_set(), config=hasty)
 
 
 pipelines, upstreams, stages = _quietly(_pipelines), _quietly(_upstreams), _quietly(_stages)

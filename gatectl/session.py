@@ -29,13 +29,14 @@ FOUND = 1
 
 
 class Place:
-    """One region of an account, and the terminal. `json`: standard output is for a program. `flags`: --region and --profile as they were
-    given, for commands that people paste."""
+    """One region of an account, and the terminal. `json`: standard output is for a program. `flags`: --region and --profile for commands
+    that people paste, where they were given or where not every program would find the same region."""
 
     def __init__(self, region: str | None, profile: str | None, *, json: bool) -> None:
-        self._region, self._profile = region, profile
+        self._region, self._profile = region or region_set(), profile
         self.json = json
-        self.flags = (*(("--region", region) if region else ()), *(("--profile", profile) if profile else ()))
+        told = region or (self._region if self._region != os.environ.get("AWS_DEFAULT_REGION") else None)
+        self.flags = (*(("--region", told) if told else ()), *(("--profile", profile) if profile else ()))
         self.console = Console(highlight=False)
         self.progress_console = Console(stderr=True, highlight=False)
 
@@ -100,6 +101,12 @@ class Place:
     def links(self) -> Links:
         """The pages of the AWS console for this region."""
         return Links(self.region, self._session.get_partition_for_region(self.region))
+
+
+def region_set() -> str | None:
+    """AWS_REGION, which the AWS CLI and the SDKs take before AWS_DEFAULT_REGION (guide: SDKs and tools reference, AWS_REGION); botocore,
+    and with it Chalice, knows only the latter."""
+    return os.environ.get("AWS_REGION") or None
 
 
 def _plain(value: object) -> str:

@@ -61,6 +61,12 @@ def test_pipelines(account: Scene, command: str) -> None:
     assert complete(f"gatectl {command} --region us-east-1 ") == plain("apps")
 
 
+def test_aws_region_is_taken_as_the_commands_take_it(account: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    assert complete("gatectl attach ") == plain("apps")
+    assert complete("gatectl attach --region eu-central-1 k") == plain("k8s")
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_each_shell_is_told_the_names(account: Scene, shell: str) -> None:
     assert [line for line in complete("gatectl attach k", shell) if "k8s" in line]

@@ -113,6 +113,30 @@ class TestNotSetUp:
         assert Place("us-east-1", "work", json=False).region == "us-east-1"
 
 
+class TestTheRegion:
+    def test_aws_region_comes_before_aws_default_region(self, two: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As the AWS CLI has it: `aws` and gatectl in one shell look at the same region."""
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        assert "in us-east-1" in run("holds").out
+        assert f"in {REGION}" in run("holds", "--region", REGION).out
+        monkeypatch.setenv("AWS_REGION", "")
+        assert f"in {REGION}" in run("holds").out
+
+    def test_and_before_a_profiles(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+        (tmp_path / "config").write_text("[profile work]\nregion = eu-west-1\n")
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        assert Place(None, "work", json=False).region == "us-east-1"
+
+    def test_what_is_pasted_goes_there_too_although_chalice_does_not_know_aws_region(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        assert "AWS_DEFAULT_REGION=us-east-1 chalice deploy --stage prod" in run("doctor").out
+        monkeypatch.setenv("AWS_REGION", REGION)
+        assert Place(None, None, json=False).flags == ()
+
+
 class TestAwsRefuses:
     def test_what_is_denied_is_named_and_nothing_changed(self, two: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
         reading = ("codepipeline:Get*", "codepipeline:List*", "lambda:ListFunctions")
