@@ -83,5 +83,5 @@ def _mark(record: Record, rule: str, hold: dict[str, object]) -> None:
     text = json.dumps({**hold, "released_by": BY})
     record.story.tell(f"somebody lets {hold['pipeline']} {rule[-36:-28]} go on")
     record.let_go.setdefault(rule[-36:], utcnow())
-    record.ruled(rule[-36:], text)
+    record.ruled(rule[-36:], text, by_person=True)
     eventbridge.backend(ACCOUNT, REGION).put_targets(rule, None, [{"Id": "retry", "Arn": RETRY_ARN, "Input": text}])

@@ -278,7 +278,7 @@ class People:
             name = self._random.choice(names)
             self._tell(f"removes the rule of {name[-36:-28]}")
             self._record.unruled.add(name[-36:])
-            self._record.ruled(name[-36:], None)
+            self._record.ruled(name[-36:], None, by_person=True)
             remove(name)
 
     def meddle(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -157,9 +158,9 @@ class Record:
     def _read(self) -> Read:
         return {name: dict(executions) for name, executions in self.turn.read.items()}
 
-    def ruled(self, held: str, hold: str | None) -> None:
+    def ruled(self, held: str, hold: str | None, *, by_person: bool = False) -> None:
         """`hold`: the Input that the rule's target got; None: it lost its target."""
-        turn = self.running[-1] if self.running else None
+        turn = self.running[-1] if self.running and not by_person else None
         self.rules.append(Ruled(held, utcnow(), None if hold is None else json.loads(hold), turn))
 
     # Looking back
@@ -212,12 +213,19 @@ class Record:
 
     def newest_finished(self, pipeline: str, at: datetime) -> tuple[str, str] | None:
         """The newest execution of `pipeline` that had finished by then, and the state in which it had ended."""
+        return next((found for when, found in reversed([*self._newest_finished(pipeline)]) if when <= at), None)
+
+    def newest_finished_between(self, pipeline: str, since: datetime, until: datetime) -> list[tuple[str, str] | None]:
+        """The same after each change of that time: several may come in one moment."""
+        return [found for when, found in self._newest_finished(pipeline) if since <= when <= until]
+
+    def _newest_finished(self, pipeline: str) -> Iterator[tuple[datetime, tuple[str, str] | None]]:
         ended: dict[str, str] = {}
         for change in self.changes:
-            if change.pipeline == pipeline and change.at <= at:
+            if change.pipeline == pipeline:
                 if change.state in BEGINS:
                     ended.pop(change.execution, None)
                 elif change.state in FINISHES:
                     ended[change.execution] = change.state
-        newest = max(ended, key=lambda id_: self.executions[id_].number, default=None)
-        return (newest, ended[newest]) if newest is not None else None
+                newest = max(ended, key=lambda id_: self.executions[id_].number, default=None)
+                yield change.at, (newest, ended[newest]) if newest is not None else None

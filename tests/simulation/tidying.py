@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from datetime import datetime, timedelta
+from typing import Any
 
 from sandbox.clock import utcnow
 from sandbox.inprocess import DrivenWorld
@@ -56,27 +57,22 @@ class Tidying:
             finished = [one.status for one in pipeline.history if one.status in ("Succeeded", "Failed", "Stopped")]
             failed = [one for one in pipeline.history if one.status == "Failed"]
             held = any(one.id in kept and (one.mode == "PARALLEL" or one is pipeline.history[-1]) for one in failed)
+            if self._waits_for_deleted(pipeline.pipeline):
+                self._let_through(name)
             if not pipeline.running and finished[-1:] != ["Succeeded"] and not held:
                 record.story.tell(f"somebody sees to it that {name} succeeds")
                 pipeline.backend.start_pipeline_execution({"name": pipeline.name}, ANN)
 
     def _take_apart(self) -> None:
-        """Let those that wait for each other for ever only make room for each other, as the message of a deadlock says, and wait for no
-        pipeline that is deleted; and remove a deleted one's hold, as `gatectl doctor --mend` does: what it waits for may wait for it.
+        """Let those that wait for each other for ever only make room for each other, as the message of a deadlock says; and remove the hold
+        of a deleted pipeline, as `gatectl doctor --mend` does: what it waits for may wait for it.
         """
-        now, deleted = utcnow(), set(self._record.deleted)
-        there = {name: pipeline.pipeline for name, pipeline in self._people.backend.pipelines.items()}
+        now, there = utcnow(), self._people.backend.pipelines
         names = {one.pipeline for one in stuck_without_help(self._record, waiters(self._record, now), now)} & set(there)
-        names |= {name for name, plan in there.items() if any(deleted & set(read(gate["UserParameters"]).names) for gate in gates(plan))}
+        names |= {name for name, pipeline in there.items() if self._waits_for_deleted(pipeline.pipeline)}
         self._stuck_since = {name: self._stuck_since.get(name, now) for name in names}
         for name in [name for name, since in self._stuck_since.items() if now - since >= PATIENCE]:
-            self._record.story.tell(f"somebody takes {name} out of the circle")
-            edited = copy.deepcopy(there[name])
-            for gate in gates(edited):
-                asked = json.loads(gate["UserParameters"])
-                left = [one for one in asked["depends_on"] if one not in deleted] or ["infra"]
-                gate["UserParameters"] = json.dumps({**asked, "depends_on": left, "require": "idle", "hold": "restart"})
-            self._people.backend.update_pipeline(edited)
+            self._let_through(name)
             for rule in rules():
                 if self._record.executions[rule[-36:]].pipeline_name == name:
                     self._remove(rule)
@@ -85,7 +81,22 @@ class Tidying:
             if gone is not None and now - gone >= PATIENCE:
                 self._remove(rule)
 
+    def _waits_for_deleted(self, declaration: dict[str, Any]) -> bool:
+        asked = [read(gate["UserParameters"]) for gate in gates(declaration)]
+        return any(name in self._record.deleted for one in asked if not one.observe for name in one.names)
+
+    def _let_through(self, name: str) -> None:
+        """Edit its gates: they make room, and pass where they would wait for a pipeline that is gone."""
+        self._record.story.tell(f"somebody lets the gates of {name} only make room")
+        edited = copy.deepcopy(self._people.backend.pipeline(name).pipeline)
+        gone = self._waits_for_deleted(edited)
+        for gate in gates(edited):
+            text = gate["UserParameters"]
+            asked = json.loads(text) if text.startswith("{") else {"depends_on": text.split(", ")}
+            gate["UserParameters"] = json.dumps({**asked, "require": "idle", "hold": "restart", **({"observe": True} if gone else {})})
+        self._people.backend.update_pipeline(edited)
+
     def _remove(self, rule: str) -> None:
         self._record.unruled.add(rule[-36:])
-        self._record.ruled(rule[-36:], None)
+        self._record.ruled(rule[-36:], None, by_person=True)
         remove(rule)

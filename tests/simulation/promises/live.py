@@ -191,7 +191,8 @@ def _held_all_the_same(record: Record) -> Iterator[str]:
     held += [(kept.turn, job.action.execution.id) for kept in record.kept if (job := record.job(kept.job))]
     for turn, id_ in held:
         overlooked = any(hit.startswith("ListTargetsByRule") for hit in turn.hits)  # it may be, where EventBridge does not answer
-        if _marked(record, id_, turn.began) and not overlooked:
+        removed = any(one.held == id_ and one.turn is None and one.hold is None and one.at >= turn.began for one in record.rules)
+        if _marked(record, id_, turn.began) and not overlooked and not removed:
             execution = record.executions[id_]
             yield f"Live: {execution.pipeline_name} {id_[:8]} is held at {turn.began:%d %H:%M:%S}, though a person had let it go on"
 

@@ -81,8 +81,7 @@ def _behind(record: Record, wanted: Wanted, answer: Answer) -> set[str]:
     if wanted.stage:
         return {answer.turn.in_stage.get((wanted.pipeline, wanted.stage), ("none", ""))[0]}
     since, until = answer.turn.began, answer.at
-    moments = [since - MOMENT, since, *(one.at for one in record.changes if since <= one.at <= until)]
-    found = [record.newest_finished(wanted.pipeline, at) for at in moments]
+    found = [record.newest_finished(wanted.pipeline, since - MOMENT), *record.newest_finished_between(wanted.pipeline, since, until)]
     ids = {one[0] if one else "none" for one in found}
     ids |= {id_ for id_ in answer.turn.read[wanted.pipeline] if any(_began_together(record, id_, other) for other in ids)}
     return ids | ({"none"} if answer.turn.hits else set())  # it may have got no answer
