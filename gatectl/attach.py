@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import click
+from botocore.exceptions import ClientError
 
 from chalicelib.dependency import PARKED, REQUIRE
+from chalicelib.deployment import refuse_long
+from chalicelib.errors import Misconfigured, NotPermitted, sorted_out
 from chalicelib.landscape.gates import FUNCTION, gates, read
 from chalicelib.parameters import MODES, MOST_GIVE_UP_MINUTES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
 from chalicelib.wording import some
@@ -100,36 +103,65 @@ def attach(
         raise Refused(str(error)) from None
     wanted = read(text).depends_on
     upstreams.refuse_missing(place, pipeline, wanted)
+    unseen: list[str] = []
 
     def change(declared: Declaration) -> Declaration:
         present = gates(declared)
-        return with_gate(declared, _function(place, function or (present[0].function if present else None)), text, after)
+        return with_gate(declared, _function(place, function or (present[0].function if present else None), unseen), text, after)
+
+    others = some([one.label for one in wanted])
+    does = f"waits for {others}" if not observe else f"only says whether it would have waited for {others}, and never waits"
 
     edit(
         place,
         pipeline,
         change,
         nothing=f"{pipeline} has this gate already. Nothing was changed.",
-        done=f"From its next execution on {pipeline} waits for {some([one.label for one in wanted])}. Its role must be allowed to invoke "
-        "the gate: `gatectl doctor` looks whether it is.",
+        done=f"From its next execution on {pipeline} {does}. Its role must be allowed to invoke the gate: `gatectl doctor` looks whether it is.",
         dry_run=dry_run,
         yes=yes,
+        warn=lambda changed: [*unseen, *upstreams.deadlocks(place, changed)],
     )
 
 
-def _function(place: Place, named: str | None) -> str:
-    """The function that the gate's action shall invoke: the one that is named, if there is one of that name."""
-    there = [one.gate for one in deployed(place) if one.has_gate]
+def _function(place: Place, named: str | None, unseen: list[str]) -> str:
+    """The function that the gate's action shall invoke: the one that is named, if there is one of that name, else the only one.
+
+    Where one is named and AWS does not let anyone look whether it is there, it is taken, and `unseen` is told so.
+    """
     if named is None:
-        if len(there) == 1:
-            return there[0]
-        if there:
-            raise Refused(f"Several gates are deployed in {place.region}: say with --function which one, {' or '.join(there)}.")
-        raise Refused(f"No gate is deployed in {place.region}. Deploy it first (chalice deploy --stage prod), or look in another --region.")
+        return _only_one(place)
     match = FUNCTION.fullmatch(named)
     if match is None:
         raise Refused(f"{named} is no gate's function: those are named pipeline-gate-STAGE-gate, as `chalice deploy` names them.")
-    if match["name"] not in there:
-        others = f"there is {some(there)}. Name it with --function." if there else "no gate is deployed there."
-        raise Refused(f"There is no function {named} in {place.region}; {others}")
-    return named
+    try:
+        there = [one.gate for one in deployed(place) if one.has_gate]
+    except ClientError as error:
+        denied = sorted_out(error, "lambda:ListFunctions")
+        if not isinstance(denied, NotPermitted):
+            raise
+        unseen.append(f"Whether there is a function {named} could not be looked: {denied}.")
+    else:
+        if match["name"] not in there:
+            others = f"there is {some(there)}. Name it with --function." if there else "no gate is deployed there."
+            raise Refused(f"There is no function {named} in {place.region}; {others}")
+    return _able(named, match["stage"])
+
+
+def _only_one(place: Place) -> str:
+    there = [one for one in deployed(place) if one.has_gate]
+    if len(there) == 1:
+        return _able(there[0].gate, there[0].stage)
+    if there:
+        names = " or ".join(one.gate for one in there)
+        raise Refused(f"Several gates are deployed in {place.region}: say with --function which one, {names}.")
+    raise Refused(f"No gate is deployed in {place.region}. Deploy it first (chalice deploy --stage prod), or look in another --region.")
+
+
+def _able(function: str, stage: str) -> str:
+    """The function, of that Chalice stage. Raises Refused where that one's name leaves no room for a hold's."""
+    try:
+        refuse_long(stage)
+    except Misconfigured as error:
+        raise Refused(f"{function} can hold nobody. {error} Nothing was changed.") from None
+    return function

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -23,9 +23,18 @@ COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def edit(
-    place: Place, pipeline: str, change: Callable[[Declaration], Declaration], *, nothing: str, done: str, dry_run: bool, yes: bool
+    place: Place,
+    pipeline: str,
+    change: Callable[[Declaration], Declaration],
+    *,
+    nothing: str,
+    done: str,
+    dry_run: bool,
+    yes: bool,
+    warn: Callable[[Declaration], Iterable[str]] = lambda changed: (),
 ) -> None:
-    """Change `pipeline` with `change`, after a look and a yes. `nothing` and `done`: what to say where it is so already, and afterwards."""
+    """Change `pipeline` with `change`, after a look and a yes. `nothing` and `done`: what to say where it is so already, and afterwards;
+    `warn`: what to say before the question of the structure as it would be, beside what a hold would trip over."""
     codepipeline = place.client("codepipeline")
     declared = structure(place, codepipeline, pipeline)
     try:
@@ -33,7 +42,7 @@ def edit(
     except Impossible as error:
         raise Refused(f"{error} Nothing was changed.") from None
     difference = list(_difference(declared, changed))
-    warnings = [*cautions(changed), *(_of_running(codepipeline, pipeline) if difference else ())]
+    warnings = [*cautions(changed), *warn(changed), *(_of_running(codepipeline, pipeline) if difference else ())]
     if not place.json:
         _show(place, difference, warnings)
     update = bool(difference) and not dry_run

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.asking import at_once
+from chalicelib.chains import LONGEST
 from chalicelib.dependency import Dependency
 from chalicelib.errors import Misconfigured
+from chalicelib.landscape import graph
+from chalicelib.landscape.account import Landscape, Pipeline
+from chalicelib.landscape.circles import MEND, circles
+from chalicelib.landscape.gates import is_here
 from chalicelib.parameters import refuse_closed_accounts, refuse_self
 from chalicelib.wording import some
 from gatectl import names
@@ -71,3 +80,32 @@ def _refuse_missing_stage(place: Place, region: str, pipeline: str, stage: str) 
     stages = [one["name"] for one in declared["stages"]]
     if stage not in stages:
         raise Refused(f"{pipeline} has no stage {stage}; it has {some(stages)}. Upper and lower case count.")
+
+
+def deadlocks(place: Place, declared: Mapping[str, Any]) -> list[str]:
+    """A sentence or two for each circle that can come to a stop, in the pipeline that is so declared and those that it waits for."""
+    pipelines = _along(place, Pipeline.of(declared))
+    found = circles(graph.edges(Landscape(pipelines, (), ()), place.region), pipelines)
+    return [f"{circle} {MEND}" for circle in found if circle.kind != "turns"]
+
+
+def _along(place: Place, pipeline: Pipeline) -> dict[str, Pipeline]:
+    """It and its upstreams of this region, and theirs, as far as a gate looks. One that is not there, or may not be seen, is left out."""
+    codepipeline = place.client("codepipeline")
+
+    def look(name: str) -> Pipeline | None:
+        try:
+            return Pipeline.of(codepipeline.get_pipeline(name=name)["pipeline"])
+        except (ClientError, BotoCoreError):  # who is not seen is in no circle that is told, and stops nobody from attaching
+            return None
+
+    read: dict[str, Pipeline] = {}
+    nearest: list[Pipeline] = [pipeline]
+    asked = {pipeline.name}
+    for _ in range(LONGEST + 1):
+        read |= {one.name: one for one in nearest}
+        ahead = dict.fromkeys(one.name for each in nearest for one in each.depends_on if is_here(one, place.region))
+        names = [name for name in ahead if name not in asked]
+        asked.update(names)
+        nearest = [one for one in at_once(look, names) if one]
+    return read

@@ -49,6 +49,15 @@ def deploy(stage: str) -> None:
     boto3.client("lambda").create_function(FunctionName=name, Role=role, Code={"ZipFile": b""}, Handler="app.gate", Runtime="python3.11")
 
 
+def as_somebody(monkeypatch: pytest.MonkeyPatch, *statements: dict[str, str]) -> None:
+    """Be somebody with this policy."""
+    role = create_role("somebody", "codepipeline.amazonaws.com")
+    role.put_policy("may", json.dumps({"Version": "2012-10-17", "Statement": statements}))
+    keys = boto3.client("sts").assume_role(RoleArn=role.arn, RoleSessionName="ann")["Credentials"]
+    for name, key in (("ACCESS_KEY_ID", "AccessKeyId"), ("SECRET_ACCESS_KEY", "SecretAccessKey"), ("SESSION_TOKEN", "SessionToken")):
+        monkeypatch.setenv(f"AWS_{name}", keys[key])  # type: ignore[literal-required]
+
+
 def attach(*words: str, **more: Any) -> Said:
     return run("attach", "k8s", *(words or ("--depends-on", "infra")), **more)
 
@@ -114,7 +123,8 @@ class TestTheStory:
         assert "If that has not come by 12:30 UTC, it goes on all the same." in two.gate_action()["errorDetails"]["message"]
 
     def test_observe(self, two: Scene) -> None:
-        attached("--depends-on", "infra", "--observe")
+        said = attached("--depends-on", "infra", "--observe")
+        assert "From its next execution on k8s only says whether it would have waited for infra, and never waits. Its role" in said.words
         two.start("infra")
         two.start("k8s")
         assert two.gate_action()["summary"].startswith("Observe only: would have held this pipeline for infra.")
@@ -183,6 +193,43 @@ class TestTheLook:
         attached()
         assert two.statuses() == ["Cancelled"]
         assert "runs now" not in attach("--depends-on", "infra", "--dry-run", "--observe").words
+
+
+class TestADeadlock:
+    """Two that need each other's success first: whoever says yes to the second gate shall know."""
+
+    def test_is_told_before_the_question_and_is_one(self, scene: Scene) -> None:
+        scene.pipeline("infra")
+        scene.pipeline("k8s")
+        assert run("attach", "infra", "--depends-on", "k8s", "--require", "succeeded", "--yes").status == 0
+        said = attach("--depends-on", "infra", "--require", "succeeded", typed="y\n")
+        told = " ".join(said.out.partition("Change k8s?")[0].split())
+        assert (
+            "Caution: infra waits for k8s, which waits for infra. Each needs the next one's success first: until all have succeeded once, "
+            "and after any failure, none can ever go on. The gate that sees it fails its action then. Take one of them out"
+        ) in told
+        scene.start("infra")
+        scene.start("k8s")
+        assert scene.gate_action()["errorDetails"]["message"].startswith("Deadlock: k8s waits for infra")
+
+    def test_along_a_chain(self, scene: Scene) -> None:
+        scene.gated("infra", ask("network", pipeline="infra", hold="wait"))
+        scene.gated("network", ask("k8s", "gone", pipeline="network", hold="wait"))
+        scene.pipeline("k8s")
+        (warning,) = attach("--depends-on", "infra", "--hold", "wait", "--dry-run", "--json").json()["warnings"]
+        assert warning.startswith("infra waits for network, which waits for k8s, which waits for infra. When they wait at the same time")
+
+    def test_taking_turns_is_none_and_who_observes_waits_for_nobody(self, scene: Scene) -> None:
+        scene.gated("infra", ask("k8s", pipeline="infra", require="succeeded"))
+        scene.pipeline("k8s")
+        assert "Caution" not in attach("--depends-on", "infra", "--dry-run").out
+        assert "Caution" not in attach("--depends-on", "infra", "--require", "succeeded", "--observe", "--dry-run").out
+
+    def test_one_that_may_not_be_seen_is_left_out(self, two: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        not_infra = {"Effect": "Deny", "Action": "codepipeline:GetPipeline", "Resource": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:infra"}
+        as_somebody(monkeypatch, everything, not_infra)
+        assert attach("--depends-on", "infra", "--dry-run").status == 0
 
 
 class TestTwice:
@@ -418,6 +465,26 @@ class TestWhatCannotBe:
             252,
             f"Error: Several gates are deployed in {REGION}: say with --function which one, {GATE} or pipeline-gate-prod-gate.",
         )
+
+    LONG = f"pipeline-gate-{'s' * 14}-gate"
+
+    @pytest.mark.parametrize("words", [(), ("--function", LONG)])
+    def test_a_gate_whose_rules_would_have_too_long_names(self, two: Scene, words: tuple[str, ...]) -> None:
+        deploy("s" * 14)
+        if not words:
+            boto3.client("lambda").delete_function(FunctionName=GATE)
+        said = attach("--depends-on", "infra", *words, "--yes")
+        assert said.status == 252
+        assert said.complaint.startswith(f"Error: {self.LONG} can hold nobody. The Chalice stage '{'s' * 14}' has 14 characters;")
+        assert declared(two)["version"] == 1
+
+    def test_a_function_that_is_named_is_taken_where_nobody_may_look(self, two: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        everything = {"Effect": "Allow", "Action": "codepipeline:*", "Resource": "*"}
+        as_somebody(monkeypatch, everything, {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"})
+        assert attach("--depends-on", "infra", "--yes").status == 254
+        said = attached("--depends-on", "infra", "--function", GATE)
+        assert f"Caution: Whether there is a function {GATE} could not be looked: AWS denied lambda:ListFunctions (" in said.words
+        assert declared(two)["version"] == 2
 
     def test_a_gate_whose_function_is_gone(self, two: Scene) -> None:
         attached()
