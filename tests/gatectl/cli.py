@@ -46,9 +46,11 @@ def complete(line: str, shell: str = "bash") -> list[str]:
     return [line for line in result.stdout.splitlines() if line]
 
 
-def run(*words: str, typed: str = "", columns: int = 120) -> Said:
-    """`gatectl WORDS` at a terminal so wide; `typed`: what the person answers when asked."""
-    result = CliRunner().invoke(gatectl, words, input=typed, env={"COLUMNS": str(columns)}, prog_name="gatectl")
+def run(*words: str, typed: str = "", columns: int | None = 120, charset: str = "utf-8") -> Said:
+    """`gatectl WORDS` where a terminal is so wide (None: nobody says); `typed`: what the person answers when asked; `charset`: what
+    the output is encoded in."""
+    environment = {"COLUMNS": str(columns) if columns else None}
+    result = CliRunner(charset=charset).invoke(gatectl, words, input=typed, env=environment, prog_name="gatectl")
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Said(result.exit_code, result.stdout, result.stderr)
