@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import click
-from rich.console import Group
+from rich.console import Console, Group
 from rich.text import Text
 
 from chalicelib import dependency
@@ -17,6 +17,7 @@ from chalicelib.executions import NAME
 from gatectl import completion, names
 from gatectl.history.cautions import cautions
 from gatectl.history.findings import find
+from gatectl.history.labels import plain
 from gatectl.history.overview import overview
 from gatectl.history.reading import Past, Reading
 from gatectl.history.report import Report
@@ -79,7 +80,7 @@ def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int)
     findings = find(own.executions, {one.label: one.executions for one in upstreams}, own.mode, now)
     since = max(asked, own.created)
     report = Report(own, upstreams, since, now, findings, cautions(own, upstreams, asked, now, findings))
-    place.show(_page(report, place.console.width), report.as_json())
+    place.show(_page(report, place.console), report.as_json())
 
 
 def _dependency(text: str) -> Dependency:
@@ -104,11 +105,12 @@ def _refuse_unreadable(wanted: Iterable[Dependency], own: Past) -> None:
             )
 
 
-def _page(report: Report, width: int) -> Group:
-    strips = worst(report)
+def _page(report: Report, console: Console) -> Group:
+    strips, width = worst(report), console.width
     lines = [Text(), Text("When they were at work", style="bold"), *overview(report, width)] if report.findings.executions else []
     if strips:
         lines += [Text(), Text("The worst overlaps", style="bold"), Text(LEGEND, style="dim")]
     for strip in strips:
         lines += [Text(), *drawn(strip, report, width)]
-    return Group(told(report), *lines, Text(), notes(report))
+    shown = map(plain, lines) if console.options.ascii_only else lines
+    return Group(told(report, width), *shown, Text(), notes(report))

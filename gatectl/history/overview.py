@@ -10,32 +10,31 @@ from math import ceil
 from rich.text import Text
 
 from chalicelib.executions import Execution
-from chalicelib.wording import listed, shortened
+from chalicelib.wording import listed
 from gatectl.history.axis import Axis
+from gatectl.history.labels import labels
 from gatectl.history.report import Report
 from gatectl.history.spans import Span, merged
 from gatectl.wording import lasting
 
-LABEL = 16
-"""Longer names are shortened."""
 BARS = "▁▂▃▄▅▆▇█"
 
 
 def overview(report: Report, width: int) -> list[Text]:
     """Lines no wider than that."""
     pipelines = [*report.upstreams, report.pipeline]
-    labels = [shortened(one.label, LABEL) for one in pipelines]
-    margin = max(6, *map(len, labels)) + 2
+    names = labels([one.label for one in pipelines], width)
+    margin = max(6, *map(len, names)) + 2
     axis = Axis(report.since, report.now, max(10, width - margin))
     work = [at_work(one.executions, axis) for one in pipelines]
     held = [one.execution for one in report.findings.policy("idle").held]
     failed = [one for one in report.findings.overlapping.executions if one.status == "Failed"]
     rows = [
-        *((label, _bars(each), "") for label, each in zip(labels, work, strict=True)),
+        *((label, _bars(each), "") for label, each in zip(names, work, strict=True)),
         ("failed", _counts(failed, axis), "red"),
         ("held", _counts(held, axis), "magenta"),
     ]
-    highest = listed(f"{lasting(max(each))} of {label}" for label, each in zip(labels, work, strict=True) if any(each))
+    highest = listed(f"{lasting(max(each))} of {label}" for label, each in zip(names, work, strict=True) if any(each))
     legend = f"A column is {lasting(axis.step)}. A full bar is {highest} at work." if highest else f"A column is {lasting(axis.step)}."
     counted = " Numbers: executions that overlapped and failed, and that a gate which requires idle would have held (+: ten or more)."
     return [

@@ -11,10 +11,9 @@ from datetime import timedelta
 from rich.text import Text
 
 from chalicelib.executions import Execution
-from chalicelib.wording import shortened
 from gatectl.history.axis import Axis
 from gatectl.history.findings import Held, Overlap, moved
-from gatectl.history.overview import LABEL
+from gatectl.history.labels import labels
 from gatectl.history.report import Report
 from gatectl.history.spans import ENDLESS, Span, merged
 from gatectl.wording import lasting, number
@@ -69,18 +68,18 @@ def drawn(strip: Strip, report: Report, width: int) -> list[Text]:
     held = {one.execution.id: one for one in report.findings.policy("idle").held}
     going = {one.execution.id for one in report.findings.policy("idle").ways[0].go_on}
     later = [moved(held[one.id]) for one in own if one.id in going]
-    labels = [shortened(one.label, LABEL) for one in [*report.upstreams, report.pipeline]]
-    margin = max(map(len, [*labels, GATED])) + 2
+    names = labels([one.label for one in [*report.upstreams, report.pipeline]], width)
+    margin = max(map(len, [*names, GATED])) + 2
     begin, end = min([strip.span.begin, *(one.started for one in own)]), max([strip.span.end, *(one.updated for one in [*own, *later])])
     axis = Axis(begin, end, max(10, width - margin))
     ran = [[one for one in past.executions if _within(one, strip.span)] for past in report.upstreams] + [own]
-    rows = [(label, [_bar(one, axis) for one in those]) for label, those in zip(labels, ran, strict=True) if those]
+    rows = [(label, [_bar(one, axis) for one in those]) for label, those in zip(names, ran, strict=True) if those]
     rows.append((GATED, [_gated(one, held.get(one.id), one.id in going, axis) for one in own]))
     lines = [Text(_title(strip), style="bold")]
     for label, bars in rows:
         lanes = _lanes(bars)
-        names = [label, *[""] * (len(lanes) - 1)]
-        lines += (Text(name.ljust(margin)).append_text(lane) for name, lane in zip(names, lanes, strict=True))
+        beside = [label, *[""] * (len(lanes) - 1)]
+        lines += (Text(one.ljust(margin)).append_text(lane) for one, lane in zip(beside, lanes, strict=True))
     return [*lines, Text(" " * margin).append_text(axis.ticks())]
 
 

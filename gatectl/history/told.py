@@ -10,8 +10,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.wording import shortened, some
+from chalicelib.wording import some
 from gatectl.history.findings import Findings, Group, Policy
+from gatectl.history.labels import labels
 from gatectl.history.report import Report
 from gatectl.wording import lasting, share
 
@@ -19,8 +20,6 @@ HOW = {"restart": "started anew", "retry": "retried", "wait": "in place"}
 NO_RESULT = "No result: superseded, cancelled or still at work. The shares leave these aside."
 REPLACED = "Replaced: a newer execution came meanwhile, and brings the change along. "
 OVERLAP = "Overlap: all the same, for an upstream began while they ran."
-LABEL = 40
-"""Longer names are shortened in the tables."""
 MODEL = (
     "How this is reckoned. The gate stands right after the sources, and asks as an execution starts; what it holds goes on the moment the "
     "gate opens, and then takes as long as it did. AWS does not tell an execution's end, but when it last changed: one that waited for an "
@@ -28,9 +27,9 @@ MODEL = (
 )
 
 
-def told(report: Report) -> Page:
-    """The figures; the picture comes after them."""
-    return Page(*_figures(report))
+def told(report: Report, width: int) -> Page:
+    """The figures, for a page so wide; the picture comes after them."""
+    return Page(*_figures(report, width))
 
 
 def notes(report: Report) -> Page:
@@ -38,15 +37,15 @@ def notes(report: Report) -> Page:
     return Page(*(Text.assemble(("Caution: ", "yellow bold"), text) for text in report.cautions), Text(MODEL, style="dim"))
 
 
-def _figures(report: Report) -> Iterator[RenderableType]:
-    found, name = report.findings, shortened(report.pipeline.label, LABEL)
+def _figures(report: Report, width: int) -> Iterator[RenderableType]:
+    found, name = report.findings, report.pipeline.label
     days = f"{report.since:%Y-%m-%d} to {report.now:%Y-%m-%d} ({_days(report.now - report.since)})"
     yield Text(f"{name} behind {some([one.label for one in report.upstreams])}, {days}", style="bold")
     if not found.executions:
         return
-    upstream = shortened(report.upstreams[0].label, LABEL) if len(report.upstreams) == 1 else "an upstream"
+    upstream = report.upstreams[0].label if len(report.upstreams) == 1 else "an upstream"
     yield Text(f"{_in_a_sentence(found, name, upstream)} {_held_in_a_sentence(found.policy('idle'))}\n")
-    yield _overlaps(found, name, upstream)
+    yield _overlaps(found, *labels([name, upstream], width))
     if any(len(group) > group.finished for group in (found.overlapping, found.apart)):
         yield Text(NO_RESULT, style="dim")
     yield Text()
@@ -132,7 +131,7 @@ def _ways(report: Report) -> Table:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, header_style="dim", no_wrap=True)
+        table.add_column(column, header_style="dim", overflow="fold")
     return table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -132,6 +133,47 @@ def test_what_happened_is_told_in_sentences(day: Scene) -> None:
     assert "had begun before 1 - 0 (0 %) lets these be" in said.words
     assert "idle restart 2 1 started anew 1 0 1 retry 2 1 retried 1 0 1 wait 0 2 in place 0 0 1" in said.words
     assert "another region" not in said.words
+
+
+LONG = ("team-platform-infrastructure-production", "team-platform-kubernetes-apps-production")
+
+
+@pytest.fixture
+def long_named(scene: Scene) -> Scene:
+    """Two of ordinary names, which ran at the same time."""
+    for name in LONG:
+        scene.pipeline(name, seconds=60)
+        scene.start(name)
+    scene.wait(minutes=5)
+    scene.start(LONG[1])
+    scene.wait(minutes=5)
+    return scene
+
+
+@pytest.mark.parametrize("columns", [80, None])
+def test_long_names_leave_room_for_the_figures(long_named: Scene, columns: int | None) -> None:
+    said = run("history", LONG[1], "--depends-on", LONG[0], columns=columns)
+    lines = said.out.splitlines()
+    assert re.search(r"^while \S+ ran  1           -          0 \(0 %\) +$", said.out, re.MULTILINE)
+    assert "  executions  no result  failed   the gate" in said.out
+    assert "fail first  go on           replaced  held still  overlap" in said.out
+    assert "…" not in said.out
+    assert max(map(len, lines)) <= 80
+
+
+def test_long_names_can_be_told_apart_in_the_picture(long_named: Scene) -> None:
+    said = run("history", LONG[1], "--depends-on", LONG[0], columns=80)
+    first, second = [line for line in said.out.splitlines() if "━" in line and "✔" in line and "at work" not in line and "gate" not in line]
+    assert (first.split()[0], second.split()[0]) == ("...infrastructure...", "...kubernetes-app...")
+    assert "s of ...infrastructure..., " in said.words
+
+
+def test_the_picture_is_readable_where_the_output_is_not_in_unicode(day: Scene) -> None:
+    said = run("history", "k8s", "--depends-on", "infra", charset="ascii")
+    assert said.status == 0
+    assert "= at work, + succeeded, x failed, o ended otherwise, * still so, . held, > goes on, / replaced" in said.words
+    assert re.search(r"^infra +=+\+$", said.out, re.MULTILINE)
+    assert "?" not in said.out
 
 
 def test_and_to_programs(day: Scene) -> None:

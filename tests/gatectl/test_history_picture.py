@@ -14,6 +14,7 @@ from chalicelib.executions import Execution
 from gatectl.history.axis import Axis
 from gatectl.history.cautions import cautions
 from gatectl.history.findings import find
+from gatectl.history.labels import labels
 from gatectl.history.overview import at_work, overview
 from gatectl.history.reading import Past
 from gatectl.history.report import Report
@@ -73,7 +74,25 @@ class TestTheWholeTime:
 
     def test_long_names_are_shortened(self) -> None:
         shown = texts(overview(report([], lasts=40, **{"x" * 100: []}), 80))
-        assert shown[0] == ("x" * 13 + "...").ljust(80)
+        assert shown[0] == ("x" * 8 + "..." + "x" * 9).ljust(80)
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (("infra", "k8s"), ["infra", "k8s"]),
+        (("infra", "team-platform-kubernetes-production"), ["infra", "team-pla...roduction"]),
+        (("team-platform-kubernetes-test", "team-platform-kubernetes-live"), ["team-pla...etes-test", "team-pla...etes-live"]),
+        (("team-platform-kubernetes-production", "team-platform-k3s-production"), ["...kubernetes-pro...", "...k3s-production"]),
+        (("x" * 60 + "a" + "y" * 60, "x" * 60 + "b" + "y" * 60), ["x" * 8 + "..." + "y" * 9] * 2),
+        (
+            ("team-platform-kubernetes-first-eu-test", "team-platform-kubernetes-first-us-test", "team-platform-monitoring-first-eu-test"),
+            ["...kuber...t-eu-test", "...kuber...t-us-test", "...monit...t-eu-test"],
+        ),
+    ],
+)
+def test_names_are_shortened_to_what_tells_them_apart(names: tuple[str, ...], shown: list[str]) -> None:
+    assert labels(names, 80) == shown
 
 
 class TestOneOverlap:
@@ -147,7 +166,7 @@ def test_few_overlaps_prove_little(overlapping: int, few: bool) -> None:
 
 def words(found: Report) -> str:
     console = Console(width=120, file=StringIO())
-    console.print(told(found))
+    console.print(told(found, 120))
     return " ".join(cast(StringIO, console.file).getvalue().split())
 
 
