@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import IO, Any
 
 import click
+from botocore.exceptions import BotoCoreError
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
 from chalicelib.dependency import Dependency
 from chalicelib.landscape.account import Account, Pipeline
-from chalicelib.landscape.gates import Gate
+from chalicelib.landscape.gates import Gate, is_here
 from chalicelib.wording import some
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import SEVERITIES, Finding
@@ -35,7 +36,8 @@ from gatectl.wording import number
     "files",
     type=click.File("rb"),
     multiple=True,
-    help="Check this structure, as `aws codepipeline get-pipeline` prints it, and ask AWS nothing. Several: again. -: standard input.",
+    help="Check this structure, as `aws codepipeline get-pipeline` prints it, and ask AWS nothing. Several: again. -: standard input. "
+    "Which ARNs are the files' own, --region tells.",
 )
 @click.option("--strict", is_flag=True, help="Let warnings count as errors do.")
 @click.option("--lines", is_flag=True, help="One line for each finding, as CI logs and editors like it.")
@@ -57,13 +59,14 @@ def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bo
                  1  errors, or with --strict warnings
                  254  none of these, but AWS denied a look at something
     """
-    facts, aside = _from_files(files) if files else (_from_aws(place), ())
+    facts, aside = _from_files(files, _region_set(place)) if files else (_from_aws(place), ())
+    where = "these files" if files else facts.region
     found = lint(facts)
     if lines and not place.json:
-        for line in _lines(facts, found):
+        for line in _lines(facts, found, aside):
             place.console.print(line, markup=False, soft_wrap=True)
     else:
-        place.show(_page(facts, found, aside), _as_json(facts, found, aside))
+        place.show(_page(facts, found, where, aside), _as_json(facts, found, aside))
     counted = [one for one in found if one.severity == "error" or (strict and one.severity == "warning")]
     raise click.exceptions.Exit(FOUND if counted else AWS_REFUSED if facts.unseen else 0)
 
@@ -101,8 +104,16 @@ def _account(pipelines: Mapping[str, Pipeline]) -> str:
     return next((part[4] for part in parts if len(part) > 5), "")
 
 
-def _from_files(files: Iterable[IO[bytes]]) -> tuple[Facts, tuple[str, ...]]:
-    """The facts, and the upstreams that no file has: whether those are there, nobody looks."""
+def _region_set(place: Place) -> str:
+    """The region that is given or set, "" where there is none: files can be checked without."""
+    try:
+        return place.region
+    except BotoCoreError:
+        return ""
+
+
+def _from_files(files: Iterable[IO[bytes]], region: str) -> tuple[Facts, tuple[str, ...]]:
+    """The facts, and the upstreams that no file has: whether those are there, nobody looks. `region`: the files' own, "" for unknown."""
     pipelines: dict[str, Pipeline] = {}
     for file in files:
         pipeline = _read(file)
@@ -111,18 +122,25 @@ def _from_files(files: Iterable[IO[bytes]]) -> tuple[Facts, tuple[str, ...]]:
         pipelines[pipeline.name] = pipeline
     account = _account(pipelines)
 
-    def known(wanted: Dependency) -> bool:
-        return wanted.name in pipelines if wanted.account is None else bool(account)
+    def own(wanted: Dependency) -> bool:
+        return is_here(wanted, region) and wanted.account in (None, account)
 
-    aside = dict.fromkeys(one.label for pipeline in pipelines.values() for one in pipeline.depends_on if not known(one))
-    checked = {name: replace(one, gates=tuple(_only(gate, known) for gate in one.gates)) for name, one in pipelines.items()}
-    return Facts(datetime.now(UTC), "aws", "", account, pipelines=checked), tuple(aside)
+    def in_files(wanted: Dependency) -> bool:
+        return own(wanted) and wanted.name in pipelines
+
+    def judged(wanted: Dependency) -> bool:
+        """Of one elsewhere, whether the gate takes it: but for that, the account must be known."""
+        return in_files(wanted) or (bool(account) and not own(wanted))
+
+    aside = dict.fromkeys(one.label for pipeline in pipelines.values() for one in pipeline.depends_on if not in_files(one))
+    checked = {name: replace(one, gates=tuple(_only(gate, judged) for gate in one.gates)) for name, one in pipelines.items()}
+    return Facts(datetime.now(UTC), "aws", region, account, pipelines=checked), tuple(aside)
 
 
-def _only(gate: Gate, known: Any) -> Gate:
+def _only(gate: Gate, judged: Callable[[Dependency], bool]) -> Gate:
     if gate.asked is None:
         return gate
-    return replace(gate, asked=replace(gate.asked, depends_on=tuple(filter(known, gate.asked.depends_on))))
+    return replace(gate, asked=replace(gate.asked, depends_on=tuple(filter(judged, gate.asked.depends_on))))
 
 
 def _read(file: IO[bytes]) -> Pipeline:
@@ -143,30 +161,33 @@ def _text(finding: Finding) -> str:
     return " ".join(filter(None, [finding.what, finding.means, finding.how]))
 
 
-def _lines(facts: Facts, found: Sequence[Finding]) -> list[str]:
+def _lines(facts: Facts, found: Sequence[Finding], aside: Sequence[str]) -> list[str]:
     return [
         *(f"{one.severity}: {one.where}: {_text(one)} [{one.kind}]" for one in found),
         *(f"not looked at: {unseen.what}: {unseen.why}." for unseen in facts.unseen),
+        *([f"not looked at: {_no_file_tells(aside)}"] if aside else []),
     ]
 
 
-def _page(facts: Facts, found: Sequence[Finding], aside: Sequence[str]) -> RenderableType:
+def _page(facts: Facts, found: Sequence[Finding], where: str, aside: Sequence[str]) -> RenderableType:
     parts: list[RenderableType] = []
     for one in found:
         parts += [Text.assemble((one.severity, COLOURS[one.severity]), f"  {one.where}"), Padding(Text(_text(one)), (0, 0, 1, 2))]
     for unseen in facts.unseen:
         parts += [Text.assemble(("not looked at", "magenta"), f"  {unseen.what}"), Padding(Text(f"{unseen.why}."), (0, 0, 1, 2))]
-    return Group(*parts, Text(_summary(facts, found, aside)))
+    return Group(*parts, Text(_summary(facts, found, where) + (f" {_no_file_tells(aside)}" if aside else "")))
 
 
-def _summary(facts: Facts, found: Sequence[Finding], aside: Sequence[str]) -> str:
+def _summary(facts: Facts, found: Sequence[Finding], where: str) -> str:
     gated = sum(1 for one in (facts.pipelines or {}).values() if one.gates)
-    looked = f"{number(gated, 'gated pipeline')} {f'in {facts.region}' if facts.region else 'in these files'}"
     counts = Counter(one.severity for one in found)
     told = ", ".join(number(counts[severity], severity) for severity in SEVERITIES if counts[severity])
-    left = f" Whether there is {some(list(aside))}, no file tells." if aside else ""
     nothing = f"Nothing is wrong{', as far as could be looked' if facts.unseen else ''}"
-    return f"{told or nothing}: {looked}.{left}"
+    return f"{told or nothing}: {number(gated, 'gated pipeline')} in {where}."
+
+
+def _no_file_tells(aside: Sequence[str]) -> str:
+    return f"Whether there is {some(list(aside))}, no file tells."
 
 
 def _as_json(facts: Facts, found: Sequence[Finding], aside: Sequence[str]) -> dict[str, object]:

@@ -10,11 +10,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sandbox.account import ACCOUNT, REGION
 from tests.asking import ask
 from tests.gatectl.cli import run
 from tests.scene import Scene, gate_stage
 
 DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
+
+
+def own_arn(name: str) -> str:
+    return f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{name}"
 
 
 def found(*words: str) -> list[tuple[str, str, str]]:
@@ -218,6 +223,7 @@ class TestFromFiles:
         words = files("infra", "k8s")
         for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_PROFILE", "of-another-machine")
         said = run("check", *words)
         assert (said.status, said.out) == (0, "Nothing is wrong: 1 gated pipeline in these files.\n")
 
@@ -234,7 +240,40 @@ class TestFromFiles:
     def test_whom_no_file_has_is_said_and_no_fault(self, scene: Scene, files: Callable[..., list[str]]) -> None:
         scene.gated("k8s", ask("infra", DNS))
         said = run("check", *files("k8s"))
-        assert (said.status, said.out) == (0, "Nothing is wrong: 1 gated pipeline in these files. Whether there is infra, no file tells.\n")
+        untold = "Whether there is infra and dns (us-east-1), no file tells."
+        assert (said.status, said.out) == (0, f"Nothing is wrong: 1 gated pipeline in these files. {untold}\n")
+        assert run("check", "--lines", *files("k8s")).out == f"not looked at: {untold}\n"
+
+    def test_an_arn_of_this_region_is_the_files_own(self, scene: Scene, files: Callable[..., list[str]]) -> None:
+        """As check finds it when it asks AWS."""
+        scene.gated("a", ask(own_arn("b"), pipeline="a", require="succeeded"))
+        scene.gated("b", ask(own_arn("a"), pipeline="b", require="succeeded"))
+        words = files("a", "b")
+        assert found() == found(*words) == found("--region", REGION, *words) == [("deadlock", "error", "pipelines a and b")]
+        said = run("check", *words)
+        assert (said.status, "1 error: 2 gated pipelines in these files." in said.words, "no file tells" in said.words) == (1, True, False)
+        assert found(*files("a")) == []
+        assert f"Whether there is b ({REGION}), no file tells." in run("check", *files("a")).words
+
+    @pytest.mark.parametrize("words", [("--region", "us-east-1"), ()])
+    def test_an_arn_of_another_region_is_not(
+        self, scene: Scene, files: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+    ) -> None:
+        """Nor is one where nobody says of which region the files are."""
+        scene.gated("a", ask(own_arn("b"), pipeline="a", require="succeeded"))
+        scene.gated("b", ask(own_arn("a"), pipeline="b", require="succeeded"))
+        words += tuple(files("a", "b"))
+        for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(name, raising=False)
+        said = run("check", *words)
+        assert (said.status, f"Whether there is b ({REGION}) and a ({REGION}), no file tells." in said.words) == (0, True)
+
+    def test_what_the_gate_refuses_of_an_arn_is_found(self, scene: Scene, files: Callable[..., list[str]]) -> None:
+        scene.gated("k8s", ask("arn:aws:codepipeline:us-east-1:210987654321:infra"))
+        scene.gated("web", ask(own_arn("web"), pipeline="web"))
+        assert found() == found(*files("k8s", "web"))
+        assert [one[:2] for one in found()[:2]] == [("gate-refuses", "error")] * 2
+        assert "web depends on itself" in run("check", *files("web")).words
 
     @pytest.mark.parametrize(
         ("text", "complaint"),
