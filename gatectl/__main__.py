@@ -15,10 +15,11 @@ Exit status, as of the AWS CLI:
   0    done, or nothing to do
   1    faults were found, or you said no
   130  stopped with Ctrl-C
+  141  nobody reads what it prints any more, as after | head
   252  wrong use, or what was asked for cannot be
   253  no credentials, region or profile
   254  AWS refused
-  255  AWS did not answer
+  255  AWS did not answer, or said "later": try again
 """
 
 

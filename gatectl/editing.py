@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from chalicelib.errors import NoAnswer, code, sorted_out
-from chalicelib.executions import RUNNING
+from chalicelib.executions import NAME, RUNNING
 from chalicelib.wording import some
 from gatectl.cautions import cautions
 from gatectl.names import no_such_pipeline
@@ -60,6 +61,8 @@ def structure(place: Place, codepipeline: Any, pipeline: str) -> Declaration:
     would be lost when it is written back. A secret, which AWS shows as asterisks, is not: written back so, it stays (model:
     ActionConfigurationProperty).
     """
+    if not re.fullmatch(NAME, pipeline):
+        raise no_such_pipeline(place, pipeline)
     codepipeline.meta.events.register("before-parse.codepipeline.GetPipeline", _keep_whole, unique_id="whole")
     try:
         answer = codepipeline.get_pipeline(name=pipeline)
@@ -112,7 +115,8 @@ def _update(place: Place, codepipeline: Any, declared: Declaration, changed: Dec
         raise Refused(f"Somebody changed {pipeline} while you looked at the difference. Nothing was changed: run this command again.")
     again = f"Whether {pipeline} was changed is not known: run this command again, and it tells."
     try:
-        codepipeline.update_pipeline(pipeline=changed)
+        version = codepipeline.update_pipeline(pipeline=changed)["pipeline"]["version"]
+        place.changed = f"{pipeline} was changed before that: it is at version {version} now. Run this command again, and it tells."
     except KeyboardInterrupt:
         raise Interrupted(f"Stopped. {again}") from None
     except (ClientError, BotoCoreError) as error:

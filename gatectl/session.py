@@ -10,13 +10,25 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property, wraps
 from importlib import import_module
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, PartialCredentialsError, ProfileNotFound
 from rich.console import Console, RenderableType
 
-from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, code
+from chalicelib.errors import (
+    Misconfigured,
+    NoAnswer,
+    NoRoom,
+    NotPermitted,
+    NotRetryable,
+    PipelineNotFound,
+    TakenOver,
+    UnexpectedAnswer,
+    code,
+    sorted_out,
+)
 from chalicelib.landscape.console import Console as Links
 
 if TYPE_CHECKING:
@@ -24,21 +36,25 @@ if TYPE_CHECKING:
 
 WRONG_USE, NOT_SET_UP, AWS_REFUSED, FAILED, INTERRUPTED = 252, 253, 254, 255, 130
 """Exit statuses, as the AWS CLI has them (guide: AWS CLI, "Command line return codes")."""
+NOBODY_READS = 141
+"""The exit status where the reader of a pipe has gone: a shell's word for a program that SIGPIPE ended (128 + 13)."""
 FOUND = 1
 """The exit status of a command that looks for faults and has found some, or was not let do what it would have done."""
 
 
 class Place:
     """One region of an account, and the terminal. `json`: standard output is for a program. `flags`: --region and --profile for commands
-    that people paste, where they were given or where not every program would find the same region."""
+    that people paste, where they were given or where not every program would find the same region. `changed`: a sentence on what the
+    command has changed by now, if it has; Ctrl-C afterwards says it."""
 
     def __init__(self, region: str | None, profile: str | None, *, json: bool) -> None:
         self._region, self._profile = region or region_set(), profile
         self.json = json
+        self.changed = ""
         told = region or (self._region if self._region != os.environ.get("AWS_DEFAULT_REGION") else None)
         self.flags = (*(("--region", told) if told else ()), *(("--profile", profile) if profile else ()))
-        self.console = Console(highlight=False)
-        self.progress_console = Console(stderr=True, highlight=False)
+        self.console = Terminal(highlight=False)
+        self.progress_console = Terminal(stderr=True, highlight=False)
 
     @cached_property
     def _session(self) -> Session:
@@ -121,9 +137,33 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
     @wraps(command)
     def with_place(*arguments: Any, region: str | None, profile: str | None, as_json: bool, **more: Any) -> None:
-        command(Place(region, profile, json=as_json), *arguments, **more)
+        place = Place(region, profile, json=as_json)
+        try:
+            command(place, *arguments, **more)
+        except (click.Abort, KeyboardInterrupt):
+            if place.changed:
+                raise Interrupted(f"Stopped. {place.changed}") from None
+            raise
 
     return with_place
+
+
+class Terminal(Console):
+    """rich's console, which would end the program with 1, as if faults were found, where the reader of a pipe has gone."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        raise BrokenPipeError
+
+
+@contextmanager
+def _while_it_is_read() -> Iterator[None]:
+    """End quietly where the reader of a pipe has gone, as with `| head`. Click itself would end with 1 there."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what the interpreter writes as it ends
+        sys.exit(NOBODY_READS)
 
 
 class Cli(click.Group):
@@ -143,7 +183,18 @@ class Cli(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return getattr(import_module(f"gatectl.{cmd_name}"), cmd_name) if cmd_name in self._names else None
 
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+        with _while_it_is_read():
+            return super().make_context(*arguments, **more)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _while_it_is_read():
+            return super().invoke(ctx)
+
     def main(self, *arguments: Any, **more: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):  # a name or a sign that it cannot show is no reason to end in the middle
+                stream.reconfigure(errors="replace")
         try:
             sys.exit(super().main(*arguments, **{**more, "standalone_mode": False}) or 0)
         except click.UsageError as error:
@@ -161,10 +212,11 @@ class Cli(click.Group):
             sys.exit(NOT_SET_UP)
         except (NotPermitted, NoAnswer, UnexpectedAnswer, ClientError, BotoCoreError) as error:
             _complain(f"Error: {_told(error)}")
-            sys.exit(AWS_REFUSED if isinstance(error.__cause__ or error, ClientError) else FAILED)
-        except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(FAILED)
+            sys.exit(_status(error))
+        except tuple(_LAST_RESORT) as error:
+            status, sentence = _LAST_RESORT[type(error)]
+            _complain(f"Error: {sentence.format(error)}")
+            sys.exit(status)
 
 
 class Refused(click.ClickException):
@@ -181,9 +233,18 @@ class Interrupted(click.ClickException):
 
 def _complain(text: str) -> None:
     """On standard error: at a terminal in lines of whole words, else in one line, for a log."""
-    console = Console(stderr=True, highlight=False)
+    console = Terminal(stderr=True, highlight=False)
     console.print(text, markup=False, emoji=False, soft_wrap=not console.is_terminal)
 
+
+_LAST_RESORT: dict[type[Exception], tuple[int, str]] = {
+    Misconfigured: (WRONG_USE, "{}"),
+    PipelineNotFound: (WRONG_USE, "There is no pipeline {} any more, or not the execution of it that was looked at."),
+    NoRoom: (AWS_REFUSED, "AWS refused {}, for a quota of your account is used up: gatectl doctor says which rules nobody needs."),
+    NotRetryable: (AWS_REFUSED, "AWS does not retry the stage {}: its pipeline was edited since, or nothing of it has failed."),
+    TakenOver: (AWS_REFUSED, "AWS does not retry the stage {}: a newer execution has entered it."),
+}
+"""The exit status and the sentence for what chalicelib raises, where a command has no better ones."""
 
 _CREDENTIALS = frozenset(
     {
@@ -204,6 +265,17 @@ def _told(error: Exception) -> str:
     refusal = error.__cause__ or error
     if isinstance(refusal, ClientError) and code(refusal) in _CREDENTIALS:
         return f"AWS does not accept your credentials ({code(refusal)}): they have expired, or are wrong. Sign in again (aws sso login)."
+    if isinstance(error, ClientError) and _status(error) == FAILED:
+        return f"AWS did not answer {error.operation_name} ({code(error)}): {error.response.get('Error', {}).get('Message', '')}"
     if isinstance(error, ClientError):
         return f"AWS refused {error.operation_name} ({code(error)}): {error.response.get('Error', {}).get('Message', '')}"
     return str(error)
+
+
+def _status(error: Exception) -> int:
+    """AWS has refused, for as long as nothing is changed; or it did not answer, or has said "later": throttled, a fault of its own."""
+    answer = error.__cause__ or error
+    if not isinstance(answer, ClientError):
+        return FAILED if isinstance(answer, (NoAnswer, BotoCoreError)) else AWS_REFUSED
+    later = code(answer) not in _CREDENTIALS and isinstance(sorted_out(answer, answer.operation_name), NoAnswer)
+    return FAILED if later else AWS_REFUSED

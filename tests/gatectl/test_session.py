@@ -11,6 +11,8 @@ import botocore.client
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from chalicelib.errors import Misconfigured, NoAnswer, NoRoom, NotPermitted, NotRetryable, PipelineNotFound, TakenOver
+from chalicelib.landscape.account import Account
 from gatectl.session import Place
 from sandbox.account import ACCOUNT, REGION, create_role
 from tests.gatectl.cli import Said, run
@@ -186,9 +188,9 @@ class TestAwsRefuses:
     def test_throttling_that_does_not_end(self, two: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
         as_role(monkeypatch, "*")
         two.world.dials.rates = {"codepipeline:ListPipelines": 0.0001}
-        assert run("attach", "k8s", "--depends-on", "k9s").status == 254  # took the only token
+        assert run("attach", "k8s", "--depends-on", "k9s").status == 255  # took the only token
         said = run(*ATTACH)
-        assert (said.status, one_line(said)) == (254, "Error: AWS refused ListPipelines (ThrottlingException): Rate exceeded\n")
+        assert (said.status, one_line(said)) == (255, "Error: AWS did not answer ListPipelines (ThrottlingException): Rate exceeded\n")
         assert version(two) == 1
 
 
@@ -219,10 +221,60 @@ class TestNobodyAnswers:
         said = run(*ATTACH)
         assert (said.status, said.complaint) == (130, f"Error: Stopped. {UNKNOWN}")
 
+    def test_ctrl_c_after_that(self, two: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        def stop(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(Place, "show", stop)
+        said = run(*ATTACH)
+        assert (said.status, said.complaint) == (
+            130,
+            "Error: Stopped. k8s was changed before that: it is at version 2 now. Run this command again, and it tells.",
+        )
+        assert version(two) == 2
+
     def test_ctrl_c_before_that(self, two: Scene, fail: Callable[..., None]) -> None:
         fail("ListPipelines", KeyboardInterrupt())
         said = run(*ATTACH)
         assert (said.status, said.complaint) == (130, "Stopped. Nothing was changed.")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [
+        (NoAnswer("events:ListRules was not answered (ThrottlingException)"), 255, "events:ListRules was not answered"),
+        (NotPermitted("AWS denied events:ListRules (so it was told)"), 254, "AWS denied events:ListRules (so it was told)"),
+        (Misconfigured("k8s depends on itself."), 252, "k8s depends on itself."),
+        (PipelineNotFound("k8s"), 252, "There is no pipeline k8s any more, or not the execution of it that was looked at."),
+        (NoRoom("events:PutRule"), 254, "AWS refused events:PutRule, for a quota of your account is used up"),
+        (NotRetryable("Gate"), 254, "AWS does not retry the stage Gate: its pipeline was edited since"),
+        (TakenOver("Gate"), 254, "AWS does not retry the stage Gate: a newer execution has entered it."),
+    ],
+)
+def test_what_no_command_provides_for_is_a_sentence_all_the_same(
+    two: Scene, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, told: str
+) -> None:
+    def look(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Account, "look", look)
+    said = run("holds")
+    assert said.status == status
+    assert one_line(said).startswith(f"Error: {told}")
+
+
+def test_throttled_commands_say_later_wherever_it_is_noticed(two: Scene, fail: Callable[..., None]) -> None:
+    fail("ListRules", refused("ListRules", "ThrottlingException"))
+    fail("ListPipelines", refused("ListPipelines", "InternalFailure"))
+    assert [run(*words).status for words in (("holds",), ATTACH, ("release", "k8s", "--yes"))] == [255, 255, 255]
+
+
+@pytest.mark.parametrize("command", ["attach", "detach", "explain", "release", "history"])
+@pytest.mark.parametrize("name", ["", "two words"])
+def test_what_is_no_name(two: Scene, command: str, name: str) -> None:
+    said = run(command, name, *(("--depends-on", "infra") if command in ("attach", "history") else ()), "--json")
+    assert said.status == 252
+    assert one_line(said).startswith("Error: ")
 
 
 def test_nobody_to_ask(two: Scene) -> None:

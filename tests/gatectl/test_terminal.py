@@ -103,17 +103,28 @@ class TestAttach:
         assert said.stderr.endswith("standard input is closed or at its end: add --yes. Nothing was changed.\n")
         assert version(server) == 1
 
-    @pytest.mark.parametrize("more", [[], ["--json"]])
-    def test_a_reader_that_goes_away(self, server: SandboxServer, more: list[str]) -> None:
-        """As with `| head`, which closes the pipe when it has enough."""
+    @pytest.mark.parametrize(
+        "words",
+        [[*ATTACH, "--dry-run"], [*ATTACH, "--dry-run", "--json"], ["graph"], ["--help"], ["graph", "--help"]],
+    )
+    def test_a_reader_that_goes_away(self, server: SandboxServer, words: list[str]) -> None:
+        """As with `| head`, which closes the pipe when it has enough: nothing is said, and it is not 1, as if faults were found."""
         reading, writing = os.pipe()
         os.close(reading)
-        said = subprocess.run(
-            [GATECTL, *ATTACH, "--dry-run", *more], env=server.environment(), stdout=writing, stderr=subprocess.PIPE, text=True, check=False
-        )
+        said = subprocess.run([GATECTL, *words], env=server.environment(), stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
         os.close(writing)
-        assert said.returncode != 0
-        assert said.stderr == ""
+        assert (said.returncode, said.stderr) == (141, "")
+
+    @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+    def test_a_terminal_that_cannot_show_everything(self, server: SandboxServer, encoding: str, tmp_path: Path) -> None:
+        environment = {**server.environment(), "LC_ALL": "C", "PYTHONIOENCODING": encoding}
+        structure = {**pipeline(stage("Deploy"), variables=[{"name": "where", "defaultValue": "\u96f2\u2714"}]), "name": encoding}
+        client(server, "codepipeline").create_pipeline(pipeline=structure)
+        for words in (["attach", encoding, "--depends-on", "infra", "--bypass", "--dry-run"], ["explain", "\u96f2"], ["graph"], ["check"]):
+            said = subprocess.run([GATECTL, *words], env=environment, capture_output=True, check=False)
+            assert b"Traceback" not in said.stderr
+            assert said.returncode == (252 if "explain" in words else 0), said.stderr
+        client(server, "codepipeline").delete_pipeline(name=encoding)
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash on this machine")
