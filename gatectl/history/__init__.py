@@ -15,7 +15,7 @@ from chalicelib.dependency import Dependency
 from chalicelib.errors import Misconfigured
 from chalicelib.executions import NAME
 from gatectl import completion, names
-from gatectl.history.cautions import cautions
+from gatectl.history.cautions import cautions, of_entries
 from gatectl.history.findings import find
 from gatectl.history.labels import plain
 from gatectl.history.overview import overview
@@ -24,6 +24,7 @@ from gatectl.history.report import Report
 from gatectl.history.strips import LEGEND, drawn, worst
 from gatectl.history.told import notes, told
 from gatectl.session import Place, Refused, options
+from gatectl.upstreams import Entry, entries
 
 MOST_DAYS = 365
 """CodePipeline keeps executions for 12 months (model: ListPipelineExecutionsInput)."""
@@ -38,7 +39,7 @@ MOST_DAYS = 365
     required=True,
     metavar="PIPELINE",
     shell_complete=completion.upstreams,
-    help="What it would wait for: a name, or an ARN of another region. Several: again, or with commas.",
+    help="What it would wait for: a name, an ARN of another region, or an object as for attach. Several: again, or with commas.",
 )
 @click.option("--days", type=click.IntRange(1, MOST_DAYS), default=90, show_default=True, help="How far back; AWS keeps 12 months.")
 @options
@@ -65,9 +66,7 @@ def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int)
     """
     now = datetime.now(UTC)
     asked = now - timedelta(days=days)
-    wanted = [_dependency(one) for one in names.split(depends_on)]
-    if not wanted:
-        raise Refused("--depends-on names no pipeline: say which ones were to be waited for.")
+    wanted = list({one.pipeline: one for one in map(_dependency, entries(depends_on))}.values())
     if not re.fullmatch(NAME, pipeline):
         raise names.no_such_pipeline(place, pipeline)
     here = Reading(place, None, asked, now)
@@ -79,18 +78,21 @@ def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int)
     upstreams = tuple(reading.upstream(other) for (reading, _), other in zip(there, others, strict=True))
     findings = find(own.executions, {one.label: one.executions for one in upstreams}, own.mode, now)
     since = max(asked, own.created)
-    report = Report(own, upstreams, since, now, findings, cautions(own, upstreams, asked, now, findings))
+    report = Report(own, upstreams, since, now, findings, (*of_entries(wanted), *cautions(own, upstreams, asked, now, findings)))
     place.show(_page(report, place.console), report.as_json())
 
 
-def _dependency(text: str) -> Dependency:
-    pipeline, slash, _ = text.partition("/")
-    if slash and not text.startswith("arn:"):
-        raise Refused(f"{text} is one stage. AWS lists when executions began and ended, not their stages: name the whole of {pipeline}.")
+def _dependency(entry: Entry) -> Dependency:
     try:
-        return dependency.read(text)
+        wanted = dependency.read(entry)
     except Misconfigured as error:
         raise Refused(str(error)) from None
+    if wanted.stage:
+        stage = f"{wanted.name}/{wanted.stage}"
+        raise Refused(
+            f"{stage} is one stage. AWS lists when executions began and ended, not their stages: name the whole of {wanted.name}."
+        )
+    return wanted
 
 
 def _refuse_unreadable(wanted: Iterable[Dependency], own: Past) -> None:

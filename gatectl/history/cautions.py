@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from chalicelib.dependency import Dependency
 from chalicelib.holding import LONGEST_IN_PLACE
 from chalicelib.wording import some
 from gatectl.history.findings import Findings
@@ -24,6 +25,21 @@ def cautions(pipeline: Past, upstreams: Sequence[Past], asked: datetime, now: da
         *(text for one in upstreams for text in _of_upstream(one, pipeline, max(asked, pipeline.created))),
         *_of_figures(findings),
     )
+
+
+def of_entries(wanted: Sequence[Dependency]) -> Iterator[str]:
+    """Of what is asked of single upstreams, and cannot be reckoned for them alone."""
+    demanding = [one.label for one in wanted if one.require == "succeeded"]
+    if 0 < len(demanding) < len(wanted):
+        yield (
+            f"Success is required of {some(demanding)} only. Here, idle and succeeded are each required of all: a gate as you ask for it "
+            "holds no less than with idle, and no more than with succeeded."
+        )
+    if passed := [one.label for one in wanted if one.parked == "pass"]:
+        yield (
+            f'{some(passed)} may pass while only a person is waited for ("parked": "pass"). AWS does not tell when that was, so the whole '
+            "execution counts as at work: the gate would have held less."
+        )
 
 
 def _of_pipeline(pipeline: Past, asked: datetime, now: datetime) -> Iterator[str]:

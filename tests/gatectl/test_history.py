@@ -208,6 +208,8 @@ def test_and_to_programs(day: Scene) -> None:
         (["k8s", "--depends-on", "infra,infar"], f"There is no pipeline infar in {REGION}; did you mean infra?"),
         (["a pipeline", "--depends-on", "infra"], f"There is no pipeline a pipeline in {REGION}; there are infra and k8s."),
         (["k8s", "--depends-on", "infra/Deploy"], "infra/Deploy is one stage. AWS lists when executions began and ended, not their stages"),
+        (["k8s", "--depends-on", '{"pipeline": "infra", "stage": "Deploy"}'], "infra/Deploy is one stage. AWS lists when"),
+        (["k8s", "--depends-on", '{"pipeline": "infra"'], '--depends-on {"pipeline": "infra" is not valid JSON'),
         (["k8s", "--depends-on", "in fra"], 'depends_on has "in fra", which is no pipeline\'s name'),
         (["k8s", "--depends-on", "infra,k8s"], "k8s cannot wait for itself: name another pipeline with --depends-on."),
         (["k8s", "--depends-on", " , "], "--depends-on names no pipeline"),
@@ -228,6 +230,15 @@ def test_what_cannot_be_is_refused_in_a_sentence(scene: Scene, words: list[str],
     said = run("history", *words)
     assert (said.status, said.out) == (252, "")
     assert complaint in said.complaint
+
+
+def test_it_takes_an_object_as_attach_does(day: Scene) -> None:
+    wanted = '{"pipeline": "infra", "require": "succeeded"}'
+    assert told("k8s", "--depends-on", wanted) == told("k8s", "--depends-on", "infra")
+    day.pipeline("network")
+    said = run("history", "k8s", "--depends-on", wanted, "--depends-on", '{"pipeline": "network", "parked": "pass"}')
+    assert "Success is required of infra only. Here, idle and succeeded are each required of all" in said.words
+    assert 'network may pass while only a person is waited for ("parked": "pass").' in said.words
 
 
 def test_an_upstream_elsewhere_is_read_there(scene: Scene) -> None:
