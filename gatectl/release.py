@@ -14,7 +14,7 @@ from rich.text import Text
 from chalicelib import messages
 from chalicelib.awslambda import AwsLambda
 from chalicelib.deployment import APP, Deployment
-from chalicelib.errors import sorted_out
+from chalicelib.errors import NoRoom, sorted_out
 from chalicelib.eventbridge import EventBridge
 from chalicelib.hold import Hold, rule_name, schedule
 from chalicelib.landscape.account import Account, Landscape
@@ -23,10 +23,16 @@ from chalicelib.wording import clock, some
 from gatectl.completion import pipelines
 from gatectl.holds import Row, rows
 from gatectl.names import existing, no_such_pipeline
-from gatectl.session import FOUND, Interrupted, Place, Refused, options
+from gatectl.session import AWS_REFUSED, FOUND, Interrupted, Place, Refused, options
 
 RETRY_MINUTES = 5
 """How often the rule that lets a wait in place go is looked at, until its execution has ended."""
+
+
+class NoRule(click.ClickException):
+    """AWS has no room for the rule that would let a wait in place go; the message says what to do."""
+
+    exit_code = AWS_REFUSED
 
 
 @click.command()
@@ -111,7 +117,14 @@ def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
             released_by=by,
         )
         awslambda.let_rules_invoke(deployment.retry_arn, deployment.all_rules_arn)
-        eventbridge.put(hold, schedule(now, RETRY_MINUTES), messages.rule_description(hold, (), now), deployment.retry_arn)
+        try:
+            eventbridge.put(hold, schedule(now, RETRY_MINUTES), messages.rule_description(hold, (), now), deployment.retry_arn)
+        except NoRoom:
+            raise NoRule(
+                f"EventBridge has no room for another rule, and {wait.pipeline} waits in place, which only a rule lets go: execution "
+                f"{wait.execution[:8]} waits on, and nothing was changed for it. Remove rules that nobody needs (gatectl doctor names "
+                "the gate's), or raise the quota 'Rules per event bus' of EventBridge in Service Quotas; then release it again."
+            ) from None
         return f"{wait.pipeline} goes on as soon as CodePipeline asks the gate again. `gatectl holds` shows it until then."
     kept = eventbridge.hold_kept_by(wait.rule)
     if kept is None or not eventbridge.rewrite(marked := replace(kept, released_by=by), deployment.retry_arn):

@@ -200,6 +200,22 @@ class TestWhatCannotBe:
             "Error: k8s is not held now. `gatectl explain k8s` says how it stands.",
         )
 
+    @pytest.mark.parametrize("mode", ["restart", "wait"])
+    def test_where_eventbridge_has_no_room_for_a_rule(self, scene: Scene, mode: str) -> None:
+        """A hold by a rule that could not be made is kept in place, too."""
+        scene.only_room_for(0)
+        execution = held(scene, hold=mode)
+        said = run("release", "k8s", "--yes")
+        assert (said.status, said.out, said.complaint) == (
+            254,
+            "",
+            "Error: EventBridge has no room for another rule, and k8s waits in place, which only a rule lets go: execution "
+            f"{execution[:8]} waits on, and nothing was changed for it. Remove rules that nobody needs (gatectl doctor names the gate's), "
+            "or raise the quota 'Rules per event bus' of EventBridge in Service Quotas; then release it again.",
+        )
+        scene.wait(minutes=2)
+        assert scene.statuses() == ["InProgress"]
+
     def test_a_mistyped_name(self, scene: Scene) -> None:
         held(scene)
         said = run("release", "k9s", "--yes")
