@@ -12,6 +12,7 @@ from chalicelib.landscape.account import Landscape, Pipeline
 from chalicelib.landscape.circles import Circle, asking, circles
 from chalicelib.landscape.graph import Edge
 from chalicelib.landscape.states import State, state_of
+from chalicelib.messages import no_such_stage
 from chalicelib.wording import clock, some
 
 SINCE = {"waits": "waits since", "asks": "waits for a person since", "runs": "runs since"}
@@ -34,17 +35,19 @@ class Node:
 
 @dataclass(frozen=True)
 class Line:
-    """One edge. `holds`: how the gates that ask for it hold the dependent; none: they only observe."""
+    """One edge. `holds`: how the gates that ask for it hold the dependent; none: they only observe. `problem`: that the upstream has no
+    such stage."""
 
     edge: Edge
     holds: tuple[str, ...]
+    problem: str = ""
 
     @property
     def notes(self) -> list[str]:
         """What is out of the ordinary about it, each in a few words."""
         wanted = self.edge.wanted
         said = {
-            f"its stage {wanted.stage}": wanted.stage is not None,
+            f"its stage {wanted.stage}{', which is not there' if self.problem else ''}": wanted.stage is not None,
             "must succeed": wanted.require == "succeeded",
             "not while it waits for a person": wanted.parked == "pass",
             "is retried": "retry" in self.holds,
@@ -68,6 +71,10 @@ class Graph:
         return [node for node in self.nodes.values() if node.kind == "unknown"]
 
     @property
+    def unknown_stages(self) -> list[Line]:
+        return [line for line in self.lines if line.problem]
+
+    @property
     def refusing(self) -> list[Node]:
         return [node for node in self.nodes.values() if node.problem and node.kind != "unknown"]
 
@@ -79,13 +86,20 @@ def graph_of(seen: Landscape, region: str, there: Collection[str], now: datetime
     concerned = [pipeline for name, pipeline in sorted(seen.pipelines.items()) if pipeline.gates or name in ends]
     nodes = {pipeline.name: _node(pipeline, seen, now) for pipeline in concerned}
     nodes |= {edge.upstream: _unseen(edge, edges, region, there) for edge in edges if edge.upstream not in nodes}
-    lines = tuple(Line(edge, _holds(edge, seen)) for edge in edges)
+    lines = tuple(Line(edge, _holds(edge, seen), _no_such_stage(edge, seen)) for edge in edges)
     return Graph(nodes, lines, tuple(circles(edges, seen.pipelines)))
 
 
 def _holds(edge: Edge, seen: Landscape) -> tuple[str, ...]:
     asked = [gate.asked for gate in asking(edge, seen.pipelines) if gate.asked]
     return tuple(dict.fromkeys(one.hold for one in asked if not one.observe))
+
+
+def _no_such_stage(edge: Edge, seen: Landscape) -> str:
+    wanted, upstream = edge.wanted, seen.pipelines.get(edge.upstream)
+    if upstream is None or wanted.stage is None or wanted.stage in upstream.stages:
+        return ""
+    return f"{no_such_stage(upstream.name, wanted.stage, upstream.stages)} {edge.dependent} waits for it."
 
 
 def _node(pipeline: Pipeline, seen: Landscape, now: datetime | None) -> Node:

@@ -92,4 +92,5 @@ def _edge(line: Line) -> dict[str, Any]:
         "stage": wanted.stage,
         "parked": wanted.parked,
         "hold": line.holds,
+        "problem": line.problem or None,
     }

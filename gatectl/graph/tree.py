@@ -28,7 +28,8 @@ def page(graph: Graph) -> Group:
         if name not in shown:
             trees.append(_tree(graph, name, shown))
     told = [_told("Circle: ", "yellow", f"{circle}{'' if circle.kind == 'turns' else f' {MEND}'}") for circle in graph.circles]
-    told += [_told("Unknown: ", "red", f"{node.problem}") for node in graph.unknown]
+    unknown = [*(node.problem for node in graph.unknown), *(line.problem for line in graph.unknown_stages)]
+    told += [_told("Unknown: ", "red", problem) for problem in unknown]
     told += [_told("Refused: ", "red", f"the gate of {node.label} fails at once. {node.problem}") for node in graph.refusing]
     return Group(*trees, *(part for one in told for part in (Text(), one)))
 

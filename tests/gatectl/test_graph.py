@@ -127,6 +127,16 @@ class TestTree:
         assert tree(said)[0] == "netwrok  is not there"
         assert "Unknown: There is no pipeline netwrok in eu-central-1; did you mean network? k8s waits for it." in said.words
 
+    def test_an_unknown_stage_of_an_upstream_is_pointed_out(self, scene: Scene) -> None:
+        """In the gate's own words."""
+        scene.pipeline("infra")
+        _, message = scene.refusal(ask({"pipeline": "infra", "stage": "Deplyo"}))
+        said = run("graph", "--no-state")
+        assert tree(said)[:2] == ["infra", "└── k8s  (its stage Deplyo, which is not there)"]
+        assert f"Unknown: {message} k8s waits for it." in said.words
+        (edge,) = run("graph", "--json").json()["edges"]
+        assert edge["problem"] == f"{message} k8s waits for it."
+
     def test_one_elsewhere_is_not_unknown(self, scene: Scene) -> None:
         scene.gated("k8s", ask(DNS))
         assert tree(run("graph"))[:2] == ["dns (us-east-1)  is elsewhere: not looked at", "└── k8s  has not run"]
@@ -215,6 +225,7 @@ class TestForOtherPrograms:
         assert told["unknown"] == ["9lives"]
         assert {
             "upstream": "infra", "dependent": "apps", "require": "succeeded", "stage": "Deploy", "parked": "wait", "hold": ["wait"],
+            "problem": None,
         } in told["edges"]  # fmt: skip
         (circle,) = told["circles"]
         assert (circle["pipelines"], circle["deadlock"]) == (["end", "graph", "end"], False)
