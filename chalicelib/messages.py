@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib.errors import UnexpectedAnswer
@@ -46,11 +47,17 @@ def held(waiting: Sequence[Upstream], hold: Hold, every: int, next_check: dateti
     return shortened(
         f"{pipeline} waits for {names} since {clock(hold.since, now)}. {why(waiting, now)} "
         f"{ends}, and that is as planned: {goes_on} within seconds of {awaited(waiting)} "
-        f"(looked at again every {minutes(every)} too, next at {clock(next_check, now)}). {deadline(hold.give_up, hold.on_give_up, now)}"
-        f"There is nothing to do. To go on now all the same: gatectl release {pipeline}. "
+        f"(looked at again every {minutes(every)} too, next at {clock(next_check, now)}). "
+        f"{deadline(hold.give_up and _first_look(hold.give_up, next_check, every), hold.on_give_up, now)}"
+        f"{'Until then there' if hold.give_up else 'There'} is nothing to do. To go on now all the same: gatectl release {pipeline}. "
         f"To stop waiting: remove the EventBridge rule {hold.rule} with its target.",
         MESSAGE_LENGTH,
     )
+
+
+def _first_look(at: datetime, next_check: datetime, every: int) -> datetime:
+    """The first look of a rule at or after that moment: a deadline is seen then."""
+    return next_check + math.ceil(max(timedelta(), at - next_check) / timedelta(minutes=every)) * timedelta(minutes=every)
 
 
 def waits_in_place(
@@ -71,8 +78,8 @@ def deadline(give_up: datetime | None, on_give_up: str, now: datetime) -> str:
     """What happens when, where a wait has an end; else nothing."""
     if give_up is None:
         return ""
-    then = "goes on all the same" if on_give_up == "continue" else "the wait ends and nothing is started"
-    return f"If that has not come by {clock(give_up, now)}, {'it ' if on_give_up == 'continue' else ''}{then}. "
+    then = "it goes on all the same" if on_give_up == "continue" else "the wait ends and nothing is started: retry this stage then"
+    return f"If that has not come by {clock(give_up, now)}, {then}. "
 
 
 def goes_on_all_the_same(waiting: Sequence[Upstream], since: datetime, now: datetime) -> str:

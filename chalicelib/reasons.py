@@ -19,11 +19,11 @@ def why(waiting: Sequence[Upstream], now: datetime) -> str:
 
 
 def awaited(waiting: Sequence[Upstream]) -> str:
-    """What ends the wait: "the end of infra and network", "the next success of infra"."""
+    """What ends the wait: "the end of infra and network, successful or not", "the next success of infra"."""
     ends = [one.label for one in waiting if one.wanted.require == "idle"]
     successes = [one.label for one in waiting if one.wanted.require == "succeeded"]
-    parts = [f"the end of {some(ends)}"] if ends else []
-    return " and ".join([*parts, *([f"the next success of {some(successes)}"] if successes else [])]) + _forwarded(waiting)
+    parts = [f"the end of {some(ends)}, successful or not"] if ends else []
+    return ", and ".join([*parts, *([f"the next success of {some(successes)}"] if successes else [])]) + _forwarded(waiting)
 
 
 def _forwarded(waiting: Sequence[Upstream]) -> str:

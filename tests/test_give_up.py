@@ -72,7 +72,7 @@ def test_a_stage_that_a_person_retries_meanwhile_keeps_its_deadline(scene: Scene
     scene.wait(minutes=8)
     scene.codepipeline.retry_stage_execution(pipelineName="k8s", stageName="Gate", pipelineExecutionId=held, retryMode="FAILED_ACTIONS")
     scene.wait(seconds=5)
-    assert "by 12:12 UTC" in scene.gate_action()["errorDetails"]["message"]
+    assert "by 12:13 UTC" in scene.gate_action()["errorDetails"]["message"]
     scene.wait(minutes=10)
     assert scene.rules() == []
 

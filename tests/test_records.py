@@ -143,8 +143,8 @@ def test_what_the_console_shows_of_a_hold(scene: Scene) -> None:
     held = scene.start("k8s")
     assert scene.gate_action()["errorDetails"]["message"] == (
         f"k8s waits for infra since 12:00 UTC. infra runs: execution {infra[:8]} is InProgress since 12:00 UTC. "
-        "This execution ends here, and that is as planned: k8s starts again by itself within seconds of the end of infra "
-        "(looked at again every 15 minutes too, next at 12:15 UTC). There is nothing to do. "
+        "This execution ends here, and that is as planned: k8s starts again by itself within seconds of the end of infra, "
+        "successful or not (looked at again every 15 minutes too, next at 12:15 UTC). There is nothing to do. "
         "To go on now all the same: gatectl release k8s. "
         f"To stop waiting: remove the EventBridge rule pipeline-gate-dev-{held} with its target."
     )

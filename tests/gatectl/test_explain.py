@@ -95,7 +95,8 @@ class TestHeldByARule:
         assert said.words.startswith(
             f"k8s waits for infra since 12:00 UTC (7 min). Execution {execution[:8]} has failed, and that is as planned: "
             f"an EventBridge rule remembers it. infra runs: execution {short(scene, 'infra')} is InProgress since 12:00 UTC. "
-            "k8s starts again by itself within seconds of the end of infra; in any case it is looked at again at 12:10 UTC. "
+            "k8s starts again by itself within seconds of the end of infra, successful or not; in any case "
+            "it is looked at again at 12:10 UTC. "
             "There is nothing to do."
         )
         rule = f"pipeline-gate-dev-{execution}"
@@ -108,7 +109,9 @@ class TestHeldByARule:
 
     def test_in_the_mode_retry_the_same_execution_goes_on(self, scene: Scene) -> None:
         held(scene, hold="retry")
-        assert "The same execution goes on by itself within seconds of the end of infra: its stage is retried;" in words()
+        assert (
+            "The same execution goes on by itself within seconds of the end of infra, successful or not: its stage is retried;" in words()
+        )
 
     def test_what_it_says_is_of_now_not_of_when_it_was_held(self, scene: Scene) -> None:
         scene.pipeline("net", seconds=120)
@@ -132,11 +135,12 @@ class TestHeldByARule:
         assert "It usually takes 10 min, so until about 12:55 UTC." in words()
 
     @pytest.mark.parametrize(
-        ("on_give_up", "ends"), [("stop", "the wait ends and nothing is started"), ("continue", "it goes on all the same")]
+        ("on_give_up", "ends"),
+        [("stop", "the wait ends and nothing is started"), ("continue", "it goes on all the same")],
     )
     def test_when_it_gives_up(self, scene: Scene, on_give_up: str, ends: str) -> None:
         held(scene, give_up_minutes=15, on_give_up=on_give_up, retry_minutes=60)
-        assert f"If that has not come by 12:15 UTC, {ends}." in words()
+        assert f"If that has not come by 12:15 UTC, {ends}" in words()
         scene.wait(minutes=10)
         assert f"Its time was over at 12:15 UTC: {ends}, at the next look; in any case it is looked at again at 13:00 UTC." in words()
 
@@ -238,7 +242,7 @@ class TestInPlace:
             f"k8s waits for infra since 12:00 UTC (7 min), in place: execution {execution[:8]} stays in progress at its stage Gate, "
             f"action Wait. infra runs: execution {short(scene, 'infra')} is InProgress since 12:00 UTC. CodePipeline asks the gate again "
             "by itself, and that lets it pass once that is over; AWS does not say how often it asks. "
-            "If that has not come by 12:30 UTC, the wait ends and nothing is started. There is nothing to do."
+            "If that has not come by 12:30 UTC, the wait ends and nothing is started: retry this stage then. There is nothing to do."
         )
         assert commands(said)[0] == "gatectl release k8s"
         assert states() == ["waits"]
@@ -483,9 +487,11 @@ class TestTheHoldIsGone:
 
     @pytest.mark.parametrize("rolled_back", ["restart"], indirect=True)
     def test_a_rollback_that_cannot_be_retried_any_more(self, scene: Scene, rolled_back: str) -> None:
-        assert "The same execution goes on by itself within seconds of the end of infra: its stage is retried;" in words()
+        assert (
+            "The same execution goes on by itself within seconds of the end of infra, successful or not: its stage is retried;" in words()
+        )
         edit(scene)
-        assert "Its hold ends within seconds of the end of infra, and nothing is started" in words()
+        assert "Its hold ends within seconds of the end of infra, successful or not, and nothing is started" in words()
         scene.wait(minutes=20)
         said = words()
         assert said.startswith("k8s does not wait any more: its hold ended at 12:1")

@@ -124,13 +124,13 @@ def test_each_has_its_sentence_and_of_many_the_rest_is_counted() -> None:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ([INFRA], "the end of infra"),
-        ([INFRA, STAGE], "the end of infra and infra's stage Net"),
+        ([INFRA], "the end of infra, successful or not"),
+        ([INFRA, STAGE], "the end of infra and infra's stage Net, successful or not"),
         ([SUCCEEDED], "the next success of infra"),
-        ([Dependency("net"), SUCCEEDED], "the end of net and the next success of infra"),
+        ([Dependency("net"), SUCCEEDED], "the end of net, successful or not, and the next success of infra"),
         (
             [Dependency("arn:aws:codepipeline:us-east-1:111122223333:infra")],
-            "the end of infra (us-east-1), if its events are forwarded to this region's event bus",
+            "the end of infra (us-east-1), successful or not, if its events are forwarded to this region's event bus",
         ),
     ],
 )

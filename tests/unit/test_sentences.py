@@ -44,8 +44,8 @@ WHY = (
 def test_held() -> None:
     assert messages.held(BUSY, HOLD, 5, NOW + timedelta(minutes=5), NOW) == (
         f"k8s waits for infra and net since 12:04 UTC. {WHY} "
-        "This execution ends here, and that is as planned: k8s starts again by itself within seconds of the end of infra and net "
-        "(looked at again every 5 minutes too, next at 12:09 UTC). There is nothing to do. "
+        "This execution ends here, and that is as planned: k8s starts again by itself within seconds of the end of infra and net, "
+        "successful or not (looked at again every 5 minutes too, next at 12:09 UTC). There is nothing to do. "
         "To go on now all the same: gatectl release k8s. To stop waiting: remove the EventBridge rule the-rule with its target."
     )
 
@@ -56,8 +56,8 @@ def test_held_by_more_than_a_person_wants_to_read() -> None:
     names = "p0, p1, p2, p3, p4 and 2 more"
     assert messages.held(waiting, HOLD, 1, NOW + timedelta(days=1), NOW) == (
         f"k8s waits for {names} since 12:04 UTC. {each} So do 2 more. "
-        f"This execution ends here, and that is as planned: k8s starts again by itself within seconds of the end of {names} "
-        "(looked at again every minute too, next at 2026-01-06 12:04 UTC). There is nothing to do. "
+        f"This execution ends here, and that is as planned: k8s starts again by itself within seconds of the end of {names}, "
+        "successful or not (looked at again every minute too, next at 2026-01-06 12:04 UTC). There is nothing to do. "
         "To go on now all the same: gatectl release k8s. To stop waiting: remove the EventBridge rule the-rule with its target."
     )
     assert "more" not in messages.held(waiting[:5], HOLD, 1, NOW, NOW)
@@ -146,17 +146,26 @@ DEADLINE = NOW + timedelta(hours=2)
     [
         (
             {"mode": "retry"},
-            "This action ends here, and that is as planned: its stage is retried by itself within seconds of the end of infra ",
+            "This action ends here, and that is as planned: its stage is retried by itself within seconds of the end of infra, ",
         ),
         (
             {"give_up": DEADLINE},
-            "next at 12:09 UTC). If that has not come by 14:04 UTC, the wait ends and nothing is started. There is nothing to do.",
+            "next at 12:09 UTC). If that has not come by 14:04 UTC, the wait ends and nothing is started: retry this stage then. "
+            "Until then there is nothing to do.",
+        ),
+        (
+            {"give_up": DEADLINE + timedelta(seconds=1)},
+            "If that has not come by 14:09 UTC, the wait ends",  # its rule looks then
+        ),
+        (
+            {"give_up": NOW},
+            "If that has not come by 12:09 UTC, the wait ends",
         ),
         (
             {"give_up": DEADLINE, "on_give_up": "continue"},
-            "next at 12:09 UTC). If that has not come by 14:04 UTC, it goes on all the same. There is nothing to do.",
+            "next at 12:09 UTC). If that has not come by 14:04 UTC, it goes on all the same. Until then there is nothing to do.",
         ),
-        ({"give_up": NOW + timedelta(days=14)}, "If that has not come by 2026-01-19 12:04 UTC, the wait ends and nothing is started. "),
+        ({"give_up": NOW + timedelta(days=14)}, "If that has not come by 2026-01-19 12:04 UTC, the wait ends and nothing is started: "),
     ],
 )
 def test_held_in_other_ways(more: dict[str, Any], said: str) -> None:
