@@ -90,6 +90,11 @@ class Place:
         else:
             self.console.print(for_people)
 
+    def unfold(self) -> None:
+        """Where no terminal reads, let each line be as long as what stands in it, so that grep finds long names. COLUMNS is kept to."""
+        if not self.console.is_terminal and "COLUMNS" not in os.environ:
+            self.console.width = 10_000
+
     def agreed(self, question: str) -> bool:
         """Ask on the terminal. Raises Refused where nobody can be asked."""
         if self.json:
