@@ -61,6 +61,7 @@ def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bo
     """
     facts, aside = _from_files(files, _region_set(place)) if files else (_from_aws(place), ())
     where = "these files" if files else facts.region
+    place.unfold()
     found = lint(facts)
     if lines and not place.json:
         for line in _lines(facts, found, aside):
@@ -172,10 +173,14 @@ def _lines(facts: Facts, found: Sequence[Finding], aside: Sequence[str]) -> list
 def _page(facts: Facts, found: Sequence[Finding], where: str, aside: Sequence[str]) -> RenderableType:
     parts: list[RenderableType] = []
     for one in found:
-        parts += [Text.assemble((one.severity, COLOURS[one.severity]), f"  {one.where}"), Padding(Text(_text(one)), (0, 0, 1, 2))]
+        parts += _part((one.severity, COLOURS[one.severity]), one.where, _text(one))
     for unseen in facts.unseen:
-        parts += [Text.assemble(("not looked at", "magenta"), f"  {unseen.what}"), Padding(Text(f"{unseen.why}."), (0, 0, 1, 2))]
+        parts += _part(("not looked at", "magenta"), unseen.what, f"{unseen.why}.")
     return Group(*parts, Text(_summary(facts, found, where) + (f" {_no_file_tells(aside)}" if aside else "")))
+
+
+def _part(what: tuple[str, str], where: str, text: str) -> list[RenderableType]:
+    return [Text.assemble(what, f"  {where}"), Padding(Text(text), (0, 0, 0, 2), expand=False), Text()]
 
 
 def _summary(facts: Facts, found: Sequence[Finding], where: str) -> str:

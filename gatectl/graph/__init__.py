@@ -50,6 +50,7 @@ def graph(place: Place, form: Literal["tree", "mermaid", "dot", "json"], *, no_s
     elif form == "dot":
         click.echo(dot(drawn))
     else:
+        place.unfold()
         place.console.print(page(drawn) if drawn.nodes else Text(_nothing(place)))
 
 

@@ -176,6 +176,15 @@ class TestGatesOfOneStage:
 
 
 class TestForCi:
+    def test_no_name_is_folded_where_no_terminal_reads(self, scene: Scene) -> None:
+        long, longer = "x" * 95, "y" * 100
+        scene.gated(long, ask(longer, pipeline=long))
+        head, text, blank, total = run("check", columns=None).out.splitlines()
+        assert head == f"error  pipeline {long}, stage Gate, action Wait"
+        assert (text[:3], text.rstrip(), blank) == ("  T", text, "")
+        assert f"There is no pipeline {longer} in eu-central-1." in text
+        assert total == "1 error: 1 gated pipeline in eu-central-1."
+
     def test_a_line_for_each_finding_however_long(self, scene: Scene) -> None:
         scene.gated("k8s", ask("infra"))
         scene.gated("web", {"depend_on": ["infra"]})

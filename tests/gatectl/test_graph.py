@@ -149,6 +149,13 @@ class TestTree:
             'Refused: the gate of k8s fails at once. UserParameters has an unknown key "depend_on" (did you mean depends_on?)' in said.words
         )
 
+    def test_no_name_is_folded_where_no_terminal_reads(self, scene: Scene) -> None:
+        long, longer = "x" * 95, "y" * 100
+        scene.pipeline(longer)
+        scene.gated(long, ask(longer, pipeline=long, hold="wait"))
+        assert run("graph", "--no-state", columns=None).out == f"{longer}\n└── {long}  (waits in place)\n"
+        assert len(run("graph", "--no-state", columns=80).out.splitlines()) > 2
+
     def test_where_nothing_is_gated_it_says_so(self, scene: Scene) -> None:
         scene.pipeline("infra")
         assert run("graph").out == "No pipeline in eu-central-1 has a gate. gatectl attach gives one to a pipeline.\n"
