@@ -62,11 +62,15 @@ def _pipelines(codepipeline: Any, context: click.Context, typed: str) -> list[st
 
 
 def _upstreams(codepipeline: Any, context: click.Context, typed: str) -> list[str]:
-    """Other pipelines, and after "infra/" the stages of infra."""
-    pipeline, slash, _ = typed.partition("/")
+    """Other pipelines, and after "infra/" the stages of infra; after "infra," the same again, but for infra."""
+    before, comma, last = typed.rpartition(",")
+    pipeline, slash, _ = last.partition("/")
     if slash:
-        return [f"{pipeline}/{stage}" for stage in _stages_of(codepipeline, pipeline)]
-    return [name for name in _pipelines(codepipeline, context, typed) if name != _pipeline(context)]
+        found = [f"{pipeline}/{stage}" for stage in _stages_of(codepipeline, pipeline)]
+    else:
+        named = {_pipeline(context), *before.split(",")}
+        found = [name for name in _pipelines(codepipeline, context, typed) if name not in named]
+    return [f"{before}{comma}{one}" for one in found]
 
 
 def _stages(codepipeline: Any, context: click.Context, typed: str) -> list[str]:

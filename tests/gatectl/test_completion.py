@@ -80,6 +80,13 @@ def test_upstreams_are_the_others_and_their_stages(account: Scene) -> None:
     assert complete("gatectl attach infra --depends-on nobody/") == []
 
 
+def test_upstreams_after_a_comma_are_those_that_are_not_named_yet(account: Scene) -> None:
+    assert complete("gatectl attach k8s --depends-on infra,in") == plain("infra,infra-dns")
+    assert complete("gatectl attach k8s --depends-on infra,") == plain("infra,infra-dns")
+    assert complete("gatectl attach infra --depends-on infra-dns,k8s/De") == plain("infra-dns,k8s/Deploy")
+    assert complete("gatectl history k8s --depends-on infra-dns,inf") == plain("infra-dns,infra")
+
+
 def test_stages_to_come_after(account: Scene) -> None:
     assert complete("gatectl attach k8s --depends-on infra --after ") == plain("Source", "Build", "Deploy")
     assert complete("gatectl attach k8s --after B") == plain("Build")

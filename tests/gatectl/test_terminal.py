@@ -150,6 +150,7 @@ class TestBash:
             ("gatectl attach k8s --dep", "gatectl attach k8s --depends-on "),
             ("gatectl attach k8s --depends-on in", "gatectl attach k8s --depends-on infra "),
             ("gatectl attach k8s --depends-on infra/De", "gatectl attach k8s --depends-on infra/Deploy "),
+            ("gatectl attach Build --depends-on infra,k", "gatectl attach Build --depends-on infra,k8s "),
             ("gatectl attach k8s --depends-on infra --after Bu", "gatectl attach k8s --depends-on infra --after Build "),
             ("gatectl attach k8s --hold w", "gatectl attach k8s --hold wait "),
             ("gatectl detach k", "gatectl detach k8s "),
