@@ -71,7 +71,7 @@ def _agreed(place: Place, finding: Finding, *, yes: bool) -> bool:
     if yes:
         return not finding.consent
     for document in page.policies(finding):
-        place.console.print(f"The policy that would be added:\n{document}", markup=False, soft_wrap=True)
+        place.console.print(f"The role's policy as it would be then:\n{document}", markup=False, soft_wrap=True)
     agreed = place.agreed(f"{finding.how.rstrip('.')}?")
     place.console.print()
     return agreed

@@ -77,7 +77,8 @@ class Unseen:
 @dataclass(frozen=True)
 class Facts:
     """`executions`: of the pipelines that holds are about. `elsewhere`: the stages of upstreams in other regions of this account, by ARN;
-    none: there is no such pipeline. `buses`: whether those that the functions name are there.
+    none: there is no such pipeline. `buses`: whether those that the functions name are there. `policies`: inline policies of roles, by role
+    and name, as far as one is to be written; {}: there is none yet.
     """
 
     now: datetime
@@ -93,6 +94,7 @@ class Facts:
     elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     buses: Mapping[str, bool] = field(default_factory=dict)
     answers: Mapping[Question, Answer] = field(default_factory=dict)
+    policies: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     unseen: tuple[Unseen, ...] = ()
 
     def deployment(self, stage: str) -> Deployment:

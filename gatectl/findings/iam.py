@@ -15,6 +15,17 @@ def answer(client: Any, looks: Looks, question: Question) -> Answer | None:
     return looks.at(f"what the role {role} may do", "iam:SimulatePrincipalPolicy", lambda: _ask(client, question), Answer(no_role=True))
 
 
+def policy(client: Any, looks: Looks, role: str, name: str) -> Mapping[str, Any] | None:
+    """The document of a role's inline policy; {} where there is none, None where the caller may not see it."""
+
+    def ask() -> Mapping[str, Any]:
+        document: Mapping[str, Any] = client.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        return document
+
+    none: Mapping[str, Any] = {}
+    return looks.at(f"the policy {name} of the role {role}", "iam:GetRolePolicy", ask, none)
+
+
 def _ask(client: Any, question: Question) -> Answer:
     context = [{"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": _type(key)} for key, value in question.context]
     pages = client.get_paginator("simulate_principal_policy").paginate(

@@ -114,7 +114,10 @@ class Reading:
                 progress(number, len(questions))
                 told.append(answer)
         answers = {question: answer for question, answer in zip(questions, told, strict=True) if answer is not None}
-        return replace(facts, answers=answers, unseen=self._looks.unseen)
+        facts = replace(facts, answers=answers)
+        said = {policy: iam.policy(self._clients["iam"], self._looks, *policy) for policy in pipeline_roles.policies(facts)}
+        known = {policy: document for policy, document in said.items() if document is not None}
+        return replace(facts, policies=known, unseen=self._looks.unseen)
 
 
 def _bus(function: Function) -> str:

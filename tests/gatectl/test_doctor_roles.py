@@ -84,6 +84,62 @@ def test_what_else_the_role_may_do_stays(gated: Scene) -> None:
     assert boto3.client("iam").list_role_policies(RoleName="pipelines")["PolicyNames"] == ["all", f"invoke-{GATE}"]
 
 
+def name_the_gate(scene: Scene, pipeline: str, function: str) -> None:
+    declared: Any = scene.codepipeline.get_pipeline(name=pipeline)["pipeline"]
+    declared["stages"][1]["actions"][0]["configuration"]["FunctionName"] = function
+    scene.codepipeline.update_pipeline(pipeline=declared)
+
+
+def goes_past_its_gate(scene: Scene, pipeline: str) -> bool:
+    scene.start(pipeline)
+    return bool(scene.gate_action(pipeline)["status"] == "Succeeded")
+
+
+def test_of_two_names_of_the_function_both_are_let(gated: Scene) -> None:
+    gated.gated("apps", {**ask("infra"), "pipeline": "apps"})
+    name_the_gate(gated, "apps", f"{GATE}:prod")
+    role_may("pipelines")
+    found = the_finding("pipeline-role")
+    assert found["what"] == f"This role, which apps and k8s have, may not invoke {GATE} and {GATE}:prod."
+    said = mend()
+    assert said.status == 0, said.out
+    assert f'"arn:aws:lambda:eu-central-1:{ACCOUNT}:function:{GATE}:prod"' in said.words
+    assert goes_past_its_gate(gated, "k8s")
+
+
+def test_a_second_name_of_the_function_takes_nothing_from_the_first(gated: Scene) -> None:
+    role_may("pipelines")
+    mend()
+    gated.gated("apps", {**ask("infra"), "pipeline": "apps"})
+    name_the_gate(gated, "apps", f"{GATE}:prod")
+    found = the_finding("pipeline-role")
+    assert found["how"] == f"Let it invoke the function: its policy invoke-{GATE} keeps what it says, and allows this, too."
+    mend()
+    assert findings() == []
+    assert goes_past_its_gate(gated, "k8s")
+
+
+def test_a_policy_of_that_name_keeps_what_else_it_says(gated: Scene) -> None:
+    role_may("pipelines")
+    theirs = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": theirs})
+    boto3.client("iam").put_role_policy(RoleName="pipelines", PolicyName=f"invoke-{GATE}", PolicyDocument=document)
+    mend()
+    assert findings() == []
+    kept: Any = boto3.client("iam").get_role_policy(RoleName="pipelines", PolicyName=f"invoke-{GATE}")["PolicyDocument"]
+    assert theirs in kept["Statement"]
+
+
+def test_where_that_policy_may_not_be_seen_it_is_not_written(gated: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    role_may("pipelines")
+    monkeypatch.setattr("gatectl.findings.iam.policy", lambda *_: None)
+    found = the_finding("pipeline-role")
+    assert not found["mendable"]
+    assert found["how"].startswith(
+        f"Allow it lambda:InvokeFunction on arn:aws:lambda:eu-central-1:{ACCOUNT}:function:{GATE}: whether it has"
+    )
+
+
 def test_yes_in_advance_is_no_yes_to_changing_a_role(gated: Scene) -> None:
     role_may("pipelines")
     said = run("doctor", "--mend", "--yes")
