@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from chalicelib.errors import Misconfigured
@@ -67,6 +67,10 @@ class Dependency:
     def is_pipeline(self, name: str, region: str, account: str) -> bool:
         """Whether this is the pipeline `name` of the gate's own `region` and `account`."""
         return self.name == name and self.region in (None, region) and self.account in (None, account)
+
+    def seen_from(self, region: str) -> Dependency:
+        """By its plain name where its ARN is of that region, the gate's own, and it needs no role: it is in the gate's account, too."""
+        return replace(self, pipeline=self.name) if self.region == region and self.role_arn is None else self
 
     def as_json(self) -> str | dict[str, str]:
         """`read` turned back, in as few words as possible."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from chalicelib import log, messages, parameters
@@ -46,6 +47,7 @@ def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, obj
     if asked.bypass:
         return let_pass(job, asked, "bypassed", messages.bypassed(asked.depends_on), (), aws)
     parameters.refuse_closed_accounts(asked.depends_on, job.account)
+    asked = replace(asked, depends_on=tuple(one.seen_from(aws.codepipeline.region) for one in asked.depends_on))
     if asked.pipeline:
         parameters.refuse_self(asked.depends_on, asked.pipeline, aws.codepipeline.region, job.account)
     asking = Asking(asked.pipeline, asked.execution, aws, context, now, stays=asked.hold == "wait")

@@ -208,8 +208,12 @@ def defect(error: Exception, request: str) -> str:
 def _open(upstream: Upstream, now: datetime) -> str:
     name, last = upstream.label, upstream.newest_finished or next(iter(upstream.executions), None)
     if upstream.running:
-        why = "past that stage" if upstream.wanted.stage else "parked until a person lets it go on"
+        why = "past that stage" if upstream.is_past(upstream.running[0]) else "parked until a person lets it go on"
         return f"{name} does not count: execution {upstream.running[0].short_id} is {why}"
+    if upstream.wanted.stage:
+        stage = upstream.state.stage(upstream.wanted.stage) if upstream.state else None
+        there = f"execution {stage.execution[:8]} {stage.status} there" if stage and stage.execution else "no execution has been there"
+        return f"{name} is idle: {there}"
     if last is None:
         return f"{name} is idle: it has not run in the last 14 days"
     return f"{name} is idle: last execution {last.short_id} {last.status} at {clock(last.updated, now)}"

@@ -40,7 +40,7 @@ class Upstream:
     @property
     def blocking(self) -> tuple[Execution, ...]:
         """The running executions that count: not those past the one stage that is waited for, nor, if asked so, parked ones."""
-        return tuple(one for one in self.running if not self._past(one) and not (self.wanted.parked == "pass" and self._parked(one)))
+        return tuple(one for one in self.running if not self.is_past(one) and not (self.wanted.parked == "pass" and self._parked(one)))
 
     @property
     def foreseeable(self) -> bool:
@@ -94,7 +94,8 @@ class Upstream:
         """It can never be satisfied: what it waits for is the one that asks, which cannot go on before."""
         return not self.satisfied and self.cycle is not None and self.cycle.deadlock
 
-    def _past(self, execution: Execution) -> bool:
+    def is_past(self, execution: Execution) -> bool:
+        """Whether it is through with the one stage that is waited for."""
         return bool(self.wanted.stage and self.state and self.state.is_past(execution.id, self.wanted.stage))
 
     def _parked(self, execution: Execution) -> bool:

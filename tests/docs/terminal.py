@@ -34,6 +34,8 @@ def _shown(typed: Typed, scene: Scene) -> str:
     program, *words = shlex.split(typed.command)
     if program == "gatectl":
         said = run(*words, typed=typed.answers, columns=COLUMNS)
+        if said.err.startswith("Usage: "):
+            raise ValueError(f"line {typed.line + 1}: there is no such command: {said.err}")
         shown = said.out + said.err
     elif program == "aws":
         # It sets this at its import; since then, the scene has taken every AWS_ variable away.

@@ -12,6 +12,7 @@ import pytest
 
 from chalicelib import errors, messages, reasons
 from chalicelib.chains import Cycle
+from chalicelib.state import PipelineState, StageState
 from chalicelib.upstream import Upstream
 from tests.unit.test_sentences import DEADLINE, HOLD, INFRA, NOW
 
@@ -65,6 +66,16 @@ def test_no_message_is_forgotten() -> None:
 
 
 def test_the_reasons_are_named_too() -> None:
-    unknown = replace(INFRA, unanswered="codepipeline:ListPipelineExecutions was not answered (ThrottlingException)")
-    for upstream in (INFRA, unknown):
-        assert any(matches(pieces, reasons.why([upstream], NOW)) for pieces in rows("Why it waits"))
+    wanted, failed = replace(INFRA.wanted, require="succeeded"), replace(INFRA.executions[0], status="Failed")
+    busy = PipelineState((StageState("Net", failed.id, "InProgress", (), False, None, ()),))
+    reasons_for = (
+        INFRA,
+        replace(INFRA, unanswered="codepipeline:ListPipelineExecutions was not answered (ThrottlingException)"),
+        Upstream(INFRA.wanted, (failed,), hold=replace(HOLD, depends_on=(INFRA.wanted,))),
+        Upstream(replace(INFRA.wanted, stage="Net"), (failed,), busy),
+        Upstream(wanted, (failed,)),
+        Upstream(wanted),
+    )
+    for upstream in reasons_for:
+        said = reasons.why([upstream], NOW)
+        assert any(matches(pieces, said) for pieces in rows("Why it waits")), said

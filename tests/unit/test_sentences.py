@@ -19,6 +19,7 @@ from chalicelib.executions import Execution
 from chalicelib.hold import Hold, pattern, rule_named_by
 from chalicelib.job import Job
 from chalicelib.parameters import read, refuse_closed_accounts
+from chalicelib.state import PipelineState, StageState
 from chalicelib.upstream import Upstream
 
 NOW = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC)
@@ -250,10 +251,30 @@ def test_every_failure_fits() -> None:
 
 
 def test_what_passes_although_it_runs() -> None:
-    passed = [Upstream(Dependency("infra", stage="Net"), INFRA.executions), Upstream(Dependency("infra", parked="pass"), INFRA.executions)]
+    there = INFRA.executions[0].id
+    past = PipelineState((StageState("Net", there, "Succeeded", (), False, None, ()),))
+    before = PipelineState((StageState("Net", None, "", (there,), True, None, ()),))
+    passed = [
+        Upstream(Dependency("infra", stage="Net"), INFRA.executions, past),
+        Upstream(Dependency("infra", stage="Net", parked="pass"), INFRA.executions, before),
+        Upstream(Dependency("infra", parked="pass"), INFRA.executions),
+    ]
     assert messages.passed(passed, NOW) == (
         "infra's stage Net does not count: execution 1a2b3c4d is past that stage; "
+        "infra's stage Net does not count: execution 1a2b3c4d is parked until a person lets it go on; "
         "infra does not count: execution 1a2b3c4d is parked until a person lets it go on"
+    )
+
+
+def test_what_passes_because_its_one_stage_is_idle() -> None:
+    done = (replace(INFRA.executions[0], status="Failed"),)
+    there = StageState("Net", "9a9a9a9a-0000-4000-8000-000000000001", "Succeeded", (), False, None, ())
+    wanted, never = Dependency("infra", stage="Net"), replace(there, execution=None, status="")
+    assert messages.passed([Upstream(wanted, done, PipelineState((there,)))], NOW) == (
+        "infra's stage Net is idle: execution 9a9a9a9a Succeeded there"
+    )
+    assert (
+        messages.passed([Upstream(wanted, done, PipelineState((never,)))], NOW) == "infra's stage Net is idle: no execution has been there"
     )
 
 

@@ -25,7 +25,7 @@ def past_too_early() -> AbstractContextManager[object]:
 @bug("Safe", "a parked upstream does not count, whatever parked says", seed=9)
 def parked_passes() -> AbstractContextManager[object]:
     def blocking(self: upstream.Upstream) -> Any:
-        return tuple(one for one in self.running if not self._past(one) and not (self.state and self.state.parked(one.id)))
+        return tuple(one for one in self.running if not self.is_past(one) and not (self.state and self.state.parked(one.id)))
 
     def look(self: asking.Asking, wanted: Any) -> upstream.Upstream:
         seen = real_look(self, wanted)
