@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
-import pytest
 
 from sandbox.server import SandboxServer
 from tests.docs.page import as_told, blocks
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/tutorial.md"
-OF_A_CLONE = ("app.py", "chalicelib", ".chalice", "requirements.txt", "examples/infra.json", "examples/k8s.json")
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """What of this repository the commands use: `chalice deploy` leaves its notes there."""
-    for name in OF_A_CLONE:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("deployed", "deployments", "__pycache__"))
-        else:
-            shutil.copy(ROOT / name, tmp_path / name)
-    return tmp_path
-
-
-@pytest.fixture
-def server() -> Iterator[SandboxServer]:
-    with SandboxServer() as server:
-        yield server
 
 
 def test_every_step_shows_what_the_tutorial_says(clone: Path, server: SandboxServer) -> None:
