@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from typing import Literal
 
+from tests.simulation.run import simulate
+
+Promise = Literal["Safe", "Live", "Clean", "Once", "Answered", "Told"]
 Plant = Callable[[], AbstractContextManager[object]]
 
 
@@ -17,16 +21,21 @@ class PlantedBug:
     """
 
     name: str
-    breaks: str
+    breaks: Promise
     what: str
     seed: int
     plant: Plant
+
+    def shows(self, seed: int) -> bool:
+        """Whether the run of that seed, with the bug in it, breaks its promise."""
+        with self.plant():
+            return any(promise.startswith(self.breaks) for promise in simulate(seed).broken)
 
 
 BUGS: list[PlantedBug] = []
 
 
-def bug(breaks: str, what: str, seed: int) -> Callable[[Plant], Plant]:
+def bug(breaks: Promise, what: str, seed: int) -> Callable[[Plant], Plant]:
     def listed(plant: Plant) -> Plant:
         BUGS.append(PlantedBug(plant.__name__, breaks, what, seed, plant))
         return plant
