@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.asking import at_once
 from chalicelib.chains import LONGEST
 from chalicelib.dependency import Dependency
 from chalicelib.errors import Misconfigured
 from chalicelib.landscape import graph
-from chalicelib.landscape.account import Landscape, Pipeline
+from chalicelib.landscape.account import AT_ONCE, Landscape, Pipeline
 from chalicelib.landscape.circles import MEND, circles
 from chalicelib.landscape.gates import is_here
 from chalicelib.parameters import refuse_closed_accounts, refuse_self
@@ -102,10 +102,10 @@ def _along(place: Place, pipeline: Pipeline) -> dict[str, Pipeline]:
     read: dict[str, Pipeline] = {}
     nearest: list[Pipeline] = [pipeline]
     asked = {pipeline.name}
-    for _ in range(LONGEST + 1):
-        read |= {one.name: one for one in nearest}
-        ahead = dict.fromkeys(one.name for each in nearest for one in each.depends_on if is_here(one, place.region))
-        names = [name for name in ahead if name not in asked]
-        asked.update(names)
-        nearest = [one for one in at_once(look, names) if one]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for _ in range(LONGEST + 1):
+            read |= {one.name: one for one in nearest}
+            ahead = {one.name for each in nearest for one in each.depends_on if is_here(one, place.region)} - asked
+            asked |= ahead
+            nearest = [one for one in pool.map(look, sorted(ahead)) if one]
     return read
