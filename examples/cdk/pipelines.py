@@ -58,10 +58,17 @@ class Pipelines(Stack):
             environment=aws_codebuild.BuildEnvironment(build_image=aws_codebuild.LinuxBuildImage.AMAZON_LINUX_2023_5),
         )  # project.add_to_role_policy(...): what this deployment needs, and no more
         deploy = actions.CodeBuildAction(action_name="Deploy", project=project, input=source)
+        # CodePipeline acts for everybody: with this role only for this pipeline.
+        source_arn = self.format_arn(service="codepipeline", resource=name)
+        only_this = {"StringEquals": {"aws:SourceAccount": self.account}, "ArnLike": {"aws:SourceArn": source_arn}}
+        role = aws_iam.Role(
+            self, f"{name}-role", assumed_by=aws_iam.ServicePrincipal("codepipeline.amazonaws.com").with_conditions(only_this)
+        )
         pipeline = codepipeline.Pipeline(
             self,
             name,
             pipeline_name=name,
+            role=role,
             pipeline_type=codepipeline.PipelineType.V2,  # V1 has no variables
             artifact_bucket=self.artifacts,
             use_pipeline_role_for_actions=True,  # a role a pipeline, not one more for each action

@@ -8,14 +8,25 @@ locals {
   }
 }
 
+data "aws_caller_identity" "current" {}
+
 resource "aws_iam_role" "pipeline" {
   for_each = var.repositories
 
   name_prefix = "pipeline-${each.key}-"
 
   assume_role_policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = [{ Effect = "Allow", Principal = { Service = "codepipeline.amazonaws.com" }, Action = "sts:AssumeRole" }]
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "codepipeline.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      # CodePipeline acts for everybody: here only for this pipeline.
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.id }
+        ArnLike      = { "aws:SourceArn" = "arn:*:codepipeline:*:${data.aws_caller_identity.current.id}:${each.key}" }
+      }
+    }]
   })
 }
 

@@ -22,6 +22,7 @@ ARNS = {
     "aws_iam_role": f"arn:aws:iam::{ACCOUNT}:role/{{name_prefix}}made",
     "aws_codebuild_project": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{{name}}",
     "aws_cloudwatch_log_group": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{name}}",
+    "aws_caller_identity": ACCOUNT,
     "aws_lambda_function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{{function_name}}",
 }
 """What AWS would answer. Until then the parser writes the resource's own id, a UUID, wherever something refers to it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
 from typing import Any
 
 import boto3
@@ -28,6 +29,7 @@ def plays(scene: Scene) -> None:
     only_k8s_may_invoke_the_gate_and_nothing_else(scene)
     each_role_may_do_what_its_pipeline_does(scene)
     no_policy_is_for_anything(scene)
+    each_role_is_for_its_pipeline_only(scene)
 
 
 def the_gate_has_what_the_readme_writes(scene: Scene) -> None:
@@ -88,6 +90,18 @@ def each_role_may_do_what_its_pipeline_does(scene: Scene) -> None:
             project = one["stages"][-1]["actions"][0]["configuration"]["ProjectName"]
             arn = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{project}"
             assert role_allows(role, "codebuild:StartBuild", arn) is (one is pipeline)
+
+
+def each_role_is_for_its_pipeline_only(scene: Scene) -> None:
+    """CodePipeline acts for everybody: whoever else names the role does not get it."""
+    iam: Any = boto3.client("iam")
+    for name in ("infra", "k8s"):
+        role = scene.codepipeline.get_pipeline(name=name)["pipeline"]["roleArn"].rpartition("/")[2]
+        (statement,) = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
+        pattern = statement["Condition"]["ArnLike"]["aws:SourceArn"]
+        assert fnmatchcase(f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{name}", pattern)
+        assert pattern.endswith(f":{ACCOUNT}:{name}")
 
 
 def artifacts_are_private(template: dict[str, Any]) -> None:
