@@ -48,10 +48,11 @@ def test_in_queued_mode_the_order_of_the_queue_is_kept(scene: Scene) -> None:
 
 
 def test_before_codepipeline_ends_the_action_a_rule_takes_over(scene: Scene) -> None:
+    scene.world.dials.continuation_seconds = 600  # every half a minute, as CodePipeline may ask, shows no more
     waits(scene, minutes=30 * 60)
     scene.wait(minutes=22 * 60 + 59)
     assert scene.statuses() == ["InProgress"]
-    scene.wait(minutes=5)
+    scene.wait(minutes=15)
     assert scene.statuses() == ["Failed"]
     assert scene.gate_action()["errorDetails"]["message"].startswith("k8s waits for infra since 2026-11-23 12:00 UTC.")
     assert len(scene.rules()) == 1
