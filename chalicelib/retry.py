@@ -60,8 +60,8 @@ class Look:
 def recheck(event: object, context: object, aws: Aws, now: datetime) -> dict[str, object]:
     """Look at the hold whose rule sent `event` (its constant Input); `now`: aware UTC. Returns what was decided, as logged.
 
-    Most invocations find the upstream still running: those cost one call, for what the event names. But nothing is ever changed
-    except by what EventBridge itself keeps of the hold.
+    Most invocations find the upstream still running: those cost one call for each that the event names (two for one stage of it). But
+    nothing is ever changed except by what EventBridge itself keeps of the hold.
     Raises RefusedInput where the event names no rule of this gate; NoAnswer or NotPermitted where AWS does not do its part: the rule
     fires again.
     """
@@ -163,7 +163,14 @@ def _act(hold: Hold, look: Look, aws: Aws, now: datetime) -> dict[str, object]:
 def _retry_stage(hold: Hold, look: Look, aws: Aws) -> Look:
     """Retry the held stage; what is left to do where AWS refuses."""
     try:
-        aws.codepipeline.retry_stage(hold.pipeline, look.stage, hold.execution)
+        try:
+            aws.codepipeline.retry_stage(hold.pipeline, look.stage, hold.execution)
+        except NotRetryable:
+            # Edited since, or somebody (an earlier attempt of ours) has retried it already: only another look tells.
+            executions = aws.codepipeline.executions(hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution)
+            if fate(hold.execution, executions).fate is not Fate.HELD:
+                return Look(Next.WAIT, "the held execution has moved on")
+            return replace(look, next=Next.START, reason=f"{look.reason}; the pipeline was edited, so its stage cannot be retried")
     except TakenOver:
         newer = f"a newer execution has entered the stage {look.stage}"
         if look.parallel:  # and its pipeline is so no longer, or AWS would not refuse
@@ -171,12 +178,6 @@ def _retry_stage(hold: Hold, look: Look, aws: Aws) -> Look:
         return Look(Next.DROP, newer)
     except PipelineNotFound:
         return Look(Next.DROP, f"the pipeline {hold.pipeline} is gone")
-    except NotRetryable:
-        # Edited since, or somebody (an earlier attempt of ours) has retried it already: only another look tells.
-        executions = aws.codepipeline.executions(hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution)
-        if fate(hold.execution, executions).fate is not Fate.HELD:
-            return Look(Next.WAIT, "the held execution has moved on")
-        return replace(look, next=Next.START, reason=f"{look.reason}; the pipeline was edited, so its stage cannot be retried")
     return look
 
 
