@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 
 from sandbox.account import ACCOUNT, create_foreign_role
 from sandbox.iam import enforcement
+from sandbox.server import SandboxServer
 from tests.docs.scenes import SCENES
 from tests.gatectl.cli import Said, run
 from tests.gatectl.deployment import configure
@@ -24,7 +27,9 @@ from tests.test_stage_condition import conditioned
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/permissions.md").read_text()
-LOOK, CHANGE = (block for section in sections(PAGE) for block in section.blocks if "Statement" in block)
+LOOK, CHANGE, DEPLOY = (block for section in sections(PAGE) for block in section.blocks if "Statement" in block)
+ON_AWS_ONLY = {"lambda:GetFunctionConfiguration", "lambda:PutFunctionConcurrency", "lambda:TagResource", "lambda:UntagResource"}
+"""What Chalice does not ask of the sandbox: functions are active at once there, tags are the function's, and no concurrency is reserved."""
 LOOKING = (["holds"], ["explain", "k8s"], ["graph"], ["check"], ["history", "k8s", "--depends-on", "infra"], ["doctor"])
 
 
@@ -124,3 +129,36 @@ def test_what_each_command_changes_with_is_in_the_policy() -> None:
     rows = [line.split("|")[1:3] for line in PAGE.partition("changes with |")[2].splitlines() if line.startswith("| `")]
     named = {right for _, rights in rows for right in re.findall("`(.+?)`", rights)} - {"PutRolePolicy"}
     assert named == {action.rpartition(":")[2] for action in actions(CHANGE)}
+
+
+def test_a_pipelines_role_is_told_the_same_everywhere() -> None:
+    told = [
+        block
+        for page in ("permissions.md", "add-a-stage.md")
+        for section in sections((ROOT / "docs" / page).read_text())
+        for block in section.blocks
+        if "Action" in block
+    ]
+    assert len(told) == 2
+    assert told[0] == told[1]
+
+
+def test_who_may_deploy_can(clone: Path, server: SandboxServer, asked: set[str]) -> None:
+    """The sandbox knows no resources of IAM's own calls: it asks for them on "*"."""
+    anywhere = [
+        {**statement, "Resource": "*"} if "iam:CreateRole" in statement["Action"] else statement for statement in DEPLOY["Statement"]
+    ]
+    role = create_foreign_role(ACCOUNT, "you-deploy", f"arn:aws:iam::{ACCOUNT}:root", {**DEPLOY, "Statement": anywhere})
+    sts = boto3.client("sts", endpoint_url=server.url, region_name="eu-central-1", aws_access_key_id="a", aws_secret_access_key="a")
+    given = sts.assume_role(RoleArn=role, RoleSessionName="you")["Credentials"]
+    environment = {
+        **server.environment(),
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["SessionToken"],
+    }
+    chalice = Path(sys.executable).with_name("chalice")
+    for words in (["deploy"], ["deploy"], ["logs", "-n", "gate"], ["delete"]):
+        done = subprocess.run([chalice, *words, "--stage", "prod"], cwd=clone, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+    assert asked == actions(DEPLOY) - ON_AWS_ONLY
