@@ -17,7 +17,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from chalicelib.dependency import Dependency
-from chalicelib.landscape.account import Account, Pipeline
+from chalicelib.landscape.account import Account, Pipeline, closed
 from chalicelib.landscape.gates import Gate, is_here
 from chalicelib.wording import some
 from gatectl.findings.facts import Facts
@@ -79,6 +79,7 @@ def _from_aws(place: Place) -> Facts:
     looks = Looks()
     with place.progress("reading pipelines") as progress:
         pipelines = Account(place.client).pipelines(progress)
+    looks.aside(closed(pipelines))
     functions = looks.at("which functions are deployed", "lambda:ListFunctions", lambda: tuple(deployed(place)))
     facts = Facts(datetime.now(UTC), place.links.partition, place.region, _account(pipelines), functions, pipelines=pipelines)
     elsewhere = {one.pipeline: _stages(place, looks, one) for one in _elsewhere(facts)}
@@ -165,7 +166,7 @@ def _text(finding: Finding) -> str:
 def _lines(facts: Facts, found: Sequence[Finding], aside: Sequence[str]) -> list[str]:
     return [
         *(f"{one.severity}: {one.where}: {_text(one)} [{one.kind}]" for one in found),
-        *(f"not looked at: {unseen.what}: {unseen.why}." for unseen in facts.unseen),
+        *(f"not looked at: {left.what}: {left.why}." for left in facts.unseen),
         *([f"not looked at: {_no_file_tells(aside)}"] if aside else []),
     ]
 
@@ -174,8 +175,8 @@ def _page(facts: Facts, found: Sequence[Finding], where: str, aside: Sequence[st
     parts: list[RenderableType] = []
     for one in found:
         parts += _part((one.severity, COLOURS[one.severity]), one.where, _text(one))
-    for unseen in facts.unseen:
-        parts += _part(("not looked at", "magenta"), unseen.what, f"{unseen.why}.")
+    for left in facts.unseen:
+        parts += _part(("not looked at", "magenta"), left.what, f"{left.why}.")
     return Group(*parts, Text(_summary(facts, found, where) + (f" {_no_file_tells(aside)}" if aside else "")))
 
 
@@ -187,6 +188,8 @@ def _summary(facts: Facts, found: Sequence[Finding], where: str) -> str:
     gated = sum(1 for one in (facts.pipelines or {}).values() if one.gates)
     counts = Counter(one.severity for one in found)
     told = ", ".join(number(counts[severity], severity) for severity in SEVERITIES if counts[severity])
+    if not (gated or told or facts.unseen):
+        return f"No pipeline in {where} has a gate, so there is nothing to check."
     nothing = f"Nothing is wrong{', as far as could be looked' if facts.unseen else ''}"
     return f"{told or nothing}: {number(gated, 'gated pipeline')} in {where}."
 

@@ -24,6 +24,7 @@ from chalicelib.landscape.fates import became
 from chalicelib.landscape.waits import Rule, Wait
 from chalicelib.wording import clock, some
 from gatectl.session import Place, Refused, options
+from gatectl.unseen import lines, note
 from gatectl.wording import lasting, number
 
 SECONDS = 15
@@ -63,6 +64,7 @@ def holds(place: Place, *, links: bool, watch: bool) -> None:
     now = datetime.now(UTC)
     with place.progress("reading pipelines") as progress:
         seen = account.look(now, progress)
+    note(place, seen.unseen)
     place.show(_page(place, seen, now), _as_json(place, seen, now))
     if links and not place.json:
         for row in rows(seen):
@@ -77,7 +79,8 @@ def _watch(place: Place, account: Account) -> None:
             while True:
                 now = datetime.now(UTC)
                 try:
-                    page = _page(place, account.look(now), now)
+                    seen = account.look(now)
+                    page = Group(_page(place, seen, now), *(Text(f"\n{line}", style="magenta") for line in lines(seen.unseen)))
                     last = f"Looked at {now:%H:%M:%S} UTC; looks again every {SECONDS} seconds, until Ctrl-C."
                 except NoAnswer as error:  # on a long evening that happens: the last look stays
                     last = f"At {now:%H:%M:%S} UTC AWS did not answer: {error}. This is the look before; it looks again."

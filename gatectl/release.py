@@ -24,6 +24,7 @@ from gatectl.completion import pipelines
 from gatectl.holds import Row, rows
 from gatectl.names import existing, no_such_pipeline
 from gatectl.session import AWS_REFUSED, FOUND, Interrupted, Place, Refused, options
+from gatectl.unseen import note
 
 RETRY_MINUTES = 5
 """How often the rule that lets a wait in place go is looked at, until its execution has ended."""
@@ -49,6 +50,7 @@ def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) ->
     now = datetime.now(UTC)
     with place.progress("reading pipelines") as progress:
         seen = Account(place.client).look(now, progress)
+    note(place, seen.unseen)
     held = [row for row in rows(seen) if row.wait.pipeline == pipeline and not row.over]
     waits = [row.wait for row in held if row.wait.execution.startswith(execution or "")]
     if not waits:

@@ -16,7 +16,7 @@ from chalicelib import shapes
 from chalicelib.chains import read_mark
 from chalicelib.dependency import Dependency
 from chalicelib.deployment import APP
-from chalicelib.errors import code, sorted_out
+from chalicelib.errors import NotPermitted, code, sorted_out
 from chalicelib.eventbridge import TARGET
 from chalicelib.executions import Execution
 from chalicelib.hold import Hold
@@ -35,7 +35,8 @@ Found = TypeVar("Found")
 @dataclass(frozen=True)
 class Pipeline:
     """A pipeline of this region and account. `executions`: the newest hundred at most, newest first; `state` where one of them waits
-    or may wait. `role`: the ARN of the role that CodePipeline acts with; `stages`: their names; `declared`: all of its structure."""
+    or may wait. `role`: the ARN of the role that CodePipeline acts with; `stages`: their names; `declared`: all of its structure.
+    `unseen`: why AWS does not let it be looked at; then nothing but its name is known. "" where it does."""
 
     name: str
     mode: str = "SUPERSEDED"
@@ -45,6 +46,7 @@ class Pipeline:
     role: str = ""
     stages: tuple[str, ...] = ()
     declared: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    unseen: str = ""
 
     @classmethod
     def of(cls, declared: Mapping[str, Any]) -> Self:
@@ -75,18 +77,21 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Landscape:
-    """The gated pipelines, those that they wait for and those that are held, by name; who waits now; and the gate's rules."""
+    """The gated pipelines, those that they wait for and those that are held, by name; who waits now; and the gate's rules. `unseen`: what
+    of the account could not be looked at, and why."""
 
     pipelines: Mapping[str, Pipeline]
     waits: tuple[Wait, ...]
     rules: tuple[Rule, ...]
+    unseen: Mapping[str, str] = field(default_factory=dict)
 
 
 class Account:
     """One region of an account. `client` makes a boto3 client of a service ("codepipeline", "events").
 
-    Every method raises NotPermitted or NoAnswer where AWS denies or does not answer a call. One instance may be asked again and again:
-    it reads a structure anew only where ListPipelines shows another version of it.
+    Every method raises NotPermitted or NoAnswer where AWS denies or does not answer a call; but where it denies single pipelines, these are
+    unseen, and the others are read. One instance may be asked again and again: it reads a structure anew only where ListPipelines shows
+    another version of it.
     """
 
     def __init__(self, client: Callable[[str], Any]) -> None:
@@ -95,19 +100,23 @@ class Account:
         self._events = client("events")
         self.region = str(self._codepipeline.meta.region_name)
         self._known: dict[str, tuple[object, Pipeline]] = {}
+        self._denied = NotPermitted("AWS denied codepipeline:GetPipeline")
 
     def pipelines(self, progress: Callable[[int, int], None] = lambda done, of: None) -> dict[str, Pipeline]:
-        """Every pipeline with its gates, by name; `progress` is told how many of how many have been read."""
+        """Every pipeline with its gates, by name; `progress` is told how many of how many have been read. Raises NotPermitted where none of
+        them may be looked at."""
         with _asking("codepipeline:ListPipelines"):
             pages = self._codepipeline.get_paginator("list_pipelines").paginate()
             versions = {one["name"]: (one.get("version"), one.get("updated")) for page in pages for one in page["pipelines"]}
-        self._known = {name: known for name, known in self._known.items() if versions.get(name) == known[0]}
+        self._known = {name: known for name, known in self._known.items() if versions.get(name) == known[0] and not known[1].unseen}
         new = [name for name in versions if name not in self._known]
         progress(0, len(new))
         for number, pipeline in enumerate(self._each(self._structure, new), 1):
             progress(number, len(new))
             if pipeline:
                 self._known[pipeline.name] = versions[pipeline.name], pipeline
+        if self._known and all(pipeline.unseen for _, pipeline in self._known.values()):
+            raise self._denied
         return {name: self._known[name][1] for name in sorted(self._known)}
 
     def look(self, now: datetime, progress: Callable[[int, int], None] = lambda done, of: None) -> Landscape:
@@ -117,14 +126,15 @@ class Account:
         held = {rule.hold.pipeline for rule in rules if rule.hold}
         gated = {name for name, pipeline in everything.items() if pipeline.gates}
         upstreams = {one.name for name in gated for one in everything[name].depends_on if is_here(one, self.region)}
-        wanted = (gated | upstreams | held) & everything.keys()
-        read = {one.name: one for one in self._each(self._with_executions, [everything[name] for name in sorted(wanted)])}
-        asked = [one for name, one in read.items() if name in held or one.running]
+        wanted = [everything[name] for name in sorted((gated | upstreams | held) & everything.keys())]
+        read = {one.name: one for one in wanted}
+        read |= {one.name: one for one in self._each(self._with_executions, [one for one in wanted if not one.unseen])}
+        asked = [one for name, one in read.items() if (name in held or one.running) and not one.unseen]
         read |= {one.name: one for one in self._each(self._with_state, asked)}
         by_rule = [rule.wait(now, _reason(read, rule)) for rule in rules]
         in_place = [wait for pipeline in read.values() for wait in _in_place(pipeline)]
         waits = sorted((wait for wait in [*by_rule, *in_place] if wait), key=lambda wait: (wait.pipeline, str(wait.since)))
-        return Landscape(read, tuple(waits), rules)
+        return Landscape(read, tuple(waits), rules, closed(everything))
 
     def rules(self, executions: Iterable[str] = ("",)) -> tuple[Rule, ...]:
         """Every rule of the gate's in this region, of any of its deployments; or those alone that are named after one of `executions`."""
@@ -145,7 +155,11 @@ class Account:
             except ClientError as error:
                 if code(error) == "PipelineNotFoundException":
                     return None  # deleted since it was listed
-                raise
+                denied = sorted_out(error, "codepipeline:GetPipeline")
+                if not isinstance(denied, NotPermitted):
+                    raise
+                self._denied = denied
+                return Pipeline(name, unseen="codepipeline:GetPipeline was denied")
 
     def _with_executions(self, pipeline: Pipeline) -> Pipeline:
         with _asking("codepipeline:ListPipelineExecutions"):
@@ -191,6 +205,11 @@ class Account:
     def _each(ask: Callable[[Asked], Found], many: Iterable[Asked]) -> Iterator[Found]:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             yield from pool.map(ask, many)
+
+
+def closed(pipelines: Mapping[str, Pipeline]) -> dict[str, str]:
+    """Those that may not be looked at, by name, and why."""
+    return {name: one.unseen for name, one in pipelines.items() if one.unseen}
 
 
 def _reason(pipelines: Mapping[str, Pipeline], rule: Rule) -> str:

@@ -20,6 +20,8 @@ def became(wait: Wait, pipeline: Pipeline | None) -> Finding:
         return Finding(Fate.HELD)  # its action is in progress
     if pipeline is None:
         return Finding(Fate.OVER, f"the pipeline {wait.pipeline} is gone")
+    if pipeline.unseen:
+        return Finding(Fate.HELD)  # as far as its rule tells
     executions = pipeline.executions
     if pipeline.mode == PARALLEL and len(executions) >= READ and all(one.id != wait.execution for one in executions):
         return Finding(Fate.HELD)  # older than what was read

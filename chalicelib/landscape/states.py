@@ -12,9 +12,9 @@ from chalicelib.landscape.account import Pipeline
 from chalicelib.landscape.fates import became
 from chalicelib.landscape.waits import Wait
 
-Word = Literal["waits", "asks", "runs", "succeeded", "failed", "stopped", "other", "idle"]
+Word = Literal["waits", "asks", "runs", "succeeded", "failed", "stopped", "other", "idle", "unseen"]
 """waits: at its gate; asks: for a person; succeeded, failed, stopped: how its last execution ended, other: without a result of its own;
-idle: it has not run."""
+idle: it has not run; unseen: it may not be looked at."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ def state_of(pipeline: Pipeline, waits: Iterable[Wait]) -> State:
     held = [one for one in waits if one.pipeline == pipeline.name and became(one, pipeline).fate is Fate.HELD]
     if held:
         return State("waits", held[0].since, held[0].execution)
+    if pipeline.unseen:
+        return State("unseen")
     running = next((execution for execution in pipeline.executions if execution.running), None)
     if running:
         parked = pipeline.state.parked(running.id) if pipeline.state else None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import NoAnswer, NotPermitted, code, sorted_out
+from chalicelib.wording import some
 from gatectl.findings.facts import Unseen
+from gatectl.unseen import by_reason
 
 GONE = {"ResourceNotFoundException", "PipelineNotFoundException", "NoSuchEntity"}
 """AWS's words for: there is no such thing (model: the errors of each service)."""
@@ -19,6 +21,11 @@ Found = TypeVar("Found")
 class Looks:
     def __init__(self) -> None:
         self._unseen: dict[str, str] = {}
+
+    def aside(self, unseen: Mapping[str, str]) -> None:
+        """Single pipelines that AWS does not let be looked at, and why (landscape/account.py)."""
+        for why, names in by_reason(unseen).items():
+            self._unseen.setdefault(f"the pipeline{'s' * (len(names) > 1)} {some(names)}", why)
 
     @property
     def unseen(self) -> tuple[Unseen, ...]:

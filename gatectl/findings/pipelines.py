@@ -74,6 +74,8 @@ def _missing(facts: Facts, wanted: Dependency) -> str:
     if region == facts.region:
         names: list[str] = list(facts.pipelines or {})
         pipeline = (facts.pipelines or {}).get(wanted.name)
+        if pipeline and pipeline.unseen:
+            return ""
         stages = pipeline.stages if pipeline else ()
     elif wanted.pipeline in facts.elsewhere:
         names, stages = [], facts.elsewhere[wanted.pipeline]

@@ -13,7 +13,7 @@ from chalicelib.codepipeline import CodePipeline
 from chalicelib.dependency import Dependency
 from chalicelib.errors import PipelineNotFound
 from chalicelib.executions import Execution
-from chalicelib.landscape.account import AT_ONCE, Account, Pipeline
+from chalicelib.landscape.account import AT_ONCE, Account, Pipeline, closed
 from chalicelib.landscape.waits import Rule
 from gatectl.findings import function_roles, iam, lambdas, pipeline_roles
 from gatectl.findings.facts import Facts, Function
@@ -44,6 +44,7 @@ class Reading:
         facts = replace(facts, deployed=look("which functions are deployed", "lambda:ListFunctions", lambda: tuple(deployed(self._place))))
         with self._place.progress("reading pipelines") as progress:
             facts = replace(facts, pipelines=look("the pipelines", "", lambda: self._account.pipelines(progress)))
+        self._looks.aside(closed(facts.pipelines or {}))
         facts = replace(
             facts,
             functions=lambdas.functions(self._clients["lambda"], self._looks, facts.deployed or ()),

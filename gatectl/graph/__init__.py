@@ -8,12 +8,13 @@ from typing import Literal
 import click
 from rich.text import Text
 
-from chalicelib.landscape.account import Account, Landscape, Pipeline
+from chalicelib.landscape.account import Account, Landscape, Pipeline, closed
 from chalicelib.landscape.gates import is_here
 from gatectl.graph.nodes import graph_of
 from gatectl.graph.texts import as_json, dot, mermaid
 from gatectl.graph.tree import page
 from gatectl.session import Place, options
+from gatectl.unseen import note
 
 
 @click.command()
@@ -42,6 +43,7 @@ def graph(place: Place, form: Literal["tree", "mermaid", "dot", "json"], *, no_s
     with place.progress("reading pipelines") as progress:
         everything = account.pipelines(progress)
         seen = _structure(everything, place.region) if no_state else account.look(now)
+    note(place, closed(everything))
     drawn = graph_of(seen, place.region, everything, None if no_state else now)
     if place.json:
         place.show("", as_json(drawn, place.region, place.links))

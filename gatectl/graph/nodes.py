@@ -17,6 +17,8 @@ from chalicelib.wording import clock, some
 
 SINCE = {"waits": "waits since", "asks": "waits for a person since", "runs": "runs since"}
 LAST = {"succeeded": "succeeded", "failed": "failed", "stopped": "was stopped", "other": "ended without a result"}
+NEVER = {"idle": "has not run", "unseen": "may not be looked at"}
+"""States that began at no time."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,8 @@ def _holds(edge: Edge, seen: Landscape) -> tuple[str, ...]:
 
 def _no_such_stage(edge: Edge, seen: Landscape) -> str:
     wanted, upstream = edge.wanted, seen.pipelines.get(edge.upstream)
-    if upstream is None or wanted.stage is None or wanted.stage in upstream.stages:
-        return ""
+    if upstream is None or not upstream.stages or wanted.stage is None or wanted.stage in upstream.stages:
+        return ""  # none: AWS does not let its structure be read
     return f"{no_such_stage(upstream.name, wanted.stage, upstream.stages)} {edge.dependent} waits for it."
 
 
@@ -113,7 +115,7 @@ def _node(pipeline: Pipeline, seen: Landscape, now: datetime | None) -> Node:
 
 def _says(state: State, now: datetime) -> str:
     if state.since is None:
-        return "has not run" if state.word == "idle" else SINCE.get(state.word, state.word).removesuffix(" since")
+        return NEVER.get(state.word) or SINCE.get(state.word, state.word).removesuffix(" since")
     verb = SINCE.get(state.word) or f"{LAST[state.word]} at"
     return f"{verb} {clock(state.since, now)}"
 
