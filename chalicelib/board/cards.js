@@ -85,7 +85,7 @@ const cause = ({ upstream, edge }) =>
 // What somebody has to see to
 
 /** @returns {{key: string, title: string, text: string, link: ?string}[]} */
-function faults({ deadlocks, refusing, left_over: rules, pipelines, edges }) {
+function faults({ deadlocks, refusing, left_over: rules, not_looked_at: closed, pipelines, edges }) {
   const dependents = (id) => listed(edges.filter((edge) => edge.from === id).map((edge) => edge.to));
   return [
     ...refusing.map((gate) => ({
@@ -116,7 +116,19 @@ function faults({ deadlocks, refusing, left_over: rules, pipelines, edges }) {
         : "It has no target: a gate was ended while it made it. No pipeline starts by it. gatectl doctor --mend removes it.",
       link: rule.link,
     })),
+    ...(closed.length ? [notLookedAt(closed)] : []),
   ];
+}
+
+function notLookedAt(closed) {
+  const names = closed.map((one) => one.name);
+  const said = names.length > 5 ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more` : listed(names);
+  return {
+    key: `not looked at ${names.join(" ")}`,
+    title: `Not looked at: ${said}`,
+    text: `${[...new Set(closed.map((one) => one.why))].join("; ")}. Whether a gate waits there is not known here.`,
+    link: null,
+  };
 }
 
 const faultItem = (fault) =>

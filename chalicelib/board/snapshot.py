@@ -25,8 +25,8 @@ MAKING = timedelta(minutes=15)
 def snapshot(seen: Landscape, region: str, now: datetime) -> Json:
     """What `seen` at `now` (aware UTC) in `region` comes to.
 
-    A pipeline's `state` is a word of landscape/states.py, or "elsewhere" or "missing". A hold that is needless by now is no wait: its rule
-    goes by itself.
+    A pipeline's `state` is a word of landscape/states.py, or "elsewhere" (not seen from here) or "missing". A hold that is
+    needless by now is no wait: its rule goes by itself.
     """
     role = next((pipeline.role for pipeline in seen.pipelines.values() if pipeline.role), ":::::")
     console = Console(region, role.split(":")[1] or "aws")
@@ -43,6 +43,7 @@ def snapshot(seen: Landscape, region: str, now: datetime) -> Json:
         "waits": [_wait(wait, let_go.get(wait.execution), console) for wait in sorted(waits, key=lambda one: str(one.since))],
         "refusing": [*_refusing(seen, console)],
         "deadlocks": [_deadlock(circle) for circle in circles(edges, seen.pipelines) if circle.kind != "turns"],
+        "not_looked_at": [{"name": name, "why": why} for name, why in seen.unseen.items()],
         "left_over": [_left_over(rule, console) for rule in seen.rules if _is_left_over(rule, now)],
     }
 
@@ -57,7 +58,7 @@ def _pipeline(pipeline: Pipeline, waits: Sequence[Wait], console: Console) -> Js
         "where": "",
         "link": console.pipeline(pipeline.name),
         "gated": bool(pipeline.gates),
-        "state": state.word,
+        "state": "elsewhere" if state.word == "unseen" else state.word,
         "since": _text(state.since),
         "execution": state.execution and _execution(pipeline.name, state.execution, console),
         "more": max(0, len(busy) - 1),

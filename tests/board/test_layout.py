@@ -85,7 +85,7 @@ def account_of(number: int, seed: int) -> Any:
     edges = [{"from": ids[one], "to": ids[other], "stage": None, "must_succeed": False, "holds": False} for one, other in sorted(pairs)]
     return {
         "region": "eu-central-1", "account": "123456789012", "pipelines": pipelines, "edges": edges,
-        "deadlocks": [], "waits": [], "refusing": [], "left_over": [],
+        "deadlocks": [], "waits": [], "refusing": [], "left_over": [], "not_looked_at": [],
     }  # fmt: skip
 
 

@@ -237,6 +237,16 @@ def test_what_needs_somebody_is_said_with_what_to_do(scene: Scene, visit: Visit)
         assert page.locator(".node.is-missing .state").inner_text() == "Not found"
 
 
+@pytest.mark.parametrize(("many", "said"), [(1, "team-1"), (7, "team-1, team-2, team-3, team-4, team-5 and 2 more")])
+def test_what_may_not_be_looked_at_is_named(told: Scripted, visit: Visit, many: int, said: str) -> None:
+    closed = [{"name": f"team-{number + 1}", "why": "codepipeline:GetPipeline was denied"} for number in range(many)]
+    told.seen = {**told.seen, "not_looked_at": closed}
+    with served(told) as url:
+        line = visit(url, at=told.at).locator("#faults li").last
+        expect(line).to_contain_text(f"Not looked at: {said}")
+        expect(line).to_contain_text("codepipeline:GetPipeline was denied. Whether a gate waits there is not known here.")
+
+
 @pytest.mark.usefixtures("scene")
 def test_without_a_gated_pipeline_it_says_how_to_add_one(visit: Visit) -> None:
     with served() as url:

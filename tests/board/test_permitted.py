@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from chalicelib.board.lookout import Lookout
-from sandbox.account import create_role
+from sandbox.account import ACCOUNT, create_role
 from tests.scene import Scene
 
 POLICY: dict[str, Any] = json.loads((Path(__file__).parents[2] / ".chalice/policy-board.json").read_text())
@@ -41,6 +41,20 @@ def test_it_is_enough() -> None:
     state = seen_with(POLICY)
     assert state["problem"] is None
     assert [wait["pipeline"] for wait in state["seen"]["waits"]] == ["k8s"]
+
+
+@pytest.mark.usefixtures("held")
+def test_where_it_is_narrowed_to_some_pipelines_these_are_seen_and_the_others_named() -> None:
+    narrow = json.loads(json.dumps(POLICY))
+    (pipelines,) = (one for one in narrow["Statement"] if one["Resource"] == "arn:*:codepipeline:*:*:*")
+    pipelines["Resource"] = f"arn:aws:codepipeline:*:{ACCOUNT}:k8s"
+    state = seen_with(narrow)
+    assert state["problem"] is None
+    assert [wait["pipeline"] for wait in state["seen"]["waits"]] == ["k8s"]
+    assert state["seen"]["not_looked_at"] == [{"name": "infra", "why": "codepipeline:GetPipeline was denied"}]
+    infra = next(one for one in state["seen"]["pipelines"] if one["id"] == "infra")
+    assert (infra["state"], infra["execution"]) == ("elsewhere", None)
+    assert [edge["holds"] for edge in state["seen"]["edges"]] == [True]
 
 
 @pytest.mark.usefixtures("held")
