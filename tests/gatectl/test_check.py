@@ -40,6 +40,13 @@ def test_where_nothing_is_wrong_it_says_so(scene: Scene) -> None:
     assert (said.status, said.out) == (0, "Nothing is wrong: 1 gated pipeline in eu-central-1.\n")
 
 
+def test_where_nothing_is_gated_it_does_not_say_that_nothing_is_wrong(scene: Scene) -> None:
+    said = run("check")
+    assert (said.status, said.out) == (0, "No pipeline in eu-central-1 has a gate, so there is nothing to check.\n")
+    scene.pipeline("infra")
+    assert run("check").out == said.out
+
+
 class TestWhatTheGateWouldRefuse:
     """Each is what the gate itself then says."""
 
