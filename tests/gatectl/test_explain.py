@@ -695,6 +695,12 @@ class TestItDoesNotWait:
         assert said.status == 252
         assert f"There is no pipeline {name} in eu-central-1; did you mean k8s?" in said.complaint
 
+    @pytest.mark.parametrize("command", [("explain", "k8s"), ("history", "k8s", "--depends-on", "infra")])
+    def test_there_is_no_pipeline_at_all(self, scene: Scene, command: tuple[str, ...]) -> None:
+        said = run(*command)
+        assert (said.status, said.out) == (252, "")
+        assert said.complaint == "Error: There is no pipeline k8s in eu-central-1; there is none. Is this the region, and the account?"
+
     def test_there_is_no_such_execution(self, scene: Scene) -> None:
         execution = held(scene)
         said = run("explain", "k8s", "--execution", "ffffffff")
