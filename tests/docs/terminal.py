@@ -1,4 +1,4 @@
-"""The terminal that the documents' commands are typed in: gatectl and the AWS CLI, in this process and in a scene's AWS."""
+"""The terminal that the documents' commands are typed in: gatectl and the AWS CLI, in this process and in a scene's AWS; and Python."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 import io
 import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from unittest.mock import patch
 
@@ -18,6 +20,7 @@ from tests.docs.scenes import SCENES
 from tests.gatectl.cli import run
 from tests.scene import Scene
 
+ROOT = Path(__file__).parents[2]
 COLUMNS = 100
 
 
@@ -43,6 +46,10 @@ def _shown(typed: Typed, scene: Scene) -> str:
         with patch.dict(os.environ, data), contextlib.redirect_stdout(io.StringIO()) as out:
             create_clidriver().main(words)
         shown = out.getvalue()
+    elif program == ".venv/bin/python":  # what looks at no AWS: in a process of its own, which has a world of its own
+        environment = {**os.environ, "COLUMNS": str(COLUMNS)}
+        done = subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        shown = done.stdout
     else:
         raise ValueError(f"line {typed.line + 1}: nobody here can run {program}")
     scene.wait(seconds=5)  # a person reads, and what was set going goes on
