@@ -109,7 +109,9 @@ class Holding:
                 retry_arn=deployment.retry_arn,
             )
         except NoRoom:
-            answered = self._aws.codepipeline.keep_open(self._job.id, job.token(since), messages.no_room(waiting, self._now))
+            # Only since when: it stays no longer than there is no room, so for whom it waits is no link of a deadlock.
+            mark = chains.mark(since, ())
+            answered = self._aws.codepipeline.keep_open(self._job.id, job.token(since), messages.no_room(waiting, self._now), mark=mark)
             return self._log("kept open", pipeline, execution, answered=answered)
         # Only now, with the rule in place: an execution that ended before would be lost if the gate died in between.
         message = messages.held(waiting, kept, minutes, hold.next_check(self._now, minutes), self._now)

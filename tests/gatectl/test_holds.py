@@ -78,6 +78,18 @@ def test_where_no_pipeline_has_a_gate_it_may_be_the_wrong_place(scene: Scene) ->
     assert said.out == "Nobody waits, and no pipeline in us-east-1 has a gate: is this the region, and the account?\n"
 
 
+@pytest.mark.parametrize("mode", ["restart", "retry"])
+def test_one_that_is_kept_open_for_lack_of_room_waits_since_it_began(scene: Scene, mode: str) -> None:
+    scene.only_room_for(0)
+    scene.pipeline("infra", seconds=3600)
+    scene.gated("k8s", ask("infra", hold=mode))
+    scene.start("infra")
+    scene.start("k8s")
+    scene.wait(minutes=40)
+    (line,) = lines(run("holds"), "k8s")
+    assert line.startswith("k8s infra 12:00 (4")
+
+
 @pytest.mark.parametrize(
     ("mode", "shown"), [("restart", "12:05 12:30 restart"), ("retry", "12:05 12:30 retry"), ("wait", "- 12:30 in place")]
 )
