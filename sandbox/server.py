@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -109,17 +110,8 @@ def _forget() -> None:
     reset_model_data()
 
 
-TO_TRY = """
-chalice deploy --stage sandbox
-aws codepipeline create-pipeline --cli-input-json file://examples/infra.json > /dev/null
-aws codepipeline create-pipeline --cli-input-json file://examples/k8s.json > /dev/null
-gatectl attach k8s --depends-on infra --yes
-for name in infra k8s; do aws codepipeline start-pipeline-execution --name $name > /dev/null; done
-gatectl holds
-gatectl explain k8s
-aws codepipeline list-pipeline-executions --pipeline-name k8s
-chalice logs --stage sandbox -n gate
-"""
+RULE = "-" * 72
+"""In ASCII, and no part of what is pasted: a shell that gets it all the same says that it does not know it, and goes on."""
 
 
 @click.command()
@@ -131,14 +123,19 @@ def main(port: int) -> None:
         signal.signal(number, signal.default_int_handler)
     try:
         with SandboxServer(port) as server:
-            console.print("[bold]The sandbox is up.[/] Paste this into another terminal:\n")
+            console.print(
+                "[bold]The sandbox is up.[/] Open another terminal in this folder, and paste there what is between the two lines:\n"
+            )
+            console.print(RULE)
             console.print("unset AWS_PROFILE AWS_SESSION_TOKEN", markup=False)
             for name, value in server.settings().items():
                 console.print(f"export {name}={value}", markup=False)
-            console.print(f"export PATH={Path(sys.executable).parent}:$PATH", markup=False)
-            console.print("\n[bold]Then, for example:[/] (a new pipeline starts by itself; infra works for some 20 seconds)")
-            console.print(TO_TRY, markup=False)
-            console.print("Ctrl-C ends it and all that runs in it.")
+            console.print(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH", markup=False)
+            console.print(RULE)
+            console.print(
+                "\nFrom then on aws, chalice and gatectl in that terminal talk to the sandbox: follow docs/tutorial.md from its step 2."
+            )
+            console.print("Ctrl-C here ends it and all that runs in it. Then close that terminal, as its AWS_... variables point here.")
             with contextlib.suppress(KeyboardInterrupt):
                 threading.Event().wait()
     except OSError as error:

@@ -20,7 +20,7 @@ import pytest
 
 from sandbox.account import REGION
 from sandbox.awslambda import finished
-from sandbox.server import SandboxServer
+from sandbox.server import RULE, SandboxServer
 
 ACCOUNT = "123456789012"
 ROOT = Path(__file__).parents[2]
@@ -132,6 +132,9 @@ def test_the_command_prints_what_to_paste_and_ends_with_ctrl_c() -> None:
             printed += process.stdout.readline()
         url = re.search(r"^export AWS_ENDPOINT_URL=(http://127\.0\.0\.1:\d+)$", printed, re.MULTILINE)
         assert url
+        pasted = printed.split(f"{RULE}\n")[1].splitlines()
+        assert url[0] in pasted
+        assert all(line.startswith(("export ", "unset ")) for line in pasted)
         lambda_client = boto3.client("lambda", endpoint_url=url[1], region_name=REGION, aws_access_key_id="a", aws_secret_access_key="b")
         assert lambda_client.list_functions()["Functions"] == []
         process.send_signal(signal.SIGINT)
