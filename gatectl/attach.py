@@ -117,8 +117,10 @@ def attach(
         pipeline,
         change,
         nothing=f"{pipeline} has this gate already. Nothing was changed.",
-        done=f"From its next execution on {pipeline} {does}. Its role must be allowed to invoke the gate: "
-        "`gatectl doctor` looks whether it is.",
+        done=lambda _: (
+            f"From its next execution on {pipeline} {does}. Its role must be allowed to invoke the gate: "
+            "`gatectl doctor` looks whether it is."
+        ),
         dry_run=dry_run,
         yes=yes,
         warn=lambda changed: [*unseen, *upstreams.deadlocks(place, changed)],

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from chalicelib.landscape.gates import gates
 from gatectl import completion
 from gatectl.editing import edit
 from gatectl.session import Place, options
-from gatectl.structure import without_gates
+from gatectl.structure import Declaration, without_gates
 
 
 @click.command()
@@ -21,14 +22,27 @@ def detach(place: Place, pipeline: str, *, dry_run: bool, yes: bool) -> None:
     Shows what would change in the pipeline's structure, and changes it when you say yes. All its gates go, and a stage that is nothing
     but a gate goes with it; everything else stays, a pipeline variable `bypass` too.
 
-    An execution that is held now is still started again when its upstreams let it: `gatectl holds` shows it.
+    An execution that a rule holds (`gatectl holds` shows it) still ends by itself: when its upstreams let it, PIPELINE starts anew, and
+    goes through. One that waits in place is cancelled, as all that runs: CodePipeline does that when a pipeline is changed. To keep it,
+    let it go on first, with `gatectl release`.
     """
     edit(
         place,
         pipeline,
         without_gates,
         nothing=f"{pipeline} has no gate. Nothing was changed.",
-        done=f"{pipeline} waits for nobody any more. What is held now still ends by itself: see `gatectl holds`.",
+        done=_done,
         dry_run=dry_run,
         yes=yes,
+    )
+
+
+def _done(declared: Declaration) -> str:
+    """A hold's rule outlives the gate; a gate that waits in place makes none."""
+    name = declared["name"]
+    told = f"{name} waits for nobody any more."
+    if all(gate.asked and gate.asked.hold == "wait" for gate in gates(declared)):
+        return told
+    return (
+        f"{told} An execution that a rule holds (`gatectl holds` shows it) still ends by itself: {name} starts anew then, and goes through."
     )

@@ -13,8 +13,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from chalicelib.errors import NoAnswer, code, sorted_out
-from chalicelib.executions import NAME, RUNNING
+from chalicelib.executions import NAME
 from chalicelib.wording import some
+from gatectl import losses
 from gatectl.cautions import cautions
 from gatectl.names import no_such_pipeline
 from gatectl.session import FOUND, Interrupted, Place, Refused
@@ -29,13 +30,14 @@ def edit(
     change: Callable[[Declaration], Declaration],
     *,
     nothing: str,
-    done: str,
+    done: Callable[[Declaration], str],
     dry_run: bool,
     yes: bool,
     warn: Callable[[Declaration], Iterable[str]] = lambda changed: (),
 ) -> None:
-    """Change `pipeline` with `change`, after a look and a yes. `nothing` and `done`: what to say where it is so already, and afterwards;
-    `warn`: what to say before the question of the structure as it would be, beside what a hold would trip over."""
+    """Change `pipeline` with `change`, after a look and a yes. `nothing`: what to say where it is so already; `done`: what to say
+    afterwards of the structure as it was; `warn`: what to say before the question of the structure as it would be, beside what a hold would
+    trip over and what would be cancelled."""
     codepipeline = place.client("codepipeline")
     declared = structure(place, codepipeline, pipeline)
     try:
@@ -43,17 +45,23 @@ def edit(
     except Impossible as error:
         raise Refused(f"{error} Nothing was changed.") from None
     difference = list(_difference(declared, changed))
-    warnings = [*cautions(changed), *warn(changed), *(_of_running(codepipeline, pipeline) if difference else ())]
+    warnings = [*cautions(changed), *warn(changed)]
+    if difference and (executions := losses.running(codepipeline, pipeline)):
+        warnings.append(losses.caution(codepipeline, declared, executions))
     if not place.json:
         _show(place, difference, warnings)
     update = bool(difference) and not dry_run
+    cancelled: list[str] = []
     if update:
         if not yes and not place.agreed(f"Change {pipeline}?"):
             place.console.print("Nothing was changed.")
             raise click.exceptions.Exit(FOUND)
-        _update(place, codepipeline, declared, changed)
-    told = done if update else "A dry run: nothing was changed." if difference else nothing
-    place.show(Text(told), {"pipeline": pipeline, "changed": update, "warnings": warnings, "diff": difference})
+        cancelled = _update(place, codepipeline, declared, changed)
+    told = done(declared) if update else "A dry run: nothing was changed." if difference else nothing
+    for_programs = {"pipeline": pipeline, "changed": update, "cancelled": cancelled, "warnings": warnings, "diff": difference}
+    place.show(Text(told), for_programs)
+    if cancelled and not place.json:
+        _show_loss(place, pipeline, cancelled)
 
 
 def structure(place: Place, codepipeline: Any, pipeline: str) -> Declaration:
@@ -98,21 +106,13 @@ def _unknown(told: Any, read: Any, where: str = "") -> Iterator[str]:
             yield from _unknown(one, parsed, where)
 
 
-def _of_running(codepipeline: Any, pipeline: str) -> Iterator[str]:
-    executions = codepipeline.list_pipeline_executions(pipelineName=pipeline)["pipelineExecutionSummaries"]
-    running = [one["pipelineExecutionId"][:8] for one in executions if one["status"] in RUNNING]
-    if running:
-        yield (
-            f"{pipeline} runs now (execution {some(running)}), and CodePipeline cancels what runs in a pipeline that is changed. Better "
-            "wait for its end; else start it again afterwards."  # (model: PipelineExecution, status Cancelled)
-        )
-
-
-def _update(place: Place, codepipeline: Any, declared: Declaration, changed: Declaration) -> None:
-    """AWS has no lock for this, and whoever writes last wins (model: UpdatePipeline): so look once more right before."""
+def _update(place: Place, codepipeline: Any, declared: Declaration, changed: Declaration) -> list[str]:
+    """AWS has no lock for this, and whoever writes last wins (model: UpdatePipeline): so look once more right before. Returns the
+    executions that were cancelled by it: whoever was asked may have thought for long."""
     pipeline = declared["name"]
     if structure(place, codepipeline, pipeline) != declared:
         raise Refused(f"Somebody changed {pipeline} while you looked at the difference. Nothing was changed: run this command again.")
+    cancelled = losses.running(codepipeline, pipeline)
     again = f"Whether {pipeline} was changed is not known: run this command again, and it tells."
     try:
         version = codepipeline.update_pipeline(pipeline=changed)["pipeline"]["version"]
@@ -122,6 +122,7 @@ def _update(place: Place, codepipeline: Any, declared: Declaration, changed: Dec
     except (ClientError, BotoCoreError) as error:
         told = sorted_out(error, "codepipeline:UpdatePipeline")
         raise (NoAnswer(f"{told}. {again}") if isinstance(told, NoAnswer) else error) from error
+    return cancelled
 
 
 def _difference(before: Declaration, after: Declaration) -> Iterator[str]:
@@ -136,3 +137,10 @@ def _show(place: Place, difference: Sequence[str], warnings: Sequence[str]) -> N
         place.console.print()
     for warning in warnings:
         place.console.print(Text.assemble(("Caution: ", "yellow bold"), warning))
+
+
+def _show_loss(place: Place, pipeline: str, cancelled: Sequence[str]) -> None:
+    from gatectl.findings.finding import pasted  # noqa: PLC0415 - it brings all of the doctor, and the completion of a word does without
+
+    place.console.print(Text(losses.cancelled(pipeline, cancelled)))
+    place.console.print(f"  {pasted(losses.restart(pipeline), place.region, place.flags)}", markup=False, soft_wrap=True)

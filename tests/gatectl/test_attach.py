@@ -14,6 +14,7 @@ from gatectl.session import Place
 from sandbox.account import ACCOUNT, REGION, create_role
 from tests.asking import ask
 from tests.gatectl.cli import Said, run
+from tests.gatectl.somebody import as_somebody
 from tests.gatectl.structures import GATE, action, entry, gate, pipeline, rule, stage
 from tests.scene import EXECUTION, Scene
 
@@ -47,15 +48,6 @@ def deploy(stage: str) -> None:
     name = f"pipeline-gate-{stage}-gate"
     role = create_role(name, "lambda.amazonaws.com").arn
     boto3.client("lambda").create_function(FunctionName=name, Role=role, Code={"ZipFile": b""}, Handler="app.gate", Runtime="python3.11")
-
-
-def as_somebody(monkeypatch: pytest.MonkeyPatch, *statements: dict[str, str]) -> None:
-    """Be somebody with this policy."""
-    role = create_role("somebody", "codepipeline.amazonaws.com")
-    role.put_policy("may", json.dumps({"Version": "2012-10-17", "Statement": statements}))
-    keys = boto3.client("sts").assume_role(RoleArn=role.arn, RoleSessionName="ann")["Credentials"]
-    for name, key in (("ACCESS_KEY_ID", "AccessKeyId"), ("SECRET_ACCESS_KEY", "SecretAccessKey"), ("SESSION_TOKEN", "SessionToken")):
-        monkeypatch.setenv(f"AWS_{name}", keys[key])  # type: ignore[literal-required]
 
 
 def attach(*words: str, **more: Any) -> Said:
@@ -172,7 +164,13 @@ class TestTheLook:
         assert dry == done | {"changed": False}
         assert (done["pipeline"], done["changed"], done["warnings"]) == ("k8s", True, [])
         assert '+      "name": "Gate",' in done["diff"]
-        assert attach("--depends-on", "infra", "--json").json() == {"pipeline": "k8s", "changed": False, "warnings": [], "diff": []}
+        assert attach("--depends-on", "infra", "--json").json() == {
+            "pipeline": "k8s",
+            "changed": False,
+            "cancelled": [],
+            "warnings": [],
+            "diff": [],
+        }
 
     def test_what_a_hold_would_trip_over_stands_there_before_the_question(self, scene: Scene) -> None:
         scene.pipeline("infra")
@@ -190,7 +188,10 @@ class TestTheLook:
         assert (
             f"Caution: k8s runs now (execution {execution[:8]}), and CodePipeline cancels what runs in a pipeline that is changed." in told
         )
-        attached()
+        assert attached().out.splitlines()[-2:] == [
+            f"Execution {execution[:8]} of k8s was cancelled by this change. To start k8s anew:",
+            "  aws codepipeline start-pipeline-execution --name k8s",
+        ]
         assert two.statuses() == ["Cancelled"]
         assert "runs now" not in attach("--depends-on", "infra", "--dry-run", "--observe").words
 

@@ -1,0 +1,66 @@
+"""What it costs to change a pipeline's structure: CodePipeline cancels what runs in it (model: PipelineExecution, status Cancelled)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib import shapes
+from chalicelib.executions import RUNNING
+from chalicelib.landscape.gates import gates
+from chalicelib.wording import some
+from gatectl.structure import Declaration
+
+
+def running(codepipeline: Any, pipeline: str) -> list[str]:
+    """The executions that a change would cancel, newest first."""
+    executions = codepipeline.list_pipeline_executions(pipelineName=pipeline)["pipelineExecutionSummaries"]
+    return [one["pipelineExecutionId"] for one in executions if one["status"] in RUNNING]
+
+
+def caution(codepipeline: Any, declared: Declaration, executions: Sequence[str]) -> str:
+    """What becomes of the `executions` that run in the pipeline so `declared`, and what to do before its change."""
+    name, its = declared["name"], "its" if len(executions) == 1 else "their"
+    waiting = _in_place(codepipeline, declared, executions)
+    first = f"Better wait for {its} end"
+    if waiting:
+        who = "It waits" if executions == waiting else f"{_named(waiting)} {'waits' if len(waiting) == 1 else 'wait'}"
+        first = f"{who} in place: better let it go on first (gatectl release {name}), and wait for {its} end"
+    return (
+        f"{name} runs now ({_named(executions).lower()}), and CodePipeline cancels what runs in a pipeline that is changed. "
+        f"{first}; else start it again afterwards."
+    )
+
+
+def cancelled(pipeline: str, executions: Sequence[str]) -> str:
+    """The same when it is done; the command that starts it anew comes after this."""
+    was = "was" if len(executions) == 1 else "were"
+    return f"{_named(executions)} of {pipeline} {was} cancelled by this change. To start {pipeline} anew:"
+
+
+def restart(pipeline: str) -> tuple[str, ...]:
+    return ("aws", "codepipeline", "start-pipeline-execution", "--name", pipeline)
+
+
+def _named(executions: Sequence[str]) -> str:
+    return f"Execution{'s' * (len(executions) > 1)} {some([one[:8] for one in executions])}"
+
+
+def _in_place(codepipeline: Any, declared: Declaration, executions: Sequence[str]) -> list[str]:
+    """Those of them that a gate keeps in progress, as far as AWS shows it, and lets it be looked at: without it the caution stands, too."""
+    own = {(gate.stage, gate.action) for gate in gates(declared) if not gate.condition}
+    if not own:
+        return []
+    try:
+        state = shapes.state(codepipeline.get_pipeline_state(name=declared["name"]))
+    except (ClientError, BotoCoreError):
+        return []
+    waiting = {
+        stage.execution
+        for stage in state.stages
+        for action in stage.actions
+        if (stage.name, action.name) in own and action.status == "InProgress" and action.said  # it has been asked, and has not let it pass
+    }
+    return [one for one in executions if one in waiting]
