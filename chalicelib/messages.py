@@ -48,14 +48,14 @@ def held(waiting: Sequence[Upstream], hold: Hold, every: int, next_check: dateti
         f"{pipeline} waits for {names} since {clock(hold.since, now)}. {why(waiting, now)} "
         f"{ends}, and that is as planned: {goes_on} within seconds of {awaited(waiting)} "
         f"(looked at again every {minutes(every)} too, next at {clock(next_check, now)}). "
-        f"{deadline(hold.give_up and _first_look(hold.give_up, next_check, every), hold.on_give_up, now)}"
+        f"{deadline(hold.give_up and first_look(hold.give_up, next_check, every), hold.on_give_up, now)}"
         f"{'Until then there' if hold.give_up else 'There'} is nothing to do. To go on now all the same: gatectl release {pipeline}. "
         f"To stop waiting: remove the EventBridge rule {hold.rule} with its target.",
         MESSAGE_LENGTH,
     )
 
 
-def _first_look(at: datetime, next_check: datetime, every: int) -> datetime:
+def first_look(at: datetime, next_check: datetime, every: int) -> datetime:
     """The first look of a rule at or after that moment: a deadline is seen then."""
     return next_check + math.ceil(max(timedelta(), at - next_check) / timedelta(minutes=every)) * timedelta(minutes=every)
 
