@@ -105,29 +105,12 @@ def _refuse_edited(place: Place, seen: Landscape, wait: Wait) -> None:
 
 def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
     """Mark the hold, so that the gate lets its execution pass; returns what happens next."""
-    eventbridge, awslambda = EventBridge(place.client("events")), AwsLambda(place.client("lambda"))
-    deployment = _deployment(place, wait, by)
     if wait.rule is None:
-        asked = wait.gate.asked if wait.gate else None
-        hold = Hold(
-            rule_name(deployment, wait.execution),
-            wait.pipeline,
-            wait.execution,
-            asked.depends_on if asked else (),
-            wait.since or now,
-            mode="retry",
-            released_by=by,
-        )
-        awslambda.let_rules_invoke(deployment.retry_arn, deployment.all_rules_arn)
-        try:
-            eventbridge.put(hold, schedule(now, RETRY_MINUTES), messages.rule_description(hold, (), now), deployment.retry_arn)
-        except NoRoom:
-            raise NoRule(
-                f"EventBridge has no room for another rule, and {wait.pipeline} waits in place, which only a rule lets go: execution "
-                f"{wait.execution[:8]} waits on, and nothing was changed for it. Remove rules that nobody needs (gatectl doctor names "
-                "the gate's), or raise the quota 'Rules per event bus' of EventBridge in Service Quotas; then release it again."
-            ) from None
+        for stage in dict.fromkeys(gate.deployed_as for gate in wait.gates):
+            _mark(place, wait, _deployment(place, stage, by), by, now)
         return f"{wait.pipeline} goes on as soon as CodePipeline asks the gate again. `gatectl holds` shows it until then."
+    eventbridge = EventBridge(place.client("events"))
+    deployment = _deployment(place, wait.rule[len(f"{APP}-") : -len(f"-{wait.execution}")], by)
     kept = eventbridge.hold_kept_by(wait.rule)
     if kept is None or not eventbridge.rewrite(marked := replace(kept, released_by=by), deployment.retry_arn):
         return f"The hold of execution {wait.execution[:8]} ended by itself in this moment: {wait.pipeline} goes on."
@@ -142,8 +125,31 @@ def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
     return f"{wait.pipeline} goes on within seconds: its stage is retried, and the gate lets execution {wait.execution[:8]} pass."
 
 
-def _deployment(place: Place, wait: Wait, by: str) -> Deployment:
-    """The gate that holds it: its stage stands in the rule's name, or in that of the function which the gate action names."""
-    stage = wait.rule[len(f"{APP}-") : -len(f"-{wait.execution}")] if wait.rule else wait.gate.deployed_as if wait.gate else ""
+def _mark(place: Place, wait: Wait, deployment: Deployment, by: str, now: datetime) -> None:
+    """Make the rule by which the gates of this deployment see that an execution which waits in place is let go."""
+    asked = [gate.asked for gate in wait.gates if gate.asked and gate.deployed_as == deployment.stage]
+    hold = Hold(
+        rule_name(deployment, wait.execution),
+        wait.pipeline,
+        wait.execution,
+        tuple(dict.fromkeys(one for each in asked for one in each.depends_on)),
+        wait.since or now,
+        mode="retry",
+        released_by=by,
+    )
+    AwsLambda(place.client("lambda")).let_rules_invoke(deployment.retry_arn, deployment.all_rules_arn)
+    try:
+        description = messages.rule_description(hold, (), now)
+        EventBridge(place.client("events")).put(hold, schedule(now, RETRY_MINUTES), description, deployment.retry_arn)
+    except NoRoom:
+        raise NoRule(
+            f"EventBridge has no room for another rule, and {wait.pipeline} waits in place, which only a rule lets go: execution "
+            f"{wait.execution[:8]} waits on, and nothing was changed for it. Remove rules that nobody needs (gatectl doctor names "
+            "the gate's), or raise the quota 'Rules per event bus' of EventBridge in Service Quotas; then release it again."
+        ) from None
+
+
+def _deployment(place: Place, stage: str, by: str) -> Deployment:
+    """`stage`: that of the gate that holds it, which stands in the rule's name, and in that of the function which the gate action names."""
     _, partition, _, _, account, _ = by.split(":", 5)
     return Deployment(partition, place.region, account, stage)

@@ -77,8 +77,8 @@ class Lookout:
 def calls(landscape: Landscape) -> int:
     """What a look at this landscape costs, when no structure has changed: two lists, a call for each thing that is in them, and one for
     each that may not be looked at."""
-    states = sum(one.state is not None for one in landscape.pipelines.values())
-    return 2 + len(landscape.rules) + len(landscape.pipelines) + states + len(landscape.unseen)
+    more = sum((one.state is not None) + len(one.hidden) for one in landscape.pipelines.values())
+    return 2 + len(landscape.rules) + len(landscape.pipelines) + more + len(landscape.unseen)
 
 
 def _clients(session: Any) -> Callable[[str], Any]:

@@ -14,12 +14,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import shapes
 from chalicelib.chains import read_mark
+from chalicelib.codepipeline import CodePipeline
 from chalicelib.dependency import Dependency
 from chalicelib.deployment import APP
-from chalicelib.errors import NotPermitted, code, sorted_out
+from chalicelib.errors import NotPermitted, PipelineNotFound, code, sorted_out
 from chalicelib.eventbridge import TARGET
-from chalicelib.executions import Execution
+from chalicelib.executions import PARALLEL, Attempt, Execution
 from chalicelib.hold import Hold
+from chalicelib.landscape.attempts import at_gates, attempts
 from chalicelib.landscape.gates import Gate, gates, is_here
 from chalicelib.landscape.waits import Rule, Wait
 from chalicelib.state import ActionState, PipelineState
@@ -36,7 +38,8 @@ Found = TypeVar("Found")
 class Pipeline:
     """A pipeline of this region and account. `executions`: the newest hundred at most, newest first; `state` where one of them waits
     or may wait. `role`: the ARN of the role that CodePipeline acts with; `stages`: their names; `declared`: all of its structure.
-    `unseen`: why AWS does not let it be looked at; then nothing but its name is known. "" where it does."""
+    `hidden`: of executions that run, but are not shown in `state`, the last attempt of each gate. `unseen`: why AWS does not let it be
+    looked at; then nothing but its name is known. "" where it does."""
 
     name: str
     mode: str = "SUPERSEDED"
@@ -46,6 +49,7 @@ class Pipeline:
     role: str = ""
     stages: tuple[str, ...] = ()
     declared: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    hidden: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
     unseen: str = ""
 
     @classmethod
@@ -131,10 +135,17 @@ class Account:
         read |= {one.name: one for one in self._each(self._with_executions, [one for one in wanted if not one.unseen])}
         asked = [one for name, one in read.items() if (name in held or one.running) and not one.unseen]
         read |= {one.name: one for one in self._each(self._with_state, asked)}
+        aside = closed(everything)
+        hidden = [(one, execution) for one in read.values() for execution in _hidden(one)]
+        for (one, execution), tried in zip(hidden, self._each(self._tried, hidden), strict=True):
+            if isinstance(tried, NotPermitted):
+                aside[f"some executions of {one.name}"] = _denied(tried)
+            else:
+                read[one.name] = replace(read[one.name], hidden={**read[one.name].hidden, execution: tried})
         by_rule = [rule.wait(now, _reason(read, rule)) for rule in rules]
         in_place = [wait for pipeline in read.values() for wait in _in_place(pipeline)]
         waits = sorted((wait for wait in [*by_rule, *in_place] if wait), key=lambda wait: (wait.pipeline, str(wait.since)))
-        return Landscape(read, tuple(waits), rules, closed(everything))
+        return Landscape(read, tuple(waits), rules, aside)
 
     def rules(self, executions: Iterable[str] = ("",)) -> tuple[Rule, ...]:
         """Every rule of the gate's in this region, of any of its deployments; or those alone that are named after one of `executions`."""
@@ -159,7 +170,7 @@ class Account:
                 if not isinstance(denied, NotPermitted):
                     raise
                 self._denied = denied
-                return Pipeline(name, unseen="codepipeline:GetPipeline was denied")
+                return Pipeline(name, unseen=_denied(denied))
 
     def _with_executions(self, pipeline: Pipeline) -> Pipeline:
         with _asking("codepipeline:ListPipelineExecutions"):
@@ -179,6 +190,16 @@ class Account:
                 if code(error) == "PipelineNotFoundException":
                     return pipeline
                 raise
+
+    def _tried(self, one: tuple[Pipeline, str]) -> tuple[Attempt, ...] | NotPermitted:
+        """What the gates of a pipeline have tried for an execution of it: the last attempt of each."""
+        pipeline, execution = one
+        try:
+            return tuple(at_gates(attempts(CodePipeline(self._codepipeline), pipeline.name, pipeline.gates, execution)))
+        except PipelineNotFound:
+            return ()
+        except NotPermitted as error:
+            return error
 
     def _rule(self, rule: Mapping[str, Any]) -> Rule | None:
         with _asking("events:ListTargetsByRule"):
@@ -207,6 +228,11 @@ class Account:
             yield from pool.map(ask, many)
 
 
+def _denied(error: NotPermitted) -> str:
+    """In short, which call was denied: who was, it is the same for all."""
+    return f"{str(error).removeprefix('AWS denied ').partition(' (')[0]} was denied"
+
+
 def closed(pipelines: Mapping[str, Pipeline]) -> dict[str, str]:
     """Those that may not be looked at, by name, and why."""
     return {name: one.unseen for name, one in pipelines.items() if one.unseen}
@@ -220,26 +246,57 @@ def _reason(pipelines: Mapping[str, Pipeline], rule: Rule) -> str:
     return next((action.said for _, action in actions if action.status == "Failed"), "")
 
 
+def _hidden(pipeline: Pipeline) -> list[str]:
+    """The executions that may wait in place and are not shown there: of each stage AWS shows only the latest (guide: executions-view)."""
+    state = pipeline.state
+    if state is None or pipeline.mode != PARALLEL:
+        return []
+    stages = {gate.stage for gate in pipeline.gates if gate.asked and gate.asked.hold == "wait"}
+    shown = {(stage.name, stage.execution) for stage in state.stages}
+    return [
+        one.id
+        for one in pipeline.executions
+        if one.running and any((stage, one.id) not in shown and not state.is_past(one.id, stage) for stage in stages)
+    ]
+
+
 def _in_place(pipeline: Pipeline) -> Iterator[Wait]:
-    """The executions whose gate action is kept in progress, as far as AWS shows them: the latest of each stage."""
-    running = {execution.id for execution in pipeline.executions if execution.running}
-    for execution in running:
-        for gate, action in _gate_actions(pipeline, execution):
-            if action.status == "InProgress" and action.said:
-                mark = read_mark(action.mark)
-                marked = [edge.pipeline for edge in mark.waits] if mark else []
-                asked = [one.label for one in gate.asked.depends_on] if gate.asked else []
-                since = mark.since if mark else action.since
-                limit = gate.asked.give_up_minutes if gate.asked else None
-                give_up = since + timedelta(minutes=limit) if since and limit else None
-                yield Wait(pipeline.name, execution, "wait", tuple(marked or asked), since, give_up=give_up, reason=action.said, gate=gate)
+    """The executions whose gate actions are kept in progress, each once."""
+    for execution in (one.id for one in pipeline.executions if one.running):
+        waiting = [(gate, action) for gate, action in _gate_actions(pipeline, execution) if action.status == "InProgress" and action.said]
+        if waiting:
+            told = [_told(gate, action) for gate, action in waiting]
+            yield Wait(
+                pipeline.name,
+                execution,
+                "wait",
+                tuple(dict.fromkeys(name for names, _, _ in told for name in names)),
+                min((since for _, since, _ in told if since), default=None),
+                give_up=min((give_up for _, _, give_up in told if give_up), default=None),
+                reason=" ".join(dict.fromkeys(action.said for _, action in waiting)),
+                gates=tuple(gate for gate, _ in waiting),
+            )
+
+
+def _told(gate: Gate, action: ActionState) -> tuple[list[str], datetime | None, datetime | None]:
+    """For whom a gate's action is kept in progress, since when, and when it gives up."""
+    mark = read_mark(action.mark)
+    marked = [edge.pipeline for edge in mark.waits] if mark else []
+    asked = [one.label for one in gate.asked.depends_on] if gate.asked else []
+    since = mark.since if mark else action.since
+    limit = gate.asked.give_up_minutes if gate.asked else None
+    return marked or asked, since, since + timedelta(minutes=limit) if since and limit else None
 
 
 def _gate_actions(pipeline: Pipeline, execution: str) -> Iterator[tuple[Gate, ActionState]]:
+    """Its gates, as they stand for an execution: as far as the state shows it, or else by their attempts."""
+    tried = {(one.stage, one.action): one for one in pipeline.hidden.get(execution, ())}
     for gate in pipeline.gates:
         stage = pipeline.state.stage(gate.stage) if pipeline.state else None
         if stage and stage.execution == execution:
             yield from ((gate, action) for action in stage.actions if action.name == gate.action)
+        elif attempt := tried.get((gate.stage, gate.action)):
+            yield gate, ActionState(gate.action, attempt.status, attempt.started, approval=False, mark=attempt.mark, said=attempt.said)
 
 
 @contextmanager

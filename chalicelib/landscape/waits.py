@@ -22,7 +22,7 @@ class Wait:
 
     `hold`: "restart" or "retry", by `rule`; or "wait", in place. `depends_on`: labels for people. `since` and `next_check` (None in place:
     CodePipeline asks when it likes) are aware UTC. `reason`: what the console shows at the gate action; "" where it shows nothing of it.
-    `gate`: the one that keeps its action in progress, of a wait in place.
+    `gates`: those that keep their actions in progress, of a wait in place.
     """
 
     pipeline: str
@@ -34,7 +34,7 @@ class Wait:
     next_check: datetime | None = None
     give_up: datetime | None = None
     reason: str = ""
-    gate: Gate | None = None
+    gates: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True)

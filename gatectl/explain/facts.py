@@ -11,6 +11,7 @@ from chalicelib.decision import Fate, fate
 from chalicelib.executions import PARALLEL, Attempt, Execution
 from chalicelib.hold import Hold
 from chalicelib.landscape.account import Pipeline
+from chalicelib.landscape.attempts import at_gates
 from chalicelib.landscape.gates import FUNCTION, Gate
 from chalicelib.landscape.waits import Rule
 from chalicelib.state import PipelineState
@@ -73,8 +74,7 @@ class Story:
     @property
     def gates(self) -> list[Attempt]:
         """The last attempt of each of its gates."""
-        last = {(one.stage, one.action, one.condition): one for one in self.attempts if FUNCTION.fullmatch(one.function)}
-        return list(last.values())
+        return at_gates(self.attempts)
 
     @property
     def asking(self) -> Attempt | None:

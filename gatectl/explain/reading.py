@@ -22,6 +22,7 @@ from chalicelib.deployment import Deployment
 from chalicelib.errors import NotPermitted, code
 from chalicelib.executions import NAME, Attempt, Execution
 from chalicelib.landscape.account import Account, Pipeline
+from chalicelib.landscape.attempts import attempts
 from chalicelib.upstream import Upstream
 from chalicelib.wording import SHOWN
 from gatectl.explain import ended, held, retrylog
@@ -73,11 +74,7 @@ class Reading:
         )
 
     def _story(self, facts: Facts, execution: Execution) -> Story:
-        room = self._aws.codepipeline
-        attempts = room.attempts(facts.name, execution.id)
-        if any(gate.condition for gate in facts.pipeline.gates):
-            attempts += room.conditions(facts.name, execution.id)
-        ordered = tuple(sorted(attempts, key=lambda one: one.started))
+        ordered = attempts(self._aws.codepipeline, facts.name, facts.pipeline.gates, execution.id)
         rule = next((one for one in facts.rules if one.hold and one.hold.execution == execution.id), None)
         story = Story(execution, ordered, rule)
         if held.is_held(facts, story) and story.hold:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import pytest
 
 from chalicelib.board.lookout import Lookout
 from sandbox.account import ACCOUNT, create_role
+from tests.asking import ask
 from tests.scene import Scene
 
 POLICY: dict[str, Any] = json.loads((Path(__file__).parents[2] / ".chalice/policy-board.json").read_text())
@@ -27,9 +29,18 @@ def held(scene: Scene) -> Scene:
     return scene
 
 
+def without(call: str) -> dict[str, Any]:
+    """The policy that allows all but this call."""
+    less: dict[str, Any] = json.loads(json.dumps(POLICY))
+    for statement in less["Statement"]:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        statement["Action"] = [action for action in actions if not action.endswith(f":{call}")] or "none:None"
+    return less
+
+
 def seen_with(policy: dict[str, Any]) -> Any:
     """What the Board tells whose role has this policy."""
-    role = create_role("board", "lambda.amazonaws.com")
+    role = create_role(f"board-{uuid4()}", "lambda.amazonaws.com")
     role.put_policy("board", json.dumps(policy))
     keys = boto3.client("sts").assume_role(RoleArn=role.arn, RoleSessionName="board")["Credentials"]
     session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
@@ -57,14 +68,22 @@ def test_where_it_is_narrowed_to_some_pipelines_these_are_seen_and_the_others_na
     assert [edge["holds"] for edge in state["seen"]["edges"]] == [True]
 
 
+def test_in_parallel_mode_all_that_wait_in_place_are_seen_or_named(scene: Scene) -> None:
+    scene.pipeline("infra", seconds=3600)
+    scene.gated("k8s", ask("infra", hold="wait"), mode="PARALLEL")
+    scene.start("infra")
+    waiting = {scene.start("k8s"), scene.start("k8s")}
+    seen = seen_with(POLICY)["seen"]
+    assert ({wait["execution"]["id"] for wait in seen["waits"]}, seen["not_looked_at"]) == (waiting, [])
+    seen = seen_with(without("ListActionExecutions"))["seen"]
+    assert len(seen["waits"]) == 1
+    assert seen["not_looked_at"] == [{"name": "some executions of k8s", "why": "codepipeline:ListActionExecutions was denied"}]
+
+
 @pytest.mark.usefixtures("held")
 @pytest.mark.parametrize("call", CALLS)
 def test_without_a_line_of_it_the_board_says_what_is_denied(call: str) -> None:
-    less = json.loads(json.dumps(POLICY))
-    for statement in less["Statement"]:
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        statement["Action"] = [action for action in actions if not action.endswith(f":{call}")] or "none:None"
-    state = seen_with(less)
+    state = seen_with(without(call))
     assert state["seen"] is None
     assert f":{call} (" in state["problem"]
     assert state["problem"].endswith("Allow it to whom the Board runs as: docs/board.md has all that it needs.")

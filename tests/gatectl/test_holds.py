@@ -11,6 +11,7 @@ from chalicelib.landscape.account import Account
 from chalicelib.landscape.waits import Rule
 from tests.asking import ask
 from tests.gatectl.cli import Said, run
+from tests.gatectl.test_release import two_gates
 from tests.scene import Scene
 
 
@@ -76,6 +77,31 @@ def test_where_no_pipeline_has_a_gate_it_may_be_the_wrong_place(scene: Scene) ->
     scene.pipeline("infra")
     said = run("holds", "--region", "us-east-1")
     assert said.out == "Nobody waits, and no pipeline in us-east-1 has a gate: is this the region, and the account?\n"
+
+
+def test_in_parallel_mode_all_that_wait_in_place_are_told(scene: Scene) -> None:
+    """Of each stage AWS shows only the latest execution."""
+    scene.pipeline("infra", seconds=7200)
+    scene.gated("k8s", ask("infra", hold="wait", give_up_minutes=90), mode="PARALLEL")
+    scene.start("infra")
+    began = []
+    for _ in range(3):
+        began.append(scene.start("k8s"))
+        scene.wait(minutes=5)
+    told = lines(run("holds"), "k8s")
+    assert [line.split()[1] for line in told] == [one[:8] for one in began]
+    assert [line.split()[3] for line in told] == ["12:00", "12:05", "12:10"]
+    holds = run("holds", "--json").json()["holds"]
+    assert all("k8s waits for infra" in one["reason"] and one["give_up"] for one in holds)
+
+
+def test_of_an_execution_with_two_gates_in_one_stage_there_is_one_row(scene: Scene) -> None:
+    for name in ("infra", "network"):
+        scene.pipeline(name, seconds=3600)
+        scene.start(name)
+    two_gates(scene)
+    scene.start("k8s")
+    assert [line.split()[:5] for line in lines(run("holds"), "k8s")] == [["k8s", "infra", "and", "network", "12:00"]]
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry"])

@@ -130,6 +130,63 @@ def test_one_of_several_that_are_held(scene: Scene) -> None:
     assert scene.rules() == [f"pipeline-gate-dev-{first}"]
 
 
+@pytest.fixture
+def parallel(scene: Scene) -> tuple[Scene, str, str]:
+    """Two executions of k8s wait in place; of its stage AWS shows the second only."""
+    scene.pipeline("infra", seconds=7200)
+    scene.gated("k8s", ask("infra", hold="wait"), mode="PARALLEL")
+    scene.start("infra")
+    first = scene.start("k8s")
+    scene.wait(minutes=5)
+    second = scene.start("k8s")
+    scene.wait(minutes=5)
+    return scene, first, second
+
+
+def test_in_parallel_mode_one_that_the_state_does_not_show(parallel: tuple[Scene, str, str]) -> None:
+    scene, first, second = parallel
+    assert f"gatectl release k8s --execution {first[:8]}" in run("explain", "k8s").out
+    assert run("release", "k8s", "--execution", first, "--yes").status == 0
+    scene.wait(minutes=5)
+    assert {one["pipelineExecutionId"]: one["status"] for one in scene.executions()} == {first: "Succeeded", second: "InProgress"}
+
+
+def test_in_parallel_mode_all_that_wait(parallel: tuple[Scene, str, str]) -> None:
+    scene, first, second = parallel
+    released = run("release", "k8s", "--yes", "--json").json()["released"]
+    assert {one["execution"] for one in released} == {first, second}
+    scene.wait(minutes=5)
+    assert scene.statuses() == ["Succeeded", "Succeeded"]
+
+
+def test_an_execution_with_two_gates_in_one_stage_is_let_go_once(scene: Scene) -> None:
+    for name in ("infra", "network"):
+        scene.pipeline(name, seconds=3600)
+    two_gates(scene)
+    for name in ("infra", "network"):
+        scene.start(name)
+    execution = scene.start("k8s")
+    said = run("release", "k8s", typed="y\n")
+    assert said.words.count(f"Execution {execution[:8]} of k8s waits for infra and network since") == 1
+    assert said.words.count("k8s goes on as soon as") == 1
+    (rule,) = scene.rules()
+    kept = json.loads(scene.events.list_targets_by_rule(Rule=rule)["Targets"][0]["Input"])
+    assert kept["depends_on"] == ["infra", "network"]
+    assert [one["execution"] for one in run("release", "k8s", "--yes", "--json").json()["released"]] == [execution]
+    scene.wait(minutes=5)
+    assert scene.statuses() == ["Succeeded"]
+
+
+def two_gates(scene: Scene) -> None:
+    """k8s, whose one stage waits in place for infra and for network, by an action each."""
+    scene.gated("k8s", ask("infra", hold="wait"))
+    declared: Any = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
+    (gate,) = declared["stages"][1]["actions"]
+    configuration = {**gate["configuration"], "UserParameters": json.dumps(ask("network", hold="wait"))}
+    declared["stages"][1]["actions"].append({**gate, "name": "WaitForNetwork", "configuration": configuration})
+    scene.codepipeline.update_pipeline(pipeline=declared)
+
+
 def test_a_newer_execution_does_not_take_the_mark_away(scene: Scene) -> None:
     """The rule that keeps it fires, and finds the newer one that waits behind, before CodePipeline asks the gate again."""
     scene.world.dials.continuation_seconds = 900.0
