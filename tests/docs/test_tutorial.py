@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ def test_every_step_shows_what_the_tutorial_says(clone: Path, server: SandboxSer
     session = boto3.Session("sandbox", "sandbox", region_name=environment["AWS_DEFAULT_REGION"])
     codepipeline, events = session.client("codepipeline", endpoint_url=server.url), session.client("events", endpoint_url=server.url)
     happens: dict[str, Callable[[], object]] = {
-        "k8s has run": lambda: _statuses(codepipeline, "k8s") == ["Succeeded"],
+        "k8s has run": lambda: _statuses(codepipeline, "k8s")[0] == "Succeeded",
         "infra has run": lambda: _statuses(codepipeline, "infra")[0] == "Succeeded",
         "k8s is held": lambda: _statuses(codepipeline, "k8s")[0] == "Failed",
         "nobody is held": lambda: not events.list_rules()["Rules"],
@@ -33,9 +34,20 @@ def test_every_step_shows_what_the_tutorial_says(clone: Path, server: SandboxSer
         if block.until:
             _wait_until(happens[block.until])
         for typed in block.typed:
-            said = subprocess.run(["/bin/sh", "-c", typed.command], cwd=clone, env=environment, capture_output=True, text=True, check=False)
+            said = subprocess.run(
+                ["/bin/sh", "-c", typed.command],
+                cwd=clone, env=environment, input=typed.answers, capture_output=True, text=True, check=False,
+            )  # fmt: skip
             assert said.returncode == 0, said.stderr
-            assert as_told(typed.shows, said.stdout), f"tutorial.md, line {typed.line + 1}: $ {typed.command}\n{said.stdout}"
+            shown = _echoed(said.stdout, typed.answers)
+            assert as_told(typed.shows, shown), f"tutorial.md, line {typed.line + 1}: $ {typed.command}\n{shown}"
+
+
+def _echoed(shown: str, answers: str) -> str:
+    """As a terminal shows it, where what is typed stands behind its question."""
+    for answer in answers.splitlines():
+        shown = re.sub(r"(\[y/N\]: )(?!\w\n)", rf"\g<1>{answer}\n", shown, count=1)
+    return shown
 
 
 def _statuses(codepipeline: Any, pipeline: str) -> list[str]:
