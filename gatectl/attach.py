@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+
 import click
 from botocore.exceptions import ClientError
 
-from chalicelib.dependency import PARKED, REQUIRE
+from chalicelib.dependency import PARKED, REQUIRE, Dependency
 from chalicelib.deployment import refuse_long
 from chalicelib.errors import Misconfigured, NotPermitted, sorted_out
 from chalicelib.landscape.gates import FUNCTION, gates, read
 from chalicelib.parameters import MODES, MOST_GIVE_UP_MINUTES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
-from chalicelib.wording import some
+from chalicelib.wording import minutes, some
 from gatectl import completion, upstreams
 from gatectl.editing import edit
 from gatectl.functions import deployed
 from gatectl.session import Place, Refused, options
 from gatectl.structure import BYPASS, Declaration, Impossible, parameters, with_gate
+from gatectl.wording import number
 
 
 @click.command()
@@ -109,22 +112,49 @@ def attach(
         present = gates(declared)
         return with_gate(declared, _function(place, function or (present[0].function if present else None), unseen), text, after)
 
-    others = some([one.label for one in wanted])
-    does = f"waits for {others}" if not observe else f"only says whether it would have waited for {others}, and never waits"
+    role: list[str] = []
+
+    def warn(changed: Declaration) -> list[str]:
+        from gatectl import invoking  # noqa: PLC0415 - it brings all of the doctor, and the completion of a word does without
+
+        found = invoking.look(place, changed)
+        role.append(invoking.told(found))
+        return [*unseen, *upstreams.deadlocks(place, changed), *map(invoking.caution, found or ())]
 
     edit(
         place,
         pipeline,
         change,
         nothing=f"{pipeline} has this gate already. Nothing was changed.",
-        done=lambda _: (
-            f"From its next execution on {pipeline} {does}. Its role must be allowed to invoke the gate: "
-            "`gatectl doctor` looks whether it is."
-        ),
+        done=lambda _: " ".join((f"From its next execution on {pipeline} {_does(wanted, asked)}", *role)),
         dry_run=dry_run,
         yes=yes,
-        warn=lambda changed: [*unseen, *upstreams.deadlocks(place, changed)],
+        warn=warn,
     )
+
+
+def _does(depends_on: Sequence[Dependency], asked: Mapping[str, object]) -> str:
+    """What a pipeline does from now on that waits for these, with what the command line `asked` for."""
+    others, settings = some([one.label for one in depends_on]), f" ({', '.join(said)})" if (said := list(_settings(asked))) else ""
+    if asked.get("observe"):
+        return f"only says whether it would have waited for {others}{settings}, and never waits."
+    idle = [one.label for one in depends_on if one.require == "idle"]
+    ended = f"{some(idle)} {'has' if len(idle) == 1 else 'have'} ended" if idle else ""
+    goes_on = f" It goes on when {ended}, also after a failure: --require succeeded prevents that." if idle else ""
+    return f"waits for {others}{settings}.{goes_on}"
+
+
+def _settings(asked: Mapping[str, object]) -> Iterator[str]:
+    """What is not as it is by itself."""
+    usual = {"require": "idle", "hold": "restart", "revisions": None, "parked": "wait"}  # what a restart takes depends on the mode
+    yield from (f"{key} {asked[key]}" for key, value in usual.items() if asked.get(key, value) != value)
+    if "retry_minutes" in asked:
+        yield f"looks again every {minutes(int(str(asked['retry_minutes'])))}"
+    if "give_up_minutes" in asked:
+        then = " and goes on all the same" if asked.get("on_give_up") == "continue" else ""
+        yield f"gives up after {number(int(str(asked['give_up_minutes'])), 'minute')}{then}"
+    if "bypass" in asked:
+        yield "its variable bypass opens the gate"
 
 
 def _function(place: Place, named: str | None, unseen: list[str]) -> str:

@@ -16,6 +16,7 @@ from tests.asking import ask
 from tests.gatectl.cli import Said, run
 from tests.gatectl.somebody import as_somebody
 from tests.gatectl.structures import GATE, action, entry, gate, pipeline, rule, stage
+from tests.gatectl.test_doctor_roles import role_may
 from tests.scene import EXECUTION, Scene
 
 THERE = "us-east-1"
@@ -120,6 +121,105 @@ class TestTheStory:
         two.start("infra")
         two.start("k8s")
         assert two.gate_action()["summary"].startswith("Observe only: would have held this pipeline for infra.")
+
+
+class TestWhatItSaysInTheEnd:
+    @pytest.fixture
+    def failing(self, scene: Scene) -> Scene:
+        scene.pipeline("infra", outcome="Failed")
+        scene.pipeline("k8s", seconds=60)
+        return scene
+
+    def test_that_a_failure_ends_the_wait_too_and_what_prevents_that(self, failing: Scene) -> None:
+        said = attached()
+        assert said.words.endswith(
+            "From its next execution on k8s waits for infra. It goes on when infra has ended, also after a failure: --require succeeded "
+            "prevents that. Its role may invoke the gate."
+        )
+        failing.start("infra")
+        failing.start("k8s")
+        failing.wait(minutes=15)
+        assert failing.statuses() == ["Succeeded", "Failed"]
+
+    def test_not_where_it_is_prevented(self, failing: Scene) -> None:
+        said = attached("--depends-on", "infra", "--require", "succeeded")
+        assert "From its next execution on k8s waits for infra (require succeeded). Its role" in said.words
+        failing.start("infra")
+        failing.start("k8s")
+        failing.wait(minutes=15)
+        assert failing.statuses() == ["Failed"]
+
+    def test_of_each_upstream_what_is_so_of_it(self, two: Scene) -> None:
+        for name in ("dns", "network"):
+            two.pipeline(name)
+        said = attached("--depends-on", '{"pipeline": "infra", "require": "succeeded"}', "--depends-on", "dns,network")
+        assert "waits for infra, dns and network. It goes on when dns and network have ended, also after a failure" in said.words
+
+    @pytest.mark.parametrize(
+        ("words", "told"),
+        [
+            (["--hold", "wait", "--give-up-minutes", "30"], "(hold wait, gives up after 30 minutes)"),
+            (["--give-up-minutes", "1", "--on-give-up", "continue"], "(gives up after 1 minute and goes on all the same)"),
+            (
+                ["--retry-minutes", "1", "--revisions", "held", "--parked", "pass"],
+                "(revisions held, parked pass, looks again every minute)",
+            ),
+            (["--bypass", "--retry-minutes", "10"], "(looks again every 10 minutes, its variable bypass opens the gate)"),
+        ],
+    )
+    def test_what_was_set(self, two: Scene, words: list[str], told: str) -> None:
+        assert f"From its next execution on k8s waits for infra {told}. It goes on" in attached("--depends-on", "infra", *words).words
+
+    def test_not_what_is_so_by_itself(self, two: Scene) -> None:
+        words = ("--require", "idle", "--hold", "restart", "--parked", "wait")
+        assert "k8s waits for infra. It goes on" in attached("--depends-on", "infra", *words).words
+
+
+class TestItsRole:
+    """What the doctor would say afterwards is said before the question."""
+
+    def test_one_that_may_not_invoke_the_gate(self, two: Scene) -> None:
+        role_may("pipelines")
+        said = attach(typed="y\n")
+        before, _, after = said.out.partition("Change k8s? [y/N]: y\n")
+        assert (
+            f"Caution: Role pipelines: This role, which k8s has, may not invoke {GATE}. The gate action fails at once, and nothing goes "
+            "past it. Afterwards `gatectl doctor --mend` lets it invoke the gate, and asks first."
+        ) in " ".join(before.split())
+        assert " ".join(after.split()).endswith(
+            "Its role may not invoke the gate yet, and the gate action fails: `gatectl doctor --mend` lets it, and asks first."
+        )
+        two.start("k8s")
+        assert two.gate_action()["errorDetails"]["code"] == "PermissionError"
+        assert run("doctor", "--mend", typed="y\n" * 9).status in (0, 1)
+        two.start("k8s")
+        two.wait(minutes=2)
+        assert two.statuses()[0] == "Succeeded"
+
+    def test_one_that_somebody_forbids_it(self, two: Scene) -> None:
+        role_may("pipelines", {"Effect": "Deny", "Action": "lambda:InvokeFunction", "Resource": "*"})
+        said = attached()
+        assert (
+            "an explicit deny forbids it. The gate action fails at once, and nothing goes past it. Whoever made that policy" in said.words
+        )
+        assert said.words.endswith("Its role may not invoke the gate yet, and the gate action fails: `gatectl doctor` says why.")
+
+    def test_one_that_the_functions_own_policy_lets_in(self, two: Scene) -> None:
+        role_may("pipelines")
+        two.awslambda.add_permission(
+            FunctionName=GATE, StatementId="pipelines", Action="lambda:InvokeFunction", Principal=f"arn:aws:iam::{ACCOUNT}:role/pipelines"
+        )
+        said = attached()
+        assert ("Caution" in said.out, said.words.endswith("Its role may invoke the gate.")) == (False, True)
+
+    @pytest.mark.parametrize("denied", ["iam:SimulatePrincipalPolicy", "lambda:GetPolicy"])
+    def test_where_it_may_not_be_looked_at_who_looks_is_said(self, two: Scene, monkeypatch: pytest.MonkeyPatch, denied: str) -> None:
+        role_may("pipelines")
+        everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        as_somebody(monkeypatch, everything, {"Effect": "Deny", "Action": denied, "Resource": "*"})
+        said = attached()
+        assert "Caution" not in said.out
+        assert said.words.endswith("Its role must be allowed to invoke the gate: `gatectl doctor` looks whether it is.")
 
 
 class TestTheLook:
