@@ -16,6 +16,7 @@ from chalicelib.wording import minutes, some
 from gatectl import completion, upstreams
 from gatectl.editing import edit
 from gatectl.functions import deployed
+from gatectl.minutes import OneOf, Within
 from gatectl.session import Place, Refused, options
 from gatectl.structure import BYPASS, Declaration, Impossible, parameters, with_gate
 from gatectl.wording import number
@@ -38,22 +39,41 @@ from gatectl.wording import number
     shell_complete=completion.stages,
     help="The stage that the gate's comes after.  [default: the first; a gate that is there stays]",
 )
-@click.option("--require", type=click.Choice(REQUIRE), help="What the others have to be.  [default: idle]")
-@click.option("--hold", type=click.Choice(MODES), help="How the pipeline is held.  [default: restart]")
+@click.option(
+    "--require",
+    type=click.Choice(REQUIRE),
+    help="What the others have to be. idle: none of them runs; succeeded: the newest that finished has succeeded, too.  [default: idle]",
+)
+@click.option(
+    "--hold",
+    type=click.Choice(MODES),
+    help="How the pipeline is held. restart: fails, and starts anew; retry: fails, and its stage is retried; wait: stays in progress.  "
+    "[default: restart]",
+)
 @click.option(
     "--retry-minutes",
-    type=click.Choice([str(number) for number in RETRY_MINUTES]),
+    type=OneOf(RETRY_MINUTES),
     metavar="MINUTES",
     help="How often a hold looks again on its own, a divisor of 60.  [default: as deployed, else 5]",
 )
+@click.option("--give-up-minutes", type=Within(1, MOST_GIVE_UP_MINUTES), metavar="MINUTES", help="The longest wait.  [default: none]")
 @click.option(
-    "--give-up-minutes", type=click.IntRange(1, MOST_GIVE_UP_MINUTES), metavar="MINUTES", help="The longest wait.  [default: none]"
+    "--on-give-up",
+    type=click.Choice(ON_GIVE_UP),
+    help="What happens after that. stop: nothing is started; continue: the pipeline goes on all the same.  [default: stop]",
 )
-@click.option("--on-give-up", type=click.Choice(ON_GIVE_UP), help="What happens after that.  [default: stop]")
 @click.option(
-    "--revisions", type=click.Choice(REVISIONS), help="What a restart takes from the sources.  [default: latest; in PARALLEL mode held]"
+    "--revisions",
+    type=click.Choice(REVISIONS),
+    help="What a restart takes from the sources. latest: what is newest then; held: what the held execution had.  "
+    "[default: latest; in PARALLEL mode held]",
 )
-@click.option("--parked", type=click.Choice(PARKED), help="Whether one that only waits for a person counts.  [default: wait]")
+@click.option(
+    "--parked",
+    type=click.Choice(PARKED),
+    help="Whether one that only waits for a person (an approval, a disabled transition) counts. wait: is waited for; pass: is not.  "
+    "[default: wait]",
+)
 @click.option("--bypass", is_flag=True, help="Let the pipeline variable `bypass` open the gate; declares it.")
 @click.option("--observe", is_flag=True, help="Always pass, and only say what the gate would have done.")
 @click.option("--function", metavar="NAME", help="The gate's function.  [default: the one that is deployed]")

@@ -10,6 +10,8 @@ import botocore.client
 import pytest
 from moto.codepipeline.models import codepipeline_backends
 
+from chalicelib.dependency import PARKED, REQUIRE
+from chalicelib.parameters import MODES, ON_GIVE_UP, REVISIONS
 from gatectl.session import Place
 from sandbox.account import ACCOUNT, REGION, create_role
 from tests.asking import ask
@@ -533,6 +535,31 @@ class TestWhatCannotBe:
         said = attach("--depends-on", "infra", *words, "--yes")
         assert said.status == 252
         assert said.err.startswith("Usage: gatectl attach [OPTIONS] PIPELINE\n")
+
+    @pytest.mark.parametrize(
+        ("option", "value", "told"),
+        [
+            ("--give-up-minutes", "30m", "'30m' is not a whole number of minutes, 1 to 20160."),
+            ("--give-up-minutes", "0", "'0' is not a whole number of minutes, 1 to 20160."),
+            ("--retry-minutes", "5m", "'5m' is not a whole number of minutes that divides 60: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60."),
+        ],
+    )
+    def test_what_is_no_number_of_minutes(self, two: Scene, option: str, value: str, told: str) -> None:
+        said = attach("--depends-on", "infra", option, value)
+        assert said.complaint.endswith(f"Error: Invalid value for '{option}': {told}")
+
+    def test_help_says_what_each_value_means(self) -> None:
+        said = run("attach", "--help").words
+        for option, values in (
+            ("require", REQUIRE),
+            ("hold", MODES),
+            ("on-give-up", ON_GIVE_UP),
+            ("revisions", REVISIONS),
+            ("parked", PARKED),
+        ):
+            told = said.partition(f"--{option} [{'|'.join(values)}]")[2].partition("[default: ")[0]
+            assert told
+            assert all(f"{value}: " in told for value in values)
 
     def test_a_pipeline_that_is_not_there(self, two: Scene) -> None:
         for command in (["attach", "k9s", "--depends-on", "infra"], ["detach", "k9s"]):
