@@ -73,21 +73,33 @@ def holds(place: Place, *, links: bool, watch: bool) -> None:
 
 
 def _watch(place: Place, account: Account) -> None:
-    page: RenderableType = Text("Reading pipelines ...", style="dim")
-    with Live(page, console=place.console, auto_refresh=False) as live:
+    reading = Text("Reading pipelines ...", style="dim")
+    look: tuple[Landscape, datetime] | None = None
+    with Live(reading, console=place.console, auto_refresh=False) as live:
         try:
             while True:
                 now = datetime.now(UTC)
                 try:
-                    seen = account.look(now)
-                    page = Group(_page(place, seen, now), *(Text(f"\n{line}", style="magenta") for line in lines(seen.unseen)))
+                    look = account.look(now), now
                     last = f"Looked at {now:%H:%M:%S} UTC; looks again every {SECONDS} seconds, until Ctrl-C."
                 except NoAnswer as error:  # on a long evening that happens: the last look stays
                     last = f"At {now:%H:%M:%S} UTC AWS did not answer: {error}. This is the look before; it looks again."
-                live.update(Group(page, Text(f"\n{last}", style="dim")), refresh=True)
+                footer = Text(f"\n{last}", style="dim")
+                live.update(_screen(place, *look, footer) if look else Group(reading, footer), refresh=True)
                 sleep(SECONDS)
         except KeyboardInterrupt:
             return
+
+
+def _screen(place: Place, seen: Landscape, now: datetime, footer: Text) -> RenderableType:
+    """As many rows as the terminal is high for, with all that stands below them."""
+    below = [*(Text(f"\n{line}", style="magenta") for line in lines(seen.unseen)), footer]
+    height = place.console.height
+    for most in range(min(len(rows(seen)), height), 0, -1):
+        screen = Group(_page(place, seen, now, most), *below)
+        if len(place.console.render_lines(screen, pad=False)) <= height:
+            return screen
+    return Group(_page(place, seen, now, 1), *below)
 
 
 def rows(seen: Landscape) -> list[Row]:
@@ -116,8 +128,11 @@ def strange(rules: Sequence[Rule]) -> list[Rule]:
 # For people
 
 
-def _page(place: Place, seen: Landscape, now: datetime) -> RenderableType:
+def _page(place: Place, seen: Landscape, now: datetime, most: int | None = None) -> RenderableType:
+    """`most`: so many rows, and how many more there are."""
     found = rows(seen)
+    left = len(found[most:]) if most else 0
+    found = found[:most]
     waiting, over = [row for row in found if not row.over], [row for row in found if row.over]
     parts: list[RenderableType] = [Text(_nobody(place, seen))]
     if waiting:
@@ -126,6 +141,8 @@ def _page(place: Place, seen: Landscape, now: datetime) -> RenderableType:
     if over:
         parts += [Text("\nNobody waits any more, but the rule is there until its first look after the end of the upstreams:")]
         parts += [Padding(Text(_told(row)), (0, 0, 0, 2)) for row in over]
+    if left:
+        parts.append(Text(f"and {left} more: a higher terminal shows them, and so does gatectl holds without --watch.", style="yellow"))
     if odd := strange(seen.rules):
         does = "holds nobody, or cannot let go" if len(odd) == 1 else "hold nobody, or cannot let go"
         told = f"{number(len(odd), 'rule')} of the gate's {does}: {some([rule.name for rule in odd])}. What to do: gatectl doctor."

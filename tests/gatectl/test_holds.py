@@ -297,6 +297,28 @@ class TestAtATerminal:
         assert "12:00 (7 min)" in before[before.rindex("since (UTC)") :], "the look before stays"
         assert "12:00 (7 min)" in now
 
+    def test_watching_more_than_the_terminal_is_high_for_says_how_many_are_left_out(
+        self, held: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.setenv("LINES", "12")
+        for number in range(20):
+            held.gated(f"team-{number}", ask("infra", pipeline=f"team-{number}"))
+            held.start(f"team-{number}")
+
+        def stop(_: float) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("gatectl.holds.sleep", stop)
+        out = run("holds", "--watch").out
+        *page, _ = out[out.rindex("since (UTC)") :].splitlines()  # the last is the cursor's
+        named = [line for line in page if "restart" in line or "in place" in line]
+        assert len(page) == 12
+        assert len(named) >= 5
+        assert f"and {22 - len(named)} more: a higher terminal shows them, and so does gatectl holds without --watch." in "\n".join(page)
+        assert any("looks again every 15 seconds, until Ctrl-C." in line for line in page), "what stands below stays"
+
     @pytest.mark.usefixtures("held")
     def test_watching_is_for_people_at_a_terminal(self) -> None:
         said = run("holds", "--watch")
