@@ -38,7 +38,7 @@ SAID = {
     "who_am_i": messages.who_am_i("pipeline"),
     "defect": messages.defect(errors.UnexpectedAnswer("events:PutRule answered X"), "r"),
 }
-ELSEWHERE = {"rule_description", "described_since", "deadline"}
+ELSEWHERE = {"rule_description", "described_since", "deadline", "first_look"}
 """What is no message of its own at the action."""
 
 
