@@ -10,7 +10,7 @@ CHECKED := app.py chalicelib gatectl sandbox benchmarks tests .ci/lint_policies.
 .PHONY: help demo sandbox board screenshots examples test bench costs soak mutants lint format docs package clean
 
 help:
-	@echo "make demo     the whole story on this machine: two pipelines, a real deploy, a hold and its end (about a minute)"
+	@echo "make demo     the whole story on this machine: two pipelines, a real deploy, a hold and its end (about a minute, after the set-up)"
 	@echo "make sandbox  AWS on this machine, to play with from the AWS CLI"
 	@echo "make board    the Board at http://127.0.0.1:8000: who waits for whom in your account, or in the sandbox after pasting its lines"
 	@echo "make examples what the tests of examples/ need besides: the CDK, Terraform's parser (some 700 MB). Else they are skipped"
