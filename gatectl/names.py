@@ -26,7 +26,16 @@ def no_such_pipeline(place: Place, name: str, region: str | None = None) -> Refu
     names = existing(place, region)
     missing = f"There is no pipeline {name} in {region or place.region}"
     if not names:
-        return Refused(f"{missing}; there is none. Is this the region, and the account?")
-    close = difflib.get_close_matches(name, names, n=1)
+        return Refused(f"{missing}, nor any other. Is this the region (--region), and the account (--profile)?")
+    close = _but_for_case(name, names) or difflib.get_close_matches(name, names, n=1)
     there = f"did you mean {close[0]}?" if close else f"there {'are' if len(names) > 1 else 'is'} {some(names)}."
-    return Refused(f"{missing}; {there} Upper and lower case count.")
+    return Refused(f"{missing}; {there}{case_counts(name, names)}")
+
+
+def case_counts(name: str, names: Iterable[str]) -> str:
+    """A sentence to add where it is upper and lower case that `name` has wrong, or nothing."""
+    return " Upper and lower case count." if _but_for_case(name, names) else ""
+
+
+def _but_for_case(name: str, names: Iterable[str]) -> list[str]:
+    return [one for one in names if one.lower() == name.lower()]

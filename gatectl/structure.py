@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib.errors import Misconfigured
 from chalicelib.landscape.gates import Gate, gates, read
 from chalicelib.wording import some
+from gatectl.names import case_counts
 
 Declaration = dict[str, Any]
 
@@ -54,7 +55,7 @@ def with_gate(declared: Declaration, function: str, text: str, after: str | None
             "told: change them by hand."
         )
     if after is not None and after not in stages:
-        raise Impossible(f"{name} has no stage {after}; it has {some(stages)}. Upper and lower case count.")
+        raise Impossible(f"{name} has no stage {after}; it has {some(stages)}.{case_counts(after, stages)}")
     changed = copy.deepcopy(declared)
     if present:
         _configure(changed, function, text)

@@ -79,7 +79,7 @@ def _refuse_missing_stage(place: Place, region: str, pipeline: str, stage: str) 
     declared = place.client("codepipeline", region).get_pipeline(name=pipeline)["pipeline"]
     stages = [one["name"] for one in declared["stages"]]
     if stage not in stages:
-        raise Refused(f"{pipeline} has no stage {stage}; it has {some(stages)}. Upper and lower case count.")
+        raise Refused(f"{pipeline} has no stage {stage}; it has {some(stages)}.{names.case_counts(stage, stages)}")
 
 
 def deadlocks(place: Place, declared: Mapping[str, Any]) -> list[str]:

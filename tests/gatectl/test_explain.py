@@ -97,7 +97,7 @@ class TestHeldByARule:
             f"an EventBridge rule remembers it. infra runs: execution {short(scene, 'infra')} is InProgress since 12:00 UTC. "
             "k8s starts again by itself within seconds of the end of infra, successful or not; in any case "
             "it is looked at again at 12:10 UTC. "
-            "There is nothing to do."
+            "There is nothing to do. If you cannot wait: To let it go on now all the same"
         )
         rule = f"pipeline-gate-dev-{execution}"
         assert commands(said) == [
@@ -140,7 +140,7 @@ class TestHeldByARule:
     )
     def test_when_it_gives_up(self, scene: Scene, on_give_up: str, ends: str) -> None:
         held(scene, give_up_minutes=15, on_give_up=on_give_up, retry_minutes=60)
-        assert f"If that has not come by 12:15 UTC, {ends}" in words()
+        assert f"If that has not come by 13:00 UTC, {ends}" in words(), "a rule sees a deadline when it looks next"
         scene.wait(minutes=10)
         assert f"Its time was over at 12:15 UTC: {ends}, at the next look; in any case it is looked at again at 13:00 UTC." in words()
 
@@ -152,6 +152,7 @@ class TestHeldByARule:
         said = run("explain", "k8s")
         assert "and waits for a person: the approval Ask in its stage Approve is open since 12:00 UTC." in said.words
         assert "There is nothing to do" not in said.words
+        assert "If you cannot wait" not in said.words
         assert "To answer the approval Ask of infra:" in said.out
         assert commands(said)[0].endswith("/pipelines/infra/view?region=eu-central-1")
         approve(scene)
@@ -434,13 +435,15 @@ class TestWhenNothingKeepsItAnyMore:
         assert "NotPermitted: AWS denied codepipeline:StartPipelineExecution" in said.words
         assert commands(said)[:2] == ["chalice logs --stage dev --name retry", "gatectl doctor"]
 
-    def test_the_retry_cannot_be_reached(self, scene: Scene) -> None:
+    def test_the_retry_cannot_be_reached(self, scene: Scene, deny: Callable[[str], None]) -> None:
         scene.pipeline("infra", seconds=280)
         scene.k8s()
         scene.start("infra")
         scene.start("k8s")
         scene.awslambda.remove_permission(FunctionName="pipeline-gate-dev-retry", StatementId="pipeline-gate-rules")
         scene.wait(minutes=7)
+        assert "The gate's EventBridge rules may not invoke it" in words()
+        deny("GetPolicy")
         assert "The retry has never run: its rule does not reach it." in words()
 
     def test_where_the_log_may_not_be_read_it_is_pointed_to(self, scene: Scene, calls: Calls, deny: Callable[[str], None]) -> None:
@@ -632,7 +635,10 @@ class TestItDoesNotWait:
         edit(scene)
         said = words()
         assert states() == ["cancelled"]
-        assert "was cancelled at 12:07 UTC. Somebody edited the pipeline while it ran. Nothing starts by itself." in said
+        assert (
+            "was cancelled at 12:07 UTC. Somebody edited the pipeline while it ran: that cancels what runs, and attach and detach are edits, too."
+            in said
+        )
 
     def test_its_gate_refused(self, scene: Scene) -> None:
         _, message = scene.refusal({"depend_on": ["infra"]})
@@ -699,7 +705,10 @@ class TestItDoesNotWait:
     def test_there_is_no_pipeline_at_all(self, scene: Scene, command: tuple[str, ...]) -> None:
         said = run(*command)
         assert (said.status, said.out) == (252, "")
-        assert said.complaint == "Error: There is no pipeline k8s in eu-central-1; there is none. Is this the region, and the account?"
+        assert (
+            said.complaint
+            == "Error: There is no pipeline k8s in eu-central-1, nor any other. Is this the region (--region), and the account (--profile)?"
+        )
 
     def test_there_is_no_such_execution(self, scene: Scene) -> None:
         execution = held(scene)

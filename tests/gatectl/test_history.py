@@ -213,7 +213,7 @@ def test_and_to_programs(day: Scene) -> None:
         (["k8s", "--depends-on", "in fra"], 'depends_on has "in fra", which is no pipeline\'s name'),
         (["k8s", "--depends-on", "infra,k8s"], "k8s cannot wait for itself: name another pipeline with --depends-on."),
         (["k8s", "--depends-on", " , "], "--depends-on names no pipeline"),
-        (["k8s", "--depends-on", INFRA_THERE], f"There is no pipeline infra in {THERE}; there is none."),
+        (["k8s", "--depends-on", INFRA_THERE], f"There is no pipeline infra in {THERE}, nor any other."),
         (
             ["k8s", "--depends-on", f"arn:aws:codepipeline:{REGION}:{OTHERS}:infra"],
             f"infra is in account {OTHERS}, and these credentials are of {ACCOUNT}: what ran there cannot be read with them",
