@@ -24,7 +24,7 @@ def lint(facts: Facts) -> list[Finding]:
     edges = graph.edges(Landscape(facts.pipelines or {}, (), ()), facts.region)
     found = [
         *pipelines.findings(facts),
-        *(one for one in deployments.findings(facts) if one.kind == "gate-not-deployed"),
+        *(one for one in deployments.findings(facts) if one.kind in ("gate-not-deployed", "gate-elsewhere")),
         *(finding for one in gated.values() for finding in _cautions(one)),
         *(finding for one in gated.values() for finding in _contradictions(one)),
         *_circles(edges, gated),

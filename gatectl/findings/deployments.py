@@ -15,8 +15,11 @@ from gatectl.functions import Deployed
 def findings(facts: Facts) -> Iterator[Finding]:
     if facts.deployed is None:
         return
-    named = sorted({gate.deployed_as for one in (facts.pipelines or {}).values() for gate in one.gates})
-    if not facts.deployed and not named and facts.pipelines is not None:
+    gates_named = [(one.name, gate) for one in (facts.pipelines or {}).values() for gate in one.gates]
+    named = sorted({gate.deployed_as for _, gate in gates_named if facts.is_here(gate.function)})
+    for function in sorted({gate.function for _, gate in gates_named if not facts.is_here(gate.function)}):
+        yield _elsewhere(function, sorted({name for name, gate in gates_named if gate.function == function}))
+    if not facts.deployed and not gates_named and facts.pipelines is not None:
         yield Finding(
             "no-gate",
             "error",
@@ -33,6 +36,18 @@ def findings(facts: Facts) -> Iterator[Finding]:
     for deployed in facts.deployed:
         yield from _whole(facts, deployed, named)
         yield from _of_one_version(facts, deployed)
+
+
+def _elsewhere(function: str, pipelines: list[str]) -> Finding:
+    _, _, _, region, account, *_ = function.split(":")
+    return Finding(
+        "gate-elsewhere",
+        "note",
+        f"function {function}",
+        f"{some(pipelines)} {'names' if len(pipelines) == 1 else 'name'} it as the gate, and it is in {region}, account {account}.",
+        "It was not looked at: whether it is there, and may do what it has to, can only be seen there.",
+        f"Run gatectl doctor with credentials of account {account}, and with --region {region}.",
+    )
 
 
 def _named_in_vain(facts: Facts, stage: str, gates: list[str]) -> Finding:

@@ -101,8 +101,14 @@ class Facts:
         return Deployment(self.partition, self.region, self.account, stage)
 
     def gated_by(self, stage: str) -> list[Pipeline]:
-        """The pipelines with a gate that is deployed as `stage`."""
-        return [one for one in (self.pipelines or {}).values() if any(gate.deployed_as == stage for gate in one.gates)]
+        """The pipelines with a gate that is deployed here as `stage`."""
+        there = (self.pipelines or {}).values()
+        return [one for one in there if any(gate.deployed_as == stage and self.is_here(gate.function) for gate in one.gates)]
+
+    def is_here(self, function: str) -> bool:
+        """Whether a function, as a gate action names it, is one of this region and account: an ARN may be of others."""
+        _, _, _, region, account, *_ = function.split(":") if function.startswith("arn:") else ("", "", "", self.region, self.account)
+        return region == self.region and account == self.account
 
     def holds_of(self, stage: str) -> list[Hold]:
         """The holds that rules of the deployment `stage` keep."""

@@ -297,6 +297,17 @@ def facts(*pipelines: Pipeline, role: str = ROLE) -> Facts:
     return Facts(MONDAY_NOON, "aws", REGION, ACCOUNT, deployed=deployed, functions={GATE: gate}, pipelines=there)
 
 
+def test_a_gate_function_of_another_account_is_not_called_missing(gated: Scene) -> None:
+    theirs = f"arn:aws:lambda:eu-central-1:210987654321:function:{GATE}"
+    gated.gated("apps", {**ask("infra"), "pipeline": "apps"})
+    name_the_gate(gated, "apps", theirs.replace(GATE, "pipeline-gate-theirs-gate"))
+    told = [one for one in findings() if one["kind"] in ("gate-elsewhere", "gate-not-deployed")]
+    assert [(one["kind"], one["severity"]) for one in told] == [("gate-elsewhere", "note")]
+    assert told[0]["what"] == "apps names it as the gate, and it is in eu-central-1, account 210987654321."
+    said = run("check")
+    assert (said.status, "It was not looked at" in said.words) == (0, True), said.out
+
+
 def test_a_role_of_another_account_acts_there() -> None:
     theirs = "arn:aws:iam::210987654321:role/theirs"
     mine, other = Gate("Gate", "Wait", GATE, "dev", "infra"), Gate("Gate", "Wait", GATE, "dev", "infra", role=theirs)
