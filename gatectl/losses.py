@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from chalicelib import shapes
-from chalicelib.executions import RUNNING
+from chalicelib.codepipeline import CodePipeline
+from chalicelib.errors import NoAnswer, NotPermitted, PipelineNotFound, UnexpectedAnswer
+from chalicelib.executions import RUNNING, Attempt
+from chalicelib.landscape.attempts import at_gates, attempts
 from chalicelib.landscape.gates import gates
 from chalicelib.wording import some
 from gatectl.structure import Declaration
@@ -22,12 +22,11 @@ def running(codepipeline: Any, pipeline: str) -> list[str]:
 
 def caution(codepipeline: Any, declared: Declaration, executions: Sequence[str]) -> str:
     """What becomes of the `executions` that run in the pipeline so `declared`, and what to do before its change."""
-    name, its = declared["name"], "its" if len(executions) == 1 else "their"
-    waiting = _in_place(codepipeline, declared, executions)
-    first = f"Better wait for {its} end"
+    name, waiting = declared["name"], _in_place(codepipeline, declared, executions)
+    first = f"Better wait for {'its' if len(executions) == 1 else 'their'} end"
     if waiting:
-        who = "It waits" if executions == waiting else f"{_named(waiting)} {'waits' if len(waiting) == 1 else 'wait'}"
-        first = f"{who} in place: better let it go on first (gatectl release {name}), and wait for {its} end"
+        waits, it, its = ("waits", "it", "its") if len(waiting) == 1 else ("wait", "them", "their")
+        first = f"{_named(waiting)} {waits} in place: better let {it} go on first (gatectl release {name}), and wait for {its} end"
     return (
         f"{name} runs now ({_named(executions).lower()}), and CodePipeline cancels what runs in a pipeline that is changed. "
         f"{first}; else start it again afterwards."
@@ -49,18 +48,18 @@ def _named(executions: Sequence[str]) -> str:
 
 
 def _in_place(codepipeline: Any, declared: Declaration, executions: Sequence[str]) -> list[str]:
-    """Those of them that a gate keeps in progress, as far as AWS shows it, and lets it be looked at: without it the caution stands, too."""
-    own = {(gate.stage, gate.action) for gate in gates(declared) if not gate.condition}
+    """Those of them that a gate keeps in progress, as far as AWS lets it be looked at: without it the caution stands, too. What runs began
+    with the structure as it is, for an edit would have cancelled it."""
+    own = [gate for gate in gates(declared) if gate.asked and gate.asked.hold == "wait"]
     if not own:
         return []
+    room, name = CodePipeline(codepipeline), declared["name"]
     try:
-        state = shapes.state(codepipeline.get_pipeline_state(name=declared["name"]))
-    except (ClientError, BotoCoreError):
+        return [one for one in executions if any(_waits(gate) for gate in at_gates(attempts(room, name, own, one)))]
+    except (NotPermitted, NoAnswer, UnexpectedAnswer, PipelineNotFound):
         return []
-    waiting = {
-        stage.execution
-        for stage in state.stages
-        for action in stage.actions
-        if (stage.name, action.name) in own and action.status == "InProgress" and action.said  # it has been asked, and has not let it pass
-    }
-    return [one for one in executions if one in waiting]
+
+
+def _waits(gate: Attempt) -> bool:
+    """It has been asked, and has not let the execution pass."""
+    return gate.status == "InProgress" and bool(gate.said)

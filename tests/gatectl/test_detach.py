@@ -113,7 +113,8 @@ class TestOneThatWaitsInPlace:
         before, _, after = said.out.partition("Change k8s? [y/N]: y\n")
         assert " ".join(before.split()).endswith(
             f"Caution: k8s runs now (execution {execution[:8]}), and CodePipeline cancels what runs in a pipeline that is changed. "
-            "It waits in place: better let it go on first (gatectl release k8s), and wait for its end; else start it again afterwards."
+            f"Execution {execution[:8]} waits in place: better let it go on first (gatectl release k8s), and wait for its end; "
+            "else start it again afterwards."
         )
         assert after.splitlines() == [
             "k8s waits for nobody any more.",
@@ -139,7 +140,19 @@ class TestOneThatWaitsInPlace:
         second = scene.start("k8s")
         said = run("detach", "k8s", "--dry-run").words
         assert f"k8s runs now (executions {second[:8]} and {execution[:8]}), and CodePipeline cancels" in said
-        assert f"Execution {second[:8]} waits in place: better let it go on first (gatectl release k8s), and wait for their end" in said
+        assert f"Execution {second[:8]} waits in place: better let it go on first (gatectl release k8s), and wait for its end" in said
+
+    def test_in_parallel_mode_where_a_stage_shows_the_latest_alone(self, scene: Scene) -> None:
+        scene.pipeline("infra")
+        scene.gated("k8s", ask(hold="wait"), mode="PARALLEL")
+        scene.start("infra")
+        first, second = (scene.start("k8s")[:8] for _ in range(2))
+        said = run("detach", "k8s", "--yes").words
+        assert (
+            f"Executions {second} and {first} wait in place: better let them go on first (gatectl release k8s), and wait for their end"
+            in said
+        )
+        assert f"Executions {second} and {first} of k8s were cancelled by this change." in said
 
     def test_for_programs(self, scene: Scene, execution: str) -> None:
         assert run("detach", "k8s", "--dry-run", "--json").json()["cancelled"] == []
@@ -153,7 +166,7 @@ class TestOneThatWaitsInPlace:
         as_somebody(
             monkeypatch,
             {"Effect": "Allow", "Action": "*", "Resource": "*"},
-            {"Effect": "Deny", "Action": "codepipeline:GetPipelineState", "Resource": "*"},
+            {"Effect": "Deny", "Action": "codepipeline:ListActionExecutions", "Resource": "*"},
         )
         said = run("detach", "k8s", "--yes")
         assert "pipeline that is changed. Better wait for its end; else start it again afterwards." in said.words
