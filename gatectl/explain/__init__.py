@@ -15,6 +15,7 @@ from chalicelib.landscape.console import Console
 from chalicelib.wording import clock, some
 from gatectl.completion import pipelines
 from gatectl.explain import ended, held, in_place, running
+from gatectl.explain.because import NOTHING_TO_DO
 from gatectl.explain.facts import Behind, Facts, Story
 from gatectl.explain.reading import Reading
 from gatectl.explain.told import Told, Way
@@ -60,7 +61,10 @@ def _of(facts: Facts, story: Story, links: Console) -> Told:
 
 
 def _of_the_pipeline(facts: Facts) -> Iterator[Told]:
-    if not facts.pipeline.gates:
+    if not facts.pipeline.gates and any(held.is_held(facts, story) for story in facts.stories):
+        what = f"{facts.name} has no gate any more: its next executions wait for no other pipeline."
+        yield Told("not gated", None, what)
+    elif not facts.pipeline.gates:
         way = Way("give it one", (("gatectl", "attach", facts.name, "--depends-on", "PIPELINE"),))
         yield Told("not gated", None, f"{facts.name} has no gate: it waits for no other pipeline.", can=(way,))
     passed = {one.execution.id for one in facts.stories if one.rule and not one.execution.running and not held.is_held(facts, one)}
@@ -89,6 +93,9 @@ def _show(place: Place, told: Told) -> None:
     for sentence in filter(None, (*told.why, told.then)):
         place.console.print()
         place.console.print(Text(sentence))
+    if told.can and told.then.endswith(NOTHING_TO_DO):
+        place.console.print()
+        place.console.print(Text("If you cannot wait:"))
     for way in told.can:
         place.console.print()
         place.console.print(Text(f"To {way.to}:"))

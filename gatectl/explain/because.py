@@ -11,6 +11,8 @@ from chalicelib.wording import clock, some
 from gatectl.explain.facts import Behind, Facts, Story, keeping
 from gatectl.explain.told import Way, answer, start
 
+NOTHING_TO_DO = "There is nothing to do."
+
 
 def because(facts: Facts, story: Story) -> tuple[str, ...]:
     """A paragraph for each upstream that keeps it waiting, with all that keeps that one; and what it all hangs on."""
@@ -65,4 +67,4 @@ def people(facts: Facts, story: Story, links: Console) -> Iterator[Way]:
 
 
 def nothing_to_do(persons: Sequence[Way]) -> str:
-    return "" if persons else "There is nothing to do."
+    return "" if persons else NOTHING_TO_DO

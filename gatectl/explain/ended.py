@@ -11,9 +11,10 @@ from chalicelib.errors import REFUSALS
 from chalicelib.executions import Attempt
 from chalicelib.landscape.console import Console
 from chalicelib.wording import clock, some
+from gatectl.explain.anew import anew
 from gatectl.explain.facts import Facts, Story, deployed_as
 from gatectl.explain.running import at_its_gates
-from gatectl.explain.told import Told, Way, check, doctor, log, retry_stage, start
+from gatectl.explain.told import Told, Way, check, doctor, log, retry_stage
 
 AS_PLANNED, GAVE_UP, DEADLOCK = "and that is as planned", "Gave up: ", "Deadlock: "
 """How the gate's messages tell what they are (chalicelib.messages)."""
@@ -51,10 +52,10 @@ def told(facts: Facts, story: Story, links: Console) -> Told:
         return Told("succeeded", own.id, f"{name} does not wait: its last execution {own.short_id} succeeded at {when}.", passed)
     hints = {
         "Stopped": "Somebody asked for that; it ends a hold, too.",
-        "Cancelled": "Somebody edited the pipeline while it ran.",
+        "Cancelled": "Somebody edited the pipeline while it ran: that cancels what runs, and attach and detach are edits, too.",
     }
     what = f"Execution {own.short_id} of {name} {ENDED.get(own.status, own.status)} at {when}. {hints.get(own.status, '')}".strip()
-    return Told(own.status.lower(), own.id, what, passed, NOTHING, (start(name),))
+    return Told(own.status.lower(), own.id, what, passed, NOTHING, (anew(facts),))
 
 
 def _elsewhere(facts: Facts, story: Story, links: Console) -> Told:
@@ -74,7 +75,7 @@ def _elsewhere(facts: Facts, story: Story, links: Console) -> Told:
         "That is not the gate's doing.",
         (*said, *at_its_gates(facts, story)),
         NOTHING,
-        (*ways, start(facts.name)),
+        (*ways, anew(facts)),
     )
 
 
@@ -114,7 +115,7 @@ def _refusal(facts: Facts, gate: Attempt) -> Iterator[str]:
 def _again(facts: Facts, story: Story, gate: Attempt) -> Iterator[Way]:
     if not facts.edited_since(story.execution):
         yield retry_stage(facts.name, gate.stage, story.execution.id, "let the same execution ask its gate again")
-    yield start(facts.name)
+    yield anew(facts)
 
 
 def _gone(facts: Facts, story: Story, gate: Attempt, again: tuple[Way, ...]) -> Told:

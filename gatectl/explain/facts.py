@@ -16,6 +16,7 @@ from chalicelib.landscape.gates import FUNCTION, Gate
 from chalicelib.landscape.waits import Rule
 from chalicelib.state import PipelineState
 from chalicelib.upstream import Upstream
+from gatectl.findings.facts import Function
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,25 @@ class Log:
 
 
 @dataclass(frozen=True)
+class Target:
+    """The retry that a hold's rule is to invoke. `function`: None where it is not there. `unseen`: why that is not known, or not all."""
+
+    function: Function | None = None
+    unseen: str = ""
+
+
+@dataclass(frozen=True)
 class Story:
-    """One execution. `attempts`: the oldest first. `rule`: that of its hold. `looked`: all that it waits for, where it waits."""
+    """One execution. `attempts`: the oldest first. `rule`: that of its hold. `looked`: all that it waits for, where it waits; `left`: all
+    that it does not wait for any more, where nothing holds it. `target`: what is to end its hold."""
 
     execution: Execution
     attempts: tuple[Attempt, ...] = ()
     rule: Rule | None = None
     looked: tuple[Behind, ...] = ()
     log: Log | None = None
+    left: tuple[Behind, ...] = ()
+    target: Target | None = None
 
     @property
     def hold(self) -> Hold | None:

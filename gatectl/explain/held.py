@@ -12,14 +12,16 @@ from chalicelib.executions import ROLLBACK
 from chalicelib.hold import Hold
 from chalicelib.landscape.circles import MEND
 from chalicelib.landscape.console import Console
-from chalicelib.messages import deadline
+from chalicelib.landscape.waits import Rule
+from chalicelib.messages import deadline, first_look
 from chalicelib.reasons import awaited
 from chalicelib.wording import clock, some
+from gatectl.explain import mending
+from gatectl.explain.anew import NO_RETRY, anew, changed
 from gatectl.explain.because import because, nothing_to_do, people
 from gatectl.explain.facts import Facts, Log, Story
-from gatectl.explain.told import Told, Way, check, doctor, forget, log, release, start
-from gatectl.findings import facts as doctors
-from gatectl.findings import holds as faults
+from gatectl.explain.mending import stage_of
+from gatectl.explain.told import Told, Way, check, doctor, forget, log, release
 from gatectl.findings.finding import Finding
 from gatectl.wording import lasting
 
@@ -27,16 +29,11 @@ SOON = timedelta(minutes=1)
 """An event lets a hold go within seconds; after this, it is late."""
 
 
-def stage_of(story: Story) -> str:
-    """The Chalice stage of the gate that holds it, as the rule's name has it."""
-    return story.rule.name[len(f"{APP}-") : -len(f"-{story.execution.id}")] if story.rule else ""
-
-
 def is_held(facts: Facts, story: Story) -> bool:
     """Whether the retry would still start it or retry it."""
-    if story.hold is None or fate(story.execution.id, facts.pipeline.executions).fate is not Fate.HELD:
+    if story.rule is None or story.hold is None or fate(story.execution.id, facts.pipeline.executions).fate is not Fate.HELD:
         return False
-    return not passed_the_gate(story.attempts, f"{APP}-{stage_of(story)}-gate")
+    return not passed_the_gate(story.attempts, f"{APP}-{stage_of(story.rule)}-gate")
 
 
 def is_late(facts: Facts, story: Story) -> bool:
@@ -50,16 +47,16 @@ def told(facts: Facts, story: Story, links: Console) -> Told:
     if hold is None or rule is None:
         raise ValueError(f"execution {story.execution.id} is not held")
     cycle = deadlock(story.waiting)
-    broken = [one for one in _faults(facts, story, hold) if one.severity == "error"]
-    if broken:
-        return _broken(facts, story, hold, broken[0])
+    fault = mending.fault(facts, story)
+    if fault:
+        return _broken(facts, story, hold, fault)
     if hold.released_by:
         return _let_go(facts, story, hold)
     if cycle:
         return _deadlocked(facts, story, hold, cycle)
     if story.keeping:
         return _waits(facts, story, hold, links)
-    return _due(facts, story, hold)
+    return _due(facts, story, hold, rule)
 
 
 def _since(facts: Facts, hold: Hold) -> str:
@@ -81,22 +78,34 @@ def _waits(facts: Facts, story: Story, hold: Hold, links: Console) -> Told:
         "held",
         story.execution.id,
         f"{facts.name} waits for {names} {_since(facts, hold)}. {_failed(story)}",
-        because(facts, story),
-        f"{then} {'' if over else deadline(hold.give_up, hold.on_give_up, facts.now)}{nothing_to_do(persons)}".strip(),
+        (*because(facts, story), *changed(facts, story, hold), *_not_looked(story)),
+        f"{then} {'' if over else _deadline(facts, story, hold)}{nothing_to_do(persons)}".strip(),
         (*persons, *_ways(facts, story, hold)),
     )
+
+
+def _deadline(facts: Facts, story: Story, hold: Hold) -> str:
+    """A rule sees that its time is over when it looks next."""
+    first = story.rule.next_check(facts.now) if story.rule else None
+    second = story.rule.next_check(first) if story.rule and first else None
+    if hold.give_up is None or first is None or second is None:
+        return deadline(hold.give_up, hold.on_give_up, facts.now)
+    return deadline(first_look(hold.give_up, first, (second - first) // timedelta(minutes=1)), hold.on_give_up, facts.now)
+
+
+def _not_looked(story: Story) -> Iterator[str]:
+    if story.target and story.target.unseen:
+        yield f"Whether its rule can invoke the retry was not looked at: {story.target.unseen}."
 
 
 def _goes_on(facts: Facts, story: Story, hold: Hold, soon: str) -> str:
     """What happens `soon`."""
     rollback, edited = story.execution.kind == ROLLBACK, facts.edited_since(story.execution)
     if edited and rollback:
-        then = (
-            f"Its hold ends {soon}, and nothing is started: AWS retries no stage of a pipeline that was edited since, and no start takes a "
-            "rollback's place"
-        )
+        then = f"Its hold ends {soon}, and nothing is started: {NO_RETRY}, and no start takes a rollback's place"
     elif edited and hold.mode == "retry":
-        then = f"{facts.name} starts again by itself {soon}, and asks anew: AWS retries no stage of a pipeline that was edited since"
+        asks = "asks anew" if facts.pipeline.gates else "has no gate to ask any more"
+        then = f"{facts.name} starts again by itself {soon}, and {asks}: {NO_RETRY}"
     elif rollback or hold.mode == "retry":
         then = f"The same execution goes on by itself {soon}: its stage is retried"
     else:
@@ -111,7 +120,7 @@ def _looks(facts: Facts, story: Story) -> str:
 
 def _ways(facts: Facts, story: Story, hold: Hold) -> Iterator[Way]:
     if facts.edited_since(story.execution):
-        yield start(facts.name, "start it anew (it waits anew: AWS retries no stage of a pipeline that was edited since)")
+        yield anew(facts, f" ({NO_RETRY})")
     else:
         yield release(facts.name, story.execution.id if len(facts.stories) > 1 else "")
     yield forget(hold.rule)
@@ -129,7 +138,7 @@ def _let_go(facts: Facts, story: Story, hold: Hold) -> Told:
 
 
 def _deadlocked(facts: Facts, story: Story, hold: Hold, cycle: Cycle) -> Told:
-    ends = deadline(hold.give_up, hold.on_give_up, facts.now)
+    ends = _deadline(facts, story, hold)
     return Told(
         "deadlock",
         story.execution.id,
@@ -141,27 +150,23 @@ def _deadlocked(facts: Facts, story: Story, hold: Hold, cycle: Cycle) -> Told:
 
 
 def _broken(facts: Facts, story: Story, hold: Hold, fault: Finding) -> Told:
+    names = some([one.label for one in hold.depends_on])
+    waits = f"waits for {names}" if story.keeping else f"is held for {names}, which does not keep it any more,"
+    others = [forget(hold.rule)] if mending.stops_the_retry(fault) else _ways(facts, story, hold)
     return Told(
         "broken",
         story.execution.id,
-        f"{facts.name} waits for {some([one.label for one in hold.depends_on])} {_since(facts, hold)}, and nothing will start it again: "
-        f"something is wrong with its rule. {fault.what}",
+        f"{facts.name} {waits} {_since(facts, hold)}, and nothing will start it again: {mending.what(fault, story)}",
         because(facts, story),
         "",
-        (Way("mend that (it asks first)", (("gatectl", "doctor", "--mend"),)), *_ways(facts, story, hold)),
+        (*mending.ways(facts, story, fault), *others),
     )
-
-
-def _faults(facts: Facts, story: Story, hold: Hold) -> list[Finding]:
-    """What the doctor finds at its rule."""
-    known = doctors.Facts(facts.now, facts.partition, facts.region, facts.account)
-    return list(faults.findings(known, story.rule, hold, stage_of(story))) if story.rule else []
 
 
 # When nothing keeps it any more
 
 
-def _due(facts: Facts, story: Story, hold: Hold) -> Told:
+def _due(facts: Facts, story: Story, hold: Hold, rule: Rule) -> Told:
     names = some([one.label for one in hold.depends_on])
     when = f" since {clock(story.ended, facts.now)}" if story.ended else ""
     if not is_late(facts, story):
@@ -174,9 +179,9 @@ def _due(facts: Facts, story: Story, hold: Hold) -> Told:
         tuple(_last_words(facts, story)),
         f"Its rule fires again by itself, and once the cause is gone that heals it: {_looks(facts, story)}.",
         (
-            log(stage_of(story), "retry"),
+            log(stage_of(rule), "retry"),
             doctor(),
-            start(facts.name),
+            anew(facts),
         ),
     )
 

@@ -25,7 +25,7 @@ from chalicelib.landscape.account import Account, Pipeline
 from chalicelib.landscape.attempts import attempts
 from chalicelib.upstream import Upstream
 from chalicelib.wording import SHOWN
-from gatectl.explain import ended, held, retrylog
+from gatectl.explain import ended, held, mending, retrylog
 from gatectl.explain.facts import Behind, Facts, Log, Story, deployed_as
 from gatectl.names import no_such_pipeline
 from gatectl.session import Place, Refused
@@ -77,10 +77,12 @@ class Reading:
         ordered = attempts(self._aws.codepipeline, facts.name, facts.pipeline.gates, execution.id)
         rule = next((one for one in facts.rules if one.hold and one.hold.execution == execution.id), None)
         story = Story(execution, ordered, rule)
-        if held.is_held(facts, story) and story.hold:
-            story = replace(story, looked=self._look(facts, story.hold.execution, story.hold.depends_on, held.stage_of(story)))
+        if rule and story.hold and held.is_held(facts, story):
+            stage = mending.stage_of(rule)
+            looked, target = self._look(facts, execution.id, story.hold.depends_on, stage), mending.look(self._client("lambda"), rule)
+            story = replace(story, looked=looked, target=target)
             if held.is_late(facts, story):
-                story = replace(story, log=self._log(facts, held.stage_of(story), story, story.ended or self._now - LOOK_BACK))
+                story = replace(story, log=self._log(facts, stage, story, story.ended or self._now - LOOK_BACK))
         elif story.asking:
             wanted = _wanted(facts, story.asking)
             story = replace(story, looked=self._look(facts, execution.id, wanted, deployed_as(story.asking), stays=True))

@@ -45,8 +45,20 @@ def release(pipeline: str, execution: str = "") -> Way:
     return Way("let it go on now all the same (its next execution waits again)", (("gatectl", "release", pipeline, *one),))
 
 
-def start(pipeline: str, to: str = "start it anew, so that it asks its gate") -> Way:
-    return Way(to, (("aws", "codepipeline", "start-pipeline-execution", "--name", pipeline),))
+def start(pipeline: str, to: str) -> Way:
+    return Way(to, (starting(pipeline),))
+
+
+def starting(pipeline: str) -> Words:
+    return ("aws", "codepipeline", "start-pipeline-execution", "--name", pipeline)
+
+
+def detach(pipeline: str) -> Way:
+    return Way("go on without the gate: take it out, and start it", (("gatectl", "detach", pipeline), starting(pipeline)))
+
+
+def mend() -> Way:
+    return Way("mend that (it asks first)", (("gatectl", "doctor", "--mend"),))
 
 
 def retry_stage(pipeline: str, stage: str, execution: str, to: str) -> Way:

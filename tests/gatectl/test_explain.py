@@ -635,10 +635,7 @@ class TestItDoesNotWait:
         edit(scene)
         said = words()
         assert states() == ["cancelled"]
-        assert (
-            "was cancelled at 12:07 UTC. Somebody edited the pipeline while it ran: that cancels what runs, and attach and detach are edits, too."
-            in said
-        )
+        assert "was cancelled at 12:07 UTC. Somebody edited the pipeline while it ran: that cancels what runs," in said
 
     def test_its_gate_refused(self, scene: Scene) -> None:
         _, message = scene.refusal({"depend_on": ["infra"]})

@@ -1,0 +1,77 @@
+"""What a start would find: the gate as it stands now, which need not be the one that a hold comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from chalicelib.dependency import Dependency
+from chalicelib.hold import Hold
+from chalicelib.landscape.gates import Gate
+from chalicelib.parameters import Parameters
+from chalicelib.wording import some
+from gatectl.explain.facts import Facts, Story
+from gatectl.explain.told import Way, start
+
+NO_RETRY = "AWS retries no stage of a pipeline that was edited since"
+
+
+def anew(facts: Facts, why: str = "") -> Way:
+    """To start the pipeline; `why`: what to add to that."""
+    return start(facts.name, f"start it anew{_finds(facts.pipeline.gates, facts.region)}{why}")
+
+
+def _finds(gates: Sequence[Gate], region: str) -> str:
+    if not gates:
+        return ": it has no gate now, so nothing holds it"
+    if any(gate.problem for gate in gates):
+        return ", so that it asks its gate, which refuses what it is asked now"
+    asked = [gate.asked for gate in gates if gate.asked and not gate.asked.observe]
+    wanted = {one.seen_from(region): None for each in asked for one in each.depends_on}
+    return f", so that it asks its gate, which waits for {waits_for(list(wanted))}" if wanted else ": its gate only observes"
+
+
+def waits_for(wanted: Sequence[Dependency]) -> str:
+    """ "infra", "a success of infra", "infra, and a success of network"."""
+    idle = [one.label for one in wanted if one.require == "idle"]
+    succeeded = [one.label for one in wanted if one.require == "succeeded"]
+    return ", and ".join([*([some(idle)] if idle else []), *([f"a success of {some(succeeded)}"] if succeeded else [])])
+
+
+def changed(facts: Facts, story: Story, hold: Hold) -> Iterator[str]:
+    """That the gate asks for something else by now than when it made this hold, where it does."""
+    if not facts.pipeline.gates:
+        yield f"{facts.name} has no gate any more; this hold stays as it is all the same, until it ends."
+        return
+    declared = [facts.gate_of(attempt) for attempt in story.gates if attempt.status == "Failed"]
+    asked = next((gate.asked for gate in declared if gate and gate.asked), None)
+    if asked is None:
+        return
+    then, now = _of_hold(hold, facts.region), _of_gate(asked, hold, facts.region)
+    differ = [f"{key} {then[key]} (now {now[key]})" for key in then if then[key] != now[key]]
+    if differ:
+        began = f"Its gate was changed since. This hold keeps to what was asked when it began: {some(differ)}."
+        yield f"{began} What starts anew asks as it is now."
+
+
+def _of_hold(hold: Hold, region: str) -> dict[str, str]:
+    limit = round((hold.give_up - hold.since).total_seconds() / 60) if hold.give_up else None
+    return _settings(hold.depends_on, hold.mode, limit, hold.on_give_up, region)
+
+
+def _of_gate(asked: Parameters, hold: Hold, region: str) -> dict[str, str]:
+    mode = hold.mode if asked.hold == "wait" else asked.hold  # a rule takes over from a long wait in place
+    return _settings(asked.depends_on, mode, asked.give_up_minutes, asked.on_give_up, region)
+
+
+def _settings(wanted: Sequence[Dependency], mode: str, limit: int | None, on_give_up: str, region: str) -> dict[str, str]:
+    """By their keys in UserParameters, as far as a rule keeps them. on_give_up counts only where there is a limit."""
+    seen = [one.seen_from(region) for one in wanted]
+    return {
+        "depends_on": waits_for(seen),
+        "parked": f"pass for {some([one.label for one in passes])}"
+        if (passes := [one for one in seen if one.parked == "pass"])
+        else "wait",
+        "hold": mode,
+        "give_up_minutes": str(limit or "none"),
+        "on_give_up": on_give_up if limit else "none",
+    }

@@ -1,0 +1,84 @@
+"""What keeps a hold from ever ending, at its rule or at the retry that the rule invokes: as the doctor finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from chalicelib.deployment import APP
+from chalicelib.errors import NoAnswer
+from chalicelib.landscape.waits import Rule
+from chalicelib.wording import some
+from gatectl.explain.anew import anew
+from gatectl.explain.facts import Facts, Story, Target
+from gatectl.explain.told import Way, detach, mend
+from gatectl.findings import facts as doctors
+from gatectl.findings import functions, invocation, lambdas, rules
+from gatectl.findings.finding import Finding
+from gatectl.findings.looks import Looks
+from gatectl.functions import Deployed
+
+
+def stage_of(rule: Rule) -> str:
+    """The Chalice stage of the gate that made it, as its name has it."""
+    return rule.name[len(f"{APP}-") : -len(f"-{rule.hold.execution}")] if rule.hold else ""
+
+
+def look(client: Any, rule: Rule) -> Target:
+    """At the retry that is to end the rule's hold. `client`: boto3's, of Lambda."""
+    looks, retry = Looks(), Deployed(stage_of(rule), has_gate=False, has_retry=True)
+    try:
+        found = lambdas.functions(client, looks, [retry])
+    except NoAnswer as error:  # the rest can be told all the same
+        return Target(unseen=str(error))
+    denied = {one.why: None for one in looks.unseen}
+    return Target(found.get(retry.retry), some(list(denied)) if denied else "")
+
+
+def fault(facts: Facts, story: Story) -> Finding | None:
+    """The first that ends the story's wait for good, if there is one."""
+    if story.rule is None:
+        return None
+    found = rules.findings(_doctors(facts, story, story.rule))
+    at_retry = (one for part in (functions, invocation) for one in part.findings(_doctors(facts, story, story.rule)))
+    return next((one for one in (*found, *at_retry) if one.severity == "error"), None)
+
+
+def _doctors(facts: Facts, story: Story, rule: Rule) -> doctors.Facts:
+    """What the doctor would know of it."""
+    target, stage = story.target or Target(unseen="it was not looked at"), stage_of(rule)
+    there = Deployed(stage, has_gate=True, has_retry=target.function is not None or bool(target.unseen))
+    known = {target.function.name: target.function} if target.function else {}
+    return doctors.Facts(facts.now, facts.partition, facts.region, facts.account, deployed=(there,), functions=known, rules=(rule,))
+
+
+def what(found: Finding, story: Story) -> str:
+    """Where it lies, and what it is: a sentence or two."""
+    if found.kind == "orphan":
+        retry = Deployed(stage_of(story.rule), has_gate=True, has_retry=False).retry if story.rule else ""
+        return f"the function {retry}, which its rule invokes, is not there."
+    where = "its rule" if found.where.startswith("rule ") else f"the {found.where}, which its rule invokes"
+    return f"something is wrong with {where}. {found.what}"
+
+
+def ways(facts: Facts, story: Story, found: Finding) -> Iterator[Way]:
+    """What mends it; and how to go on without that, where the retry cannot run: then it lets nobody go either."""
+    if found.calls:
+        yield mend()
+    elif found.kind == "orphan":  # who may invoke a function goes with it
+        yield Way("deploy it again, and let its rule invoke it (that asks first)", (*found.commands[:1], *mend().commands))
+        yield _without(facts)
+    elif found.kind == "overdue":
+        yield Way("see why in its log, or let it go by hand", found.commands)
+    else:
+        how = found.how.partition(". ")[0].rstrip(".")
+        yield Way(how[0].lower() + how[1:], found.commands[:1])
+        yield _without(facts)
+
+
+def _without(facts: Facts) -> Way:
+    return detach(facts.name) if facts.pipeline.gates else anew(facts)
+
+
+def stops_the_retry(found: Finding) -> bool:
+    return not found.calls and found.kind != "overdue"
