@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import shapes
-from chalicelib.chains import read_mark
+from chalicelib.chains import MARK_LENGTH, Mark, read_mark
 from chalicelib.codepipeline import CodePipeline
 from chalicelib.dependency import Dependency
 from chalicelib.deployment import APP
@@ -24,11 +24,13 @@ from chalicelib.hold import Hold
 from chalicelib.landscape.attempts import at_gates, attempts
 from chalicelib.landscape.gates import Gate, gates, is_here
 from chalicelib.landscape.waits import Rule, Wait
+from chalicelib.parameters import Parameters
 from chalicelib.state import ActionState, PipelineState
 
 AT_ONCE = 10
 """So many calls stand open: enough for a thousand pipelines in a minute, few enough for AWS's throttles to let others through."""
-
+LONG_EDGE = 300
+"""Characters: a mark that has fewer left may have had no room for another wait."""
 
 Asked = TypeVar("Asked")
 Found = TypeVar("Found")
@@ -143,7 +145,7 @@ class Account:
             else:
                 read[one.name] = replace(read[one.name], hidden={**read[one.name].hidden, execution: tried})
         by_rule = [rule.wait(now, _reason(read, rule)) for rule in rules]
-        in_place = [wait for pipeline in read.values() for wait in _in_place(pipeline)]
+        in_place = [wait for pipeline in read.values() for wait in _in_place(pipeline, self.region)]
         waits = sorted((wait for wait in [*by_rule, *in_place] if wait), key=lambda wait: (wait.pipeline, str(wait.since)))
         return Landscape(read, tuple(waits), rules, aside)
 
@@ -260,12 +262,12 @@ def _hidden(pipeline: Pipeline) -> list[str]:
     ]
 
 
-def _in_place(pipeline: Pipeline) -> Iterator[Wait]:
-    """The executions whose gate actions are kept in progress, each once."""
+def _in_place(pipeline: Pipeline, region: str) -> Iterator[Wait]:
+    """The executions whose gate actions are kept in progress, each once. `region`: the pipeline's."""
     for execution in (one.id for one in pipeline.executions if one.running):
         waiting = [(gate, action) for gate, action in _gate_actions(pipeline, execution) if action.status == "InProgress" and action.said]
         if waiting:
-            told = [_told(gate, action) for gate, action in waiting]
+            told = [_told(gate, action, region) for gate, action in waiting]
             yield Wait(
                 pipeline.name,
                 execution,
@@ -278,14 +280,22 @@ def _in_place(pipeline: Pipeline) -> Iterator[Wait]:
             )
 
 
-def _told(gate: Gate, action: ActionState) -> tuple[list[str], datetime | None, datetime | None]:
+def _told(gate: Gate, action: ActionState, region: str) -> tuple[list[str], datetime | None, datetime | None]:
     """For whom a gate's action is kept in progress, since when, and when it gives up."""
     mark = read_mark(action.mark)
-    marked = [edge.pipeline for edge in mark.waits] if mark else []
-    asked = [one.label for one in gate.asked.depends_on] if gate.asked else []
     since = mark.since if mark else action.since
     limit = gate.asked.give_up_minutes if gate.asked else None
-    return marked or asked, since, since + timedelta(minutes=limit) if since and limit else None
+    cut = len(action.mark) > MARK_LENGTH - LONG_EDGE
+    return _awaited(gate.asked, mark, region, cut=cut), since, since + timedelta(minutes=limit) if since and limit else None
+
+
+def _awaited(asked: Parameters | None, mark: Mark | None, region: str, *, cut: bool) -> list[str]:
+    """As labels: of what is asked, what the mark names, and what it cannot name: upstreams elsewhere, and (`cut`) those for which it had
+    no room."""
+    marked = [edge.pipeline for edge in mark.waits] if mark else []
+    wanted = [one.seen_from(region) for one in asked.depends_on] if asked else []
+    named = [one.label for one in wanted if cut or not is_here(one, region) or one.name in marked]
+    return named or marked or [one.label for one in wanted]
 
 
 def _gate_actions(pipeline: Pipeline, execution: str) -> Iterator[tuple[Gate, ActionState]]:

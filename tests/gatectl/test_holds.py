@@ -104,6 +104,41 @@ def test_of_an_execution_with_two_gates_in_one_stage_there_is_one_row(scene: Sce
     assert [line.split()[:5] for line in lines(run("holds"), "k8s")] == [["k8s", "infra", "and", "network", "12:00"]]
 
 
+NET = "arn:aws:codepipeline:us-east-1:123456789012:net"
+
+
+@pytest.mark.parametrize("mode", ["restart", "wait"])
+def test_stages_and_upstreams_elsewhere_are_named(scene: Scene, mode: str) -> None:
+    there = Scene(scene.world, region="us-east-1")
+    for place, name in ((scene, "infra"), (there, "net")):
+        place.pipeline(name, seconds=3600)
+        place.start(name)
+    scene.gated("k8s", ask({"pipeline": "infra", "stage": "Deploy"}, NET, hold=mode))
+    scene.start("k8s")
+    (told,) = run("holds", "--json").json()["holds"]
+    assert told["depends_on"] == ["infra's stage Deploy", "net (us-east-1)"]
+    assert "waits for infra's stage Deploy and net (us-east-1) since" in told["reason"]
+
+
+def test_in_place_only_those_are_named_that_keep_it_waiting(scene: Scene) -> None:
+    for name in ("infra", "network"):
+        scene.pipeline(name, seconds=3600)
+    scene.gated("k8s", ask("infra", "network", hold="wait"))
+    scene.start("network")
+    scene.start("k8s")
+    assert run("holds", "--json").json()["holds"][0]["depends_on"] == ["network"]
+
+
+def test_in_place_a_mark_has_no_room_for_very_many(scene: Scene) -> None:
+    names = [f"p-{number}" for number in range(10, 60)]
+    for name in names:
+        scene.pipeline(name, seconds=3600)
+        scene.start(name)
+    scene.gated("k8s", ask(*names, hold="wait"))
+    scene.start("k8s")
+    assert run("holds", "--json").json()["holds"][0]["depends_on"] == names
+
+
 @pytest.mark.parametrize("mode", ["restart", "retry"])
 def test_one_that_is_kept_open_for_lack_of_room_waits_since_it_began(scene: Scene, mode: str) -> None:
     scene.only_room_for(0)
