@@ -11,10 +11,11 @@ from chalicelib.errors import REFUSALS
 from chalicelib.executions import Attempt
 from chalicelib.landscape.console import Console
 from chalicelib.wording import clock, some
+from gatectl.explain import given_up
 from gatectl.explain.anew import anew
 from gatectl.explain.facts import Facts, Story, deployed_as
 from gatectl.explain.running import at_its_gates
-from gatectl.explain.told import Told, Way, check, doctor, log, retry_stage
+from gatectl.explain.told import Told, Way, check, doctor, log, retry_stage, rights
 
 AS_PLANNED, GAVE_UP, DEADLOCK = "and that is as planned", "Gave up: ", "Deadlock: "
 """How the gate's messages tell what they are (chalicelib.messages)."""
@@ -32,6 +33,12 @@ def lost(facts: Facts, story: Story) -> Attempt | None:
     """The gate's attempt that held it, where its hold is gone, and no newer execution is the reason."""
     gate = closed(story) if story.execution.status == "Failed" and story.rule is None and not facts.newer(story.execution) else None
     return gate if gate and AS_PLANNED in gate.said else None
+
+
+def given_up_by_the_gate(story: Story) -> Attempt | None:
+    """The gate's attempt that was the last one of a wait that was given up."""
+    gate = closed(story) if story.execution.status == "Failed" else None
+    return gate if gate and gate.said.startswith(GAVE_UP) else None
 
 
 def told(facts: Facts, story: Story, links: Console) -> Told:
@@ -87,15 +94,18 @@ def _by_the_gate(facts: Facts, story: Story, gate: Attempt) -> Told:
     again = tuple(_again(facts, story, gate))
     if gate.said.startswith(GAVE_UP):
         what = f"{facts.name} does not wait any more: {where} gave up at {clock(own.updated, facts.now)}."
-        return Told("gave up", own.id, what, (gate.said,), NOTHING, again)
+        return Told(
+            "gave up", own.id, what, (gate.said, *given_up.now(facts, story)), NOTHING, (*again, *given_up.ways(facts, story, gate))
+        )
     if gate.said.startswith(DEADLOCK):
         what = f"{facts.name} does not wait: {where} failed it at {clock(own.updated, facts.now)}, for the wait would never end."
         return Told("deadlock", own.id, what, (gate.said,), NOTHING, (check(), *again))
     if AS_PLANNED in gate.said:
         return _gone(facts, story, gate, again)
     if gate.error in REFUSALS:
+        mends = rights(gate.said, facts.account) if gate.error == "PermissionError" else check()
         what = f"{facts.name} does not wait: {where} refused what it was asked, at {clock(own.updated, facts.now)}."
-        return Told("refused", own.id, what, tuple(_refusal(facts, gate)), NOTHING, (check(), *again))
+        return Told("refused", own.id, what, tuple(_refusal(facts, gate)), NOTHING, (mends, *again))
     what = f"{facts.name} does not wait: {where} gave no answer, and CodePipeline failed it at {clock(own.updated, facts.now)}."
     said = (f"It says: {gate.said}",) if gate.said else ()
     return Told("unanswered", own.id, what, said, NOTHING, (log(deployed_as(gate), "gate"), doctor(), *again))
@@ -130,7 +140,8 @@ def _gone(facts: Facts, story: Story, gate: Attempt, again: tuple[Way, ...]) -> 
     waited = f"it had waited for {others} since {since}"
     if decision == "gave up":
         what = f"{facts.name} does not wait any more: it gave up at {at}. By then {waited}, as long as give_up_minutes says."
-        return Told("gave up", own.id, what, (f"The retry said: {reason}.",), NOTHING, again)
+        said = (f"The retry said: {reason}.", *given_up.now(facts, story))
+        return Told("gave up", own.id, what, said, NOTHING, (*again, *given_up.ways(facts, story, gate)))
     if decision == "started":
         what = f"Execution {own.short_id} of {facts.name} was held since {since}, and started again at {at}, as {record.get('started')}."
         return Told("started again", own.id, what)

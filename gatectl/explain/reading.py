@@ -87,7 +87,9 @@ class Reading:
             wanted = _wanted(facts, story.asking)
             story = replace(story, looked=self._look(facts, execution.id, wanted, deployed_as(story.asking), stays=True))
         elif gate := ended.lost(facts, story):
-            story = replace(story, log=self._log(facts, deployed_as(gate), story, gate.started))
+            story = replace(story, log=self._log(facts, deployed_as(gate), story, gate.started), left=self._left(facts, story, gate))
+        elif gate := ended.given_up_by_the_gate(story):
+            story = replace(story, left=self._left(facts, story, gate))
         return story
 
     def _log(self, facts: Facts, stage: str, story: Story, since: datetime) -> Log:
@@ -95,6 +97,9 @@ class Reading:
         return retrylog.read(self._client("logs"), deployment, f"{deployment.rule_prefix}{story.execution.id}", since)
 
     # Upstreams, and theirs
+
+    def _left(self, facts: Facts, story: Story, gate: Attempt) -> tuple[Behind, ...]:
+        return self._look(facts, story.execution.id, _wanted(facts, gate), deployed_as(gate))
 
     def _look(self, facts: Facts, execution: str, wanted: Sequence[Dependency], stage: str, *, stays: bool = False) -> tuple[Behind, ...]:
         context = SimpleNamespace(invoked_function_arn=Deployment(facts.partition, facts.region, facts.account, stage).retry_arn)

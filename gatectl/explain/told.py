@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -62,8 +63,12 @@ def mend() -> Way:
 
 
 def retry_stage(pipeline: str, stage: str, execution: str, to: str) -> Way:
+    return Way(to, (retrying(pipeline, stage, execution),))
+
+
+def retrying(pipeline: str, stage: str, execution: str) -> Words:
     words = ("aws", "codepipeline", "retry-stage-execution", "--pipeline-name", pipeline, "--stage-name", stage)
-    return Way(to, ((*words, "--pipeline-execution-id", execution, "--retry-mode", "FAILED_ACTIONS"),))
+    return (*words, "--pipeline-execution-id", execution, "--retry-mode", "FAILED_ACTIONS")
 
 
 def stop(pipeline: str, execution: str) -> Way:
@@ -91,6 +96,13 @@ def doctor() -> Way:
 
 def check() -> Way:
     return Way("see what is wrong with gates, and what would be right", (("gatectl", "check"),))
+
+
+def rights(text: str, account: str) -> Way:
+    """Where the rights stand that AWS's words `text` say are missing; `account`: the gate's own."""
+    elsewhere = "sts:AssumeRole" in text or set(re.findall(r"\b\d{12}\b", text)) - {account}
+    page = "docs/elsewhere.md#the-role-in-the-other-account" if elsewhere else "docs/permissions.md"
+    return Way("see which rights it needs, and whose they are", link=page)
 
 
 def answer(upstream: Upstream, link: str) -> Way | None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.elsewhere import Elsewhere
+from chalicelib.errors import NotPermitted
 from gatectl.session import Place
 from sandbox.account import ACCOUNT
 from tests import test_rollback
@@ -20,6 +23,11 @@ from tests.test_parked import approve
 from tests.test_stage_condition import conditioned
 
 RULES = ["restart", "retry"]
+THEIRS = {
+    "pipeline": f"arn:aws:codepipeline:us-east-1:{OTHER_ACCOUNT}:infra",
+    "role_arn": f"arn:aws:iam::{OTHER_ACCOUNT}:role/pipeline-gate-look",
+    "external_id": "a-word-that-both-know",
+}
 rolled_back = test_rollback.rolled_back
 """The fixture."""
 
@@ -382,12 +390,7 @@ class TestElsewhere:
         theirs = in_the_other_account(scene, "us-east-1")
         theirs.pipeline("infra", roleArn=THEIR_PIPELINE_ROLE, seconds=1200)
         theirs.start("infra")
-        wanted = {
-            "pipeline": f"arn:aws:codepipeline:us-east-1:{OTHER_ACCOUNT}:infra",
-            "role_arn": f"arn:aws:iam::{OTHER_ACCOUNT}:role/pipeline-gate-look",
-            "external_id": "a-word-that-both-know",
-        }
-        scene.gated("k8s", ask(wanted))
+        scene.gated("k8s", ask(THEIRS))
         scene.start("k8s")
         return theirs
 
@@ -651,8 +654,22 @@ class TestItDoesNotWait:
         scene.k8s()
         calls.fail("ListPipelineExecutions", "AccessDeniedException")
         scene.start("k8s")
-        assert "It says: AWS denied codepipeline:ListPipelineExecutions" in words()
+        said = run("explain", "k8s")
+        assert "It says: AWS denied codepipeline:ListPipelineExecutions" in said.words
+        assert commands(said)[0] == "docs/permissions.md", "check looks at what is asked, and sees nothing of rights"
+        assert "gatectl check" not in commands(said)
         assert states() == ["refused"]
+
+    def test_its_gate_was_denied_the_look_into_the_other_account(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        there = in_the_other_account(scene, "us-east-1")
+        there.pipeline("infra", roleArn=THEIR_PIPELINE_ROLE)
+        scene.gated("k8s", ask(THEIRS))
+        refusal = NotPermitted("AWS denied sts:AssumeRole (the gate's role may not)")
+        monkeypatch.setattr(Elsewhere, "_session", Mock(side_effect=refusal))
+        scene.start("k8s")
+        said = run("explain", "k8s")
+        assert "It says: AWS denied sts:AssumeRole" in said.words
+        assert commands(said)[0] == "docs/elsewhere.md#the-role-in-the-other-account"
 
     def test_its_gate_would_refuse_from_now_on(self, scene: Scene) -> None:
         scene.pipeline("infra")
