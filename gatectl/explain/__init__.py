@@ -14,7 +14,7 @@ from chalicelib.executions import ID
 from chalicelib.landscape.console import Console
 from chalicelib.wording import clock, some
 from gatectl.completion import pipelines
-from gatectl.explain import ended, held, in_place, running
+from gatectl.explain import ended, held, in_place, running, waiters
 from gatectl.explain.because import NOTHING_TO_DO
 from gatectl.explain.facts import Behind, Facts, Story
 from gatectl.explain.reading import Reading
@@ -64,6 +64,8 @@ def _of_the_pipeline(facts: Facts) -> Iterator[Told]:
     if not facts.pipeline.gates and any(held.is_held(facts, story) for story in facts.stories):
         what = f"{facts.name} has no gate any more: its next executions wait for no other pipeline."
         yield Told("not gated", None, what)
+    elif facts.waiters:
+        yield waiters.told(facts.name, facts.waiters, facts.now)
     elif not facts.pipeline.gates:
         way = Way("give it one", (("gatectl", "attach", facts.name, "--depends-on", "PIPELINE"),))
         yield Told("not gated", None, f"{facts.name} has no gate: it waits for no other pipeline.", can=(way,))

@@ -16,6 +16,7 @@ from chalicelib.landscape.gates import FUNCTION, Gate
 from chalicelib.landscape.waits import Rule
 from chalicelib.state import PipelineState
 from chalicelib.upstream import Upstream
+from gatectl.explain.waiters import Waiter
 from gatectl.findings.facts import Function
 
 
@@ -102,7 +103,8 @@ class Story:
 @dataclass(frozen=True)
 class Facts:
     """`pipeline` with all of its executions that count, and where they stand. `edited`: when its structure was. `rules`: those that are
-    named after its executions. `stories`: the executions to tell of, `more`: how many others there would be to tell of."""
+    named after its executions. `stories`: the executions to tell of, `more`: how many others there would be to tell of. `waiters`: who
+    is held for it, where it has no gate itself."""
 
     now: datetime
     region: str
@@ -113,6 +115,7 @@ class Facts:
     rules: tuple[Rule, ...]
     stories: tuple[Story, ...] = ()
     more: int = 0
+    waiters: tuple[Waiter, ...] = ()
 
     @property
     def name(self) -> str:

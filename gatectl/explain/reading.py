@@ -18,8 +18,8 @@ from chalicelib.aws import Aws
 from chalicelib.chains import LONGEST, read_mark
 from chalicelib.decision import Fate
 from chalicelib.dependency import Dependency
-from chalicelib.deployment import Deployment
-from chalicelib.errors import NotPermitted, code
+from chalicelib.deployment import APP, Deployment
+from chalicelib.errors import NotPermitted, PipelineNotFound, code
 from chalicelib.executions import NAME, Attempt, Execution
 from chalicelib.landscape.account import Account, Pipeline
 from chalicelib.landscape.attempts import attempts
@@ -27,6 +27,7 @@ from chalicelib.upstream import Upstream
 from chalicelib.wording import SHOWN
 from gatectl.explain import ended, held, mending, retrylog
 from gatectl.explain.facts import Behind, Facts, Log, Story, deployed_as
+from gatectl.explain.waiters import Waiter, waiters
 from gatectl.names import no_such_pipeline
 from gatectl.session import Place, Refused
 
@@ -44,6 +45,8 @@ class Reading:
         """All that there is to know; `execution`: how the id of the one that is meant begins. Raises Refused where there is none."""
         facts = self._pipeline(pipeline)
         chosen = _chosen(facts, execution)
+        if not facts.pipeline.gates and not facts.rules:
+            facts = replace(facts, waiters=self._waiters(facts.pipeline))
         return replace(facts, stories=tuple(at_once(partial(self._story, facts), chosen[:SHOWN])), more=max(0, len(chosen) - SHOWN))
 
     def _client(self, service: str, region_name: str | None = None, **session: str) -> Any:
@@ -92,6 +95,23 @@ class Reading:
             story = replace(story, left=self._left(facts, story, gate))
         return story
 
+    def _waiters(self, pipeline: Pipeline) -> tuple[Waiter, ...]:
+        """The rules' descriptions tell which of them are worth a look (chalicelib.messages.rule_description)."""
+        events, prefix = self._client("events"), f"{APP}-"
+        listed = [rule for page in events.get_paginator("list_rules").paginate(NamePrefix=prefix) for rule in page["Rules"]]
+        telling = [rule["Name"] for rule in listed if _may_wait_for(pipeline.name, rule.get("Description", ""))]
+        rules = Account(self._place.client).rules(telling) if telling else ()
+
+        def executions(of: str) -> Sequence[Execution] | None:
+            try:
+                return self._aws.codepipeline.executions(of, since=self._now - LOOK_BACK)
+            except NotPermitted:
+                return None
+            except PipelineNotFound:
+                return ()
+
+        return waiters(pipeline, self._place.region, rules, executions)
+
     def _log(self, facts: Facts, stage: str, story: Story, since: datetime) -> Log:
         deployment = Deployment(facts.partition, facts.region, facts.account, stage)
         return retrylog.read(self._client("logs"), deployment, f"{deployment.rule_prefix}{story.execution.id}", since)
@@ -139,6 +159,10 @@ def _one(asking: Asking, wanted: Dependency) -> Upstream:
     except NotPermitted as error:
         return Upstream(wanted, unanswered=str(error))
     return upstream
+
+
+def _may_wait_for(name: str, description: str) -> bool:
+    return name in description or bool(re.search(r"and \d+ more|\.\.\.", description))
 
 
 def _wanted(facts: Facts, gate: Attempt) -> Sequence[Dependency]:

@@ -1,0 +1,52 @@
+"""Who waits for a pipeline, by the rules of their holds: what the owner of an upstream wants to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.decision import Fate, fate
+from chalicelib.executions import Execution
+from chalicelib.hold import Hold
+from chalicelib.landscape.account import Pipeline
+from chalicelib.landscape.gates import is_here
+from chalicelib.landscape.waits import Rule
+from chalicelib.upstream import Upstream
+from chalicelib.wording import clock, some
+from gatectl.explain.told import Told, Way
+
+
+@dataclass(frozen=True)
+class Waiter:
+    """A pipeline of this region and account that is held for another, since then (aware UTC)."""
+
+    name: str
+    since: datetime
+
+
+def waiters(
+    pipeline: Pipeline, region: str, rules: Sequence[Rule], executions: Callable[[str], Sequence[Execution] | None]
+) -> tuple[Waiter, ...]:
+    """Those that `rules` hold, and that this pipeline keeps, the longest first. `executions`: what is known of a pipeline's; None where
+    nothing is: then its hold counts."""
+    found: dict[str, Waiter] = {}
+    for hold in sorted((rule.hold for rule in rules if rule.hold), key=lambda hold: hold.since):
+        if hold.pipeline not in found and _waits_for(hold, pipeline, region):
+            known = executions(hold.pipeline)
+            if known is None or fate(hold.execution, known).fate is Fate.HELD:
+                found[hold.pipeline] = Waiter(hold.pipeline, hold.since)
+    return tuple(found.values())
+
+
+def _waits_for(hold: Hold, pipeline: Pipeline, region: str) -> bool:
+    wanted = [one for one in hold.depends_on if one.name == pipeline.name and is_here(one, region)]
+    return any(not Upstream(one, pipeline.executions, pipeline.state).satisfied for one in wanted)
+
+
+def told(name: str, waiting: Sequence[Waiter], now: datetime) -> Told:
+    """That they wait, for one that waits for nobody itself."""
+    what = some([f"{one.name} (since {clock(one.since, now)})" for one in waiting])
+    wait = "waits" if len(waiting) == 1 else "wait"
+    ways = tuple(Way(f"see why {one.name} waits", (("gatectl", "explain", one.name),)) for one in waiting[:3])
+    return Told("waited for", None, f"{name} has no gate: it waits for no other pipeline. {what} {wait} for it.", can=ways)
