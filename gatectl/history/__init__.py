@@ -15,7 +15,7 @@ from chalicelib.dependency import Dependency
 from chalicelib.errors import Misconfigured
 from chalicelib.executions import NAME
 from gatectl import completion, names
-from gatectl.history.cautions import cautions, of_entries
+from gatectl.history.cautions import cautions, of_entries, of_its_own_gate
 from gatectl.history.findings import find
 from gatectl.history.labels import plain
 from gatectl.history.overview import overview
@@ -78,7 +78,8 @@ def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int)
     upstreams = tuple(reading.upstream(other) for (reading, _), other in zip(there, others, strict=True))
     findings = find(own.executions, {one.label: one.executions for one in upstreams}, own.mode, now)
     since = max(asked, own.created)
-    report = Report(own, upstreams, since, now, findings, (*of_entries(wanted), *cautions(own, upstreams, asked, now, findings)))
+    later = (*of_entries(wanted), *cautions(own, upstreams, asked, now, findings))
+    report = Report(own, upstreams, since, now, findings, later, tuple(of_its_own_gate(own)))
     place.show(_page(report, place.console), report.as_json())
 
 

@@ -27,6 +27,20 @@ def cautions(pipeline: Past, upstreams: Sequence[Past], asked: datetime, now: da
     )
 
 
+def of_its_own_gate(pipeline: Past) -> Iterator[str]:
+    """What the figures leave out, and so how they are to be read at all."""
+    held = f"{number(pipeline.held, 'execution')} that it held did no work, and {'is' if pipeline.held == 1 else 'are'} left out here."
+    if pipeline.gates:
+        others = some(list(dict.fromkeys(one.label for gate in pipeline.gates if gate.asked for one in gate.asked.depends_on)))
+        yield (
+            f"{pipeline.label} has a gate already{f', for {others}' if others else ''}. "
+            f"{held if pipeline.held else 'It failed none to hold it.'} "
+            "One that it kept in place, or whose stage it retried, counts as at work all the while."
+        )
+    elif pipeline.held:
+        yield f"{pipeline.label} had a gate in this time. {held}"
+
+
 def of_entries(wanted: Sequence[Dependency]) -> Iterator[str]:
     """Of what is asked of single upstreams, and cannot be reckoned for them alone."""
     demanding = [one.label for one in wanted if one.require == "succeeded"]
@@ -46,13 +60,6 @@ def _of_pipeline(pipeline: Past, asked: datetime, now: datetime) -> Iterator[str
     name = pipeline.label
     if pipeline.created > asked:
         yield f"{name} is there since {pipeline.created:%Y-%m-%d %H:%M} UTC only: that is {lasting(now - pipeline.created)}."
-    if pipeline.gates:
-        others = some(list(dict.fromkeys(one.label for gate in pipeline.gates if gate.asked for one in gate.asked.depends_on)))
-        held = f"{number(pipeline.held, 'execution')} that it held did no work, and {'is' if pipeline.held == 1 else 'are'} left out here."
-        yield (
-            f"{name} has a gate already{f', for {others}' if others else ''}. {held if pipeline.held else 'It failed none to hold it.'} "
-            "One that it kept in place, or whose stage it retried, counts as at work all the while."
-        )
     if not pipeline.executions and not pipeline.held:
         yield f"{name} has not run in this time, so there is nothing that a gate would have held."
 

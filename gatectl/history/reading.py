@@ -13,10 +13,9 @@ from botocore.exceptions import ClientError
 from chalicelib import shapes
 from chalicelib.asking import LOOK_BACK
 from chalicelib.decision import closed_gate
-from chalicelib.deployment import APP
 from chalicelib.errors import REFUSALS, code
 from chalicelib.executions import FINISHED, Attempt, Execution
-from chalicelib.landscape.gates import Gate, gates
+from chalicelib.landscape.gates import FUNCTION, Gate, gates
 from gatectl.names import no_such_pipeline
 from gatectl.session import Place
 
@@ -28,8 +27,8 @@ Listed = Mapping[str, Any]
 class Past:
     """A pipeline and its `executions` (oldest first); of one that still runs, `updated` is now.
 
-    `label`: for people. `created`: since when it is there, as far as AWS tells (aware UTC). `held`: so many more executions its own gate
-    held; they did no work, and are left out.
+    `label`: for people. `created`: since when it is there, as far as AWS tells (aware UTC). `edited`: its structure was another one before.
+    `held`: so many more executions a gate of its own held, be it there still or not; they did no work, and are left out.
     """
 
     name: str
@@ -40,6 +39,7 @@ class Past:
     gates: tuple[Gate, ...] = ()
     executions: tuple[Execution, ...] = ()
     held: int = 0
+    edited: bool = False
 
     @property
     def region(self) -> str:
@@ -70,13 +70,13 @@ class Reading:
             raise
         declared, metadata = answer["pipeline"], answer["metadata"]
         mode, created = declared.get("executionMode", "SUPERSEDED"), metadata["created"].astimezone(UTC)
-        return Past(name, label, metadata["pipelineArn"], mode, created, gates(declared))
+        return Past(name, label, metadata["pipelineArn"], mode, created, gates(declared), edited=declared.get("version", 1) > 1)
 
     def own(self, past: Past) -> Past:
         """The pipeline that is to wait, with what began since then."""
         found = self._executions(past, self._since, self._before)
-        held = self._held(past)
         within = [one for one in found if one.started >= self._since]
+        held = self._held(past, perhaps=past.edited and any(one.status == "Failed" for one in within))
         worked = tuple(one for one in within if one.id not in held)
         return replace(past, created=_created(past, found), executions=worked, held=len(within) - len(worked))
 
@@ -94,19 +94,20 @@ class Reading:
         found = sorted(map(Execution.of, reversed(listed)), key=lambda one: one.started)
         return [replace(one, updated=max(self._now, one.started)) if one.running else one for one in found]
 
-    def _held(self, past: Past) -> set[str]:
-        """The ids of the executions that the pipeline's own gates held."""
+    def _held(self, past: Past, *, perhaps: bool) -> set[str]:
+        """The ids of the executions that the pipeline's own gates held, as the attempts tell: a gate may have gone since. `perhaps`: it may
+        have held some even if it has no gate now."""
         attempts: dict[str, list[Attempt]] = defaultdict(list)
         lists: list[tuple[str, str, Callable[[Any], Attempt]]] = []
-        if past.gates:
+        if past.gates or perhaps:
             lists.append(("list_action_executions", "actionExecutionDetails", shapes.attempt))
-        if any(gate.condition for gate in past.gates):
+        if any(gate.condition for gate in past.gates) or perhaps:
             lists.append(("list_rule_executions", "ruleExecutionDetails", shapes.condition))
         for operation, key, read in lists:
             for one in self._back(past.name, operation, key, f"gate of {past.name}", self._since, self._before):
                 attempts[one["pipelineExecutionId"]].append(read(one))
-        functions = {f"{APP}-{gate.deployed_as}-gate" for gate in past.gates}
-        last = [(execution, closed_gate(those, function)) for execution, those in attempts.items() for function in functions]
+        named = [(execution, those, FUNCTION.fullmatch(one.function)) for execution, those in attempts.items() for one in those]
+        last = [(execution, closed_gate(those, function["name"])) for execution, those, function in named if function]
         return {execution for execution, closed in last if closed and closed.error not in REFUSALS}
 
     def _before(self, one: Listed) -> bool:

@@ -13,7 +13,8 @@ from gatectl.history.spans import ENDLESS
 
 @dataclass(frozen=True)
 class Report:
-    """What `pipeline` did between `since` and `now` (aware UTC), and what a gate that waits for `upstreams` would have done."""
+    """What `pipeline` did between `since` and `now` (aware UTC), and what a gate that waits for `upstreams` would have done. `first`: the
+    cautions without which the figures mislead."""
 
     pipeline: Past
     upstreams: tuple[Past, ...]
@@ -21,6 +22,7 @@ class Report:
     now: datetime
     findings: Findings
     cautions: tuple[str, ...]
+    first: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """As `gatectl history --help` describes it. Programs read it: its keys stay."""
@@ -40,7 +42,7 @@ class Report:
                 {**_execution(one.execution), "upstreams": [{"pipeline": label, **_execution(each)} for label, each in one.pairs]}
                 for one in found.overlaps
             ],
-            "warnings": self.cautions,
+            "warnings": [*self.first, *self.cautions],
         }
 
     def _within(self, past: Past) -> Group:

@@ -34,13 +34,18 @@ def told(report: Report, width: int) -> Page:
 
 def notes(report: Report) -> Page:
     """What to bear in mind, last."""
-    return Page(*(Text.assemble(("Caution: ", "yellow bold"), text) for text in report.cautions), Text(MODEL, style="dim"))
+    return Page(*map(_caution, report.cautions), Text(MODEL, style="dim"))
+
+
+def _caution(text: str) -> Text:
+    return Text.assemble(("Caution: ", "yellow bold"), text)
 
 
 def _figures(report: Report, width: int) -> Iterator[RenderableType]:
     found, name = report.findings, report.pipeline.label
     days = f"{report.since:%Y-%m-%d} to {report.now:%Y-%m-%d} ({_days(report.now - report.since)})"
     yield Text(f"{name} behind {some([one.label for one in report.upstreams])}, {days}", style="bold")
+    yield from map(_caution, report.first)
     if not found.executions:
         return
     upstream = report.upstreams[0].label if len(report.upstreams) == 1 else "an upstream"

@@ -273,6 +273,35 @@ def test_what_the_pipelines_own_gate_held_is_left_out(scene: Scene) -> None:
     assert "It failed none to hold it." in run("history", "k8s", "--depends-on", "infra", "--days", "1").words
 
 
+@pytest.mark.parametrize("condition", [False, True])
+def test_so_is_what_a_gate_held_that_is_not_there_any_more(scene: Scene, condition: bool) -> None:
+    scene.pipeline("infra")
+    conditioned(scene) if condition else scene.k8s()
+    scene.start("infra")
+    scene.start("k8s")
+    scene.start("k8s")
+    scene.wait(minutes=20)
+    assert scene.statuses() == ["Succeeded", "Failed", "Failed"]
+    assert run("detach", "k8s", "--yes").status == 0
+    said = run("history", "k8s", "--depends-on", "infra")
+    title, caution = said.out.splitlines()[:2]
+    assert title.startswith("k8s behind infra")
+    assert caution.startswith("Caution: k8s had a gate in this time. 2 executions that it held did no work, and are left out here.")
+    assert "k8s ran once, never while infra ran." in said.words
+    assert told("k8s", "--depends-on", "infra")["executions"] == {"count": 1, "finished": 1, "failed": 0}
+
+
+def test_what_failed_by_itself_after_an_edit_is_counted(scene: Scene) -> None:
+    scene.pipeline("infra")
+    scene.k8s(outcome="Failed")
+    run("detach", "k8s", "--yes")
+    scene.start("k8s")
+    scene.wait(minutes=5)
+    said = run("history", "k8s", "--depends-on", "infra")
+    assert "had a gate" not in said.words
+    assert told("k8s", "--depends-on", "infra")["executions"] == {"count": 1, "finished": 1, "failed": 1}
+
+
 def test_so_is_what_a_gate_held_that_is_a_stages_condition(scene: Scene) -> None:
     scene.pipeline("infra")
     conditioned(scene)
