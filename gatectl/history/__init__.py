@@ -21,7 +21,7 @@ from gatectl.history.labels import plain
 from gatectl.history.overview import overview
 from gatectl.history.reading import Past, Reading
 from gatectl.history.report import Report
-from gatectl.history.strips import LEGEND, drawn, worst
+from gatectl.history.strips import LEGEND, WORST, drawn, strips
 from gatectl.history.told import notes, told
 from gatectl.session import Place, Refused, options
 from gatectl.upstreams import Entry, entries
@@ -109,11 +109,13 @@ def _refuse_unreadable(wanted: Iterable[Dependency], own: Past) -> None:
 
 
 def _page(report: Report, console: Console) -> Group:
-    strips, width = worst(report), console.width
+    found, width = strips(report), console.width
     lines = [Text(), Text("When they were at work", style="bold"), *overview(report, width)] if report.findings.executions else []
-    if strips:
+    if found:
         lines += [Text(), Text("The worst overlaps", style="bold"), Text(LEGEND, style="dim")]
-    for strip in strips:
+    for strip in found[:WORST]:
         lines += [Text(), *drawn(strip, report, width)]
+    if len(found) > WORST:
+        lines += [Text(), Text(f"{len(found) - WORST} more: --json", style="dim")]
     shown = map(plain, lines) if console.options.ascii_only else lines
     return Group(told(report, width), *shown, Text(), notes(report))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -46,7 +46,12 @@ class Strip:
 
 
 def worst(report: Report) -> list[Strip]:
-    """Those in which most failed; of several such, in which the gate would have held longest, and with most overlaps."""
+    """The first of all."""
+    return strips(report)[:WORST]
+
+
+def strips(report: Report) -> list[Strip]:
+    """First those in which most failed; of several such, in which the gate would have held longest, and with most overlaps."""
     upstreams = [one for those in report.findings.upstreams.values() for one in those]
     spans = merged(Span(one.started, one.updated) for one in upstreams)
     begins = [span.begin for span in spans]
@@ -55,11 +60,11 @@ def worst(report: Report) -> list[Strip]:
         for span in {spans[bisect_right(begins, each.started) - 1] for _, each in overlap.pairs}:
             met[span].append(overlap)
     held = {one.execution.id: one for one in report.findings.policy("idle").held}
-    strips = []
+    found = []
     for span, overlaps in met.items():
         mine = [held[one.execution.id] for one in overlaps if one.execution.id in held and _within(one.execution, span)]
-        strips.append(Strip(span, tuple(overlaps), tuple(mine)))
-    return sorted(strips, key=lambda one: (one.failed, one.waited, len(one.overlaps)), reverse=True)[:WORST]
+        found.append(Strip(span, tuple(overlaps), tuple(mine)))
+    return sorted(found, key=lambda one: (one.failed, one.waited, len(one.overlaps)), reverse=True)
 
 
 def drawn(strip: Strip, report: Report, width: int) -> list[Text]:
@@ -75,7 +80,7 @@ def drawn(strip: Strip, report: Report, width: int) -> list[Text]:
     ran = [[one for one in past.executions if _within(one, strip.span)] for past in report.upstreams] + [own]
     rows = [(label, [_bar(one, axis) for one in those]) for label, those in zip(names, ran, strict=True) if those]
     rows.append((GATED, [_gated(one, held.get(one.id), one.id in going, axis) for one in own]))
-    lines = [Text(_title(strip), style="bold")]
+    lines = [Text(_title(strip), style="bold"), Text(_ids(list(zip(names, ran, strict=True)), width), style="dim")]
     for label, bars in rows:
         lanes = _lanes(bars)
         beside = [label, *[""] * (len(lanes) - 1)]
@@ -85,9 +90,22 @@ def drawn(strip: Strip, report: Report, width: int) -> list[Text]:
 
 def _title(strip: Strip) -> str:
     begin, end = strip.span.begin, strip.span.end
-    until = f"{end:%H:%M}" if begin.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
+    form = "%H:%M" if end - begin >= timedelta(minutes=1) else "%H:%M:%S"
+    until = f"{end:{form}}" if begin.date() == end.date() else f"{end:%Y-%m-%d {form}}"
     held = f"{len(strip.held)} held, up to {lasting(strip.span.end - strip.held[0].execution.started)}" if strip.held else "none held"
-    return f"{begin:%Y-%m-%d %H:%M} to {until} UTC: {number(len(strip.overlaps), 'execution')}, {strip.failed} failed; {held}"
+    return f"{begin:%Y-%m-%d {form}} to {until} UTC: {number(len(strip.overlaps), 'execution')}, {strip.failed} failed; {held}"
+
+
+def _ids(pipelines: Sequence[tuple[str, Sequence[Execution]]], width: int) -> str:
+    """Which executions these are, as many of each pipeline as there is room for."""
+
+    def line(most: int) -> str:
+        each = ((label, [one.short_id for one in those[:most]], len(those) - most) for label, those in pipelines if those)
+        return "; ".join(f"{label} {' '.join(ids)}{f' and {more} more' if more > 0 else ''}" for label, ids, more in each)
+
+    return next(
+        (text for text in map(line, range(max(len(those) for _, those in pipelines), 0, -1)) if len(text) <= width), line(1)[:width]
+    )
 
 
 def _within(one: Execution, span: Span) -> bool:

@@ -291,6 +291,19 @@ def test_so_is_what_a_gate_held_that_is_not_there_any_more(scene: Scene, conditi
     assert told("k8s", "--depends-on", "infra")["executions"] == {"count": 1, "finished": 1, "failed": 0}
 
 
+def test_of_many_overlaps_the_worst_are_shown_with_their_ids_and_the_rest_is_counted(scene: Scene) -> None:
+    scene.pipeline("infra", seconds=120)
+    scene.pipeline("k8s", seconds=60)
+    for _ in range(5):
+        scene.start("infra")
+        scene.start("k8s")
+        scene.wait(minutes=10)
+    said = run("history", "k8s", "--depends-on", "infra")
+    assert "2 more: --json" in said.out.splitlines()
+    first = [scene.executions(name)[-1]["pipelineExecutionId"][:8] for name in ("infra", "k8s")]
+    assert f"infra {first[0]}; k8s {first[1]}" in said.out
+
+
 def test_what_failed_by_itself_after_an_edit_is_counted(scene: Scene) -> None:
     scene.pipeline("infra")
     scene.k8s(outcome="Failed")

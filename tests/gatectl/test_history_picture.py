@@ -102,8 +102,9 @@ class TestOneOverlap:
         """A column is a minute: infra works from 10 to 40; 15-20 is replaced by 25-31, which goes on at 40; 5-12 had begun before."""
         found = report([ran(5, 12), ran(15, 20, "Failed"), ran(25, 31), ran(50, 60)], lasts=60, infra=self.INFRA)
         (strip,) = worst(found)
-        title, *lines = texts(drawn(strip, found, 15 + 41))
+        title, ids, *lines = texts(drawn(strip, found, 15 + 41))
         assert title == "2026-01-05 12:10 to 12:40 UTC: 3 executions, 1 failed; 2 held, up to 25 min"
+        assert ids == "infra 10-40; k8s 5-12 15-20 25-31", "their short ids"
         assert [line[:15].rstrip() for line in lines] == ["infra", "k8s", "with the gate", "", ""]
         assert [line[15:].rstrip() for line in lines[:4]] == [
             "     " + "━" * 30 + "✔",
@@ -116,10 +117,20 @@ class TestOneOverlap:
     def test_one_that_is_still_held(self) -> None:
         found = report([ran(25, 40, "InProgress")], lasts=40, infra=[ran(10, 40, "InProgress")])
         (strip,) = worst(found)
-        _, infra, k8s, gated, _ = texts(drawn(strip, found, 15 + 31))
+        _, _, infra, k8s, gated, _ = texts(drawn(strip, found, 15 + 31))
         assert infra[15:] == "━" * 30 + "●"
         assert k8s[15:] == " " * 15 + "━" * 15 + "●"
         assert gated[15:] == " " * 15 + "░" * 15 + "●"
+
+    def test_what_takes_seconds_is_told_in_seconds(self) -> None:
+        found = report([ran(10.25, 11)], lasts=60, infra=[ran(10, 10.75)])
+        title, *_ = texts(drawn(worst(found)[0], found, 80))
+        assert title.startswith("2026-01-05 12:10:00 to 12:10:45 UTC: 1 execution")
+
+    def test_of_many_ids_as_many_are_named_as_there_is_room_for(self) -> None:
+        found = report([ran(20 + minute, 39) for minute in range(12)], lasts=60, infra=self.INFRA)
+        _, ids, *_ = texts(drawn(worst(found)[0], found, 60))
+        assert ids == "infra 10-40; k8s 20-39 21-39 22-39 23-39 24-39 and 7 more"
 
     def test_many_side_by_side_are_counted(self) -> None:
         found = report([ran(10 + minute, 30 + minute) for minute in range(6)], lasts=60, infra=self.INFRA)
@@ -148,7 +159,7 @@ class TestOneOverlap:
         found = report([ran(5, 25)], lasts=60, infra=infra)
         first, second = worst(found)
         assert ([len(one.held) for one in (first, second)], second.span.begin) == ([1, 0], at(20))
-        _, ran_then, _, gated, _ = texts(drawn(second, found, 15 + 26))
+        _, _, ran_then, _, gated, _ = texts(drawn(second, found, 15 + 26))
         assert ran_then[15:] == " " * 15 + "━" * 10 + "✔"
         assert gated[15:] == "░" * 5 + "▶" + "━" * 20
 
