@@ -163,7 +163,7 @@ def _table(place: Place, waiting: Sequence[Row], now: datetime) -> Table:
     table.add_column("waits for", overflow="fold")
     table.add_column("since (UTC)", no_wrap=True)
     table.add_column("next look", no_wrap=True)
-    limited = any(row.wait.give_up for row in waiting)
+    limited = any(row.wait.gives_up for row in waiting)
     if limited:
         table.add_column("gives up", no_wrap=True)
     table.add_column("hold", no_wrap=True)
@@ -176,7 +176,7 @@ def _table(place: Place, waiting: Sequence[Row], now: datetime) -> Table:
         since = f"{_time(wait.since, now)} ({lasting(now - wait.since)})" if wait.since else "?"
         cells: list[RenderableType] = [name, some(wait.depends_on), since, _time(wait.next_check, now) if wait.next_check else "-"]
         if limited:
-            cells.append(_time(wait.give_up, now) if wait.give_up else "-")
+            cells.append(_time(wait.gives_up, now) if wait.gives_up else "-")
         table.add_row(*cells, "let go" if row.released_by else HOW[wait.hold])
     return table
 

@@ -97,7 +97,7 @@ def _wait(wait: Wait, let_go_by: str | None, console: Console) -> Json:
         "depends_on": wait.depends_on,
         "since": _text(wait.since),
         "next_check": _text(wait.next_check),
-        "give_up": _text(wait.give_up),
+        "give_up": _text(wait.gives_up),
         "reason": wait.reason,
         "rule": wait.rule and {"name": wait.rule, "link": console.rule(wait.rule)},
         "let_go_by": let_go_by,

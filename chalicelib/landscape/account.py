@@ -39,9 +39,9 @@ Found = TypeVar("Found")
 @dataclass(frozen=True)
 class Pipeline:
     """A pipeline of this region and account. `executions`: the newest hundred at most, newest first; `state` where one of them waits
-    or may wait. `role`: the ARN of the role that CodePipeline acts with; `stages`: their names; `declared`: all of its structure.
-    `hidden`: of executions that run, but are not shown in `state`, the last attempt of each gate. `unseen`: why AWS does not let it be
-    looked at; then nothing but its name is known. "" where it does."""
+    or may wait. `role`: the ARN of the role that CodePipeline acts with; `stages`: their names; `declared`: all of its structure; `edited`:
+    when that was. `hidden`: of executions that run, but are not shown in `state`, the last attempt of each gate. `unseen`: why AWS does not
+    let it be looked at; then nothing but its name is known. "" where it does."""
 
     name: str
     mode: str = "SUPERSEDED"
@@ -51,6 +51,7 @@ class Pipeline:
     role: str = ""
     stages: tuple[str, ...] = ()
     declared: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    edited: datetime | None = None
     hidden: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
     unseen: str = ""
 
@@ -75,6 +76,11 @@ class Pipeline:
     def upstreams(self) -> tuple[str, ...]:
         """The pipelines that its gates wait for, each once, as they name them: a name, or an ARN of one elsewhere."""
         return tuple(dict.fromkeys(one.pipeline for one in self.depends_on))
+
+    def edited_since(self, execution: str) -> bool:
+        """Since that one began, as far as that is known: then AWS retries none of its stages (guide: actions-retry)."""
+        began = next((one.started for one in self.executions if one.id == execution), None)
+        return began is not None and self.edited is not None and self.edited > began
 
     @property
     def running(self) -> bool:
@@ -120,7 +126,7 @@ class Account:
         for number, pipeline in enumerate(self._each(self._structure, new), 1):
             progress(number, len(new))
             if pipeline:
-                self._known[pipeline.name] = versions[pipeline.name], pipeline
+                self._known[pipeline.name] = versions[pipeline.name], replace(pipeline, edited=versions[pipeline.name][1])
         if self._known and all(pipeline.unseen for _, pipeline in self._known.values()):
             raise self._denied
         return {name: self._known[name][1] for name in sorted(self._known)}
@@ -268,13 +274,15 @@ def _in_place(pipeline: Pipeline, region: str) -> Iterator[Wait]:
         waiting = [(gate, action) for gate, action in _gate_actions(pipeline, execution) if action.status == "InProgress" and action.said]
         if waiting:
             told = [_told(gate, action, region) for gate, action in waiting]
+            give_up = min((give_up for _, _, give_up in told if give_up), default=None)
             yield Wait(
                 pipeline.name,
                 execution,
                 "wait",
                 tuple(dict.fromkeys(name for names, _, _ in told for name in names)),
                 min((since for _, since, _ in told if since), default=None),
-                give_up=min((give_up for _, _, give_up in told if give_up), default=None),
+                give_up=give_up,
+                gives_up=give_up,
                 reason=" ".join(dict.fromkeys(action.said for _, action in waiting)),
                 gates=tuple(gate for gate, _ in waiting),
             )

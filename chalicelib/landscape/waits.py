@@ -21,7 +21,8 @@ class Wait:
     """An execution that waits for others.
 
     `hold`: "restart" or "retry", by `rule`; or "wait", in place. `depends_on`: labels for people. `since` and `next_check` (None in place:
-    CodePipeline asks when it likes) are aware UTC. `reason`: what the console shows at the gate action; "" where it shows nothing of it.
+    CodePipeline asks when it likes) are aware UTC; so are `give_up`, the deadline, and `gives_up`, when it is seen: by a rule at
+    its first look after that. `reason`: what the console shows at the gate action; "" where it shows nothing of it.
     `gates`: those that keep their actions in progress, of a wait in place.
     """
 
@@ -33,6 +34,7 @@ class Wait:
     rule: str | None = None
     next_check: datetime | None = None
     give_up: datetime | None = None
+    gives_up: datetime | None = None
     reason: str = ""
     gates: tuple[Gate, ...] = ()
 
@@ -66,6 +68,14 @@ class Rule:
         minute = now.replace(second=0, microsecond=0)
         return minute + timedelta(minutes=(first - minute.minute - 1) % every + 1)
 
+    def _first_look(self, at: datetime | None, now: datetime) -> datetime | None:
+        """The first of its looks after `now` that is not before `at`."""
+        first = self.next_check(now)
+        second = self.next_check(first) if first else None
+        if at is None or first is None or second is None:
+            return at
+        return messages.first_look(at, first, (second - first) // timedelta(minutes=1))
+
     def wait(self, now: datetime, reason: str = "") -> Wait | None:
         """The wait that this rule keeps, if it keeps one."""
         if self.hold is None:
@@ -80,5 +90,6 @@ class Rule:
             rule=self.name,
             next_check=self.next_check(now),
             give_up=hold.give_up,
+            gives_up=self._first_look(hold.give_up, now),
             reason=reason,
         )
