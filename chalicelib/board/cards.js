@@ -24,10 +24,21 @@ const upstreamsOf = (id, pipelines, edges) =>
   edges.filter((edge) => edge.to === id).map((edge) => ({ edge, upstream: pipelines.find((one) => one.id === edge.from) }));
 
 const GOES_ON = {
-  restart: "It starts again by itself when that is over.",
-  retry: "Its stage is retried by itself when that is over.",
-  wait: "It goes on by itself when that is over, in the same execution.",
+  restart: (when) => `It starts again by itself ${when}.`,
+  retry: (when) => `Its stage is retried by itself ${when}.`,
+  wait: (when) => `It goes on by itself ${when}, in the same execution.`,
 };
+
+const joined = (names, one, several) => names.length && `${listed(names)} ${names.length === 1 ? one : several}`;
+
+/** "when database has succeeded and network has ended, successful or not" */
+function whenItGoesOn(upstreams) {
+  const names = (must) => [...new Set(upstreams.filter(({ edge }) => edge.must_succeed === must).map(({ upstream }) => upstream.name))];
+  const success = joined(names(true), "has succeeded", "have succeeded");
+  const end = joined(names(false), "has ended", "have ended");
+  if (!success) return "when that is over, successful or not";
+  return end ? `when ${success} and ${end}, successful or not` : `when ${success}`;
+}
 
 /** What happens next, and what somebody has to do for it. */
 function next({ wait, upstreams }) {
@@ -39,7 +50,7 @@ function next({ wait, upstreams }) {
     failed.length && `Somebody has to bring ${listed(failed.map((one) => one.name))} to a success.`,
     asking.length && `Somebody has to let ${listed(asking.map((one) => one.name))} go on: an approval is open, or a transition disabled.`,
   ].filter(Boolean);
-  return `${GOES_ON[wait.hold]} ${todo.join(" ") || "There is nothing to do."}`;
+  return `${GOES_ON[wait.hold](whenItGoesOn(upstreams))} ${todo.join(" ") || "There is nothing to do."}`;
 }
 
 /** One that waits, as a card. `upstreams`: those that its pipeline waits for, each with its edge; `open`: with what its gate says. */

@@ -47,11 +47,12 @@ def test_each_hold_has_its_reason_and_its_clock(told: Scripted, visit: Visit) ->
         assert "for 14 min since 12:31 UTC" in k8s
         assert "infra\nRuns for 18 min" in k8s
         assert "Looks again\nin 45 s" in k8s
-        assert "Gives up\nin 1 h 15 min" in k8s
-        assert "There is nothing to do." in k8s
+        assert "Gives up\nin 1 h 20 min" in k8s, "a rule sees a deadline at its next look"
+        assert "It starts again by itself when that is over, successful or not. There is nothing to do." in k8s
         assert "k8s\nWaits for 14 min" in card(page, "apps")
         assert "when CodePipeline asks" in card(page, "reports")
-        assert "Somebody has to bring database to a success." in card(page, "api")
+        api = "It starts again by itself when database has succeeded and network has ended, successful or not."
+        assert f"{api} Somebody has to bring database to a success." in card(page, "api")
         page.locator(".card", has_text="api waits").get_by_text("What its gate says").click()
         assert "database has not succeeded: its last execution" in card(page, "api")
         assert page.title() == "4 wait · Pipeline Gate"
