@@ -62,7 +62,7 @@ def _of(facts: Facts, story: Story, links: Console) -> Told:
 
 def _of_the_pipeline(facts: Facts) -> Iterator[Told]:
     if not facts.pipeline.gates and any(held.is_held(facts, story) for story in facts.stories):
-        what = f"{facts.name} has no gate any more: its next executions wait for no other pipeline."
+        what = f"{facts.name} has no gate any more: its next executions wait for nobody. This hold stays until it ends."
         yield Told("not gated", None, what)
     elif facts.waiters:
         yield waiters.told(facts.name, facts.waiters, facts.now)

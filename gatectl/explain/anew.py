@@ -10,7 +10,7 @@ from chalicelib.landscape.gates import Gate
 from chalicelib.parameters import Parameters
 from chalicelib.wording import some
 from gatectl.explain.facts import Facts, Story
-from gatectl.explain.told import Way, start
+from gatectl.explain.told import Way, start, starting
 
 NO_RETRY = "AWS retries no stage of a pipeline that was edited since"
 
@@ -18,6 +18,12 @@ NO_RETRY = "AWS retries no stage of a pipeline that was edited since"
 def anew(facts: Facts, why: str = "") -> Way:
     """To start the pipeline; `why`: what to add to that."""
     return start(facts.name, f"start it anew{_finds(facts.pipeline.gates, facts.region)}{why}")
+
+
+def let_go_anew(facts: Facts, why: str) -> Way:
+    """To start a gated pipeline and let that execution go; `why` not the held one."""
+    to = f"go on all the same: start it anew, and when it waits at its gate, let it go ({why})"
+    return Way(to, (starting(facts.name), ("gatectl", "release", facts.name)))
 
 
 def _finds(gates: Sequence[Gate], region: str) -> str:
@@ -39,9 +45,6 @@ def waits_for(wanted: Sequence[Dependency]) -> str:
 
 def changed(facts: Facts, story: Story, hold: Hold) -> Iterator[str]:
     """That the gate asks for something else by now than when it made this hold, where it does."""
-    if not facts.pipeline.gates:
-        yield f"{facts.name} has no gate any more; this hold stays as it is all the same, until it ends."
-        return
     declared = [facts.gate_of(attempt) for attempt in story.gates if attempt.status == "Failed"]
     asked = next((gate.asked for gate in declared if gate and gate.asked), None)
     if asked is None:

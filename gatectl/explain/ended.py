@@ -103,9 +103,9 @@ def _by_the_gate(facts: Facts, story: Story, gate: Attempt) -> Told:
     if AS_PLANNED in gate.said:
         return _gone(facts, story, gate, again)
     if gate.error in REFUSALS:
-        mends = rights(gate.said, facts.account) if gate.error == "PermissionError" else check()
+        mends = (rights(gate.said, facts.account), doctor()) if gate.error == "PermissionError" else (check(),)
         what = f"{facts.name} does not wait: {where} refused what it was asked, at {clock(own.updated, facts.now)}."
-        return Told("refused", own.id, what, tuple(_refusal(facts, gate)), NOTHING, (mends, *again))
+        return Told("refused", own.id, what, tuple(_refusal(facts, gate)), NOTHING, (*mends, *again))
     what = f"{facts.name} does not wait: {where} gave no answer, and CodePipeline failed it at {clock(own.updated, facts.now)}."
     said = (f"It says: {gate.said}",) if gate.said else ()
     return Told("unanswered", own.id, what, said, NOTHING, (log(deployed_as(gate), "gate"), doctor(), *again))
@@ -156,4 +156,5 @@ def _gone(facts: Facts, story: Story, gate: Attempt, again: tuple[Way, ...]) -> 
     else:
         why = "The rule of its hold is gone, and the retry has not removed it: somebody did, by hand."
     what = f"{facts.name} does not wait any more, and is not started again: {waited}."
-    return Told("removed", own.id, what, (why,), NOTHING, (*again, log(deployed_as(gate), "retry")))
+    ways = (*again, *given_up.ways(facts, story, gate), log(deployed_as(gate), "retry"))
+    return Told("removed", own.id, what, (why, *given_up.now(facts, story)), NOTHING, ways)

@@ -1,4 +1,4 @@
-"""After a wait was given up: what became of the upstreams since, and how to go on all the same."""
+"""After a wait was given up, or its rule was removed: what became of the upstreams since, and how to go on all the same."""
 
 from __future__ import annotations
 

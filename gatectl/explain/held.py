@@ -17,7 +17,7 @@ from chalicelib.messages import deadline, first_look
 from chalicelib.reasons import awaited
 from chalicelib.wording import clock, some
 from gatectl.explain import mending
-from gatectl.explain.anew import NO_RETRY, anew, changed
+from gatectl.explain.anew import NO_RETRY, anew, changed, let_go_anew
 from gatectl.explain.because import because, nothing_to_do, people
 from gatectl.explain.facts import Facts, Log, Story
 from gatectl.explain.mending import stage_of
@@ -88,9 +88,11 @@ def _deadline(facts: Facts, story: Story, hold: Hold) -> str:
     """A rule sees that its time is over when it looks next."""
     first = story.rule.next_check(facts.now) if story.rule else None
     second = story.rule.next_check(first) if story.rule and first else None
-    if hold.give_up is None or first is None or second is None:
-        return deadline(hold.give_up, hold.on_give_up, facts.now)
-    return deadline(first_look(hold.give_up, first, (second - first) // timedelta(minutes=1)), hold.on_give_up, facts.now)
+    at = hold.give_up
+    if at and first and second:
+        at = first_look(at, first, (second - first) // timedelta(minutes=1))
+    told = deadline(at, hold.on_give_up, facts.now)
+    return told.replace("retry this stage then", "start it anew then") if facts.edited_since(story.execution) else told
 
 
 def _not_looked(story: Story) -> Iterator[str]:
@@ -120,7 +122,7 @@ def _looks(facts: Facts, story: Story) -> str:
 
 def _ways(facts: Facts, story: Story, hold: Hold) -> Iterator[Way]:
     if facts.edited_since(story.execution):
-        yield anew(facts, f" ({NO_RETRY})")
+        yield let_go_anew(facts, NO_RETRY) if facts.pipeline.gates else anew(facts, f" ({NO_RETRY})")
     else:
         yield release(facts.name, story.execution.id if len(facts.stories) > 1 else "")
     yield forget(hold.rule)
