@@ -89,6 +89,7 @@ def _mend(place: Place, reading: Reading, chosen: Sequence[Finding], mended: lis
             elif _done(place, one):
                 _say(place, f"{one.where}: done.")
                 mended.append(one)
+                place.changed = f"Mended before that: {', '.join(one.where for one in mended)}. Look again with gatectl doctor."
         return reading.facts()
     except KeyboardInterrupt:
         done = ", ".join(one.where for one in mended) or "nothing"

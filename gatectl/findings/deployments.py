@@ -20,13 +20,15 @@ def findings(facts: Facts) -> Iterator[Finding]:
     for function in sorted({gate.function for _, gate in gates_named if not facts.is_here(gate.function)}):
         yield _elsewhere(function, sorted({name for name, gate in gates_named if gate.function == function}))
     if not facts.deployed and not gates_named and facts.pipelines is not None:
+        uninstalled = not facts.rules
         yield Finding(
             "no-gate",
-            "error",
+            "note" if uninstalled else "error",
             f"region {facts.region}",
             "No gate is deployed here.",
             "No pipeline of this region can wait for others.",
-            "Deploy it, or look at another region with --region.",
+            f"{'After an uninstall that is as it should be. Else deploy' if uninstalled else 'Deploy'} it, or look at another region with "
+            "--region.",
             (deploy("prod"),),
         )
     gates = {one.stage for one in facts.deployed if one.has_gate}

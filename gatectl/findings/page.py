@@ -53,6 +53,8 @@ def _summary(facts: Facts, found: Sequence[Finding]) -> str:
     counted = [f"{number} {severity}{'s' * (number > 1)}" for severity in SEVERITIES if (number := _count(found, severity))]
     mends = sum(1 for one in found if one.calls)
     mend = f" `gatectl doctor --mend` mends {'all' if mends == len(found) else mends} of them, and asks first." if mends else ""
+    if all(one.severity == "note" for one in found):
+        mend = " Nothing needs mending." if not facts.unseen else " Nothing of that needs mending."
     return f"{', '.join(counted)} in {where}.{mend} {checks}"
 
 

@@ -33,4 +33,5 @@ def test_delete_prints_what_it_deletes_and_only_where_the_notes_of_the_deploymen
     assert run("gatectl", "doctor").returncode == 0, "all is still there"
     run("chalice", "deploy", "--stage", "prod")
     assert run("chalice", "delete", "--stage", "prod").stdout == deletes
-    assert run("gatectl", "doctor").stdout.startswith(doctor_says)
+    doctor = run("gatectl", "doctor")
+    assert (doctor.returncode, doctor.stdout.startswith(doctor_says)) == (0, True), doctor.stdout

@@ -12,10 +12,13 @@ import pytest
 from click.testing import CliRunner
 
 from gatectl.__main__ import gatectl
+from gatectl.findings import examine
+from gatectl.findings.facts import Facts
+from gatectl.findings.finding import Finding
 from gatectl.session import AWS_REFUSED, FOUND, INTERRUPTED, WRONG_USE, Place
 from sandbox.eventbridge import EventBridgeBackend
 from tests.gatectl.cli import run
-from tests.gatectl.deployment import findings, mend
+from tests.gatectl.deployment import delete, findings, mend
 from tests.scene import Scene
 
 ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -52,7 +55,7 @@ def test_notes_are_no_reason_to_fail(held: Scene) -> None:
     held.codepipeline.delete_pipeline(name="k8s")
     said = run("doctor")
     assert said.status == 0
-    assert said.words.split(" in eu-central-1")[0].endswith("1 note")
+    assert "1 note in eu-central-1, account 123456789012. Nothing needs mending. `gatectl check`" in said.words
 
 
 def test_the_worst_comes_first_and_all_are_counted(held: Scene) -> None:
@@ -99,6 +102,15 @@ def test_another_region_is_another_place(held: Scene) -> None:
     said = run("doctor", "--region", "us-east-1")
     assert "No gate is deployed here." in said.words
     assert "AWS_DEFAULT_REGION=us-east-1 chalice deploy --stage prod" in said.out
+
+
+@pytest.mark.usefixtures("scene")
+def test_where_nothing_of_the_gate_is_left_nothing_is_wrong() -> None:
+    delete("dev")
+    said = run("doctor")
+    assert (said.status, said.out.startswith("note  region eu-central-1\n  No gate is deployed here.")) == (0, True), said.out
+    assert "After an uninstall that is as it should be." in said.words
+    assert "Nothing needs mending." in said.words
 
 
 def test_it_only_reads(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,6 +250,20 @@ def test_ctrl_c_while_it_mends_tells_what_was_done(held: Scene, monkeypatch: pyt
     assert said.status == INTERRUPTED
     assert f"Stopped. Mended: function {RETRY}." in said.err
     assert "Nothing was changed" not in said.err
+
+
+def test_ctrl_c_after_it_has_mended_does_not_say_that_nothing_was_changed(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    held.events.disable_rule(Name=held.rules()[0])
+
+    def examined(facts: Facts) -> list[Finding]:
+        if all(rule.enabled for rule in facts.rules or ()):
+            raise KeyboardInterrupt
+        return examine(facts)
+
+    monkeypatch.setattr("gatectl.doctor.examine", examined)
+    said = run("doctor", "--mend", "--yes")
+    assert said.status == INTERRUPTED
+    assert said.complaint == f"Error: Stopped. Mended before that: rule {held.rules()[0]}. Look again with gatectl doctor."
 
 
 # Rights that the caller lacks

@@ -40,8 +40,8 @@ def hold(scene: Scene) -> None:
 def test_no_gate_at_all(sound: Scene) -> None:
     delete("dev")
     said = run("doctor")
-    assert said.status == 1
-    assert "error  region eu-central-1" in said.out
+    assert said.status == 0, "a note: as an uninstall leaves it"
+    assert "note  region eu-central-1" in said.out
     assert "No gate is deployed here." in said.words
     assert "chalice deploy --stage prod" in said.out
 
