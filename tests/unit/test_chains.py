@@ -64,6 +64,17 @@ def test_others_that_wait_for_each_other_are_not_followed_for_ever() -> None:
     assert found([Edge("b", "idle")], b=[Edge("up", "idle"), Edge("c", "idle")], c=[Edge("b", "idle")]) is None
 
 
+def test_one_that_was_seen_does_not_hide_those_after_it() -> None:
+    assert found([Edge("up", "idle"), Edge("b", "idle")], STAYS, b=[Edge("me", "idle")]) == Cycle(("me", "up", "b", "me"), deadlock=True)
+
+
+def test_the_one_that_asks_is_never_looked_at() -> None:
+    def look(name: str) -> Wait:
+        raise AssertionError(f"looked at {name}")
+
+    assert cycle("up", [Edge("me", "idle", ("another0",))], STAYS, look) == Cycle(("me", "up", "me"), deadlock=False)
+
+
 def test_only_so_many_are_looked_at() -> None:
     looked: list[str] = []
 

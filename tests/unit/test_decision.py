@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.decision import Fate, fate, own_restart, passed_the_gate, revisions_to_start_with
+from chalicelib.decision import Fate, asked_again, fate, own_restart, passed_the_gate, revisions_to_start_with
 from chalicelib.executions import Attempt, Execution, Revision
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -102,6 +102,19 @@ def test_only_parallel_mode_knows_restarts_and_keeps_revisions() -> None:
     assert own_restart("held", [run("held", "Failed")], RETRY) is None
     assert revisions_to_start_with(run("held", "Failed"), None, [source]) == ()
     assert revisions_to_start_with(parallel("held", "Failed"), None, [source]) == (Revision("Source", "ECR", "c1"),)
+
+
+def test_the_revisions_that_are_asked_for_are_taken_in_any_mode() -> None:
+    for own in (run("held", "Failed"), parallel("held", "Failed")):
+        assert revisions_to_start_with(own, "latest", []) == ()
+        assert revisions_to_start_with(own, "held", []) == (Revision("Source", "", "c1"),)
+
+
+def test_a_gate_is_asked_again_unless_another_has_closed() -> None:
+    failed, again = attempt("Failed"), attempt("InProgress", minute=1)
+    assert asked_again([failed, again], "pipeline-gate-dev-gate")
+    assert not asked_again([failed], "pipeline-gate-dev-gate")
+    assert not asked_again([failed, attempt("InProgress", minute=1, action="Other")], "pipeline-gate-dev-gate")
 
 
 def test_a_held_execution_that_is_a_restart_itself_is_not_its_own_restart() -> None:
