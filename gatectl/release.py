@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,10 +14,10 @@ from rich.text import Text
 from chalicelib import messages
 from chalicelib.awslambda import AwsLambda
 from chalicelib.deployment import APP, Deployment
-from chalicelib.errors import NoRoom, sorted_out
+from chalicelib.errors import NoAnswer, NoRoom, NotPermitted, sorted_out
 from chalicelib.eventbridge import EventBridge
 from chalicelib.hold import Hold, rule_name, schedule
-from chalicelib.landscape.account import Account, Landscape
+from chalicelib.landscape.account import Account, Landscape, Pipeline
 from chalicelib.landscape.waits import Wait
 from chalicelib.wording import clock, some
 from gatectl.completion import pipelines
@@ -57,17 +57,18 @@ def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) ->
         raise _nobody_waits(place, seen, held, pipeline, execution)
     for wait in waits:
         _refuse_edited(place, seen, wait)
+    by = str(place.client("sts").get_caller_identity()["Arn"])
     if not yes:
         if place.json:
             raise Refused("With --json nobody can be asked: add --yes.")
-        place.console.print(Group(*(Text(_about(wait)) for wait in waits)))
+        place.console.print(Group(*(Text(line) for line in [*map(_about, waits), *_risk(place, pipeline, waits, by, now)])))
         if not place.agreed(f"Let {pipeline} go on now?"):
             place.console.print("Nothing was changed.")
             raise click.exceptions.Exit(FOUND)
-    by = str(place.client("sts").get_caller_identity()["Arn"])
     try:
         for wait in waits:
             told = _let_go(place, wait, by, now)
+            place.changed = f"{pipeline} was let go before that: gatectl holds shows which of its executions were."
             if not place.json:
                 place.console.print(Text(told))
     except KeyboardInterrupt:
@@ -80,6 +81,25 @@ def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) ->
 def _about(wait: Wait) -> str:
     since = f" since {wait.since:%Y-%m-%d %H:%M UTC}" if wait.since else ""
     return f"Execution {wait.execution[:8]} of {wait.pipeline} waits for {some(list(wait.depends_on))}{since}."
+
+
+def _risk(place: Place, pipeline: str, waits: Sequence[Wait], by: str, now: datetime) -> Iterator[str]:
+    """What the upstreams do now, as `gatectl explain` says it, and what it means to go on. Where they may not be looked at, that."""
+    from gatectl.explain.because import because  # noqa: PLC0415 - a --yes does without, and without all of the doctor
+    from gatectl.explain.reading import Reading  # noqa: PLC0415
+
+    recorded = f"That you let it go ({by}) will stand in its gate action's summary and in the log."
+    try:
+        facts = Reading(place, now).facts(pipeline, waits[0].execution if len(waits) == 1 else None)
+    except (ClientError, BotoCoreError, NotPermitted, NoAnswer, Refused) as error:  # a refusal: it began before explain looks back to
+        told = sorted_out(error, "codepipeline:GetPipeline") if isinstance(error, (ClientError, BotoCoreError)) else error
+        yield f"What that does now was not looked at: {str(told).rstrip('.')}. {pipeline} will go on whatever it does. {recorded}"
+        return
+    held = {wait.execution for wait in waits}
+    stories = [story for story in facts.stories if story.execution.id in held]
+    reasons = list(dict.fromkeys(sentence for story in stories for sentence in because(facts, story)))
+    yield from reasons or [f"Nothing keeps {pipeline} waiting any more, as far as can be seen: it goes on by itself, too."]
+    yield f"{pipeline} will go on {'on top of that' if reasons else 'all the same'}. {recorded}"
 
 
 def _nobody_waits(place: Place, seen: Landscape, held: Sequence[Row], pipeline: str, execution: str | None) -> Exception:
@@ -97,10 +117,27 @@ def _refuse_edited(place: Place, seen: Landscape, wait: Wait) -> None:
     edited = place.client("codepipeline").get_pipeline(name=wait.pipeline)["metadata"].get("updated")
     if wait.hold != "wait" and began and edited and edited > began:
         raise Refused(
-            f"{wait.pipeline} was edited after execution {wait.execution[:8]} began, so AWS does not retry its stage, and a new execution "
-            "would wait anew. Start it with the pipeline variable of bypass set to true, if its gate has one, or take the gate out: "
-            f"gatectl detach {wait.pipeline}. Nothing was changed."
+            f"{wait.pipeline} was edited after execution {wait.execution[:8]} began, so AWS does not retry its stage"
+            f"{_anew(place, seen.pipelines[wait.pipeline])} Nothing was changed."
         )
+
+
+def _anew(place: Place, pipeline: Pipeline) -> str:
+    """What a start would do, as the pipeline's gates stand now."""
+    from gatectl.findings.finding import pasted  # noqa: PLC0415 - it brings all of the doctor
+
+    start = pasted(("aws", "codepipeline", "start-pipeline-execution", "--name", pipeline.name), place.region, place.flags)
+    if not pipeline.gates:
+        return f". {pipeline.name} has no gate any more: a start goes through: {start}."
+    asked = [gate.asked for gate in pipeline.gates]
+    if all(one and one.observe for one in asked):
+        return f". Its gate only observes now: a start goes through: {start}."
+    names = some(list(dict.fromkeys(wanted.label for one in asked if one and not one.observe for wanted in one.depends_on)))
+    asks = f"asks its gate anew, which waits for {names}" if names else "asks its gate anew, which refuses what it is asked now"
+    return (
+        f", and a new execution {asks}. Start it with the pipeline variable of bypass set to true, if its gate has one, or take the gate "
+        f"out: gatectl detach {pipeline.name}."
+    )
 
 
 def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.asking import ask
 from tests.gatectl.cli import run
+from tests.gatectl.test_doctor import as_somebody_who_may
 from tests.scene import Scene
 
 RULES = ["restart", "retry"]
@@ -40,6 +41,9 @@ def test_the_same_execution_goes_on_at_once(scene: Scene, mode: str) -> None:
     said = run("release", "k8s", typed="y\n")
     assert said.status == 0, said.err
     assert f"Execution {execution[:8]} of k8s waits for infra since" in said.words
+    infra = scene.executions("infra")[0]["pipelineExecutionId"][:8]
+    risk = f"infra runs: execution {infra} is InProgress since 12:00 UTC. k8s will go on on top of that. That you let it go (arn:aws:sts::"
+    assert said.words.index(risk) < said.words.index("Let k8s go on now?")
     assert "k8s goes on" in said.words
     scene.wait(minutes=2)
     assert [(one["pipelineExecutionId"], one["status"]) for one in scene.executions()] == [(execution, "Succeeded")]
@@ -232,6 +236,36 @@ def test_stopped_on_the_way_it_does_not_say_that_nothing_was_changed(scene: Scen
     assert (said.status, said.complaint) == (130, "Error: Stopped on the way: gatectl holds shows who was let go by then.")
 
 
+def test_stopped_after_it_was_let_go_neither(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    held(scene)
+    monkeypatch.setattr("gatectl.session.Place.show", _ctrl_c)
+    said = run("release", "k8s", "--yes", "--json")
+    assert (said.status, said.complaint) == (
+        130,
+        "Error: Stopped. k8s was let go before that: gatectl holds shows which of its executions were.",
+    )
+
+
+def test_one_that_is_held_for_longer_than_explain_looks_back_can_be_let_go(scene: Scene) -> None:
+    scene.pipeline("infra", seconds=86400 * 20)
+    scene.gated("k8s", ask("infra", hold="retry", retry_minutes=60))
+    scene.start("infra")
+    scene.start("k8s")
+    scene.wait(minutes=60 * 24 * 14 + 30)
+    said = run("release", "k8s", typed="y\n")
+    assert (said.status, "k8s goes on within seconds" in said.words) == (0, True), said
+
+
+def test_where_the_upstream_may_not_be_looked_at_it_says_so_and_asks(sound: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    held(sound)
+    denied = {"Effect": "Deny", "Action": "codepipeline:ListActionExecutions", "Resource": "*"}
+    as_somebody_who_may(monkeypatch, {"Effect": "Allow", "Action": "*", "Resource": "*"}, denied)
+    said = run("release", "k8s", typed="y\n")
+    assert "What that does now was not looked at: AWS denied codepipeline:ListActionExecutions" in said.words
+    assert "k8s will go on whatever it does." in said.words
+    assert (said.status, "k8s goes on within seconds" in said.words) == (0, True)
+
+
 def _ctrl_c(*_: object) -> str:
     raise KeyboardInterrupt
 
@@ -288,9 +322,21 @@ class TestWhatCannotBe:
         said = run("release", "k8s", "--yes")
         assert said.status == 252
         assert "k8s was edited after execution" in said.complaint
+        assert "a new execution asks its gate anew, which waits for infra." in said.complaint
         assert "Nothing was changed." in said.complaint
         scene.wait(minutes=10)
         assert scene.statuses() == ["Failed"]
+
+    def test_one_whose_gate_was_taken_out(self, scene: Scene) -> None:
+        held(scene)
+        run("detach", "k8s", "--yes")
+        said = run("release", "k8s", "--yes", "--region", "eu-central-1")
+        assert said.status == 252
+        assert (
+            "k8s has no gate any more: a start goes through: aws codepipeline start-pipeline-execution --name k8s --region"
+            in said.complaint
+        )
+        assert "anew" not in said.complaint
 
     def test_one_that_a_newer_execution_has_made_needless(self, scene: Scene) -> None:
         held(scene)
