@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import sleep
 
@@ -23,6 +23,7 @@ from chalicelib.landscape.account import Account, Landscape
 from chalicelib.landscape.fates import became
 from chalicelib.landscape.waits import Rule, Wait
 from chalicelib.wording import clock, some
+from gatectl.findings.stuck import stuck
 from gatectl.session import Place, Refused, options
 from gatectl.unseen import lines, note
 from gatectl.wording import lasting, number
@@ -35,11 +36,20 @@ HOW = {"restart": "restart", "retry": "retry", "wait": "in place"}
 
 @dataclass(frozen=True)
 class Row:
-    """`over`: why nobody waits any more, although the rule is there; "" where somebody does. `released_by`: who has let it go."""
+    """`over`: why nobody waits any more, although the rule is there; "" where somebody does. `released_by`: who has let it go. `edited`:
+    its pipeline was, since it began. `stuck`: what keeps its rule from ever ending it, as far as that was looked at; "" where nothing does.
+    """
 
     wait: Wait
     over: str = ""
     released_by: str | None = None
+    edited: bool = False
+    stuck: str = ""
+
+    @property
+    def can_be_let_go(self) -> bool:
+        """By `gatectl release`: AWS retries no stage of a pipeline that was edited since (guide: actions-retry)."""
+        return not (self.over or self.released_by or self.stuck) and (self.wait.hold == "wait" or not self.edited)
 
 
 @click.command()
@@ -65,22 +75,24 @@ def holds(place: Place, *, links: bool, watch: bool) -> None:
     with place.progress("reading pipelines") as progress:
         seen = account.look(now, progress)
     note(place, seen.unseen)
-    place.show(_page(place, seen, now), _as_json(place, seen, now))
+    found = looked_at(place, seen, now)
+    place.show(_page(place, seen, found, now), _as_json(place, seen, found, now))
     if links and not place.json:
-        for row in rows(seen):
+        for row in found:
             address = place.links.execution(row.wait.pipeline, row.wait.execution)
             place.console.print(f"{row.wait.pipeline} {row.wait.execution[:8]}  {address}", markup=False, soft_wrap=True)
 
 
 def _watch(place: Place, account: Account) -> None:
     reading = Text("Reading pipelines ...", style="dim")
-    look: tuple[Landscape, datetime] | None = None
+    look: tuple[Landscape, list[Row], datetime] | None = None
     with Live(reading, console=place.console, auto_refresh=False) as live:
         try:
             while True:
                 now = datetime.now(UTC)
                 try:
-                    look = account.look(now), now
+                    seen = account.look(now)
+                    look = seen, looked_at(place, seen, now), now
                     last = f"Looked at {now:%H:%M:%S} UTC; looks again every {SECONDS} seconds, until Ctrl-C."
                 except NoAnswer as error:  # on a long evening that happens: the last look stays
                     last = f"At {now:%H:%M:%S} UTC AWS did not answer: {error}. This is the look before; it looks again."
@@ -91,15 +103,15 @@ def _watch(place: Place, account: Account) -> None:
             return
 
 
-def _screen(place: Place, seen: Landscape, now: datetime, footer: Text) -> RenderableType:
+def _screen(place: Place, seen: Landscape, found: Sequence[Row], now: datetime, footer: Text) -> RenderableType:
     """As many rows as the terminal is high for, with all that stands below them."""
     below = [*(Text(f"\n{line}", style="magenta") for line in lines(seen.unseen)), footer]
     height = place.console.height
-    for most in range(min(len(rows(seen)), height), 0, -1):
-        screen = Group(_page(place, seen, now, most), *below)
+    for most in range(min(len(found), height), 0, -1):
+        screen = Group(_page(place, seen, found, now, most), *below)
         if len(place.console.render_lines(screen, pad=False)) <= height:
             return screen
-    return Group(_page(place, seen, now, 1), *below)
+    return Group(_page(place, seen, found, now, 1), *below)
 
 
 def rows(seen: Landscape) -> list[Row]:
@@ -116,8 +128,17 @@ def rows(seen: Landscape) -> list[Row]:
             continue
         fate = became(wait, seen.pipelines.get(wait.pipeline))
         over = "its stage was retried, and it runs" if fate.fate is Fate.UNDECIDED else fate.reason
-        found.append(Row(wait, over, let_go.get((wait.pipeline, wait.execution))))
+        pipeline = seen.pipelines.get(wait.pipeline)
+        edited = pipeline is not None and pipeline.edited_since(wait.execution)
+        found.append(Row(wait, over, let_go.get((wait.pipeline, wait.execution)), edited))
     return sorted(found, key=lambda row: (bool(row.over), str(row.wait.since)))
+
+
+def looked_at(place: Place, seen: Landscape, now: datetime) -> list[Row]:
+    """The rows, with what keeps a rule from ending its hold."""
+    faults = stuck(place, seen.rules, now) if seen.waits else {}
+    told = {name: f"{one.where}: {one.what}" for name, one in faults.items()}
+    return [replace(row, stuck=told.get(row.wait.rule or "", "")) for row in rows(seen)]
 
 
 def strange(rules: Sequence[Rule]) -> list[Rule]:
@@ -128,19 +149,21 @@ def strange(rules: Sequence[Rule]) -> list[Rule]:
 # For people
 
 
-def _page(place: Place, seen: Landscape, now: datetime, most: int | None = None) -> RenderableType:
+def _page(place: Place, seen: Landscape, found: Sequence[Row], now: datetime, most: int | None = None) -> RenderableType:
     """`most`: so many rows, and how many more there are."""
-    found = rows(seen)
     left = len(found[most:]) if most else 0
     found = found[:most]
     waiting, over = [row for row in found if not row.over], [row for row in found if row.over]
-    parts: list[RenderableType] = [Text(_nobody(place, seen))]
+    parts: list[RenderableType] = [_table(place, waiting, now) if waiting else Text(_nobody(place, seen))]
+    if dead := [row for row in waiting if row.stuck]:
+        names = some(list(dict.fromkeys(row.wait.pipeline for row in dead)))
+        parts.append(Text(f"\nNothing will start {names} again: {dead[0].stuck} What to do: gatectl doctor.", style="red"))
     if waiting:
-        name = waiting[0].wait.pipeline
-        parts = [_table(place, waiting, now), Text(f"\nWhy: gatectl explain {name}. To go on now all the same: gatectl release {name}.")]
+        let_go = next((row.wait.pipeline for row in waiting if row.can_be_let_go), None)
+        all_the_same = f" To go on now all the same: gatectl release {let_go}." if let_go else ""
+        parts.append(Text(f"\nWhy: gatectl explain {waiting[0].wait.pipeline}.{all_the_same}"))
     if over:
-        parts += [Text("\nNobody waits any more, but the rule is there until its first look after the end of the upstreams:")]
-        parts += [Padding(Text(_told(row)), (0, 0, 0, 2)) for row in over]
+        parts += [Text(f"\n{_left_over(over)}:"), *(Padding(Text(_told(row)), (0, 0, 0, 2)) for row in over)]
     if left:
         parts.append(Text(f"and {left} more: a higher terminal shows them, and so does gatectl holds without --watch.", style="yellow"))
     if odd := strange(seen.rules):
@@ -150,11 +173,19 @@ def _page(place: Place, seen: Landscape, now: datetime, most: int | None = None)
     return Group(*parts)
 
 
+def _left_over(over: Sequence[Row]) -> str:
+    one = len(over) == 1
+    if any(row.stuck for row in over):
+        return f"{'One rule is' if one else f'{len(over)} rules are'} left over, and not all go by themselves: gatectl doctor says more"
+    goes = "it goes by itself at its" if one else "they go by themselves at their"
+    return f"{'One rule is' if one else f'{len(over)} rules are'} left over; {goes} first look after the end of the upstreams"
+
+
 def _nobody(place: Place, seen: Landscape) -> str:
     gated = sum(1 for pipeline in seen.pipelines.values() if pipeline.gates)
     if not gated and not seen.rules:
         return f"Nobody waits, and no pipeline in {place.region} has a gate: is this the region, and the account?"
-    return f"Nobody waits in {place.region}. {gated or 'No'} pipeline{'' if gated == 1 else 's'} {'has' if gated == 1 else 'have'} a gate."
+    return f"Nobody waits in {place.region}. {gated or 'No'} pipeline{'s have' if gated > 1 else ' has'} a gate."
 
 
 def _table(place: Place, waiting: Sequence[Row], now: datetime) -> Table:
@@ -174,11 +205,17 @@ def _table(place: Place, waiting: Sequence[Row], now: datetime) -> Table:
         if twice[wait.pipeline] > 1:
             name.append(f" {wait.execution[:8]}", style="dim")
         since = f"{_time(wait.since, now)} ({lasting(now - wait.since)})" if wait.since else "?"
-        cells: list[RenderableType] = [name, some(wait.depends_on), since, _time(wait.next_check, now) if wait.next_check else "-"]
+        cells: list[RenderableType] = [name, some(wait.depends_on), since, _next_look(row, now)]
         if limited:
             cells.append(_time(wait.gives_up, now) if wait.gives_up else "-")
         table.add_row(*cells, "let go" if row.released_by else HOW[wait.hold])
     return table
+
+
+def _next_look(row: Row, now: datetime) -> str:
+    if row.stuck:
+        return "never"
+    return _time(row.wait.next_check, now) if row.wait.next_check else "-"
 
 
 def _time(moment: datetime | None, now: datetime) -> str:
@@ -193,10 +230,10 @@ def _told(row: Row) -> str:
 # For programs
 
 
-def _as_json(place: Place, seen: Landscape, now: datetime) -> dict[str, object]:
+def _as_json(place: Place, seen: Landscape, found: Sequence[Row], now: datetime) -> dict[str, object]:
     return {
         "region": place.region,
-        "holds": [_row_as_json(place, row, now) for row in rows(seen)],
+        "holds": [_row_as_json(place, row, now) for row in found],
         "strange_rules": [rule.name for rule in strange(seen.rules)],
     }
 
@@ -215,6 +252,7 @@ def _row_as_json(place: Place, row: Row, now: datetime) -> dict[str, object]:
         "next_check": wait.next_check,
         "give_up": wait.give_up,
         "released_by": row.released_by,
+        "stuck": row.stuck or None,
         "rule": wait.rule,
         "reason": wait.reason,
         "pipeline_link": place.links.pipeline(wait.pipeline),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,10 +10,14 @@ import pytest
 from chalicelib.errors import NoAnswer
 from chalicelib.landscape.account import Account
 from chalicelib.landscape.waits import Rule
+from gatectl.session import Place
 from tests.asking import ask
 from tests.gatectl.cli import Said, run
+from tests.gatectl.test_doctor import as_somebody_who_may
 from tests.gatectl.test_release import two_gates
 from tests.scene import Scene
+
+EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 
 @pytest.fixture
@@ -193,7 +198,10 @@ class TestWhereNobodyWaitsAnyMore:
         new = scene.start("k8s")
         said = run("holds")
         assert lines(said, "k8s") == []
-        assert said.out.startswith("Nobody waits in eu-central-1.")
+        assert said.words.startswith(
+            "Nobody waits in eu-central-1. No pipeline has a gate. "
+            "One rule is left over; it goes by itself at its first look after the end of the upstreams: k8s (execution"
+        )
         assert f"k8s (execution {old[:8]}, for infra): a newer execution exists: {new[:8]} is InProgress." in said.words
         (told,) = run("holds", "--json").json()["holds"]
         assert (told["waits"], new in told["over"]) == (False, True)
@@ -239,6 +247,71 @@ def test_one_that_was_let_go_is_told_once_and_so(scene: Scene, mode: str) -> Non
     assert line.endswith("let go")
     (told,) = run("holds", "--json").json()["holds"]
     assert told["released_by"].startswith("arn:aws:sts::123456789012:")
+
+
+class TestWhatItOffers:
+    def test_no_release_where_that_refuses(self, held: Scene) -> None:
+        take_the_gate_out(held)
+        out = run("holds").words
+        assert "Why: gatectl explain k8s. To go on now all the same: gatectl release apps." in out
+        held.codepipeline.delete_pipeline(name="apps")
+        assert "gatectl release" not in run("holds").out
+
+    def test_no_release_of_one_that_is_let_go(self, held: Scene) -> None:
+        run("release", "k8s", "--yes")
+        assert "Why: gatectl explain k8s. To go on now all the same: gatectl release apps." in run("holds").words
+        run("release", "apps", "--yes")
+        assert "gatectl release" not in run("holds").out
+
+
+def gone(scene: Scene) -> None:
+    scene.awslambda.delete_function(FunctionName="pipeline-gate-dev-retry")
+
+
+def shut(scene: Scene) -> None:
+    scene.awslambda.remove_permission(FunctionName="pipeline-gate-dev-retry", StatementId="pipeline-gate-rules")
+
+
+class TestWhereNothingWillStartIt:
+    @pytest.mark.parametrize(
+        ("fault", "why"),
+        [
+            (gone, "and pipeline-gate-dev-retry is not there."),
+            (shut, "function pipeline-gate-dev-retry: The gate's EventBridge rules may not invoke it: "),
+        ],
+    )
+    def test_it_promises_no_look(self, held: Scene, fault: Callable[[Scene], None], why: str) -> None:
+        fault(held)
+        said = run("holds")
+        assert lines(said, "k8s") == ["k8s infra 12:00 (7 min) never restart"]
+        assert "Nothing will start k8s again: " in said.words
+        assert why in said.words
+        assert "What to do: gatectl doctor." in said.words
+        assert "gatectl release k8s" not in said.words, "it would mark the rule that reaches nobody"
+        assert [bool(one["stuck"]) for one in run("holds", "--json").json()["holds"]] == [True, False]
+
+    def test_where_that_may_not_be_looked_at_the_rule_is_believed(self, held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        gone(held)
+        as_somebody_who_may(monkeypatch, EVERYTHING, {"Effect": "Deny", "Action": "lambda:*", "Resource": "*"})
+        said = run("holds")
+        assert (said.status, said.err) == (0, "")
+        assert lines(said, "k8s") == ["k8s infra 12:00 (7 min) 12:10 restart"]
+
+    def test_each_retry_is_looked_at_once(self, held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        held.gated("web", ask("infra", pipeline="web"))
+        held.start("web")
+        made: list[str] = []
+        unwatched = Place.client
+
+        def watched(place: Place, service: str, region: str | None = None) -> Any:
+            client = unwatched(place, service, region)
+            if service == "lambda":
+                client.meta.events.register("before-call", lambda model, **_: made.append(model.name))
+            return client
+
+        monkeypatch.setattr(Place, "client", watched)
+        assert len(run("holds", "--json").json()["holds"]) == 3
+        assert sorted(made) == ["GetFunctionConcurrency", "GetFunctionConfiguration", "GetPolicy"]
 
 
 class TestStrangeRules:
