@@ -33,7 +33,7 @@ MISSING = object()
 DEEP = json.loads("[" * 900 + "]" * 900)
 UUID = "5e6f7a8b-0000-4000-8000-000000000001"
 
-often = settings(max_examples=200, deadline=None)
+often = settings(max_examples=100, deadline=None)
 
 RIGHT = re.compile(r"infra|k8s|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # Hypothesis knows the code's own strings, these too
 texts = st.text(st.characters(exclude_categories=()), max_size=200).filter(lambda text: not RIGHT.search(text))

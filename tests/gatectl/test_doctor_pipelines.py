@@ -138,6 +138,7 @@ def test_a_gate_in_a_condition_is_looked_at_too(sound: Scene) -> None:
 
 def test_an_account_in_which_all_is_well(sound: Scene) -> None:
     """Holds of each kind go on, and gates of each kind are there."""
+    sound.world.dials.continuation_seconds = 120
     Scene(sound.world, "us-east-1").pipeline("infra")
     in_the_other_account(sound, "us-east-1")
     sound.pipeline("infra", seconds=3600)

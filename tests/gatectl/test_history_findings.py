@@ -226,7 +226,7 @@ class Pipeline:
     require=st.sampled_from(REQUIRE),
     hold=st.sampled_from(MODES),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_it_is_what_a_simulation_minute_by_minute_finds(
     k8s: list[Execution], infra: list[Execution], network: list[Execution], mode: str, require: Require, hold: str
 ) -> None:

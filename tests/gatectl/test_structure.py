@@ -99,7 +99,7 @@ def taken_by_aws(declared: Declaration) -> None:
     limits.check("UpdatePipeline", {"pipeline": declared})
 
 
-often = settings(max_examples=200, deadline=None)
+often = settings(max_examples=60, deadline=None)
 asked = st.fixed_dictionaries(
     {"depends_on": st.just(["infra"])}, optional={"hold": st.sampled_from(["retry", "wait"]), "bypass": st.just(BYPASS)}
 )
