@@ -50,8 +50,9 @@ $(CDK)/ready: examples/cdk/requirements.txt
 examples: $(READY) $(CDK)/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement tests/examples/requirements.txt
 
+# One more at a time than there are cores: some tests only wait, for a demo or a page.
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks

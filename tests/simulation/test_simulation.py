@@ -1,4 +1,4 @@
-"""Two hundred runs keep every promise, and a run can be played again."""
+"""A hundred runs keep every promise, and a run can be played again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from tests.simulation.run import simulate
 from tests.simulation.story import told
 
-RUNS, BLOCK = 200, 20
+RUNS, BLOCK = 100, 20
 
 
 @pytest.mark.parametrize("first", range(0, RUNS, BLOCK))
