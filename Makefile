@@ -7,14 +7,15 @@ READY := $(VENV)/ready
 CDK := examples/cdk/.venv
 CHECKED := app.py chalicelib gatectl sandbox benchmarks tests .ci/lint_policies.py
 
-.PHONY: help demo sandbox board screenshots examples test bench costs soak mutants lint format docs package clean
+.PHONY: help demo sandbox board screenshots examples test long bench costs soak mutants lint format docs package clean
 
 help:
 	@echo "make demo     the whole story on this machine: two pipelines, a real deploy, a hold and its end (about a minute, after the set-up)"
 	@echo "make sandbox  AWS on this machine, to play with from the AWS CLI"
 	@echo "make board    the Board at http://127.0.0.1:8000: who waits for whom in your account, or in the sandbox after pasting its lines"
 	@echo "make examples what the tests of examples/ need besides: the CDK, Terraform's parser (some 700 MB). Else they are skipped"
-	@echo "make test     all tests"
+	@echo "make test     all tests but the long ones"
+	@echo "make long     the long ones: the bugs that the simulation has to catch, history played twice"
 	@echo "make bench    how fast and how cheap it is, beside a bare handler, the article's design and the throttle (some three minutes)"
 	@echo "make costs    what 1,000 gated pipelines cost in a month, on paper"
 	@echo "make soak     the simulation, until told to stop"
@@ -52,7 +53,10 @@ examples: $(READY) $(CDK)/ready
 
 # One more at a time than there are cores: some tests only wait, for a demo or a page.
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
+	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal -m "not long"
+
+long: $(READY)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m long
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks

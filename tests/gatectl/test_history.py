@@ -39,6 +39,7 @@ def told(*words: str) -> Any:
     return said.json()
 
 
+@pytest.mark.long
 class TestPlayedTwice:
     """The same pushes: once without a gate, from which `history` predicts, and once with the gate, which shows what it does."""
 

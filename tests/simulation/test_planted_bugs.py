@@ -8,6 +8,7 @@ from tests.simulation.planted_bugs import BUGS, PlantedBug
 from tests.simulation.run import simulate
 from tests.simulation.test_simulation import RUNS
 
+pytestmark = pytest.mark.long
 MORE = 400
 """So many further seeds are tried where a bug's own no longer shows it, as any change of the code draws other histories."""
 
