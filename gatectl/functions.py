@@ -38,3 +38,8 @@ def deployed(place: Place) -> list[Deployed]:
         Deployed(stage, *(any(match["stage"] == stage and match["which"] == which for match in found) for which in ("gate", "retry")))
         for stage in stages
     ]
+
+
+def made_by(rule: str, execution: str) -> str:
+    """The Chalice stage whose gate made the rule of that name for that execution."""
+    return rule[len(f"{APP}-") : -len(f"-{execution}")]

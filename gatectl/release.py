@@ -13,7 +13,7 @@ from rich.text import Text
 
 from chalicelib import messages
 from chalicelib.awslambda import AwsLambda
-from chalicelib.deployment import APP, Deployment
+from chalicelib.deployment import Deployment
 from chalicelib.errors import NoAnswer, NoRoom, NotPermitted, sorted_out
 from chalicelib.eventbridge import EventBridge
 from chalicelib.hold import Hold, rule_name, schedule
@@ -21,6 +21,7 @@ from chalicelib.landscape.account import Account, Landscape, Pipeline
 from chalicelib.landscape.waits import Wait
 from chalicelib.wording import clock, some
 from gatectl.completion import pipelines
+from gatectl.functions import made_by
 from gatectl.holds import Row, rows
 from gatectl.names import existing, no_such_pipeline
 from gatectl.session import AWS_REFUSED, FOUND, Interrupted, Place, Refused, options
@@ -147,7 +148,7 @@ def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
             _mark(place, wait, _deployment(place, stage, by), by, now)
         return f"{wait.pipeline} goes on as soon as CodePipeline asks the gate again. `gatectl holds` shows it until then."
     eventbridge = EventBridge(place.client("events"))
-    deployment = _deployment(place, wait.rule[len(f"{APP}-") : -len(f"-{wait.execution}")], by)
+    deployment = _deployment(place, made_by(wait.rule, wait.execution), by)
     kept = eventbridge.hold_kept_by(wait.rule)
     if kept is None or not eventbridge.rewrite(marked := replace(kept, released_by=by), deployment.retry_arn):
         return f"The hold of execution {wait.execution[:8]} ended by itself in this moment: {wait.pipeline} goes on."

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.deployment import APP
 from chalicelib.errors import NoAnswer
 from chalicelib.landscape.waits import Rule
 from chalicelib.wording import some
@@ -16,12 +15,12 @@ from gatectl.findings import facts as doctors
 from gatectl.findings import functions, invocation, lambdas, rules
 from gatectl.findings.finding import Finding
 from gatectl.findings.looks import Looks
-from gatectl.functions import Deployed
+from gatectl.functions import Deployed, made_by
 
 
 def stage_of(rule: Rule) -> str:
     """The Chalice stage of the gate that made it, as its name has it."""
-    return rule.name[len(f"{APP}-") : -len(f"-{rule.hold.execution}")] if rule.hold else ""
+    return made_by(rule.name, rule.hold.execution) if rule.hold else ""
 
 
 def look(client: Any, rule: Rule) -> Target:

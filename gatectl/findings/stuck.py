@@ -12,17 +12,17 @@ from gatectl.findings import functions, invocation, lambdas, rules
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import Finding
 from gatectl.findings.looks import Looks
-from gatectl.functions import Deployed
+from gatectl.functions import Deployed, made_by
 from gatectl.session import Place
 
 
 def stuck(place: Place, kept: Sequence[Rule], now: datetime) -> dict[str, Finding]:
     """Of these rules, those that will start nobody, by name, and why. What may not be looked at counts as sound; each retry is looked at
     once."""
-    made_by = {rule.name: rule.name[len(f"{APP}-") : -len(f"-{rule.hold.execution}")] for rule in kept if rule.hold}
-    if not made_by:
+    stages = {rule.name: made_by(rule.name, rule.hold.execution) for rule in kept if rule.hold}
+    if not stages:
         return {}
-    looks, retries = Looks(), [Deployed(stage, has_gate=False, has_retry=True) for stage in sorted(set(made_by.values()))]
+    looks, retries = Looks(), [Deployed(stage, has_gate=False, has_retry=True) for stage in sorted(set(stages.values()))]
     try:
         seen = lambdas.functions(place.client("lambda"), looks, retries)
     except NoAnswer:
@@ -35,5 +35,5 @@ def stuck(place: Place, kept: Sequence[Rule], now: datetime) -> dict[str, Findin
     facts = Facts(now, place.links.partition, place.region, place.account, deployed=there, functions=seen, rules=holding)
     found = [one for part in (rules, functions, invocation) for one in part.findings(facts)]
     faults = {one.where: one for one in reversed(found) if one.severity == "error" and one.kind != "overdue"}
-    by_rule = {name: (f"rule {name}", f"function {APP}-{stage}-retry") for name, stage in made_by.items()}
+    by_rule = {name: (f"rule {name}", f"function {APP}-{stage}-retry") for name, stage in stages.items()}
     return {name: faults[where] for name, places in by_rule.items() for where in places if where in faults}
