@@ -1,8 +1,10 @@
-"""The two Lambda functions of Pipeline Gate, and where it is asked for the Board. It only registers: what the functions do is in
-chalicelib/gate.py and chalicelib/retry.py, the Board is in chalicelib/board.
+"""The two Lambda functions of Pipeline Gate, and where it is asked for the Board. It only
+registers: what the functions do is in chalicelib/gate.py and chalicelib/retry.py, the Board is in
+chalicelib/board.
 
-Lambda loads the functions from their own modules and never this one: to compile Chalice at a cold start takes longer than all that the
-gate does (docs/performance.md). Chalice calls a function by its module where a Blueprint of that name registers it.
+Lambda loads the functions from their own modules and never this one: to compile Chalice at a cold
+start takes longer than all that the gate does (docs/performance.md). Chalice calls a function by
+its module where a Blueprint of that name registers it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Lints the functions' policies with parliament. Its exit code is the number of findings.
 
-parliament does not know the type ArrayOfARN, which its own copy of AWS's reference gives to events:TargetArn; it is told here.
+parliament does not know the type ArrayOfARN, which its own copy of AWS's reference gives to
+events:TargetArn; it is told here.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from pathlib import Path
 import parliament
 import parliament.statement
 
-# Which pipelines there are is known only after the deployment; tests/test_permissions.py says what is denied.
+# Which pipelines there are is known only after the deployment; tests/test_permissions.py says what
+# is denied.
 EXPECTED = {"RESOURCE_EFFECTIVELY_STAR"}
 
 known = parliament.statement.translate_documentation_types
-parliament.statement.translate_documentation_types = lambda name: "Arn" if name == "ArrayOfARN" else known(name)
+parliament.statement.translate_documentation_types = lambda name: (
+    "Arn" if name == "ArrayOfARN" else known(name)
+)
 
 findings = 0
 for file in sorted(Path(".chalice").glob("policy-*.json")):

@@ -1,7 +1,9 @@
-"""Many Lambda invocations at once, on driven time: a discrete-event run that is exact, repeatable, and done in seconds.
+"""Many Lambda invocations at once, on driven time: a discrete-event run that is exact, repeatable,
+and done in seconds.
 
-Whatever falls due runs on a thread of its own, but only one thread runs at a time. Who sleeps (an AWS call that takes its time, botocore
-between two attempts) hands over until the driven time has come, so 300 invocations share a minute as they would in AWS.
+Whatever falls due runs on a thread of its own, but only one thread runs at a time. Who sleeps (an
+AWS call that takes its time, botocore between two attempts) hands over until the driven time has
+come, so 300 invocations share a minute as they would in AWS.
 """
 
 from __future__ import annotations
@@ -45,7 +47,9 @@ HANDLERS = {"gate": answer, "retry": recheck}
 
 
 class ConcurrentClock(DrivenClock):
-    """A DrivenClock whose calls may sleep, and others run meanwhile. The thread that made it drives it."""
+    """A DrivenClock whose calls may sleep, and others run meanwhile. The thread that made it drives
+    it.
+    """
 
     def __init__(self, start: datetime) -> None:
         super().__init__(start)
@@ -61,7 +65,9 @@ class ConcurrentClock(DrivenClock):
             super().sleep(seconds)
             return
         turn = threading.Semaphore(0)
-        super().call_at(utcnow() + timedelta(seconds=seconds), lambda: self._go_on(turn), "wakes up")
+        super().call_at(
+            utcnow() + timedelta(seconds=seconds), lambda: self._go_on(turn), "wakes up"
+        )
         self._handed_over.release()
         turn.acquire()
 
@@ -74,7 +80,9 @@ class ConcurrentClock(DrivenClock):
         self._wait()
 
     def _wait(self) -> None:
-        """The driver waits until the thread that runs sleeps or ends. Raises what it died of: a defect of the benchmark or the sandbox."""
+        """The driver waits until the thread that runs sleeps or ends. Raises what it died of: a
+        defect of the benchmark or the sandbox.
+        """
         self._handed_over.acquire()
         if self._defects:
             raise self._defects.pop()
@@ -100,7 +108,8 @@ class Answered:
 
 @dataclass
 class ConcurrentExecutor:
-    """The Executor that runs each invocation in an environment of its own: one that is idle and warm, else a new one.
+    """The Executor that runs each invocation in an environment of its own: one that is idle and
+    warm, else a new one.
 
     An environment is what a Lambda process keeps: the clients with their retry quotas.
     """
@@ -123,21 +132,35 @@ class ConcurrentExecutor:
             aws = Aws()
             time.sleep(COLD_START_SECONDS)
         self._here.function = name
-        context = SimpleNamespace(invoked_function_arn=invocation.function_arn, aws_request_id=invocation.request_id)
+        context = SimpleNamespace(
+            invoked_function_arn=invocation.function_arn, aws_request_id=invocation.request_id
+        )
         try:
-            outcome = Outcome(json.dumps(HANDLERS[name](json.loads(invocation.payload), context, aws, utcnow())), None, "")
+            outcome = Outcome(
+                json.dumps(HANDLERS[name](json.loads(invocation.payload), context, aws, utcnow())),
+                None,
+                "",
+            )
         except Exception as error:  # as in Lambda, where it ends the invocation only
-            outcome = Outcome(json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)}), "Unhandled", "")
+            outcome = Outcome(
+                json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)}),
+                "Unhandled",
+                "",
+            )
         idle.append(aws)
         took = utcnow() - begun
         self.longest = max(self.longest, took)
         if took > timedelta(seconds=TIMEOUT_SECONDS):
-            raise RuntimeError(f"{name} took {took}: Lambda would have killed it, and this benchmark does not")
+            raise RuntimeError(
+                f"{name} took {took}: Lambda would have killed it, and this benchmark does not"
+            )
         return outcome
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        """The functions' clients are signed by their roles' sessions, and each of their calls takes its time."""
+        """The functions' clients are signed by their roles' sessions, and each of their calls takes
+        its time.
+        """
         client = chalicelib.aws.client
 
         def new_client(service: Any, **settings: Any) -> Any:
@@ -161,7 +184,9 @@ class ConcurrentExecutor:
         return self._credentials[name]
 
     def _timed(self, client: Any) -> Any:
-        """Let moto answer last, after botocore's own handlers, such as the rate limit of the mode "adaptive"."""
+        """Let moto answer last, after botocore's own handlers, such as the rate limit of the mode
+        "adaptive".
+        """
 
         def send(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
             time.sleep(CALL_SECONDS / 2)
@@ -182,7 +207,9 @@ class ConcurrentExecutor:
 
 
 class _DrivenCondition(threading.Condition):
-    """For botocore's client-side token bucket, which waits in real time. No two invocations share one."""
+    """For botocore's client-side token bucket, which waits in real time. No two invocations share
+    one.
+    """
 
     def wait(self, timeout: float | None = None) -> bool:
         time.sleep(max(timeout or 0, 0.001))

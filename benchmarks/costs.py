@@ -1,4 +1,6 @@
-"""What a gate costs in a month, on paper: what the sandbox counts, times AWS's prices. `python -m benchmarks.costs`"""
+"""What a gate costs in a month, on paper: what the sandbox counts, times AWS's prices. `python -m
+benchmarks.costs`
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from rich.table import Table
 from benchmarks.designs import OURS, play
 
 # US dollars, us-east-1, as AWS's price pages had them in 2026, without the free tiers.
-ACTION_MINUTE = 0.002  # CodePipeline, V2: "rounded up to the nearest minute"; V1 costs nothing by the action
+ACTION_MINUTE = (
+    0.002  # CodePipeline, V2: "rounded up to the nearest minute"; V1 costs nothing by the action
+)
 REQUEST, GB_SECOND = 0.20e-6, 0.0000166667  # Lambda
 LOGS_GB = 0.50  # CloudWatch Logs, taken in
 METRIC = 0.30  # CloudWatch, a month
@@ -19,7 +23,9 @@ METRIC = 0.30  # CloudWatch, a month
 GB = 0.25
 """lambda_memory_size in .chalice/config.json."""
 SECONDS = 1.0
-"""An invocation, cold, with time to spare: an assumption (docs/performance.md has what was measured)."""
+"""An invocation, cold, with time to spare: an assumption (docs/performance.md has what was
+measured).
+"""
 LINE_BYTES = 1500
 """What an invocation logs, with Lambda's own lines: an assumption."""
 METRICS = 15
@@ -27,7 +33,9 @@ METRICS = 15
 OPEN = (1, 1)
 """Invocations and action minutes of an open gate."""
 UNGATED = 2
-"""Action minutes of one run of the sandbox's pipeline without its gate: a source and a deploy, of a minute at most."""
+"""Action minutes of one run of the sandbox's pipeline without its gate: a source and a deploy, of a
+minute at most.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,9 @@ def held(minutes: float, mode: str) -> Hold:
 
 
 def each(invocations: float, action_minutes: float) -> float:
-    """US dollars for one open gate or one hold; only the metrics cost the same however many there are."""
+    """US dollars for one open gate or one hold; only the metrics cost the same however many there
+    are.
+    """
     return action_minutes * ACTION_MINUTE + sum(_small_change(invocations).values())
 
 
@@ -67,11 +77,42 @@ def _small_change(invocations: float) -> dict[str, float]:
 
 
 @click.command()
-@click.option("--pipelines", default=1000, show_default=True, type=click.IntRange(1), help="How many pipelines have a gate.")
-@click.option("--runs", default=10, show_default=True, type=click.IntRange(0), help="How often each of them runs in a day.")
-@click.option("--days", default=22, show_default=True, type=click.IntRange(0), help="On how many days of a month they run.")
-@click.option("--held", "share", default=20, show_default=True, type=click.IntRange(0, 100), help="How many runs of a hundred are held.")
-@click.option("--minutes", default=12, show_default=True, type=click.IntRange(1), help="How long a hold lasts, in minutes.")
+@click.option(
+    "--pipelines",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many pipelines have a gate.",
+)
+@click.option(
+    "--runs",
+    default=10,
+    show_default=True,
+    type=click.IntRange(0),
+    help="How often each of them runs in a day.",
+)
+@click.option(
+    "--days",
+    default=22,
+    show_default=True,
+    type=click.IntRange(0),
+    help="On how many days of a month they run.",
+)
+@click.option(
+    "--held",
+    "share",
+    default=20,
+    show_default=True,
+    type=click.IntRange(0, 100),
+    help="How many runs of a hundred are held.",
+)
+@click.option(
+    "--minutes",
+    default=12,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How long a hold lasts, in minutes.",
+)
 def main(pipelines: int, runs: int, days: int, share: int, minutes: int) -> None:
     """Print what gates cost in a month, in US dollars, for each way to hold."""
     executions = pipelines * runs * days
@@ -86,15 +127,22 @@ def main(pipelines: int, runs: int, days: int, share: int, minutes: int) -> None
     table.add_row("  action minutes", *(str(hold.action_minutes) for hold in modes.values()))
     table.add_row("US dollars, each time")
     table.add_row("  an open gate (V2)", *(f"{each(*OPEN):.4f}" for _ in modes))
-    table.add_row("  such a hold (V2)", *(f"{each(hold.invocations, hold.action_minutes):.4f}" for hold in modes.values()))
+    table.add_row(
+        "  such a hold (V2)",
+        *(f"{each(hold.invocations, hold.action_minutes):.4f}" for hold in modes.values()),
+    )
     table.add_row("US dollars a month")
     for line in bills["restart"]:
         table.add_row(f"  {line}", *(f"{bill[line]:.2f}" for bill in bills.values()))
     table.add_row("  in all", *(f"{sum(bill.values()):.2f}" for bill in bills.values()))
-    table.add_row("  a pipeline", *(f"{sum(bill.values()) / pipelines:.2f}" for bill in bills.values()))
+    table.add_row(
+        "  a pipeline", *(f"{sum(bill.values()) / pipelines:.2f}" for bill in bills.values())
+    )
     console = Console(highlight=False)
     console.print(
-        f"{executions:,} runs of {pipelines:,} pipelines a month, {holds:,.0f} of them held for {minutes} minutes\n", soft_wrap=True
+        f"{executions:,} runs of {pipelines:,} pipelines a month, {holds:,.0f} of them held for "
+        f"{minutes} minutes\n",
+        soft_wrap=True,
     )
     console.print(table)
 

@@ -33,7 +33,9 @@ def project() -> Iterator[Path]:
 def chalice(folder: Path, environment: Mapping[str, str], *words: str) -> None:
     """Run a command of Chalice's in `folder`. RuntimeError with its output where it fails."""
     command = [str(Path(sys.executable).with_name("chalice")), *words]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise RuntimeError(f"chalice {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
 
@@ -42,9 +44,20 @@ def chalice(folder: Path, environment: Mapping[str, str], *words: str) -> None:
 def unpacked(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
     """The deployment zip, unpacked as Lambda unpacks it, and the handler of the function `gate`."""
     with project() as folder:
-        chalice(folder, {**environment, "AWS_DEFAULT_REGION": "eu-central-1"}, "package", "--stage", "dev", "packaged")
+        chalice(
+            folder,
+            {**environment, "AWS_DEFAULT_REGION": "eu-central-1"},
+            "package",
+            "--stage",
+            "dev",
+            "packaged",
+        )
         template = json.loads((folder / "packaged/sam.json").read_text())
-        functions = [one["Properties"] for one in template["Resources"].values() if one["Type"] == "AWS::Serverless::Function"]
+        functions = [
+            one["Properties"]
+            for one in template["Resources"].values()
+            if one["Type"] == "AWS::Serverless::Function"
+        ]
         (handler,) = [one["Handler"] for one in functions if one["Handler"].endswith(".gate")]
         zipfile.ZipFile(folder / "packaged/deployment.zip").extractall(folder / "task")
         yield folder / "task", handler

@@ -1,4 +1,6 @@
-"""Both designs, ours and the article's, in the same sandbox on driven time, watched by the same counters."""
+"""Both designs, ours and the article's, in the same sandbox on driven time, watched by the same
+counters.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,10 @@ from sandbox.world import Dials
 OURS, ARTICLE = app, article_app
 UPSTREAM, WAITING = "infra", "k8s"
 DELIVERY_SECONDS = 0.5
-"""What EventBridge takes to bring an event, or a schedule's firing, to its target: an assumption, for AWS promises nothing. It reported
-0.13 s for 99 of 100 events on custom buses (practice: its announcement of November 2024); CodePipeline's own part comes on top."""
+"""What EventBridge takes to bring an event, or a schedule's firing, to its target: an assumption,
+for AWS promises nothing. It reported 0.13 s for 99 of 100 events on custom buses (practice: its
+announcement of November 2024); CodePipeline's own part comes on top.
+"""
 SOURCE_SECONDS, DEPLOY_SECONDS = 5.0, 60.0
 AT_MOST = timedelta(hours=3)
 
@@ -52,11 +56,15 @@ class Story:
     """When they began."""
     upstream_end: datetime
     action_minutes: int
-    """Of the waiting pipeline, each action's rounded up, as CodePipeline charges for them (guide: pricing)."""
+    """Of the waiting pipeline, each action's rounded up, as CodePipeline charges for them (guide:
+    pricing).
+    """
 
     @property
     def restart_seconds(self) -> float:
-        """From the upstream's end to the start of the execution that passed; 0 where that was on its way to the gate already."""
+        """From the upstream's end to the start of the execution that passed; 0 where that was on
+        its way to the gate already.
+        """
         return max(0.0, (self.starts[-1] - self.upstream_end).total_seconds())
 
 
@@ -78,11 +86,14 @@ class CountingExecutor(ChaliceExecutor):
             return super().run(function, invocation)
 
 
-def play(design: ModuleType, hold_seconds: float, *, events: bool = True, hold: str = "restart") -> Story:
-    """The pipeline `k8s` reaches its gate while `infra` runs, which ends `hold_seconds` later. `design`: OURS or ARTICLE.
+def play(
+    design: ModuleType, hold_seconds: float, *, events: bool = True, hold: str = "restart"
+) -> Story:
+    """The pipeline `k8s` reaches its gate while `infra` runs, which ends `hold_seconds` later.
+    `design`: OURS or ARTICLE.
 
-    Without `events`, CodePipeline's event of the end is lost (it is sent "best effort": guide, eb-events). `hold`: how our gate
-    holds.
+    Without `events`, CodePipeline's event of the end is lost (it is sent "best effort": guide,
+    eb-events). `hold`: how our gate holds.
     """
     executor = CountingExecutor(design)
     dials = Dials(start_on_create=False, events_on=events, event_copies=lambda: [DELIVERY_SECONDS])
@@ -90,14 +101,21 @@ def play(design: ModuleType, hold_seconds: float, *, events: bool = True, hold: 
         if design is ARTICLE:
             _let_the_rule_invoke(executor)
         backend = cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
-        backend.outcome = lambda execution, stage, _: (_seconds(execution, stage, hold_seconds), "Succeeded")
+        backend.outcome = lambda execution, stage, _: (
+            _seconds(execution, stage, hold_seconds),
+            "Succeeded",
+        )
         start(backend, UPSTREAM, [])
-        start(backend, WAITING, [gate(WAITING, UPSTREAM, function_name(executor, "gate"), hold=hold)])
+        start(
+            backend, WAITING, [gate(WAITING, UPSTREAM, function_name(executor, "gate"), hold=hold)]
+        )
         upstream, waiting = backend.pipelines[UPSTREAM], backend.pipelines[WAITING]
         _until_all_is_over(world, backend)
         return Story(
             calls=executor.calls,
-            invocations=Counter(run.invocation.function_name.rpartition("-")[2] for run in finished(ACCOUNT, REGION)),
+            invocations=Counter(
+                run.invocation.function_name.rpartition("-")[2] for run in finished(ACCOUNT, REGION)
+            ),
             statuses=[execution.status for execution in waiting.history],
             starts=[execution.started for execution in waiting.history],
             upstream_end=upstream.history[0].updated,
@@ -106,8 +124,12 @@ def play(design: ModuleType, hold_seconds: float, *, events: bool = True, hold: 
 
 
 def _action_minutes(pipeline: str) -> int:
-    actions = boto3.client("codepipeline").list_action_executions(pipelineName=pipeline)["actionExecutionDetails"]
-    seconds = [(action["lastUpdateTime"] - action["startTime"]).total_seconds() for action in actions]
+    actions = boto3.client("codepipeline").list_action_executions(pipelineName=pipeline)[
+        "actionExecutionDetails"
+    ]
+    seconds = [
+        (action["lastUpdateTime"] - action["startTime"]).total_seconds() for action in actions
+    ]
     return sum(max(1, math.ceil(each / 60)) for each in seconds)
 
 

@@ -1,4 +1,6 @@
-"""What a benchmark tells: rows of figures beside others of the same run, and what they have to reach."""
+"""What a benchmark tells: rows of figures beside others of the same run, and what they have to
+reach.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ Pair = tuple[float, float | None]
 
 @dataclass(frozen=True)
 class Row:
-    """`unit`: "ms", "s", or "" for a count. The target, if there is one: `at_most`, of ours; `ratio_at_most`, of ours to the other's."""
+    """`unit`: "ms", "s", or "" for a count. The target, if there is one: `at_most`, of ours;
+    `ratio_at_most`, of ours to the other's.
+    """
 
     what: str
     unit: str = ""
@@ -54,4 +58,7 @@ class Figure:
 
 def figures(part: Part, tell: Tell) -> list[Figure]:
     """Measure it now."""
-    return [Figure(row, ours, other) for row, (ours, other) in zip(part.rows, part.measure(tell), strict=True)]
+    return [
+        Figure(row, ours, other)
+        for row, (ours, other) in zip(part.rows, part.measure(tell), strict=True)
+    ]

@@ -16,7 +16,12 @@ def measure(tell: Tell) -> Sequence[Pair]:
 
 
 def _counted(story: Story) -> tuple[int, int, int, int]:
-    return story.calls.total(), story.invocations.total(), len(story.statuses), story.statuses.count("Failed")
+    return (
+        story.calls.total(),
+        story.invocations.total(),
+        len(story.statuses),
+        story.statuses.count("Failed"),
+    )
 
 
 PART = Part(

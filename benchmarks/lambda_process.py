@@ -1,4 +1,6 @@
-"""A process as Lambda starts one: its own runtime client, a handler, AWS wherever a URL says. Measured from outside."""
+"""A process as Lambda starts one: its own runtime client, a handler, AWS wherever a URL says.
+Measured from outside.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ LATE = 60.0
 
 
 class LambdaProcess:
-    """Begins with the block and ends with it. What it imports from `folder` is compiled anew, for there Lambda cannot write."""
+    """Begins with the block and ends with it. What it imports from `folder` is compiled anew, for
+    there Lambda cannot write.
+    """
 
     def __init__(self, folder: Path, handler: str, url: str) -> None:
         self._command = [sys.executable, "-m", "awslambdaric", handler]
@@ -41,7 +45,12 @@ class LambdaProcess:
         )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._process.kill()
         self._process.wait()
         self._api.close()
@@ -55,7 +64,9 @@ class LambdaProcess:
         """Hand it an event; the seconds until its answer. It is ready again then."""
         arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}"
         handed_over = time.perf_counter()
-        self._api.work.put(Work(Invocation(ACCOUNT, REGION, FUNCTION, arn, "1", json.dumps(event)), LATE))
+        self._api.work.put(
+            Work(Invocation(ACCOUNT, REGION, FUNCTION, arn, "1", json.dumps(event)), LATE)
+        )
         self._expect("result")
         took = time.perf_counter() - handed_over
         self._expect("ready")
@@ -64,11 +75,15 @@ class LambdaProcess:
     def _expect(self, kind: str) -> None:
         said: Said = self._api.said.get(timeout=LATE)
         if said.kind != kind:
-            raise RuntimeError(f"{' '.join(self._command)} said {said.kind} instead of {kind}: {said.text}")
+            raise RuntimeError(
+                f"{' '.join(self._command)} said {said.kind} instead of {kind}: {said.text}"
+            )
 
 
 def environment(url: str) -> dict[str, str]:
-    """What Lambda gives a process (guide: configuration-envvars), as far as it matters here, with AWS at `url`."""
+    """What Lambda gives a process (guide: configuration-envvars), as far as it matters here, with
+    AWS at `url`.
+    """
     return {
         "PATH": os.environ["PATH"],
         "LANG": "en_US.UTF-8",
@@ -88,8 +103,24 @@ def environment(url: str) -> dict[str, str]:
 
 
 def job(upstreams: Sequence[str]) -> dict[str, object]:
-    """The event of a gate action that waits for these (guide: action-reference-Lambda, "JSON event")."""
-    asked = {"depends_on": upstreams, "pipeline": "k8s", "execution": "5e6f7a8b-0000-4000-8000-000000000002"}
+    """The event of a gate action that waits for these (guide: action-reference-Lambda, "JSON
+    event").
+    """
+    asked = {
+        "depends_on": upstreams,
+        "pipeline": "k8s",
+        "execution": "5e6f7a8b-0000-4000-8000-000000000002",
+    }
     configuration = {"FunctionName": FUNCTION, "UserParameters": json.dumps(asked)}
-    data = {"actionConfiguration": {"configuration": configuration}, "inputArtifacts": [], "outputArtifacts": []}
-    return {"CodePipeline.job": {"id": "5e6f7a8b-0000-4000-8000-000000000001", "accountId": ACCOUNT, "data": data}}
+    data = {
+        "actionConfiguration": {"configuration": configuration},
+        "inputArtifacts": [],
+        "outputArtifacts": [],
+    }
+    return {
+        "CodePipeline.job": {
+            "id": "5e6f7a8b-0000-4000-8000-000000000001",
+            "accountId": ACCOUNT,
+            "data": data,
+        }
+    }

@@ -1,4 +1,6 @@
-"""What was tried and left out of the cold start, beside what is deployed. `python -m benchmarks.left_out`"""
+"""What was tried and left out of the cold start, beside what is deployed. `python -m
+benchmarks.left_out`
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def through_app(_: Path) -> str:
 
 
 def with_boto3(folder: Path) -> str:
-    (folder / "with_boto3.py").write_text("import boto3\nfrom chalicelib.gate_function import gate\n")
+    (folder / "with_boto3.py").write_text(
+        "import boto3\nfrom chalicelib.gate_function import gate\n"
+    )
     return "with_boto3.gate"
 
 
@@ -41,7 +45,9 @@ def bundled(folder: Path) -> str:
     """boto3 in the zip, which has no compiled modules."""
     packages = Path(boto3.__file__).parents[1]
     for name in BUNDLED:
-        shutil.copytree(packages / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            packages / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
     return ""
 
 
@@ -78,8 +84,15 @@ def _change(file: Path, old: str, new: str) -> None:
 @click.option("--turns", default=15, show_default=True)
 def main(turns: int) -> None:
     """Print the medians of so many turns, after one that is not counted."""
-    with unpacked(os.environ) as (task, handler), slow_aws(0, FULL_PAGE) as url, Console(stderr=True).status("measuring"):
-        folders = {name: shutil.copytree(task, task.parent / str(number)) for number, name in enumerate(VARIANTS)}
+    with (
+        unpacked(os.environ) as (task, handler),
+        slow_aws(0, FULL_PAGE) as url,
+        Console(stderr=True).status("measuring"),
+    ):
+        folders = {
+            name: shutil.copytree(task, task.parent / str(number))
+            for number, name in enumerate(VARIANTS)
+        }
         handlers = {name: change(folders[name]) or handler for name, change in VARIANTS.items()}
         seen: dict[str, list[Start]] = {name: [] for name in VARIANTS}
         for _ in range(1 + turns):
@@ -89,7 +102,15 @@ def main(turns: int) -> None:
     for heading in ("", "to the answer", "from the event on"):
         table.add_column(heading, justify="right" if heading else "left")
     for name, starts in seen.items():
-        table.add_row(name, *(f"{median(each):.0f}" for each in zip(*((one.answered, one.after_event) for one in starts[1:]), strict=True)))
+        table.add_row(
+            name,
+            *(
+                f"{median(each):.0f}"
+                for each in zip(
+                    *((one.answered, one.after_event) for one in starts[1:]), strict=True
+                )
+            ),
+        )
     Console().print(table)
 
 

@@ -1,7 +1,8 @@
 """One upstream ends, and hundreds of pipelines that it held start again, while AWS throttles.
 
-How near is that to what the throttle allows at all, and is every pipeline started, once, and every rule removed?
-`python -m benchmarks.release_of_many` shows more of it than the table of `make bench` does.
+How near is that to what the throttle allows at all, and is every pipeline started, once, and every
+rule removed? `python -m benchmarks.release_of_many` shows more of it than the table of `make bench`
+does.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ RATES: Mapping[str, float] = {
     "events:PutRule": 5,
     OTHERS: 50,
 }
-"""Calls a second. Assumptions: AWS publishes none for CodePipeline, and for EventBridge "about 50" (guide: eb-quota)."""
+"""Calls a second. Assumptions: AWS publishes none for CodePipeline, and for EventBridge "about 50"
+(guide: eb-quota).
+"""
 AT_MOST = timedelta(hours=2)
 UPSTREAM = "infra"
 HOLDS = 300
@@ -50,10 +53,14 @@ HOLDS = 300
 
 @dataclass(frozen=True)
 class Release:
-    """What a release showed. Seconds count from the upstream's end. Calls are those of the two functions from then on."""
+    """What a release showed. Seconds count from the upstream's end. Calls are those of the two
+    functions from then on.
+    """
 
     once: int
-    """How many pipelines were started exactly once. Another one's gate got no answer in time and held it a second time."""
+    """How many pipelines were started exactly once. Another one's gate got no answer in time and
+    held it a second time.
+    """
     last_start: float
     """When the last held pipeline was started."""
     last_pass: float
@@ -71,35 +78,56 @@ class Release:
 
 
 def release(holds: int, seed: int, rates: Mapping[str, float]) -> Release:
-    """Hold so many pipelines without throttling, then let their upstream end with it. Raises AssertionError where a promise is broken."""
+    """Hold so many pipelines without throttling, then let their upstream end with it. Raises
+    AssertionError where a promise is broken.
+    """
     executor = ConcurrentExecutor()
     with _seeded(seed), _world(executor) as world:
         backend = cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
         upstream_seconds = _draw(420, 720)
-        backend.outcome = lambda execution, stage, _: (_seconds(execution, stage, upstream_seconds), "Succeeded")
+        backend.outcome = lambda execution, stage, _: (
+            _seconds(execution, stage, upstream_seconds),
+            "Succeeded",
+        )
         names = [f"k8s-{number:03}" for number in range(holds)]
         eventbridge.backend(ACCOUNT, REGION).rules_per_bus = max(300, holds)
         start(backend, UPSTREAM, [])
         upstream = backend.pipelines[UPSTREAM].history[0]
-        for name in names:  # within five minutes, so that the schedules of their holds fire in any minute
-            world.clock.call_at(utcnow() + timedelta(seconds=_draw(5, 305)), partial(start, backend, name, [gate(name, UPSTREAM)]))
-        world.dials.events_on = False  # nothing matches yet, and three hundred rules would look at each event
+        for (
+            name
+        ) in names:  # within five minutes, so that the schedules of their holds fire in any minute
+            world.clock.call_at(
+                utcnow() + timedelta(seconds=_draw(5, 305)),
+                partial(start, backend, name, [gate(name, UPSTREAM)]),
+            )
+        world.dials.events_on = (
+            False  # nothing matches yet, and three hundred rules would look at each event
+        )
         world.clock.advance(timedelta(seconds=upstream_seconds))
         world.dials.events_on = True
-        _expect(_statuses(backend, names) == Counter({("Failed",): holds}) and _rules() == holds, "every pipeline is held")
+        _expect(
+            _statuses(backend, names) == Counter({("Failed",): holds}) and _rules() == holds,
+            "every pipeline is held",
+        )
 
         world.dials.rates, executor.calls = dict(rates), []
         executor.longest = timedelta(0)
         begun = utcnow()
-        while (_rules() or any(backend.pipelines[name].running for name in (UPSTREAM, *names))) and utcnow() < begun + AT_MOST:
+        while (
+            _rules() or any(backend.pipelines[name].running for name in (UPSTREAM, *names))
+        ) and utcnow() < begun + AT_MOST:
             world.clock.advance(timedelta(seconds=10))
         _expect(not _rules(), "no rule is left")
-        _expect(all(ends[-1] == "Succeeded" for ends in _statuses(backend, names)), "every pipeline is started again and succeeds")
+        _expect(
+            all(ends[-1] == "Succeeded" for ends in _statuses(backend, names)),
+            "every pipeline is started again and succeeds",
+        )
         return _seen(backend, names, executor, upstream.updated)
 
 
 def needed(holds: int) -> tuple[Counter[str], Counter[str]]:
-    """The calls that a release needs, by operation: the retries', and those of the gates of the pipelines that start.
+    """The calls that a release needs, by operation: the retries', and those of the gates of the
+    pipelines that start.
 
     As many as a small one makes that nothing throttles.
     """
@@ -112,7 +140,9 @@ def needed(holds: int) -> tuple[Counter[str], Counter[str]]:
 
 
 def bound(calls: Mapping[str, int]) -> float:
-    """The seconds that the throttle makes these calls take: those of the operation that takes longest."""
+    """The seconds that the throttle makes these calls take: those of the operation that takes
+    longest.
+    """
     return max(count / _rate(operation) for operation, count in calls.items())
 
 
@@ -136,7 +166,11 @@ def _seeded(seed: int) -> Iterator[None]:
 def _world(executor: ConcurrentExecutor) -> Iterator[DrivenWorld]:
     deployed = ChaliceExecutor(app, Path(app.__file__).parent)
     dials = Dials(start_on_create=False, enforce_iam=False)
-    with in_process(deployed, dials=dials) as world, ConcurrentClock(utcnow()) as clock, executor.in_force():
+    with (
+        in_process(deployed, dials=dials) as world,
+        ConcurrentClock(utcnow()) as clock,
+        executor.in_force(),
+    ):
         world.clock, world.executor = clock, executor
         yield world
 
@@ -153,14 +187,18 @@ def _seconds(execution: PipelineExecution, stage: str, upstream_seconds: float) 
 
 
 def _statuses(backend: CodePipelineBackend, names: list[str]) -> Counter[tuple[str, ...]]:
-    return Counter(tuple(execution.status for execution in backend.pipelines[name].history) for name in names)
+    return Counter(
+        tuple(execution.status for execution in backend.pipelines[name].history) for name in names
+    )
 
 
 def _rules() -> int:
     return len(eventbridge.backend(ACCOUNT, REGION).describe_event_bus("default").rules)
 
 
-def _seen(backend: CodePipelineBackend, names: list[str], executor: ConcurrentExecutor, end: datetime) -> Release:
+def _seen(
+    backend: CodePipelineBackend, names: list[str], executor: ConcurrentExecutor, end: datetime
+) -> Release:
     runs = [run for run in finished(ACCOUNT, REGION) if run.started >= end]
     passed = [run.ended for run in runs if '"passed"' in run.outcome.payload]
     last_start = max(backend.pipelines[name].history[-1].started for name in names)
@@ -169,7 +207,9 @@ def _seen(backend: CodePipelineBackend, names: list[str], executor: ConcurrentEx
         once=_statuses(backend, names)["Failed", "Succeeded"],
         last_start=(last_start - end).total_seconds(),
         last_pass=(max(passed) - end).total_seconds(),
-        answered=Counter(f"{call.function} {call.operation}" for call in calls if not call.throttled),
+        answered=Counter(
+            f"{call.function} {call.operation}" for call in calls if not call.throttled
+        ),
         throttled=Counter(f"{call.function} {call.operation}" for call in calls if call.throttled),
         invocations=Counter(run.invocation.function_name.rpartition("-")[2] for run in runs),
         errors=sum(run.outcome.error is not None for run in runs),
@@ -192,7 +232,9 @@ def tables(holds: int, seen: Release) -> tuple[Table, Table]:
         throttle.add_column(heading, justify="right", no_wrap=True)
     for operation in (*RATES, *sorted(of_both.keys() - RATES.keys())):
         if operation != OTHERS:
-            throttled = sum(count for name, count in seen.throttled.items() if name.endswith(f" {operation}"))
+            throttled = sum(
+                count for name, count in seen.throttled.items() if name.endswith(f" {operation}")
+            )
             calls = (of_retry[operation], of_gate[operation])
             throttle.add_row(
                 operation.partition(":")[2],
@@ -210,8 +252,14 @@ def tables(holds: int, seen: Release) -> tuple[Table, Table]:
         ("the throttle's bound, all calls", f"{bound(of_both):.0f} s"),
         ("[bold]last pass / bound", f"[bold]{seen.last_pass / bound(of_both):.2f}"),
         ("last start / bound", f"{seen.last_start / bound(of_both):.2f}"),
-        ("last start / bound of the retries' calls alone", f"{seen.last_start / bound(of_retry):.2f}"),
-        ("invocations of the retry, of the gate", f"{seen.invocations['retry']}, {seen.invocations['gate']}"),
+        (
+            "last start / bound of the retries' calls alone",
+            f"{seen.last_start / bound(of_retry):.2f}",
+        ),
+        (
+            "invocations of the retry, of the gate",
+            f"{seen.invocations['retry']}, {seen.invocations['gate']}",
+        ),
         ("invocations that ended in an error and were tried again", str(seen.errors)),
         ("longest invocation", f"{seen.longest:.0f} s"),
     ):
@@ -229,23 +277,37 @@ def measure(tell: Tell) -> Sequence[Pair]:
 PART = Part(
     "release",
     f"{HOLDS} holds at once, beside the throttle",
-    (Row("the last gate passes", "s", ratio_at_most=1.3), Row("pipelines started twice", at_most=0)),
+    (
+        Row("the last gate passes", "s", ratio_at_most=1.3),
+        Row("pipelines started twice", at_most=0),
+    ),
     measure,
 )
 
 
 @click.command()
-@click.option("--holds", default=HOLDS, show_default=True, help="So many pipelines wait for one upstream.")
-@click.option("--seed", default=1, show_default=True, help="Of botocore's jitter and the moments at which the pipelines start.")
+@click.option(
+    "--holds", default=HOLDS, show_default=True, help="So many pipelines wait for one upstream."
+)
+@click.option(
+    "--seed",
+    default=1,
+    show_default=True,
+    help="Of botocore's jitter and the moments at which the pipelines start.",
+)
 def main(holds: int, seed: int) -> None:
-    """Print how a release of many holds goes under AWS's throttling. Exit code 1 where a pipeline was started twice."""
+    """Print how a release of many holds goes under AWS's throttling. Exit code 1 where a pipeline
+    was started twice.
+    """
     console = Console()
     with console.status(f"{holds} holds: this takes about {5 + holds // 12} s"):
         seen = release(holds, seed, RATES)
         both = tables(holds, seen)
     console.print(*both)
     if seen.once < holds:
-        raise click.ClickException(f"{holds - seen.once} pipelines were held again after their start, and started twice.")
+        raise click.ClickException(
+            f"{holds - seen.once} pipelines were held again after their start, and started twice."
+        )
 
 
 if __name__ == "__main__":

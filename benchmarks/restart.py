@@ -1,7 +1,8 @@
-"""How soon after its upstream's end a held pipeline starts again, beside the article's plain design, on driven time.
+"""How soon after its upstream's end a held pipeline starts again, beside the article's plain
+design, on driven time.
 
-The upstream ends at several moments between two firings of the schedule. The functions take no time here (restart_in_processes.py has
-what they take), EventBridge takes DELIVERY_SECONDS.
+The upstream ends at several moments between two firings of the schedule. The functions take no time
+here (restart_in_processes.py has what they take), EventBridge takes DELIVERY_SECONDS.
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ def measure(tell: Tell) -> Sequence[Pair]:
         stories = play(OURS, seconds), play(ARTICLE, seconds), play(OURS, seconds, events=False)
         took.append(tuple(story.restart_seconds for story in stories))  # type: ignore[arg-type]
     mine, others, without_event = zip(*took, strict=True)
-    return [(median(mine), median(others)), (max(mine), max(others)), (max(without_event), max(others))]
+    return [
+        (median(mine), median(others)),
+        (max(mine), max(others)),
+        (max(without_event), max(others)),
+    ]
 
 
 PART = Part(

@@ -1,4 +1,6 @@
-"""The same with nothing modelled but AWS: the deployed zip, Lambda's runtime client, a process that starts cold each time, real time."""
+"""The same with nothing modelled but AWS: the deployed zip, Lambda's runtime client, a process that
+starts cold each time, real time.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,18 @@ LATE = 60.0
 
 
 class Deployed:
-    """Two pipelines in a sandbox server to which the app is deployed: `infra`, which ends when it is approved, and `k8s` behind it."""
+    """Two pipelines in a sandbox server to which the app is deployed: `infra`, which ends when it
+    is approved, and `k8s` behind it.
+    """
 
     def __init__(self, server: SandboxServer) -> None:
         keys: dict[str, Any] = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
-        self._codepipeline = boto3.client("codepipeline", region_name=REGION, endpoint_url=server.url, **keys)
-        self._functions = boto3.client("lambda", region_name=REGION, endpoint_url=server.url, **keys)
+        self._codepipeline = boto3.client(
+            "codepipeline", region_name=REGION, endpoint_url=server.url, **keys
+        )
+        self._functions = boto3.client(
+            "lambda", region_name=REGION, endpoint_url=server.url, **keys
+        )
         backend = cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
         start(backend, UPSTREAM, [approval()])
         start(backend, WAITING, [gate(WAITING, UPSTREAM, f"pipeline-gate-{STAGE}-gate")])
@@ -41,12 +49,17 @@ class Deployed:
     def release(self, number: int) -> float:
         """Let the upstream of a held execution end; the seconds from that end to the restart."""
         _until(lambda: _statuses(self._waiting)[-1] == "Failed", f"{WAITING} is held")
-        # A process of an older configuration serves no more: the next one starts cold, as after a long hold.
-        self._functions.update_function_configuration(FunctionName=f"pipeline-gate-{STAGE}-retry", Description=f"story {number}")
+        # A process of an older configuration serves no more: the next one starts cold, as after a
+        # long hold.
+        self._functions.update_function_configuration(
+            FunctionName=f"pipeline-gate-{STAGE}-retry", Description=f"story {number}"
+        )
         before = len(self._waiting.history)
         self._approve()
         _until(lambda: len(self._waiting.history) > before, f"{WAITING} starts again")
-        return (self._waiting.history[before].started - self._upstream.history[-1].updated).total_seconds()
+        return (
+            self._waiting.history[before].started - self._upstream.history[-1].updated
+        ).total_seconds()
 
     def again(self) -> None:
         """Both once more from the beginning."""
@@ -56,14 +69,26 @@ class Deployed:
 
     def _approve(self) -> None:
         stages = self._codepipeline.get_pipeline_state(name=UPSTREAM)["stageStates"]
-        (token,) = [one["actionStates"][0]["latestExecution"]["token"] for one in stages if one["stageName"] == "Approve"]
+        (token,) = [
+            one["actionStates"][0]["latestExecution"]["token"]
+            for one in stages
+            if one["stageName"] == "Approve"
+        ]
         result: Any = {"summary": "it is enough", "status": "Approved"}
-        self._codepipeline.put_approval_result(pipelineName=UPSTREAM, stageName="Approve", actionName="Approve", result=result, token=token)
+        self._codepipeline.put_approval_result(
+            pipelineName=UPSTREAM,
+            stageName="Approve",
+            actionName="Approve",
+            result=result,
+            token=token,
+        )
 
 
 @contextmanager
 def deployed() -> Iterator[Deployed]:
-    dials = Dials(start_on_create=False, action_seconds=0.5, event_copies=lambda: [DELIVERY_SECONDS])
+    dials = Dials(
+        start_on_create=False, action_seconds=0.5, event_copies=lambda: [DELIVERY_SECONDS]
+    )
     with project() as folder, SandboxServer(dials=dials) as server:
         chalice(folder, server.environment(), "deploy", "--stage", STAGE)
         yield Deployed(server)

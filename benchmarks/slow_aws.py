@@ -1,6 +1,8 @@
-"""A CodePipeline whose pipelines are idle, and that takes its time: every call is answered after so many seconds.
+"""A CodePipeline whose pipelines are idle, and that takes its time: every call is answered after so
+many seconds.
 
-It stands in for AWS where only the gate's own time is of interest; it runs in a process of its own, so as not to take part in it.
+It stands in for AWS where only the gate's own time is of interest; it runs in a process of its own,
+so as not to take part in it.
 """
 
 from __future__ import annotations
@@ -30,7 +32,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:  # the name is http.server's
         self.rfile.read(int(self.headers["Content-Length"]))
         time.sleep(self.seconds)
-        body = self.history if self.headers["X-Amz-Target"].endswith(".ListPipelineExecutions") else b"{}"
+        body = (
+            self.history
+            if self.headers["X-Amz-Target"].endswith(".ListPipelineExecutions")
+            else b"{}"
+        )
         self.send_response(200)
         self.send_header("Content-Type", "application/x-amz-json-1.1")
         self.send_header("Content-Length", str(len(body)))
@@ -59,7 +65,9 @@ def slow_aws(seconds: float, executions: int = 0) -> Iterator[str]:
 
 
 def history(executions: int) -> bytes:
-    """An answer of ListPipelineExecutions: that many, newest first, with all that AWS tells of each (model: PipelineExecutionSummary)."""
+    """An answer of ListPipelineExecutions: that many, newest first, with all that AWS tells of each
+    (model: PipelineExecutionSummary).
+    """
     summaries = [
         {
             "pipelineExecutionId": str(uuid.UUID(int=number)),
@@ -74,7 +82,10 @@ def history(executions: int) -> bytes:
                     "revisionUrl": "https://example.org/",
                 }
             ],
-            "trigger": {"triggerType": "Webhook", "triggerDetail": "arn:aws:codestar-connections:eu-central-1:123456789012:connection/x"},
+            "trigger": {
+                "triggerType": "Webhook",
+                "triggerDetail": "arn:aws:codestar-connections:eu-central-1:123456789012:connection/x",
+            },
             "executionMode": "SUPERSEDED",
             "executionType": "STANDARD",
         }

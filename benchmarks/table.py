@@ -10,11 +10,21 @@ from rich.text import Text
 from benchmarks.figures import Figure, Part, Row
 
 Results = Mapping[Part, Sequence[Figure]]
-MARKS: dict[bool | None, Text] = {True: Text("✔", "green"), False: Text("MISSED", "bold red"), None: Text()}
+MARKS: dict[bool | None, Text] = {
+    True: Text("✔", "green"),
+    False: Text("MISSED", "bold red"),
+    None: Text(),
+}
 
 
 def table(results: Results) -> Table:
-    drawn = Table(title="Pipeline Gate, measured", title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    drawn = Table(
+        title="Pipeline Gate, measured",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     drawn.add_column("", min_width=40, no_wrap=True)
     for heading in ("ours", "beside", "ratio", "at most", ""):
         drawn.add_column(heading, justify="right", no_wrap=True)

@@ -1,1 +1,3 @@
-"""Pipeline Gate: one CodePipeline pipeline waits until others are idle. `gate` answers the waiting action, `retry` ends its hold."""
+"""Pipeline Gate: one CodePipeline pipeline waits until others are idle. `gate` answers the waiting
+action, `retry` ends its hold.
+"""

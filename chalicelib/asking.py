@@ -1,4 +1,6 @@
-"""Asks AWS about the upstreams, all at once: what the decision needs to know of each, and no more."""
+"""Asks AWS about the upstreams, all at once: what the decision needs to know of each, and no
+more.
+"""
 
 from __future__ import annotations
 
@@ -38,13 +40,22 @@ def at_once(ask_one: Callable[[Asked], Found], many: Sequence[Asked]) -> list[Fo
 
 
 class Asking:
-    """Looks at upstreams on behalf of an execution of a pipeline, in one invocation that began at `now` (aware UTC).
+    """Looks at upstreams on behalf of an execution of a pipeline, in one invocation that began at
+    `now` (aware UTC).
 
-    `pipeline` and `execution` are None where they are not known; `stays`: the execution stays in progress while it waits.
+    `pipeline` and `execution` are None where they are not known; `stays`: the execution stays in
+    progress while it waits.
     """
 
     def __init__(
-        self, pipeline: str | None, execution: str | None, aws: Aws, context: object, now: datetime, *, stays: bool = False
+        self,
+        pipeline: str | None,
+        execution: str | None,
+        aws: Aws,
+        context: object,
+        now: datetime,
+        *,
+        stays: bool = False,
     ) -> None:
         self._pipeline = pipeline
         self._execution = execution
@@ -54,11 +65,15 @@ class Asking:
         self._now = now
 
     def upstreams(self, wanted: Sequence[Dependency]) -> list[Upstream]:
-        """Each of them as it is. One that AWS does not tell of is `unanswered`, one that is not there `gone`. Raises NotPermitted."""
+        """Each of them as it is. One that AWS does not tell of is `unanswered`, one that is not
+        there `gone`. Raises NotPermitted.
+        """
         return at_once(self._upstream, wanted)
 
     def in_detail(self, waiting: Sequence[Upstream]) -> list[Upstream]:
-        """The same upstreams, with what keeps those that run: whom they wait for themselves. For people, and to see deadlocks."""
+        """The same upstreams, with what keeps those that run: whom they wait for themselves. For
+        people, and to see deadlocks.
+        """
         return at_once(self._detailed, waiting)
 
     def _upstream(self, wanted: Dependency) -> Upstream:
@@ -71,8 +86,11 @@ class Asking:
                     return upstream
                 hold = self._hold_of(failed)
                 if hold:
-                    return replace(upstream, hold=hold, cycle=self._cycle(wanted, self._edges_of(hold)))
-                # The rule may just have gone because the retry has started the pipeline again: only a second look tells.
+                    return replace(
+                        upstream, hold=hold, cycle=self._cycle(wanted, self._edges_of(hold))
+                    )
+                # The rule may just have gone because the retry has started the pipeline again: only
+                # a second look tells.
         except PipelineNotFound:
             return Upstream(wanted, gone=True)
         except NoAnswer as error:  # it may run: only a known idle upstream opens the gate
@@ -81,7 +99,9 @@ class Asking:
 
     def _look(self, wanted: Dependency) -> Upstream:
         room = self._aws.codepipeline_of(wanted)
-        executions = room.executions(wanted.name, since=self._now - LOOK_BACK, finished=wanted.require == "succeeded")
+        executions = room.executions(
+            wanted.name, since=self._now - LOOK_BACK, finished=wanted.require == "succeeded"
+        )
         upstream = Upstream(wanted, executions)
         if wanted.stage or (wanted.parked == "pass" and upstream.running):
             return replace(upstream, state=room.state(wanted.name))
@@ -91,11 +111,17 @@ class Asking:
         if not upstream.running:
             return upstream
         try:
-            state = upstream.state or self._aws.codepipeline_of(upstream.wanted).state(upstream.wanted.name)
-        except Exception:  # whatever it is: the reason is told in less detail, and the hold does not depend on it
+            state = upstream.state or self._aws.codepipeline_of(upstream.wanted).state(
+                upstream.wanted.name
+            )
+        except (
+            Exception
+        ):  # whatever it is: the reason is told in less detail, and the hold does not depend on it
             return upstream
         edges = _marked(state, upstream.blocking)
-        found = self._cycle(upstream.wanted, edges) if edges and self.is_here(upstream.wanted) else None
+        found = (
+            self._cycle(upstream.wanted, edges) if edges and self.is_here(upstream.wanted) else None
+        )
         return replace(upstream, state=state, cycle=found or upstream.cycle)
 
     def is_here(self, wanted: Dependency) -> bool:
@@ -108,14 +134,18 @@ class Asking:
         from chalicelib.hold import rule_name  # noqa: PLC0415
 
         try:
-            return self._aws.eventbridge.hold_kept_by(rule_name(Deployment.of(self._context), failed.id))
+            return self._aws.eventbridge.hold_kept_by(
+                rule_name(Deployment.of(self._context), failed.id)
+            )
         except (Misconfigured, ValueError):
             return None  # a gate that cannot name its rules has made none; what somebody else wrote there holds nobody
 
     def _cycle(self, wanted: Dependency, waits: Sequence[Edge]) -> Cycle | None:
         from chalicelib.chains import Asker, cycle  # noqa: PLC0415
 
-        return cycle(wanted.name, waits, Asker(self._pipeline, self._execution, self._stays), self._wait_of)
+        return cycle(
+            wanted.name, waits, Asker(self._pipeline, self._execution, self._stays), self._wait_of
+        )
 
     def _wait_of(self, pipeline: str) -> Wait:
         """For whom a pipeline further up the chain waits, if it waits."""

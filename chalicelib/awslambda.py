@@ -21,9 +21,11 @@ class AwsLambda:
         self._client = client
 
     def let_rules_invoke(self, function: str, rules: str) -> None:
-        """Let EventBridge rules whose ARN matches the pattern `rules` invoke `function`, if they may not yet.
+        """Let EventBridge rules whose ARN matches the pattern `rules` invoke `function`, if they
+        may not yet.
 
-        EventBridge compares SourceArn with StringLike, so one statement covers every rule made later (model: AddPermission).
+        EventBridge compares SourceArn with StringLike, so one statement covers every rule made
+        later (model: AddPermission).
         """
         try:
             self._client.add_permission(

@@ -1,7 +1,8 @@
-"""Pipelines that wait for pipelines that wait: does a chain of them come back to the one that asks, and can it ever end?
+"""Pipelines that wait for pipelines that wait: does a chain of them come back to the one that asks,
+and can it ever end?
 
-A pipeline waits in one of two ways: a hold's rule keeps its failed execution, or (`hold`: `wait`) its gate action stays in progress
-and leaves a mark of what it waits for.
+A pipeline waits in one of two ways: a hold's rule keeps its failed execution, or (`hold`: `wait`)
+its gate action stays in progress and leaves a mark of what it waits for.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ _MARK = "pipeline-gate "
 
 @dataclass(frozen=True)
 class Edge:
-    """A wait for `pipeline` to be `require`; `executions`: for these alone (short ids), None: for the whole pipeline."""
+    """A wait for `pipeline` to be `require`; `executions`: for these alone (short ids), None: for
+    the whole pipeline.
+    """
 
     pipeline: str
     require: str
@@ -30,7 +33,9 @@ class Edge:
 
 @dataclass(frozen=True)
 class Wait:
-    """For whom a pipeline waits, if it waits. `stays`: in place, in progress all the while, and not held by a rule."""
+    """For whom a pipeline waits, if it waits. `stays`: in place, in progress all the while, and not
+    held by a rule.
+    """
 
     edges: Sequence[Edge] = ()
     stays: bool = False
@@ -38,7 +43,9 @@ class Wait:
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks: the execution of a pipeline, each None where it is not known. `stays`: it stays in progress while it waits."""
+    """Who asks: the execution of a pipeline, each None where it is not known. `stays`: it stays in
+    progress while it waits.
+    """
 
     pipeline: str | None
     execution: str | None
@@ -47,7 +54,9 @@ class Asker:
 
 @dataclass(frozen=True)
 class Cycle:
-    """The pipelines of a chain that ends where it began, in order. `deadlock`: none of them can ever go on by itself."""
+    """The pipelines of a chain that ends where it began, in order. `deadlock`: none of them can
+    ever go on by itself.
+    """
 
     pipelines: tuple[str, ...]
     deadlock: bool
@@ -56,11 +65,15 @@ class Cycle:
         return f"{self.pipelines[0]} waits for {', which waits for '.join(self.pipelines[1:])}"
 
 
-def cycle(upstream: str, waits: Sequence[Edge], asker: Asker, look: Callable[[str], Wait]) -> Cycle | None:
-    """The shortest way on which `upstream`, which waits as `waits` say, waits for `asker`; `look` tells for whom a further pipeline waits.
+def cycle(
+    upstream: str, waits: Sequence[Edge], asker: Asker, look: Callable[[str], Wait]
+) -> Cycle | None:
+    """The shortest way on which `upstream`, which waits as `waits` say, waits for `asker`; `look`
+    tells for whom a further pipeline waits.
 
-    It is a deadlock where each on the way keeps the one before it waiting: because it has to succeed first, or because it has to be idle
-    and stays in progress. Who is held by a rule is idle, and whoever waits for that in a circle goes on; so one after the other does.
+    It is a deadlock where each on the way keeps the one before it waiting: because it has to
+    succeed first, or because it has to be idle and stays in progress. Who is held by a rule is
+    idle, and whoever waits for that in a circle goes on; so one after the other does.
     """
     if asker.pipeline is None:
         return None
@@ -77,12 +90,23 @@ def cycle(upstream: str, waits: Sequence[Edge], asker: Asker, look: Callable[[st
     return None
 
 
-def _way_back(upstream: str, waits: Sequence[Edge], asker: Asker, wait_of: Callable[[str], Wait], deadlock: bool) -> tuple[str, ...] | None:
-    """The shortest way from the asker by `upstream` to the asker again; with `deadlock`, along those only that keep each other waiting."""
+def _way_back(
+    upstream: str,
+    waits: Sequence[Edge],
+    asker: Asker,
+    wait_of: Callable[[str], Wait],
+    deadlock: bool,
+) -> tuple[str, ...] | None:
+    """The shortest way from the asker by `upstream` to the asker again; with `deadlock`, along
+    those only that keep each other waiting.
+    """
     ways: list[tuple[tuple[str, ...], Sequence[Edge]]] = [((str(asker.pipeline), upstream), waits)]
     seen = {str(asker.pipeline), upstream}
     for path, edges in ways:  # grows as it is read: the nearest first
-        if any(edge.pipeline == asker.pipeline and (not deadlock or _for_ever(edge, asker)) for edge in edges):
+        if any(
+            edge.pipeline == asker.pipeline and (not deadlock or _for_ever(edge, asker))
+            for edge in edges
+        ):
             return (*path, str(asker.pipeline))
         for edge in edges:
             if edge.pipeline in seen:
@@ -101,7 +125,9 @@ def _for_ever(edge: Edge, asker: Asker) -> bool:
 
 @dataclass(frozen=True)
 class Mark:
-    """What a gate that waits in place leaves at its action for others to read: since when (aware UTC), and for whom."""
+    """What a gate that waits in place leaves at its action for others to read: since when (aware
+    UTC), and for whom.
+    """
 
     since: datetime
     waits: tuple[Edge, ...]
@@ -126,7 +152,10 @@ def read_mark(text: str) -> Mark | None:
         return None
     try:
         since, *waits = json.loads(text[len(_MARK) :])
-        edges = [Edge(str(pipeline), str(require), tuple(map(str, executions))) for pipeline, require, executions in waits]
+        edges = [
+            Edge(str(pipeline), str(require), tuple(map(str, executions)))
+            for pipeline, require, executions in waits
+        ]
         return Mark(moment(since), tuple(edges))
     except (TypeError, ValueError, OverflowError, RecursionError):
         return None

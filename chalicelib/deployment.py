@@ -11,7 +11,9 @@ from chalicelib.errors import Misconfigured
 
 APP = "pipeline-gate"
 STAGE_LENGTH = 13
-"""A rule's name has 64 characters (model: RuleName), of which "pipeline-gate-", "-" and an execution's id take 51."""
+"""A rule's name has 64 characters (model: RuleName), of which "pipeline-gate-", "-" and an
+execution's id take 51.
+"""
 
 _FUNCTION = re.compile(
     rf"arn:(?P<partition>[\w-]+):lambda:(?P<region>[\w-]+):(?P<account>\d{{12}}):function:{APP}-(?P<stage>[\w-]+)-(gate|retry)(:.+)?"
@@ -20,7 +22,9 @@ _FUNCTION = re.compile(
 
 @dataclass(frozen=True)
 class Deployment:
-    """One deployment: its partition, region, account and Chalice stage. All names that the gate makes follow from it."""
+    """One deployment: its partition, region, account and Chalice stage. All names that the gate
+    makes follow from it.
+    """
 
     partition: str
     region: str
@@ -29,16 +33,20 @@ class Deployment:
 
     @classmethod
     def of(cls, context: object) -> Self:
-        """The deployment whose function runs now: by `context.invoked_function_arn`, or where the context has none, as in
-        Chalice's test client, by the environment's RETRY_FUNCTION_ARN.
+        """The deployment whose function runs now: by `context.invoked_function_arn`, or where the
+        context has none, as in Chalice's test client, by the environment's RETRY_FUNCTION_ARN.
 
-        Raises Misconfigured where neither tells it, or where the stage's name is too long for a rule's name.
+        Raises Misconfigured where neither tells it, or where the stage's name is too long for a
+        rule's name.
         """
-        arn = getattr(context, "invoked_function_arn", None) or os.environ.get("RETRY_FUNCTION_ARN", "")
+        arn = getattr(context, "invoked_function_arn", None) or os.environ.get(
+            "RETRY_FUNCTION_ARN", ""
+        )
         match = _FUNCTION.fullmatch(arn)
         if not match:
             raise Misconfigured(
-                f"The gate cannot tell its deployment: {arn!r} is no ARN of a function {APP}-STAGE-gate or {APP}-STAGE-retry. "
+                f"The gate cannot tell its deployment: {arn!r} is no ARN of a function "
+                f"{APP}-STAGE-gate or {APP}-STAGE-retry. "
                 "Deploy it with Chalice, or set RETRY_FUNCTION_ARN."
             )
         refuse_long(match["stage"])
@@ -67,9 +75,12 @@ class Deployment:
 
 
 def refuse_long(stage: str) -> None:
-    """Raise Misconfigured where a Chalice stage's name leaves no room for an execution's id in a rule's name."""
+    """Raise Misconfigured where a Chalice stage's name leaves no room for an execution's id in a
+    rule's name.
+    """
     if len(stage) > STAGE_LENGTH:
         raise Misconfigured(
-            f"The Chalice stage {stage!r} has {len(stage)} characters; the gate's rules are named after it, and that leaves room for "
+            f"The Chalice stage {stage!r} has {len(stage)} characters; the gate's rules are named "
+            "after it, and that leaves room for "
             f"{STAGE_LENGTH}. Take a shorter name."
         )

@@ -1,4 +1,6 @@
-"""CodePipeline in other regions and accounts: a client of that region, in another account under a role that the gate may assume."""
+"""CodePipeline in other regions and accounts: a client of that region, in another account under a
+role that the gate may assume.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +19,26 @@ if TYPE_CHECKING:
 SESSION_NAME = "pipeline-gate"
 """How the other account's CloudTrail names who looked."""
 SESSION_SECONDS = 900
-"""The shortest that AWS gives (model: AssumeRole, DurationSeconds): whoever changes the role or revokes its sessions waits no longer."""
+"""The shortest that AWS gives (model: AssumeRole, DurationSeconds): whoever changes the role or
+revokes its sessions waits no longer.
+"""
 SOON = timedelta(minutes=5)
 """A session that ends so soon is replaced."""
 
 
 class Elsewhere:
-    """`client` makes a botocore client of a service. Clients are kept for the life of a Lambda runtime, or of their session."""
+    """`client` makes a botocore client of a service. Clients are kept for the life of a Lambda
+    runtime, or of their session.
+    """
 
     def __init__(self, client: Callable[..., Any]) -> None:
         self._client = client
         self._made: dict[tuple[str | None, ...], tuple[CodePipeline, datetime]] = {}
 
     def codepipeline(self, wanted: Dependency) -> CodePipeline:
-        """CodePipeline in the upstream's region and account. Raises NotPermitted or NoAnswer where its role cannot be assumed."""
+        """CodePipeline in the upstream's region and account. Raises NotPermitted or NoAnswer where
+        its role cannot be assumed.
+        """
         place = (wanted.region, wanted.role_arn, wanted.external_id)
         room, ends = self._made.get(place, (None, datetime.min.replace(tzinfo=UTC)))
         if room is None or ends - SOON < datetime.now(UTC):
@@ -46,7 +54,10 @@ class Elsewhere:
         external = {"ExternalId": wanted.external_id} if wanted.external_id else {}
         try:
             answer = self._client("sts").assume_role(
-                RoleArn=wanted.role_arn, RoleSessionName=SESSION_NAME, DurationSeconds=SESSION_SECONDS, **external
+                RoleArn=wanted.role_arn,
+                RoleSessionName=SESSION_NAME,
+                DurationSeconds=SESSION_SECONDS,
+                **external,
             )
         except (ClientError, BotoCoreError) as error:
             raise sorted_out(error, "sts:AssumeRole") from error

@@ -1,4 +1,6 @@
-"""What can go wrong, by what is to be done about it; and the one place that sorts botocore's errors into that."""
+"""What can go wrong, by what is to be done about it; and the one place that sorts botocore's errors
+into that.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,20 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 FailureType = Literal["JobFailed", "ConfigurationError", "PermissionError", "SystemUnavailable"]
-"""Those of CodePipeline's kinds of failure that the gate uses (model: FailureType): a hold is a JobFailed."""
+"""Those of CodePipeline's kinds of failure that the gate uses (model: FailureType): a hold is a
+JobFailed.
+"""
 REFUSALS = frozenset({"ConfigurationError", "PermissionError", "SystemUnavailable"})
-"""Those that say that the gate did not hold: nothing goes on by itself then. That ErrorDetails.code shows them is (practice); the model
-says "system ID or number code". Were it otherwise, a refused gate would be asked again every retry_minutes, no more."""
+"""Those that say that the gate did not hold: nothing goes on by itself then. That ErrorDetails.code
+shows them is (practice); the model says "system ID or number code". Were it otherwise, a refused
+gate would be asked again every retry_minutes, no more.
+"""
 
 
 class Misconfigured(Exception):
-    """The user asked for something that cannot be; the message says what is wrong, where, and what would be right."""
+    """The user asked for something that cannot be; the message says what is wrong, where, and what
+    would be right.
+    """
 
     failure_type: FailureType = "ConfigurationError"
 
@@ -27,11 +35,15 @@ class NotPermitted(Exception):
 
 
 class NoAnswer(Exception):
-    """AWS did not answer a call, botocore's own retries included; it may have taken effect all the same."""
+    """AWS did not answer a call, botocore's own retries included; it may have taken effect all the
+    same.
+    """
 
 
 class UnexpectedAnswer(Exception):
-    """AWS refused a call in a way that the gate does not provide for: a defect of the gate. Says AWS's error code, not its words."""
+    """AWS refused a call in a way that the gate does not provide for: a defect of the gate. Says
+    AWS's error code, not its words.
+    """
 
 
 class NoRoom(Exception):
@@ -39,7 +51,9 @@ class NoRoom(Exception):
 
 
 class NotRetryable(Exception):
-    """AWS does not retry that stage: its pipeline was edited since, or it has nothing that failed (any more)."""
+    """AWS does not retry that stage: its pipeline was edited since, or it has nothing that failed
+    (any more).
+    """
 
 
 class TakenOver(Exception):
@@ -55,8 +69,9 @@ class RefusedInput(ValueError):
 
 
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"}
-# Answers that say "later": throttling, passing faults, and credentials that are just being replaced (model: the errors
-# of each service; botocore retries most of them first). Everything with an HTTP status of 500 and above counts too.
+# Answers that say "later": throttling, passing faults, and credentials that are just being replaced
+# (model: the errors of each service; botocore retries most of them first). Everything with an HTTP
+# status of 500 and above counts too.
 _LATER = {
     "Throttling",
     "ThrottlingException",
@@ -92,14 +107,18 @@ def code(error: ClientError) -> str:
 
 
 def sorted_out(error: ClientError | BotoCoreError, call: str) -> Exception:
-    """The error to raise for what botocore raised at `call` ("codepipeline:StartPipelineExecution").
+    """The error to raise for what botocore raised at `call`
+    ("codepipeline:StartPipelineExecution").
 
-    NotPermitted, NoAnswer or UnexpectedAnswer; botocore's own complaint about an argument as it is. AWS's words are passed on only
-    where it denies: elsewhere they can repeat what a request was signed with.
+    NotPermitted, NoAnswer or UnexpectedAnswer; botocore's own complaint about an argument as it is.
+    AWS's words are passed on only where it denies: elsewhere they can repeat what a request was
+    signed with.
     """
     if isinstance(error, ClientError):
         if code(error) in _DENIED:
-            return NotPermitted(f"AWS denied {call} ({error.response['Error'].get('Message', code(error))})")
+            return NotPermitted(
+                f"AWS denied {call} ({error.response['Error'].get('Message', code(error))})"
+            )
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code(error) in _LATER or status >= 500:
             return NoAnswer(f"{call} was not answered ({code(error)})")

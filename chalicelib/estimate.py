@@ -14,22 +14,36 @@ MOST = 20
 
 
 def usual(executions: Sequence[Execution]) -> timedelta | None:
-    """The median duration of the newest successful ones among `executions` (newest first); None where there are too few.
+    """The median duration of the newest successful ones among `executions` (newest first); None
+    where there are too few.
 
-    AWS tells no end of an execution, but when it last changed (model: PipelineExecutionSummary.lastUpdateTime).
+    AWS tells no end of an execution, but when it last changed (model:
+    PipelineExecutionSummary.lastUpdateTime).
     """
-    durations = [one.updated - one.started for one in executions if one.status == "Succeeded" and one.kind != ROLLBACK][:MOST]
-    return sorted(durations)[len(durations) // 2] if len(durations) >= FEWEST else None  # the median, without a slow import
+    durations = [
+        one.updated - one.started
+        for one in executions
+        if one.status == "Succeeded" and one.kind != ROLLBACK
+    ][:MOST]
+    return (
+        sorted(durations)[len(durations) // 2] if len(durations) >= FEWEST else None
+    )  # the median, without a slow import
 
 
 def expected_end(running: Sequence[Execution], executions: Sequence[Execution]) -> datetime | None:
-    """When the last of `running` will be done, if it takes as long as usual (aware UTC); None where nothing can be said."""
+    """When the last of `running` will be done, if it takes as long as usual (aware UTC); None where
+    nothing can be said.
+    """
     takes = usual(executions)
     return max(one.started for one in running) + takes if running and takes is not None else None
 
 
-def percent(running: Sequence[Execution], executions: Sequence[Execution], now: datetime) -> int | None:
-    """How much of its usual time the last of `running` has taken by `now`: 0 to 99; None where nothing can be said."""
+def percent(
+    running: Sequence[Execution], executions: Sequence[Execution], now: datetime
+) -> int | None:
+    """How much of its usual time the last of `running` has taken by `now`: 0 to 99; None where
+    nothing can be said.
+    """
     takes = usual(executions)
     if not running or not takes:
         return None

@@ -35,7 +35,9 @@ class EventBridge:
         self._client = client
 
     def put(self, hold: Hold, schedule: str, description: str, retry_arn: str) -> None:
-        """Make the rule of `hold`, or make it anew. When this returns, the hold stands. Raises NoRoom where there are too many rules."""
+        """Make the rule of `hold`, or make it anew. When this returns, the hold stands. Raises
+        NoRoom where there are too many rules.
+        """
         for _ in range(PUTS):
             self._put_rule(hold, schedule, description)
             if self.rewrite(hold, retry_arn):
@@ -45,7 +47,11 @@ class EventBridge:
     def _put_rule(self, hold: Hold, schedule: str, description: str) -> None:
         try:
             self._client.put_rule(
-                Name=hold.rule, ScheduleExpression=schedule, EventPattern=pattern(hold.depends_on), Description=description, State="ENABLED"
+                Name=hold.rule,
+                ScheduleExpression=schedule,
+                EventPattern=pattern(hold.depends_on),
+                Description=description,
+                State="ENABLED",
             )
         except (ClientError, BotoCoreError) as error:
             if _is(error, "LimitExceededException"):
@@ -55,10 +61,13 @@ class EventBridge:
     def rewrite(self, hold: Hold, retry_arn: str) -> bool:
         """Let the rule keep this from now on.
 
-        False where the rule is gone: somebody, or a late retry of an earlier attempt, found it without a target and removed it.
+        False where the rule is gone: somebody, or a late retry of an earlier attempt, found it
+        without a target and removed it.
         """
         try:
-            answer = self._client.put_targets(Rule=hold.rule, Targets=[{"Id": TARGET, "Arn": retry_arn, "Input": hold.as_input()}])
+            answer = self._client.put_targets(
+                Rule=hold.rule, Targets=[{"Id": TARGET, "Arn": retry_arn, "Input": hold.as_input()}]
+            )
         except (ClientError, BotoCoreError) as error:
             if _is(error, "ResourceNotFoundException"):
                 return False
@@ -67,9 +76,11 @@ class EventBridge:
         return True
 
     def hold_kept_by(self, rule: str) -> Hold | None:
-        """The hold as `rule` keeps it; None where the rule is gone or has no target, so that it can fire nothing.
+        """The hold as `rule` keeps it; None where the rule is gone or has no target, so that it can
+        fire nothing.
 
-        Raises ValueError where its target holds something else: then it is not for the gate to act on.
+        Raises ValueError where its target holds something else: then it is not for the gate to act
+        on.
         """
         try:
             targets = self._client.list_targets_by_rule(Rule=rule)["Targets"]
@@ -83,12 +94,15 @@ class EventBridge:
         hold = Hold.of(_object(own.get("Input", "")))
         if hold is None or hold.rule != rule:
             raise ValueError(
-                f"The target of rule {rule} does not hold what the gate wrote there. Remove the rule, or let the gate make it anew."
+                f"The target of rule {rule} does not hold what the gate wrote there. Remove the "
+                "rule, or let the gate make it anew."
             )
         return hold
 
     def remove(self, rule: str) -> None:
-        """Remove the rule's target, then the rule; either may be gone already. The rule goes last: while its target stands, it fires."""
+        """Remove the rule's target, then the rule; either may be gone already. The rule goes last:
+        while its target stands, it fires.
+        """
         try:
             answer = self._client.remove_targets(Rule=rule, Ids=[TARGET])
             _refuse_failed_entries(answer, "events:RemoveTargets")
@@ -99,17 +113,26 @@ class EventBridge:
         self.delete_if_empty(rule)
 
     def delete_if_empty(self, rule: str) -> None:
-        """Delete a rule that has no target. One that has, because a gate has just made it, stays: AWS refuses (model: DeleteRule)."""
+        """Delete a rule that has no target. One that has, because a gate has just made it, stays:
+        AWS refuses (model: DeleteRule).
+        """
         try:
             self._client.delete_rule(Name=rule)
         except (ClientError, BotoCoreError) as error:
             if not _is(error, "ValidationException"):
                 raise sorted_out(error, "events:DeleteRule") from error
 
-    def tell(self, bus: str, source: str, detail_type: str, details: Sequence[Mapping[str, object]]) -> None:
+    def tell(
+        self, bus: str, source: str, detail_type: str, details: Sequence[Mapping[str, object]]
+    ) -> None:
         """Put one event for each of `details` on `bus` (a name or an ARN)."""
         entries: list[PutEventsRequestEntryTypeDef] = [
-            {"EventBusName": bus, "Source": source, "DetailType": detail_type, "Detail": json.dumps(detail, default=str)}
+            {
+                "EventBusName": bus,
+                "Source": source,
+                "DetailType": detail_type,
+                "Detail": json.dumps(detail, default=str),
+            }
             for detail in details
         ]
         try:
@@ -120,22 +143,35 @@ class EventBridge:
             raise NoAnswer("events:PutEvents did not take effect")
 
     def unfinished(self, prefix: str, retry_arn: str, before: datetime) -> list[str]:
-        """The rules named `prefix`... that were made before `before` (aware UTC) and have no target: no gate can be making them any more.
+        """The rules named `prefix`... that were made before `before` (aware UTC) and have no
+        target: no gate can be making them any more.
 
-        One call where no such old rule exists, two where one does; of many rules the first hundred are looked at, in time that is all.
+        One call where no such old rule exists, two where one does; of many rules the first hundred
+        are looked at, in time that is all.
         """
         try:
             rules = self._client.list_rules(NamePrefix=prefix)["Rules"]
-            made = {rule["Name"]: messages.described_since(rule.get("Description", "")) for rule in rules}
+            made = {
+                rule["Name"]: messages.described_since(rule.get("Description", ""))
+                for rule in rules
+            }
             old = [name for name, since in made.items() if since is not None and since < before]
-            with_target = self._client.list_rule_names_by_target(TargetArn=retry_arn)["RuleNames"] if old else []
+            with_target = (
+                self._client.list_rule_names_by_target(TargetArn=retry_arn)["RuleNames"]
+                if old
+                else []
+            )
         except (ClientError, BotoCoreError) as error:
             raise sorted_out(error, "events:ListRules or ListRuleNamesByTarget") from error
         return [name for name in old if name not in with_target]
 
 
-def _refuse_failed_entries(answer: PutTargetsResponseTypeDef | RemoveTargetsResponseTypeDef, call: str) -> None:
-    if answer["FailedEntryCount"]:  # the call itself succeeds although an entry failed (model: PutTargets, RemoveTargets)
+def _refuse_failed_entries(
+    answer: PutTargetsResponseTypeDef | RemoveTargetsResponseTypeDef, call: str
+) -> None:
+    if answer[
+        "FailedEntryCount"
+    ]:  # the call itself succeeds although an entry failed (model: PutTargets, RemoveTargets)
         codes = ", ".join(entry.get("ErrorCode", "?") for entry in answer["FailedEntries"])
         raise NoAnswer(f"{call} did not take effect ({codes})")
 

@@ -25,7 +25,9 @@ ROLLBACK = "ROLLBACK"
 
 
 def moment(text: str) -> datetime:
-    """An aware UTC time, read back from where the gate left it. Raises ValueError or OverflowError where it is none to reckon with."""
+    """An aware UTC time, read back from where the gate left it. Raises ValueError or OverflowError
+    where it is none to reckon with.
+    """
     read = datetime.fromisoformat(text).astimezone(UTC)
     if not 2000 <= read.year < 3000:
         raise ValueError(f"{read.year} is not when a hold begins or ends")
@@ -36,8 +38,9 @@ def moment(text: str) -> datetime:
 class Execution:
     """One execution, as ListPipelineExecutions tells of it. Times are aware UTC.
 
-    `revisions` maps a source action's name to the revision it took; `started_by` is the trigger's detail, for a
-    StartPipelineExecution the caller's ARN (model: ExecutionTrigger); `kind` is STANDARD or ROLLBACK (model: ExecutionType).
+    `revisions` maps a source action's name to the revision it took; `started_by` is the trigger's
+    detail, for a StartPipelineExecution the caller's ARN (model: ExecutionTrigger); `kind` is
+    STANDARD or ROLLBACK (model: ExecutionType).
     """
 
     id: str
@@ -57,7 +60,10 @@ class Execution:
             started=summary["startTime"].astimezone(UTC),
             updated=summary["lastUpdateTime"].astimezone(UTC),
             mode=summary.get("executionMode", "SUPERSEDED"),
-            revisions={revision["actionName"]: revision.get("revisionId", "") for revision in summary.get("sourceRevisions", [])},
+            revisions={
+                revision["actionName"]: revision.get("revisionId", "")
+                for revision in summary.get("sourceRevisions", [])
+            },
             started_by=summary.get("trigger", {}).get("triggerDetail", ""),
             kind=summary.get("executionType", "STANDARD"),
         )
@@ -78,10 +84,12 @@ class Execution:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt of one action in an execution (ListActionExecutions), or of a stage condition's rule (ListRuleExecutions).
+    """One attempt of one action in an execution (ListActionExecutions), or of a stage condition's
+    rule (ListRuleExecutions).
 
-    `function` is the Lambda function it invokes, if any; `condition`: it is a rule's; `error`: the kind of its failure. `said`: what the
-    console shows of it; `mark`: its external execution id, where a gate that waits writes what it waits for.
+    `function` is the Lambda function it invokes, if any; `condition`: it is a rule's; `error`: the
+    kind of its failure. `said`: what the console shows of it; `mark`: its external execution id,
+    where a gate that waits writes what it waits for.
     """
 
     stage: str
@@ -98,7 +106,9 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Revision:
-    """What a source action took: `id` is a commit, an image's digest or an object's version, as `provider` names them."""
+    """What a source action took: `id` is a commit, an image's digest or an object's version, as
+    `provider` names them.
+    """
 
     action: str
     provider: str

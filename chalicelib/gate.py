@@ -1,4 +1,6 @@
-"""The gate: answers the waiting pipeline's action. While an upstream keeps it closed, it holds the pipeline; else it lets it pass."""
+"""The gate: answers the waiting pipeline's action. While an upstream keeps it closed, it holds the
+pipeline; else it lets it pass.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,12 @@ from chalicelib.upstream import Upstream, waiting_for
 
 
 def answer(event: object, context: object, aws: Aws, now: datetime) -> dict[str, object]:
-    """Answer one CodePipeline job (guide: action-reference-Lambda); `now`: aware UTC. Returns what was decided, as logged.
+    """Answer one CodePipeline job (guide: action-reference-Lambda); `now`: aware UTC. Returns what
+    was decided, as logged.
 
-    Raises RefusedInput where the event is no job, and NoAnswer or NotPermitted where a hold cannot be made or a result not delivered:
-    then Lambda invokes the gate again (guide: services-codepipeline: the invocation is asynchronous).
+    Raises RefusedInput where the event is no job, and NoAnswer or NotPermitted where a hold cannot
+    be made or a result not delivered: then Lambda invokes the gate again (guide:
+    services-codepipeline: the invocation is asynchronous).
     """
     job = Job.of(event)
     try:
@@ -32,8 +36,15 @@ def answer(event: object, context: object, aws: Aws, now: datetime) -> dict[str,
     except NoAnswer as error:
         log.decision("gate", "unanswered", job=job.id, reason=str(error))
         raise
-    except Exception as error:  # better a failed action with a reason than one that hangs for 20 minutes
-        answered = _end(job, "SystemUnavailable", messages.defect(error, getattr(context, "aws_request_id", "?")), aws)
+    except (
+        Exception
+    ) as error:  # better a failed action with a reason than one that hangs for 20 minutes
+        answered = _end(
+            job,
+            "SystemUnavailable",
+            messages.defect(error, getattr(context, "aws_request_id", "?")),
+            aws,
+        )
         record = log.defect("gate", error, job=job.id, answered=answered)
     if bus := os.environ.get("EVENT_BUS"):
         from chalicelib.announcement import announce  # noqa: PLC0415 - most have none
@@ -47,9 +58,13 @@ def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, obj
     if asked.bypass:
         return let_pass(job, asked, "bypassed", messages.bypassed(asked.depends_on), (), aws)
     parameters.refuse_closed_accounts(asked.depends_on, job.account)
-    asked = replace(asked, depends_on=tuple(one.seen_from(aws.codepipeline.region) for one in asked.depends_on))
+    asked = replace(
+        asked, depends_on=tuple(one.seen_from(aws.codepipeline.region) for one in asked.depends_on)
+    )
     if asked.pipeline:
-        parameters.refuse_self(asked.depends_on, asked.pipeline, aws.codepipeline.region, job.account)
+        parameters.refuse_self(
+            asked.depends_on, asked.pipeline, aws.codepipeline.region, job.account
+        )
     asking = Asking(asked.pipeline, asked.execution, aws, context, now, stays=asked.hold == "wait")
     upstreams = asking.upstreams(asked.depends_on)
     _refuse_missing(upstreams, job, aws)
@@ -60,13 +75,23 @@ def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, obj
         return Holding(job, asked, upstreams, aws, context, now).of(waiting, asking)
     waited = None if job.since is None else int((now - job.since).total_seconds())
     decided = "passed" if waited is None else "released"
-    return let_pass(job, asked, decided, messages.passed(upstreams, now), upstreams, aws, waited_seconds=waited)
+    return let_pass(
+        job, asked, decided, messages.passed(upstreams, now), upstreams, aws, waited_seconds=waited
+    )
 
 
 def let_pass(
-    job: Job, asked: Parameters, decided: str, summary: str, upstreams: Sequence[Upstream], aws: Aws, **seen: object
+    job: Job,
+    asked: Parameters,
+    decided: str,
+    summary: str,
+    upstreams: Sequence[Upstream],
+    aws: Aws,
+    **seen: object,
 ) -> dict[str, object]:
-    """Let the job's action succeed, with output variables that say how and behind which executions; returns the record."""
+    """Let the job's action succeed, with output variables that say how and behind which executions;
+    returns the record.
+    """
     variables = {
         "Decision": decided,
         "UpstreamPipelines": ",".join(one.name for one in asked.depends_on),
@@ -78,10 +103,15 @@ def let_pass(
 
 
 def _refuse_missing(upstreams: Sequence[Upstream], job: Job, aws: Aws) -> None:
-    """Raise Misconfigured where an upstream, or the one stage of it that is waited for, is not there."""
+    """Raise Misconfigured where an upstream, or the one stage of it that is waited for, is not
+    there.
+    """
     for one in upstreams:
         if one.gone:
-            region, account = one.wanted.region or aws.codepipeline.region, one.wanted.account or job.account
+            region, account = (
+                one.wanted.region or aws.codepipeline.region,
+                one.wanted.account or job.account,
+            )
             raise Misconfigured(messages.no_such_upstream(one.wanted.name, account, region))
         if one.wanted.stage and one.state and not one.state.stage(one.wanted.stage):
             stages = [stage.name for stage in one.state.stages]
@@ -91,7 +121,12 @@ def _refuse_missing(upstreams: Sequence[Upstream], job: Job, aws: Aws) -> None:
 def _end(job: Job, kind: FailureType, message: str, aws: Aws) -> bool:
     """Fail the job; or, where it was only to observe, let it pass and say what the matter is."""
     if parameters.only_observes(job.user_parameters):
-        # Every variable, for an action that names one which is not there fails (guide: reference-variables).
-        variables = {"Decision": "observed", "UpstreamPipelines": "none", "UpstreamExecutionIds": "none"}
+        # Every variable, for an action that names one which is not there fails (guide:
+        # reference-variables).
+        variables = {
+            "Decision": "observed",
+            "UpstreamPipelines": "none",
+            "UpstreamExecutionIds": "none",
+        }
         return aws.codepipeline.succeed(job.id, messages.observed_refusal(message), variables)
     return aws.codepipeline.fail(job.id, kind, message)

@@ -1,4 +1,6 @@
-"""The Lambda function `gate`, as Lambda loads it. Of chalicelib it imports no more than an open gate needs: a cold start compiles that."""
+"""The Lambda function `gate`, as Lambda loads it. Of chalicelib it imports no more than an open
+gate needs: a cold start compiles that.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The job that CodePipeline hands to a Lambda action: a typed view of the event.
 
-The event also carries live credentials (artifactCredentials): nothing here keeps them, and the event itself is never logged
-(guide: action-reference-Lambda, "Important").
+The event also carries live credentials (artifactCredentials): nothing here keeps them, and the
+event itself is never logged (guide: action-reference-Lambda, "Important").
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ _ACCOUNT = re.compile(r"[0-9]{12}")  # model: AccountId
 
 @dataclass(frozen=True)
 class Job:
-    """One request to answer. `account` is "?" where the event does not tell it, `user_parameters` None where the action has none.
+    """One request to answer. `account` is "?" where the event does not tell it, `user_parameters`
+    None where the action has none.
 
-    `since` is when the gate first kept this action open (aware UTC), as its continuation token says; None for an action's first job.
+    `since` is when the gate first kept this action open (aware UTC), as its continuation token
+    says; None for an action's first job.
     """
 
     id: str
@@ -34,12 +36,14 @@ class Job:
     def of(cls, event: object) -> Self:
         """Read the event of a Lambda action (guide: action-reference-Lambda, "JSON event").
 
-        Raises RefusedInput where the event is no CodePipeline job, and says so without repeating it.
+        Raises RefusedInput where the event is no CodePipeline job, and says so without repeating
+        it.
         """
         job = _mapping(_mapping(event).get("CodePipeline.job"))
         if not isinstance(job.get("id"), str) or not re.fullmatch(ID, job["id"]):
             raise RefusedInput(
-                "This event is no CodePipeline job: it has no `CodePipeline.job` with the `id` of one. "
+                "This event is no CodePipeline job: it has no `CodePipeline.job` with the `id` of "
+                "one. "
                 "The gate is invoked by an action of provider Lambda in a pipeline, not by hand."
             )
         data = _mapping(job.get("data"))
@@ -54,7 +58,9 @@ class Job:
 
 
 def token(since: datetime) -> str:
-    """The continuation token of an action that has been kept open since then; `Job.since` reads it."""
+    """The continuation token of an action that has been kept open since then; `Job.since` reads
+    it.
+    """
     return since.isoformat()
 
 

@@ -1,6 +1,8 @@
-"""One JSON line a decision, on standard output, where Lambda takes it into CloudWatch Logs, and CloudWatch its metrics out of it.
+"""One JSON line a decision, on standard output, where Lambda takes it into CloudWatch Logs, and
+CloudWatch its metrics out of it.
 
-Only what is passed in is logged; callers never pass an event or an AWS answer, which hold credentials.
+Only what is passed in is logged; callers never pass an event or an AWS answer, which hold
+credentials.
 """
 
 from __future__ import annotations
@@ -31,24 +33,37 @@ METRICS = {
 
 
 def decision(function: str, decided: str, **seen: object) -> dict[str, object]:
-    """Log what `function` decided and what it saw; returns the record, which is also the function's result.
+    """Log what `function` decided and what it saw; returns the record, which is also the function's
+    result.
 
-    The line is in CloudWatch's embedded metric format, so that counting costs no call (guide: CloudWatch, "Embedding metrics within
-    logs"). The metrics have the function alone for a dimension: each further one would cost its price for each pipeline.
+    The line is in CloudWatch's embedded metric format, so that counting costs no call (guide:
+    CloudWatch, "Embedding metrics within logs"). The metrics have the function alone for a
+    dimension: each further one would cost its price for each pipeline.
     """
-    record = {"function": function, "decision": decided, **{key: value for key, value in seen.items() if value is not None}}
+    record = {
+        "function": function,
+        "decision": decided,
+        **{key: value for key, value in seen.items() if value is not None},
+    }
     print(json.dumps({**record, **_metrics(record)}, default=str), file=sys.stdout, flush=True)
     return record
 
 
 def defect(function: str, error: Exception, **seen: object) -> dict[str, object]:
-    """Log an error of our own with the places it went through; not its message, which may repeat what it choked on."""
-    places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    """Log an error of our own with the places it went through; not its message, which may repeat
+    what it choked on.
+    """
+    places = [
+        f"{frame.filename}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
     return decision(function, "defect", error=type(error).__name__, places=places, **seen)
 
 
 def came_about(record: Mapping[str, object]) -> bool:
-    """False where the job had its result before, or was over: then what was decided here is not what happened."""
+    """False where the job had its result before, or was over: then what was decided here is not
+    what happened.
+    """
     return record.get("answered") is not False
 
 

@@ -18,7 +18,10 @@ Mode = Literal["restart", "retry", "wait"]
 Revisions = Literal["latest", "held"]
 OnGiveUp = Literal["stop", "continue"]
 
-EXAMPLE = '{"depends_on": ["infra"], "pipeline": "k8s", "execution": "#{codepipeline.PipelineExecutionId}"}'
+EXAMPLE = (
+    '{"depends_on": ["infra"], "pipeline": "k8s", "execution": '
+    '"#{codepipeline.PipelineExecutionId}"}'
+)
 KEYS = (
     "depends_on",
     "require",
@@ -49,10 +52,12 @@ SURELY_FIT = 5
 
 @dataclass(frozen=True)
 class Parameters:
-    """`depends_on`: what is waited for, each once. `pipeline` and `execution` are None where the action does not say them.
+    """`depends_on`: what is waited for, each once. `pipeline` and `execution` are None where the
+    action does not say them.
 
-    `hold`: how the pipeline is held. `revisions`: which a restart takes; None: the latest, in PARALLEL mode the held one's own.
-    `give_up_minutes`: None: never. The README's table says the rest.
+    `hold`: how the pipeline is held. `revisions`: which a restart takes; None: the latest, in
+    PARALLEL mode the held one's own. `give_up_minutes`: None: never. The README's table says the
+    rest.
     """
 
     depends_on: tuple[Dependency, ...]
@@ -76,14 +81,19 @@ def read(text: str | None, default_minutes: str) -> Parameters:
     asked = _words(text)
     for key in asked:
         if key not in KEYS:
-            raise Misconfigured(f"UserParameters has an unknown key {quoted(key)}{_did_you_mean(key)}. Known: {', '.join(KEYS)}.")
+            raise Misconfigured(
+                f"UserParameters has an unknown key {quoted(key)}{_did_you_mean(key)}. Known: "
+                f"{', '.join(KEYS)}."
+            )
     parameters = Parameters(
         depends_on=_upstreams(asked),
         retry_minutes=_retry_minutes(asked, default_minutes),
         pipeline=_own_pipeline(asked),
         execution=_own_execution(asked),
         hold=cast(Mode, one_of(MODES, asked.get("hold", "restart"), "hold")),
-        revisions=cast(Revisions, one_of(REVISIONS, asked["revisions"], "revisions")) if "revisions" in asked else None,
+        revisions=cast(Revisions, one_of(REVISIONS, asked["revisions"], "revisions"))
+        if "revisions" in asked
+        else None,
         give_up_minutes=_give_up_minutes(asked),
         on_give_up=_on_give_up(asked),
         bypass=_bypass(asked),
@@ -95,33 +105,52 @@ def read(text: str | None, default_minutes: str) -> Parameters:
 
 
 def only_observes(text: str | None) -> bool:
-    """Whether UserParameters ask to observe only, be they right in everything else or not: then nothing may stop the pipeline."""
+    """Whether UserParameters ask to observe only, be they right in everything else or not: then
+    nothing may stop the pipeline.
+    """
     try:
         return _words(text).get("observe") is True
     except Misconfigured:
         return False
 
 
-def refuse_self(depends_on: Iterable[Dependency], pipeline: str, region: str = "?", account: str = "?") -> None:
-    """Raise Misconfigured where `pipeline`, whose action this is, would wait for itself; `region` and `account` are its own."""
+def refuse_self(
+    depends_on: Iterable[Dependency], pipeline: str, region: str = "?", account: str = "?"
+) -> None:
+    """Raise Misconfigured where `pipeline`, whose action this is, would wait for itself; `region`
+    and `account` are its own.
+    """
     if any(one.is_pipeline(pipeline, region, account) for one in depends_on):
-        raise Misconfigured(f"{pipeline} depends on itself: it runs while it asks, so it would wait for ever. Take it out of depends_on.")
+        raise Misconfigured(
+            f"{pipeline} depends on itself: it runs while it asks, so it would wait for ever. "
+            "Take it out of depends_on."
+        )
 
 
 def refuse_closed_accounts(depends_on: Iterable[Dependency], account: str) -> None:
-    """Raise Misconfigured where an upstream lives in another account than `account`, the gate's, and no role opens that to the gate."""
+    """Raise Misconfigured where an upstream lives in another account than `account`, the gate's,
+    and no role opens that to the gate.
+    """
     for one in depends_on:
         if one.account not in (None, account) and not one.role_arn:
             raise Misconfigured(
-                f"{one.name} is in account {one.account}, and the gate in {account}. Add a role_arn that lets the gate look: "
-                f'{{"pipeline": "{one.pipeline}", "role_arn": "arn:aws:iam::{one.account}:role/pipeline-gate-..."}}.'
+                f"{one.name} is in account {one.account}, and the gate in {account}. Add a "
+                "role_arn that lets the gate look: "
+                f'{{"pipeline": "{one.pipeline}", "role_arn": '
+                f'"arn:aws:iam::{one.account}:role/pipeline-gate-..."}}.'
             )
 
 
 def _words(text: str | None) -> dict[str, object]:
     if text is None or not text.strip():
-        raise Misconfigured(f"The action has no UserParameters. They say what to wait for, for example {EXAMPLE}.")
-    return _object(text) if text.lstrip()[0] in '{["' else {"depends_on": [name.strip() for name in text.split(",")]}
+        raise Misconfigured(
+            f"The action has no UserParameters. They say what to wait for, for example {EXAMPLE}."
+        )
+    return (
+        _object(text)
+        if text.lstrip()[0] in '{["'
+        else {"depends_on": [name.strip() for name in text.split(",")]}
+    )
 
 
 def _object(text: str) -> dict[str, object]:
@@ -129,37 +158,55 @@ def _object(text: str) -> dict[str, object]:
         asked = json.loads(text, object_pairs_hook=_each_key_once)
     except (ValueError, RecursionError) as error:
         raise Misconfigured(
-            f"UserParameters is not valid JSON ({_json_error(error)}). Right would be {EXAMPLE}, or plain names: infra, network."
+            f"UserParameters is not valid JSON ({_json_error(error)}). Right would be {EXAMPLE}, "
+            "or plain names: infra, network."
         ) from None
     if not isinstance(asked, dict):
-        raise Misconfigured(f"UserParameters must be a JSON object or plain names, not {kind_of(asked)}. Right would be {EXAMPLE}.")
+        raise Misconfigured(
+            f"UserParameters must be a JSON object or plain names, not {kind_of(asked)}. Right "
+            f"would be {EXAMPLE}."
+        )
     return asked
 
 
 def _json_error(error: ValueError | RecursionError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
-    return "it is nested too deep" if isinstance(error, RecursionError) else "it has a number that is too long"
+    return (
+        "it is nested too deep"
+        if isinstance(error, RecursionError)
+        else "it has a number that is too long"
+    )
 
 
 def _each_key_once(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
     result: dict[str, object] = {}
     for key, value in pairs:
         if key in result:
-            raise Misconfigured(f"UserParameters has two keys {quoted(key)}: leave one of them out.")
+            raise Misconfigured(
+                f"UserParameters has two keys {quoted(key)}: leave one of them out."
+            )
         result[key] = value
     return result
 
 
 def _upstreams(asked: dict[str, object]) -> tuple[Dependency, ...]:
     if "depends_on" not in asked:
-        raise Misconfigured(f"UserParameters has no depends_on: it names the pipelines to wait for. Right would be {EXAMPLE}.")
+        raise Misconfigured(
+            "UserParameters has no depends_on: it names the pipelines to wait for. Right would "
+            f"be {EXAMPLE}."
+        )
     value = asked["depends_on"]
     entries = [value] if isinstance(value, (str, dict)) else value
     if not isinstance(entries, list):
-        raise Misconfigured(f"depends_on must be a pipeline's name or a list of names, not {kind_of(value)}.")
+        raise Misconfigured(
+            f"depends_on must be a pipeline's name or a list of names, not {kind_of(value)}."
+        )
     if not entries:
-        raise Misconfigured("depends_on is an empty list: name at least one pipeline to wait for, or take the action out.")
+        raise Misconfigured(
+            "depends_on is an empty list: name at least one pipeline to wait for, or take the "
+            "action out."
+        )
     require = cast(Require, one_of(REQUIRE, asked.get("require", "idle"), "require"))
     parked = cast(Parked, one_of(PARKED, asked.get("parked", "wait"), "parked"))
     upstreams = tuple(dict.fromkeys(dependency.read(entry, require, parked) for entry in entries))
@@ -174,7 +221,8 @@ def _refuse_too_many(upstreams: tuple[Dependency, ...]) -> None:
     if len(pattern(upstreams)) > PATTERN_LENGTH:
         raise Misconfigured(
             f"depends_on has {len(upstreams)} names, more than fit into one EventBridge rule "
-            f"({PATTERN_LENGTH} characters, with the rule's own words). Spread them over several gate actions."
+            f"({PATTERN_LENGTH} characters, with the rule's own words). Spread them over several "
+            "gate actions."
         )
 
 
@@ -182,15 +230,22 @@ def _retry_minutes(asked: dict[str, object], default: str) -> int:
     if "retry_minutes" not in asked:
         if default not in map(str, RETRY_MINUTES):
             raise Misconfigured(
-                f"The gate's environment variable RETRY_MINUTES is {quoted(default)}: it must be one of {listed(RETRY_MINUTES)}. "
+                f"The gate's environment variable RETRY_MINUTES is {quoted(default)}: it must be "
+                f"one of {listed(RETRY_MINUTES)}. "
                 "It stands in .chalice/config.json."
             )
         return int(default)
     value = asked["retry_minutes"]
     if isinstance(value, bool) or not isinstance(value, int):
-        raise Misconfigured(f"retry_minutes must be a whole number, one of {listed(RETRY_MINUTES)}, not {kind_of(value)}.")
+        raise Misconfigured(
+            f"retry_minutes must be a whole number, one of {listed(RETRY_MINUTES)}, not "
+            f"{kind_of(value)}."
+        )
     if value not in RETRY_MINUTES:
-        raise Misconfigured(f"retry_minutes is {str(value)[:20]}, but must divide 60: one of {listed(RETRY_MINUTES)}.")
+        raise Misconfigured(
+            f"retry_minutes is {str(value)[:20]}, but must divide 60: one of "
+            f"{listed(RETRY_MINUTES)}."
+        )
     return value
 
 
@@ -209,7 +264,8 @@ def _give_up_minutes(asked: dict[str, object]) -> int | None:
 def _on_give_up(asked: dict[str, object]) -> OnGiveUp:
     if "on_give_up" in asked and "give_up_minutes" not in asked:
         raise Misconfigured(
-            'on_give_up says what happens after give_up_minutes, which is not there: add "give_up_minutes": 120, or the like.'
+            "on_give_up says what happens after give_up_minutes, which is not there: add "
+            '"give_up_minutes": 120, or the like.'
         )
     return cast(OnGiveUp, one_of(ON_GIVE_UP, asked.get("on_give_up", "stop"), "on_give_up"))
 
@@ -219,7 +275,8 @@ def _bypass(asked: dict[str, object]) -> bool:
     if value not in ("true", "false"):
         what = quoted(value) if isinstance(value, str) else kind_of(value)
         raise Misconfigured(
-            f'bypass is {what}, but must be the string "true" or "false". Write it as "#{{variables.bypass}}", and declare the pipeline '
+            f'bypass is {what}, but must be the string "true" or "false". Write it as '
+            '"#{variables.bypass}", and declare the pipeline '
             'variable bypass with the default "false".'
         )
     return value == "true"
@@ -239,7 +296,10 @@ def _own_pipeline(asked: dict[str, object]) -> str | None:
     if not isinstance(value, str):
         raise Misconfigured(f"pipeline must be this pipeline's own name, not {kind_of(value)}.")
     if not re.fullmatch(NAME, value):
-        raise Misconfigured(f"pipeline is {quoted(value)}, which is no pipeline's name: 1 to 100 letters, digits and . @ - _.")
+        raise Misconfigured(
+            f"pipeline is {quoted(value)}, which is no pipeline's name: 1 to 100 letters, digits "
+            "and . @ - _."
+        )
     return value
 
 
@@ -248,7 +308,10 @@ def _own_execution(asked: dict[str, object]) -> str | None:
         return None
     value = asked["execution"]
     if not isinstance(value, str):
-        raise Misconfigured(f'execution must be a string, not {kind_of(value)}. Write it as "#{{codepipeline.PipelineExecutionId}}".')
+        raise Misconfigured(
+            f"execution must be a string, not {kind_of(value)}. Write it as "
+            '"#{codepipeline.PipelineExecutionId}".'
+        )
     if not re.fullmatch(ID, value):
         raise Misconfigured(
             f"execution is {quoted(value)}, which is no execution id. "

@@ -1,6 +1,8 @@
-"""The retry: looks whether a hold is over, and lets the held pipeline go on when its upstreams let it.
+"""The retry: looks whether a hold is over, and lets the held pipeline go on when its upstreams let
+it.
 
-The rule that invokes it keeps firing until it is removed, and it is removed last. So whatever fails or dies on the way is done again.
+The rule that invokes it keeps firing until it is removed, and it is removed last. So whatever fails
+or dies on the way is done again.
 """
 
 from __future__ import annotations
@@ -15,15 +17,34 @@ from chalicelib import log
 from chalicelib.announcement import announce
 from chalicelib.asking import LOOK_BACK, Asking
 from chalicelib.aws import Aws
-from chalicelib.decision import Fate, asked_again, closed_gate, deadlock, fate, find, own_restart, passed_the_gate, revisions_to_start_with
+from chalicelib.decision import (
+    Fate,
+    asked_again,
+    closed_gate,
+    deadlock,
+    fate,
+    find,
+    own_restart,
+    passed_the_gate,
+    revisions_to_start_with,
+)
 from chalicelib.deployment import Deployment
-from chalicelib.errors import REFUSALS, NoAnswer, NotPermitted, NotRetryable, PipelineNotFound, TakenOver
+from chalicelib.errors import (
+    REFUSALS,
+    NoAnswer,
+    NotPermitted,
+    NotRetryable,
+    PipelineNotFound,
+    TakenOver,
+)
 from chalicelib.executions import PARALLEL, ROLLBACK, Attempt, Revision
 from chalicelib.hold import Hold, rule_named_by
 from chalicelib.upstream import Upstream, waiting_for
 
 SURELY_DEAD = timedelta(minutes=30)
-"""No gate is still making a rule that is so old: each attempt writes its own time into it, and ends within Lambda's 15 minutes."""
+"""No gate is still making a rule that is so old: each attempt writes its own time into it, and ends
+within Lambda's 15 minutes.
+"""
 
 
 class Next(Enum):
@@ -45,8 +66,9 @@ STANDS = (Next.WAIT, Next.DEADLOCK)
 class Look:
     """What a look at a hold found.
 
-    With START and RETRY: the `revisions` to start with (none: the latest), the failed `stage` to retry, whether a plain start may take a
-    retry's place (`replaceable`), and whether the held execution stands on its own, whatever newer ones do (`parallel`).
+    With START and RETRY: the `revisions` to start with (none: the latest), the failed `stage` to
+    retry, whether a plain start may take a retry's place (`replaceable`), and whether the held
+    execution stands on its own, whatever newer ones do (`parallel`).
     """
 
     next: Next
@@ -58,12 +80,13 @@ class Look:
 
 
 def recheck(event: object, context: object, aws: Aws, now: datetime) -> dict[str, object]:
-    """Look at the hold whose rule sent `event` (its constant Input); `now`: aware UTC. Returns what was decided, as logged.
+    """Look at the hold whose rule sent `event` (its constant Input); `now`: aware UTC. Returns what
+    was decided, as logged.
 
-    Most invocations find the upstream still running: those cost one call for each that the event names (two for one stage of it). But
-    nothing is ever changed except by what EventBridge itself keeps of the hold.
-    Raises RefusedInput where the event names no rule of this gate; NoAnswer or NotPermitted where AWS does not do its part: the rule
-    fires again.
+    Most invocations find the upstream still running: those cost one call for each that the event
+    names (two for one stage of it). But nothing is ever changed except by what EventBridge itself
+    keeps of the hold. Raises RefusedInput where the event names no rule of this gate; NoAnswer or
+    NotPermitted where AWS does not do its part: the rule fires again.
     """
     deployment = Deployment.of(context)
     rule = rule_named_by(event, deployment)
@@ -73,7 +96,9 @@ def recheck(event: object, context: object, aws: Aws, now: datetime) -> dict[str
         return _record(told, look, aws, now)
     kept = aws.eventbridge.hold_kept_by(rule)
     if kept is None:
-        aws.eventbridge.delete_if_empty(rule)  # what a retry leaves behind that died between the target's removal and the rule's
+        aws.eventbridge.delete_if_empty(
+            rule
+        )  # what a retry leaves behind that died between the target's removal and the rule's
         return log.decision("retry", "over", rule=rule, reason="the hold ended before")
     if look is None or kept != told:
         look = _look(kept, deployment, aws, context, now)
@@ -90,8 +115,14 @@ def _look(hold: Hold, deployment: Deployment, aws: Aws, context: object, now: da
         reason = f"still waiting for {', '.join(upstream.label for upstream in waiting)}"
         if waiting and not hold.ends_anyway(now):
             cycle = deadlock(waiting)
-            return Look(Next.DEADLOCK, f"{cycle}: none of them can go on by itself") if cycle else Look(Next.WAIT, reason)
-        executions = aws.codepipeline.executions(hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution)
+            return (
+                Look(Next.DEADLOCK, f"{cycle}: none of them can go on by itself")
+                if cycle
+                else Look(Next.WAIT, reason)
+            )
+        executions = aws.codepipeline.executions(
+            hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution
+        )
         found = fate(hold.execution, executions)
         if found.fate is Fate.OVER:
             return Look(Next.DROP, found.reason)
@@ -104,21 +135,35 @@ def _look(hold: Hold, deployment: Deployment, aws: Aws, context: object, now: da
             return Look(Next.WAIT, "the held execution has moved on")
         if passed_the_gate(attempts, deployment.gate_function):
             return Look(Next.DROP, f"execution {hold.execution} passed the gate at a later attempt")
-        if own_restart(hold.execution, executions, deployment.retry_function):  # rare: worth the pages that may show a twin
+        if own_restart(
+            hold.execution, executions, deployment.retry_function
+        ):  # rare: worth the pages that may show a twin
             executions = aws.codepipeline.executions(hold.pipeline, since=hold.since - LOOK_BACK)
-            if fate(hold.execution, executions).fate is not Fate.HELD:  # somebody retried its stage while this look went on
+            if (
+                fate(hold.execution, executions).fate is not Fate.HELD
+            ):  # somebody retried its stage while this look went on
                 return Look(Next.WAIT, "the held execution has moved on")
             if restart := own_restart(hold.execution, executions, deployment.retry_function):
-                return Look(Next.DROP, f"execution {hold.execution} was started again already, as {restart.id}")
+                return Look(
+                    Next.DROP,
+                    f"execution {hold.execution} was started again already, as {restart.id}",
+                )
     except PipelineNotFound:
         return Look(Next.DROP, f"the pipeline {hold.pipeline} is gone")
     own, closed = find(hold.execution, executions), closed_gate(attempts, deployment.gate_function)
-    in_place = waiting or hold.mode == "retry" or own.kind == ROLLBACK  # only the same execution's gate knows why it may pass
+    in_place = (
+        waiting or hold.mode == "retry" or own.kind == ROLLBACK
+    )  # only the same execution's gate knows why it may pass
     if in_place and closed and closed.error in REFUSALS:
-        return Look(Next.DROP, f"the gate failed at its last attempt ({closed.error}): asked again, it would again")
+        return Look(
+            Next.DROP,
+            f"the gate failed at its last attempt ({closed.error}): asked again, it would again",
+        )
     return Look(
         Next.RETRY if in_place and closed else Next.START,
-        f"{f'let go by {hold.released_by}' if hold.released_by else 'gave up'}: {reason}" if waiting else "the upstreams are idle",
+        f"{f'let go by {hold.released_by}' if hold.released_by else 'gave up'}: {reason}"
+        if waiting
+        else "the upstreams are idle",
         revisions_to_start_with(own, hold.revisions, attempts),
         closed.stage if closed else "",
         replaceable=own.kind != ROLLBACK,
@@ -127,7 +172,9 @@ def _look(hold: Hold, deployment: Deployment, aws: Aws, context: object, now: da
 
 
 def _waiting(hold: Hold, asking: Asking, now: datetime) -> Sequence[Upstream]:
-    """The upstreams that still keep the hold. One that was deleted meanwhile does not: the next gate will name it."""
+    """The upstreams that still keep the hold. One that was deleted meanwhile does not: the next
+    gate will name it.
+    """
     waiting = waiting_for([one for one in asking.upstreams(hold.depends_on) if not one.gone])
     unanswered = [one.unanswered for one in waiting if one.unanswered]
     if unanswered and not hold.ends_anyway(now):
@@ -136,7 +183,9 @@ def _waiting(hold: Hold, asking: Asking, now: datetime) -> Sequence[Upstream]:
 
 
 def _attempts(hold: Hold, deployment: Deployment, aws: Aws) -> tuple[Attempt, ...]:
-    """The attempts of the held execution's actions; those of its stages' conditions too, unless the actions show the closed gate."""
+    """The attempts of the held execution's actions; those of its stages' conditions too, unless the
+    actions show the closed gate.
+    """
     attempts = aws.codepipeline.attempts(hold.pipeline, hold.execution)
     if closed_gate(attempts, deployment.gate_function):
         return attempts
@@ -152,9 +201,12 @@ def _act(hold: Hold, look: Look, aws: Aws, now: datetime) -> dict[str, object]:
             look, started = _start(hold, look, aws)
         else:
             look = Look(
-                Next.DROP, f"execution {hold.execution} is a rollback, which cannot be retried any more and which no start replaces"
+                Next.DROP,
+                f"execution {hold.execution} is a rollback, which cannot be retried any more and "
+                "which no start replaces",
             )
-    # A retried execution keeps its rule: should the gate hold it again, it is the same one. It goes when the execution has ended.
+    # A retried execution keeps its rule: should the gate hold it again, it is the same one. It goes
+    # when the execution has ended.
     if look.next not in (*STANDS, Next.RETRY):
         aws.eventbridge.remove(hold.rule)
     return _record(hold, look, aws, now, started)
@@ -166,15 +218,24 @@ def _retry_stage(hold: Hold, look: Look, aws: Aws) -> Look:
         try:
             aws.codepipeline.retry_stage(hold.pipeline, look.stage, hold.execution)
         except NotRetryable:
-            # Edited since, or somebody (an earlier attempt of ours) has retried it already: only another look tells.
-            executions = aws.codepipeline.executions(hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution)
+            # Edited since, or somebody (an earlier attempt of ours) has retried it already: only
+            # another look tells.
+            executions = aws.codepipeline.executions(
+                hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution
+            )
             if fate(hold.execution, executions).fate is not Fate.HELD:
                 return Look(Next.WAIT, "the held execution has moved on")
-            return replace(look, next=Next.START, reason=f"{look.reason}; the pipeline was edited, so its stage cannot be retried")
+            return replace(
+                look,
+                next=Next.START,
+                reason=f"{look.reason}; the pipeline was edited, so its stage cannot be retried",
+            )
     except TakenOver:
         newer = f"a newer execution has entered the stage {look.stage}"
         if look.parallel:  # and its pipeline is so no longer, or AWS would not refuse
-            return replace(look, next=Next.START, reason=f"{look.reason}; {newer}, so it cannot be retried")
+            return replace(
+                look, next=Next.START, reason=f"{look.reason}; {newer}, so it cannot be retried"
+            )
         return Look(Next.DROP, newer)
     except PipelineNotFound:
         return Look(Next.DROP, f"the pipeline {hold.pipeline} is gone")
@@ -186,22 +247,35 @@ def _start(hold: Hold, look: Look, aws: Aws) -> tuple[Look, str | None]:
         variables = hold.variables
         if variables is None:
             variables = aws.codepipeline.variables(hold.pipeline, hold.execution)
-        return look, aws.codepipeline.start(hold.pipeline, hold.start_token(), variables, look.revisions)
+        return look, aws.codepipeline.start(
+            hold.pipeline, hold.start_token(), variables, look.revisions
+        )
     except PipelineNotFound:
         return Look(Next.DROP, f"the pipeline {hold.pipeline} is gone"), None
 
 
 def _sweep(deployment: Deployment, aws: Aws, now: datetime) -> None:
-    """Remove rules that a gate left without a target because it was killed at each of its attempts. The release itself is done."""
+    """Remove rules that a gate left without a target because it was killed at each of its attempts.
+    The release itself is done.
+    """
     try:
-        for rule in aws.eventbridge.unfinished(deployment.rule_prefix, deployment.retry_arn, before=now - SURELY_DEAD):
+        for rule in aws.eventbridge.unfinished(
+            deployment.rule_prefix, deployment.retry_arn, before=now - SURELY_DEAD
+        ):
             aws.eventbridge.delete_if_empty(rule)
-            log.decision("retry", "swept", rule=rule, reason="a rule without a target, left by a gate that died")
+            log.decision(
+                "retry",
+                "swept",
+                rule=rule,
+                reason="a rule without a target, left by a gate that died",
+            )
     except (NoAnswer, NotPermitted) as error:
         log.decision("retry", "not swept", reason=str(error))
 
 
-def _record(hold: Hold, look: Look, aws: Aws, now: datetime, started: str | None = None) -> dict[str, object]:
+def _record(
+    hold: Hold, look: Look, aws: Aws, now: datetime, started: str | None = None
+) -> dict[str, object]:
     over = look.next not in STANDS
     record = log.decision(
         "retry",

@@ -1,4 +1,6 @@
-"""CodePipeline's answers about stages, actions and rules as the gate's plain data. Times become aware UTC. Only a hold needs them."""
+"""CodePipeline's answers about stages, actions and rules as the gate's plain data. Times become
+aware UTC. Only a hold needs them.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ def attempt(detail: ActionExecutionDetailTypeDef) -> Attempt:
         provider=given.get("actionTypeId", {}).get("provider", ""),
         function=given.get("configuration", {}).get("FunctionName", ""),
         error=result.get("errorDetails", {}).get("code", ""),
-        said=result.get("errorDetails", {}).get("message", "") or result.get("externalExecutionSummary", ""),
+        said=result.get("errorDetails", {}).get("message", "")
+        or result.get("externalExecutionSummary", ""),
         mark=result.get("externalExecutionId", ""),
     )
 
@@ -47,7 +50,8 @@ def condition(detail: RuleExecutionDetailTypeDef) -> Attempt:
         function=given.get("configuration", {}).get("FunctionName", ""),
         condition=True,
         error=result.get("errorDetails", {}).get("code", ""),
-        said=result.get("errorDetails", {}).get("message", "") or result.get("externalExecutionSummary", ""),
+        said=result.get("errorDetails", {}).get("message", "")
+        or result.get("externalExecutionSummary", ""),
         mark=result.get("externalExecutionId", ""),
     )
 

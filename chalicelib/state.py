@@ -1,6 +1,8 @@
-"""Where the executions of a pipeline stand, as plain data: stages, actions, approvals and closed transitions (GetPipelineState).
+"""Where the executions of a pipeline stand, as plain data: stages, actions, approvals and closed
+transitions (GetPipelineState).
 
-In PARALLEL mode AWS does not show every execution there (guide: executions-view): of one that is not shown, nothing is known here.
+In PARALLEL mode AWS does not show every execution there (guide: executions-view): of one that is
+not shown, nothing is known here.
 """
 
 from __future__ import annotations
@@ -13,13 +15,17 @@ from chalicelib.executions import RUNNING
 
 @dataclass(frozen=True)
 class ActionState:
-    """An action's latest run. `mark` is its external execution id, where a gate that waits writes what it waits for."""
+    """An action's latest run. `mark` is its external execution id, where a gate that waits writes
+    what it waits for.
+    """
 
     name: str
     status: str
     since: datetime | None
     approval: bool
-    """It waits for a person: CodePipeline shows the token to answer with (model: ActionExecution.token)."""
+    """It waits for a person: CodePipeline shows the token to answer with (model:
+    ActionExecution.token).
+    """
     mark: str = ""
     said: str = ""
     """What the console shows of it: its failure's message, or its summary."""
@@ -27,7 +33,9 @@ class ActionState:
 
 @dataclass(frozen=True)
 class StageState:
-    """`execution` entered the stage last and is `status` in it; `inbound` stand before it; `closed` says its transition is disabled."""
+    """`execution` entered the stage last and is `status` in it; `inbound` stand before it; `closed`
+    says its transition is disabled.
+    """
 
     name: str
     execution: str | None
@@ -44,7 +52,9 @@ class StageState:
 
 @dataclass(frozen=True)
 class Parked:
-    """What a person has to do before an execution goes on: answer `action` of `stage`, or (`action` None) enable the way into it."""
+    """What a person has to do before an execution goes on: answer `action` of `stage`, or (`action`
+    None) enable the way into it.
+    """
 
     stage: str
     action: str | None
@@ -59,16 +69,28 @@ class PipelineState:
         return next((stage for stage in self.stages if stage.name == name), None)
 
     def is_past(self, execution: str, stage: str) -> bool:
-        """Whether `execution` has left `stage` behind, or is through with it. False too where AWS does not show it."""
+        """Whether `execution` has left `stage` behind, or is through with it. False too where AWS
+        does not show it.
+        """
         names = [one.name for one in self.stages]
-        seen = [number for number, one in enumerate(self.stages) if execution == one.execution or execution in one.inbound]
+        seen = [
+            number
+            for number, one in enumerate(self.stages)
+            if execution == one.execution or execution in one.inbound
+        ]
         if stage not in names or not seen:
             return False
         latest, asked = self.stages[seen[-1]], names.index(stage)
-        return seen[-1] > asked or (seen[-1] == asked and latest.execution == execution and latest.status in ("Succeeded", "Skipped"))
+        return seen[-1] > asked or (
+            seen[-1] == asked
+            and latest.execution == execution
+            and latest.status in ("Succeeded", "Skipped")
+        )
 
     def parked(self, execution: str) -> Parked | None:
-        """What person `execution` waits for, if it waits for nothing else; also where it stands behind one that does."""
+        """What person `execution` waits for, if it waits for nothing else; also where it stands
+        behind one that does.
+        """
         for number, stage in enumerate(self.stages):
             if stage.execution == execution and stage.busy:
                 return _open_approval(stage)

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Upstream:
-    """`executions`: newest first. `state` was asked for only where it matters. `hold`: the gate holds its newest execution, so it
-    will run again. `cycle`: it waits, itself or through others, for the pipeline that asks. `gone`: there is no such pipeline.
+    """`executions`: newest first. `state` was asked for only where it matters. `hold`: the gate
+    holds its newest execution, so it will run again. `cycle`: it waits, itself or through others,
+    for the pipeline that asks. `gone`: there is no such pipeline.
     """
 
     wanted: Dependency
@@ -39,12 +40,20 @@ class Upstream:
 
     @property
     def blocking(self) -> tuple[Execution, ...]:
-        """The running executions that count: not those past the one stage that is waited for, nor, if asked so, parked ones."""
-        return tuple(one for one in self.running if not self.is_past(one) and not (self.wanted.parked == "pass" and self._parked(one)))
+        """The running executions that count: not those past the one stage that is waited for, nor,
+        if asked so, parked ones.
+        """
+        return tuple(
+            one
+            for one in self.running
+            if not self.is_past(one) and not (self.wanted.parked == "pass" and self._parked(one))
+        )
 
     @property
     def foreseeable(self) -> bool:
-        """Whether past executions tell how long those that count still take: not how long one stage does, nor a person."""
+        """Whether past executions tell how long those that count still take: not how long one stage
+        does, nor a person.
+        """
         return self.wanted.stage is None and not any(self._parked(one) for one in self.blocking)
 
     @property
@@ -54,7 +63,9 @@ class Upstream:
 
     @property
     def behind(self) -> str | None:
-        """The id of the execution that left what was waited for as it is: the last one in its one stage, or the newest that finished."""
+        """The id of the execution that left what was waited for as it is: the last one in its one
+        stage, or the newest that finished.
+        """
         if self.wanted.stage and self.state:
             stage = self.state.stage(self.wanted.stage)
             return stage.execution if stage else None
@@ -62,7 +73,9 @@ class Upstream:
 
     @property
     def succeeded(self) -> bool:
-        """What is waited for has succeeded: the stage as its latest execution left it, or the newest finished execution."""
+        """What is waited for has succeeded: the stage as its latest execution left it, or the
+        newest finished execution.
+        """
         if self.wanted.stage:
             stage = self.state.stage(self.wanted.stage) if self.state else None
             return stage is not None and stage.status == "Succeeded"
@@ -76,13 +89,24 @@ class Upstream:
         """
         if not self.executions or self.blocking:
             return None
-        failed = next((execution for execution in self.executions if execution.status == "Failed"), None)
-        return failed if failed and (failed is self.executions[0] or failed.mode == PARALLEL) else None
+        failed = next(
+            (execution for execution in self.executions if execution.status == "Failed"), None
+        )
+        return (
+            failed if failed and (failed is self.executions[0] or failed.mode == PARALLEL) else None
+        )
 
     @property
     def idle(self) -> bool:
-        """Known to be idle: not while AWS does not answer, nor while the gate holds it (unless it waits for the one that asks)."""
-        return self.unanswered is None and not self.blocking and not self._stage_is_busy and not (self.hold and not self.cycle)
+        """Known to be idle: not while AWS does not answer, nor while the gate holds it (unless it
+        waits for the one that asks).
+        """
+        return (
+            self.unanswered is None
+            and not self.blocking
+            and not self._stage_is_busy
+            and not (self.hold and not self.cycle)
+        )
 
     @property
     def satisfied(self) -> bool:
@@ -91,12 +115,16 @@ class Upstream:
 
     @property
     def deadlocked(self) -> bool:
-        """It can never be satisfied: what it waits for is the one that asks, which cannot go on before."""
+        """It can never be satisfied: what it waits for is the one that asks, which cannot go on
+        before.
+        """
         return not self.satisfied and self.cycle is not None and self.cycle.deadlock
 
     def is_past(self, execution: Execution) -> bool:
         """Whether it is through with the one stage that is waited for."""
-        return bool(self.wanted.stage and self.state and self.state.is_past(execution.id, self.wanted.stage))
+        return bool(
+            self.wanted.stage and self.state and self.state.is_past(execution.id, self.wanted.stage)
+        )
 
     def _parked(self, execution: Execution) -> bool:
         return self.state is not None and self.state.parked(execution.id) is not None
@@ -107,9 +135,16 @@ class Upstream:
         stage = self.state.stage(self.wanted.stage) if self.state and self.wanted.stage else None
         if stage is None or not stage.busy:
             return False
-        return not (self.wanted.parked == "pass" and stage.execution and self.state and self.state.parked(stage.execution))
+        return not (
+            self.wanted.parked == "pass"
+            and stage.execution
+            and self.state
+            and self.state.parked(stage.execution)
+        )
 
 
 def waiting_for(upstreams: Sequence[Upstream]) -> tuple[Upstream, ...]:
-    """The upstreams that keep the gate closed, those of which AWS does not tell among them. None: the gate is open."""
+    """The upstreams that keep the gate closed, those of which AWS does not tell among them. None:
+    the gate is open.
+    """
     return tuple(upstream for upstream in upstreams if not upstream.satisfied)

@@ -11,13 +11,22 @@ SHOWN = 5
 
 
 def quoted(value: str, length: int = 60) -> str:
-    """A piece of user input in quotes: printable ASCII, and no longer than a person wants to read."""
+    """A piece of user input in quotes: printable ASCII, and no longer than a person wants to
+    read.
+    """
     return json.dumps(value if len(value) <= length else value[:length] + "...")
 
 
 def kind_of(value: object) -> str:
     """What kind of JSON value this is."""
-    kinds = {str: "a string", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    kinds = {
+        str: "a string",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        list: "a list",
+        dict: "an object",
+    }
     return kinds.get(type(value), "null")
 
 
@@ -37,7 +46,9 @@ def shortened(text: str, length: int) -> str:
 
 
 def clock(moment: datetime, now: datetime) -> str:
-    """`moment` for a person who reads at `now` (both aware UTC): "12:03 UTC", with the date where it is not today's."""
+    """`moment` for a person who reads at `now` (both aware UTC): "12:03 UTC", with the date where
+    it is not today's.
+    """
     return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M} UTC"
 
 

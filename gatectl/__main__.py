@@ -6,8 +6,21 @@ import click
 
 from gatectl.session import Cli
 
-COMMANDS = ("attach", "detach", "holds", "explain", "release", "graph", "check", "history", "doctor", "completion")
-"""In the order of --help; each is the function of that name in the module of that name, which is imported when it is called."""
+COMMANDS = (
+    "attach",
+    "detach",
+    "holds",
+    "explain",
+    "release",
+    "graph",
+    "check",
+    "history",
+    "doctor",
+    "completion",
+)
+"""In the order of --help; each is the function of that name in the module of that name, which is
+imported when it is called.
+"""
 
 STATUSES = """
 \b

@@ -42,41 +42,58 @@ from gatectl.wording import number
 @click.option(
     "--require",
     type=click.Choice(REQUIRE),
-    help="What the others have to be. idle: none of them runs; succeeded: the newest that finished has succeeded, too.  [default: idle]",
+    help="What the others have to be. idle: none of them runs; succeeded: the newest that "
+    "finished has succeeded, too.  [default: idle]",
 )
 @click.option(
     "--hold",
     type=click.Choice(MODES),
-    help="How the pipeline is held. restart: fails, and starts anew; retry: fails, and its stage is retried; wait: stays in progress.  "
+    help="How the pipeline is held. restart: fails, and starts anew; retry: fails, and its stage "
+    "is retried; wait: stays in progress.  "
     "[default: restart]",
 )
 @click.option(
     "--retry-minutes",
     type=OneOf(RETRY_MINUTES),
     metavar="MINUTES",
-    help="How often a hold looks again on its own, a divisor of 60.  [default: as deployed, else 5]",
+    help="How often a hold looks again on its own, a divisor of 60.  [default: as deployed, else "
+    "5]",
 )
-@click.option("--give-up-minutes", type=Within(1, MOST_GIVE_UP_MINUTES), metavar="MINUTES", help="The longest wait.  [default: none]")
+@click.option(
+    "--give-up-minutes",
+    type=Within(1, MOST_GIVE_UP_MINUTES),
+    metavar="MINUTES",
+    help="The longest wait.  [default: none]",
+)
 @click.option(
     "--on-give-up",
     type=click.Choice(ON_GIVE_UP),
-    help="What happens after that. stop: nothing is started; continue: the pipeline goes on all the same.  [default: stop]",
+    help="What happens after that. stop: nothing is started; continue: the pipeline goes on all "
+    "the same.  [default: stop]",
 )
 @click.option(
     "--revisions",
     type=click.Choice(REVISIONS),
-    help="What a restart takes from the sources. latest: what is newest then; held: what the held execution had.  "
+    help="What a restart takes from the sources. latest: what is newest then; held: what the held "
+    "execution had.  "
     "[default: latest; in PARALLEL mode held]",
 )
 @click.option(
     "--parked",
     type=click.Choice(PARKED),
-    help="Whether one that only waits for a person (an approval, a disabled transition) counts. wait: is waited for; pass: is not.  "
+    help="Whether one that only waits for a person (an approval, a disabled transition) counts. "
+    "wait: is waited for; pass: is not.  "
     "[default: wait]",
 )
-@click.option("--bypass", is_flag=True, help="Let the pipeline variable `bypass` open the gate; declares it.")
-@click.option("--observe", is_flag=True, help="Always pass, and only say what the gate would have done.")
-@click.option("--function", metavar="NAME", help="The gate's function.  [default: the one that is deployed]")
+@click.option(
+    "--bypass", is_flag=True, help="Let the pipeline variable `bypass` open the gate; declares it."
+)
+@click.option(
+    "--observe", is_flag=True, help="Always pass, and only say what the gate would have done."
+)
+@click.option(
+    "--function", metavar="NAME", help="The gate's function.  [default: the one that is deployed]"
+)
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @options
@@ -116,7 +133,10 @@ def attach(
     A pipeline that a template makes (CloudFormation, CDK, Terraform) gets its gate there: its next deployment would take this one out.
     """
     entries = upstreams.entries(depends_on)
-    asked: dict[str, object] = {"depends_on": entries, **{key: value for key, value in more.items() if value is not None}}
+    asked: dict[str, object] = {
+        "depends_on": entries,
+        **{key: value for key, value in more.items() if value is not None},
+    }
     asked |= {"retry_minutes": int(retry_minutes)} if retry_minutes else {}
     asked |= {"bypass": BYPASS} if bypass else {}
     asked |= {"observe": True} if observe else {}
@@ -130,7 +150,12 @@ def attach(
 
     def change(declared: Declaration) -> Declaration:
         present = gates(declared)
-        return with_gate(declared, _function(place, function or (present[0].function if present else None), unseen), text, after)
+        return with_gate(
+            declared,
+            _function(place, function or (present[0].function if present else None), unseen),
+            text,
+            after,
+        )
 
     role: list[str] = []
 
@@ -146,7 +171,9 @@ def attach(
         pipeline,
         change,
         nothing=f"{pipeline} has this gate already. Nothing was changed.",
-        done=lambda _: " ".join((f"From its next execution on {pipeline} {_does(wanted, asked)}", *role)),
+        done=lambda _: " ".join(
+            (f"From its next execution on {pipeline} {_does(wanted, asked)}", *role)
+        ),
         dry_run=dry_run,
         yes=yes,
         warn=warn,
@@ -154,20 +181,36 @@ def attach(
 
 
 def _does(depends_on: Sequence[Dependency], asked: Mapping[str, object]) -> str:
-    """What a pipeline does from now on that waits for these, with what the command line `asked` for."""
-    others, settings = some([one.label for one in depends_on]), f" ({', '.join(said)})" if (said := list(_settings(asked))) else ""
+    """What a pipeline does from now on that waits for these, with what the command line `asked`
+    for.
+    """
+    others, settings = (
+        some([one.label for one in depends_on]),
+        f" ({', '.join(said)})" if (said := list(_settings(asked))) else "",
+    )
     if asked.get("observe"):
         return f"only says whether it would have waited for {others}{settings}, and never waits."
     idle = [one.label for one in depends_on if one.require == "idle"]
     ended = f"{some(idle)} {'has' if len(idle) == 1 else 'have'} ended" if idle else ""
-    goes_on = f" It goes on when {ended}, also after a failure: --require succeeded prevents that." if idle else ""
+    goes_on = (
+        f" It goes on when {ended}, also after a failure: --require succeeded prevents that."
+        if idle
+        else ""
+    )
     return f"waits for {others}{settings}.{goes_on}"
 
 
 def _settings(asked: Mapping[str, object]) -> Iterator[str]:
     """What is not as it is by itself."""
-    usual = {"require": "idle", "hold": "restart", "revisions": None, "parked": "wait"}  # what a restart takes depends on the mode
-    yield from (f"{key} {asked[key]}" for key, value in usual.items() if asked.get(key, value) != value)
+    usual = {
+        "require": "idle",
+        "hold": "restart",
+        "revisions": None,
+        "parked": "wait",
+    }  # what a restart takes depends on the mode
+    yield from (
+        f"{key} {asked[key]}" for key, value in usual.items() if asked.get(key, value) != value
+    )
     if "retry_minutes" in asked:
         yield f"looks again every {minutes(int(str(asked['retry_minutes'])))}"
     if "give_up_minutes" in asked:
@@ -178,15 +221,20 @@ def _settings(asked: Mapping[str, object]) -> Iterator[str]:
 
 
 def _function(place: Place, named: str | None, unseen: list[str]) -> str:
-    """The function that the gate's action shall invoke: the one that is named, if there is one of that name, else the only one.
+    """The function that the gate's action shall invoke: the one that is named, if there is one of
+    that name, else the only one.
 
-    Where one is named and AWS does not let anyone look whether it is there, it is taken, and `unseen` is told so.
+    Where one is named and AWS does not let anyone look whether it is there, it is taken, and
+    `unseen` is told so.
     """
     if named is None:
         return _only_one(place)
     match = FUNCTION.fullmatch(named)
     if match is None:
-        raise Refused(f"{named} is no gate's function: those are named pipeline-gate-STAGE-gate, as `chalice deploy` names them.")
+        raise Refused(
+            f"{named} is no gate's function: those are named pipeline-gate-STAGE-gate, as "
+            "`chalice deploy` names them."
+        )
     try:
         there = [one.gate for one in deployed(place) if one.has_gate]
     except ClientError as error:
@@ -196,7 +244,11 @@ def _function(place: Place, named: str | None, unseen: list[str]) -> str:
         unseen.append(f"Whether there is a function {named} could not be looked: {denied}.")
     else:
         if match["name"] not in there:
-            others = f"there is {some(there)}. Name it with --function." if there else "no gate is deployed there."
+            others = (
+                f"there is {some(there)}. Name it with --function."
+                if there
+                else "no gate is deployed there."
+            )
             raise Refused(f"There is no function {named} in {place.region}; {others}")
     return _able(named, match["stage"])
 
@@ -207,12 +259,19 @@ def _only_one(place: Place) -> str:
         return _able(there[0].gate, there[0].stage)
     if there:
         names = " or ".join(one.gate for one in there)
-        raise Refused(f"Several gates are deployed in {place.region}: say with --function which one, {names}.")
-    raise Refused(f"No gate is deployed in {place.region}. Deploy it first (chalice deploy --stage prod), or look in another --region.")
+        raise Refused(
+            f"Several gates are deployed in {place.region}: say with --function which one, {names}."
+        )
+    raise Refused(
+        f"No gate is deployed in {place.region}. Deploy it first (chalice deploy --stage prod), "
+        "or look in another --region."
+    )
 
 
 def _able(function: str, stage: str) -> str:
-    """The function, of that Chalice stage. Raises Refused where that one's name leaves no room for a hold's."""
+    """The function, of that Chalice stage. Raises Refused where that one's name leaves no room for
+    a hold's.
+    """
     try:
         refuse_long(stage)
     except Misconfigured as error:

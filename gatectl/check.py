@@ -1,4 +1,6 @@
-"""`gatectl check`: what is wrong with the gates in the pipelines' structures, for people and for CI."""
+"""`gatectl check`: what is wrong with the gates in the pipelines' structures, for people and for
+CI.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +38,14 @@ from gatectl.wording import number
     "files",
     type=click.File("rb"),
     multiple=True,
-    help="Check this structure, as `aws codepipeline get-pipeline` prints it, and ask AWS nothing. Several: again. -: standard input. "
+    help="Check this structure, as `aws codepipeline get-pipeline` prints it, and ask AWS "
+    "nothing. Several: again. -: standard input. "
     "Which ARNs are the files' own, --region tells.",
 )
 @click.option("--strict", is_flag=True, help="Let warnings count as errors do.")
-@click.option("--lines", is_flag=True, help="One line for each finding, as CI logs and editors like it.")
+@click.option(
+    "--lines", is_flag=True, help="One line for each finding, as CI logs and editors like it."
+)
 @options
 def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bool) -> None:
     """Check the gates of all pipelines, without running them.
@@ -68,7 +73,9 @@ def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bo
             place.console.print(line, markup=False, soft_wrap=True)
     else:
         place.show(_page(facts, found, where, aside), _as_json(facts, found, aside))
-    counted = [one for one in found if one.severity == "error" or (strict and one.severity == "warning")]
+    counted = [
+        one for one in found if one.severity == "error" or (strict and one.severity == "warning")
+    ]
     raise click.exceptions.Exit(FOUND if counted else AWS_REFUSED if facts.unseen else 0)
 
 
@@ -80,24 +87,53 @@ def _from_aws(place: Place) -> Facts:
     with place.progress("reading pipelines") as progress:
         pipelines = Account(place.client).pipelines(progress)
     looks.aside(closed(pipelines))
-    functions = looks.at("which functions are deployed", "lambda:ListFunctions", lambda: tuple(deployed(place)))
-    facts = Facts(datetime.now(UTC), place.links.partition, place.region, _account(pipelines), functions, pipelines=pipelines)
+    functions = looks.at(
+        "which functions are deployed", "lambda:ListFunctions", lambda: tuple(deployed(place))
+    )
+    facts = Facts(
+        datetime.now(UTC),
+        place.links.partition,
+        place.region,
+        _account(pipelines),
+        functions,
+        pipelines=pipelines,
+    )
     elsewhere = {one.pipeline: _stages(place, looks, one) for one in _elsewhere(facts)}
-    return replace(facts, elsewhere={arn: stages for arn, stages in elsewhere.items() if stages is not None}, unseen=looks.unseen)
+    return replace(
+        facts,
+        elsewhere={arn: stages for arn, stages in elsewhere.items() if stages is not None},
+        unseen=looks.unseen,
+    )
 
 
 def _elsewhere(facts: Facts) -> list[Dependency]:
     """The upstreams in other regions of this account."""
-    wanted = {one.pipeline: one for pipeline in (facts.pipelines or {}).values() for one in pipeline.depends_on}
-    return [one for one in wanted.values() if one.account == facts.account and one.region != facts.region and not one.role_arn]
+    wanted = {
+        one.pipeline: one
+        for pipeline in (facts.pipelines or {}).values()
+        for one in pipeline.depends_on
+    }
+    return [
+        one
+        for one in wanted.values()
+        if one.account == facts.account and one.region != facts.region and not one.role_arn
+    ]
 
 
 def _stages(place: Place, looks: Looks, wanted: Dependency) -> tuple[str, ...] | None:
     """Its stages' names, none where there is no such pipeline; None where that cannot be seen."""
     ask = partial(place.client("codepipeline", wanted.region).get_pipeline, name=wanted.name)
     nothing: Mapping[str, Any] = {"pipeline": {"stages": []}}
-    answer = looks.at(f"the pipeline {wanted.pipeline}", "codepipeline:GetPipeline", ask, nothing, or_unanswered=True)
-    return None if answer is None else tuple(stage["name"] for stage in answer["pipeline"]["stages"])
+    answer = looks.at(
+        f"the pipeline {wanted.pipeline}",
+        "codepipeline:GetPipeline",
+        ask,
+        nothing,
+        or_unanswered=True,
+    )
+    return (
+        None if answer is None else tuple(stage["name"] for stage in answer["pipeline"]["stages"])
+    )
 
 
 def _account(pipelines: Mapping[str, Pipeline]) -> str:
@@ -115,12 +151,17 @@ def _region_set(place: Place) -> str:
 
 
 def _from_files(files: Iterable[IO[bytes]], region: str) -> tuple[Facts, tuple[str, ...]]:
-    """The facts, and the upstreams that no file has: whether those are there, nobody looks. `region`: the files' own, "" for unknown."""
+    """The facts, and the upstreams that no file has: whether those are there, nobody looks.
+    `region`: the files' own, "" for unknown.
+    """
     pipelines: dict[str, Pipeline] = {}
     for file in files:
         pipeline = _read(file)
         if pipeline.name in pipelines:
-            raise Refused(f"{file.name}: another file has the pipeline {pipeline.name}, too. Leave one of them out.")
+            raise Refused(
+                f"{file.name}: another file has the pipeline {pipeline.name}, too. Leave one of "
+                "them out."
+            )
         pipelines[pipeline.name] = pipeline
     account = _account(pipelines)
 
@@ -134,15 +175,25 @@ def _from_files(files: Iterable[IO[bytes]], region: str) -> tuple[Facts, tuple[s
         """Of one elsewhere, whether the gate takes it: but for that, the account must be known."""
         return in_files(wanted) or (bool(account) and not own(wanted))
 
-    aside = dict.fromkeys(one.label for pipeline in pipelines.values() for one in pipeline.depends_on if not in_files(one))
-    checked = {name: replace(one, gates=tuple(_only(gate, judged) for gate in one.gates)) for name, one in pipelines.items()}
+    aside = dict.fromkeys(
+        one.label
+        for pipeline in pipelines.values()
+        for one in pipeline.depends_on
+        if not in_files(one)
+    )
+    checked = {
+        name: replace(one, gates=tuple(_only(gate, judged) for gate in one.gates))
+        for name, one in pipelines.items()
+    }
     return Facts(datetime.now(UTC), "aws", region, account, pipelines=checked), tuple(aside)
 
 
 def _only(gate: Gate, judged: Callable[[Dependency], bool]) -> Gate:
     if gate.asked is None:
         return gate
-    return replace(gate, asked=replace(gate.asked, depends_on=tuple(filter(judged, gate.asked.depends_on))))
+    return replace(
+        gate, asked=replace(gate.asked, depends_on=tuple(filter(judged, gate.asked.depends_on)))
+    )
 
 
 def _read(file: IO[bytes]) -> Pipeline:
@@ -153,7 +204,10 @@ def _read(file: IO[bytes]) -> Pipeline:
     except ValueError as error:
         raise Refused(f"{file.name} is not valid JSON ({error}). {right}") from None
     except (KeyError, TypeError, AttributeError):
-        raise Refused(f"{file.name} is no pipeline's structure: name, stages or their actions are missing. {right}") from None
+        raise Refused(
+            f"{file.name} is no pipeline's structure: name, stages or their actions are missing. "
+            f"{right}"
+        ) from None
 
 
 # What is said
@@ -171,23 +225,33 @@ def _lines(facts: Facts, found: Sequence[Finding], aside: Sequence[str]) -> list
     ]
 
 
-def _page(facts: Facts, found: Sequence[Finding], where: str, aside: Sequence[str]) -> RenderableType:
+def _page(
+    facts: Facts, found: Sequence[Finding], where: str, aside: Sequence[str]
+) -> RenderableType:
     parts: list[RenderableType] = []
     for one in found:
         parts += _part((one.severity, COLOURS[one.severity]), one.where, _text(one))
     for left in facts.unseen:
         parts += _part(("not looked at", "magenta"), left.what, f"{left.why}.")
-    return Group(*parts, Text(_summary(facts, found, where) + (f" {_no_file_tells(aside)}" if aside else "")))
+    return Group(
+        *parts, Text(_summary(facts, found, where) + (f" {_no_file_tells(aside)}" if aside else ""))
+    )
 
 
 def _part(what: tuple[str, str], where: str, text: str) -> list[RenderableType]:
-    return [Text.assemble(what, f"  {where}"), Padding(Text(text), (0, 0, 0, 2), expand=False), Text()]
+    return [
+        Text.assemble(what, f"  {where}"),
+        Padding(Text(text), (0, 0, 0, 2), expand=False),
+        Text(),
+    ]
 
 
 def _summary(facts: Facts, found: Sequence[Finding], where: str) -> str:
     gated = sum(1 for one in (facts.pipelines or {}).values() if one.gates)
     counts = Counter(one.severity for one in found)
-    told = ", ".join(number(counts[severity], severity) for severity in SEVERITIES if counts[severity])
+    told = ", ".join(
+        number(counts[severity], severity) for severity in SEVERITIES if counts[severity]
+    )
     if not (gated or told or facts.unseen):
         return f"No pipeline in {where} has a gate, so there is nothing to check."
     nothing = f"Nothing is wrong{', as far as could be looked' if facts.unseen else ''}"
@@ -203,7 +267,10 @@ def _as_json(facts: Facts, found: Sequence[Finding], aside: Sequence[str]) -> di
     return {
         "region": facts.region or None,
         "gated": sorted(name for name, one in (facts.pipelines or {}).items() if one.gates),
-        "findings": [{"kind": one.kind, "severity": one.severity, "where": one.where, "text": _text(one)} for one in found],
+        "findings": [
+            {"kind": one.kind, "severity": one.severity, "where": one.where, "text": _text(one)}
+            for one in found
+        ],
         "not_looked_at": [{"what": one.what, "why": one.why} for one in facts.unseen],
         "not_in_files": aside,
     }

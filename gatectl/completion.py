@@ -1,4 +1,6 @@
-"""`gatectl completion`, and the names that a shell completes: pipelines and stages, as the account has them."""
+"""`gatectl completion`, and the names that a shell completes: pipelines and stages, as the account
+has them.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,10 @@ from gatectl.session import region_set
 
 USE = {
     "bash": 'To use it, put this line into ~/.bashrc: eval "$(gatectl completion bash)"',
-    "zsh": 'To use it, put this line into ~/.zshrc, after compinit: eval "$(gatectl completion zsh)"',
-    "fish": "To use it, put this line into ~/.config/fish/config.fish: gatectl completion fish | source",
+    "zsh": 'To use it, put this line into ~/.zshrc, after compinit: eval "$(gatectl completion '
+    'zsh)"',
+    "fish": "To use it, put this line into ~/.config/fish/config.fish: gatectl completion fish | "
+    "source",
 }
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
@@ -44,12 +48,18 @@ def completion(context: click.Context, shell: str) -> None:
 
 
 def _quietly(names: Callable[[Any, click.Context, str], list[str]]) -> Complete:
-    """For click's `shell_complete`: those of `names` that begin with what is typed; none where AWS does not tell."""
+    """For click's `shell_complete`: those of `names` that begin with what is typed; none where AWS
+    does not tell.
+    """
 
     def complete(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
         try:
             codepipeline = _codepipeline(context)
-            return [name for name in names(codepipeline, context, typed) if name.startswith(typed)] if codepipeline else []
+            return (
+                [name for name in names(codepipeline, context, typed) if name.startswith(typed)]
+                if codepipeline
+                else []
+            )
         except (BotoCoreError, ClientError):
             return []
 
@@ -62,7 +72,9 @@ def _pipelines(codepipeline: Any, context: click.Context, typed: str) -> list[st
 
 
 def _upstreams(codepipeline: Any, context: click.Context, typed: str) -> list[str]:
-    """Other pipelines, and after "infra/" the stages of infra; after "infra," the same again, but for infra."""
+    """Other pipelines, and after "infra/" the stages of infra; after "infra," the same again, but
+    for infra.
+    """
     before, comma, last = typed.rpartition(",")
     pipeline, slash, _ = last.partition("/")
     if slash:
@@ -79,16 +91,22 @@ def _stages(codepipeline: Any, context: click.Context, typed: str) -> list[str]:
 
 
 def _pipeline(context: click.Context) -> str:
-    """The argument PIPELINE, which click leaves among the others while the last option has no value yet."""
+    """The argument PIPELINE, which click leaves among the others while the last option has no value
+    yet.
+    """
     return str(context.params.get("pipeline") or next(iter(context.args), ""))
 
 
 def _stages_of(codepipeline: Any, pipeline: str) -> list[str]:
-    return [stage["name"] for stage in codepipeline.get_pipeline(name=pipeline)["pipeline"]["stages"]]
+    return [
+        stage["name"] for stage in codepipeline.get_pipeline(name=pipeline)["pipeline"]["stages"]
+    ]
 
 
 def _codepipeline(context: click.Context) -> Any | None:
-    """A client that gives up soon. None where botocore would ask for a one-time code, in the middle of what a person types."""
+    """A client that gives up soon. None where botocore would ask for a one-time code, in the middle
+    of what a person types.
+    """
     from botocore.config import Config  # noqa: PLC0415 - who only completes options does not pay for it
     from botocore.session import Session  # noqa: PLC0415
 
@@ -96,7 +114,9 @@ def _codepipeline(context: click.Context) -> Any | None:
     if "mfa_serial" in session.get_scoped_config():
         return None
     hasty = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
-    return session.create_client("codepipeline", region_name=context.params.get("region") or region_set(), config=hasty)
+    return session.create_client(
+        "codepipeline", region_name=context.params.get("region") or region_set(), config=hasty
+    )
 
 
 pipelines, upstreams, stages = _quietly(_pipelines), _quietly(_upstreams), _quietly(_stages)

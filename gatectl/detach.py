@@ -19,12 +19,14 @@ from gatectl.structure import Declaration, without_gates
 def detach(place: Place, pipeline: str, *, dry_run: bool, yes: bool) -> None:
     """Take the gate out of PIPELINE: it waits for nobody any more.
 
-    Shows what would change in the pipeline's structure, and changes it when you say yes. All its gates go, and a stage that is nothing
-    but a gate goes with it; everything else stays, a pipeline variable `bypass` too.
+    Shows what would change in the pipeline's structure, and changes it when you say yes. All its
+    gates go, and a stage that is nothing but a gate goes with it; everything else stays, a pipeline
+    variable `bypass` too.
 
-    An execution that a rule holds (`gatectl holds` shows it) still ends by itself: when its upstreams let it, PIPELINE starts anew, and
-    goes through. One that waits in place is cancelled, as all that runs: CodePipeline does that when a pipeline is changed. To keep it,
-    let it go on first, with `gatectl release`.
+    An execution that a rule holds (`gatectl holds` shows it) still ends by itself: when its
+    upstreams let it, PIPELINE starts anew, and goes through. One that waits in place is cancelled,
+    as all that runs: CodePipeline does that when a pipeline is changed. To keep it, let it go on
+    first, with `gatectl release`.
     """
     edit(
         place,
@@ -44,5 +46,6 @@ def _done(declared: Declaration) -> str:
     if all(gate.asked and gate.asked.hold == "wait" for gate in gates(declared)):
         return told
     return (
-        f"{told} An execution that a rule holds (`gatectl holds` shows it) still ends by itself: {name} starts anew then, and goes through."
+        f"{told} An execution that a rule holds (`gatectl holds` shows it) still ends by "
+        f"itself: {name} starts anew then, and goes through."
     )

@@ -18,7 +18,11 @@ from gatectl.session import AWS_REFUSED, FOUND, Interrupted, Place, Refused, opt
 
 @click.command()
 @click.option("--mend", is_flag=True, help="Mend what can be mended safely; asks first for each.")
-@click.option("--yes", is_flag=True, help="With --mend: do not ask, except before a role's policy is changed: that is left then.")
+@click.option(
+    "--yes",
+    is_flag=True,
+    help="With --mend: do not ask, except before a role's policy is changed: that is left then.",
+)
 @options
 def doctor(place: Place, *, mend: bool, yes: bool) -> None:
     """Look whether everything is in place, and nothing left behind.
@@ -71,29 +75,42 @@ def _agreed(place: Place, finding: Finding, *, yes: bool) -> bool:
     if yes:
         return not finding.consent
     for document in page.policies(finding):
-        place.console.print(f"The role's policy as it would be then:\n{document}", markup=False, soft_wrap=True)
+        place.console.print(
+            f"The role's policy as it would be then:\n{document}", markup=False, soft_wrap=True
+        )
     agreed = place.agreed(f"{finding.how.rstrip('.')}?")
     place.console.print()
     return agreed
 
 
-def _mend(place: Place, reading: Reading, chosen: Sequence[Finding], mended: list[Finding]) -> Facts:
-    """Look once more, and mend those of `chosen` that are as they were when somebody agreed to it; those go into `mended`. Returns how
-    it is afterwards.
+def _mend(
+    place: Place, reading: Reading, chosen: Sequence[Finding], mended: list[Finding]
+) -> Facts:
+    """Look once more, and mend those of `chosen` that are as they were when somebody agreed to it;
+    those go into `mended`. Returns how it is afterwards.
     """
     now = examine(reading.facts())
     try:
         for one in chosen:
-            if not any((one.kind, one.where, one.calls) == (other.kind, other.where, other.calls) for other in now):
+            if not any(
+                (one.kind, one.where, one.calls) == (other.kind, other.where, other.calls)
+                for other in now
+            ):
                 _say(place, f"{one.where}: is not as it was any more. Nothing was done.")
             elif _done(place, one):
                 _say(place, f"{one.where}: done.")
                 mended.append(one)
-                place.changed = f"Mended before that: {', '.join(one.where for one in mended)}. Look again with gatectl doctor."
+                place.changed = (
+                    "Mended before that: "
+                    f"{', '.join(one.where for one in mended)}. Look again with gatectl doctor."
+                )
         return reading.facts()
     except KeyboardInterrupt:
         done = ", ".join(one.where for one in mended) or "nothing"
-        raise Interrupted(f"Stopped. Mended: {done}. What was under way may have taken effect: look again with gatectl doctor.") from None
+        raise Interrupted(
+            f"Stopped. Mended: {done}. What was under way may have taken effect: look again with "
+            "gatectl doctor."
+        ) from None
 
 
 def _done(place: Place, finding: Finding) -> bool:
@@ -109,7 +126,9 @@ def _done(place: Place, finding: Finding) -> bool:
                 raise
             _say(place, f"{finding.where}: not mended. {told}.")
             return False
-        if answer.get("FailedEntryCount"):  # the call itself succeeds although an entry failed (model: PutTargets, RemoveTargets)
+        if answer.get(
+            "FailedEntryCount"
+        ):  # the call itself succeeds although an entry failed (model: PutTargets, RemoveTargets)
             _say(place, f"{finding.where}: not mended. {action} did not take effect.")
             return False
     return True
@@ -117,4 +136,6 @@ def _done(place: Place, finding: Finding) -> bool:
 
 def _say(place: Place, text: str) -> None:
     """On standard error, where standard output is for a program."""
-    (place.progress_console if place.json else place.console).print(text, markup=False, soft_wrap=True)
+    (place.progress_console if place.json else place.console).print(
+        text, markup=False, soft_wrap=True
+    )

@@ -1,4 +1,6 @@
-"""Changing a pipeline's structure: read it, show what would change, ask, and change it only if nobody else has meanwhile."""
+"""Changing a pipeline's structure: read it, show what would change, ask, and change it only if
+nobody else has meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +37,11 @@ def edit(
     yes: bool,
     warn: Callable[[Declaration], Iterable[str]] = lambda changed: (),
 ) -> None:
-    """Change `pipeline` with `change`, after a look and a yes. `nothing`: what to say where it is so already; `done`: what to say
-    afterwards of the structure as it was; `warn`: what to say before the question of the structure as it would be, beside what a hold would
-    trip over and what would be cancelled."""
+    """Change `pipeline` with `change`, after a look and a yes. `nothing`: what to say where it is
+    so already; `done`: what to say afterwards of the structure as it was; `warn`: what to say
+    before the question of the structure as it would be, beside what a hold would trip over and what
+    would be cancelled.
+    """
     codepipeline = place.client("codepipeline")
     declared = structure(place, codepipeline, pipeline)
     try:
@@ -57,21 +61,32 @@ def edit(
             place.console.print("Nothing was changed.")
             raise click.exceptions.Exit(FOUND)
         cancelled = _update(place, codepipeline, declared, changed)
-    told = done(declared) if update else "A dry run: nothing was changed." if difference else nothing
-    for_programs = {"pipeline": pipeline, "changed": update, "cancelled": cancelled, "warnings": warnings, "diff": difference}
+    told = (
+        done(declared) if update else "A dry run: nothing was changed." if difference else nothing
+    )
+    for_programs = {
+        "pipeline": pipeline,
+        "changed": update,
+        "cancelled": cancelled,
+        "warnings": warnings,
+        "diff": difference,
+    }
     place.show(Text(told), for_programs)
     if cancelled and not place.json:
         _show_loss(place, pipeline, cancelled)
 
 
 def structure(place: Place, codepipeline: Any, pipeline: str) -> Declaration:
-    """The structure of `pipeline`. Raises Refused where there is none, or where this botocore cannot read all of it: what it does not know
-    would be lost when it is written back. A secret, which AWS shows as asterisks, is not: written back so, it stays (model:
+    """The structure of `pipeline`. Raises Refused where there is none, or where this botocore
+    cannot read all of it: what it does not know would be lost when it is written back. A secret,
+    which AWS shows as asterisks, is not: written back so, it stays (model:
     ActionConfigurationProperty).
     """
     if not re.fullmatch(NAME, pipeline):
         raise no_such_pipeline(place, pipeline)
-    codepipeline.meta.events.register("before-parse.codepipeline.GetPipeline", _keep_whole, unique_id="whole")
+    codepipeline.meta.events.register(
+        "before-parse.codepipeline.GetPipeline", _keep_whole, unique_id="whole"
+    )
     try:
         answer = codepipeline.get_pipeline(name=pipeline)
     except ClientError as error:
@@ -82,13 +97,16 @@ def structure(place: Place, codepipeline: Any, pipeline: str) -> Declaration:
     unknown = list(_unknown(json.loads(answer["whole"])["pipeline"], declared))
     if unknown:
         raise Refused(
-            f"{pipeline} has settings that your boto3 does not know and would drop when it writes the pipeline back: {some(unknown)}. "
+            f"{pipeline} has settings that your boto3 does not know and would drop when it writes "
+            f"the pipeline back: {some(unknown)}. "
             "Nothing was changed. Upgrade it: pip install --upgrade boto3."
         )
     return declared
 
 
-def _keep_whole(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
+def _keep_whole(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
+) -> None:
     """botocore adds the latter to the answer that it has parsed."""
     customized_response_dict["whole"] = response_dict["body"]
 
@@ -106,17 +124,27 @@ def _unknown(told: Any, read: Any, where: str = "") -> Iterator[str]:
             yield from _unknown(one, parsed, where)
 
 
-def _update(place: Place, codepipeline: Any, declared: Declaration, changed: Declaration) -> list[str]:
-    """AWS has no lock for this, and whoever writes last wins (model: UpdatePipeline): so look once more right before. Returns the
-    executions that were cancelled by it: whoever was asked may have thought for long."""
+def _update(
+    place: Place, codepipeline: Any, declared: Declaration, changed: Declaration
+) -> list[str]:
+    """AWS has no lock for this, and whoever writes last wins (model: UpdatePipeline): so look once
+    more right before. Returns the executions that were cancelled by it: whoever was asked may have
+    thought for long.
+    """
     pipeline = declared["name"]
     if structure(place, codepipeline, pipeline) != declared:
-        raise Refused(f"Somebody changed {pipeline} while you looked at the difference. Nothing was changed: run this command again.")
+        raise Refused(
+            f"Somebody changed {pipeline} while you looked at the difference. Nothing was "
+            "changed: run this command again."
+        )
     cancelled = losses.running(codepipeline, pipeline)
     again = f"Whether {pipeline} was changed is not known: run this command again, and it tells."
     try:
         version = codepipeline.update_pipeline(pipeline=changed)["pipeline"]["version"]
-        place.changed = f"{pipeline} was changed before that: it is at version {version} now. Run this command again, and it tells."
+        place.changed = (
+            f"{pipeline} was changed before that: it is at version {version} now. "
+            "Run this command again, and it tells."
+        )
     except KeyboardInterrupt:
         raise Interrupted(f"Stopped. {again}") from None
     except (ClientError, BotoCoreError) as error:
@@ -126,7 +154,9 @@ def _update(place: Place, codepipeline: Any, declared: Declaration, changed: Dec
 
 
 def _difference(before: Declaration, after: Declaration) -> Iterator[str]:
-    now, then = (json.dumps(one, indent=2, ensure_ascii=False).splitlines() for one in (before, after))
+    now, then = (
+        json.dumps(one, indent=2, ensure_ascii=False).splitlines() for one in (before, after)
+    )
     return difflib.unified_diff(now, then, "now", "then", n=4, lineterm="")
 
 
@@ -143,4 +173,8 @@ def _show_loss(place: Place, pipeline: str, cancelled: Sequence[str]) -> None:
     from gatectl.findings.finding import pasted  # noqa: PLC0415 - it brings all of the doctor, and the completion of a word does without
 
     place.console.print(Text(losses.cancelled(pipeline, cancelled)))
-    place.console.print(f"  {pasted(losses.restart(pipeline), place.region, place.flags)}", markup=False, soft_wrap=True)
+    place.console.print(
+        f"  {pasted(losses.restart(pipeline), place.region, place.flags)}",
+        markup=False,
+        soft_wrap=True,
+    )

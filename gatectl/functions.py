@@ -35,7 +35,13 @@ def deployed(place: Place) -> list[Deployed]:
     found = [match for match in map(_NAME.fullmatch, names) if match]
     stages = sorted({match["stage"] for match in found})
     return [
-        Deployed(stage, *(any(match["stage"] == stage and match["which"] == which for match in found) for which in ("gate", "retry")))
+        Deployed(
+            stage,
+            *(
+                any(match["stage"] == stage and match["which"] == which for match in found)
+                for which in ("gate", "retry")
+            ),
+        )
         for stage in stages
     ]
 

@@ -36,8 +36,9 @@ HOW = {"restart": "restart", "retry": "retry", "wait": "in place"}
 
 @dataclass(frozen=True)
 class Row:
-    """`over`: why nobody waits any more, although the rule is there; "" where somebody does. `released_by`: who has let it go. `edited`:
-    its pipeline was, since it began. `stuck`: what keeps its rule from ever ending it, as far as that was looked at; "" where nothing does.
+    """`over`: why nobody waits any more, although the rule is there; "" where somebody does.
+    `released_by`: who has let it go. `edited`: its pipeline was, since it began. `stuck`: what
+    keeps its rule from ever ending it, as far as that was looked at; "" where nothing does.
     """
 
     wait: Wait
@@ -48,8 +49,12 @@ class Row:
 
     @property
     def can_be_let_go(self) -> bool:
-        """By `gatectl release`: AWS retries no stage of a pipeline that was edited since (guide: actions-retry)."""
-        return not (self.over or self.released_by or self.stuck) and (self.wait.hold == "wait" or not self.edited)
+        """By `gatectl release`: AWS retries no stage of a pipeline that was edited since (guide:
+        actions-retry).
+        """
+        return not (self.over or self.released_by or self.stuck) and (
+            self.wait.hold == "wait" or not self.edited
+        )
 
 
 @click.command()
@@ -68,7 +73,10 @@ def holds(place: Place, *, links: bool, watch: bool) -> None:
     account = Account(place.client)
     if watch:
         if place.json or links or not place.console.is_terminal:
-            raise Refused("--watch is for people at a terminal, without --json and --links: ask again and again instead.")
+            raise Refused(
+                "--watch is for people at a terminal, without --json and --links: ask again and "
+                "again instead."
+            )
         _watch(place, account)
         return
     now = datetime.now(UTC)
@@ -80,7 +88,11 @@ def holds(place: Place, *, links: bool, watch: bool) -> None:
     if links and not place.json:
         for row in found:
             address = place.links.execution(row.wait.pipeline, row.wait.execution)
-            place.console.print(f"{row.wait.pipeline} {row.wait.execution[:8]}  {address}", markup=False, soft_wrap=True)
+            place.console.print(
+                f"{row.wait.pipeline} {row.wait.execution[:8]}  {address}",
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def _watch(place: Place, account: Account) -> None:
@@ -93,17 +105,27 @@ def _watch(place: Place, account: Account) -> None:
                 try:
                     seen = account.look(now)
                     look = seen, looked_at(place, seen, now), now
-                    last = f"Looked at {now:%H:%M:%S} UTC; looks again every {SECONDS} seconds, until Ctrl-C."
+                    last = (
+                        f"Looked at {now:%H:%M:%S} UTC; looks again every {SECONDS} "
+                        "seconds, until Ctrl-C."
+                    )
                 except NoAnswer as error:  # on a long evening that happens: the last look stays
-                    last = f"At {now:%H:%M:%S} UTC AWS did not answer: {error}. This is the look before; it looks again."
+                    last = (
+                        f"At {now:%H:%M:%S} UTC AWS did not answer: {error}. This is the "
+                        "look before; it looks again."
+                    )
                 footer = Text(f"\n{last}", style="dim")
-                live.update(_screen(place, *look, footer) if look else Group(reading, footer), refresh=True)
+                live.update(
+                    _screen(place, *look, footer) if look else Group(reading, footer), refresh=True
+                )
                 sleep(SECONDS)
         except KeyboardInterrupt:
             return
 
 
-def _screen(place: Place, seen: Landscape, found: Sequence[Row], now: datetime, footer: Text) -> RenderableType:
+def _screen(
+    place: Place, seen: Landscape, found: Sequence[Row], now: datetime, footer: Text
+) -> RenderableType:
     """As many rows as the terminal is high for, with all that stands below them."""
     below = [*(Text(f"\n{line}", style="magenta") for line in lines(seen.unseen)), footer]
     height = place.console.height
@@ -121,7 +143,9 @@ def rows(seen: Landscape) -> list[Row]:
     """
     by = {rule.name: rule.hold.released_by for rule in seen.rules if rule.hold}
     in_place = {(wait.pipeline, wait.execution) for wait in seen.waits if wait.rule is None}
-    let_go = {(wait.pipeline, wait.execution): by.get(wait.rule) for wait in seen.waits if wait.rule}
+    let_go = {
+        (wait.pipeline, wait.execution): by.get(wait.rule) for wait in seen.waits if wait.rule
+    }
     found = []
     for wait in seen.waits:
         if wait.rule and (wait.pipeline, wait.execution) in in_place:
@@ -149,26 +173,49 @@ def strange(rules: Sequence[Rule]) -> list[Rule]:
 # For people
 
 
-def _page(place: Place, seen: Landscape, found: Sequence[Row], now: datetime, most: int | None = None) -> RenderableType:
+def _page(
+    place: Place, seen: Landscape, found: Sequence[Row], now: datetime, most: int | None = None
+) -> RenderableType:
     """`most`: so many rows, and how many more there are."""
     left = len(found[most:]) if most else 0
     found = found[:most]
     waiting, over = [row for row in found if not row.over], [row for row in found if row.over]
-    parts: list[RenderableType] = [_table(place, waiting, now) if waiting else Text(_nobody(place, seen))]
+    parts: list[RenderableType] = [
+        _table(place, waiting, now) if waiting else Text(_nobody(place, seen))
+    ]
     if dead := [row for row in waiting if row.stuck]:
         names = some(list(dict.fromkeys(row.wait.pipeline for row in dead)))
-        parts.append(Text(f"\nNothing will start {names} again: {dead[0].stuck} What to do: gatectl doctor.", style="red"))
+        parts.append(
+            Text(
+                f"\nNothing will start {names} again: {dead[0].stuck} What to do: gatectl doctor.",
+                style="red",
+            )
+        )
     if waiting:
         let_go = next((row.wait.pipeline for row in waiting if row.can_be_let_go), None)
         all_the_same = f" To go on now all the same: gatectl release {let_go}." if let_go else ""
         parts.append(Text(f"\nWhy: gatectl explain {waiting[0].wait.pipeline}.{all_the_same}"))
     if over:
-        parts += [Text(f"\n{_left_over(over)}:"), *(Padding(Text(_told(row)), (0, 0, 0, 2)) for row in over)]
+        parts += [
+            Text(f"\n{_left_over(over)}:"),
+            *(Padding(Text(_told(row)), (0, 0, 0, 2)) for row in over),
+        ]
     if left:
-        parts.append(Text(f"and {left} more: a higher terminal shows them, and so does gatectl holds without --watch.", style="yellow"))
+        parts.append(
+            Text(
+                f"and {left} more: a higher terminal shows them, and so does gatectl holds "
+                "without --watch.",
+                style="yellow",
+            )
+        )
     if odd := strange(seen.rules):
-        does = "holds nobody, or cannot let go" if len(odd) == 1 else "hold nobody, or cannot let go"
-        told = f"{number(len(odd), 'rule')} of the gate's {does}: {some([rule.name for rule in odd])}. What to do: gatectl doctor."
+        does = (
+            "holds nobody, or cannot let go" if len(odd) == 1 else "hold nobody, or cannot let go"
+        )
+        told = (
+            f"{number(len(odd), 'rule')} of the gate's {does}: "
+            f"{some([rule.name for rule in odd])}. What to do: gatectl doctor."
+        )
         parts += [Text(f"\n{told}", style="yellow")]
     return Group(*parts)
 
@@ -176,16 +223,28 @@ def _page(place: Place, seen: Landscape, found: Sequence[Row], now: datetime, mo
 def _left_over(over: Sequence[Row]) -> str:
     one = len(over) == 1
     if any(row.stuck for row in over):
-        return f"{'One rule is' if one else f'{len(over)} rules are'} left over, and not all go by themselves: gatectl doctor says more"
+        return (
+            f"{'One rule is' if one else f'{len(over)} rules are'} left over, and not all "
+            "go by themselves: gatectl doctor says more"
+        )
     goes = "it goes by itself at its" if one else "they go by themselves at their"
-    return f"{'One rule is' if one else f'{len(over)} rules are'} left over; {goes} first look after the end of the upstreams"
+    return (
+        f"{'One rule is' if one else f'{len(over)} rules are'} left over; {goes} first "
+        "look after the end of the upstreams"
+    )
 
 
 def _nobody(place: Place, seen: Landscape) -> str:
     gated = sum(1 for pipeline in seen.pipelines.values() if pipeline.gates)
     if not gated and not seen.rules:
-        return f"Nobody waits, and no pipeline in {place.region} has a gate: is this the region, and the account?"
-    return f"Nobody waits in {place.region}. {gated or 'No'} pipeline{'s have' if gated > 1 else ' has'} a gate."
+        return (
+            f"Nobody waits, and no pipeline in {place.region} has a gate: is this the "
+            "region, and the account?"
+        )
+    return (
+        f"Nobody waits in {place.region}. {gated or 'No'} "
+        f"pipeline{'s have' if gated > 1 else ' has'} a gate."
+    )
 
 
 def _table(place: Place, waiting: Sequence[Row], now: datetime) -> Table:
@@ -224,13 +283,18 @@ def _time(moment: datetime | None, now: datetime) -> str:
 
 def _told(row: Row) -> str:
     reason = re.sub(ID, lambda id_: id_[0][:8], row.over)
-    return f"{row.wait.pipeline} (execution {row.wait.execution[:8]}, for {some(row.wait.depends_on)}): {reason}."
+    return (
+        f"{row.wait.pipeline} (execution {row.wait.execution[:8]}, for "
+        f"{some(row.wait.depends_on)}): {reason}."
+    )
 
 
 # For programs
 
 
-def _as_json(place: Place, seen: Landscape, found: Sequence[Row], now: datetime) -> dict[str, object]:
+def _as_json(
+    place: Place, seen: Landscape, found: Sequence[Row], now: datetime
+) -> dict[str, object]:
     return {
         "region": place.region,
         "holds": [_row_as_json(place, row, now) for row in found],

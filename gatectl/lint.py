@@ -19,12 +19,18 @@ from gatectl.findings.finding import SEVERITIES, Finding, Severity
 
 
 def lint(facts: Facts) -> list[Finding]:
-    """All that is found, the worst first. What the doctor finds in structures too is told by the doctor's own functions."""
+    """All that is found, the worst first. What the doctor finds in structures too is told by the
+    doctor's own functions.
+    """
     gated = {name: one for name, one in (facts.pipelines or {}).items() if one.gates}
     edges = graph.edges(Landscape(facts.pipelines or {}, (), ()), facts.region)
     found = [
         *pipelines.findings(facts),
-        *(one for one in deployments.findings(facts) if one.kind in ("gate-not-deployed", "gate-elsewhere")),
+        *(
+            one
+            for one in deployments.findings(facts)
+            if one.kind in ("gate-not-deployed", "gate-elsewhere")
+        ),
         *(finding for one in gated.values() for finding in _cautions(one)),
         *(finding for one in gated.values() for finding in _contradictions(one)),
         *_circles(edges, gated),
@@ -40,14 +46,22 @@ def _cautions(pipeline: Pipeline) -> Iterator[Finding]:
 
 def _circles(edges: tuple[Edge, ...], gated: Mapping[str, Pipeline]) -> Iterator[Finding]:
     for circle in circles(edges, gated):
-        severity: Severity = "note" if circle.kind == "turns" else "error" if circle.kind == "success" or circle.unseen else "warning"
+        severity: Severity = (
+            "note"
+            if circle.kind == "turns"
+            else "error"
+            if circle.kind == "success" or circle.unseen
+            else "warning"
+        )
         where = f"pipelines {some(sorted(set(circle.pipelines)))}"
         kind, how = ("turns", "") if circle.kind == "turns" else ("deadlock", MEND)
         yield Finding(kind, severity, where, str(circle), "", how)
 
 
 def _long_chains(edges: tuple[Edge, ...]) -> Iterator[Finding]:
-    """The longest chain, where a gate does not look at all of it (chains.cycle looks at the nearest first)."""
+    """The longest chain, where a gate does not look at all of it (chains.cycle looks at the nearest
+    first).
+    """
     waits: dict[str, list[str]] = {}
     for edge in edges:
         waits.setdefault(edge.dependent, []).append(edge.upstream)
@@ -58,7 +72,8 @@ def _long_chains(edges: tuple[Edge, ...]) -> Iterator[Finding]:
             "note",
             f"pipeline {longest[0]}",
             f"It waits along a chain of {len(longest) - 1} pipelines: {', '.join(longest[1:])}.",
-            f"All of it is waited for, but a gate looks at {LONGEST} of them for deadlocks: one that reaches further is not told.",
+            f"All of it is waited for, but a gate looks at {LONGEST} of them for deadlocks: one "
+            "that reaches further is not told.",
             "",
         )
 
@@ -88,8 +103,10 @@ def _contradictions(pipeline: Pipeline) -> Iterator[Finding]:
                 "two-deployments",
                 "error",
                 where,
-                f"Its gates are of several deployments: {_each(together, [gate.function for gate in together])}.",
-                "Each makes a hold of its own of the same execution, and lets it go on without the other.",
+                "Its gates are of several deployments: "
+                f"{_each(together, [gate.function for gate in together])}.",
+                "Each makes a hold of its own of the same execution, and lets it go on without "
+                "the other.",
                 "Let them name the same function.",
             )
         for key in ("hold", "retry_minutes", "give_up_minutes", "on_give_up", "revisions"):
@@ -112,7 +129,9 @@ def _each(gates: list[Gate], values: list[str]) -> str:
 
 def _twice(where: str, gates: list[Gate]) -> Iterator[Finding]:
     wanted = dict.fromkeys(one for gate in gates if gate.asked for one in gate.asked.depends_on)
-    for label, alike in groupby(sorted(wanted, key=lambda one: one.label), key=lambda one: one.label):
+    for label, alike in groupby(
+        sorted(wanted, key=lambda one: one.label), key=lambda one: one.label
+    ):
         if len(list(alike)) > 1:
             yield Finding(
                 "contradiction",

@@ -1,4 +1,6 @@
-"""What it costs to change a pipeline's structure: CodePipeline cancels what runs in it (model: PipelineExecution, status Cancelled)."""
+"""What it costs to change a pipeline's structure: CodePipeline cancels what runs in it (model:
+PipelineExecution, status Cancelled).
+"""
 
 from __future__ import annotations
 
@@ -16,19 +18,27 @@ from gatectl.structure import Declaration
 
 def running(codepipeline: Any, pipeline: str) -> list[str]:
     """The executions that a change would cancel, newest first."""
-    executions = codepipeline.list_pipeline_executions(pipelineName=pipeline)["pipelineExecutionSummaries"]
+    executions = codepipeline.list_pipeline_executions(pipelineName=pipeline)[
+        "pipelineExecutionSummaries"
+    ]
     return [one["pipelineExecutionId"] for one in executions if one["status"] in RUNNING]
 
 
 def caution(codepipeline: Any, declared: Declaration, executions: Sequence[str]) -> str:
-    """What becomes of the `executions` that run in the pipeline so `declared`, and what to do before its change."""
+    """What becomes of the `executions` that run in the pipeline so `declared`, and what to do
+    before its change.
+    """
     name, waiting = declared["name"], _in_place(codepipeline, declared, executions)
     first = f"Better wait for {'its' if len(executions) == 1 else 'their'} end"
     if waiting:
         waits, it, its = ("waits", "it", "its") if len(waiting) == 1 else ("wait", "them", "their")
-        first = f"{_named(waiting)} {waits} in place: better let {it} go on first (gatectl release {name}), and wait for {its} end"
+        first = (
+            f"{_named(waiting)} {waits} in place: better let {it} go on first (gatectl "
+            f"release {name}), and wait for {its} end"
+        )
     return (
-        f"{name} runs now ({_named(executions).lower()}), and CodePipeline cancels what runs in a pipeline that is changed. "
+        f"{name} runs now ({_named(executions).lower()}), and CodePipeline cancels what runs in a "
+        "pipeline that is changed. "
         f"{first}; else start it again afterwards."
     )
 
@@ -36,7 +46,10 @@ def caution(codepipeline: Any, declared: Declaration, executions: Sequence[str])
 def cancelled(pipeline: str, executions: Sequence[str]) -> str:
     """The same when it is done; the command that starts it anew comes after this."""
     was = "was" if len(executions) == 1 else "were"
-    return f"{_named(executions)} of {pipeline} {was} cancelled by this change. To start {pipeline} anew:"
+    return (
+        f"{_named(executions)} of {pipeline} {was} cancelled by this change. To start "
+        f"{pipeline} anew:"
+    )
 
 
 def restart(pipeline: str) -> tuple[str, ...]:
@@ -48,14 +61,20 @@ def _named(executions: Sequence[str]) -> str:
 
 
 def _in_place(codepipeline: Any, declared: Declaration, executions: Sequence[str]) -> list[str]:
-    """Those of them that a gate keeps in progress, as far as AWS lets it be looked at: without it the caution stands, too. What runs began
-    with the structure as it is, for an edit would have cancelled it."""
+    """Those of them that a gate keeps in progress, as far as AWS lets it be looked at: without it
+    the caution stands, too. What runs began with the structure as it is, for an edit would have
+    cancelled it.
+    """
     own = [gate for gate in gates(declared) if gate.asked and gate.asked.hold == "wait"]
     if not own:
         return []
     room, name = CodePipeline(codepipeline), declared["name"]
     try:
-        return [one for one in executions if any(_waits(gate) for gate in at_gates(attempts(room, name, own, one)))]
+        return [
+            one
+            for one in executions
+            if any(_waits(gate) for gate in at_gates(attempts(room, name, own, one)))
+        ]
     except (NotPermitted, NoAnswer, UnexpectedAnswer, PipelineNotFound):
         return []
 

@@ -17,7 +17,11 @@ class Within(click.IntRange):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter:
-            self.fail(f"{str(value)!r} is not a whole number of minutes, {self.min} to {self.max}.", param, ctx)
+            self.fail(
+                f"{str(value)!r} is not a whole number of minutes, {self.min} to {self.max}.",
+                param,
+                ctx,
+            )
 
 
 class OneOf(click.Choice[str]):
@@ -31,4 +35,9 @@ class OneOf(click.Choice[str]):
             return super().convert(value, param, ctx)
         except click.BadParameter:
             *others, last = self.choices
-            self.fail(f"{str(value)!r} is not a whole number of minutes that divides 60: {', '.join(others)} or {last}.", param, ctx)
+            self.fail(
+                f"{str(value)!r} is not a whole number of minutes that divides 60: "
+                f"{', '.join(others)} or {last}.",
+                param,
+                ctx,
+            )

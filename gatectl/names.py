@@ -22,13 +22,21 @@ def existing(place: Place, region: str | None = None) -> list[str]:
 
 
 def no_such_pipeline(place: Place, name: str, region: str | None = None) -> Refused:
-    """What to raise for a pipeline that is not there; `region`: where it was looked for, if not in this one."""
+    """What to raise for a pipeline that is not there; `region`: where it was looked for, if not in
+    this one.
+    """
     names = existing(place, region)
     missing = f"There is no pipeline {name} in {region or place.region}"
     if not names:
-        return Refused(f"{missing}, nor any other. Is this the region (--region), and the account (--profile)?")
+        return Refused(
+            f"{missing}, nor any other. Is this the region (--region), and the account (--profile)?"
+        )
     close = _but_for_case(name, names) or difflib.get_close_matches(name, names, n=1)
-    there = f"did you mean {close[0]}?" if close else f"there {'are' if len(names) > 1 else 'is'} {some(names)}."
+    there = (
+        f"did you mean {close[0]}?"
+        if close
+        else f"there {'are' if len(names) > 1 else 'is'} {some(names)}."
+    )
     return Refused(f"{missing}; {there}{case_counts(name, names)}")
 
 

@@ -32,21 +32,27 @@ RETRY_MINUTES = 5
 
 
 class NoRule(click.ClickException):
-    """AWS has no room for the rule that would let a wait in place go; the message says what to do."""
+    """AWS has no room for the rule that would let a wait in place go; the message says what to
+    do.
+    """
 
     exit_code = AWS_REFUSED
 
 
 @click.command()
 @click.argument("pipeline", shell_complete=pipelines)
-@click.option("--execution", metavar="ID", help="Only this one, where several are held: its id, or how that begins.")
+@click.option(
+    "--execution",
+    metavar="ID",
+    help="Only this one, where several are held: its id, or how that begins.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @options
 def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) -> None:
     """Let PIPELINE go on now, although what it waits for is not over.
 
-    The held stage is retried in the same execution, and the gate lets that execution pass, this once. Its next execution waits again.
-    Who did it stands in the action's summary and in the log.
+    The held stage is retried in the same execution, and the gate lets that execution pass, this
+    once. Its next execution waits again. Who did it stands in the action's summary and in the log.
     """
     now = datetime.now(UTC)
     with place.progress("reading pipelines") as progress:
@@ -62,63 +68,118 @@ def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) ->
     if not yes:
         if place.json:
             raise Refused("With --json nobody can be asked: add --yes.")
-        place.console.print(Group(*(Text(line) for line in [*map(_about, waits), *_risk(place, pipeline, waits, by, now)])))
+        place.console.print(
+            Group(
+                *(
+                    Text(line)
+                    for line in [*map(_about, waits), *_risk(place, pipeline, waits, by, now)]
+                )
+            )
+        )
         if not place.agreed(f"Let {pipeline} go on now?"):
             place.console.print("Nothing was changed.")
             raise click.exceptions.Exit(FOUND)
     try:
         for wait in waits:
             told = _let_go(place, wait, by, now)
-            place.changed = f"{pipeline} was let go before that: gatectl holds shows which of its executions were."
+            place.changed = (
+                f"{pipeline} was let go before that: gatectl holds shows which of "
+                "its executions were."
+            )
             if not place.json:
                 place.console.print(Text(told))
     except KeyboardInterrupt:
-        raise Interrupted("Stopped on the way: gatectl holds shows who was let go by then.") from None
+        raise Interrupted(
+            "Stopped on the way: gatectl holds shows who was let go by then."
+        ) from None
     if place.json:
-        executions = [{"execution": wait.execution, "rule": wait.rule, "hold": wait.hold} for wait in waits]
+        executions = [
+            {"execution": wait.execution, "rule": wait.rule, "hold": wait.hold} for wait in waits
+        ]
         place.show("", {"pipeline": pipeline, "released_by": by, "released": executions})
 
 
 def _about(wait: Wait) -> str:
     since = f" since {wait.since:%Y-%m-%d %H:%M UTC}" if wait.since else ""
-    return f"Execution {wait.execution[:8]} of {wait.pipeline} waits for {some(list(wait.depends_on))}{since}."
+    return (
+        f"Execution {wait.execution[:8]} of {wait.pipeline} waits for "
+        f"{some(list(wait.depends_on))}{since}."
+    )
 
 
-def _risk(place: Place, pipeline: str, waits: Sequence[Wait], by: str, now: datetime) -> Iterator[str]:
-    """What the upstreams do now, as `gatectl explain` says it, and what it means to go on. Where they may not be looked at, that."""
+def _risk(
+    place: Place, pipeline: str, waits: Sequence[Wait], by: str, now: datetime
+) -> Iterator[str]:
+    """What the upstreams do now, as `gatectl explain` says it, and what it means to go on. Where
+    they may not be looked at, that.
+    """
     from gatectl.explain.because import because  # noqa: PLC0415 - a --yes does without, and without all of the doctor
     from gatectl.explain.reading import Reading  # noqa: PLC0415
 
     recorded = f"That you let it go ({by}) will stand in its gate action's summary and in the log."
     try:
         facts = Reading(place, now).facts(pipeline, waits[0].execution if len(waits) == 1 else None)
-    except (ClientError, BotoCoreError, NotPermitted, NoAnswer, Refused) as error:  # a refusal: it began before explain looks back to
-        told = sorted_out(error, "codepipeline:GetPipeline") if isinstance(error, (ClientError, BotoCoreError)) else error
-        yield f"What that does now was not looked at: {str(told).rstrip('.')}. {pipeline} will go on whatever it does. {recorded}"
+    except (
+        ClientError,
+        BotoCoreError,
+        NotPermitted,
+        NoAnswer,
+        Refused,
+    ) as error:  # a refusal: it began before explain looks back to
+        told = (
+            sorted_out(error, "codepipeline:GetPipeline")
+            if isinstance(error, (ClientError, BotoCoreError))
+            else error
+        )
+        yield (
+            f"What that does now was not looked at: {str(told).rstrip('.')}. {pipeline} "
+            f"will go on whatever it does. {recorded}"
+        )
         return
     held = {wait.execution for wait in waits}
     stories = [story for story in facts.stories if story.execution.id in held]
-    reasons = list(dict.fromkeys(sentence for story in stories for sentence in because(facts, story)))
-    yield from reasons or [f"Nothing keeps {pipeline} waiting any more, as far as can be seen: it goes on by itself, too."]
+    reasons = list(
+        dict.fromkeys(sentence for story in stories for sentence in because(facts, story))
+    )
+    yield from reasons or [
+        f"Nothing keeps {pipeline} waiting any more, as far as can be seen: it goes on by itself, "
+        "too."
+    ]
     yield f"{pipeline} will go on {'on top of that' if reasons else 'all the same'}. {recorded}"
 
 
-def _nobody_waits(place: Place, seen: Landscape, held: Sequence[Row], pipeline: str, execution: str | None) -> Exception:
+def _nobody_waits(
+    place: Place, seen: Landscape, held: Sequence[Row], pipeline: str, execution: str | None
+) -> Exception:
     if held:
         others = ", ".join(row.wait.execution[:8] for row in held)
-        return Refused(f"No held execution of {pipeline} begins with {execution}: held are {others}.")
+        return Refused(
+            f"No held execution of {pipeline} begins with {execution}: held are {others}."
+        )
     if pipeline not in seen.pipelines and pipeline not in existing(place):
         return no_such_pipeline(place, pipeline)
     return Refused(f"{pipeline} is not held now. `gatectl explain {pipeline}` says how it stands.")
 
 
 def _refuse_edited(place: Place, seen: Landscape, wait: Wait) -> None:
-    """AWS does not retry a stage of a pipeline that was edited since (guide: actions-retry), and a new execution would wait anew."""
-    began = next((one.started for one in seen.pipelines[wait.pipeline].executions if one.id == wait.execution), None)
-    edited = place.client("codepipeline").get_pipeline(name=wait.pipeline)["metadata"].get("updated")
+    """AWS does not retry a stage of a pipeline that was edited since (guide: actions-retry), and a
+    new execution would wait anew.
+    """
+    began = next(
+        (
+            one.started
+            for one in seen.pipelines[wait.pipeline].executions
+            if one.id == wait.execution
+        ),
+        None,
+    )
+    edited = (
+        place.client("codepipeline").get_pipeline(name=wait.pipeline)["metadata"].get("updated")
+    )
     if wait.hold != "wait" and began and edited and edited > began:
         raise Refused(
-            f"{wait.pipeline} was edited after execution {wait.execution[:8]} began, so AWS does not retry its stage"
+            f"{wait.pipeline} was edited after execution {wait.execution[:8]} began, so AWS does "
+            "not retry its stage"
             f"{_anew(place, seen.pipelines[wait.pipeline])} Nothing was changed."
         )
 
@@ -127,16 +188,34 @@ def _anew(place: Place, pipeline: Pipeline) -> str:
     """What a start would do, as the pipeline's gates stand now."""
     from gatectl.findings.finding import pasted  # noqa: PLC0415 - it brings all of the doctor
 
-    start = pasted(("aws", "codepipeline", "start-pipeline-execution", "--name", pipeline.name), place.region, place.flags)
+    start = pasted(
+        ("aws", "codepipeline", "start-pipeline-execution", "--name", pipeline.name),
+        place.region,
+        place.flags,
+    )
     if not pipeline.gates:
         return f". {pipeline.name} has no gate any more: a start goes through: {start}."
     asked = [gate.asked for gate in pipeline.gates]
     if all(one and one.observe for one in asked):
         return f". Its gate only observes now: a start goes through: {start}."
-    names = some(list(dict.fromkeys(wanted.label for one in asked if one and not one.observe for wanted in one.depends_on)))
-    asks = f"asks its gate anew, which waits for {names}" if names else "asks its gate anew, which refuses what it is asked now"
+    names = some(
+        list(
+            dict.fromkeys(
+                wanted.label
+                for one in asked
+                if one and not one.observe
+                for wanted in one.depends_on
+            )
+        )
+    )
+    asks = (
+        f"asks its gate anew, which waits for {names}"
+        if names
+        else "asks its gate anew, which refuses what it is asked now"
+    )
     return (
-        f", and a new execution {asks}. Start it with the pipeline variable of bypass set to true, if its gate has one, or take the gate "
+        f", and a new execution {asks}. Start it with the pipeline variable of bypass set to "
+        "true, if its gate has one, or take the gate "
         f"out: gatectl detach {pipeline.name}."
     )
 
@@ -146,26 +225,46 @@ def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
     if wait.rule is None:
         for stage in dict.fromkeys(gate.deployed_as for gate in wait.gates):
             _mark(place, wait, _deployment(place, stage, by), by, now)
-        return f"{wait.pipeline} goes on as soon as CodePipeline asks the gate again. `gatectl holds` shows it until then."
+        return (
+            f"{wait.pipeline} goes on as soon as CodePipeline asks the gate again. "
+            "`gatectl holds` shows it until then."
+        )
     eventbridge = EventBridge(place.client("events"))
     deployment = _deployment(place, made_by(wait.rule, wait.execution), by)
     kept = eventbridge.hold_kept_by(wait.rule)
-    if kept is None or not eventbridge.rewrite(marked := replace(kept, released_by=by), deployment.retry_arn):
-        return f"The hold of execution {wait.execution[:8]} ended by itself in this moment: {wait.pipeline} goes on."
+    if kept is None or not eventbridge.rewrite(
+        marked := replace(kept, released_by=by), deployment.retry_arn
+    ):
+        return (
+            f"The hold of execution {wait.execution[:8]} ended by itself in this moment: "
+            f"{wait.pipeline} goes on."
+        )
     try:  # only makes it quicker: the rule fires by itself, too
-        place.client("lambda").invoke(FunctionName=deployment.retry_function, InvocationType="Event", Payload=marked.as_input())
+        place.client("lambda").invoke(
+            FunctionName=deployment.retry_function,
+            InvocationType="Event",
+            Payload=marked.as_input(),
+        )
     except (ClientError, BotoCoreError) as error:
         at = f" at {clock(wait.next_check, now)}" if wait.next_check else ""
         return (
-            f"{wait.pipeline} is let go, and goes on when its rule is looked at next{at}. It would within seconds, but the retry could not "
+            f"{wait.pipeline} is let go, and goes on when its rule is looked at next{at}. It "
+            "would within seconds, but the retry could not "
             f"be invoked: {sorted_out(error, 'lambda:InvokeFunction')}."
         )
-    return f"{wait.pipeline} goes on within seconds: its stage is retried, and the gate lets execution {wait.execution[:8]} pass."
+    return (
+        f"{wait.pipeline} goes on within seconds: its stage is retried, and the gate lets "
+        f"execution {wait.execution[:8]} pass."
+    )
 
 
 def _mark(place: Place, wait: Wait, deployment: Deployment, by: str, now: datetime) -> None:
-    """Make the rule by which the gates of this deployment see that an execution which waits in place is let go."""
-    asked = [gate.asked for gate in wait.gates if gate.asked and gate.deployed_as == deployment.stage]
+    """Make the rule by which the gates of this deployment see that an execution which waits in
+    place is let go.
+    """
+    asked = [
+        gate.asked for gate in wait.gates if gate.asked and gate.deployed_as == deployment.stage
+    ]
     hold = Hold(
         rule_name(deployment, wait.execution),
         wait.pipeline,
@@ -175,19 +274,28 @@ def _mark(place: Place, wait: Wait, deployment: Deployment, by: str, now: dateti
         mode="retry",
         released_by=by,
     )
-    AwsLambda(place.client("lambda")).let_rules_invoke(deployment.retry_arn, deployment.all_rules_arn)
+    AwsLambda(place.client("lambda")).let_rules_invoke(
+        deployment.retry_arn, deployment.all_rules_arn
+    )
     try:
         description = messages.rule_description(hold, (), now)
-        EventBridge(place.client("events")).put(hold, schedule(now, RETRY_MINUTES), description, deployment.retry_arn)
+        EventBridge(place.client("events")).put(
+            hold, schedule(now, RETRY_MINUTES), description, deployment.retry_arn
+        )
     except NoRoom:
         raise NoRule(
-            f"EventBridge has no room for another rule, and {wait.pipeline} waits in place, which only a rule lets go: execution "
-            f"{wait.execution[:8]} waits on, and nothing was changed for it. Remove rules that nobody needs (gatectl doctor names "
-            "the gate's), or raise the quota 'Rules per event bus' of EventBridge in Service Quotas; then release it again."
+            f"EventBridge has no room for another rule, and {wait.pipeline} waits in place, which "
+            "only a rule lets go: execution "
+            f"{wait.execution[:8]} waits on, and nothing was changed for it. Remove rules that "
+            "nobody needs (gatectl doctor names "
+            "the gate's), or raise the quota 'Rules per event bus' of EventBridge in Service "
+            "Quotas; then release it again."
         ) from None
 
 
 def _deployment(place: Place, stage: str, by: str) -> Deployment:
-    """`stage`: that of the gate that holds it, which stands in the rule's name, and in that of the function which the gate action names."""
+    """`stage`: that of the gate that holds it, which stands in the rule's name, and in that of the
+    function which the gate action names.
+    """
     _, partition, _, _, account, _ = by.split(":", 5)
     return Deployment(partition, place.region, account, stage)

@@ -1,4 +1,6 @@
-"""What of an account AWS does not let be looked at, in words: whoever reads what a command shows is to know what is left out of it."""
+"""What of an account AWS does not let be looked at, in words: whoever reads what a command shows is
+to know what is left out of it.
+"""
 
 from __future__ import annotations
 

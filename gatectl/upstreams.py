@@ -25,13 +25,19 @@ Entry = str | dict[str, object]
 
 
 def entries(given: Iterable[str]) -> list[Entry]:
-    """The entries of depends_on that these say: names, ARNs, "infra/Deploy" for one stage of infra; or a JSON entry as it is.
+    """The entries of depends_on that these say: names, ARNs, "infra/Deploy" for one stage of infra;
+    or a JSON entry as it is.
 
-    AWS writes a stage's ARN like that, too (guide: security_iam_service-with-iam). Raises Refused where JSON is broken.
+    AWS writes a stage's ARN like that, too (guide: security_iam_service-with-iam). Raises Refused
+    where JSON is broken.
     """
     found: list[Entry] = []
     for one in given:
-        found += [_json(one)] if one.lstrip().startswith("{") else [_named(name) for name in names.split([one])]
+        found += (
+            [_json(one)]
+            if one.lstrip().startswith("{")
+            else [_named(name) for name in names.split([one])]
+        )
     if not found:
         raise Refused("--depends-on names no pipeline: say which ones shall be waited for.")
     return [one for number, one in enumerate(found) if one not in found[:number]]
@@ -54,7 +60,9 @@ def _json(text: str) -> Entry:
 
 
 def refuse_missing(place: Place, pipeline: str, depends_on: Iterable[Dependency]) -> None:
-    """Raise Refused where `pipeline` would wait for itself, or for what is not there, as far as these credentials can see."""
+    """Raise Refused where `pipeline` would wait for itself, or for what is not there, as far as
+    these credentials can see.
+    """
     depends_on = tuple(depends_on)
     there: dict[str, list[str]] = {}
     account = place.account if any(one.account for one in depends_on) else ""
@@ -79,24 +87,34 @@ def _refuse_missing_stage(place: Place, region: str, pipeline: str, stage: str) 
     declared = place.client("codepipeline", region).get_pipeline(name=pipeline)["pipeline"]
     stages = [one["name"] for one in declared["stages"]]
     if stage not in stages:
-        raise Refused(f"{pipeline} has no stage {stage}; it has {some(stages)}.{names.case_counts(stage, stages)}")
+        raise Refused(
+            f"{pipeline} has no stage {stage}; it has "
+            f"{some(stages)}.{names.case_counts(stage, stages)}"
+        )
 
 
 def deadlocks(place: Place, declared: Mapping[str, Any]) -> list[str]:
-    """A sentence or two for each circle that can come to a stop, in the pipeline that is so declared and those that it waits for."""
+    """A sentence or two for each circle that can come to a stop, in the pipeline that is so
+    declared and those that it waits for.
+    """
     pipelines = _along(place, Pipeline.of(declared))
     found = circles(graph.edges(Landscape(pipelines, (), ()), place.region), pipelines)
     return [f"{circle} {MEND}" for circle in found if circle.kind != "turns"]
 
 
 def _along(place: Place, pipeline: Pipeline) -> dict[str, Pipeline]:
-    """It and its upstreams of this region, and theirs, as far as a gate looks. One that is not there, or may not be seen, is left out."""
+    """It and its upstreams of this region, and theirs, as far as a gate looks. One that is not
+    there, or may not be seen, is left out.
+    """
     codepipeline = place.client("codepipeline")
 
     def look(name: str) -> Pipeline | None:
         try:
             return Pipeline.of(codepipeline.get_pipeline(name=name)["pipeline"])
-        except (ClientError, BotoCoreError):  # who is not seen is in no circle that is told, and stops nobody from attaching
+        except (
+            ClientError,
+            BotoCoreError,
+        ):  # who is not seen is in no circle that is told, and stops nobody from attaching
             return None
 
     read: dict[str, Pipeline] = {}
@@ -105,7 +123,12 @@ def _along(place: Place, pipeline: Pipeline) -> dict[str, Pipeline]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for _ in range(LONGEST + 1):
             read |= {one.name: one for one in nearest}
-            ahead = {one.name for each in nearest for one in each.depends_on if is_here(one, place.region)} - asked
+            ahead = {
+                one.name
+                for each in nearest
+                for one in each.depends_on
+                if is_here(one, place.region)
+            } - asked
             asked |= ahead
             nearest = [one for one in pool.map(look, sorted(ahead)) if one]
     return read

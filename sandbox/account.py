@@ -13,16 +13,29 @@ PIPELINE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipelines"
 
 
 def create_role(name: str, service: str) -> Role:
-    """A role that `service` ("lambda.amazonaws.com") may take on, written straight into moto, without a request."""
+    """A role that `service` ("lambda.amazonaws.com") may take on, written straight into moto,
+    without a request.
+    """
     trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     return iam_backends[ACCOUNT]["aws"].create_role(name, document, "/", None, "", [], None)
 
 
-def create_foreign_role(account: str, name: str, trusted: str, policy: dict[str, object], external_id: str | None = None) -> str:
-    """A role of another `account` that the role `trusted` (an ARN) may assume, if it gives `external_id`; returns its ARN."""
-    condition = {"Condition": {"StringEquals": {"sts:ExternalId": external_id}}} if external_id else {}
-    trust = {"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole", **condition}
+def create_foreign_role(
+    account: str, name: str, trusted: str, policy: dict[str, object], external_id: str | None = None
+) -> str:
+    """A role of another `account` that the role `trusted` (an ARN) may assume, if it gives
+    `external_id`; returns its ARN.
+    """
+    condition = (
+        {"Condition": {"StringEquals": {"sts:ExternalId": external_id}}} if external_id else {}
+    )
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": trusted},
+        "Action": "sts:AssumeRole",
+        **condition,
+    }
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     role = iam_backends[account]["aws"].create_role(name, document, "/", None, "", [], None)
     role.put_policy(name, json.dumps(policy))
@@ -30,8 +43,14 @@ def create_foreign_role(account: str, name: str, trusted: str, policy: dict[str,
 
 
 def create_pipeline_role() -> Role:
-    """PIPELINE_ROLE itself: CreatePipeline wants one that is there. It may invoke any function (guide: action-reference-Lambda)."""
+    """PIPELINE_ROLE itself: CreatePipeline wants one that is there. It may invoke any function
+    (guide: action-reference-Lambda).
+    """
     role = create_role(PIPELINE_ROLE.rpartition("/")[2], "codepipeline.amazonaws.com")
-    statement = {"Effect": "Allow", "Action": ["lambda:InvokeFunction", "lambda:ListFunctions"], "Resource": "*"}
+    statement = {
+        "Effect": "Allow",
+        "Action": ["lambda:InvokeFunction", "lambda:ListFunctions"],
+        "Resource": "*",
+    }
     role.put_policy("invoke", json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
     return role

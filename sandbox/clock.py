@@ -1,6 +1,8 @@
-"""The sandbox's one clock: what happens later is a call on it, whether time is driven by a test or runs by itself.
+"""The sandbox's one clock: what happens later is a call on it, whether time is driven by a test or
+runs by itself.
 
-Every part of the sandbox reads the time with `utcnow()` and plans with `Clock.call_at`; nothing in it sleeps.
+Every part of the sandbox reads the time with `utcnow()` and plans with `Clock.call_at`; nothing in
+it sleeps.
 """
 
 from __future__ import annotations
@@ -43,15 +45,19 @@ class Call:
 
 class Clock(Protocol):
     def call_at(self, when: datetime, what: Callable[[], object], label: str = "") -> Call:
-        """Plan `what` for `when` (aware UTC; a past time means as soon as possible). `label` is for people who read a trace."""
+        """Plan `what` for `when` (aware UTC; a past time means as soon as possible). `label` is for
+        people who read a trace.
+        """
         ...
 
 
 class DrivenClock:
-    """Time that stands still until a test moves it, for everything in this process (datetime.now, moto, the gate).
+    """Time that stands still until a test moves it, for everything in this process (datetime.now,
+    moto, the gate).
 
-    A context manager. Calls run in the order of their times, those of one time in the order in which they were planned,
-    on the thread that moves the time. Who sleeps meanwhile (botocore between two attempts) moves the time too, and waits for nothing.
+    A context manager. Calls run in the order of their times, those of one time in the order in
+    which they were planned, on the thread that moves the time. Who sleeps meanwhile (botocore
+    between two attempts) moves the time too, and waits for nothing.
     """
 
     def __init__(self, start: datetime) -> None:
@@ -65,12 +71,19 @@ class DrivenClock:
         self._sleep.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._sleep.stop()
         self._travel.stop()
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass without running what falls due: that runs when somebody advances the clock."""
+        """Let time pass without running what falls due: that runs when somebody advances the
+        clock.
+        """
         self._traveller.move_to(utcnow() + timedelta(seconds=seconds))
 
     def call_at(self, when: datetime, what: Callable[[], object], label: str = "") -> Call:

@@ -1,4 +1,6 @@
-"""The whole story on this machine: deploy the gate, let `k8s` wait for `infra`, watch it start again. `python -m sandbox.demo`"""
+"""The whole story on this machine: deploy the gate, let `k8s` wait for `infra`, watch it start
+again. `python -m sandbox.demo`
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,8 @@ BETWEEN_LOOKS = 0.2
 
 CLI = (
     "aws codepipeline list-pipeline-executions --pipeline-name k8s "
-    "--query 'pipelineExecutionSummaries[].{execution:pipelineExecutionId,status:status}' --output table",
+    "--query 'pipelineExecutionSummaries[].{execution:pipelineExecutionId,status:status}' "
+    "--output table",
     "aws events list-rules",
 )
 
@@ -58,21 +61,32 @@ class Demo:
         self._events = boto3.client("events", **self._access())
 
     def deploy(self) -> None:
-        """A real `chalice deploy`, from a copy: what Chalice remembers of this deployment must not stay in the project."""
+        """A real `chalice deploy`, from a copy: what Chalice remembers of this deployment must not
+        stay in the project.
+        """
         self._say("deploy", "chalice deploy --stage sandbox, as one would deploy to AWS")
         with tempfile.TemporaryDirectory(prefix="pipeline-gate-demo-") as folder:
             for name in DEPLOYED:
                 _copy(ROOT / name, Path(folder) / name)
             self._run(["chalice", "deploy", "--stage", "sandbox"], Path(folder))
         functions = boto3.client("lambda", **self._access()).list_functions()["Functions"]
-        self._say("deploy", f"AWS Lambda has {' and '.join(sorted(function['FunctionName'] for function in functions))}", "good")
+        self._say(
+            "deploy",
+            "AWS Lambda has "
+            f"{' and '.join(sorted(function['FunctionName'] for function in functions))}",
+            "good",
+        )
 
     def create(self) -> None:
         """The pipelines, as they stand in examples/."""
         for name in PIPELINES:
             request = json.loads((ROOT / f"examples/{name}.json").read_text())
             self._codepipeline.create_pipeline(**request)
-            self._say(name, f"is created: {' > '.join(stage['name'] for stage in request['pipeline']['stages'])}")
+            self._say(
+                name,
+                "is created: "
+                f"{' > '.join(stage['name'] for stage in request['pipeline']['stages'])}",
+            )
 
     def attach(self) -> None:
         """k8s gets its gate, with the command that a team would type."""
@@ -114,7 +128,9 @@ class Demo:
         }
 
     def _run(self, command: Sequence[str], folder: Path) -> str:
-        """Run a program of this Python's environment against the sandbox; what it prints. Stopped where it fails."""
+        """Run a program of this Python's environment against the sandbox; what it prints. Stopped
+        where it fails.
+        """
         program = Path(sys.executable).with_name(command[0])
         done = subprocess.run(
             [str(program), *command[1:]],
@@ -137,7 +153,10 @@ def _copy(source: Path, target: Path) -> None:
 
 def play(show: Show) -> list[str]:
     """The story from an empty AWS to its summary; what went wrong, in sentences."""
-    with SandboxServer(dials=Dials(start_on_create=False, action_seconds=3)) as server, calls.watched() as called:
+    with (
+        SandboxServer(dials=Dials(start_on_create=False, action_seconds=3)) as server,
+        calls.watched() as called,
+    ):
         demo = Demo(server, show)
         with show:
             demo.deploy()
@@ -153,29 +172,42 @@ def play(show: Show) -> list[str]:
             show.text(_log(runs))
         else:
             show.heading("In short")
-            show.text("\n".join(figures(last, [run.invocation.function_name for run in runs], called)))
+            show.text(
+                "\n".join(figures(last, [run.invocation.function_name for run in runs], called))
+            )
     return wrong
 
 
 def _log(runs: Sequence[Finished]) -> str:
-    return "\n".join(f"{run.invocation.function_name}: {run.outcome.log.strip()}" for run in runs) or "empty: no function ran"
+    return (
+        "\n".join(f"{run.invocation.function_name}: {run.outcome.log.strip()}" for run in runs)
+        or "empty: no function ran"
+    )
 
 
 def can_draw() -> bool:
     """Whether standard output is a terminal that shows more than lines of ASCII."""
     console = Console()
-    return sys.stdout.isatty() and not console.is_dumb_terminal and console.encoding.startswith("utf")
+    return (
+        sys.stdout.isatty() and not console.is_dumb_terminal and console.encoding.startswith("utf")
+    )
 
 
 @click.command()
 @click.option("--plain", is_flag=True, help="Lines only, as when the output is no terminal.")
 def main(plain: bool) -> None:
     """Show on this machine, in less than a minute, how one pipeline waits for another."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell starts its background jobs with it ignored
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # SIGINT too: a shell starts its background jobs with it ignored
         signal.signal(number, signal.default_int_handler)
     began = utcnow()
     show: Show = Lines(began) if plain or not can_draw() else Screen(began)
-    show.text("Two pipelines start at the same time. k8s must not deploy while infra runs; its Gate stage sees to that.")
+    show.text(
+        "Two pipelines start at the same time. k8s must not deploy while infra runs; its Gate "
+        "stage sees to that."
+    )
     show.text("AWS is a sandbox on this machine: nothing leaves it, and nothing of it stays.\n")
     try:
         wrong = play(show)

@@ -1,4 +1,6 @@
-"""The sandbox inside a test: driven time, moto in this process, and Chalice's test client as the Lambda."""
+"""The sandbox inside a test: driven time, moto in this process, and Chalice's test client as the
+Lambda.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +39,10 @@ MONDAY_NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 class ChaliceExecutor:
     """The Executor that runs a Chalice app's functions in this process, with Chalice's test client.
 
-    `app` is the Chalice object or the module that has it as `app`; the environment variables of `stage` come from
-    `project_dir`/.chalice/config.json. Which function it is, says the last part of its name: NAME of APP-STAGE-NAME.
-    One executor can serve any number of worlds, one after the other.
+    `app` is the Chalice object or the module that has it as `app`; the environment variables of
+    `stage` come from `project_dir`/.chalice/config.json. Which function it is, says the last part
+    of its name: NAME of APP-STAGE-NAME. One executor can serve any number of worlds, one after the
+    other.
     """
 
     def __init__(self, app: Chalice | ModuleType, project_dir: Path, stage: str = "dev") -> None:
@@ -48,7 +51,9 @@ class ChaliceExecutor:
         self._client = Client(self.app, stage_name=stage, project_dir=str(project_dir))
 
     def run(self, function: LambdaFunction, invocation: Invocation) -> Outcome:
-        """See Executor.run. SystemExit from the code (or from a test's own hook) is a process that died: Runtime.ExitError."""
+        """See Executor.run. SystemExit from the code (or from a test's own hook) is a process that
+        died: Runtime.ExitError.
+        """
         name = function.function_name.rpartition("-")[2]
         trace: list[str] = []
         with _printed(self.app.log) as log:
@@ -56,13 +61,29 @@ class ChaliceExecutor:
                 answer = self._client.lambda_.invoke(name, json.loads(invocation.payload)).payload
                 return Outcome(_marshalled(answer), None, log.getvalue())
             except SystemExit as error:
-                kind, message = "Runtime.ExitError", f"Runtime exited with error: exit status {error.code}"
+                kind, message = (
+                    "Runtime.ExitError",
+                    f"Runtime exited with error: exit status {error.code}",
+                )
             except MarshalError as error:
                 kind, message = "Runtime.MarshalError", str(error)
             except Exception as error:  # as in Lambda, where it ends the invocation only
-                kind, message, trace = type(error).__name__, str(error), traceback.format_tb(error.__traceback__)
-            log.write(f"[ERROR] {kind}: {message}\rTraceback (most recent call last):\r{''.join(trace)}".replace("\n", "\r") + "\n")
-            problem = {"errorMessage": message, "errorType": kind, "requestId": invocation.request_id, "stackTrace": trace}
+                kind, message, trace = (
+                    type(error).__name__,
+                    str(error),
+                    traceback.format_tb(error.__traceback__),
+                )
+            log.write(
+                f"[ERROR] {kind}: {message}\rTraceback (most recent call "
+                f"last):\r{''.join(trace)}".replace("\n", "\r")
+                + "\n"
+            )
+            problem = {
+                "errorMessage": message,
+                "errorType": kind,
+                "requestId": invocation.request_id,
+                "stackTrace": trace,
+            }
             return Outcome(json.dumps(problem), "Unhandled", log.getvalue())
 
 
@@ -85,15 +106,19 @@ class DrivenWorld(World):
 
 
 @contextmanager
-def in_process(executor: ChaliceExecutor, start: datetime = MONDAY_NOON, dials: Dials | None = None) -> Iterator[DrivenWorld]:
-    """A fresh world in which the app is deployed: account ACCOUNT, region REGION, time stands still at `start` (aware UTC).
+def in_process(
+    executor: ChaliceExecutor, start: datetime = MONDAY_NOON, dials: Dials | None = None
+) -> Iterator[DrivenWorld]:
+    """A fresh world in which the app is deployed: account ACCOUNT, region REGION, time stands still
+    at `start` (aware UTC).
 
-    boto3's default session and the environment variables (region, credentials, RETRY_FUNCTION_ARN) belong to the world until
-    the block ends; then all is as before.
+    boto3's default session and the environment variables (region, credentials, RETRY_FUNCTION_ARN)
+    belong to the world until the block ends; then all is as before.
     """
     with (
         DrivenClock(start) as clock,
-        # One session for all worlds: a new one would read botocore's service models again, some 30 ms a client.
+        # One session for all worlds: a new one would read botocore's service models again, some 30
+        # ms a client.
         mock_aws(config={"core": {"reset_boto3_session": False}}),
         patch.dict(os.environ, _environment(executor), clear=True),
         patch.object(boto3, "DEFAULT_SESSION", _session()),
@@ -110,7 +135,9 @@ def function_name(executor: ChaliceExecutor, name: str) -> str:
 
 
 def _deploy(executor: ChaliceExecutor) -> None:
-    """Write the records of roles and functions straight into moto, without the requests of a real deployment."""
+    """Write the records of roles and functions straight into moto, without the requests of a real
+    deployment.
+    """
     create_pipeline_role()
     for name in executor.app.handler_map:
         role = create_role(function_name(executor, name), "lambda.amazonaws.com")
@@ -156,8 +183,12 @@ def _printed(app_log: logging.Logger) -> Iterator[io.StringIO]:
     """What is printed and logged in this block, as a Lambda function's log would have it."""
     text = io.StringIO()
     root = logging.StreamHandler(text)
-    root.setFormatter(logging.Formatter("[%(levelname)s]\t%(message)s"))  # (practice: awslambdaric's, without time and request id)
-    chalice = [handler for handler in app_log.handlers if type(handler) is logging.StreamHandler]  # not a test's own
+    root.setFormatter(
+        logging.Formatter("[%(levelname)s]\t%(message)s")
+    )  # (practice: awslambdaric's, without time and request id)
+    chalice = [
+        handler for handler in app_log.handlers if type(handler) is logging.StreamHandler
+    ]  # not a test's own
     streams = [handler.setStream(text) for handler in chalice]
     logging.getLogger().addHandler(root)
     try:

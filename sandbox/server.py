@@ -1,4 +1,6 @@
-"""The sandbox as a server: AWS on a port of this machine, for the AWS CLI, boto3 and chalice. `python -m sandbox.server` keeps it up."""
+"""The sandbox as a server: AWS on a port of this machine, for the AWS CLI, boto3 and chalice.
+`python -m sandbox.server` keeps it up.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +34,11 @@ HOST = "127.0.0.1"
 
 
 class SandboxServer:
-    """A context manager: AWS answers at `url`, pipelines run, rules fire and functions run until the block ends.
+    """A context manager: AWS answers at `url`, pipelines run, rules fire and functions run until
+    the block ends.
 
-    `port` 0 is a free one; OSError where the port is taken. One server at a time in a process; it begins with nothing but the role
-    that the pipelines of examples/ name, and ends empty.
+    `port` 0 is a free one; OSError where the port is taken. One server at a time in a process; it
+    begins with nothing but the role that the pipelines of examples/ name, and ends empty.
     """
 
     url: str
@@ -62,13 +65,21 @@ class SandboxServer:
             self._exit = stack.pop_all()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._exit.close()
 
     def environment(self) -> dict[str, str]:
-        """All environment variables of a child process (AWS CLI, chalice) that shall talk to this server: this process's own,
-        without its AWS settings."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        """All environment variables of a child process (AWS CLI, chalice) that shall talk to this
+        server: this process's own, without its AWS settings.
+        """
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith("AWS_")
+        }
         return inherited | self.settings()
 
     def settings(self) -> dict[str, str]:
@@ -111,7 +122,9 @@ def _forget() -> None:
 
 
 RULE = "-" * 72
-"""In ASCII, and no part of what is pasted: a shell that gets it all the same says that it does not know it, and goes on."""
+"""In ASCII, and no part of what is pasted: a shell that gets it all the same says that it does not
+know it, and goes on.
+"""
 
 
 @click.command()
@@ -124,22 +137,31 @@ def main(port: int) -> None:
     try:
         with SandboxServer(port) as server:
             console.print(
-                "[bold]The sandbox is up.[/] Open another terminal in this folder, and paste there what is between the two lines:\n"
+                "[bold]The sandbox is up.[/] Open another terminal in this folder, and paste "
+                "there what is between the two lines:\n"
             )
             console.print(RULE)
             console.print("unset AWS_PROFILE AWS_SESSION_TOKEN", markup=False)
             for name, value in server.settings().items():
                 console.print(f"export {name}={value}", markup=False)
-            console.print(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH", markup=False)
+            console.print(
+                f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH", markup=False
+            )
             console.print(RULE)
             console.print(
-                "\nFrom then on aws, chalice and gatectl in that terminal talk to the sandbox: follow docs/tutorial.md from its step 2."
+                "\nFrom then on aws, chalice and gatectl in that terminal talk to the sandbox: "
+                "follow docs/tutorial.md from its step 2."
             )
-            console.print("Ctrl-C here ends it and all that runs in it. Then close that terminal, as its AWS_... variables point here.")
+            console.print(
+                "Ctrl-C here ends it and all that runs in it. Then close that terminal, as its "
+                "AWS_... variables point here."
+            )
             with contextlib.suppress(KeyboardInterrupt):
                 threading.Event().wait()
     except OSError as error:
-        raise click.ClickException(f"port {port} on {HOST} is not free ({error.strerror}): choose another with --port") from error
+        raise click.ClickException(
+            f"port {port} on {HOST} is not free ({error.strerror}): choose another with --port"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""AWS's throttling: so many requests a second for each operation, an account and a region, and "Rate exceeded" beyond.
+"""AWS's throttling: so many requests a second for each operation, an account and a region, and
+"Rate exceeded" beyond.
 
-The rates are the world's `Dials.rates`. Only requests that a role's session signs are counted and throttled: those of the deployed
-functions. A person at the AWS CLI, whose keys are others, is free, as he is before sandbox/iam.
+The rates are the world's `Dials.rates`. Only requests that a role's session signs are counted and
+throttled: those of the deployed functions. A person at the AWS CLI, whose keys are others, is free,
+as he is before sandbox/iam.
 """
 
 from __future__ import annotations
@@ -40,12 +42,16 @@ PATCHED: tuple[str, ...] = (
 """Every moto internal that this module replaces or relies on."""
 
 ALL_OTHERS = "*"
-"""The key of `Dials.rates` for each operation that it does not name; each has a bucket of its own."""
+"""The key of `Dials.rates` for each operation that it does not name; each has a bucket of its
+own.
+"""
 
 
 @dataclass
 class Bucket:
-    """A token bucket: full at first, `rate` tokens a second flow in, and one second's worth (but at least one) fits."""
+    """A token bucket: full at first, `rate` tokens a second flow in, and one second's worth (but at
+    least one) fits.
+    """
 
     rate: float
     tokens: float
@@ -68,7 +74,8 @@ class Bucket:
 
 @contextmanager
 def install() -> Iterator[None]:
-    """Throttle the requests of roles' sessions while `Dials.rates` says so. Enter it after sandbox.iam: AWS throttles first (practice).
+    """Throttle the requests of roles' sessions while `Dials.rates` says so. Enter it after
+    sandbox.iam: AWS throttles first (practice).
 
     AttributeError where moto lacks the name that is patched.
     """
@@ -76,7 +83,9 @@ def install() -> Iterator[None]:
     buckets: dict[tuple[str, str, str], Bucket] = {}
 
     def throttle(response: BaseResponse, request_class: type, resource: str = "*") -> None:
-        if response.get_access_key().startswith("ASIA") and not issubclass(request_class, S3IAMRequest):
+        if response.get_access_key().startswith("ASIA") and not issubclass(
+            request_class, S3IAMRequest
+        ):
             _take(response, current().dials.rates, buckets)
         authorize(response, request_class, resource)
 
@@ -84,7 +93,9 @@ def install() -> Iterator[None]:
         yield
 
 
-def _take(response: BaseResponse, rates: dict[str, float], buckets: dict[tuple[str, str, str], Bucket]) -> None:
+def _take(
+    response: BaseResponse, rates: dict[str, float], buckets: dict[tuple[str, str, str], Bucket]
+) -> None:
     """Let the request take a token of its bucket, or refuse it."""
     if not rates:
         return
@@ -104,14 +115,26 @@ def _take(response: BaseResponse, rates: dict[str, float], buckets: dict[tuple[s
 def _refuse(response: BaseResponse) -> NoReturn:
     """ "Rate exceeded" as the service says it.
 
-    JSON services answer 400, REST services 429; Lambda has a name of its own for it (model: TooManyRequestsException), and
-    services that answer in XML, such as STS, say "Throttling" (practice).
+    JSON services answer 400, REST services 429; Lambda has a name of its own for it (model:
+    TooManyRequestsException), and services that answer in XML, such as STS, say "Throttling"
+    (practice).
     """
     message = "Rate exceeded"
     protocol = response.determine_response_protocol(get_service_model(response.boto3_service_name))
     if "json" not in protocol:
-        error = f"<Error><Type>Sender</Type><Code>Throttling</Code><Message>{message}</Message></Error>"
-        raise Refused(400, f"<ErrorResponse>{error}<RequestId>{mock_random.uuid4()}</RequestId></ErrorResponse>")
-    code = "TooManyRequestsException" if response.boto3_service_name == "lambda" else "ThrottlingException"
+        error = (
+            f"<Error><Type>Sender</Type><Code>Throttling</Code><Message>{message}</Message></Error>"
+        )
+        raise Refused(
+            400,
+            f"<ErrorResponse>{error}<RequestId>{mock_random.uuid4()}</RequestId></ErrorResponse>",
+        )
+    code = (
+        "TooManyRequestsException"
+        if response.boto3_service_name == "lambda"
+        else "ThrottlingException"
+    )
     response.response_headers["x-amzn-errortype"] = code
-    raise Refused(429 if protocol == "rest-json" else 400, json.dumps({"__type": code, "message": message}))
+    raise Refused(
+        429 if protocol == "rest-json" else 400, json.dumps({"__type": code, "message": message})
+    )

@@ -11,4 +11,9 @@ Asked = dict[str, Any]
 
 def ask(*depends_on: Any, pipeline: str = "k8s", **more: Any) -> Asked:
     """UserParameters of a gate in `pipeline`, with every key that the documents write."""
-    return {"depends_on": list(depends_on or ("infra",)), "pipeline": pipeline, "execution": EXECUTION, **more}
+    return {
+        "depends_on": list(depends_on or ("infra",)),
+        "pipeline": pipeline,
+        "execution": EXECUTION,
+        **more,
+    }

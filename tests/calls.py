@@ -18,7 +18,8 @@ ApiCall = Callable[[Any, str, dict[str, Any]], Any]
 class Calls:
     """Watches the clients of `aws`, and no others, so a test's own calls are not among them.
 
-    `made` lists the operations in order. `fail` makes one fail as AWS would after botocore's own retries.
+    `made` lists the operations in order. `fail` makes one fail as AWS would after botocore's own
+    retries.
     """
 
     def __init__(self, aws: Aws) -> None:
@@ -28,8 +29,14 @@ class Calls:
         self._real: ApiCall = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def fail(self, operation: str, error: str | Exception, *, after: bool = False) -> None:
-        """From now on `operation` fails with AWS's error code `error` (or an exception): before it has any effect, or `after`."""
-        problem = ClientError({"Error": {"Code": error, "Message": "so it was told"}}, operation) if isinstance(error, str) else error
+        """From now on `operation` fails with AWS's error code `error` (or an exception): before it
+        has any effect, or `after`.
+        """
+        problem = (
+            ClientError({"Error": {"Code": error, "Message": "so it was told"}}, operation)
+            if isinstance(error, str)
+            else error
+        )
         self._failures[operation] = (problem, after)
 
     def mend(self) -> None:
@@ -44,7 +51,12 @@ class Calls:
         self._patch.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._patch.stop()
 
     def _call(self, client: Any, operation: str, arguments: dict[str, Any]) -> Any:

@@ -1,4 +1,6 @@
-"""The world that the story's tests play in: both functions under Chalice's test client, AWS in this process, driven time."""
+"""The world that the story's tests play in: both functions under Chalice's test client, AWS in this
+process, driven time.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def executor() -> ChaliceExecutor:
 
 @pytest.fixture(scope="session", autouse=True)
 def service_models_read_once() -> Iterator[None]:
-    """Each command and each function of the tests has a session of its own, and each would read botocore's service models anew."""
+    """Each command and each function of the tests has a session of its own, and each would read
+    botocore's service models anew.
+    """
     with patch("botocore.session.create_loader", cache(create_loader)):
         yield
 

@@ -24,7 +24,9 @@ EXECUTION = "#{codepipeline.PipelineExecutionId}"
 
 
 class Scene:
-    """A person with an AWS account: makes pipelines, starts them, waits, looks. Times are in seconds or minutes of driven time."""
+    """A person with an AWS account: makes pipelines, starts them, waits, looks. Times are in
+    seconds or minutes of driven time.
+    """
 
     def __init__(self, world: DrivenWorld, region: str = REGION) -> None:
         self.world = world
@@ -32,23 +34,49 @@ class Scene:
         self.events = boto3.client("events")
         self.awslambda = boto3.client("lambda")
 
-    def pipeline(self, name: str, *, seconds: float = 600, outcome: str = "Succeeded", mode: str = "SUPERSEDED", **more: Any) -> None:
+    def pipeline(
+        self,
+        name: str,
+        *,
+        seconds: float = 600,
+        outcome: str = "Succeeded",
+        mode: str = "SUPERSEDED",
+        **more: Any,
+    ) -> None:
         """A pipeline that only works: Source, then a Deploy that takes so long and ends so."""
         self._create(name, [_source(), _deploy(seconds, outcome)], mode, more)
 
     def gated(
-        self, name: str, asked: object, *, seconds: float = 60, outcome: str = "Succeeded", mode: str = "SUPERSEDED", **more: Any
+        self,
+        name: str,
+        asked: object,
+        *,
+        seconds: float = 60,
+        outcome: str = "Succeeded",
+        mode: str = "SUPERSEDED",
+        **more: Any,
     ) -> None:
-        """A pipeline with a gate stage between its source and its work. `asked`: UserParameters, as text or to become JSON."""
+        """A pipeline with a gate stage between its source and its work. `asked`: UserParameters, as
+        text or to become JSON.
+        """
         self._create(name, [_source(), gate_stage(asked), _deploy(seconds, outcome)], mode, more)
 
-    def k8s(self, *depends_on: str, seconds: float = 60, outcome: str = "Succeeded", mode: str = "SUPERSEDED", **more: Any) -> None:
+    def k8s(
+        self,
+        *depends_on: str,
+        seconds: float = 60,
+        outcome: str = "Succeeded",
+        mode: str = "SUPERSEDED",
+        **more: Any,
+    ) -> None:
         """The article's dependent pipeline, with every key that the documents write."""
         asked = {"depends_on": depends_on or ["infra"], "pipeline": "k8s", "execution": EXECUTION}
         self.gated("k8s", asked, seconds=seconds, outcome=outcome, mode=mode, **more)
 
     def start(self, name: str, **more: Any) -> str:
-        """Start a pipeline, wait until its first stages are through, and return the execution's id."""
+        """Start a pipeline, wait until its first stages are through, and return the execution's
+        id.
+        """
         id_ = self.codepipeline.start_pipeline_execution(name=name, **more)["pipelineExecutionId"]
         self.wait(seconds=10)
         return id_
@@ -58,7 +86,9 @@ class Scene:
 
     def executions(self, name: str = "k8s") -> list[PipelineExecutionSummaryTypeDef]:
         """Newest first."""
-        return self.codepipeline.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]
+        return self.codepipeline.list_pipeline_executions(pipelineName=name)[
+            "pipelineExecutionSummaries"
+        ]
 
     def statuses(self, name: str = "k8s") -> list[str]:
         """Newest first."""
@@ -70,17 +100,38 @@ class Scene:
     def gate_action(self, name: str = "k8s") -> dict[str, Any]:
         """What the console shows of the gate action: its latest execution."""
         stages = self.codepipeline.get_pipeline_state(name=name)["stageStates"]
-        return next(dict(stage["actionStates"][0]["latestExecution"]) for stage in stages if stage["stageName"] == "Gate")
+        return next(
+            dict(stage["actionStates"][0]["latestExecution"])
+            for stage in stages
+            if stage["stageName"] == "Gate"
+        )
 
     def outputs(self, name: str = "k8s") -> dict[str, str]:
         """The output variables of the gate action's latest execution."""
-        actions = self.codepipeline.list_action_executions(pipelineName=name)["actionExecutionDetails"]
-        return next(action["output"].get("outputVariables", {}) for action in actions if action["stageName"] == "Gate")
+        actions = self.codepipeline.list_action_executions(pipelineName=name)[
+            "actionExecutionDetails"
+        ]
+        return next(
+            action["output"].get("outputVariables", {})
+            for action in actions
+            if action["stageName"] == "Gate"
+        )
 
     def staged(self, name: str, *stages: tuple[str, float], mode: str = "SUPERSEDED") -> None:
-        """A pipeline of a Source and these stages, each with the seconds that it takes; "Approve" stands for an approval."""
+        """A pipeline of a Source and these stages, each with the seconds that it takes; "Approve"
+        stands for an approval.
+        """
         self._create(
-            name, [_source(), *(_approval() if stage == "Approve" else _work(stage, seconds) for stage, seconds in stages)], mode, {}
+            name,
+            [
+                _source(),
+                *(
+                    _approval() if stage == "Approve" else _work(stage, seconds)
+                    for stage, seconds in stages
+                ),
+            ],
+            mode,
+            {},
         )
 
     def refusal(self, asked: object, name: str = "k8s", **more: Any) -> tuple[str, str]:
@@ -95,16 +146,24 @@ class Scene:
         self._backend.outcome = lambda *_: (1.0, "Succeeded")
 
     def ends_from_now_on(self, name: str, outcome: Literal["Succeeded", "Failed"]) -> None:
-        """What this pipeline deploys from now on takes 5 seconds and ends so; what others do takes a minute."""
+        """What this pipeline deploys from now on takes 5 seconds and ends so; what others do takes
+        a minute.
+        """
         self._backend.outcome = lambda execution, stage, _: (
-            (5.0, outcome) if execution.pipeline_name == name and stage == "Deploy" else (1.0 if stage == "Source" else 60.0, "Succeeded")
+            (5.0, outcome)
+            if execution.pipeline_name == name and stage == "Deploy"
+            else (1.0 if stage == "Source" else 60.0, "Succeeded")
         )
 
     def has_run(self, name: str, *past: tuple[timedelta, ExecutionStatus]) -> None:
-        """The pipeline has a history: of each of its executions how long ago it began, and its status; the oldest first."""
+        """The pipeline has a history: of each of its executions how long ago it began, and its
+        status; the oldest first.
+        """
         pipeline = self._backend.pipelines[name]
         for number, (ago, status) in enumerate(past):
-            execution = PipelineExecution(name, 1, number, pipeline.mode, "Webhook", "", {}, [], status=status)
+            execution = PipelineExecution(
+                name, 1, number, pipeline.mode, "Webhook", "", {}, [], status=status
+            )
             execution.started = utcnow() - ago
             execution.updated = execution.started + timedelta(minutes=5)
             pipeline.history.append(execution)
@@ -121,7 +180,9 @@ class Scene:
     def _backend(self) -> CodePipelineBackend:
         return cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
 
-    def _create(self, name: str, stages: list[dict[str, Any]], mode: str, more: dict[str, Any]) -> None:
+    def _create(
+        self, name: str, stages: list[dict[str, Any]], mode: str, more: dict[str, Any]
+    ) -> None:
         declaration = {
             "name": name,
             "roleArn": PIPELINE_ROLE,
@@ -142,15 +203,26 @@ def gate_stage(asked: object, name: str = "Gate") -> dict[str, Any]:
 
 
 def _source() -> dict[str, Any]:
-    action = _action("Source", "Source", "CodeCommit", {"RepositoryName": "code", "BranchName": "main"})
+    action = _action(
+        "Source", "Source", "CodeCommit", {"RepositoryName": "code", "BranchName": "main"}
+    )
     return {"name": "Source", "actions": [{**action, "outputArtifacts": [{"name": "source"}]}]}
 
 
 def _deploy(seconds: float, outcome: str) -> dict[str, Any]:
-    configuration = {"ProjectName": "deploy", "SandboxSeconds": str(seconds), "SandboxOutcome": outcome}
+    configuration = {
+        "ProjectName": "deploy",
+        "SandboxSeconds": str(seconds),
+        "SandboxOutcome": outcome,
+    }
     return {
         "name": "Deploy",
-        "actions": [{**_action("Deploy", "Build", "CodeBuild", configuration), "inputArtifacts": [{"name": "source"}]}],
+        "actions": [
+            {
+                **_action("Deploy", "Build", "CodeBuild", configuration),
+                "inputArtifacts": [{"name": "source"}],
+            }
+        ],
     }
 
 
@@ -163,6 +235,8 @@ def _approval() -> dict[str, Any]:
     return {"name": "Approve", "actions": [_action("Ask", "Approval", "Manual", {})]}
 
 
-def _action(name: str, category: str, provider: str, configuration: dict[str, str]) -> dict[str, Any]:
+def _action(
+    name: str, category: str, provider: str, configuration: dict[str, str]
+) -> dict[str, Any]:
     type_id = {"category": category, "owner": "AWS", "provider": provider, "version": "1"}
     return {"name": name, "actionTypeId": type_id, "configuration": configuration}

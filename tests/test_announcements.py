@@ -1,4 +1,6 @@
-"""What people can wire chat, paging and dashboards to: metrics in the log, and an event where EVENT_BUS names a bus."""
+"""What people can wire chat, paging and dashboards to: metrics in the log, and an event where
+EVENT_BUS names a bus.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +21,29 @@ BYPASS = [{"name": "bypass", "defaultValue": "false"}]
 
 @pytest.fixture
 def bus(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A bus of one's own, whose events all go to a queue; returns what has come since one last asked."""
+    """A bus of one's own, whose events all go to a queue; returns what has come since one last
+    asked.
+    """
     # Chalice's test client sets EVENT_BUS as .chalice/config.json has it, at each invocation
     for function in (gate, retry):
         monkeypatch.setattr(function, "os", SimpleNamespace(environ={"EVENT_BUS": "deployments"}))
     scene.events.create_event_bus(Name="deployments")
     queues = boto3.client("sqs")
     queue = queues.create_queue(QueueName="chat")["QueueUrl"]
-    arn = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    scene.events.put_rule(Name="chat", EventBusName="deployments", EventPattern='{"source": ["pipeline-gate"]}')
-    scene.events.put_targets(Rule="chat", EventBusName="deployments", Targets=[{"Id": "chat", "Arn": arn}])
+    arn = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    scene.events.put_rule(
+        Name="chat", EventBusName="deployments", EventPattern='{"source": ["pipeline-gate"]}'
+    )
+    scene.events.put_targets(
+        Rule="chat", EventBusName="deployments", Targets=[{"Id": "chat", "Arn": arn}]
+    )
 
     def come() -> list[dict[str, Any]]:
-        messages = queues.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        messages = queues.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get(
+            "Messages", []
+        )
         for message in messages:
             queues.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         return [json.loads(message["Body"]) for message in messages]
@@ -57,11 +69,20 @@ def metrics(function: str) -> list[dict[str, Any]]:
         for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
             assert directive["Namespace"] == "PipelineGate"
             assert isinstance(line["_aws"]["Timestamp"], int)
-            assert all(isinstance(line[name], str) and line[name] for names in directive["Dimensions"] for name in names)
+            assert all(
+                isinstance(line[name], str) and line[name]
+                for names in directive["Dimensions"]
+                for name in names
+            )
             assert all(0 < len(names) <= 30 for names in directive["Dimensions"])
-            assert all(set(metric) <= {"Name", "Unit", "StorageResolution"} for metric in directive["Metrics"])
+            assert all(
+                set(metric) <= {"Name", "Unit", "StorageResolution"}
+                for metric in directive["Metrics"]
+            )
             assert all(metric["Unit"] in ("Count", "Seconds") for metric in directive["Metrics"])
-            assert all(isinstance(line[metric["Name"]], (int, float)) for metric in directive["Metrics"])
+            assert all(
+                isinstance(line[metric["Name"]], (int, float)) for metric in directive["Metrics"]
+            )
             found.append({metric["Name"]: line[metric["Name"]] for metric in directive["Metrics"]})
     return found
 
@@ -72,8 +93,15 @@ def test_a_hold_and_its_release_are_told_and_counted(scene: Scene, bus: Any) -> 
     scene.start("infra")
     held = scene.start("k8s")
     (event,) = bus()
-    assert (event["source"], event["detail-type"]) == ("pipeline-gate", "Pipeline Gate State Change")
-    assert (event["detail"]["state"], event["detail"]["pipeline"], event["detail"]["execution-id"]) == ("HELD", "k8s", held)
+    assert (event["source"], event["detail-type"]) == (
+        "pipeline-gate",
+        "Pipeline Gate State Change",
+    )
+    assert (
+        event["detail"]["state"],
+        event["detail"]["pipeline"],
+        event["detail"]["execution-id"],
+    ) == ("HELD", "k8s", held)
     assert event["detail"]["reason"].startswith("infra runs: execution ")
     scene.wait(minutes=12)
     assert [event["detail"]["state"] for event in bus()] == ["RELEASED", "PASSED"]
@@ -101,7 +129,9 @@ def test_giving_up_is_told(scene: Scene, bus: Any, mode: str) -> None:
     scene.start("k8s")
     scene.wait(minutes=12)
     assert [event["detail"]["state"] for event in bus()] == ["HELD", "GAVE_UP"]
-    (gave_up,) = [one for function in ("gate", "retry") for one in metrics(function) if "GaveUp" in one]
+    (gave_up,) = [
+        one for function in ("gate", "retry") for one in metrics(function) if "GaveUp" in one
+    ]
     assert gave_up["GaveUp"] == 1
     assert 180 <= gave_up["WaitTime"] <= 300
 
@@ -137,7 +167,10 @@ def test_a_bus_that_cannot_be_told_changes_nothing(scene: Scene, bus: Any, calls
     scene.start("k8s")
     scene.wait(minutes=5)
     assert scene.statuses() == ["Succeeded", "Failed"]
-    assert [line["reason"] for line in lines("gate") if line["decision"] == "not announced"] == ["NotPermitted", "NotPermitted"]
+    assert [line["reason"] for line in lines("gate") if line["decision"] == "not announced"] == [
+        "NotPermitted",
+        "NotPermitted",
+    ]
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
@@ -151,22 +184,37 @@ def test_without_a_bus_nothing_is_sent(scene: Scene, calls: Calls, mode: str) ->
     assert "PutEvents" not in calls.made
 
 
-def test_an_event_that_the_bus_takes_only_in_part_changes_nothing(scene: Scene, bus: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PutEvents answers so where an entry has failed (model: PutEventsResponse.FailedEntryCount)."""
+def test_an_event_that_the_bus_takes_only_in_part_changes_nothing(
+    scene: Scene, bus: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PutEvents answers so where an entry has failed (model:
+    PutEventsResponse.FailedEntryCount).
+    """
     scene.pipeline("infra", seconds=5)
     scene.k8s()
     failed = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
     monkeypatch.setattr(runtime.aws.eventbridge._client, "put_events", lambda **_: failed)
     scene.start("k8s")
     assert scene.statuses() == ["InProgress"]
-    assert [(line["decision"], line.get("bus")) for line in lines("gate")] == [("passed", None), ("not announced", "deployments")]
+    assert [(line["decision"], line.get("bus")) for line in lines("gate")] == [
+        ("passed", None),
+        ("not announced", "deployments"),
+    ]
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
-def test_neither_an_event_nor_a_log_line_holds_a_credential_or_a_variables_value(scene: Scene, bus: Any, mode: str) -> None:
-    """A job's event carries live credentials (guide: action-reference-Lambda), and a pipeline variable may be a password."""
+def test_neither_an_event_nor_a_log_line_holds_a_credential_or_a_variables_value(
+    scene: Scene, bus: Any, mode: str
+) -> None:
+    """A job's event carries live credentials (guide: action-reference-Lambda), and a pipeline
+    variable may be a password.
+    """
     scene.pipeline("infra", seconds=60)
-    scene.gated("k8s", ask(hold=mode, bypass="#{variables.bypass}"), variables=[*BYPASS, {"name": "token", "defaultValue": "hunter2"}])
+    scene.gated(
+        "k8s",
+        ask(hold=mode, bypass="#{variables.bypass}"),
+        variables=[*BYPASS, {"name": "token", "defaultValue": "hunter2"}],
+    )
     scene.start("infra")
     scene.start("k8s")
     scene.wait(minutes=7)
@@ -174,7 +222,14 @@ def test_neither_an_event_nor_a_log_line_holds_a_credential_or_a_variables_value
     told = bus()
     assert {event["detail"]["state"] for event in told} == {"HELD", "RELEASED", "PASSED"}
     everything = json.dumps([told, lines("gate"), lines("retry")])
-    for secret in ("never-to-be-logged", "ASIA", "hunter2", "secretAccessKey", "sessionToken", "artifactCredentials"):
+    for secret in (
+        "never-to-be-logged",
+        "ASIA",
+        "hunter2",
+        "secretAccessKey",
+        "sessionToken",
+        "artifactCredentials",
+    ):
         assert secret not in everything
 
 
@@ -188,13 +243,19 @@ def test_who_reads_an_event_needs_nothing_else(scene: Scene, bus: Any) -> None:
     scene.gated("web", ask(pipeline="web", observe=True))
     scene.start("web")
     told = [event["detail"] for event in bus()]
-    assert [(one["pipeline"], one["state"]) for one in told] == [("k8s", "HELD"), ("k8s", "GAVE_UP"), ("web", "PASSED")]
+    assert [(one["pipeline"], one["state"]) for one in told] == [
+        ("k8s", "HELD"),
+        ("k8s", "GAVE_UP"),
+        ("web", "PASSED"),
+    ]
     for one in told:
         assert one["execution-id"] == scene.executions(one["pipeline"])[0]["pipelineExecutionId"]
         assert "infra" in one["reason"]
 
 
-def test_a_firing_that_finds_nothing_new_is_neither_told_nor_counted(scene: Scene, bus: Any) -> None:
+def test_a_firing_that_finds_nothing_new_is_neither_told_nor_counted(
+    scene: Scene, bus: Any
+) -> None:
     scene.pipeline("infra", seconds=3600)
     scene.k8s()
     scene.start("infra")

@@ -1,4 +1,6 @@
-"""Each AWS call of the gate, when AWS refuses it: the error says which call it was, in the words of an IAM policy."""
+"""Each AWS call of the gate, when AWS refuses it: the error says which call it was, in the words of
+an IAM policy.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +38,24 @@ CALLS: list[tuple[str, Ask]] = [
     ("codepipeline:ListActionExecutions", lambda aws: aws.codepipeline.attempts("infra", ID)),
     ("codepipeline:ListRuleExecutions", lambda aws: aws.codepipeline.conditions("infra", ID)),
     ("codepipeline:GetPipelineState", lambda aws: aws.codepipeline.state("infra")),
-    ("codepipeline:RetryStageExecution", lambda aws: aws.codepipeline.retry_stage("infra", "Gate", ID)),
+    (
+        "codepipeline:RetryStageExecution",
+        lambda aws: aws.codepipeline.retry_stage("infra", "Gate", ID),
+    ),
     ("codepipeline:GetJobDetails", lambda aws: aws.codepipeline.owner_of(ID)),
     ("codepipeline:PutJobSuccessResult", lambda aws: aws.codepipeline.succeed(ID, "idle", {})),
-    ("codepipeline:PutJobSuccessResult", lambda aws: aws.codepipeline.keep_open(ID, "token", "no room")),
-    ("codepipeline:PutJobFailureResult", lambda aws: aws.codepipeline.fail(ID, "JobFailed", "held")),
-    ("codepipeline:StartPipelineExecution", lambda aws: aws.codepipeline.start("infra", "token", {}, ())),
+    (
+        "codepipeline:PutJobSuccessResult",
+        lambda aws: aws.codepipeline.keep_open(ID, "token", "no room"),
+    ),
+    (
+        "codepipeline:PutJobFailureResult",
+        lambda aws: aws.codepipeline.fail(ID, "JobFailed", "held"),
+    ),
+    (
+        "codepipeline:StartPipelineExecution",
+        lambda aws: aws.codepipeline.start("infra", "token", {}, ()),
+    ),
     ("events:PutRule", lambda aws: put(aws.eventbridge)),
     ("events:PutTargets", lambda aws: put(aws.eventbridge)),
     ("events:PutEvents", lambda aws: aws.eventbridge.tell("default", "pipeline-gate", "x", [{}])),
@@ -85,7 +99,9 @@ def test_a_call_without_an_answer_is_named(aws: Aws, refusing: Calls, call: str,
 
 
 @each_call
-def test_an_answer_that_nobody_expects_is_named_without_awss_words(aws: Aws, refusing: Calls, call: str, ask: Ask) -> None:
+def test_an_answer_that_nobody_expects_is_named_without_awss_words(
+    aws: Aws, refusing: Calls, call: str, ask: Ask
+) -> None:
     refusing.fail(call.partition(":")[2], "NeverHeardOfException")
     with pytest.raises(UnexpectedAnswer) as error:
         ask(aws)
@@ -94,7 +110,9 @@ def test_an_answer_that_nobody_expects_is_named_without_awss_words(aws: Aws, ref
 
 @pytest.mark.parametrize("code", ["InvalidJobStateException", "JobNotFoundException"])
 @pytest.mark.parametrize(("call", "ask"), [(call, ask) for call, ask in CALLS if "PutJob" in call])
-def test_a_job_that_has_its_result_or_is_gone_is_no_error(aws: Aws, refusing: Calls, code: str, call: str, ask: Ask) -> None:
+def test_a_job_that_has_its_result_or_is_gone_is_no_error(
+    aws: Aws, refusing: Calls, code: str, call: str, ask: Ask
+) -> None:
     refusing.fail(call.partition(":")[2], code)
     assert ask(aws) is False
 
@@ -116,7 +134,9 @@ def test_a_pipeline_that_does_not_exist_is_named(aws: Aws, ask: Ask) -> None:
         ask(aws)
 
 
-def test_an_execution_that_does_not_exist_counts_as_its_pipelines_fault(aws: Aws, scene: Scene) -> None:
+def test_an_execution_that_does_not_exist_counts_as_its_pipelines_fault(
+    aws: Aws, scene: Scene
+) -> None:
     scene.pipeline("infra")
     with pytest.raises(PipelineNotFound, match=r"^infra$"):
         aws.codepipeline.variables("infra", ID)
@@ -130,14 +150,20 @@ def test_a_quota_of_rules_that_is_used_up_is_told_apart(aws: Aws, scene: Scene) 
 
 def test_a_rule_that_goes_while_it_is_made_leaves_a_hold_unmade(aws: Aws, refusing: Calls) -> None:
     refusing.fail("PutTargets", "ResourceNotFoundException")
-    with pytest.raises(NoAnswer, match=f"^the rule {RULE} was removed 3 times while it was being made$"):
+    with pytest.raises(
+        NoAnswer, match=f"^the rule {RULE} was removed 3 times while it was being made$"
+    ):
         put(aws.eventbridge)
 
 
 def test_rules_may_invoke_the_retry_and_do_nothing_else(aws: Aws, scene: Scene) -> None:
     aws.awslambda.let_rules_invoke(ARN, f"arn:aws:events:{REGION}:123456789012:rule/x-*")
     (statement,) = json.loads(scene.awslambda.get_policy(FunctionName=ARN)["Policy"])["Statement"]
-    assert (statement["Sid"], statement["Effect"], statement["Action"]) == ("pipeline-gate-rules", "Allow", "lambda:InvokeFunction")
+    assert (statement["Sid"], statement["Effect"], statement["Action"]) == (
+        "pipeline-gate-rules",
+        "Allow",
+        "lambda:InvokeFunction",
+    )
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
 
 
@@ -153,7 +179,8 @@ def test_a_target_that_holds_something_else_is_said_to(aws: Aws, scene: Scene, h
     with pytest.raises(ValueError, match="does not hold") as error:
         aws.eventbridge.hold_kept_by(RULE)
     assert str(error.value) == (
-        f"The target of rule {RULE} does not hold what the gate wrote there. Remove the rule, or let the gate make it anew."
+        f"The target of rule {RULE} does not hold what the gate wrote there. Remove the rule, or "
+        "let the gate make it anew."
     )
 
 
@@ -164,14 +191,33 @@ def test_a_target_without_an_input_is_not_the_gates(aws: Aws, scene: Scene) -> N
         aws.eventbridge.hold_kept_by(RULE)
 
 
-@pytest.mark.parametrize(("operation", "ask"), [("put_targets", lambda aws: put(aws.eventbridge)), ("remove_targets", CALLS[15][1])])
-def test_entries_that_fail_in_part_are_named_by_awss_code(aws: Aws, monkeypatch: pytest.MonkeyPatch, operation: str, ask: Ask) -> None:
-    entries = [{"TargetId": "retry", "ErrorCode": "ConcurrentModificationException", "ErrorMessage": "a secret"}, {"TargetId": "x"}]
-    monkeypatch.setattr(aws.eventbridge._client, operation, lambda **_: {"FailedEntryCount": 2, "FailedEntries": entries})
+@pytest.mark.parametrize(
+    ("operation", "ask"),
+    [("put_targets", lambda aws: put(aws.eventbridge)), ("remove_targets", CALLS[15][1])],
+)
+def test_entries_that_fail_in_part_are_named_by_awss_code(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, operation: str, ask: Ask
+) -> None:
+    entries = [
+        {
+            "TargetId": "retry",
+            "ErrorCode": "ConcurrentModificationException",
+            "ErrorMessage": "a secret",
+        },
+        {"TargetId": "x"},
+    ]
+    monkeypatch.setattr(
+        aws.eventbridge._client,
+        operation,
+        lambda **_: {"FailedEntryCount": 2, "FailedEntries": entries},
+    )
     with pytest.raises(NoAnswer) as error:
         ask(aws)
     name = "".join(word.capitalize() for word in operation.split("_"))
-    assert str(error.value) == f"events:{name} did not take effect (ConcurrentModificationException, ?)"
+    assert (
+        str(error.value)
+        == f"events:{name} did not take effect (ConcurrentModificationException, ?)"
+    )
 
 
 def test_a_rule_with_somebody_elses_target_keeps_no_hold(aws: Aws, scene: Scene) -> None:

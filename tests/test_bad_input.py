@@ -1,4 +1,6 @@
-"""Whatever an action, a job or an invocation holds: one clear result or one clear error, and never a rule from bad input."""
+"""Whatever an action, a job or an invocation holds: one clear result or one clear error, and never
+a rule from bad input.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +37,19 @@ UUID = "5e6f7a8b-0000-4000-8000-000000000001"
 
 often = settings(max_examples=100, deadline=None)
 
-RIGHT = re.compile(r"infra|k8s|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # Hypothesis knows the code's own strings, these too
-texts = st.text(st.characters(exclude_categories=()), max_size=200).filter(lambda text: not RIGHT.search(text))
+RIGHT = re.compile(
+    r"infra|k8s|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)  # Hypothesis knows the code's own strings, these too
+texts = st.text(st.characters(exclude_categories=()), max_size=200).filter(
+    lambda text: not RIGHT.search(text)
+)
 """With surrogates and control characters."""
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts
-values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(texts, inner, max_size=5), max_leaves=20)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(texts, inner, max_size=5),
+    max_leaves=20,
+)
 no_texts = values.filter(lambda value: not isinstance(value, str))
 monsters = st.sampled_from(
     [
@@ -59,10 +69,14 @@ LETTERS = string.ascii_letters + string.digits + ".@-_"  # model: PipelineName
 
 def names(shortest: int = 1, longest: int = 100) -> st.SearchStrategy[str]:
     """Names of pipelines that do not exist."""
-    return st.text(LETTERS, min_size=shortest, max_size=longest).filter(lambda name: name not in {"infra", "k8s"})
+    return st.text(LETTERS, min_size=shortest, max_size=longest).filter(
+        lambda name: name not in {"infra", "k8s"}
+    )
 
 
-no_names = names(101, 300) | texts.filter(lambda text: not 0 < len(text) <= 100 or not set(text) <= set(LETTERS))
+no_names = names(101, 300) | texts.filter(
+    lambda text: not 0 < len(text) <= 100 or not set(text) <= set(LETTERS)
+)
 
 
 @st.composite
@@ -77,31 +91,52 @@ def nearly_right(draw: st.DrawFn) -> str:
         "role_arn": no_texts | texts,
         "external_id": values,
     }
-    entry = st.sampled_from(sorted(wrong_entry)).flatmap(lambda key: wrong_entry[key].map(lambda value: {"pipeline": "infra", key: value}))
+    entry = st.sampled_from(sorted(wrong_entry)).flatmap(
+        lambda key: wrong_entry[key].map(lambda value: {"pipeline": "infra", key: value})
+    )
     wrong: dict[str, st.SearchStrategy[object]] = {
-        "depends_on": no_upstreams | no_names | st.lists(no_texts | no_names | entry, max_size=5) | entry | st.just(["infra", "k8s"]),
-        "retry_minutes": values.filter(lambda value: isinstance(value, (bool, float)) or value not in RETRY_MINUTES),
+        "depends_on": no_upstreams
+        | no_names
+        | st.lists(no_texts | no_names | entry, max_size=5)
+        | entry
+        | st.just(["infra", "k8s"]),
+        "retry_minutes": values.filter(
+            lambda value: isinstance(value, (bool, float)) or value not in RETRY_MINUTES
+        ),
         "require": values.filter(lambda value: value not in REQUIRE),
         "parked": values.filter(lambda value: value not in PARKED),
         "hold": values.filter(lambda value: value not in MODES),
         "revisions": values.filter(lambda value: value not in REVISIONS),
         "give_up_minutes": values.filter(
-            lambda value: isinstance(value, (bool, float)) or not isinstance(value, int) or not 0 < value < 20161
+            lambda value: (
+                isinstance(value, (bool, float))
+                or not isinstance(value, int)
+                or not 0 < value < 20161
+            )
         ),
         "on_give_up": values | st.sampled_from(ON_GIVE_UP),
         "bypass": values.filter(lambda value: value not in ("true", "false")),
         "observe": values.filter(lambda value: not isinstance(value, bool)),
         "pipeline": no_texts | no_names | st.just("infra"),
-        "execution": no_texts | texts | st.sampled_from([EXECUTION, UUID.upper(), UUID + "\n", UUID[:-1], UUID + "0"]),
+        "execution": no_texts
+        | texts
+        | st.sampled_from([EXECUTION, UUID.upper(), UUID + "\n", UUID[:-1], UUID + "0"]),
     }
     key = draw(st.sampled_from(sorted(wrong)) | texts)
     text = json.dumps({"depends_on": ["infra"], "pipeline": "k8s", "execution": UUID, key: "HERE"})
     return text.replace('"HERE"', draw(wrong.get(key, values).map(json.dumps) | monsters))
 
 
-HERE, THERE = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:", f"arn:aws:codepipeline:us-east-1:{ACCOUNT}:"
+HERE, THERE = (
+    f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:",
+    f"arn:aws:codepipeline:us-east-1:{ACCOUNT}:",
+)
 entries = st.fixed_dictionaries(
-    {"pipeline": st.sampled_from(["infra", "idle", f"{HERE}infra", f"{HERE}idle", "nowhere", f"{THERE}infra"])},
+    {
+        "pipeline": st.sampled_from(
+            ["infra", "idle", f"{HERE}infra", f"{HERE}idle", "nowhere", f"{THERE}infra"]
+        )
+    },
     optional={
         "require": st.sampled_from(REQUIRE),
         "parked": st.sampled_from(PARKED),
@@ -109,7 +144,10 @@ entries = st.fixed_dictionaries(
     },
 )
 right = st.fixed_dictionaries(
-    {"depends_on": entries | st.lists(entries | st.sampled_from(["infra", "idle"]), min_size=1, max_size=7)},
+    {
+        "depends_on": entries
+        | st.lists(entries | st.sampled_from(["infra", "idle"]), min_size=1, max_size=7)
+    },
     optional={
         "require": st.sampled_from(REQUIRE),
         "parked": st.sampled_from(PARKED),
@@ -121,7 +159,9 @@ right = st.fixed_dictionaries(
         "observe": st.booleans(),
     },
 )
-"""What an action may ask for: infra runs, idle is idle, there is no stage Other, and no pipeline nowhere, nor any in another region."""
+"""What an action may ask for: infra runs, idle is idle, there is no stage Other, and no pipeline
+nowhere, nor any in another region.
+"""
 
 
 class Intercepted(ChaliceExecutor):
@@ -139,7 +179,9 @@ class Intercepted(ChaliceExecutor):
 
 @dataclass
 class Account:
-    """infra runs for months. Any number of executions of k8s wait for the answers to their jobs, independently of each other."""
+    """infra runs for months. Any number of executions of k8s wait for the answers to their jobs,
+    independently of each other.
+    """
 
     scene: Scene
     calls: Calls
@@ -151,38 +193,55 @@ class Account:
         for rule in self.scene.rules():
             self.scene.events.remove_targets(Rule=rule, Ids=["retry"])
             self.scene.events.delete_rule(Name=rule)
-        execution = self.scene.codepipeline.start_pipeline_execution(name="k8s")["pipelineExecutionId"]
+        execution = self.scene.codepipeline.start_pipeline_execution(name="k8s")[
+            "pipelineExecutionId"
+        ]
         self.scene.wait(seconds=3)
         self.calls.made.clear()
         return execution, self.jobs.pop()
 
     def answer(self, execution: str, job: object) -> tuple[str, str]:
-        """The type and the message with which the gate fails the job: one answer, in words for people."""
+        """The type and the message with which the gate fails the job: one answer, in words for
+        people.
+        """
         self.functions.lambda_.invoke("gate", job)
-        assert [call for call in self.calls.made if call.startswith("PutJob")] == ["PutJobFailureResult"]
-        attempts = self.scene.codepipeline.list_action_executions(pipelineName="k8s", filter={"pipelineExecutionId": execution})
+        assert [call for call in self.calls.made if call.startswith("PutJob")] == [
+            "PutJobFailureResult"
+        ]
+        attempts = self.scene.codepipeline.list_action_executions(
+            pipelineName="k8s", filter={"pipelineExecutionId": execution}
+        )
         gate = next(one for one in attempts["actionExecutionDetails"] if one["stageName"] == "Gate")
         error = gate["output"]["executionResult"]["errorDetails"]
         assert_for_people(error["message"])
         return error["code"], error["message"]
 
     def refusal(self, parameters: str) -> str:
-        """What the user is told whose action has these parameters; AWS is asked for nothing but whether there are such upstreams."""
+        """What the user is told whose action has these parameters; AWS is asked for nothing but
+        whether there are such upstreams.
+        """
         execution, job = self.job()
         configuration(job)["UserParameters"] = parameters
         kind, message = self.answer(execution, job)
         assert kind == "ConfigurationError"
-        assert set(self.calls.made) <= {"ListPipelineExecutions", "PutJobFailureResult"}  # so no rule was made
+        assert set(self.calls.made) <= {
+            "ListPipelineExecutions",
+            "PutJobFailureResult",
+        }  # so no rule was made
         return message
 
     def kept(self, execution: str) -> dict[str, Any]:
         """The hold of an execution, as its rule's target tells it to the retry."""
-        (target,) = self.scene.events.list_targets_by_rule(Rule=f"pipeline-gate-dev-{execution}")["Targets"]
+        (target,) = self.scene.events.list_targets_by_rule(Rule=f"pipeline-gate-dev-{execution}")[
+            "Targets"
+        ]
         hold: dict[str, Any] = json.loads(target["Input"])
         return hold
 
     def refused(self, function: str, event: object) -> None:
-        """An event that the function does not serve: an error in words for people, and AWS is not asked at all."""
+        """An event that the function does not serve: an error in words for people, and AWS is not
+        asked at all.
+        """
         self.calls.made.clear()
         with pytest.raises(RefusedInput) as error:
             self.functions.lambda_.invoke(function, event)
@@ -206,7 +265,10 @@ def assert_for_people(message: str) -> None:
 @pytest.fixture(scope="class")
 def account() -> Iterator[Account]:
     executor = Intercepted()
-    with in_process(executor, dials=Dials(start_on_create=False, action_seconds=1)) as world, Calls(runtime.aws) as calls:
+    with (
+        in_process(executor, dials=Dials(start_on_create=False, action_seconds=1)) as world,
+        Calls(runtime.aws) as calls,
+    ):
         scene = Scene(world)
         scene.pipeline("infra", seconds=100 * 24 * 3600)
         scene.start("infra")
@@ -216,7 +278,9 @@ def account() -> Iterator[Account]:
 
 
 class TestParameters:
-    """What the author of an action is told: infra runs, so a hold would be made of anything that is right."""
+    """What the author of an action is told: infra runs, so a hold would be made of anything that is
+    right.
+    """
 
     @often
     @given(text=texts | values.map(json.dumps) | monsters)
@@ -230,10 +294,13 @@ class TestParameters:
 
     @often
     @given(
-        asked=st.lists(names() | texts, min_size=1, max_size=300) | st.integers(300, 5000).map(lambda n: [f"p{i}" for i in range(n)]),
+        asked=st.lists(names() | texts, min_size=1, max_size=300)
+        | st.integers(300, 5000).map(lambda n: [f"p{i}" for i in range(n)]),
         written=st.sampled_from([", ".join, lambda names: json.dumps({"depends_on": names})]),
     )
-    def test_many_names(self, account: Account, asked: list[str], written: Callable[[list[str]], str]) -> None:
+    def test_many_names(
+        self, account: Account, asked: list[str], written: Callable[[list[str]], str]
+    ) -> None:
         account.refusal(written([*asked, "infra"]))
 
     @pytest.mark.parametrize("length", [0, 1, 100, 101])
@@ -242,54 +309,93 @@ class TestParameters:
     def test_a_name_at_a_limit(self, account: Account, length: int, data: st.DataObject) -> None:
         name = data.draw(names(length, length))
         said = account.refusal(json.dumps({"depends_on": ["infra", name]}))
-        assert said.startswith(f"There is no pipeline {name} in" if 1 <= length <= 100 else "depends_on has ")
+        assert said.startswith(
+            f"There is no pipeline {name} in" if 1 <= length <= 100 else "depends_on has "
+        )
 
 
 class TestJobs:
     @often
-    @given(event=values | st.fixed_dictionaries({"CodePipeline.job": values | st.fixed_dictionaries({"id": values, "data": values})}))
+    @given(
+        event=values
+        | st.fixed_dictionaries(
+            {"CodePipeline.job": values | st.fixed_dictionaries({"id": values, "data": values})}
+        )
+    )
     def test_what_is_no_job_is_refused(self, account: Account, event: object) -> None:
         account.refused("gate", event)
 
     @often
     @given(
         place=st.sampled_from(
-            ["accountId", "data", "data.continuationToken", "data.actionConfiguration", "data.actionConfiguration.configuration"]
+            [
+                "accountId",
+                "data",
+                "data.continuationToken",
+                "data.actionConfiguration",
+                "data.actionConfiguration.configuration",
+            ]
         ),
         value=values | monsters,
         upstream=st.sampled_from(["infra", "nowhere"]),
     )
-    def test_a_job_whose_data_is_odd_has_its_answer(self, account: Account, place: str, value: object, upstream: str) -> None:
+    def test_a_job_whose_data_is_odd_has_its_answer(
+        self, account: Account, place: str, value: object, upstream: str
+    ) -> None:
         execution, job = account.job()
-        configuration(job)["UserParameters"] = json.dumps({"depends_on": upstream, "pipeline": "k8s", "execution": execution})
+        configuration(job)["UserParameters"] = json.dumps(
+            {"depends_on": upstream, "pipeline": "k8s", "execution": execution}
+        )
         *way, last = place.split(".")
         inner = job["CodePipeline.job"]
         for key in way:
             inner = inner[key]
         inner[last] = value
         kind, message = account.answer(execution, job)
-        if place in ("accountId", "data.continuationToken") and upstream == "infra":  # nothing that a hold needs
-            assert (kind, account.scene.rules()) == ("JobFailed", [f"pipeline-gate-dev-{execution}"])
+        if (
+            place in ("accountId", "data.continuationToken") and upstream == "infra"
+        ):  # nothing that a hold needs
+            assert (kind, account.scene.rules()) == (
+                "JobFailed",
+                [f"pipeline-gate-dev-{execution}"],
+            )
             assert message.startswith("k8s waits for infra since ")
         else:
             assert (kind, account.scene.rules()) == ("ConfigurationError", [])
 
     @pytest.mark.parametrize(
-        "more", [{}, {"hold": "wait"}, {"hold": "wait", "give_up_minutes": 20160}, {"give_up_minutes": 1, "on_give_up": "continue"}]
+        "more",
+        [
+            {},
+            {"hold": "wait"},
+            {"hold": "wait", "give_up_minutes": 20160},
+            {"give_up_minutes": 1, "on_give_up": "continue"},
+        ],
     )
     @settings(max_examples=50, deadline=None)
     @given(token=moments | texts | monsters)
-    def test_a_job_whose_token_is_odd_is_held_given_up_or_passed(self, account: Account, more: dict[str, Any], token: str) -> None:
+    def test_a_job_whose_token_is_odd_is_held_given_up_or_passed(
+        self, account: Account, more: dict[str, Any], token: str
+    ) -> None:
         execution, job = account.job()
-        asked = {"depends_on": {"pipeline": "infra", "require": "idle"}, "pipeline": "k8s", "execution": execution, **more}
+        asked = {
+            "depends_on": {"pipeline": "infra", "require": "idle"},
+            "pipeline": "k8s",
+            "execution": execution,
+            **more,
+        }
         configuration(job)["UserParameters"] = json.dumps(asked)
         job["CodePipeline.job"]["data"]["continuationToken"] = token
         decided = account.functions.lambda_.invoke("gate", job).payload["decision"]
         assert decided in ("held", "still held", "gave up")
         assert len([call for call in account.calls.made if call.startswith("PutJob")]) == 1
-        assert len(account.scene.rules()) == (1 if "PutJobFailureResult" in account.calls.made and decided != "gave up" else 0)
+        assert len(account.scene.rules()) == (
+            1 if "PutJobFailureResult" in account.calls.made and decided != "gave up" else 0
+        )
         if "PutJobSuccessResult" in account.calls.made:  # 50 run at once at most
-            account.scene.codepipeline.stop_pipeline_execution(pipelineName="k8s", pipelineExecutionId=execution, abandon=True)
+            account.scene.codepipeline.stop_pipeline_execution(
+                pipelineName="k8s", pipelineExecutionId=execution, abandon=True
+            )
 
     @often
     @given(asked=right, since=st.none() | st.just("2026-11-23T11:00:00+00:00") | moments)
@@ -297,18 +403,31 @@ class TestJobs:
         self, account: Account, asked: dict[str, Any], since: str | None
     ) -> None:
         execution, job = account.job()
-        configuration(job)["UserParameters"] = json.dumps({**asked, "pipeline": "k8s", "execution": execution})
+        configuration(job)["UserParameters"] = json.dumps(
+            {**asked, "pipeline": "k8s", "execution": execution}
+        )
         if since:
             job["CodePipeline.job"]["data"]["continuationToken"] = since
         record = account.functions.lambda_.invoke("gate", job).payload
         (answer,) = [call for call in account.calls.made if call.startswith("PutJob")]
-        assert record["decision"] in {"passed", "released", "held", "still held", "refused", "bypassed", "observed", "gave up"}
+        assert record["decision"] in {
+            "passed",
+            "released",
+            "held",
+            "still held",
+            "refused",
+            "bypassed",
+            "observed",
+            "gave up",
+        }
         held_by_rule = (record["decision"], answer) == ("held", "PutJobFailureResult")
         assert account.scene.rules() == ([f"pipeline-gate-dev-{execution}"] if held_by_rule else [])
         if asked.get("observe") or asked.get("bypass") == "true":
             assert answer == "PutJobSuccessResult"
         if "PutJobSuccessResult" in account.calls.made:  # 50 run at once at most
-            account.scene.codepipeline.stop_pipeline_execution(pipelineName="k8s", pipelineExecutionId=execution, abandon=True)
+            account.scene.codepipeline.stop_pipeline_execution(
+                pipelineName="k8s", pipelineExecutionId=execution, abandon=True
+            )
         assert_for_people(record.get("reason") or record["summary"])
 
 
@@ -328,8 +447,22 @@ class TestRetry:
 
     @often
     @given(
-        key=st.sampled_from(["pipeline", "execution", "depends_on", "since", "variables", "mode", "revisions", "give_up", "on_give_up"]),
-        value=values | st.lists(texts | names(), min_size=1) | st.sampled_from([MISSING, DEEP, "0001-01-01T00:00:00+14:00", "9999-12-31"]),
+        key=st.sampled_from(
+            [
+                "pipeline",
+                "execution",
+                "depends_on",
+                "since",
+                "variables",
+                "mode",
+                "revisions",
+                "give_up",
+                "on_give_up",
+            ]
+        ),
+        value=values
+        | st.lists(texts | names(), min_size=1)
+        | st.sampled_from([MISSING, DEEP, "0001-01-01T00:00:00+14:00", "9999-12-31"]),
     )
     def test_a_hold_stays_as_it_is_whatever_else_an_event_says_of_it(
         self, account: Account, hold: dict[str, Any], key: str, value: object
@@ -337,7 +470,11 @@ class TestRetry:
         account.calls.made.clear()
         event = {name: one for name, one in {**hold, key: value}.items() if one is not MISSING}
         assert account.functions.lambda_.invoke("retry", event).payload["decision"] == "waiting"
-        assert set(account.calls.made) <= {"ListPipelineExecutions", "ListTargetsByRule", "ListActionExecutions"}
+        assert set(account.calls.made) <= {
+            "ListPipelineExecutions",
+            "ListTargetsByRule",
+            "ListActionExecutions",
+        }
         assert account.kept(hold["execution"]) == hold
 
     @often
@@ -345,7 +482,9 @@ class TestRetry:
     def test_an_event_tells_no_time_that_a_look_stumbles_over(
         self, account: Account, hold: dict[str, Any], since: str, give_up: str
     ) -> None:
-        """Its own look reckons with the times that it names, and goes far back in the history where it believes the wait to be over."""
+        """Its own look reckons with the times that it names, and goes far back in the history where
+        it believes the wait to be over.
+        """
         event = {**hold, "depends_on": ["nowhere"], "since": since, "give_up": give_up}
         assert account.functions.lambda_.invoke("retry", event).payload["decision"] == "waiting"
         assert account.kept(hold["execution"]) == hold

@@ -1,4 +1,6 @@
-"""`bypass` lets an urgent fix pass; `observe` tries the gate on a pipeline that it must never stop."""
+"""`bypass` lets an urgent fix pass; `observe` tries the gate on a pipeline that it must never
+stop.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def test_one_pipeline_variable_lets_an_urgent_fix_pass(infra: Scene, calls: Call
     calls.made.clear()
     infra.start("k8s", variables=[{"name": "bypass", "value": "true"}])
     assert infra.statuses() == ["InProgress", "Failed"]
-    assert infra.gate_action()["summary"].startswith("Bypassed: the pipeline variable asked for it, so nobody looked whether infra runs.")
+    assert infra.gate_action()["summary"].startswith(
+        "Bypassed: the pipeline variable asked for it, so nobody looked whether infra runs."
+    )
     assert calls.made == ["PutJobSuccessResult"]
     infra.wait(minutes=15)
     assert len(infra.executions()) == 2  # the hold that it overtook starts nothing more
@@ -44,14 +48,31 @@ def test_anything_but_true_and_false_is_refused(infra: Scene, value: str) -> Non
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (ask(observe=True), "Observe only: would have held this pipeline for infra. infra runs: execution "),
-        (ask(observe=True, hold="wait"), "Observe only: would have held this pipeline for infra. infra runs: execution "),
-        (ask("nowhere", observe=True), "Observe only: would have failed this action. There is no pipeline nowhere"),
-        (ask(observe=True, hodl="wait"), 'Observe only: would have failed this action. UserParameters has an unknown key "hodl"'),
-        (ask(observe=True, retry_minutes=7), "Observe only: would have failed this action. retry_minutes is 7"),
+        (
+            ask(observe=True),
+            "Observe only: would have held this pipeline for infra. infra runs: execution ",
+        ),
+        (
+            ask(observe=True, hold="wait"),
+            "Observe only: would have held this pipeline for infra. infra runs: execution ",
+        ),
+        (
+            ask("nowhere", observe=True),
+            "Observe only: would have failed this action. There is no pipeline nowhere",
+        ),
+        (
+            ask(observe=True, hodl="wait"),
+            'Observe only: would have failed this action. UserParameters has an unknown key "hodl"',
+        ),
+        (
+            ask(observe=True, retry_minutes=7),
+            "Observe only: would have failed this action. retry_minutes is 7",
+        ),
     ],
 )
-def test_observe_passes_and_says_what_it_would_have_done(infra: Scene, asked: dict[str, Any], said: str) -> None:
+def test_observe_passes_and_says_what_it_would_have_done(
+    infra: Scene, asked: dict[str, Any], said: str
+) -> None:
     infra.gated("k8s", asked)
     infra.start("k8s")
     assert infra.statuses() == ["InProgress"]

@@ -1,4 +1,6 @@
-"""infra -> k8s -> apps: whoever waits for a pipeline that the gate itself holds, waits for that one to have run."""
+"""infra -> k8s -> apps: whoever waits for a pipeline that the gate itself holds, waits for that one
+to have run.
+"""
 
 from __future__ import annotations
 
@@ -56,14 +58,18 @@ def test_so_it_is_in_every_mode(scene: Scene, mode: str) -> None:
 
 def test_a_hold_that_a_person_removes_holds_nobody_behind_it_any_longer(chain: Scene) -> None:
     chain.start("apps")
-    (rule,) = [name for name in chain.rules() if chain.executions("k8s")[0]["pipelineExecutionId"] in name]
+    (rule,) = [
+        name for name in chain.rules() if chain.executions("k8s")[0]["pipelineExecutionId"] in name
+    ]
     chain.events.remove_targets(Rule=rule, Ids=["retry"])
     chain.events.delete_rule(Name=rule)
     chain.wait(minutes=6)
     assert chain.statuses("apps")[0] == "Succeeded"
 
 
-def test_behind_an_upstream_that_succeeded_it_costs_no_call_more(scene: Scene, calls: Calls) -> None:
+def test_behind_an_upstream_that_succeeded_it_costs_no_call_more(
+    scene: Scene, calls: Calls
+) -> None:
     scene.pipeline("infra", seconds=5)
     scene.start("infra")
     scene.k8s()
@@ -77,11 +83,20 @@ def test_an_upstream_that_failed_by_itself_is_idle(scene: Scene, calls: Calls) -
     scene.k8s()
     scene.start("k8s")
     assert scene.statuses() == ["InProgress"]
-    assert calls.made == ["ListPipelineExecutions", "ListTargetsByRule", "ListPipelineExecutions", "PutJobSuccessResult"]
+    assert calls.made == [
+        "ListPipelineExecutions",
+        "ListTargetsByRule",
+        "ListPipelineExecutions",
+        "PutJobSuccessResult",
+    ]
 
 
-def test_a_restart_between_the_two_looks_is_seen(chain: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The executions were read before it, the rule after it: only a second look at the executions tells."""
+def test_a_restart_between_the_two_looks_is_seen(
+    chain: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The executions were read before it, the rule after it: only a second look at the executions
+    tells.
+    """
     chain.world.dials.events_on = False
     events = runtime.aws.eventbridge._client
     real = events.list_targets_by_rule
@@ -92,7 +107,9 @@ def test_a_restart_between_the_two_looks_is_seen(chain: Scene, monkeypatch: pyte
         return real(**request)
 
     for execution in chain.executions("infra"):
-        chain.codepipeline.stop_pipeline_execution(pipelineName="infra", pipelineExecutionId=execution["pipelineExecutionId"], abandon=True)
+        chain.codepipeline.stop_pipeline_execution(
+            pipelineName="infra", pipelineExecutionId=execution["pipelineExecutionId"], abandon=True
+        )
     monkeypatch.setattr(events, "list_targets_by_rule", just_then)
     chain.start("apps")
     assert chain.statuses("apps") == ["Failed"]
@@ -101,7 +118,12 @@ def test_a_restart_between_the_two_looks_is_seen(chain: Scene, monkeypatch: pyte
 
 def test_a_parallel_upstream_is_held_though_a_newer_execution_passed(scene: Scene) -> None:
     scene.pipeline("infra")
-    scene.gated("k8s", ask(bypass="#{variables.bypass}"), mode="PARALLEL", variables=[{"name": "bypass", "defaultValue": "false"}])
+    scene.gated(
+        "k8s",
+        ask(bypass="#{variables.bypass}"),
+        mode="PARALLEL",
+        variables=[{"name": "bypass", "defaultValue": "false"}],
+    )
     scene.gated("apps", ask("k8s", pipeline="apps"))
     scene.start("infra")
     scene.start("k8s")
@@ -112,8 +134,12 @@ def test_a_parallel_upstream_is_held_though_a_newer_execution_passed(scene: Scen
     assert scene.statuses("apps") == ["Failed"]
 
 
-@pytest.mark.parametrize("more", [{"stage": "Deploy"}, {"parked": "pass"}, {"require": "succeeded"}])
-def test_whatever_is_asked_of_it_one_that_is_held_has_yet_to_run(chain: Scene, more: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "more", [{"stage": "Deploy"}, {"parked": "pass"}, {"require": "succeeded"}]
+)
+def test_whatever_is_asked_of_it_one_that_is_held_has_yet_to_run(
+    chain: Scene, more: dict[str, str]
+) -> None:
     """Its last stage is idle, nobody works on it, and its last success is of the time before."""
     chain.has_run("k8s", (timedelta(hours=1), "Succeeded"))
     chain.gated("web", ask({"pipeline": "k8s", **more}, pipeline="web"))

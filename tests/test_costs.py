@@ -6,7 +6,9 @@ from tests.calls import Calls
 from tests.scene import Scene
 
 
-def test_a_hold_of_an_hour_costs_two_executions_and_at_most_forty_calls(scene: Scene, calls: Calls) -> None:
+def test_a_hold_of_an_hour_costs_two_executions_and_at_most_forty_calls(
+    scene: Scene, calls: Calls
+) -> None:
     scene.pipeline("infra", seconds=3600)
     scene.k8s()
     scene.start("infra")

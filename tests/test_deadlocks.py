@@ -1,4 +1,6 @@
-"""Pipelines that wait for each other: what can never end is said at once, what ends by itself is left to."""
+"""Pipelines that wait for each other: what can never end is said at once, what ends by itself is
+left to.
+"""
 
 from __future__ import annotations
 
@@ -45,12 +47,16 @@ def test_three_that_wait_in_place_in_a_circle(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
-def test_a_success_that_can_never_come_because_that_pipeline_waits_for_ones_own(scene: Scene, mode: str) -> None:
+def test_a_success_that_can_never_come_because_that_pipeline_waits_for_ones_own(
+    scene: Scene, mode: str
+) -> None:
     scene.gated("a", ask("b", pipeline="a", require="succeeded"))
     scene.gated("b", ask("a", pipeline="b", require="succeeded", hold=mode))
     scene.start("a")
     scene.start("b")
-    assert scene.gate_action("b")["errorDetails"]["message"].startswith("Deadlock: b waits for a, which waits for b.")
+    assert scene.gate_action("b")["errorDetails"]["message"].startswith(
+        "Deadlock: b waits for a, which waits for b."
+    )
     assert len(scene.rules()) == 1
 
 
@@ -59,19 +65,28 @@ def test_one_that_would_wait_for_the_end_of_one_that_waits_for_its_success(scene
     scene.gated("b", ask("a", pipeline="b"))
     scene.start("a")
     scene.start("b")
-    assert scene.gate_action("b")["errorDetails"]["message"].startswith("Deadlock: b waits for a, which waits for b.")
+    assert scene.gate_action("b")["errorDetails"]["message"].startswith(
+        "Deadlock: b waits for a, which waits for b."
+    )
     assert scene.rules() == []
 
 
 def test_one_that_waits_in_place_for_the_success_of_one_that_it_holds(scene: Scene) -> None:
-    scene.gated("a", ask("b", pipeline="a", require="succeeded", hold="wait", bypass="#{variables.bypass}"), variables=BYPASS, seconds=120)
+    scene.gated(
+        "a",
+        ask("b", pipeline="a", require="succeeded", hold="wait", bypass="#{variables.bypass}"),
+        variables=BYPASS,
+        seconds=120,
+    )
     scene.gated("b", ask("a", pipeline="b"))
     scene.start("a", variables=[{"name": "bypass", "value": "true"}])
     scene.start("b")
     assert scene.statuses("b") == ["Failed"]  # a runs
     scene.start("a")
     scene.wait(minutes=1)
-    assert scene.gate_action("a")["errorDetails"]["message"].startswith("Deadlock: a waits for b, which waits for a.")
+    assert scene.gate_action("a")["errorDetails"]["message"].startswith(
+        "Deadlock: a waits for b, which waits for a."
+    )
     scene.wait(minutes=6)
     assert scene.statuses("b") == ["Succeeded", "Failed"]
 
@@ -89,16 +104,22 @@ def test_pipelines_that_must_not_run_at_once_take_turns(scene: Scene, mode: str)
     assert scene.rules() == []
 
 
-def test_in_a_circle_in_which_one_is_held_by_a_rule_the_one_that_waits_for_it_goes_first(scene: Scene) -> None:
+def test_in_a_circle_in_which_one_is_held_by_a_rule_the_one_that_waits_for_it_goes_first(
+    scene: Scene,
+) -> None:
     scene.gated("a", ask("b", pipeline="a"))
     scene.gated("b", ask("c", pipeline="b", hold="wait"))
     scene.gated("c", ask("a", pipeline="c", hold="wait"))
-    scene.codepipeline.disable_stage_transition(pipelineName="b", stageName="Gate", transitionType="Inbound", reason="not yet")
+    scene.codepipeline.disable_stage_transition(
+        pipelineName="b", stageName="Gate", transitionType="Inbound", reason="not yet"
+    )
     for name in "bac":
         scene.start(name)
     assert scene.statuses("a") == ["Failed"]  # held, for b runs
     assert scene.statuses("c") == ["InProgress"]  # waits, for a is held
-    scene.codepipeline.enable_stage_transition(pipelineName="b", stageName="Gate", transitionType="Inbound")
+    scene.codepipeline.enable_stage_transition(
+        pipelineName="b", stageName="Gate", transitionType="Inbound"
+    )
     scene.wait(minutes=10)
     assert [scene.statuses(name)[0] for name in "cba"] == ["Succeeded"] * 3
     assert scene.rules() == []
@@ -125,10 +146,14 @@ def test_a_circle_of_three_that_require_each_others_success(scene: Scene, mode: 
         scene.start(name)
     error = scene.gate_action("c")["errorDetails"]
     assert error["code"] == "ConfigurationError"
-    assert error["message"].startswith("Deadlock: c waits for a, which waits for b, which waits for c.")
+    assert error["message"].startswith(
+        "Deadlock: c waits for a, which waits for b, which waits for c."
+    )
 
 
-def test_one_that_could_not_be_seen_at_first_is_said_in_the_log_at_the_next_look(scene: Scene, calls: Calls) -> None:
+def test_one_that_could_not_be_seen_at_first_is_said_in_the_log_at_the_next_look(
+    scene: Scene, calls: Calls
+) -> None:
     """Both are held by then, and stay so: only a person can end it."""
     scene.gated("a", ask("b", pipeline="a", require="succeeded"))
     scene.gated("b", ask("a", pipeline="b", require="succeeded"))
@@ -138,7 +163,9 @@ def test_one_that_could_not_be_seen_at_first_is_said_in_the_log_at_the_next_look
     assert "Whether a runs is not known" in scene.gate_action("b")["errorDetails"]["message"]
     calls.mend()
     scene.wait(minutes=6)
-    events = boto3.client("logs").filter_log_events(logGroupName="/aws/lambda/pipeline-gate-dev-retry")["events"]
+    events = boto3.client("logs").filter_log_events(
+        logGroupName="/aws/lambda/pipeline-gate-dev-retry"
+    )["events"]
     looks = [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
     assert {(look["pipeline"], look["decision"], look["reason"]) for look in looks[-2:]} == {
         ("a", "deadlock", "a waits for b, which waits for a: none of them can go on by itself"),
@@ -161,12 +188,16 @@ def test_three_that_must_not_run_at_once_take_turns(scene: Scene, mode: str) -> 
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry"])
-def test_one_that_waits_in_place_and_one_that_makes_room_take_turns_too(scene: Scene, mode: str) -> None:
+def test_one_that_waits_in_place_and_one_that_makes_room_take_turns_too(
+    scene: Scene, mode: str
+) -> None:
     """The second fails its execution while it is held, and that is all that the first waits for."""
     scene.gated("a", ask("b", pipeline="a", hold="wait"), seconds=300)
     scene.gated("b", ask("a", pipeline="b", hold=mode), seconds=300)
     start_together(scene, "a", "b")
-    assert scene.gate_action("b")["errorDetails"]["message"].startswith("b waits for a since 12:00 UTC.")
+    assert scene.gate_action("b")["errorDetails"]["message"].startswith(
+        "b waits for a since 12:00 UTC."
+    )
     scene.wait(minutes=20)
     assert (scene.statuses("a"), scene.statuses("b")[0]) == (["Succeeded"], "Succeeded")
     assert scene.rules() == []

@@ -1,4 +1,6 @@
-"""`make demo`, as a user runs it: the whole story, told in lines. It takes as long as it says, half a minute."""
+"""`make demo`, as a user runs it: the whole story, told in lines. It takes as long as it says, half
+a minute.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,11 @@ STORY = (
     r" s  rule     .* schedule cron\(\d/5 \* \* \* \? \*\)$",
     r' s  rule     .*"pipeline": \["infra"\]',
     r" s  rule     .* arn:aws:lambda:.*:function:pipeline-gate-sandbox-retry$",
-    r" s  gate     holds k8s, .*: k8s waits for infra since .*infra runs: execution (?P=infra) is InProgress",
+    r" s  gate     holds k8s, .*: k8s waits for infra since .*infra runs: execution (?P=infra) is "
+    r"InProgress",
     r" s  infra    execution (?P=infra) is over: Succeeded$",
-    r" s  retry    .*pipeline-gate-sandbox-retry.* starts k8s again: execution (?P<restart>[0-9a-f]{8})$",
+    r" s  retry    .*pipeline-gate-sandbox-retry.* starts k8s again: execution "
+    r"(?P<restart>[0-9a-f]{8})$",
     r" s  gate     lets k8s pass, .*: infra is idle: last execution (?P=infra) Succeeded at ",
     r" s  k8s      execution (?P=restart) is over: Succeeded$",
     r"^\$ aws codepipeline list-pipeline-executions ",
@@ -44,7 +48,8 @@ STORY = (
     r'^    "Rules": \[\]$',
     r"^k8s waited 1\d\.\d s for infra, and started again [01]\.\d s after infra's end\.$",
     # README, Costs: an open gate makes two calls; here are a hold, its release and an open gate
-    r"^The functions made 18 AWS calls: 10 by pipeline-gate-sandbox-gate in 2 invocations and 8 by pipeline-gate-sandbox-retry in 1 inv",
+    r"^The functions made 18 AWS calls: 10 by pipeline-gate-sandbox-gate in 2 invocations and 8 "
+    r"by pipeline-gate-sandbox-retry in 1 inv",
     r"^No rule is left\.$",
 )
 
@@ -81,7 +86,13 @@ def test_ctrl_c_ends_it_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def execution(number: int, status: str, started: float, updated: float) -> Execution:
-    return Execution(f"{number:08}-", status, NOON + timedelta(seconds=started), NOON + timedelta(seconds=updated), "someone")
+    return Execution(
+        f"{number:08}-",
+        status,
+        NOON + timedelta(seconds=started),
+        NOON + timedelta(seconds=updated),
+        "someone",
+    )
 
 
 INFRA = Pipeline("infra", (), (execution(1, "Succeeded", 0, 20),))
@@ -102,7 +113,9 @@ RULE = Rule("pipeline-gate-sandbox-2", "cron(5/5 * * * ? *)", "{}", "")
         ([execution(3, "Succeeded", 21, 30), HELD], [RULE], "still has pipeline-gate-sandbox-2"),
     ],
 )
-def test_a_story_that_goes_otherwise_is_a_failure(k8s: list[Execution], rules: list[Rule], problem: str | None) -> None:
+def test_a_story_that_goes_otherwise_is_a_failure(
+    k8s: list[Execution], rules: list[Rule], problem: str | None
+) -> None:
     found = problems(Look(NOON, (INFRA, Pipeline("k8s", (), tuple(k8s))), tuple(rules)))
     assert len(found) == (problem is not None)
     assert problem is None or problem in found[0]
@@ -110,12 +123,18 @@ def test_a_story_that_goes_otherwise_is_a_failure(k8s: list[Execution], rules: l
 
 def test_each_event_is_told_once_in_its_own_order() -> None:
     gate = Stage("Gate", "Failed", HELD.id, HELD.updated, "infra runs")
-    held = Look(NOON + timedelta(seconds=4), (INFRA, Pipeline("k8s", (gate,), (HELD,))), (replace(RULE, target="arn:retry"),))
+    held = Look(
+        NOON + timedelta(seconds=4),
+        (INFRA, Pipeline("k8s", (gate,), (HELD,))),
+        (replace(RULE, target="arn:retry"),),
+    )
     told = between(Look(NOON), held)
     assert told == sorted(told, key=lambda moment: moment.at)
     assert [moment.who for moment in told if moment.text.endswith(": infra runs")] == ["gate"]
     assert between(held, held) == []
-    assert [moment.text for moment in between(held, replace(held, rules=()))] == ["pipeline-gate-sandbox-2 is removed: the wait is over"]
+    assert [moment.text for moment in between(held, replace(held, rules=()))] == [
+        "pipeline-gate-sandbox-2 is removed: the wait is over"
+    ]
 
 
 @pytest.mark.parametrize("name", calls.PATCHED)

@@ -1,4 +1,6 @@
-"""The real thing on this machine: `chalice deploy`, runtimes of their own, rules that fire, the AWS CLI looking on."""
+"""The real thing on this machine: `chalice deploy`, runtimes of their own, rules that fire, the AWS
+CLI looking on.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,17 @@ EXAMPLES = ROOT / "examples"
 
 
 class Deployed:
-    """The app, deployed to a server of its own from a copy of the project, with the AWS CLI and chalice to look at it."""
+    """The app, deployed to a server of its own from a copy of the project, with the AWS CLI and
+    chalice to look at it.
+    """
 
     def __init__(self, server: SandboxServer, project: Path) -> None:
         self._environment = server.environment()
         self._project = project
         self._session = boto3.Session(
-            aws_access_key_id="sandbox", aws_secret_access_key="sandbox", region_name=self._environment["AWS_DEFAULT_REGION"]
+            aws_access_key_id="sandbox",
+            aws_secret_access_key="sandbox",
+            region_name=self._environment["AWS_DEFAULT_REGION"],
         )
         self._url = server.url
 
@@ -46,7 +52,15 @@ class Deployed:
         return json.loads(self._run(BIN / "aws", *arguments, "--output", "json"))
 
     def _run(self, *command: str | Path) -> str:
-        done = subprocess.run(command, cwd=self._project, env=self._environment, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(
+            command,
+            cwd=self._project,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -57,7 +71,11 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     for name in ("app.py", "requirements.txt"):
         shutil.copy(ROOT / name, project)
     for name in (".chalice", "chalicelib"):
-        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("deployed", "deployments", "__pycache__"))
+        shutil.copytree(
+            ROOT / name,
+            project / name,
+            ignore=shutil.ignore_patterns("deployed", "deployments", "__pycache__"),
+        )
     with SandboxServer(dials=Dials(start_on_create=False)) as server:
         deployed = Deployed(server, project)
         deployed.chalice("deploy", "--stage", "sandbox")
@@ -76,12 +94,19 @@ def until(found: Callable[[], bool], seconds: float = 30) -> None:
 
 def test_the_whole_story(deployed: Deployed) -> None:
     for name in ("infra", "k8s"):
-        deployed.aws("codepipeline", "create-pipeline", "--cli-input-json", f"file://{EXAMPLES / name}.json")
+        deployed.aws(
+            "codepipeline", "create-pipeline", "--cli-input-json", f"file://{EXAMPLES / name}.json"
+        )
     deployed.gatectl("attach", "k8s", "--depends-on", "infra", "--yes")
     codepipeline = deployed.client("codepipeline")
 
     def statuses(pipeline: str) -> list[str]:
-        return [one["status"] for one in codepipeline.list_pipeline_executions(pipelineName=pipeline)["pipelineExecutionSummaries"]]
+        return [
+            one["status"]
+            for one in codepipeline.list_pipeline_executions(pipelineName=pipeline)[
+                "pipelineExecutionSummaries"
+            ]
+        ]
 
     codepipeline.start_pipeline_execution(name="infra")
     codepipeline.start_pipeline_execution(name="k8s")
@@ -91,16 +116,27 @@ def test_the_whole_story(deployed: Deployed) -> None:
     assert statuses("infra") == ["InProgress"]
 
     until(lambda: len(statuses("k8s")) == 2)
-    seen = deployed.aws("codepipeline", "list-pipeline-executions", "--pipeline-name", "k8s")["pipelineExecutionSummaries"]
+    seen = deployed.aws("codepipeline", "list-pipeline-executions", "--pipeline-name", "k8s")[
+        "pipelineExecutionSummaries"
+    ]
     assert seen[0]["trigger"]["triggerDetail"].endswith("/pipeline-gate-sandbox-retry")
-    (infra,) = codepipeline.list_pipeline_executions(pipelineName="infra")["pipelineExecutionSummaries"]
-    restarted = codepipeline.list_pipeline_executions(pipelineName="k8s")["pipelineExecutionSummaries"][0]["startTime"]
-    assert 0 <= (restarted - infra["lastUpdateTime"]).total_seconds() < 30, "by the event; how soon, `make bench` measures"
+    (infra,) = codepipeline.list_pipeline_executions(pipelineName="infra")[
+        "pipelineExecutionSummaries"
+    ]
+    restarted = codepipeline.list_pipeline_executions(pipelineName="k8s")[
+        "pipelineExecutionSummaries"
+    ][0]["startTime"]
+    assert 0 <= (restarted - infra["lastUpdateTime"]).total_seconds() < 30, (
+        "by the event; how soon, `make bench` measures"
+    )
 
     until(lambda: statuses("k8s") == ["Succeeded", "Failed"])
     assert deployed.aws("events", "list-rules")["Rules"] == []
 
-    logs = {function: deployed.chalice("logs", "--stage", "sandbox", "-n", function) for function in ("gate", "retry")}
+    logs = {
+        function: deployed.chalice("logs", "--stage", "sandbox", "-n", function)
+        for function in ("gate", "retry")
+    }
     assert '"decision": "held"' in logs["gate"]
     assert '"decision": "passed"' in logs["gate"]
     assert '"decision": "started"' in logs["retry"]
@@ -108,6 +144,8 @@ def test_the_whole_story(deployed: Deployed) -> None:
 
 
 def test_an_event_that_is_no_job_is_a_clear_error(deployed: Deployed) -> None:
-    answer = deployed.client("lambda").invoke(FunctionName="pipeline-gate-sandbox-gate", Payload=b"{}")
+    answer = deployed.client("lambda").invoke(
+        FunctionName="pipeline-gate-sandbox-gate", Payload=b"{}"
+    )
     assert answer["FunctionError"] == "Unhandled"
     assert "no CodePipeline job" in json.loads(answer["Payload"].read())["errorMessage"]

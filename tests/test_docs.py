@@ -1,7 +1,9 @@
-"""The documents say what is so: every example is accepted, every key has its place, every quoted message is what the console shows.
+"""The documents say what is so: every example is accepted, every key has its place, every quoted
+message is what the console shows.
 
-A story plays a section of docs/parameters.md in the sandbox, with the section's own examples as the gate's parameters, and yields what
-the console showed. Only ids differ from run to run: time is driven, so the documents' times are checked with the words.
+A story plays a section of docs/parameters.md in the sandbox, with the section's own examples as the
+gate's parameters, and yields what the console showed. Only ids differ from run to run: time is
+driven, so the documents' times are checked with the words.
 """
 
 from __future__ import annotations
@@ -28,7 +30,14 @@ from tests.scene import EXECUTION, Scene, _action, _deploy, _source
 
 ROOT = Path(__file__).parents[1]
 README, PARAMETERS, ELSEWHERE, EVENTS, ALARMS = (
-    (ROOT / name).read_text() for name in ("README.md", "docs/parameters.md", "docs/elsewhere.md", "docs/events.md", "docs/alarms.md")
+    (ROOT / name).read_text()
+    for name in (
+        "README.md",
+        "docs/parameters.md",
+        "docs/elsewhere.md",
+        "docs/events.md",
+        "docs/alarms.md",
+    )
 )
 OTHER_ACCOUNT = "210987654321"
 THEIR_PIPELINE_ROLE = f"arn:aws:iam::{OTHER_ACCOUNT}:role/pipelines"
@@ -59,9 +68,16 @@ def sections(text: str) -> list[Section]:
 
 def _section(text: str) -> Section:
     title, _, body = text.partition("\n")
-    blocks = [json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", body, flags=re.MULTILINE | re.DOTALL)]
-    quotes = [quote.group() for quote in re.finditer(r"^ *> .*(\n *>.*)*", body, flags=re.MULTILINE)]
-    return Section(title, blocks, [plain(re.sub(r"^ *>", "", quote, flags=re.MULTILINE)) for quote in quotes])
+    blocks = [
+        json.loads(block)
+        for block in re.findall(r"^```json\n(.*?)^```", body, flags=re.MULTILINE | re.DOTALL)
+    ]
+    quotes = [
+        quote.group() for quote in re.finditer(r"^ *> .*(\n *>.*)*", body, flags=re.MULTILINE)
+    ]
+    return Section(
+        title, blocks, [plain(re.sub(r"^ *>", "", quote, flags=re.MULTILINE)) for quote in quotes]
+    )
 
 
 def plain(text: str) -> str:
@@ -71,7 +87,11 @@ def plain(text: str) -> str:
 
 def says(quote: str, message: str) -> bool:
     """Whether `message` is what is quoted; "…" stands for what a quote leaves out."""
-    return bool(re.fullmatch(".+".join(re.escape(part.strip()) for part in quote.split("…")), plain(message)))
+    return bool(
+        re.fullmatch(
+            ".+".join(re.escape(part.strip()) for part in quote.split("…")), plain(message)
+        )
+    )
 
 
 # What a person does, and sees
@@ -107,18 +127,43 @@ def stage(name: str, seconds: float) -> dict[str, Any]:
 
 
 def in_the_other_account(scene: Scene, region: str) -> Scene:
-    """A person who may do anything there; the role that docs/elsewhere.md tells them to make is made."""
-    trust, permissions = [block for section in sections(ELSEWHERE) for block in section.blocks if "Statement" in block]
+    """A person who may do anything there; the role that docs/elsewhere.md tells them to make is
+    made.
+    """
+    trust, permissions = [
+        block for section in sections(ELSEWHERE) for block in section.blocks if "Statement" in block
+    ]
     trust = json.loads(json.dumps(trust).replace("-prod-", "-dev-"))  # the tests' stage
     permissions = json.loads(json.dumps(permissions).replace("us-east-1", region))
     iam = iam_backends[OTHER_ACCOUNT]["aws"]
-    iam.create_role("pipeline-gate-look", json.dumps(trust), "/", None, "", [], None).put_policy("look", json.dumps(permissions))
-    codepipeline = {"Effect": "Allow", "Principal": {"Service": "codepipeline.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    iam.create_role("pipelines", json.dumps({"Version": "2012-10-17", "Statement": [codepipeline]}), "/", None, "", [], None)
-    everything: Asked = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.create_role("pipeline-gate-look", json.dumps(trust), "/", None, "", [], None).put_policy(
+        "look", json.dumps(permissions)
+    )
+    codepipeline = {
+        "Effect": "Allow",
+        "Principal": {"Service": "codepipeline.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    iam.create_role(
+        "pipelines",
+        json.dumps({"Version": "2012-10-17", "Statement": [codepipeline]}),
+        "/",
+        None,
+        "",
+        [],
+        None,
+    )
+    everything: Asked = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+    }
     admin = create_foreign_role(OTHER_ACCOUNT, "admin", "*", everything)
-    given = boto3.client("sts").assume_role(RoleArn=admin, RoleSessionName="somebody")["Credentials"]
-    session = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region)
+    given = boto3.client("sts").assume_role(RoleArn=admin, RoleSessionName="somebody")[
+        "Credentials"
+    ]
+    session = boto3.Session(
+        given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region
+    )
     there = Scene(scene.world)
     there.codepipeline, there.events = session.client("codepipeline"), session.client("events")
     return there
@@ -237,7 +282,9 @@ def chain(scene: Scene, _: list[Asked]) -> Iterator[str]:
 
 def deadlock(scene: Scene, _: list[Asked]) -> Iterator[str]:
     for name, other in (("infra", "k8s"), ("k8s", "infra")):
-        scene.gated(name, {"depends_on": [other], "hold": "wait", "pipeline": name, "execution": EXECUTION})
+        scene.gated(
+            name, {"depends_on": [other], "hold": "wait", "pipeline": name, "execution": EXECUTION}
+        )
     for name in ("infra", "k8s"):
         scene.codepipeline.start_pipeline_execution(name=name)
     scene.wait(minutes=1)
@@ -261,7 +308,9 @@ def let_go(scene: Scene, _: list[Asked]) -> Iterator[str]:
     ask(scene, {"depends_on": ["infra"]})
     run("release", "k8s", "--yes")
     scene.wait(seconds=10)
-    yield shown(scene).replace("arn:aws:sts::123456789012:user/moto", "arn:aws:iam::123456789012:user/ann")
+    yield shown(scene).replace(
+        "arn:aws:sts::123456789012:user/moto", "arn:aws:iam::123456789012:user/ann"
+    )
 
 
 STORIES: dict[str, Story] = {
@@ -290,12 +339,16 @@ def _titled(title: str) -> Section:
     return next(section for section in sections(PARAMETERS) if section.title == title)
 
 
-@pytest.mark.parametrize("title", [section.title for section in sections(PARAMETERS) if section.quotes])
+@pytest.mark.parametrize(
+    "title", [section.title for section in sections(PARAMETERS) if section.quotes]
+)
 def test_what_is_quoted_is_what_the_console_shows(scene: Scene, title: str) -> None:
     section = _titled(title)
     seen = list(STORIES[title](scene, section.examples))
     for quote in section.quotes:
-        assert any(says(quote, message) for message in seen), f"{quote}\n\nis not among what was shown:\n\n" + "\n".join(seen)
+        assert any(says(quote, message) for message in seen), (
+            f"{quote}\n\nis not among what was shown:\n\n" + "\n".join(seen)
+        )
 
 
 def test_what_the_readme_quotes_is_what_the_console_shows(scene: Scene) -> None:
@@ -304,7 +357,9 @@ def test_what_the_readme_quotes_is_what_the_console_shows(scene: Scene) -> None:
     scene.wait(seconds=30)
     held = ask(scene, {"depends_on": ["infra"]}).replace("-dev-", "-prod-")
     scene.wait(minutes=3)
-    (section,) = [section for section in sections(README) if section.title == "What the console shows"]
+    (section,) = [
+        section for section in sections(README) if section.title == "What the console shows"
+    ]
     (quote,) = section.quotes
     assert says(quote, held), held
     assert plain(f"`{shown(scene)}`") in plain(README)
@@ -314,15 +369,26 @@ def test_what_the_readme_quotes_is_what_the_console_shows(scene: Scene) -> None:
 
 
 def examples(text: str) -> list[str]:
-    """Every UserParameters that a document shows, as text: JSON blocks, and what is inside an action's configuration."""
-    inside = [json.loads(f'"{quoted}"') for quoted in re.findall(r'"UserParameters": "((?:[^"\\]|\\.)*)"', text)]
+    """Every UserParameters that a document shows, as text: JSON blocks, and what is inside an
+    action's configuration.
+    """
+    inside = [
+        json.loads(f'"{quoted}"')
+        for quoted in re.findall(r'"UserParameters": "((?:[^"\\]|\\.)*)"', text)
+    ]
     in_yaml = re.findall(r"UserParameters: '(.*)'", text)
-    return [*inside, *in_yaml, *(json.dumps(example) for section in sections(text) for example in section.examples)]
+    return [
+        *inside,
+        *in_yaml,
+        *(json.dumps(example) for section in sections(text) for example in section.examples),
+    ]
 
 
 @pytest.mark.parametrize("text", [*examples(README), *examples(PARAMETERS)])
 def test_the_gate_takes_the_documents_examples(text: str) -> None:
-    asked = parameters.read(text.replace(EXECUTION, AN_ID).replace("#{variables.bypass}", "true"), "5")
+    asked = parameters.read(
+        text.replace(EXECUTION, AN_ID).replace("#{variables.bypass}", "true"), "5"
+    )
     assert asked.depends_on
     assert len(text) <= 1000
 
@@ -342,8 +408,12 @@ def test_every_key_has_a_line_in_a_table(text: str, key: str) -> None:
 
 @pytest.mark.parametrize("key", sorted({*parameters.KEYS, *dependency.KEYS}))
 def test_every_key_has_a_section_with_its_name_and_an_example(key: str) -> None:
-    (found, *_) = [section for section in sections(PARAMETERS) if re.search(rf"\b{key}\b", section.title)]
-    shown = found.examples or sections(PARAMETERS)[0].examples  # the first example has pipeline and execution, which all others leave out
+    (found, *_) = [
+        section for section in sections(PARAMETERS) if re.search(rf"\b{key}\b", section.title)
+    ]
+    shown = (
+        found.examples or sections(PARAMETERS)[0].examples
+    )  # the first example has pipeline and execution, which all others leave out
     assert any(f'"{key}"' in json.dumps(example) for example in shown)
 
 
@@ -356,7 +426,9 @@ def test_every_key_has_a_section_with_its_name_and_an_example(key: str) -> None:
         ({"depends_on": ["mistyped"], "observe": True}, "observed"),
     ],
 )
-def test_a_gate_that_passes_sets_every_output_variable_of_the_table(scene: Scene, asked: Asked, decision: str) -> None:
+def test_a_gate_that_passes_sets_every_output_variable_of_the_table(
+    scene: Scene, asked: Asked, decision: str
+) -> None:
     scene.pipeline("network")
     run_upstreams(scene, "infra", minutes=1)
     run_upstreams(scene, "busy")
@@ -364,7 +436,9 @@ def test_a_gate_that_passes_sets_every_output_variable_of_the_table(scene: Scene
     ask(scene, asked)
     (gate,) = [
         action
-        for action in scene.codepipeline.list_action_executions(pipelineName="k8s")["actionExecutionDetails"]
+        for action in scene.codepipeline.list_action_executions(pipelineName="k8s")[
+            "actionExecutionDetails"
+        ]
         if action["stageName"] == "Gate"
     ]
     variables = gate["output"]["outputVariables"]
@@ -373,7 +447,10 @@ def test_a_gate_that_passes_sets_every_output_variable_of_the_table(scene: Scene
     assert all(variables.values())
     if decision == "passed":
         infra = scene.executions("infra")[0]["pipelineExecutionId"]
-        assert (variables["UpstreamPipelines"], variables["UpstreamExecutionIds"]) == ("infra,network", f"{infra},none")
+        assert (variables["UpstreamPipelines"], variables["UpstreamExecutionIds"]) == (
+            "infra,network",
+            f"{infra},none",
+        )
 
 
 # The README's numbers and rights
@@ -383,13 +460,18 @@ def test_the_readme_counts_the_calls_of_a_hold_of_an_hour(scene: Scene, calls: C
     run_upstreams(scene, "infra", minutes=60)
     ask(scene, {"depends_on": ["infra"]})
     scene.wait(minutes=63)
-    assert f"A hold of an hour costs one failed execution, one restart and {len(calls.made)} AWS calls" in plain(README)
+    assert (
+        f"A hold of an hour costs one failed execution, one restart and {len(calls.made)} AWS calls"
+        in plain(README)
+    )
 
 
 # docs/events.md
 
 
-def test_the_events_and_the_log_lines_are_as_documented(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_events_and_the_log_lines_are_as_documented(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "pipeline-gate-dev-retry")
     # Chalice's test client sets EVENT_BUS as .chalice/config.json has it
     for function in (gate, retry):
@@ -397,12 +479,19 @@ def test_the_events_and_the_log_lines_are_as_documented(scene: Scene, monkeypatc
     logs, group = boto3.client("logs"), "/aws/events/pipeline-gate"
     logs.create_log_group(logGroupName=group)
     scene.events.put_rule(Name="listen", EventPattern=json.dumps({"source": ["pipeline-gate"]}))
-    scene.events.put_targets(Rule="listen", Targets=[{"Id": "log", "Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"}])
+    scene.events.put_targets(
+        Rule="listen",
+        Targets=[{"Id": "log", "Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"}],
+    )
     run_upstreams(scene, "infra")
     ask(scene, {"depends_on": ["infra"]})
     scene.wait(minutes=11)
     groups = (group, "/aws/lambda/pipeline-gate-dev-retry")
-    lines = [event["message"] for name in groups for event in logs.filter_log_events(logGroupName=name)["events"]]
+    lines = [
+        event["message"]
+        for name in groups
+        for event in logs.filter_log_events(logGroupName=name)["events"]
+    ]
     seen = [_normal(json.loads(line)) for line in lines if line.startswith("{")]
     documented = [block for section in sections(EVENTS) for block in section.blocks]
     assert len(documented) == 3
@@ -416,11 +505,17 @@ def _normal(record: Asked) -> Asked:
 
 
 def test_every_decision_that_counts_has_its_metrics_and_states_in_the_table() -> None:
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in EVENTS.splitlines() if re.match(r"\| (gate|retry|both) \|", line)]
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in EVENTS.splitlines()
+        if re.match(r"\| (gate|retry|both) \|", line)
+    ]
     told = {word: (row[3], row[4]) for row in rows for word in re.findall("`(.+?)`", row[1])}
     for decision in {*log.METRICS, *announcement.STATES}:
         metrics, states = told[decision]
-        assert set(log.METRICS.get(decision, ())) == set(re.findall("`(.+?)`", metrics)) - {"WaitTime"}, decision
+        assert set(log.METRICS.get(decision, ())) == set(re.findall("`(.+?)`", metrics)) - {
+            "WaitTime"
+        }, decision
         assert ", ".join(announcement.STATES.get(decision, ())) == states, decision
 
 
@@ -442,12 +537,20 @@ def test_the_forwarding_rule_makes_a_release_from_elsewhere_instant(scene: Scene
 
 
 @pytest.mark.parametrize(
-    "template", re.findall(r"^```yaml\n(AWSTemplate.*?)^```", ELSEWHERE + EVENTS + ALARMS, flags=re.MULTILINE | re.DOTALL)
+    "template",
+    re.findall(
+        r"^```yaml\n(AWSTemplate.*?)^```",
+        ELSEWHERE + EVENTS + ALARMS,
+        flags=re.MULTILINE | re.DOTALL,
+    ),
 )
 def test_the_documents_templates_pass_cfn_lint(template: str, tmp_path: Path) -> None:
     (tmp_path / "template.yaml").write_text(template)
     linted = subprocess.run(
-        [Path(sys.executable).with_name("cfn-lint"), tmp_path / "template.yaml"], capture_output=True, text=True, check=False
+        [Path(sys.executable).with_name("cfn-lint"), tmp_path / "template.yaml"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (linted.returncode, linted.stdout) == (0, "")
 
@@ -466,10 +569,16 @@ def test_the_pattern_of_failed_actions_leaves_out_the_holds_and_nothing_else(sce
     logs, group = boto3.client("logs"), "/aws/events/failures"
     logs.create_log_group(logGroupName=group)
     scene.events.put_rule(Name="failures", EventPattern=json.dumps(pattern))
-    scene.events.put_targets(Rule="failures", Targets=[{"Id": "log", "Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"}])
+    scene.events.put_targets(
+        Rule="failures",
+        Targets=[{"Id": "log", "Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"}],
+    )
     run_upstreams(scene, "infra", minutes=1, outcome="Failed")
     ask(scene, {"depends_on": ["infra"]})
     assert scene.statuses() == ["Failed"]
     scene.wait(minutes=10)
-    seen = [json.loads(event["message"])["detail"] for event in logs.filter_log_events(logGroupName=group)["events"]]
+    seen = [
+        json.loads(event["message"])["detail"]
+        for event in logs.filter_log_events(logGroupName=group)["events"]
+    ]
     assert [(one["pipeline"], one["action"]) for one in seen] == [("infra", "Deploy")]

@@ -1,4 +1,6 @@
-"""Upstreams in other regions and accounts. docs/elsewhere.md's own commands are played in tests/test_docs.py."""
+"""Upstreams in other regions and accounts. docs/elsewhere.md's own commands are played in
+tests/test_docs.py.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def test_the_schedule_releases_the_hold_where_no_event_comes(scene: Scene, there
     scene.gated("k8s", ask(INFRA))
     scene.start("k8s")
     message = scene.gate_action()["errorDetails"]["message"]
-    assert message.startswith(f"k8s waits for infra ({THERE}) since 12:00 UTC. infra ({THERE}) runs: execution ")
+    assert message.startswith(
+        f"k8s waits for infra ({THERE}) since 12:00 UTC. infra ({THERE}) runs: execution "
+    )
     assert "if its events are forwarded to this region's event bus" in message
     scene.wait(minutes=14)
     assert scene.statuses() == ["Failed"]
@@ -53,7 +57,10 @@ def test_the_arn_of_a_pipeline_here_is_as_good_as_its_name(scene: Scene) -> None
     scene.gated("k8s", ask(f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:infra"))
     scene.start("infra")
     scene.start("k8s")
-    assert "within seconds of the end of infra, successful or not (looked" in scene.gate_action()["errorDetails"]["message"]
+    assert (
+        "within seconds of the end of infra, successful or not (looked"
+        in scene.gate_action()["errorDetails"]["message"]
+    )
     scene.wait(minutes=10)
     assert scene.statuses() == ["InProgress", "Failed"]
 
@@ -71,7 +78,10 @@ def test_one_that_is_not_there_is_named_with_its_place(scene: Scene) -> None:
 def test_another_account_without_a_role_is_refused(scene: Scene) -> None:
     kind, message = scene.refusal(ask(THEIR_INFRA))
     assert kind == "ConfigurationError"
-    assert message.startswith(f"infra is in account {OTHERS}, and the gate in {ACCOUNT}. Add a role_arn that lets the gate look")
+    assert message.startswith(
+        f"infra is in account {OTHERS}, and the gate in {ACCOUNT}. Add a role_arn that lets the "
+        "gate look"
+    )
 
 
 class TestAnotherAccount:
@@ -85,7 +95,12 @@ class TestAnotherAccount:
         return f"arn:aws:iam::{OTHERS}:role/pipeline-gate-look"
 
     def test_the_gate_looks_there_under_that_role(self, scene: Scene, role: str) -> None:
-        scene.gated("k8s", ask({"pipeline": THEIR_INFRA, "role_arn": role, "external_id": "a-word-that-both-know"}))
+        scene.gated(
+            "k8s",
+            ask(
+                {"pipeline": THEIR_INFRA, "role_arn": role, "external_id": "a-word-that-both-know"}
+            ),
+        )
         scene.start("k8s")
         assert scene.gate_action()["errorDetails"]["message"].startswith(
             f"k8s waits for infra ({THERE}, account {OTHERS}) since 12:00 UTC."
@@ -93,7 +108,9 @@ class TestAnotherAccount:
         scene.wait(minutes=16)
         assert scene.statuses() == ["Succeeded", "Failed"]
 
-    def test_a_session_serves_until_shortly_before_its_end(self, scene: Scene, role: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_session_serves_until_shortly_before_its_end(
+        self, scene: Scene, role: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         assumed: list[str] = []
         elsewhere = runtime.aws._elsewhere
         real = elsewhere._session
@@ -104,7 +121,13 @@ class TestAnotherAccount:
 
         elsewhere._made.clear()
         monkeypatch.setattr(elsewhere, "_session", session)
-        scene.gated("k8s", ask({"pipeline": THEIR_INFRA, "role_arn": role, "external_id": "a-word-that-both-know"}, hold="wait"))
+        scene.gated(
+            "k8s",
+            ask(
+                {"pipeline": THEIR_INFRA, "role_arn": role, "external_id": "a-word-that-both-know"},
+                hold="wait",
+            ),
+        )
         scene.start("k8s")
         scene.wait(minutes=9)
         assert assumed == ["infra"]
@@ -112,9 +135,16 @@ class TestAnotherAccount:
         assert scene.statuses() == ["Succeeded"]
 
     def test_no_credential_of_it_reaches_a_log_or_a_message(self, scene: Scene, role: str) -> None:
-        scene.gated("k8s", ask({"pipeline": THEIR_INFRA, "role_arn": role, "external_id": "a-word-that-both-know"}))
+        scene.gated(
+            "k8s",
+            ask(
+                {"pipeline": THEIR_INFRA, "role_arn": role, "external_id": "a-word-that-both-know"}
+            ),
+        )
         scene.start("k8s")
-        logs = boto3.client("logs").filter_log_events(logGroupName="/aws/lambda/pipeline-gate-dev-gate")["events"]
+        logs = boto3.client("logs").filter_log_events(
+            logGroupName="/aws/lambda/pipeline-gate-dev-gate"
+        )["events"]
         written = json.dumps([logs, scene.gate_action()], default=str)
         assert "a-word-that-both-know" not in written
         for room, _ in runtime.aws._elsewhere._made.values():

@@ -24,8 +24,14 @@ def test_the_message_and_the_rule_say_until_when(practised: Scene) -> None:
     practised.k8s()
     practised.start("infra")
     practised.start("k8s")
-    assert "It usually takes 5 min, so until about 12:23 UTC." in practised.gate_action()["errorDetails"]["message"]
-    assert "Expected about 12:23 UTC." in practised.events.describe_rule(Name=practised.rules()[0])["Description"]
+    assert (
+        "It usually takes 5 min, so until about 12:23 UTC."
+        in practised.gate_action()["errorDetails"]["message"]
+    )
+    assert (
+        "Expected about 12:23 UTC."
+        in practised.events.describe_rule(Name=practised.rules()[0])["Description"]
+    )
 
 
 def test_an_action_that_waits_shows_how_far_the_upstream_is(practised: Scene) -> None:
@@ -52,7 +58,9 @@ def test_one_that_takes_longer_is_said_to(practised: Scene) -> None:
     practised.wait(minutes=5)
     practised.start("k8s")
     assert "; this time it takes longer." in practised.gate_action()["errorDetails"]["message"]
-    assert "Expected" not in practised.events.describe_rule(Name=practised.rules()[0])["Description"]
+    assert (
+        "Expected" not in practised.events.describe_rule(Name=practised.rules()[0])["Description"]
+    )
 
 
 @pytest.mark.parametrize("history", [0, 2])
@@ -85,7 +93,9 @@ def test_who_waits_for_a_person_is_given_no_time(scene: Scene, mode: str) -> Non
     for _ in range(3):
         scene.start("infra")
         scene.wait(minutes=2)
-    scene.codepipeline.disable_stage_transition(pipelineName="infra", stageName="Deploy", transitionType="Inbound", reason="x")
+    scene.codepipeline.disable_stage_transition(
+        pipelineName="infra", stageName="Deploy", transitionType="Inbound", reason="x"
+    )
     scene.gated("k8s", ask(hold=mode))
     scene.start("infra")
     scene.start("k8s")
@@ -94,11 +104,17 @@ def test_who_waits_for_a_person_is_given_no_time(scene: Scene, mode: str) -> Non
     assert "waits for a person" in said
     assert "usually" not in said
     assert "percentComplete" not in action
-    assert not [rule for rule in scene.rules() if "Expected" in scene.events.describe_rule(Name=rule)["Description"]]
+    assert not [
+        rule
+        for rule in scene.rules()
+        if "Expected" in scene.events.describe_rule(Name=rule)["Description"]
+    ]
 
 
 @pytest.mark.parametrize("mode", ["restart", "wait"])
-def test_how_long_the_whole_pipeline_takes_says_nothing_about_one_stage(practised: Scene, mode: str) -> None:
+def test_how_long_the_whole_pipeline_takes_says_nothing_about_one_stage(
+    practised: Scene, mode: str
+) -> None:
     practised.gated("k8s", ask({"pipeline": "infra", "stage": "Deploy"}, hold=mode))
     practised.start("infra")
     practised.start("k8s")

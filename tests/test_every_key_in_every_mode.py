@@ -1,6 +1,8 @@
-"""Each key means the same whether the pipeline is held by a restart, by a retry of its stage, or in place.
+"""Each key means the same whether the pipeline is held by a restart, by a retry of its stage, or in
+place.
 
-Others' users lost days to a mode that forgot what another one knew (apache/airflow#41140, #47298, #43948).
+Others' users lost days to a mode that forgot what another one knew (apache/airflow#41140, #47298,
+#43948).
 """
 
 from __future__ import annotations
@@ -55,10 +57,28 @@ GOES_ON: list[tuple[str, dict[str, Any], Story, Story, str]] = [
     ("depends_on", ask(FIRST_STAGE), infra_is_past_its_first_stage, nothing, "is past that stage"),
     ("require", ask(require="succeeded"), infra_failed, infra_succeeds_at_last, "Succeeded at"),
     ("retry_minutes", ask(retry_minutes=1), infra_runs, nothing, "infra is idle"),
-    ("give_up_minutes", ask(give_up_minutes=3, on_give_up="continue"), infra_runs, nothing, "Goes on in spite of infra"),
-    ("on_give_up", ask(give_up_minutes=60, on_give_up="continue"), infra_runs, nothing, "infra is idle"),
+    (
+        "give_up_minutes",
+        ask(give_up_minutes=3, on_give_up="continue"),
+        infra_runs,
+        nothing,
+        "Goes on in spite of infra",
+    ),
+    (
+        "on_give_up",
+        ask(give_up_minutes=60, on_give_up="continue"),
+        infra_runs,
+        nothing,
+        "infra is idle",
+    ),
     ("revisions", ask(revisions="held"), infra_runs, nothing, "infra is idle"),
-    ("parked", ask(parked="pass"), infra_is_parked, nothing, "is parked until a person lets it go on"),
+    (
+        "parked",
+        ask(parked="pass"),
+        infra_is_parked,
+        nothing,
+        "is parked until a person lets it go on",
+    ),
     ("bypass", ask(bypass="true"), infra_runs, nothing, "Bypassed"),
     ("observe", ask(observe=True), infra_runs, nothing, "Observe only: would have held"),
     ("pipeline", ask(), infra_runs, nothing, "infra is idle"),
@@ -74,8 +94,14 @@ each_mode = pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
 
 
 @each_mode
-@pytest.mark.parametrize(("key", "asked", "begin", "then", "said"), GOES_ON, ids=lambda value: value if isinstance(value, str) else "")
-def test_the_pipeline_goes_on(scene: Scene, mode: str, key: str, asked: dict[str, Any], begin: Story, then: Story, said: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "asked", "begin", "then", "said"),
+    GOES_ON,
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_pipeline_goes_on(
+    scene: Scene, mode: str, key: str, asked: dict[str, Any], begin: Story, then: Story, said: str
+) -> None:
     begin(scene)
     scene.gated("k8s", {**asked, "hold": mode}, seconds=1)
     scene.start("k8s")
@@ -87,17 +113,32 @@ def test_the_pipeline_goes_on(scene: Scene, mode: str, key: str, asked: dict[str
 
 
 @each_mode
-@pytest.mark.parametrize(("key", "asked", "begin"), STAYS, ids=lambda value: value if isinstance(value, str) else "")
-def test_the_pipeline_does_not_go_on(scene: Scene, mode: str, key: str, asked: dict[str, Any], begin: Story) -> None:
+@pytest.mark.parametrize(
+    ("key", "asked", "begin"), STAYS, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_the_pipeline_does_not_go_on(
+    scene: Scene, mode: str, key: str, asked: dict[str, Any], begin: Story
+) -> None:
     begin(scene)
     scene.gated("k8s", {**asked, "hold": mode}, seconds=1)
     scene.start("k8s")
     scene.wait(minutes=17)
-    assert scene.statuses() == ["InProgress" if mode == "wait" and key in ("require", "parked") else "Failed"]
+    assert scene.statuses() == [
+        "InProgress" if mode == "wait" and key in ("require", "parked") else "Failed"
+    ]
 
 
 @each_mode
-@pytest.mark.parametrize("broken", [{"retry_minutes": 7}, {"require": "x"}, {"parked": 1}, {"on_give_up": "stop"}, {"bypass": True}])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"retry_minutes": 7},
+        {"require": "x"},
+        {"parked": 1},
+        {"on_give_up": "stop"},
+        {"bypass": True},
+    ],
+)
 def test_what_is_refused_is_refused(scene: Scene, mode: str, broken: dict[str, Any]) -> None:
     scene.pipeline("infra")
     assert scene.refusal({**ask(hold=mode), **broken})[0] == "ConfigurationError"

@@ -24,12 +24,17 @@ def test_an_idle_upstream_lets_the_pipeline_pass_and_says_why(scene: Scene, call
     scene.k8s()
     scene.start("k8s")
     assert scene.gate_action()["status"] == "Succeeded"
-    assert scene.gate_action()["summary"] == f"infra is idle: last execution {infra[:8]} Succeeded at 12:01 UTC"
+    assert (
+        scene.gate_action()["summary"]
+        == f"infra is idle: last execution {infra[:8]} Succeeded at 12:01 UTC"
+    )
     assert calls.made == ["ListPipelineExecutions", "PutJobSuccessResult"]
     assert scene.rules() == []
 
 
-def test_a_running_upstream_holds_the_pipeline_with_a_rule_and_says_what_happens_next(scene: Scene) -> None:
+def test_a_running_upstream_holds_the_pipeline_with_a_rule_and_says_what_happens_next(
+    scene: Scene,
+) -> None:
     scene.pipeline("infra")
     infra = scene.start("infra")
     scene.wait(minutes=2)
@@ -40,14 +45,17 @@ def test_a_running_upstream_holds_the_pipeline_with_a_rule_and_says_what_happens
     error = scene.gate_action()["errorDetails"]
     assert error["code"] == "JobFailed"
     assert error["message"].startswith(
-        f"k8s waits for infra since 12:02 UTC. infra runs: execution {infra[:8]} is InProgress since 12:00 UTC."
+        f"k8s waits for infra since 12:02 UTC. infra runs: execution {infra[:8]} is InProgress "
+        "since 12:00 UTC."
     )
     assert "next at 12:07 UTC" in error["message"]
 
     rule = scene.events.describe_rule(Name=f"pipeline-gate-dev-{held}")
     assert rule["ScheduleExpression"] == "cron(2/5 * * * ? *)"
     assert json.loads(rule["EventPattern"])["detail"]["pipeline"] == ["infra"]
-    assert rule["Description"].startswith(f"Since 2026-11-23 12:02 UTC k8s (execution {held[:8]}) waits for infra.")
+    assert rule["Description"].startswith(
+        f"Since 2026-11-23 12:02 UTC k8s (execution {held[:8]}) waits for infra."
+    )
     (target,) = scene.events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
     assert target["Arn"] == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:pipeline-gate-dev-retry"
     kept = json.loads(target["Input"])
@@ -80,7 +88,9 @@ def test_an_execution_that_is_far_back_in_the_history_but_runs_counts(scene: Sce
 
 def test_a_stopping_execution_still_runs(scene: Scene) -> None:
     scene.pipeline("infra")
-    scene.codepipeline.stop_pipeline_execution(pipelineName="infra", pipelineExecutionId=scene.start("infra"))
+    scene.codepipeline.stop_pipeline_execution(
+        pipelineName="infra", pipelineExecutionId=scene.start("infra")
+    )
     assert scene.statuses("infra") == ["Stopping"]
     scene.k8s()
     scene.start("k8s")
@@ -102,9 +112,13 @@ def test_events_may_invoke_the_retry_and_nobody_else_may(scene: Scene) -> None:
     scene.k8s()
     scene.start("k8s")
     scene.start("k8s")  # a second hold finds the statement there
-    (statement,) = json.loads(scene.awslambda.get_policy(FunctionName="pipeline-gate-dev-retry")["Policy"])["Statement"]
+    (statement,) = json.loads(
+        scene.awslambda.get_policy(FunctionName="pipeline-gate-dev-retry")["Policy"]
+    )["Statement"]
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert statement["Condition"] == {"ArnLike": {"AWS:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/pipeline-gate-*"}}
+    assert statement["Condition"] == {
+        "ArnLike": {"AWS:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/pipeline-gate-*"}
+    }
 
 
 class TestWithoutRoomForARule:
@@ -138,7 +152,9 @@ class TestWithoutRoomForARule:
 class TestWhoseJob:
     """The event does not say whose job it is."""
 
-    def test_codepipeline_is_asked_where_the_action_does_not_say(self, scene: Scene, calls: Calls) -> None:
+    def test_codepipeline_is_asked_where_the_action_does_not_say(
+        self, scene: Scene, calls: Calls
+    ) -> None:
         scene.world.dials.job_details = "execution"
         scene.pipeline("infra")
         scene.start("infra")
@@ -147,8 +163,12 @@ class TestWhoseJob:
         assert scene.rules() == [f"pipeline-gate-dev-{held}"]
         assert "GetJobDetails" in calls.made
 
-    @pytest.mark.parametrize(("told", "missing"), [("nothing", "pipeline"), ("pipeline", "execution")])
-    def test_what_codepipeline_does_not_tell_is_asked_of_the_user(self, scene: Scene, told: str, missing: str) -> None:
+    @pytest.mark.parametrize(
+        ("told", "missing"), [("nothing", "pipeline"), ("pipeline", "execution")]
+    )
+    def test_what_codepipeline_does_not_tell_is_asked_of_the_user(
+        self, scene: Scene, told: str, missing: str
+    ) -> None:
         scene.world.dials.job_details = told
         scene.pipeline("infra")
         scene.start("infra")
@@ -173,7 +193,9 @@ class TestWhoseJob:
         scene.pipeline("infra")
         scene.start("infra")
         scene.pipeline("k9s")
-        kind, message = scene.refusal({"depends_on": "infra", "pipeline": "k9s", "execution": EXECUTION})
+        kind, message = scene.refusal(
+            {"depends_on": "infra", "pipeline": "k9s", "execution": EXECUTION}
+        )
         assert (kind, scene.rules()) == ("ConfigurationError", [])
         assert "k9s has no execution" in message
 
@@ -192,7 +214,9 @@ class TestBadInput:
             ({"depends_on": ["infra", "k8s"], "pipeline": "k8s"}, "depends on itself"),
         ],
     )
-    def test_it_is_refused_though_an_upstream_runs(self, scene: Scene, asked: object, said: str) -> None:
+    def test_it_is_refused_though_an_upstream_runs(
+        self, scene: Scene, asked: object, said: str
+    ) -> None:
         scene.pipeline("infra")
         scene.start("infra")
         kind, message = scene.refusal(asked)
@@ -207,7 +231,16 @@ class TestBadInput:
         assert (kind, scene.rules()) == ("ConfigurationError", [])
         assert f"no pipeline Infra in account {ACCOUNT}, region {REGION}" in message
 
-    @pytest.mark.parametrize("operation", ["ListPipelineExecutions", "AddPermission", "PutRule", "PutTargets", "GetPipelineExecution"])
+    @pytest.mark.parametrize(
+        "operation",
+        [
+            "ListPipelineExecutions",
+            "AddPermission",
+            "PutRule",
+            "PutTargets",
+            "GetPipelineExecution",
+        ],
+    )
     def test_a_denied_call_is_named(self, scene: Scene, calls: Calls, operation: str) -> None:
         scene.pipeline("infra")
         scene.start("infra")
@@ -226,7 +259,9 @@ class TestBadInput:
 
 class TestWhenAwsDoesNotAnswer:
     @pytest.mark.parametrize("error", ["ThrottlingException", "InternalFailure", timed_out()])
-    def test_an_upstream_that_is_not_known_to_be_idle_holds(self, scene: Scene, calls: Calls, error: str | Exception) -> None:
+    def test_an_upstream_that_is_not_known_to_be_idle_holds(
+        self, scene: Scene, calls: Calls, error: str | Exception
+    ) -> None:
         scene.pipeline("infra", seconds=60)
         calls.fail("ListPipelineExecutions", error)
         scene.k8s()
@@ -238,9 +273,13 @@ class TestWhenAwsDoesNotAnswer:
         scene.wait(minutes=5)
         assert scene.statuses() == ["InProgress", "Failed"]
 
-    @pytest.mark.parametrize("operation", ["AddPermission", "PutRule", "PutTargets", "PutJobFailureResult"])
+    @pytest.mark.parametrize(
+        "operation", ["AddPermission", "PutRule", "PutTargets", "PutJobFailureResult"]
+    )
     @pytest.mark.parametrize("after", [False, True])
-    def test_what_cannot_be_left_with_aws_is_tried_again(self, scene: Scene, calls: Calls, operation: str, after: bool) -> None:
+    def test_what_cannot_be_left_with_aws_is_tried_again(
+        self, scene: Scene, calls: Calls, operation: str, after: bool
+    ) -> None:
         scene.pipeline("infra", seconds=600)
         scene.start("infra")
         scene.k8s()
@@ -258,7 +297,9 @@ class TestWhenAwsDoesNotAnswer:
         with pytest.raises(NoAnswer):
             Client(app.app).lambda_.invoke("gate", job_event("infra"))
 
-    def test_a_rule_that_is_removed_while_it_is_made_is_made_anew(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_rule_that_is_removed_while_it_is_made_is_made_anew(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         scene.pipeline("infra")
         scene.start("infra")
         scene.k8s()
@@ -276,10 +317,17 @@ class TestWhenAwsDoesNotAnswer:
         assert removed == scene.rules() == [f"pipeline-gate-dev-{held}"]
         assert scene.statuses() == ["Failed"]
 
-    def test_entries_that_fail_in_part_are_seen(self, scene: Scene, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_entries_that_fail_in_part_are_seen(
+        self, scene: Scene, calls: Calls, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         scene.pipeline("infra")
         scene.start("infra")
-        failed = {"FailedEntryCount": 1, "FailedEntries": [{"TargetId": "retry", "ErrorCode": "ConcurrentModificationException"}]}
+        failed = {
+            "FailedEntryCount": 1,
+            "FailedEntries": [
+                {"TargetId": "retry", "ErrorCode": "ConcurrentModificationException"}
+            ],
+        }
         events = runtime.aws.eventbridge._client
         monkeypatch.setattr(events, "put_targets", lambda **_: failed)
         scene.k8s()
@@ -287,7 +335,9 @@ class TestWhenAwsDoesNotAnswer:
         assert scene.statuses() == ["InProgress"]
 
 
-def test_a_defect_of_the_gate_fails_the_job_rather_than_let_it_hang(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_of_the_gate_fails_the_job_rather_than_let_it_hang(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise KeyError("secret detail")
 
@@ -299,7 +349,9 @@ def test_a_defect_of_the_gate_fails_the_job_rather_than_let_it_hang(scene: Scene
     assert "secret detail" not in message
 
 
-def test_a_call_that_aws_refuses_unexpectedly_is_named_without_its_words(scene: Scene, calls: Calls) -> None:
+def test_a_call_that_aws_refuses_unexpectedly_is_named_without_its_words(
+    scene: Scene, calls: Calls
+) -> None:
     calls.fail("ListPipelineExecutions", "ValidationException")
     scene.pipeline("infra")
     kind, message = scene.refusal("infra")
@@ -308,19 +360,29 @@ def test_a_call_that_aws_refuses_unexpectedly_is_named_without_its_words(scene: 
     assert "so it was told" not in message
 
 
-@pytest.mark.parametrize("error", ["AccessDeniedException", "ThrottlingException", "ValidationException"])
-def test_a_hold_does_not_depend_on_where_the_upstream_stands(scene: Scene, calls: Calls, error: str) -> None:
+@pytest.mark.parametrize(
+    "error", ["AccessDeniedException", "ThrottlingException", "ValidationException"]
+)
+def test_a_hold_does_not_depend_on_where_the_upstream_stands(
+    scene: Scene, calls: Calls, error: str
+) -> None:
     calls.fail("GetPipelineState", error)
     scene.pipeline("infra")
     scene.start("infra")
     scene.k8s()
     scene.start("k8s")
-    assert scene.gate_action()["errorDetails"]["message"].startswith("k8s waits for infra since 12:00 UTC. infra runs: execution ")
+    assert scene.gate_action()["errorDetails"]["message"].startswith(
+        "k8s waits for infra since 12:00 UTC. infra runs: execution "
+    )
     assert len(scene.rules()) == 1
 
 
-def test_credentials_never_reach_a_log(scene: Scene, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
-    """Neither the event's artifactCredentials nor GetJobDetails', whatever the gate decides or trips over."""
+def test_credentials_never_reach_a_log(
+    scene: Scene, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the event's artifactCredentials nor GetJobDetails', whatever the gate decides or
+    trips over.
+    """
     caplog.set_level("INFO")
     scene.world.dials.job_details = "execution"
     scene.pipeline("infra", seconds=60)
@@ -332,7 +394,9 @@ def test_credentials_never_reach_a_log(scene: Scene, capfd: pytest.CaptureFixtur
     lines = [
         event["message"]
         for function in ("gate", "retry")
-        for event in logs.filter_log_events(logGroupName=f"/aws/lambda/pipeline-gate-dev-{function}")["events"]
+        for event in logs.filter_log_events(
+            logGroupName=f"/aws/lambda/pipeline-gate-dev-{function}"
+        )["events"]
     ]
     decisions = [json.loads(line) for line in lines if line.startswith("{")]
     assert [one["decision"] for one in decisions if one["function"] == "gate"] == ["held", "passed"]
@@ -343,4 +407,10 @@ def test_credentials_never_reach_a_log(scene: Scene, capfd: pytest.CaptureFixtur
 
 def job_event(parameters: str, job: str = "11111111-2222-4333-8444-555555555555") -> dict[str, Any]:
     configuration = {"FunctionName": "pipeline-gate-dev-gate", "UserParameters": parameters}
-    return {"CodePipeline.job": {"id": job, "accountId": ACCOUNT, "data": {"actionConfiguration": {"configuration": configuration}}}}
+    return {
+        "CodePipeline.job": {
+            "id": job,
+            "accountId": ACCOUNT,
+            "data": {"actionConfiguration": {"configuration": configuration}},
+        }
+    }

@@ -1,4 +1,6 @@
-"""`hold`: `retry`. The held execution itself goes on; nothing is started in its place unless AWS leaves no other way."""
+"""`hold`: `retry`. The held execution itself goes on; nothing is started in its place unless AWS
+leaves no other way.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,14 @@ def held(scene: Scene) -> str:
     return scene.start("k8s")
 
 
-def test_the_same_execution_goes_on_within_seconds_of_the_upstreams_end(scene: Scene, held: str) -> None:
+def test_the_same_execution_goes_on_within_seconds_of_the_upstreams_end(
+    scene: Scene, held: str
+) -> None:
     assert scene.statuses() == ["Failed"]
-    assert "its stage is retried by itself within seconds of the end of infra" in scene.gate_action()["errorDetails"]["message"]
+    assert (
+        "its stage is retried by itself within seconds of the end of infra"
+        in scene.gate_action()["errorDetails"]["message"]
+    )
     scene.wait(minutes=9.9)
     assert scene.statuses() == ["InProgress"]
     assert [one["pipelineExecutionId"] for one in scene.executions()] == [held]
@@ -41,7 +48,9 @@ def test_without_events_the_schedule_alone_retries_the_stage(scene: Scene, held:
 def test_an_upstream_that_runs_again_just_then_holds_the_same_execution_again(
     scene: Scene, held: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its rule stands all the while: a retry that removed it would remove what the gate has just made anew."""
+    """Its rule stands all the while: a retry that removed it would remove what the gate has just
+    made anew.
+    """
     client = runtime.aws.codepipeline._client
     real = client.retry_stage_execution
 
@@ -62,8 +71,12 @@ def test_an_upstream_that_runs_again_just_then_holds_the_same_execution_again(
     assert [one["pipelineExecutionId"] for one in scene.executions()] == [held]
 
 
-def test_an_edited_pipeline_whose_stage_aws_does_not_retry_is_started(scene: Scene, held: str) -> None:
-    scene.codepipeline.update_pipeline(pipeline=scene.codepipeline.get_pipeline(name="k8s")["pipeline"])
+def test_an_edited_pipeline_whose_stage_aws_does_not_retry_is_started(
+    scene: Scene, held: str
+) -> None:
+    scene.codepipeline.update_pipeline(
+        pipeline=scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
+    )
     scene.wait(minutes=12)
     assert scene.statuses() == ["Succeeded", "Failed"]
     assert scene.rules() == []
@@ -72,11 +85,16 @@ def test_an_edited_pipeline_whose_stage_aws_does_not_retry_is_started(scene: Sce
 def test_a_newer_execution_ends_the_hold(scene: Scene, held: str) -> None:
     newer = scene.start("k8s")
     scene.wait(minutes=20)
-    assert [(one["pipelineExecutionId"], one["status"]) for one in scene.executions()] == [(newer, "Succeeded"), (held, "Failed")]
+    assert [(one["pipelineExecutionId"], one["status"]) for one in scene.executions()] == [
+        (newer, "Succeeded"),
+        (held, "Failed"),
+    ]
     assert scene.rules() == []
 
 
-def test_a_retry_whose_answer_never_comes_is_not_followed_by_a_start(scene: Scene, held: str, calls: Calls) -> None:
+def test_a_retry_whose_answer_never_comes_is_not_followed_by_a_start(
+    scene: Scene, held: str, calls: Calls
+) -> None:
     calls.fail("RetryStageExecution", timed_out(), after=True)
     scene.wait(minutes=10)
     calls.mend()
@@ -85,13 +103,17 @@ def test_a_retry_whose_answer_never_comes_is_not_followed_by_a_start(scene: Scen
     assert scene.rules() == []
 
 
-def test_a_stage_that_somebody_has_just_retried_is_not_replaced_by_a_start(scene: Scene, held: str, calls: Calls) -> None:
+def test_a_stage_that_somebody_has_just_retried_is_not_replaced_by_a_start(
+    scene: Scene, held: str, calls: Calls
+) -> None:
     calls.fail("RetryStageExecution", "StageNotRetryableException", after=True)
     scene.wait(minutes=10)
     assert scene.statuses() == ["InProgress"]
 
 
-def test_a_stage_that_a_newer_execution_has_entered_ends_the_hold(scene: Scene, held: str, calls: Calls) -> None:
+def test_a_stage_that_a_newer_execution_has_entered_ends_the_hold(
+    scene: Scene, held: str, calls: Calls
+) -> None:
     calls.fail("RetryStageExecution", "NotLatestPipelineExecutionException")
     scene.wait(minutes=12)
     assert scene.statuses() == ["Failed"]
@@ -133,7 +155,9 @@ def test_in_parallel_mode_each_held_execution_goes_on_itself(scene: Scene) -> No
     assert scene.rules() == []
 
 
-def test_one_of_parallel_mode_that_its_pipelines_new_mode_does_not_retry_is_started(scene: Scene) -> None:
+def test_one_of_parallel_mode_that_its_pipelines_new_mode_does_not_retry_is_started(
+    scene: Scene,
+) -> None:
     scene.pipeline("infra", seconds=600)
     scene.gated("k8s", ask(hold="retry"), mode="PARALLEL")
     scene.start("infra")

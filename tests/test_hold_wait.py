@@ -1,4 +1,6 @@
-"""`hold`: `wait`. The action stays in progress until the upstreams let it pass; no execution fails."""
+"""`hold`: `wait`. The action stays in progress until the upstreams let it pass; no execution
+fails.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def waits(scene: Scene, minutes: float = 10, **more: Any) -> str:
 def test_the_action_stays_in_progress_and_says_why_until_the_upstream_ends(scene: Scene) -> None:
     execution = waits(scene)
     assert scene.gate_action()["status"] == "InProgress"
-    assert scene.gate_action()["summary"].startswith("k8s waits for infra since 12:00 UTC. infra runs: execution ")
+    assert scene.gate_action()["summary"].startswith(
+        "k8s waits for infra since 12:00 UTC. infra runs: execution "
+    )
     scene.wait(minutes=5)
     assert "Looked at 12:05 UTC" in scene.gate_action()["summary"]
     scene.wait(minutes=7)
@@ -34,7 +38,12 @@ def test_no_rule_is_made_and_each_look_costs_four_calls(scene: Scene, calls: Cal
     assert scene.rules() == []
     calls.made.clear()
     scene.wait(seconds=30)
-    assert calls.made == ["ListPipelineExecutions", "GetPipelineState", "ListTargetsByRule", "PutJobSuccessResult"]
+    assert calls.made == [
+        "ListPipelineExecutions",
+        "GetPipelineState",
+        "ListTargetsByRule",
+        "PutJobSuccessResult",
+    ]
 
 
 def test_in_queued_mode_the_order_of_the_queue_is_kept(scene: Scene) -> None:
@@ -48,13 +57,17 @@ def test_in_queued_mode_the_order_of_the_queue_is_kept(scene: Scene) -> None:
 
 
 def test_before_codepipeline_ends_the_action_a_rule_takes_over(scene: Scene) -> None:
-    scene.world.dials.continuation_seconds = 600  # every half a minute, as CodePipeline may ask, shows no more
+    scene.world.dials.continuation_seconds = (
+        600  # every half a minute, as CodePipeline may ask, shows no more
+    )
     waits(scene, minutes=30 * 60)
     scene.wait(minutes=22 * 60 + 59)
     assert scene.statuses() == ["InProgress"]
     scene.wait(minutes=15)
     assert scene.statuses() == ["Failed"]
-    assert scene.gate_action()["errorDetails"]["message"].startswith("k8s waits for infra since 2026-11-23 12:00 UTC.")
+    assert scene.gate_action()["errorDetails"]["message"].startswith(
+        "k8s waits for infra since 2026-11-23 12:00 UTC."
+    )
     assert len(scene.rules()) == 1
     scene.wait(minutes=8 * 60)
     assert scene.statuses() == ["Succeeded", "Failed"]
@@ -86,12 +99,20 @@ def test_the_action_shows_for_which_executions_it_waits(scene: Scene) -> None:
     mark = read_mark(scene.gate_action()["externalExecutionId"])
     assert mark
     (edge,) = mark.waits
-    assert (edge.pipeline, edge.executions) == ("infra", (scene.executions("infra")[0]["pipelineExecutionId"][:8],))
+    assert (edge.pipeline, edge.executions) == (
+        "infra",
+        (scene.executions("infra")[0]["pipelineExecutionId"][:8],),
+    )
 
 
-def test_a_function_that_never_answers_ends_after_codepipelines_own_time(scene: Scene, calls: Calls) -> None:
+def test_a_function_that_never_answers_ends_after_codepipelines_own_time(
+    scene: Scene, calls: Calls
+) -> None:
     waits(scene)
     calls.fail("PutJobSuccessResult", "InternalFailure")
     scene.wait(minutes=60)
     assert scene.statuses() == ["Failed"]
-    assert "failed to return a result within 20 minutes" in scene.gate_action()["errorDetails"]["message"]
+    assert (
+        "failed to return a result within 20 minutes"
+        in scene.gate_action()["errorDetails"]["message"]
+    )

@@ -29,34 +29,62 @@ def test_it_knows_the_gated_pipelines_and_those_they_wait_for(scene: Scene) -> N
     for name in ("infra", "unconcerned"):
         scene.pipeline(name)
     scene.gated("k8s", {"depends_on": ["infra", DNS]}, mode="QUEUED")
-    scene.gated("apps", {"depends_on": ["k8s"], "pipeline": "apps", "execution": EXECUTION, "bypass": "#{variables.bypass}"})
+    scene.gated(
+        "apps",
+        {
+            "depends_on": ["k8s"],
+            "pipeline": "apps",
+            "execution": EXECUTION,
+            "bypass": "#{variables.bypass}",
+        },
+    )
     seen = look()
     assert list(seen.pipelines) == ["apps", "infra", "k8s"]
     assert seen.pipelines["apps"].upstreams == ("k8s",)
-    assert (seen.pipelines["k8s"].upstreams, seen.pipelines["k8s"].mode) == (("infra", DNS), "QUEUED")
-    assert [(gate.stage, gate.action, gate.condition, gate.deployed_as) for gate in seen.pipelines["apps"].gates] == [
-        ("Gate", "Wait", False, "dev")
-    ]
+    assert (seen.pipelines["k8s"].upstreams, seen.pipelines["k8s"].mode) == (
+        ("infra", DNS),
+        "QUEUED",
+    )
+    assert [
+        (gate.stage, gate.action, gate.condition, gate.deployed_as)
+        for gate in seen.pipelines["apps"].gates
+    ] == [("Gate", "Wait", False, "dev")]
 
 
 def test_a_gate_that_would_refuse_what_is_asked_is_told_with_the_reason(scene: Scene) -> None:
     scene.gated("k8s", {"depend_on": ["infra"]})
     (gate,) = look().pipelines["k8s"].gates
     assert gate.asked is None
-    assert gate.problem.startswith('UserParameters has an unknown key "depend_on" (did you mean depends_on?)')
+    assert gate.problem.startswith(
+        'UserParameters has an unknown key "depend_on" (did you mean depends_on?)'
+    )
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry"])
 def test_a_hold_is_told_with_what_the_console_says_of_it(scene: Scene, mode: str) -> None:
     scene.pipeline("infra", seconds=1200)
     scene.k8s()
-    scene.gated("apps", {"depends_on": ["infra"], "pipeline": "apps", "execution": EXECUTION, "hold": mode, "give_up_minutes": 90})
+    scene.gated(
+        "apps",
+        {
+            "depends_on": ["infra"],
+            "pipeline": "apps",
+            "execution": EXECUTION,
+            "hold": mode,
+            "give_up_minutes": 90,
+        },
+    )
     scene.start("infra")
     held = scene.start("apps")
     began = utcnow()
     scene.wait(minutes=7)
     (wait,) = look().waits
-    assert (wait.pipeline, wait.execution, wait.hold, wait.depends_on) == ("apps", held, mode, ("infra",))
+    assert (wait.pipeline, wait.execution, wait.hold, wait.depends_on) == (
+        "apps",
+        held,
+        mode,
+        ("infra",),
+    )
     assert wait.rule in scene.rules()
     assert wait.since
     assert abs((wait.since - began).total_seconds()) < 15
@@ -69,12 +97,20 @@ def test_a_hold_is_told_with_what_the_console_says_of_it(scene: Scene, mode: str
 
 def test_a_wait_in_place_is_told_too(scene: Scene) -> None:
     scene.pipeline("infra", seconds=1200)
-    scene.gated("k8s", {"depends_on": ["infra"], "pipeline": "k8s", "execution": EXECUTION, "hold": "wait"})
+    scene.gated(
+        "k8s", {"depends_on": ["infra"], "pipeline": "k8s", "execution": EXECUTION, "hold": "wait"}
+    )
     scene.start("infra")
     waiting = scene.start("k8s")
     scene.wait(minutes=3)
     (wait,) = look().waits
-    assert (wait.pipeline, wait.execution, wait.hold, wait.depends_on, wait.rule) == ("k8s", waiting, "wait", ("infra",), None)
+    assert (wait.pipeline, wait.execution, wait.hold, wait.depends_on, wait.rule) == (
+        "k8s",
+        waiting,
+        "wait",
+        ("infra",),
+        None,
+    )
     assert wait.reason == scene.gate_action()["summary"]
 
 
@@ -84,7 +120,9 @@ def test_a_gate_in_a_stage_condition_is_a_gate(scene: Scene) -> None:
     scene.start("infra")
     scene.start("k8s")
     seen = look()
-    assert [(gate.stage, gate.condition) for gate in seen.pipelines["k8s"].gates] == [("Deploy", True)]
+    assert [(gate.stage, gate.condition) for gate in seen.pipelines["k8s"].gates] == [
+        ("Deploy", True)
+    ]
     (wait,) = seen.waits
     assert "k8s waits for infra" in wait.reason
 

@@ -37,7 +37,9 @@ def test_they_are_asked_side_by_side(fifty: Scene, monkeypatch: pytest.MonkeyPat
     assert fifty.statuses() == ["InProgress"]
 
 
-def test_each_costs_one_call_and_only_those_that_are_named_a_second(fifty: Scene, calls: Calls) -> None:
+def test_each_costs_one_call_and_only_those_that_are_named_a_second(
+    fifty: Scene, calls: Calls
+) -> None:
     for name in NAMES:
         fifty.codepipeline.start_pipeline_execution(name=name)
     fifty.wait(seconds=5)

@@ -1,4 +1,6 @@
-"""The path that nearly every invocation takes, nearly always cold: two AWS calls, and no import that it can do without."""
+"""The path that nearly every invocation takes, nearly always cold: two AWS calls, and no import
+that it can do without.
+"""
 
 from __future__ import annotations
 
@@ -45,11 +47,17 @@ def test_an_open_gate_makes_two_calls(scene: Scene, calls: Calls) -> None:
 
 def test_it_loads_nothing_that_only_a_hold_needs() -> None:
     command = [sys.executable, "-c", LOADED]
-    loaded = subprocess.run(command, cwd=ROOT, env=os.environ | LAMBDA, capture_output=True, text=True, check=True).stdout.split()
-    assert {name for name in loaded if name.startswith("chalicelib.")} == {f"chalicelib.{name}" for name in OWN}
+    loaded = subprocess.run(
+        command, cwd=ROOT, env=os.environ | LAMBDA, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert {name for name in loaded if name.startswith("chalicelib.")} == {
+        f"chalicelib.{name}" for name in OWN
+    }
     assert not {"difflib", "concurrent.futures.thread", "chalice", "boto3"} & set(loaded)
 
 
-@pytest.mark.parametrize("function", app.app.pure_lambda_functions, ids=lambda function: function.name)
+@pytest.mark.parametrize(
+    "function", app.app.pure_lambda_functions, ids=lambda function: function.name
+)
 def test_lambda_loads_the_functions_past_app_py(function: LambdaFunction) -> None:
     assert function.handler_string == f"chalicelib.{function.name}_function.{function.name}"

@@ -20,7 +20,9 @@ def said(scene: Scene, name: str = "k8s") -> str:
 
 
 def close(scene: Scene, name: str, stage: str) -> None:
-    scene.codepipeline.disable_stage_transition(pipelineName=name, stageName=stage, transitionType="Inbound", reason="holidays")
+    scene.codepipeline.disable_stage_transition(
+        pipelineName=name, stageName=stage, transitionType="Inbound", reason="holidays"
+    )
 
 
 def test_turnstyle_35_it_passed_although_something_ran(scene: Scene) -> None:
@@ -46,7 +48,9 @@ def test_spinnaker_1070_two_that_were_started_in_quick_succession_both_ran(scene
 
 
 def test_gocd_2225_it_passed_although_something_ran(scene: Scene) -> None:
-    """Here an execution counts until its last stage has ended, and its successor in an earlier stage counts for itself."""
+    """Here an execution counts until its last stage has ended, and its successor in an earlier
+    stage counts for itself.
+    """
     scene.staged("infra", ("Network", 5), ("Cluster", 600))
     scene.start("infra")
     scene.start("infra")
@@ -61,12 +65,20 @@ def test_gocd_2225_it_passed_although_something_ran(scene: Scene) -> None:
 
 
 def test_airflow_33053_it_waited_for_ever_for_what_had_been_skipped(scene: Scene) -> None:
-    """Here a skipped stage is left behind like any other; and where a success is required, the message says that it was skipped."""
+    """Here a skipped stage is left behind like any other; and where a success is required, the
+    message says that it was skipped.
+    """
     scene.staged("infra", ("Build", 60), ("Network", 5), ("Cluster", 3600))
     declared: Any = scene.codepipeline.get_pipeline(name="infra")["pipeline"]
     kind = {"category": "Rule", "owner": "AWS", "provider": "VariableCheck", "version": "1"}
-    unchanged = {"name": "Changed", "ruleTypeId": kind, "configuration": {"SandboxOutcome": "Failed"}}
-    declared["stages"][2]["beforeEntry"] = {"conditions": [{"result": "SKIP", "rules": [unchanged]}]}
+    unchanged = {
+        "name": "Changed",
+        "ruleTypeId": kind,
+        "configuration": {"SandboxOutcome": "Failed"},
+    }
+    declared["stages"][2]["beforeEntry"] = {
+        "conditions": [{"result": "SKIP", "rules": [unchanged]}]
+    }
     scene.codepipeline.update_pipeline(pipeline=declared)
     scene.gated("k8s", ask(NETWORK))
     scene.gated("web", ask({**NETWORK, "require": "succeeded"}, pipeline="web"))
@@ -80,7 +92,9 @@ def test_airflow_33053_it_waited_for_ever_for_what_had_been_skipped(scene: Scene
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
-def test_lockable_resources_668_nobody_could_say_how_long_to_wait_at_most(scene: Scene, mode: str) -> None:
+def test_lockable_resources_668_nobody_could_say_how_long_to_wait_at_most(
+    scene: Scene, mode: str
+) -> None:
     """Whoever came later queued behind the one that took too long."""
     scene.pipeline("infra", seconds=24 * 3600)
     scene.gated("k8s", ask(hold=mode, give_up_minutes=60))
@@ -93,8 +107,12 @@ def test_lockable_resources_668_nobody_could_say_how_long_to_wait_at_most(scene:
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
-def test_concourse_817_the_message_gave_another_reason_than_the_paused_one(scene: Scene, mode: str) -> None:
-    """It spoke of a limit; the truth was that somebody had paused the job in front. Nor may it name who is idle."""
+def test_concourse_817_the_message_gave_another_reason_than_the_paused_one(
+    scene: Scene, mode: str
+) -> None:
+    """It spoke of a limit; the truth was that somebody had paused the job in front. Nor may it name
+    who is idle.
+    """
     scene.pipeline("infra")
     scene.pipeline("network", seconds=5)
     scene.gated("k8s", ask("infra", "network", hold=mode))
@@ -109,7 +127,9 @@ def test_concourse_817_the_message_gave_another_reason_than_the_paused_one(scene
 
 
 def test_gocd_8802_the_run_it_named_was_not_the_run_it_deployed(scene: Scene) -> None:
-    """It named the last run that was through, and took what a newer one, still at work, had made."""
+    """It named the last run that was through, and took what a newer one, still at work, had
+    made.
+    """
     scene.staged("infra", ("Network", 5), ("Cluster", 600))
     scene.gated("k8s", ask(NETWORK))
     scene.start("infra")
@@ -126,7 +146,9 @@ def test_gocd_8802_a_run_that_was_stopped_hides_an_older_success(scene: Scene) -
     scene.pipeline("infra", seconds=5)
     scene.start("infra")
     stopped = scene.codepipeline.start_pipeline_execution(name="infra")["pipelineExecutionId"]
-    scene.codepipeline.stop_pipeline_execution(pipelineName="infra", pipelineExecutionId=stopped, abandon=True)
+    scene.codepipeline.stop_pipeline_execution(
+        pipelineName="infra", pipelineExecutionId=stopped, abandon=True
+    )
     scene.gated("k8s", ask(require="succeeded"))
     scene.start("k8s")
     assert f"infra has not succeeded: its last execution {stopped[:8]} Stopped" in said(scene)
@@ -140,8 +162,12 @@ def test_gocd_8802_a_run_that_was_superseded_hides_nothing(scene: Scene) -> None
     assert scene.statuses() == ["InProgress"]
 
 
-def test_wait_on_check_action_7_what_had_not_run_yet_was_taken_for_what_is_not_there(scene: Scene) -> None:
-    """It failed where the check had yet to begin. Here the one is idle, if not successful, and the other an error with its name."""
+def test_wait_on_check_action_7_what_had_not_run_yet_was_taken_for_what_is_not_there(
+    scene: Scene,
+) -> None:
+    """It failed where the check had yet to begin. Here the one is idle, if not successful, and the
+    other an error with its name.
+    """
     scene.pipeline("infra")
     scene.gated("idle", ask(pipeline="idle"))
     scene.gated("succeeded", ask(pipeline="succeeded", require="succeeded"))
@@ -164,18 +190,29 @@ def test_concourse_520_a_paused_one_blocked_all_the_others_of_its_group(scene: S
     assert (scene.statuses("k8s"), scene.statuses("web")) == (["Failed"], ["InProgress"])
 
 
-def test_aws_cdk_3332_the_action_never_ended_though_its_function_had(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It had returned without a result for the job. Here a defect of the gate's own is a result, too."""
+def test_aws_cdk_3332_the_action_never_ended_though_its_function_had(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had returned without a result for the job. Here a defect of the gate's own is a result,
+    too.
+    """
     monkeypatch.setattr("chalicelib.asking.Asking.upstreams", lambda *_: 1 / 0)
     scene.pipeline("infra")
     kind, message = scene.refusal(ask())
-    assert (kind, message.startswith("The gate itself failed (ZeroDivisionError)")) == ("SystemUnavailable", True)
+    assert (kind, message.startswith("The gate itself failed (ZeroDivisionError)")) == (
+        "SystemUnavailable",
+        True,
+    )
 
 
-def test_turnstyle_146_a_year_of_executions_was_read_page_by_page(scene: Scene, calls: Calls) -> None:
+def test_turnstyle_146_a_year_of_executions_was_read_page_by_page(
+    scene: Scene, calls: Calls
+) -> None:
     """It took the API's whole quota. Here: what began within 14 days, a hundred a call."""
     scene.pipeline("infra", seconds=5)
-    scene.has_run("infra", *[(timedelta(hours=2 * (4000 - number)), "Succeeded") for number in range(4000)])
+    scene.has_run(
+        "infra", *[(timedelta(hours=2 * (4000 - number)), "Succeeded") for number in range(4000)]
+    )
     scene.start("infra")
     scene.k8s()
     scene.start("k8s")
@@ -183,14 +220,22 @@ def test_turnstyle_146_a_year_of_executions_was_read_page_by_page(scene: Scene, 
     assert calls.made == ["ListPipelineExecutions", "ListPipelineExecutions", "PutJobSuccessResult"]
 
 
-def test_turnstyle_146_nor_does_a_hold_of_such_a_pipeline_cost_more(scene: Scene, calls: Calls) -> None:
-    """Both have a long history: it is the look at the held one's own executions that could go far back."""
+def test_turnstyle_146_nor_does_a_hold_of_such_a_pipeline_cost_more(
+    scene: Scene, calls: Calls
+) -> None:
+    """Both have a long history: it is the look at the held one's own executions that could go far
+    back.
+    """
     scene.pipeline("infra")
     scene.k8s()
     for name in ("infra", "k8s"):
-        scene.has_run(name, *[(timedelta(hours=2 * (4000 - number)), "Succeeded") for number in range(4000)])
+        scene.has_run(
+            name, *[(timedelta(hours=2 * (4000 - number)), "Succeeded") for number in range(4000)]
+        )
     scene.start("infra")
     scene.start("k8s")
     scene.wait(minutes=11)
     assert scene.statuses()[:2] == ["Succeeded", "Failed"]
-    assert calls.made.count("ListPipelineExecutions") == 5 * 2 + 1  # five looks at infra, two pages each; one at k8s, one page
+    assert (
+        calls.made.count("ListPipelineExecutions") == 5 * 2 + 1
+    )  # five looks at infra, two pages each; one at k8s, one page

@@ -1,4 +1,6 @@
-"""An upstream that only a person can move on: the message says whom it waits for, and `parked` decides whether it counts."""
+"""An upstream that only a person can move on: the message says whom it waits for, and `parked`
+decides whether it counts.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from tests.scene import Scene
 
 @pytest.fixture
 def parked(scene: Scene) -> Scene:
-    """infra has stood before its approval since 12:00:04; k8s waits for it, web does not count it."""
+    """infra has stood before its approval since 12:00:04; k8s waits for it, web does not count
+    it.
+    """
     scene.staged("infra", ("Approve", 0), ("Deploy", 600))
     scene.gated("k8s", ask())
     scene.gated("web", ask(pipeline="web", parked="pass"))
@@ -28,7 +32,9 @@ def said(scene: Scene, name: str) -> str:
 
 
 def approve(scene: Scene, status: Literal["Approved", "Rejected"] = "Approved") -> None:
-    state: Any = scene.codepipeline.get_pipeline_state(name="infra")["stageStates"][1]["actionStates"][0]
+    state: Any = scene.codepipeline.get_pipeline_state(name="infra")["stageStates"][1][
+        "actionStates"
+    ][0]
     scene.codepipeline.put_approval_result(
         pipelineName="infra",
         stageName="Approve",
@@ -41,7 +47,10 @@ def approve(scene: Scene, status: Literal["Approved", "Rejected"] = "Approved") 
 def test_the_message_says_which_approval_is_open_since_when(parked: Scene) -> None:
     parked.start("k8s")
     message = parked.gate_action()["errorDetails"]["message"]
-    assert "and waits for a person: the approval Ask in its stage Approve is open since 12:00 UTC." in message
+    assert (
+        "and waits for a person: the approval Ask in its stage Approve is open since 12:00 UTC."
+        in message
+    )
 
 
 def test_pass_lets_the_pipeline_go_on_and_says_so(parked: Scene) -> None:
@@ -68,7 +77,9 @@ def test_a_new_approval_is_noticed_within_retry_minutes(scene: Scene) -> None:
 
 
 def disable(scene: Scene) -> None:
-    scene.codepipeline.disable_stage_transition(pipelineName="infra", stageName="Deploy", transitionType="Inbound", reason="holidays")
+    scene.codepipeline.disable_stage_transition(
+        pipelineName="infra", stageName="Deploy", transitionType="Inbound", reason="holidays"
+    )
 
 
 def test_a_disabled_transition_parks_it_too(scene: Scene) -> None:
@@ -118,7 +129,9 @@ def test_what_else_runs_in_the_stage_of_an_approval_is_no_waiting(scene: Scene) 
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
-def test_an_approval_that_is_given_during_a_hold_counts_from_the_next_look_on(parked: Scene, mode: str) -> None:
+def test_an_approval_that_is_given_during_a_hold_counts_from_the_next_look_on(
+    parked: Scene, mode: str
+) -> None:
     """What was parked when the hold began runs when the other upstream ends: the hold stays."""
     parked.pipeline("net", seconds=240)
     parked.gated("apps", ask("infra", "net", pipeline="apps", parked="pass", hold=mode))
@@ -136,7 +149,9 @@ def test_an_approval_that_is_given_during_a_hold_counts_from_the_next_look_on(pa
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
-def test_with_wait_the_hold_ends_with_the_upstream_whenever_that_is_approved(parked: Scene, mode: str) -> None:
+def test_with_wait_the_hold_ends_with_the_upstream_whenever_that_is_approved(
+    parked: Scene, mode: str
+) -> None:
     parked.gated("apps", ask(pipeline="apps", hold=mode))
     parked.start("apps")
     parked.wait(minutes=3 * 24 * 60 if mode == "restart" else 60)
@@ -158,14 +173,18 @@ def test_a_transition_that_is_enabled_again_counts(scene: Scene) -> None:
     disable(scene)
     scene.gated("web", ask(pipeline="web", parked="pass"))
     scene.start("infra")
-    scene.codepipeline.enable_stage_transition(pipelineName="infra", stageName="Deploy", transitionType="Inbound")
+    scene.codepipeline.enable_stage_transition(
+        pipelineName="infra", stageName="Deploy", transitionType="Inbound"
+    )
     scene.start("web")
     assert scene.statuses("web") == ["Failed"]
 
 
 def test_parked_can_be_said_for_one_upstream_alone(parked: Scene) -> None:
     parked.pipeline("net")
-    parked.codepipeline.disable_stage_transition(pipelineName="net", stageName="Deploy", transitionType="Inbound", reason="x")
+    parked.codepipeline.disable_stage_transition(
+        pipelineName="net", stageName="Deploy", transitionType="Inbound", reason="x"
+    )
     parked.start("net")
     parked.gated("apps", ask({"pipeline": "infra", "parked": "pass"}, "net", pipeline="apps"))
     parked.start("apps")

@@ -1,4 +1,6 @@
-"""What the functions are able to do in an AWS account, by the policies that a deployment gives them, and what they are not."""
+"""What the functions are able to do in an AWS account, by the policies that a deployment gives
+them, and what they are not.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,16 @@ def arn(function: str) -> str:
     return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
 
 
-def permission(function: str, principal: str = "events.amazonaws.com", action: str = "lambda:InvokeFunction") -> dict[str, str]:
-    return {"FunctionName": function, "StatementId": "rules", "Action": action, "Principal": principal, "SourceArn": RULES}
+def permission(
+    function: str, principal: str = "events.amazonaws.com", action: str = "lambda:InvokeFunction"
+) -> dict[str, str]:
+    return {
+        "FunctionName": function,
+        "StatementId": "rules",
+        "Action": action,
+        "Principal": principal,
+        "SourceArn": RULES,
+    }
 
 
 def rule(name: str, **more: Any) -> dict[str, Any]:
@@ -47,7 +57,11 @@ def targets(name: str, target: str = RETRY, **more: Any) -> dict[str, Any]:
 
 def log_lines(function: str) -> dict[str, Any]:
     events = [{"timestamp": 0, "message": "x"}]
-    return {"logGroupName": f"/aws/lambda/{function}", "logStreamName": "stream", "logEvents": events}
+    return {
+        "logGroupName": f"/aws/lambda/{function}",
+        "logStreamName": "stream",
+        "logEvents": events,
+    }
 
 
 PIPELINE = {
@@ -56,7 +70,17 @@ PIPELINE = {
     "stages": [
         {
             "name": stage,
-            "actions": [{"name": "a", "actionTypeId": {"category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1"}}],
+            "actions": [
+                {
+                    "name": "a",
+                    "actionTypeId": {
+                        "category": "Build",
+                        "owner": "AWS",
+                        "provider": "CodeBuild",
+                        "version": "1",
+                    },
+                }
+            ],
         }
         for stage in ("One", "Two")
     ],
@@ -74,34 +98,58 @@ APPROVAL = {
 
 
 def elsewhere(function: str) -> dict[str, Any]:
-    return {"RoleArn": f"arn:aws:iam::999999999999:role/pipeline-gate-look-{function}", "RoleSessionName": "pipeline-gate"}
+    return {
+        "RoleArn": f"arn:aws:iam::999999999999:role/pipeline-gate-look-{function}",
+        "RoleSessionName": "pipeline-gate",
+    }
 
 
-OWN_EVENTS = {"Entries": [{"EventBusName": "chat", "Source": "pipeline-gate", "DetailType": "x", "Detail": "{}"}]}
-RETRY_STAGE = {"pipelineName": "k8s", "stageName": "Gate", "pipelineExecutionId": EXECUTION, "retryMode": "FAILED_ACTIONS"}
+OWN_EVENTS = {
+    "Entries": [
+        {"EventBusName": "chat", "Source": "pipeline-gate", "DetailType": "x", "Detail": "{}"}
+    ]
+}
+RETRY_STAGE = {
+    "pipelineName": "k8s",
+    "stageName": "Gate",
+    "pipelineExecutionId": EXECUTION,
+    "retryMode": "FAILED_ACTIONS",
+}
 
 ALLOWED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     GATE: [
         ("codepipeline:ListPipelineExecutions", {"pipelineName": "infra"}),
-        ("codepipeline:GetPipelineExecution", {"pipelineName": "k8s", "pipelineExecutionId": EXECUTION}),
+        (
+            "codepipeline:GetPipelineExecution",
+            {"pipelineName": "k8s", "pipelineExecutionId": EXECUTION},
+        ),
         ("codepipeline:GetPipelineState", {"name": "infra"}),
         ("sts:AssumeRole", elsewhere("gate")),
         ("codepipeline:GetJobDetails", {"jobId": JOB}),
         ("codepipeline:PutJobSuccessResult", {"jobId": JOB}),
-        ("codepipeline:PutJobFailureResult", {"jobId": JOB, "failureDetails": {"type": "JobFailed", "message": "x"}}),
+        (
+            "codepipeline:PutJobFailureResult",
+            {"jobId": JOB, "failureDetails": {"type": "JobFailed", "message": "x"}},
+        ),
         ("events:PutRule", rule(HOLD, EventPattern='{"source": ["aws.codepipeline"]}')),
         ("events:PutTargets", targets(HOLD)),
         ("events:ListTargetsByRule", {"Rule": HOLD}),
         ("events:PutEvents", OWN_EVENTS),
         ("lambda:AddPermission", permission(RETRY)),
         ("lambda:AddPermission", permission(arn(RETRY))),
-        ("logs:CreateLogStream", {"logGroupName": f"/aws/lambda/{GATE}", "logStreamName": "stream"}),
+        (
+            "logs:CreateLogStream",
+            {"logGroupName": f"/aws/lambda/{GATE}", "logStreamName": "stream"},
+        ),
         ("logs:PutLogEvents", log_lines(GATE)),
     ],
     RETRY: [
         ("codepipeline:ListPipelineExecutions", {"pipelineName": "infra"}),
         ("codepipeline:ListActionExecutions", {"pipelineName": "k8s"}),
-        ("codepipeline:GetPipelineExecution", {"pipelineName": "k8s", "pipelineExecutionId": EXECUTION}),
+        (
+            "codepipeline:GetPipelineExecution",
+            {"pipelineName": "k8s", "pipelineExecutionId": EXECUTION},
+        ),
         ("codepipeline:ListRuleExecutions", {"pipelineName": "k8s"}),
         ("codepipeline:GetPipeline", {"name": "k8s"}),
         ("codepipeline:GetPipelineState", {"name": "infra"}),
@@ -114,7 +162,10 @@ ALLOWED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("events:ListTargetsByRule", {"Rule": HOLD}),
         ("events:RemoveTargets", {"Rule": HOLD, "Ids": ["retry"]}),
         ("events:DeleteRule", {"Name": HOLD}),
-        ("logs:CreateLogStream", {"logGroupName": f"/aws/lambda/{RETRY}", "logStreamName": "stream"}),
+        (
+            "logs:CreateLogStream",
+            {"logGroupName": f"/aws/lambda/{RETRY}", "logStreamName": "stream"},
+        ),
         ("logs:PutLogEvents", log_lines(RETRY)),
     ],
     BOARD: [
@@ -127,7 +178,10 @@ ALLOWED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("events:ListRules", {"NamePrefix": HOLD}),
         ("events:ListTargetsByRule", {"Rule": HOLD}),
         ("logs:CreateLogGroup", {"logGroupName": f"/aws/lambda/{BOARD}"}),
-        ("logs:CreateLogStream", {"logGroupName": f"/aws/lambda/{BOARD}", "logStreamName": "stream"}),
+        (
+            "logs:CreateLogStream",
+            {"logGroupName": f"/aws/lambda/{BOARD}", "logStreamName": "stream"},
+        ),
         ("logs:PutLogEvents", log_lines(BOARD)),
     ],
 }
@@ -138,15 +192,34 @@ DENIED_TO_ALL: list[tuple[str, dict[str, Any]]] = [
     ("codepipeline:CreatePipeline", {"pipeline": PIPELINE}),
     ("codepipeline:UpdatePipeline", {"pipeline": PIPELINE}),
     ("codepipeline:DeletePipeline", {"name": "k8s"}),
-    ("codepipeline:StopPipelineExecution", {"pipelineName": "k8s", "pipelineExecutionId": EXECUTION}),
-    ("codepipeline:RollbackStage", {"pipelineName": "k8s", "stageName": "Gate", "targetPipelineExecutionId": EXECUTION}),
+    (
+        "codepipeline:StopPipelineExecution",
+        {"pipelineName": "k8s", "pipelineExecutionId": EXECUTION},
+    ),
+    (
+        "codepipeline:RollbackStage",
+        {"pipelineName": "k8s", "stageName": "Gate", "targetPipelineExecutionId": EXECUTION},
+    ),
     ("codepipeline:PutApprovalResult", APPROVAL),
     (
         "codepipeline:DisableStageTransition",
         {"pipelineName": "k8s", "stageName": "Gate", "transitionType": "Inbound", "reason": "x"},
     ),
-    ("codepipeline:EnableStageTransition", {"pipelineName": "k8s", "stageName": "Gate", "transitionType": "Inbound"}),
-    ("codepipeline:PollForJobs", {"actionTypeId": {"category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1"}}),
+    (
+        "codepipeline:EnableStageTransition",
+        {"pipelineName": "k8s", "stageName": "Gate", "transitionType": "Inbound"},
+    ),
+    (
+        "codepipeline:PollForJobs",
+        {
+            "actionTypeId": {
+                "category": "Build",
+                "owner": "AWS",
+                "provider": "CodeBuild",
+                "version": "1",
+            }
+        },
+    ),
     # events: rules of others, and other ways to make things happen
     ("events:PutRule", rule("others-rule")),
     ("events:PutRule", rule(f"x-{HOLD}")),
@@ -171,7 +244,10 @@ DENIED_TO_ALL: list[tuple[str, dict[str, Any]]] = [
     ("lambda:AddPermission", permission(RETRY, principal="sns.amazonaws.com")),
     ("lambda:RemovePermission", {"FunctionName": RETRY, "StatementId": "rules"}),
     ("lambda:UpdateFunctionCode", {"FunctionName": RETRY, "ZipFile": b"x"}),
-    ("lambda:UpdateFunctionConfiguration", {"FunctionName": GATE, "Environment": {"Variables": {"A": "b"}}}),
+    (
+        "lambda:UpdateFunctionConfiguration",
+        {"FunctionName": GATE, "Environment": {"Variables": {"A": "b"}}},
+    ),
     ("lambda:CreateFunction", NEW_FUNCTION),
     ("lambda:DeleteFunction", {"FunctionName": RETRY}),
     ("lambda:CreateFunctionUrlConfig", {"FunctionName": RETRY, "AuthType": "NONE"}),
@@ -184,7 +260,10 @@ DENIED_TO_ALL: list[tuple[str, dict[str, Any]]] = [
     # identities
     ("sts:AssumeRole", {"RoleArn": PIPELINES_ROLE, "RoleSessionName": "more"}),
     ("iam:PutRolePolicy", {"RoleName": GATE, "PolicyName": "more", "PolicyDocument": "{}"}),
-    ("iam:AttachRolePolicy", {"RoleName": GATE, "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}),
+    (
+        "iam:AttachRolePolicy",
+        {"RoleName": GATE, "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"},
+    ),
     ("iam:UpdateAssumeRolePolicy", {"RoleName": PIPELINES_ROLE[-9:], "PolicyDocument": "{}"}),
     ("iam:CreateAccessKey", {"UserName": "me"}),
     ("iam:ListRoles", {}),
@@ -213,7 +292,10 @@ DENIED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     RETRY: [
         ("codepipeline:PutJobSuccessResult", {"jobId": JOB}),
-        ("codepipeline:PutJobFailureResult", {"jobId": JOB, "failureDetails": {"type": "JobFailed", "message": "x"}}),
+        (
+            "codepipeline:PutJobFailureResult",
+            {"jobId": JOB, "failureDetails": {"type": "JobFailed", "message": "x"}},
+        ),
         ("codepipeline:GetJobDetails", {"jobId": JOB}),
         ("events:PutRule", rule(HOLD)),
         ("events:PutTargets", targets(HOLD)),
@@ -226,7 +308,10 @@ DENIED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("codepipeline:RetryStageExecution", RETRY_STAGE),
         ("codepipeline:PutJobSuccessResult", {"jobId": JOB}),
         ("codepipeline:GetJobDetails", {"jobId": JOB}),
-        ("codepipeline:GetPipelineExecution", {"pipelineName": "k8s", "pipelineExecutionId": EXECUTION}),
+        (
+            "codepipeline:GetPipelineExecution",
+            {"pipelineName": "k8s", "pipelineExecutionId": EXECUTION},
+        ),
         ("events:PutRule", rule(HOLD)),
         ("events:PutTargets", targets(HOLD)),
         ("events:RemoveTargets", {"Rule": HOLD, "Ids": ["retry"]}),
@@ -242,7 +327,9 @@ DENIED: dict[str, list[tuple[str, dict[str, Any]]]] = {
 
 
 class Functions:
-    """A session of each function's role, with the policy that config.json names for the function."""
+    """A session of each function's role, with the policy that config.json names for the
+    function.
+    """
 
     def __init__(self) -> None:
         self._clients: dict[tuple[str, str], Any] = {}
@@ -250,12 +337,22 @@ class Functions:
         create_role(BOARD, "lambda.amazonaws.com")
         for function in (GATE, RETRY, BOARD):
             name = f"pipeline-gate-look-{function.rpartition('-')[2]}"
-            create_foreign_role("999999999999", name, f"arn:aws:iam::{ACCOUNT}:role/{function}", {"Statement": []})
+            create_foreign_role(
+                "999999999999", name, f"arn:aws:iam::{ACCOUNT}:role/{function}", {"Statement": []}
+            )
             policy = json.dumps(policy_of(function))
-            boto3.client("iam").put_role_policy(RoleName=function, PolicyName=function, PolicyDocument=policy)
+            boto3.client("iam").put_role_policy(
+                RoleName=function, PolicyName=function, PolicyDocument=policy
+            )
             role = f"arn:aws:iam::{ACCOUNT}:role/{function}"
-            given = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName=function)["Credentials"]
-            self._keys[function] = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+            given = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName=function)[
+                "Credentials"
+            ]
+            self._keys[function] = (
+                given["AccessKeyId"],
+                given["SecretAccessKey"],
+                given["SessionToken"],
+            )
 
     def is_allowed(self, function: str, call: str, parameters: dict[str, Any]) -> bool:
         """Whether AWS does what is asked, or has another reason than a permission not to."""
@@ -264,7 +361,12 @@ class Functions:
             self._client(function, service)._make_api_call(operation, parameters)
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if code in {"403", "UnrecognizedClientException", "InvalidClientTokenId", "ExpiredTokenException"}:
+            if code in {
+                "403",
+                "UnrecognizedClientException",
+                "InvalidClientTokenId",
+                "ExpiredTokenException",
+            }:
                 raise  # nobody asked the policies
             return code not in {"AccessDenied", "AccessDeniedException"}
         return True
@@ -283,7 +385,9 @@ class Functions:
 
 
 def policy_of(function: str) -> dict[str, Any]:
-    functions = json.loads((CHALICE / "config.json").read_text())["stages"][STAGE]["lambda_functions"]
+    functions = json.loads((CHALICE / "config.json").read_text())["stages"][STAGE][
+        "lambda_functions"
+    ]
     name = "api_handler" if function == BOARD else function.rpartition("-")[2]
     policy: dict[str, Any] = json.loads((CHALICE / functions[name]["iam_policy_file"]).read_text())
     return policy
@@ -304,7 +408,9 @@ def rows(table: dict[str, list[tuple[str, dict[str, Any]]]]) -> list[Any]:
 
 
 @pytest.mark.parametrize(("function", "call", "parameters"), rows(ALLOWED))
-def test_what_a_function_needs_is_allowed(functions: Functions, function: str, call: str, parameters: dict[str, Any]) -> None:
+def test_what_a_function_needs_is_allowed(
+    functions: Functions, function: str, call: str, parameters: dict[str, Any]
+) -> None:
     assert functions.is_allowed(function, call, parameters)
 
 
@@ -317,7 +423,11 @@ def test_what_a_function_must_not_be_able_to_do_is_denied(
 
 @pytest.mark.parametrize("function", [GATE, RETRY, BOARD])
 def test_no_policy_names_an_action_that_nobody_needs(function: str) -> None:
-    named = [action for statement in policy_of(function)["Statement"] for action in _listed(statement["Action"])]
+    named = [
+        action
+        for statement in policy_of(function)["Statement"]
+        for action in _listed(statement["Action"])
+    ]
     assert sorted(named) == sorted({call for call, _ in ALLOWED[function]})
 
 

@@ -26,8 +26,12 @@ JOB = "11111111-2222-4333-8444-555555555555"
 
 
 @pytest.fixture(params=[True, False], ids=["taken", "known already"])
-def answered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, world: DrivenWorld) -> bool:
-    """Whether CodePipeline takes a result; it refuses one for a job that has its result or is gone."""
+def answered(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, world: DrivenWorld
+) -> bool:
+    """Whether CodePipeline takes a result; it refuses one for a job that has its result or is
+    gone.
+    """
     taken: bool = request.param
     if taken:
         for name in ("put_job_success_result", "put_job_failure_result"):
@@ -52,7 +56,9 @@ def ask(scene: Scene, upstream: str = "infra") -> tuple[str, Any]:
 
 def logged(decision: str) -> list[dict[str, Any]]:
     """The lines in the retry's log that tell of this decision."""
-    events = boto3.client("logs").filter_log_events(logGroupName="/aws/lambda/pipeline-gate-dev-retry")["events"]
+    events = boto3.client("logs").filter_log_events(
+        logGroupName="/aws/lambda/pipeline-gate-dev-retry"
+    )["events"]
     lines = [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
     return [line for line in lines if line["decision"] == decision]
 
@@ -93,24 +99,38 @@ def test_held_by_the_deployment_whose_function_runs(scene: Scene) -> None:
     scene.pipeline("infra")
     scene.start("infra")
     scene.awslambda.create_function(
-        FunctionName="pipeline-gate-prod-retry", Role=PIPELINE_ROLE, Code={"ZipFile": b""}, Handler="app.retry", Runtime="python3.11"
+        FunctionName="pipeline-gate-prod-retry",
+        Role=PIPELINE_ROLE,
+        Code={"ZipFile": b""},
+        Handler="app.retry",
+        Runtime="python3.11",
     )
-    context = SimpleNamespace(invoked_function_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:pipeline-gate-prod-gate")
+    context = SimpleNamespace(
+        invoked_function_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:pipeline-gate-prod-gate"
+    )
     execution, job = new_job(scene)
     said = answer(job, context, runtime.aws, utcnow())
     assert said["rule"] == f"pipeline-gate-prod-{execution}"
     (target,) = scene.events.list_targets_by_rule(Rule=f"pipeline-gate-prod-{execution}")["Targets"]
     assert target["Arn"].endswith(":function:pipeline-gate-prod-retry")
-    assert recheck(json.loads(target["Input"]), context, runtime.aws, utcnow())["decision"] == "waiting"
+    assert (
+        recheck(json.loads(target["Input"]), context, runtime.aws, utcnow())["decision"]
+        == "waiting"
+    )
 
 
-def test_held_with_the_documented_interval_where_the_environment_says_none(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_with_the_documented_interval_where_the_environment_says_none(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scene.pipeline("infra")
     scene.start("infra")
     monkeypatch.delenv("RETRY_MINUTES", raising=False)
     execution, job = new_job(scene)
     answer(job, None, runtime.aws, utcnow())
-    assert "/5 " in scene.events.describe_rule(Name=f"pipeline-gate-dev-{execution}")["ScheduleExpression"]
+    assert (
+        "/5 "
+        in scene.events.describe_rule(Name=f"pipeline-gate-dev-{execution}")["ScheduleExpression"]
+    )
 
 
 def test_held_with_the_environments_interval(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,16 +139,25 @@ def test_held_with_the_environments_interval(scene: Scene, monkeypatch: pytest.M
     monkeypatch.setenv("RETRY_MINUTES", "15")
     execution, job = new_job(scene)
     answer(job, None, runtime.aws, utcnow())
-    assert "/15 " in scene.events.describe_rule(Name=f"pipeline-gate-dev-{execution}")["ScheduleExpression"]
+    assert (
+        "/15 "
+        in scene.events.describe_rule(Name=f"pipeline-gate-dev-{execution}")["ScheduleExpression"]
+    )
 
 
-@pytest.mark.parametrize(("context", "request_"), [(SimpleNamespace(aws_request_id="req-7"), "req-7"), (None, "?")])
+@pytest.mark.parametrize(
+    ("context", "request_"), [(SimpleNamespace(aws_request_id="req-7"), "req-7"), (None, "?")]
+)
 def test_a_defect_points_to_the_log_of_its_invocation(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, context: object, request_: str
 ) -> None:
     told: list[dict[str, Any]] = []
     monkeypatch.setattr("chalicelib.gate.waiting_for", lambda _: 1 / 0)
-    monkeypatch.setattr(runtime.aws.codepipeline._client, "put_job_failure_result", lambda **result: told.append(result))
+    monkeypatch.setattr(
+        runtime.aws.codepipeline._client,
+        "put_job_failure_result",
+        lambda **result: told.append(result),
+    )
     scene.pipeline("infra")
     _, job = new_job(scene)
     answer(job, context, runtime.aws, utcnow())
@@ -139,12 +168,18 @@ def test_a_defect_points_to_the_log_of_its_invocation(
 def test_what_the_console_shows_of_a_hold(scene: Scene) -> None:
     scene.pipeline("infra")
     infra = scene.start("infra")
-    scene.gated("k8s", {"depends_on": "infra", "retry_minutes": 15, "pipeline": "k8s", "execution": EXECUTION})
+    scene.gated(
+        "k8s",
+        {"depends_on": "infra", "retry_minutes": 15, "pipeline": "k8s", "execution": EXECUTION},
+    )
     held = scene.start("k8s")
     assert scene.gate_action()["errorDetails"]["message"] == (
-        f"k8s waits for infra since 12:00 UTC. infra runs: execution {infra[:8]} is InProgress since 12:00 UTC. "
-        "This execution ends here, and that is as planned: k8s starts again by itself within seconds of the end of infra, "
-        "successful or not (looked at again every 15 minutes too, next at 12:15 UTC). There is nothing to do. "
+        f"k8s waits for infra since 12:00 UTC. infra runs: execution {infra[:8]} is InProgress "
+        "since 12:00 UTC. "
+        "This execution ends here, and that is as planned: k8s starts again by itself within "
+        "seconds of the end of infra, "
+        "successful or not (looked at again every 15 minutes too, next at 12:15 UTC). There is "
+        "nothing to do. "
         "To go on now all the same: gatectl release k8s. "
         f"To stop waiting: remove the EventBridge rule pipeline-gate-dev-{held} with its target."
     )
@@ -155,7 +190,9 @@ def test_what_the_console_shows_of_a_mistyped_pipeline(scene: Scene) -> None:
     scene.start("infra")
     scene.gated("k8s", {"depends_on": "infra", "pipeline": "k9s", "execution": EXECUTION})
     execution = scene.start("k8s")
-    assert scene.gate_action()["errorDetails"]["message"].startswith(f"k9s has no execution {execution}. In UserParameters")
+    assert scene.gate_action()["errorDetails"]["message"].startswith(
+        f"k9s has no execution {execution}. In UserParameters"
+    )
 
 
 def test_kept_open(scene: Scene, answered: bool) -> None:
@@ -185,17 +222,27 @@ def test_a_defect(scene: Scene, answered: bool, monkeypatch: pytest.MonkeyPatch)
     scene.pipeline("infra")
     _, said = ask(scene)
     places = said.pop("places")
-    assert said == {"function": "gate", "decision": "defect", "error": "ZeroDivisionError", "job": JOB, "answered": answered}
+    assert said == {
+        "function": "gate",
+        "decision": "defect",
+        "error": "ZeroDivisionError",
+        "job": JOB,
+        "answered": answered,
+    }
     assert "gate.py" in places[0]
 
 
 def test_an_upstream_that_aws_does_not_tell_of(scene: Scene, calls: Calls) -> None:
     calls.fail("ListPipelineExecutions", "ThrottlingException")
     _, said = ask(scene)
-    assert said["waiting"] == {"infra": "codepipeline:ListPipelineExecutions was not answered (ThrottlingException)"}
+    assert said["waiting"] == {
+        "infra": "codepipeline:ListPipelineExecutions was not answered (ThrottlingException)"
+    }
 
 
-def test_a_result_that_cannot_be_delivered(scene: Scene, calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_result_that_cannot_be_delivered(
+    scene: Scene, calls: Calls, capsys: pytest.CaptureFixture[str]
+) -> None:
     scene.pipeline("infra")
     calls.fail("PutJobSuccessResult", "ThrottlingException")
     with pytest.raises(NoAnswer):
@@ -236,61 +283,113 @@ class TestRetry:
     def stop(self, scene: Scene, pipeline: str) -> None:
         for execution in scene.executions(pipeline):
             scene.codepipeline.stop_pipeline_execution(
-                pipelineName=pipeline, pipelineExecutionId=execution["pipelineExecutionId"], abandon=True
+                pipelineName=pipeline,
+                pipelineExecutionId=execution["pipelineExecutionId"],
+                abandon=True,
             )
         scene.wait(seconds=1)
 
     def test_waiting(self, scene: Scene, held: str) -> None:
-        assert self.look(scene, held) == {"decision": "waiting", "reason": "still waiting for infra"}
+        assert self.look(scene, held) == {
+            "decision": "waiting",
+            "reason": "still waiting for infra",
+        }
 
     def test_waiting_where_only_the_rule_is_named(self, scene: Scene, held: str) -> None:
-        said = Client(app.app).lambda_.invoke("retry", {"rule": f"pipeline-gate-dev-{held}"}).payload
-        assert (said["decision"], said["reason"], said["execution"]) == ("waiting", "still waiting for infra", held)
+        said = (
+            Client(app.app).lambda_.invoke("retry", {"rule": f"pipeline-gate-dev-{held}"}).payload
+        )
+        assert (said["decision"], said["reason"], said["execution"]) == (
+            "waiting",
+            "still waiting for infra",
+            held,
+        )
 
     def test_started(self, scene: Scene, held: str) -> None:
         self.stop(scene, "infra")
         said = self.look(scene, held)
-        assert said == {"decision": "started", "reason": "the upstreams are idle", "started": scene.executions()[0]["pipelineExecutionId"]}
+        assert said == {
+            "decision": "started",
+            "reason": "the upstreams are idle",
+            "started": scene.executions()[0]["pipelineExecutionId"],
+        }
         assert scene.executions()[0]["pipelineExecutionId"] != held
 
     def test_dropped(self, scene: Scene, held: str) -> None:
         self.stop(scene, "infra")
         scene.codepipeline.delete_pipeline(name="k8s")
-        assert self.look(scene, held) == {"decision": "dropped", "reason": "the pipeline k8s is gone"}
+        assert self.look(scene, held) == {
+            "decision": "dropped",
+            "reason": "the pipeline k8s is gone",
+        }
 
     def test_waiting_for_the_held_execution_itself(self, scene: Scene, held: str) -> None:
         self.stop(scene, "infra")
-        scene.codepipeline.retry_stage_execution(pipelineName="k8s", stageName="Gate", pipelineExecutionId=held, retryMode="FAILED_ACTIONS")
-        assert self.look(scene, held) == {"decision": "waiting", "reason": "the held execution is still in progress"}
+        scene.codepipeline.retry_stage_execution(
+            pipelineName="k8s",
+            stageName="Gate",
+            pipelineExecutionId=held,
+            retryMode="FAILED_ACTIONS",
+        )
+        assert self.look(scene, held) == {
+            "decision": "waiting",
+            "reason": "the held execution is still in progress",
+        }
 
-    def test_dropped_because_the_pipeline_goes_just_before_its_start(self, scene: Scene, held: str, calls: Calls) -> None:
+    def test_dropped_because_the_pipeline_goes_just_before_its_start(
+        self, scene: Scene, held: str, calls: Calls
+    ) -> None:
         self.stop(scene, "infra")
         calls.fail("StartPipelineExecution", "PipelineNotFoundException")
-        assert self.look(scene, held) == {"decision": "dropped", "reason": "the pipeline k8s is gone"}
+        assert self.look(scene, held) == {
+            "decision": "dropped",
+            "reason": "the pipeline k8s is gone",
+        }
         assert scene.rules() == []
 
     def test_dropped_for_a_newer_execution(self, scene: Scene, held: str) -> None:
         newer = scene.start("k8s")
         self.stop(scene, "infra")
-        assert self.look(scene, held) == {"decision": "dropped", "reason": f"a newer execution exists: {newer} is Failed"}
+        assert self.look(scene, held) == {
+            "decision": "dropped",
+            "reason": f"a newer execution exists: {newer} is Failed",
+        }
 
     def test_dropped_for_an_execution_that_passed_later(self, scene: Scene, held: str) -> None:
         self.stop(scene, "infra")
-        scene.codepipeline.retry_stage_execution(pipelineName="k8s", stageName="Gate", pipelineExecutionId=held, retryMode="FAILED_ACTIONS")
+        scene.codepipeline.retry_stage_execution(
+            pipelineName="k8s",
+            stageName="Gate",
+            pipelineExecutionId=held,
+            retryMode="FAILED_ACTIONS",
+        )
         scene.wait(seconds=70)
-        assert self.look(scene, held) == {"decision": "dropped", "reason": f"execution {held} is Succeeded"}
+        assert self.look(scene, held) == {
+            "decision": "dropped",
+            "reason": f"execution {held} is Succeeded",
+        }
 
-    def test_dropped_for_an_execution_that_passed_later_and_then_failed(self, scene: Scene, calls: Calls) -> None:
+    def test_dropped_for_an_execution_that_passed_later_and_then_failed(
+        self, scene: Scene, calls: Calls
+    ) -> None:
         scene.world.dials.events_on = False
         scene.pipeline("infra", seconds=60)
         scene.k8s(outcome="Failed")
         scene.start("infra")
         held = scene.start("k8s")
         scene.wait(seconds=60)
-        scene.codepipeline.retry_stage_execution(pipelineName="k8s", stageName="Gate", pipelineExecutionId=held, retryMode="FAILED_ACTIONS")
+        scene.codepipeline.retry_stage_execution(
+            pipelineName="k8s",
+            stageName="Gate",
+            pipelineExecutionId=held,
+            retryMode="FAILED_ACTIONS",
+        )
         scene.wait(seconds=70)
         assert scene.statuses() == ["Failed"]
-        assert self.look(scene, held) == {"decision": "dropped", "reason": f"execution {held} passed the gate at a later attempt"}
+        assert self.look(scene, held) == {
+            "decision": "dropped",
+            "reason": f"execution {held} passed the gate at a later attempt",
+        }
 
     def test_waiting_for_two(self, scene: Scene) -> None:
         scene.pipeline("infra")
@@ -300,17 +399,26 @@ class TestRetry:
         scene.start("network")
         scene.start("k8s")
         (rule,) = scene.rules()
-        assert Client(app.app).lambda_.invoke("retry", {"rule": rule}).payload["reason"] == "still waiting for infra, network"
+        assert (
+            Client(app.app).lambda_.invoke("retry", {"rule": rule}).payload["reason"]
+            == "still waiting for infra, network"
+        )
 
     def test_a_sweep(self, scene: Scene, held: str) -> None:
-        """A rule without a target goes when it is older than half an hour; one that tells no time stays."""
+        """A rule without a target goes when it is older than half an hour; one that tells no time
+        stays.
+        """
         names = [f"pipeline-gate-dev-5e6f7a8b-0000-4000-8000-00000000000{n}" for n in range(3)]
         since = ["Since 2026-11-23 11:29 UTC x", "Since 2026-11-23 11:35 UTC x"]
         for name, description in zip(names, since, strict=False):
-            scene.events.put_rule(Name=name, ScheduleExpression="rate(1 day)", Description=description)
+            scene.events.put_rule(
+                Name=name, ScheduleExpression="rate(1 day)", Description=description
+            )
         scene.events.put_rule(Name=names[2], ScheduleExpression="rate(1 day)")
         self.stop(scene, "infra")
-        scene.world.clock.advance(datetime(2026, 11, 23, 12, 5, tzinfo=UTC) - utcnow())  # the hold's schedule fires
+        scene.world.clock.advance(
+            datetime(2026, 11, 23, 12, 5, tzinfo=UTC) - utcnow()
+        )  # the hold's schedule fires
         scene.wait(seconds=1)
         assert set(scene.rules()) == set(names[1:])
         assert logged("swept") == [
@@ -330,7 +438,8 @@ class TestRetry:
             {
                 "function": "retry",
                 "decision": "not swept",
-                "reason": "events:ListRules or ListRuleNamesByTarget was not answered (ThrottlingException)",
+                "reason": "events:ListRules or ListRuleNamesByTarget was not answered "
+                "(ThrottlingException)",
             }
         ]
 
@@ -338,4 +447,9 @@ class TestRetry:
         scene.wait(minutes=20)
         rule = f"pipeline-gate-dev-{held}"
         said = Client(app.app).lambda_.invoke("retry", {"rule": rule}).payload
-        assert said == {"function": "retry", "decision": "over", "rule": rule, "reason": "the hold ended before"}
+        assert said == {
+            "function": "retry",
+            "decision": "over",
+            "rule": rule,
+            "reason": "the hold ended before",
+        }

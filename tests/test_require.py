@@ -37,11 +37,18 @@ def test_an_upstream_that_failed_holds_though_it_is_idle(infra: Scene) -> None:
     failed = run_infra(infra, "Failed")
     infra.start("k8s")
     assert infra.statuses() == ["Failed"]
-    assert f"infra has not succeeded: its last execution {failed[:8]} Failed at 12:00 UTC." in message(infra)
-    assert "k8s starts again by itself within seconds of the next success of infra" in message(infra)
+    assert (
+        f"infra has not succeeded: its last execution {failed[:8]} Failed at 12:00 UTC."
+        in message(infra)
+    )
+    assert "k8s starts again by itself within seconds of the next success of infra" in message(
+        infra
+    )
 
 
-def test_a_failure_more_does_not_release_it_and_the_next_success_does_within_seconds(infra: Scene) -> None:
+def test_a_failure_more_does_not_release_it_and_the_next_success_does_within_seconds(
+    infra: Scene,
+) -> None:
     run_infra(infra, "Failed")
     infra.start("k8s")
     infra.wait(minutes=1)
@@ -92,7 +99,9 @@ def test_one_that_was_cancelled_by_an_edit_is_left_aside(infra: Scene) -> None:
     assert infra.statuses() == ["InProgress"]
 
 
-def test_one_that_never_ran_has_not_succeeded_and_its_first_success_releases_the_hold(infra: Scene) -> None:
+def test_one_that_never_ran_has_not_succeeded_and_its_first_success_releases_the_hold(
+    infra: Scene,
+) -> None:
     infra.start("k8s")
     assert "infra has not succeeded: it has never finished an execution." in message(infra)
     run_infra(infra, "Succeeded")
@@ -117,14 +126,20 @@ def test_it_is_for_all_or_for_one(infra: Scene, asked: dict[str, Any], waits_for
 
 
 @pytest.mark.parametrize(("status", "lets_pass"), [("Succeeded", True), ("Failed", False)])
-def test_a_result_that_is_older_than_a_fortnight_still_counts(infra: Scene, status: Any, lets_pass: bool) -> None:
+def test_a_result_that_is_older_than_a_fortnight_still_counts(
+    infra: Scene, status: Any, lets_pass: bool
+) -> None:
     infra.has_run("infra", (30 * DAYS, status))
     infra.start("k8s")
     assert infra.statuses() == ["InProgress" if lets_pass else "Failed"]
 
 
 def test_a_result_behind_pages_of_cancelled_executions_is_found(infra: Scene, calls: Calls) -> None:
-    infra.has_run("infra", (300 * DAYS, "Succeeded"), *[((200 - n / 2) * DAYS, "Cancelled") for n in range(250)])
+    infra.has_run(
+        "infra",
+        (300 * DAYS, "Succeeded"),
+        *[((200 - n / 2) * DAYS, "Cancelled") for n in range(250)],
+    )
     infra.start("k8s")
     assert infra.statuses() == ["InProgress"]
     assert calls.made == ["ListPipelineExecutions"] * 3 + ["PutJobSuccessResult"]

@@ -1,4 +1,6 @@
-"""What a restart asks of AWS: the held execution's own variables and revisions, as far as the pipeline still knows them."""
+"""What a restart asks of AWS: the held execution's own variables and revisions, as far as the
+pipeline still knows them.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,10 @@ def pages(monkeypatch: pytest.MonkeyPatch, *answers: dict[str, Any]) -> Aws:
 
     def answer(_: str, request: dict[str, Any]) -> dict[str, Any]:
         number = int(request.get("nextToken", 0))
-        return {**answers[number], **({"nextToken": str(number + 1)} if number + 1 < len(answers) else {})}
+        return {
+            **answers[number],
+            **({"nextToken": str(number + 1)} if number + 1 < len(answers) else {}),
+        }
 
     monkeypatch.setattr(aws.codepipeline._client, "_make_api_call", answer)
     return aws
@@ -42,7 +47,9 @@ def asked(aws: Aws, monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> dict[st
         requests.append(request)
         return {"pipelineExecutionId": "the-new-one"}
 
-    monkeypatch.setattr(aws.codepipeline._client, "start_pipeline_execution", start_pipeline_execution)
+    monkeypatch.setattr(
+        aws.codepipeline._client, "start_pipeline_execution", start_pipeline_execution
+    )
     assert aws.codepipeline.start(*arguments) == "the-new-one"
     (request,) = requests
     return request
@@ -50,9 +57,16 @@ def asked(aws: Aws, monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> dict[st
 
 @pytest.mark.parametrize(
     ("provider", "kind"),
-    [("ECR", "IMAGE_DIGEST"), ("S3", "S3_OBJECT_VERSION_ID"), ("CodeCommit", "COMMIT_ID"), ("CodeStarSourceConnection", "COMMIT_ID")],
+    [
+        ("ECR", "IMAGE_DIGEST"),
+        ("S3", "S3_OBJECT_VERSION_ID"),
+        ("CodeCommit", "COMMIT_ID"),
+        ("CodeStarSourceConnection", "COMMIT_ID"),
+    ],
 )
-def test_a_revision_is_of_its_providers_kind(scene: Scene, monkeypatch: pytest.MonkeyPatch, provider: str, kind: str) -> None:
+def test_a_revision_is_of_its_providers_kind(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, provider: str, kind: str
+) -> None:
     request = asked(Aws(), monkeypatch, "k8s", "token", {}, [Revision("Source", provider, "c1")])
     assert request == {
         "name": "k8s",
@@ -61,16 +75,25 @@ def test_a_revision_is_of_its_providers_kind(scene: Scene, monkeypatch: pytest.M
     }
 
 
-def test_an_empty_variable_is_left_to_its_default(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_is_left_to_its_default(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     request = asked(Aws(), monkeypatch, "k8s", "token", {"image": "v1", "zone": ""}, ())
-    assert request == {"name": "k8s", "clientRequestToken": "token", "variables": [{"name": "image", "value": "v1"}]}
+    assert request == {
+        "name": "k8s",
+        "clientRequestToken": "token",
+        "variables": [{"name": "image", "value": "v1"}],
+    }
 
 
 @pytest.mark.parametrize("variables", [None, [VARIABLES[0]]])
 def test_what_was_edited_away_is_left_out(scene: Scene, variables: Any) -> None:
     aws = Aws()
     scene.k8s(mode="PARALLEL", **({"variables": variables} if variables else {}))
-    revisions = [Revision("Source", "CodeCommit", "c" * 40), Revision("OldSource", "CodeCommit", "d" * 40)]
+    revisions = [
+        Revision("Source", "CodeCommit", "c" * 40),
+        Revision("OldSource", "CodeCommit", "d" * 40),
+    ]
     id_ = aws.codepipeline.start("k8s", "token", {"image": "v1", "zone": "b"}, revisions)
     assert aws.codepipeline.variables("k8s", id_) == ({"image": "v1"} if variables else {})
     scene.wait(seconds=3)
@@ -107,69 +130,117 @@ def test_an_attempt_is_read_as_aws_tells_of_it(scene: Scene) -> None:
     scene.k8s()
     gate, source = Aws().codepipeline.attempts("k8s", scene.start("k8s"))
     message = scene.gate_action()["errorDetails"]["message"]
-    assert gate == Attempt("Gate", "Wait", "Failed", gate.started, "Lambda", GATE, error="JobFailed", said=message)
+    assert gate == Attempt(
+        "Gate", "Wait", "Failed", gate.started, "Lambda", GATE, error="JobFailed", said=message
+    )
     commit = scene.executions()[0]["sourceRevisions"][0]["revisionId"]
-    assert source == Attempt("Source", "Source", "Succeeded", source.started, "CodeCommit", "", mark=commit)
+    assert source == Attempt(
+        "Source", "Source", "Succeeded", source.started, "CodeCommit", "", mark=commit
+    )
     assert gate.started.tzinfo is UTC
 
 
 def test_only_the_executions_own_attempts_are_read(scene: Scene) -> None:
     scene.pipeline("k8s", seconds=1)
     first, _ = scene.start("k8s"), scene.start("k8s")
-    assert [attempt.action for attempt in Aws().codepipeline.attempts("k8s", first)] == ["Deploy", "Source"]
+    assert [attempt.action for attempt in Aws().codepipeline.attempts("k8s", first)] == [
+        "Deploy",
+        "Source",
+    ]
 
 
-@pytest.mark.parametrize("given", [{}, {"input": {}}, {"input": {"actionTypeId": {}, "configuration": {}}}])
-def test_an_attempt_of_which_aws_tells_little(scene: Scene, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]) -> None:
-    detail = {"stageName": "Build", "actionName": "Test", "status": "InProgress", "startTime": NOON, **given}
-    assert pages(monkeypatch, {"actionExecutionDetails": [detail]}).codepipeline.attempts("k8s", "x") == (
-        Attempt("Build", "Test", "InProgress", NOON, "", ""),
-    )
+@pytest.mark.parametrize(
+    "given", [{}, {"input": {}}, {"input": {"actionTypeId": {}, "configuration": {}}}]
+)
+def test_an_attempt_of_which_aws_tells_little(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    detail = {
+        "stageName": "Build",
+        "actionName": "Test",
+        "status": "InProgress",
+        "startTime": NOON,
+        **given,
+    }
+    assert pages(monkeypatch, {"actionExecutionDetails": [detail]}).codepipeline.attempts(
+        "k8s", "x"
+    ) == (Attempt("Build", "Test", "InProgress", NOON, "", ""),)
 
 
 @pytest.mark.parametrize("given", [{}, {"trigger": {}, "sourceRevisions": []}])
-def test_an_execution_of_which_aws_tells_little(scene: Scene, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]) -> None:
-    summary = {"pipelineExecutionId": "x", "status": "Failed", "startTime": NOON, "lastUpdateTime": NOON, **given}
-    assert pages(monkeypatch, {"pipelineExecutionSummaries": [summary]}).codepipeline.executions("k8s", NOON) == (
-        Execution("x", "Failed", NOON, NOON, "SUPERSEDED", {}, ""),
-    )
+def test_an_execution_of_which_aws_tells_little(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    summary = {
+        "pipelineExecutionId": "x",
+        "status": "Failed",
+        "startTime": NOON,
+        "lastUpdateTime": NOON,
+        **given,
+    }
+    assert pages(monkeypatch, {"pipelineExecutionSummaries": [summary]}).codepipeline.executions(
+        "k8s", NOON
+    ) == (Execution("x", "Failed", NOON, NOON, "SUPERSEDED", {}, ""),)
 
 
 def test_a_revision_without_an_id_is_empty(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    summary = {"pipelineExecutionId": "x", "status": "Failed", "startTime": NOON, "lastUpdateTime": NOON}
-    answer = {"pipelineExecutionSummaries": [{**summary, "sourceRevisions": [{"actionName": "Source"}]}]}
+    summary = {
+        "pipelineExecutionId": "x",
+        "status": "Failed",
+        "startTime": NOON,
+        "lastUpdateTime": NOON,
+    }
+    answer = {
+        "pipelineExecutionSummaries": [{**summary, "sourceRevisions": [{"actionName": "Source"}]}]
+    }
     (execution,) = pages(monkeypatch, answer).codepipeline.executions("k8s", NOON)
     assert execution.revisions == {"Source": ""}
 
 
 def summaries(ids: str) -> dict[str, Any]:
     times = {"startTime": NOON, "lastUpdateTime": NOON}
-    return {"pipelineExecutionSummaries": [{"pipelineExecutionId": id_, "status": "Failed", **times} for id_ in ids]}
+    return {
+        "pipelineExecutionSummaries": [
+            {"pipelineExecutionId": id_, "status": "Failed", **times} for id_ in ids
+        ]
+    }
 
 
-def test_the_history_is_read_as_far_as_the_held_execution(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_history_is_read_as_far_as_the_held_execution(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     aws = pages(monkeypatch, *(summaries(ids) for ids in ("ab", "cd", "ef")))
     read = aws.codepipeline.executions("k8s", since=NOON - timedelta(days=14), until="c")
     assert "".join(execution.id for execution in read) == "abcd"
 
 
-def test_the_history_is_read_until_an_execution_began_before_the_time_that_matters(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_history_is_read_until_an_execution_began_before_the_time_that_matters(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     aws = pages(monkeypatch, *(summaries(ids) for ids in ("ab", "cd")))
     assert len(aws.codepipeline.executions("k8s", since=NOON)) == 4
     assert len(aws.codepipeline.executions("k8s", since=NOON + timedelta(seconds=1))) == 2
 
 
-def test_an_execution_without_variables_has_none(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_execution_without_variables_has_none(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     aws = Aws()
-    monkeypatch.setattr(aws.codepipeline._client, "get_pipeline_execution", lambda **_: {"pipelineExecution": {}})
+    monkeypatch.setattr(
+        aws.codepipeline._client, "get_pipeline_execution", lambda **_: {"pipelineExecution": {}}
+    )
     assert aws.codepipeline.variables("k8s", "x") == {}
 
 
 @pytest.fixture
 def small_pages(world: DrivenWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The functions get their listings execution by execution, so that a short history is a long one."""
+    """The functions get their listings execution by execution, so that a short history is a long
+    one.
+    """
     client = runtime.aws.codepipeline._client
-    monkeypatch.setattr(client, "list_pipeline_executions", partial(client.list_pipeline_executions, maxResults=1))
+    monkeypatch.setattr(
+        client, "list_pipeline_executions", partial(client.list_pipeline_executions, maxResults=1)
+    )
 
 
 @pytest.mark.usefixtures("small_pages")
@@ -186,7 +257,9 @@ def test_a_held_execution_that_is_far_back_in_the_history_comes_back(scene: Scen
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_a_look_at_a_hold_reads_no_more_of_the_history_than_it_needs(scene: Scene, calls: Calls) -> None:
+def test_a_look_at_a_hold_reads_no_more_of_the_history_than_it_needs(
+    scene: Scene, calls: Calls
+) -> None:
     scene.pipeline("infra")
     scene.k8s()
     for _ in range(3):
@@ -194,26 +267,43 @@ def test_a_look_at_a_hold_reads_no_more_of_the_history_than_it_needs(scene: Scen
         scene.wait(minutes=2)
     infra = scene.start("infra")
     scene.start("k8s")
-    scene.codepipeline.stop_pipeline_execution(pipelineName="infra", pipelineExecutionId=infra, abandon=True)
+    scene.codepipeline.stop_pipeline_execution(
+        pipelineName="infra", pipelineExecutionId=infra, abandon=True
+    )
     calls.made.clear()
     scene.wait(seconds=1)
-    assert calls.made[:3] == ["ListPipelineExecutions", "ListPipelineExecutions", "ListActionExecutions"]
+    assert calls.made[:3] == [
+        "ListPipelineExecutions",
+        "ListPipelineExecutions",
+        "ListActionExecutions",
+    ]
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_a_restart_that_aws_has_forgotten_the_token_of_is_not_repeated(scene: Scene, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In PARALLEL mode: the retry finds the execution that it started itself before its rule could not be removed."""
+def test_a_restart_that_aws_has_forgotten_the_token_of_is_not_repeated(
+    scene: Scene, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In PARALLEL mode: the retry finds the execution that it started itself before its rule could
+    not be removed.
+    """
     scene.world.dials.token_memory = timedelta(minutes=1)
     scene.pipeline("infra")
     scene.k8s(mode="PARALLEL")
     scene.start("infra")
     held = scene.start("k8s")
-    # In this process both functions have the test's own credentials, so the trigger does not show the retry's session.
+    # In this process both functions have the test's own credentials, so the trigger does not show
+    # the retry's session.
     told = Execution.of
 
     def by_retry(summary: Any) -> Execution:
         execution = told(summary)
-        return execution if execution.id == held else replace(execution, started_by="arn:aws:sts::1:assumed-role/r/pipeline-gate-dev-retry")
+        return (
+            execution
+            if execution.id == held
+            else replace(
+                execution, started_by="arn:aws:sts::1:assumed-role/r/pipeline-gate-dev-retry"
+            )
+        )
 
     monkeypatch.setattr(Execution, "of", by_retry)
     calls.fail("RemoveTargets", "InternalException")
@@ -222,12 +312,20 @@ def test_a_restart_that_aws_has_forgotten_the_token_of_is_not_repeated(scene: Sc
     scene.wait(minutes=5)
     assert scene.statuses() == ["Succeeded", "Failed"]
     assert scene.rules() == []
-    log = boto3.client("logs").filter_log_events(logGroupName="/aws/lambda/pipeline-gate-dev-retry")["events"]
+    log = boto3.client("logs").filter_log_events(
+        logGroupName="/aws/lambda/pipeline-gate-dev-retry"
+    )["events"]
     restart = scene.executions()[0]["pipelineExecutionId"]
-    assert any(f'"dropped", "reason": "execution {held} was started again already, as {restart}"' in line["message"] for line in log)
+    assert any(
+        f'"dropped", "reason": "execution {held} was started again already, as {restart}"'
+        in line["message"]
+        for line in log
+    )
 
 
-def test_variables_that_aws_did_not_tell_while_holding_are_asked_for_before_the_start(scene: Scene, calls: Calls) -> None:
+def test_variables_that_aws_did_not_tell_while_holding_are_asked_for_before_the_start(
+    scene: Scene, calls: Calls
+) -> None:
     scene.pipeline("infra")
     scene.k8s(variables=[VARIABLES[0]])
     scene.start("infra")
@@ -237,10 +335,14 @@ def test_variables_that_aws_did_not_tell_while_holding_are_asked_for_before_the_
     scene.wait(minutes=11)
     restart, held = scene.executions()
     assert (restart["status"], held["status"]) == ("Succeeded", "Failed")
-    assert Aws().codepipeline.variables("k8s", restart["pipelineExecutionId"]) == {"image": "v1.2.3"}
+    assert Aws().codepipeline.variables("k8s", restart["pipelineExecutionId"]) == {
+        "image": "v1.2.3"
+    }
 
 
-def test_an_upstreams_execution_that_is_far_back_in_the_history_still_keeps_the_hold(scene: Scene) -> None:
+def test_an_upstreams_execution_that_is_far_back_in_the_history_still_keeps_the_hold(
+    scene: Scene,
+) -> None:
     scene.pipeline("infra", mode="PARALLEL", seconds=7200)
     scene.start("infra")
     scene.k8s()

@@ -22,7 +22,9 @@ from tests.scene import EXECUTION, Scene
 
 @pytest.fixture
 def held(scene: Scene) -> str:
-    """k8s is held since 12:00:10 because infra runs until 12:10:02; the id of the held execution."""
+    """k8s is held since 12:00:10 because infra runs until 12:10:02; the id of the held
+    execution.
+    """
     scene.pipeline("infra")
     scene.k8s()
     scene.start("infra")
@@ -59,7 +61,9 @@ def test_an_upstream_that_ends_badly_releases_the_hold_too(scene: Scene, outcome
     infra = scene.start("infra")
     scene.start("k8s")
     if outcome == "Stopped":
-        scene.codepipeline.stop_pipeline_execution(pipelineName="infra", pipelineExecutionId=infra, abandon=True)
+        scene.codepipeline.stop_pipeline_execution(
+            pipelineName="infra", pipelineExecutionId=infra, abandon=True
+        )
         scene.wait(seconds=1)
     else:
         scene.wait(minutes=10)
@@ -67,7 +71,9 @@ def test_an_upstream_that_ends_badly_releases_the_hold_too(scene: Scene, outcome
     assert scene.statuses() == ["InProgress", "Failed"]
 
 
-def test_a_long_hold_costs_one_call_a_look_and_one_failed_execution(scene: Scene, held: str, calls: Calls) -> None:
+def test_a_long_hold_costs_one_call_a_look_and_one_failed_execution(
+    scene: Scene, held: str, calls: Calls
+) -> None:
     calls.made.clear()
     scene.wait(minutes=9)
     assert calls.made == ["ListPipelineExecutions"]
@@ -81,27 +87,42 @@ def test_the_restart_has_the_held_executions_own_variables(scene: Scene) -> None
     scene.start("k8s", variables=[{"name": "image", "value": "v1.2.3"}])
     scene.wait(minutes=11)
     id_ = scene.executions()[0]["pipelineExecutionId"]
-    execution = scene.codepipeline.get_pipeline_execution(pipelineName="k8s", pipelineExecutionId=id_)["pipelineExecution"]
+    execution = scene.codepipeline.get_pipeline_execution(
+        pipelineName="k8s", pipelineExecutionId=id_
+    )["pipelineExecution"]
     assert execution["variables"] == [{"name": "image", "resolvedValue": "v1.2.3"}]
 
 
-def test_a_variable_that_was_edited_away_does_not_keep_the_pipeline_from_starting(scene: Scene) -> None:
+def test_a_variable_that_was_edited_away_does_not_keep_the_pipeline_from_starting(
+    scene: Scene,
+) -> None:
     scene.pipeline("infra")
-    scene.k8s(variables=[{"name": "image", "defaultValue": "latest"}, {"name": "zone", "defaultValue": "a"}])
+    scene.k8s(
+        variables=[
+            {"name": "image", "defaultValue": "latest"},
+            {"name": "zone", "defaultValue": "a"},
+        ]
+    )
     scene.start("infra")
-    scene.start("k8s", variables=[{"name": "image", "value": "v1.2.3"}, {"name": "zone", "value": "b"}])
+    scene.start(
+        "k8s", variables=[{"name": "image", "value": "v1.2.3"}, {"name": "zone", "value": "b"}]
+    )
     edited = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
     edited["variables"] = [{"name": "zone", "defaultValue": "a"}]
     scene.codepipeline.update_pipeline(pipeline=edited)
     scene.wait(minutes=10)
     assert scene.statuses() == ["InProgress", "Failed"]
     id_ = scene.executions()[0]["pipelineExecutionId"]
-    execution = scene.codepipeline.get_pipeline_execution(pipelineName="k8s", pipelineExecutionId=id_)["pipelineExecution"]
+    execution = scene.codepipeline.get_pipeline_execution(
+        pipelineName="k8s", pipelineExecutionId=id_
+    )["pipelineExecution"]
     assert execution["variables"] == [{"name": "zone", "resolvedValue": "b"}]
 
 
 class TestParallelMode:
-    """Executions are independent: each is held and started again by itself, with its own revisions."""
+    """Executions are independent: each is held and started again by itself, with its own
+    revisions.
+    """
 
     def test_each_held_execution_comes_back_with_its_own_revision(self, scene: Scene) -> None:
         scene.pipeline("infra")
@@ -110,15 +131,24 @@ class TestParallelMode:
         first = scene.start("k8s")
         scene.push("k8s", "b" * 40)
         second = scene.start("k8s")
-        assert sorted(scene.rules()) == sorted(f"pipeline-gate-dev-{id_}" for id_ in (first, second))
+        assert sorted(scene.rules()) == sorted(
+            f"pipeline-gate-dev-{id_}" for id_ in (first, second)
+        )
         scene.wait(minutes=10)
-        revisions = {e["pipelineExecutionId"]: e["sourceRevisions"][0].get("revisionId") for e in scene.executions()}
+        revisions = {
+            e["pipelineExecutionId"]: e["sourceRevisions"][0].get("revisionId")
+            for e in scene.executions()
+        }
         restarts = [e["pipelineExecutionId"] for e in scene.executions()[:2]]
         assert scene.statuses() == ["InProgress", "InProgress", "Failed", "Failed"]
-        assert sorted(map(str, map(revisions.get, restarts))) == sorted(map(str, map(revisions.get, (first, second))))
+        assert sorted(map(str, map(revisions.get, restarts))) == sorted(
+            map(str, map(revisions.get, (first, second)))
+        )
         assert scene.rules() == []
 
-    def test_a_restart_whose_rule_could_not_be_removed_is_not_repeated(self, scene: Scene, calls: Calls) -> None:
+    def test_a_restart_whose_rule_could_not_be_removed_is_not_repeated(
+        self, scene: Scene, calls: Calls
+    ) -> None:
         scene.pipeline("infra")
         scene.k8s(mode="PARALLEL")
         scene.start("infra")
@@ -130,8 +160,12 @@ class TestParallelMode:
         assert scene.statuses() == ["Succeeded", "Failed"]
         assert scene.rules() == []
 
-    def test_what_a_second_reading_shows_counts(self, scene: Scene, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
-        """While the retry reads further back for twins, somebody retries the held stage, and its gate lets it pass."""
+    def test_what_a_second_reading_shows_counts(
+        self, scene: Scene, calls: Calls, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """While the retry reads further back for twins, somebody retries the held stage, and its
+        gate lets it pass.
+        """
         scene.pipeline("infra")
         scene.k8s(mode="PARALLEL")
         scene.start("infra")
@@ -203,8 +237,12 @@ def test_a_deleted_upstream_counts_as_idle(scene: Scene, held: str) -> None:
     assert scene.rules() == []
 
 
-def test_one_whose_stage_somebody_retries_during_the_look_has_not_passed(scene: Scene, held: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its gate is asked again, and may hold it again: a rule that were removed just then would be the one of this new hold."""
+def test_one_whose_stage_somebody_retries_during_the_look_has_not_passed(
+    scene: Scene, held: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its gate is asked again, and may hold it again: a rule that were removed just then would be
+    the one of this new hold.
+    """
     attempts, remove = CodePipeline.attempts, EventBridge.remove
     retried: list[str] = []
 
@@ -213,7 +251,10 @@ def test_one_whose_stage_somebody_retries_during_the_look_has_not_passed(scene: 
             scene.codepipeline.start_pipeline_execution(name="infra")
             retried.append(
                 scene.codepipeline.retry_stage_execution(
-                    pipelineName="k8s", stageName="Gate", pipelineExecutionId=held, retryMode="FAILED_ACTIONS"
+                    pipelineName="k8s",
+                    stageName="Gate",
+                    pipelineExecutionId=held,
+                    retryMode="FAILED_ACTIONS",
                 )["pipelineExecutionId"]
             )
         return attempts(self, pipeline, execution)
@@ -232,7 +273,9 @@ def test_one_whose_stage_somebody_retries_during_the_look_has_not_passed(scene: 
     assert scene.statuses()[0] == "Succeeded"
 
 
-def test_a_held_execution_that_is_still_in_progress_is_left_alone(scene: Scene, calls: Calls) -> None:
+def test_a_held_execution_that_is_still_in_progress_is_left_alone(
+    scene: Scene, calls: Calls
+) -> None:
     scene.pipeline("infra", seconds=60)
     scene.k8s()
     scene.start("infra")
@@ -241,16 +284,27 @@ def test_a_held_execution_that_is_still_in_progress_is_left_alone(scene: Scene, 
     scene.wait(seconds=55)  # infra has ended; the gate's answer is still not there
     assert scene.statuses() == ["InProgress"]
     calls.mend()
-    scene.wait(minutes=5)  # Lambda's second attempt of the gate finds infra idle and lets it pass: nothing is left to retry
+    scene.wait(
+        minutes=5
+    )  # Lambda's second attempt of the gate finds infra idle and lets it pass: nothing is left to retry
     assert scene.statuses() == ["Succeeded"]
     assert scene.rules() == []
 
 
 @pytest.mark.parametrize(
-    "operation", ["StartPipelineExecution", "RemoveTargets", "DeleteRule", "ListTargetsByRule", "ListActionExecutions"]
+    "operation",
+    [
+        "StartPipelineExecution",
+        "RemoveTargets",
+        "DeleteRule",
+        "ListTargetsByRule",
+        "ListActionExecutions",
+    ],
 )
 @pytest.mark.parametrize("after", [False, True])
-def test_whatever_fails_on_the_way_is_done_again(scene: Scene, held: str, calls: Calls, operation: str, after: bool) -> None:
+def test_whatever_fails_on_the_way_is_done_again(
+    scene: Scene, held: str, calls: Calls, operation: str, after: bool
+) -> None:
     calls.fail(operation, timed_out(), after=after)
     scene.wait(minutes=11)
     calls.mend()
@@ -259,7 +313,9 @@ def test_whatever_fails_on_the_way_is_done_again(scene: Scene, held: str, calls:
     assert scene.rules() == []
 
 
-def test_a_start_that_is_denied_waits_until_it_is_allowed(scene: Scene, held: str, calls: Calls) -> None:
+def test_a_start_that_is_denied_waits_until_it_is_allowed(
+    scene: Scene, held: str, calls: Calls
+) -> None:
     calls.fail("StartPipelineExecution", "AccessDeniedException")
     scene.wait(minutes=60)
     assert scene.statuses() == ["Failed"]
@@ -279,7 +335,13 @@ def test_the_rules_target_counts_whatever_the_invocation_says(scene: Scene, held
     scene.pipeline("secret")
     scene.world.dials.events_on = False
     stop(scene, "infra")
-    told = {"rule": f"pipeline-gate-dev-{held}", "pipeline": "secret", "execution": held, "depends_on": [], "since": "2026-11-23T12:00:00Z"}
+    told = {
+        "rule": f"pipeline-gate-dev-{held}",
+        "pipeline": "secret",
+        "execution": held,
+        "depends_on": [],
+        "since": "2026-11-23T12:00:00Z",
+    }
     invoke_retry(told)
     assert scene.statuses("secret") == []
     assert scene.statuses() == ["InProgress", "Failed"]
@@ -292,14 +354,18 @@ def test_naming_the_rule_is_enough(scene: Scene, held: str) -> None:
 
 
 def test_a_hold_that_is_over_is_no_error(scene: Scene, held: str) -> None:
-    event = json.loads(scene.events.list_targets_by_rule(Rule=f"pipeline-gate-dev-{held}")["Targets"][0]["Input"])
+    event = json.loads(
+        scene.events.list_targets_by_rule(Rule=f"pipeline-gate-dev-{held}")["Targets"][0]["Input"]
+    )
     scene.wait(minutes=30)
     assert invoke_retry(event)["decision"] == "over"
     assert scene.statuses() == ["Succeeded", "Failed"]
 
 
 class TestUnfinishedHolds:
-    """A gate that was killed at each of its attempts between PutRule and PutTargets leaves a rule that can fire nothing."""
+    """A gate that was killed at each of its attempts between PutRule and PutTargets leaves a rule
+    that can fire nothing.
+    """
 
     def unfinished(self, scene: Scene, calls: Calls) -> str:
         scene.pipeline("infra")
@@ -323,9 +389,14 @@ class TestUnfinishedHolds:
         calls.made.clear()
         scene.wait(minutes=11)
         assert scene.rules() == []
-        assert [call for call in calls.made if call.startswith("ListRule")] == ["ListRules", "ListRuleNamesByTarget"]
+        assert [call for call in calls.made if call.startswith("ListRule")] == [
+            "ListRules",
+            "ListRuleNamesByTarget",
+        ]
 
-    def test_a_young_one_may_still_be_in_the_making_and_stays(self, scene: Scene, calls: Calls) -> None:
+    def test_a_young_one_may_still_be_in_the_making_and_stays(
+        self, scene: Scene, calls: Calls
+    ) -> None:
         rule = self.unfinished(scene, calls)
         scene.pipeline("network", seconds=60)
         scene.k8s("network")
@@ -350,23 +421,38 @@ class TestUnfinishedHolds:
         assert scene.statuses("apps") == ["Succeeded", "Failed"]
         assert scene.rules() == [rule]
 
-    def test_a_sweep_that_fails_leaves_the_release_as_it_is(self, scene: Scene, held: str, calls: Calls) -> None:
+    def test_a_sweep_that_fails_leaves_the_release_as_it_is(
+        self, scene: Scene, held: str, calls: Calls
+    ) -> None:
         calls.fail("ListRules", "AccessDeniedException")
         scene.wait(minutes=20)
         assert scene.statuses() == ["Succeeded", "Failed"]
         assert calls.made.count("StartPipelineExecution") == 1
 
 
-def test_a_hold_that_is_made_anew_survives_a_late_look_at_the_old_one(scene: Scene, held: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The late retry saw a rule without target; before it tidies that away, a second attempt of the gate has put the target back."""
+def test_a_hold_that_is_made_anew_survives_a_late_look_at_the_old_one(
+    scene: Scene, held: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The late retry saw a rule without target; before it tidies that away, a second attempt of the
+    gate has put the target back.
+    """
     rule = f"pipeline-gate-dev-{held}"
     monkeypatch.setattr(runtime.aws.eventbridge, "hold_kept_by", lambda _: None)
     assert invoke_retry({"rule": rule})["decision"] == "over"
     assert len(scene.events.list_targets_by_rule(Rule=rule)["Targets"]) == 1
 
 
-@pytest.mark.parametrize("event", [{}, {"rule": "nightly-backup"}, {"rule": "pipeline-gate-prod-5e6f7a8b-0000-4000-8000-000000000001"}])
-def test_an_input_that_names_no_rule_of_this_gate_is_refused(scene: Scene, calls: Calls, event: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"rule": "nightly-backup"},
+        {"rule": "pipeline-gate-prod-5e6f7a8b-0000-4000-8000-000000000001"},
+    ],
+)
+def test_an_input_that_names_no_rule_of_this_gate_is_refused(
+    scene: Scene, calls: Calls, event: dict[str, Any]
+) -> None:
     with pytest.raises(RefusedInput):
         invoke_retry(event)
     assert calls.made == []
@@ -375,7 +461,9 @@ def test_an_input_that_names_no_rule_of_this_gate_is_refused(scene: Scene, calls
 def test_a_target_that_somebody_rewrote_is_not_acted_upon(scene: Scene, held: str) -> None:
     rule = f"pipeline-gate-dev-{held}"
     arn = scene.events.list_targets_by_rule(Rule=rule)["Targets"][0]["Arn"]
-    scene.events.put_targets(Rule=rule, Targets=[{"Id": "retry", "Arn": arn, "Input": '{"rule": "another"}'}])
+    scene.events.put_targets(
+        Rule=rule, Targets=[{"Id": "retry", "Arn": arn, "Input": '{"rule": "another"}'}]
+    )
     scene.world.dials.events_on = False
     stop(scene, "infra")
     with pytest.raises(ValueError, match="does not hold what the gate wrote"):
@@ -392,12 +480,17 @@ def test_a_rule_that_lost_its_target_is_tidied_away(scene: Scene, held: str) -> 
 
 def stop(scene: Scene, pipeline: str) -> None:
     newest = scene.executions(pipeline)[0]["pipelineExecutionId"]
-    scene.codepipeline.stop_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=newest, abandon=True)
+    scene.codepipeline.stop_pipeline_execution(
+        pipelineName=pipeline, pipelineExecutionId=newest, abandon=True
+    )
 
 
 def retry_stage(scene: Scene, execution: str, *, settle: bool = True) -> None:
     scene.codepipeline.retry_stage_execution(
-        pipelineName="k8s", stageName="Gate", pipelineExecutionId=execution, retryMode="FAILED_ACTIONS"
+        pipelineName="k8s",
+        stageName="Gate",
+        pipelineExecutionId=execution,
+        retryMode="FAILED_ACTIONS",
     )
     if settle:
         scene.wait(seconds=1)

@@ -1,4 +1,6 @@
-"""The gate as a rule of a stage's entry condition (beforeEntry, LambdaInvoke), without a stage of its own."""
+"""The gate as a rule of a stage's entry condition (beforeEntry, LambdaInvoke), without a stage of
+its own.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,11 @@ def conditioned(scene: Scene, outcome: str = "Succeeded", **asked: Any) -> None:
     """k8s, whose Deploy stage has the gate as its entry condition."""
     scene.pipeline("k8s", seconds=60, outcome=outcome)
     declared: Any = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
-    rule = {"name": "Wait", "ruleTypeId": CONDITION, "configuration": {"FunctionName": GATE, "UserParameters": ask_text(**asked)}}
+    rule = {
+        "name": "Wait",
+        "ruleTypeId": CONDITION,
+        "configuration": {"FunctionName": GATE, "UserParameters": ask_text(**asked)},
+    }
     declared["stages"][1]["beforeEntry"] = {"conditions": [{"result": "FAIL", "rules": [rule]}]}
     scene.codepipeline.update_pipeline(pipeline=declared)
 
@@ -30,7 +36,9 @@ def ask_text(**asked: Any) -> str:
 def the_rule(scene: Scene) -> Any:
     """What the console shows of the condition's rule: its latest run."""
     state: Any = scene.codepipeline.get_pipeline_state(name="k8s")["stageStates"][1]
-    return state["beforeEntryConditionState"]["conditionStates"][0]["ruleStates"][0]["latestExecution"]
+    return state["beforeEntryConditionState"]["conditionStates"][0]["ruleStates"][0][
+        "latestExecution"
+    ]
 
 
 @pytest.fixture
@@ -47,13 +55,19 @@ def test_an_idle_upstream_lets_the_stage_begin(infra: Scene) -> None:
     assert infra.statuses() == ["Succeeded"]
 
 
-@pytest.mark.parametrize(("mode", "statuses"), [("restart", ["Succeeded", "Failed"]), ("retry", ["Succeeded"])])
-def test_a_running_upstream_holds_the_pipeline_until_its_end(infra: Scene, mode: str, statuses: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("mode", "statuses"), [("restart", ["Succeeded", "Failed"]), ("retry", ["Succeeded"])]
+)
+def test_a_running_upstream_holds_the_pipeline_until_its_end(
+    infra: Scene, mode: str, statuses: list[str]
+) -> None:
     conditioned(infra, hold=mode)
     infra.start("infra")
     infra.start("k8s")
     assert infra.statuses() == ["Failed"]
-    assert the_rule(infra)["errorDetails"]["message"].startswith("k8s waits for infra since 12:00 UTC.")
+    assert the_rule(infra)["errorDetails"]["message"].startswith(
+        "k8s waits for infra since 12:00 UTC."
+    )
     infra.wait(minutes=16)
     assert infra.statuses() == statuses
     assert infra.rules() == []
@@ -83,7 +97,10 @@ def test_what_a_person_let_in_and_failed_then_is_not_started_again(infra: Scene)
     infra.start("infra")
     held = infra.start("k8s")
     infra.codepipeline.override_stage_condition(
-        pipelineName="k8s", stageName="Deploy", pipelineExecutionId=held, conditionType="BEFORE_ENTRY"
+        pipelineName="k8s",
+        stageName="Deploy",
+        pipelineExecutionId=held,
+        conditionType="BEFORE_ENTRY",
     )
     infra.wait(minutes=30)
     assert infra.statuses() == ["Failed"]

@@ -1,4 +1,6 @@
-"""`{"pipeline": "infra", "stage": "Network"}`: what comes after that stage of the upstream is not waited for."""
+"""`{"pipeline": "infra", "stage": "Network"}`: what comes after that stage of the upstream is not
+waited for.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ NETWORK = {"pipeline": "infra", "stage": "Network"}
 
 @pytest.fixture
 def infra(scene: Scene) -> Scene:
-    """infra: Source, two minutes of Build, two of Network, twenty of Cluster. k8s waits for Network alone."""
+    """infra: Source, two minutes of Build, two of Network, twenty of Cluster. k8s waits for Network
+    alone.
+    """
     scene.staged("infra", ("Build", 120), ("Network", 120), ("Cluster", 1200))
     scene.gated("k8s", ask(NETWORK))
     return scene
@@ -25,7 +29,9 @@ def test_the_end_of_the_stage_releases_the_hold_within_seconds(infra: Scene) -> 
     infra.start("infra")
     infra.start("k8s")
     assert infra.statuses() == ["Failed"]
-    assert infra.gate_action()["errorDetails"]["message"].startswith("k8s waits for infra's stage Network since 12:00 UTC.")
+    assert infra.gate_action()["errorDetails"]["message"].startswith(
+        "k8s waits for infra's stage Network since 12:00 UTC."
+    )
     infra.wait(minutes=3.6)
     assert infra.statuses() == ["Failed"]
     infra.wait(minutes=0.2)
@@ -58,10 +64,14 @@ def test_a_newer_execution_counts_though_an_older_one_is_past_the_stage(infra: S
     assert infra.statuses() == ["Failed"]
 
 
-def test_an_execution_that_ends_before_it_comes_to_the_stage_releases_the_hold(infra: Scene) -> None:
+def test_an_execution_that_ends_before_it_comes_to_the_stage_releases_the_hold(
+    infra: Scene,
+) -> None:
     upstream = infra.start("infra")
     infra.start("k8s")
-    infra.codepipeline.stop_pipeline_execution(pipelineName="infra", pipelineExecutionId=upstream, abandon=True)
+    infra.codepipeline.stop_pipeline_execution(
+        pipelineName="infra", pipelineExecutionId=upstream, abandon=True
+    )
     infra.wait(seconds=2)
     assert infra.statuses() == ["InProgress", "Failed"]
 
@@ -74,19 +84,30 @@ def test_an_idle_upstreams_stage_is_idle(infra: Scene) -> None:
 def test_require_succeeded_asks_for_the_stages_own_success(infra: Scene) -> None:
     infra.gated("web", ask({**NETWORK, "require": "succeeded"}, pipeline="web"))
     infra.start("web")
-    assert "infra's stage Network has not succeeded: it has never run." in infra.gate_action("web")["errorDetails"]["message"]
+    assert (
+        "infra's stage Network has not succeeded: it has never run."
+        in infra.gate_action("web")["errorDetails"]["message"]
+    )
     upstream = infra.start("infra")
     infra.wait(minutes=6)
     assert infra.statuses("web") == ["Succeeded", "Failed"]
-    infra.codepipeline.stop_pipeline_execution(pipelineName="infra", pipelineExecutionId=upstream, abandon=True)
+    infra.codepipeline.stop_pipeline_execution(
+        pipelineName="infra", pipelineExecutionId=upstream, abandon=True
+    )
     infra.start("web")
-    assert infra.statuses("web")[0] == "InProgress"  # infra's newest execution was stopped, but later than in that stage
+    assert (
+        infra.statuses("web")[0] == "InProgress"
+    )  # infra's newest execution was stopped, but later than in that stage
 
 
 def test_a_mistyped_stage_is_named_even_while_the_upstream_is_idle(infra: Scene) -> None:
-    kind, message = infra.refusal(ask({"pipeline": "infra", "stage": "Netwerk"}, pipeline="web"), name="web")
+    kind, message = infra.refusal(
+        ask({"pipeline": "infra", "stage": "Netwerk"}, pipeline="web"), name="web"
+    )
     assert kind == "ConfigurationError"
-    assert message.startswith("infra has no stage Netwerk; it has Source, Build, Network and Cluster.")
+    assert message.startswith(
+        "infra has no stage Netwerk; it has Source, Build, Network and Cluster."
+    )
 
 
 def test_in_parallel_mode_an_execution_that_aws_does_not_show_counts(scene: Scene) -> None:
@@ -110,7 +131,9 @@ def test_the_rule_wakes_up_at_the_stages_own_events(infra: Scene) -> None:
     }
 
 
-def test_an_execution_that_fails_before_it_comes_to_the_stage_releases_the_hold(infra: Scene) -> None:
+def test_an_execution_that_fails_before_it_comes_to_the_stage_releases_the_hold(
+    infra: Scene,
+) -> None:
     declared: Any = infra.codepipeline.get_pipeline(name="infra")["pipeline"]
     declared["stages"][1]["actions"][0]["configuration"]["SandboxOutcome"] = "Failed"
     infra.codepipeline.update_pipeline(pipeline=declared)
@@ -125,14 +148,18 @@ def test_an_execution_that_fails_before_it_comes_to_the_stage_releases_the_hold(
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
 def test_an_execution_that_stands_before_the_stage_counts(infra: Scene, mode: str) -> None:
     """The stage itself is idle, but what it will do has yet to be done."""
-    infra.codepipeline.disable_stage_transition(pipelineName="infra", stageName="Network", transitionType="Inbound", reason="holidays")
+    infra.codepipeline.disable_stage_transition(
+        pipelineName="infra", stageName="Network", transitionType="Inbound", reason="holidays"
+    )
     infra.gated("web", ask(NETWORK, pipeline="web", hold=mode))
     infra.start("infra")
     infra.wait(minutes=5)
     infra.start("web")
     infra.wait(minutes=30)
     assert infra.statuses("web") == ["InProgress" if mode == "wait" else "Failed"]
-    infra.codepipeline.enable_stage_transition(pipelineName="infra", stageName="Network", transitionType="Inbound")
+    infra.codepipeline.enable_stage_transition(
+        pipelineName="infra", stageName="Network", transitionType="Inbound"
+    )
     infra.wait(minutes=5)
     assert (infra.statuses("web")[0], infra.statuses("infra")) == ("Succeeded", ["InProgress"])
 
@@ -145,7 +172,10 @@ def test_a_stage_that_is_retried_counts_again(infra: Scene) -> None:
     infra.wait(minutes=5)
     assert infra.statuses("infra") == ["Failed"]
     infra.codepipeline.retry_stage_execution(
-        pipelineName="infra", stageName="Network", pipelineExecutionId=upstream, retryMode="FAILED_ACTIONS"
+        pipelineName="infra",
+        stageName="Network",
+        pipelineExecutionId=upstream,
+        retryMode="FAILED_ACTIONS",
     )
     infra.start("k8s")
     assert infra.statuses() == ["Failed"]

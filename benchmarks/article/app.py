@@ -1,8 +1,10 @@
-"""The plain design of the article that this project goes beyond (README, "Where this goes beyond the article"): two handlers.
+"""The plain design of the article that this project goes beyond (README, "Where this goes beyond
+the article"): two handlers.
 
-The gate fails the waiting action and makes a rule that fires once, five minutes later; the retry removes that rule and starts the
-pipeline, whose gate asks again. What the article leaves open is chosen in its favour: one look for "is the main pipeline running",
-clients that are kept, a permission for the rule that was given once.
+The gate fails the waiting action and makes a rule that fires once, five minutes later; the retry
+removes that rule and starts the pipeline, whose gate asks again. What the article leaves open is
+chosen in its favour: one look for "is the main pipeline running", clients that are kept, a
+permission for the rule that was given once.
 """
 
 from __future__ import annotations
@@ -25,14 +27,22 @@ LATER = timedelta(minutes=5)
 def gate(event: dict[str, Any], context: Any) -> None:
     """The article's "main Lambda", an action of the dependent pipeline."""
     job = event["CodePipeline.job"]["id"]
-    executions = _codepipeline().list_pipeline_executions(pipelineName=MAIN)["pipelineExecutionSummaries"]
+    executions = _codepipeline().list_pipeline_executions(pipelineName=MAIN)[
+        "pipelineExecutionSummaries"
+    ]
     if not any(execution["status"] == "InProgress" for execution in executions):
         _codepipeline().put_job_success_result(jobId=job)
         return
     at = datetime.now(UTC) + LATER
-    _events().put_rule(Name=RULE, ScheduleExpression=f"cron({at.minute} {at.hour} {at.day} {at.month} ? {at.year})")
-    _events().put_targets(Rule=RULE, Targets=[{"Id": "retry", "Arn": os.environ["RETRY_FUNCTION_ARN"]}])
-    _codepipeline().put_job_failure_result(jobId=job, failureDetails={"type": "JobFailed", "message": f"{MAIN} runs"})
+    _events().put_rule(
+        Name=RULE, ScheduleExpression=f"cron({at.minute} {at.hour} {at.day} {at.month} ? {at.year})"
+    )
+    _events().put_targets(
+        Rule=RULE, Targets=[{"Id": "retry", "Arn": os.environ["RETRY_FUNCTION_ARN"]}]
+    )
+    _codepipeline().put_job_failure_result(
+        jobId=job, failureDetails={"type": "JobFailed", "message": f"{MAIN} runs"}
+    )
 
 
 @app.lambda_function(name="retry")

@@ -24,8 +24,10 @@ CALLS_A_SECOND = 4
 
 @dataclass(frozen=True)
 class Answer:
-    """`state`: what is known, as JSON, without the time of the look (`looked_at`, aware UTC; None where none has succeeded), so that
-    it changes only when something does. `ask_again`: when to come back, because only then it can have changed."""
+    """`state`: what is known, as JSON, without the time of the look (`looked_at`, aware UTC; None
+    where none has succeeded), so that it changes only when something does. `ask_again`: when to
+    come back, because only then it can have changed.
+    """
 
     state: Json
     looked_at: datetime | None
@@ -33,9 +35,15 @@ class Answer:
 
 
 class Lookout:
-    """One for the life of a process. Whoever asks gets the last look, or a new one where it is time; one look at a time."""
+    """One for the life of a process. Whoever asks gets the last look, or a new one where it is
+    time; one look at a time.
+    """
 
-    def __init__(self, session: Callable[[], Any] = boto3.Session, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        session: Callable[[], Any] = boto3.Session,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._session = session
         self._clock = clock
         self._one_at_a_time = threading.Lock()
@@ -62,7 +70,9 @@ class Lookout:
             self._account = self._account or Account(_clients(self._session()))
             landscape = self._account.look(now)
             self._seen = snapshot(landscape, self._account.region, now)
-        except Exception as error:  # whatever it is, the page says so, and shows what was seen before
+        except (
+            Exception
+        ) as error:  # whatever it is, the page says so, and shows what was seen before
             self._problem = told(error)
             self._pause = min(self._pause * 2, SELDOM)
             if self._problem.credentials:
@@ -75,13 +85,16 @@ class Lookout:
 
 
 def calls(landscape: Landscape) -> int:
-    """What a look at this landscape costs, when no structure has changed: two lists, a call for each thing that is in them, and one for
-    each that may not be looked at."""
+    """What a look at this landscape costs, when no structure has changed: two lists, a call for
+    each thing that is in them, and one for each that may not be looked at.
+    """
     more = sum((one.state is not None) + len(one.hidden) for one in landscape.pipelines.values())
     return 2 + len(landscape.rules) + len(landscape.pipelines) + more + len(landscape.unseen)
 
 
 def _clients(session: Any) -> Callable[[str], Any]:
     """Clients that give up soon: a page that says why it is old is better than one that waits."""
-    config = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
+    config = Config(
+        connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3}
+    )
     return lambda service: session.client(service, config=config)

@@ -1,4 +1,6 @@
-"""The page: page.html with the style and the scripts in it, so that it comes in one piece and needs nothing else."""
+"""The page: page.html with the style and the scripts in it, so that it comes in one piece and needs
+nothing else.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,17 @@ SCRIPTS = ("clock.js", "elements.js", "cards.js", "layout.js", "graph.js", "page
 
 @cache
 def page() -> tuple[str, str]:
-    """The page as HTML, and the Content-Security-Policy that lets run what is in it and nothing else."""
-    styles, scripts = ([(FOLDER / name).read_text("utf-8") for name in names] for names in (STYLES, SCRIPTS))
+    """The page as HTML, and the Content-Security-Policy that lets run what is in it and nothing
+    else.
+    """
+    styles, scripts = (
+        [(FOLDER / name).read_text("utf-8") for name in names] for names in (STYLES, SCRIPTS)
+    )
     html = (FOLDER / "page.html").read_text("utf-8")
     html = html.replace("<!-- styles -->", "\n".join(f"<style>{text}</style>" for text in styles))
-    html = html.replace("<!-- scripts -->", "\n".join(f"<script>{text}</script>" for text in scripts))
+    html = html.replace(
+        "<!-- scripts -->", "\n".join(f"<script>{text}</script>" for text in scripts)
+    )
     policy = {
         "default-src": "'none'",
         "style-src": " ".join(map(_hash, styles)),

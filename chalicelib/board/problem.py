@@ -22,7 +22,9 @@ _NOT_TAKEN = {
 
 @dataclass(frozen=True)
 class Problem:
-    """`text`: sentences. `credentials`: others might do, so they are to be read anew. `defect`: it is a fault of the Board's own."""
+    """`text`: sentences. `credentials`: others might do, so they are to be read anew. `defect`: it
+    is a fault of the Board's own.
+    """
 
     text: str
     credentials: bool = False
@@ -34,19 +36,30 @@ def told(error: Exception) -> Problem:
     cause = error.__cause__
     if isinstance(error, NoAnswer) and isinstance(cause, ClientError) and code(cause) in _NOT_TAKEN:
         return Problem(
-            f"AWS does not take the Board's credentials any more ({code(cause)}). Renew them, for example with aws sso login: "
-            "the Board takes new ones from your AWS configuration by itself. If they are in AWS_... variables, start it again.",
+            f"AWS does not take the Board's credentials any more ({code(cause)}). Renew them, for "
+            "example with aws sso login: "
+            "the Board takes new ones from your AWS configuration by itself. If they are in "
+            "AWS_... variables, start it again.",
             credentials=True,
         )
     if isinstance(error, NotPermitted):
-        return Problem(f"{error}. Allow it to whom the Board runs as: docs/board.md has all that it needs.", credentials=True)
+        return Problem(
+            f"{error}. Allow it to whom the Board runs as: docs/board.md has all that it needs.",
+            credentials=True,
+        )
     if isinstance(error, NoAnswer):
         return Problem(f"{error}. The Board asks again by itself.")
     if isinstance(error, BotoCoreError):
         return Problem(
-            f"{str(error).rstrip('.')}. Set it as for the AWS CLI: aws configure, or AWS_PROFILE and AWS_DEFAULT_REGION. The Board "
-            "takes what changes in your AWS configuration by itself; if you set variables, start it again.",
+            f"{str(error).rstrip('.')}. Set it as for the AWS CLI: aws configure, or AWS_PROFILE "
+            "and AWS_DEFAULT_REGION. The Board "
+            "takes what changes in your AWS configuration by itself; if you set variables, start "
+            "it again.",
             credentials=True,
         )
     kind = str(error) if isinstance(error, UnexpectedAnswer) else type(error).__name__
-    return Problem(f"The Board itself failed ({kind}). It tries again by itself; if it goes on, report what its log says.", defect=True)
+    return Problem(
+        f"The Board itself failed ({kind}). It tries again by itself; if it goes on, report what "
+        "its log says.",
+        defect=True,
+    )

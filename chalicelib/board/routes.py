@@ -20,8 +20,11 @@ lookout = Lookout()
 LOCAL = served_locally(os.environ)
 
 if LOCAL:
-    # There the authorizer lets everybody in, who is whoever runs it; chalice would say so at the first request.
-    warnings.filterwarnings("ignore", message="IAMAuthorizer is not a supported in local mode", category=UserWarning)
+    # There the authorizer lets everybody in, who is whoever runs it; chalice would say so at the
+    # first request.
+    warnings.filterwarnings(
+        "ignore", message="IAMAuthorizer is not a supported in local mode", category=UserWarning
+    )
 
 
 @board.route("/", authorizer=IAMAuthorizer())
@@ -32,10 +35,17 @@ def show() -> Response:
 
 @board.route("/state", authorizer=IAMAuthorizer())
 def state() -> Response:
-    """The account as it stands: lookout.Answer as JSON, its times in headers; 304 where the page has it already (If-None-Match)."""
+    """The account as it stands: lookout.Answer as JSON, its times in headers; 304 where the page
+    has it already (If-None-Match).
+    """
     asked = board.current_request.headers
     if LOCAL and not _names_this_machine(asked.get("host", "")):
-        return _answer("Open the Board at http://127.0.0.1 or http://localhost and its port.", "text/plain", {}, 403)
+        return _answer(
+            "Open the Board at http://127.0.0.1 or http://localhost and its port.",
+            "text/plain",
+            {},
+            403,
+        )
     answer = lookout.ask()
     body = json.dumps(answer.state)
     tag = f'"{sha256(body.encode()).hexdigest()[:32]}"'
@@ -50,7 +60,9 @@ def state() -> Response:
 
 
 def _names_this_machine(host: str) -> bool:
-    """Whether a Host header is an address or localhost. A stranger's page that lets its own name lead here cannot send that."""
+    """Whether a Host header is an address or localhost. A stranger's page that lets its own name
+    lead here cannot send that.
+    """
     try:
         name = urlsplit(f"//{host}").hostname or ""
         return name == "localhost" or bool(ip_address(name))
@@ -59,5 +71,9 @@ def _names_this_machine(host: str) -> bool:
 
 
 def _answer(body: str, kind: str, headers: dict[str, str], status: int = 200) -> Response:
-    always = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+    always = {
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
     return Response(body, {**always, **headers, "Content-Type": kind}, status)

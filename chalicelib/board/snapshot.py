@@ -1,4 +1,6 @@
-"""What the page is told: a look at the account as JSON. Pure; times are ISO 8601 in UTC, and the words for people are the page's."""
+"""What the page is told: a look at the account as JSON. Pure; times are ISO 8601 in UTC, and the
+words for people are the page's.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,17 @@ MAKING = timedelta(minutes=15)
 def snapshot(seen: Landscape, region: str, now: datetime) -> Json:
     """What `seen` at `now` (aware UTC) in `region` comes to.
 
-    A pipeline's `state` is a word of landscape/states.py, or "elsewhere" (not seen from here) or "missing". A hold that is
-    needless by now is no wait: its rule goes by itself.
+    A pipeline's `state` is a word of landscape/states.py, or "elsewhere" (not seen from here) or
+    "missing". A hold that is needless by now is no wait: its rule goes by itself.
     """
     role = next((pipeline.role for pipeline in seen.pipelines.values() if pipeline.role), ":::::")
     console = Console(region, role.split(":")[1] or "aws")
     edges = graph.edges(seen, region)
-    waits = [wait for wait in seen.waits if became(wait, seen.pipelines.get(wait.pipeline)).fate is Fate.HELD]
+    waits = [
+        wait
+        for wait in seen.waits
+        if became(wait, seen.pipelines.get(wait.pipeline)).fate is Fate.HELD
+    ]
     let_go = {rule.hold.execution: rule.hold.released_by for rule in seen.rules if rule.hold}
     pipelines = {one.name: _pipeline(one, waits, console) for one in seen.pipelines.values()}
     pipelines |= {edge.upstream: _unseen(edge) for edge in edges if edge.upstream not in pipelines}
@@ -40,9 +46,14 @@ def snapshot(seen: Landscape, region: str, now: datetime) -> Json:
         "account": role.split(":")[4],
         "pipelines": [*pipelines.values()],
         "edges": [_edge(edge, pipelines) for edge in edges],
-        "waits": [_wait(wait, let_go.get(wait.execution), console) for wait in sorted(waits, key=lambda one: str(one.since))],
+        "waits": [
+            _wait(wait, let_go.get(wait.execution), console)
+            for wait in sorted(waits, key=lambda one: str(one.since))
+        ],
         "refusing": [*_refusing(seen, console)],
-        "deadlocks": [_deadlock(circle) for circle in circles(edges, seen.pipelines) if circle.kind != "turns"],
+        "deadlocks": [
+            _deadlock(circle) for circle in circles(edges, seen.pipelines) if circle.kind != "turns"
+        ],
         "not_looked_at": [{"name": name, "why": why} for name, why in seen.unseen.items()],
         "left_over": [_left_over(rule, console) for rule in seen.rules if _is_left_over(rule, now)],
     }
@@ -78,7 +89,9 @@ def _edge(edge: Edge, pipelines: Mapping[str, Json]) -> Json:
     """`holds`: its dependent waits now, and as far as the states tell for this upstream."""
     upstream, dependent = pipelines[edge.upstream]["state"], pipelines[edge.dependent]["state"]
     must_succeed = edge.wanted.require == "succeeded"
-    closed = upstream in ("waits", "asks", "runs", "elsewhere") or (must_succeed and upstream != "succeeded")
+    closed = upstream in ("waits", "asks", "runs", "elsewhere") or (
+        must_succeed and upstream != "succeeded"
+    )
     return {
         "from": edge.upstream,
         "to": edge.dependent,
@@ -117,12 +130,20 @@ def _deadlock(circle: Circle) -> Json:
 
 
 def _is_left_over(rule: Rule, now: datetime) -> bool:
-    return rule.hold is None and not (not rule.has_target and rule.made and now - rule.made < MAKING)
+    return rule.hold is None and not (
+        not rule.has_target and rule.made and now - rule.made < MAKING
+    )
 
 
 def _left_over(rule: Rule, console: Console) -> Json:
     link, made = console.rule(rule.name), _text(rule.made)
-    return {"name": rule.name, "link": link, "made": made, "has_target": rule.has_target, "description": rule.description}
+    return {
+        "name": rule.name,
+        "link": link,
+        "made": made,
+        "has_target": rule.has_target,
+        "description": rule.description,
+    }
 
 
 def _execution(pipeline: str, id_: str, console: Console) -> Json:

@@ -1,4 +1,6 @@
-"""What an execution has tried, action by action. AWS tells it of every execution, also of those that a pipeline's state does not show."""
+"""What an execution has tried, action by action. AWS tells it of every execution, also of those
+that a pipeline's state does not show.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,11 @@ from chalicelib.executions import Attempt
 from chalicelib.landscape.gates import FUNCTION, Gate
 
 
-def attempts(room: CodePipeline, pipeline: str, gates: Iterable[Gate], execution: str) -> tuple[Attempt, ...]:
-    """Every attempt of its actions and, where one of its `gates` is a condition, of the conditions' rules; the oldest first.
+def attempts(
+    room: CodePipeline, pipeline: str, gates: Iterable[Gate], execution: str
+) -> tuple[Attempt, ...]:
+    """Every attempt of its actions and, where one of its `gates` is a condition, of the conditions'
+    rules; the oldest first.
 
     Raises PipelineNotFound.
     """
@@ -22,5 +27,9 @@ def attempts(room: CodePipeline, pipeline: str, gates: Iterable[Gate], execution
 
 def at_gates(attempts: Iterable[Attempt]) -> list[Attempt]:
     """The last attempt of each gate; `attempts`: the oldest first."""
-    last = {(one.stage, one.action, one.condition): one for one in attempts if FUNCTION.fullmatch(one.function)}
+    last = {
+        (one.stage, one.action, one.condition): one
+        for one in attempts
+        if FUNCTION.fullmatch(one.function)
+    }
     return list(last.values())

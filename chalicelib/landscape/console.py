@@ -11,7 +11,9 @@ _HOSTS = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-
 
 @dataclass(frozen=True)
 class Console:
-    """The console of one region. Its pages' addresses are those that it shows itself (practice: AWS promises none of them)."""
+    """The console of one region. Its pages' addresses are those that it shows itself (practice: AWS
+    promises none of them).
+    """
 
     region: str
     partition: str = "aws"

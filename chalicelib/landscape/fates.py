@@ -1,4 +1,6 @@
-"""Does somebody wait still? A hold's rule outlives a wait that was made needless: it goes when the upstreams have ended."""
+"""Does somebody wait still? A hold's rule outlives a wait that was made needless: it goes when the
+upstreams have ended.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,11 @@ READ = 100
 
 
 def became(wait: Wait, pipeline: Pipeline | None) -> Finding:
-    """What became of the execution that waited; `pipeline`: its own, None where that is gone. UNDECIDED: its stage was retried, it runs.
+    """What became of the execution that waited; `pipeline`: its own, None where that is gone.
+    UNDECIDED: its stage was retried, it runs.
 
-    As far as an account's look tells: whether one that failed had passed the gate before, only where AWS shows its stages still.
+    As far as an account's look tells: whether one that failed had passed the gate before, only
+    where AWS shows its stages still.
     """
     if wait.rule is None:
         return Finding(Fate.HELD)  # its action is in progress
@@ -23,7 +27,11 @@ def became(wait: Wait, pipeline: Pipeline | None) -> Finding:
     if pipeline.unseen:
         return Finding(Fate.HELD)  # as far as its rule tells
     executions = pipeline.executions
-    if pipeline.mode == PARALLEL and len(executions) >= READ and all(one.id != wait.execution for one in executions):
+    if (
+        pipeline.mode == PARALLEL
+        and len(executions) >= READ
+        and all(one.id != wait.execution for one in executions)
+    ):
         return Finding(Fate.HELD)  # older than what was read
     found = fate(wait.execution, executions)
     if found.fate is Fate.HELD and _passed(wait, pipeline):

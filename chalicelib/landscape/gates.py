@@ -13,11 +13,18 @@ from chalicelib.deployment import APP
 from chalicelib.errors import Misconfigured
 from chalicelib.parameters import Parameters
 
-FUNCTION = re.compile(rf"(?:arn:[\w-]+:lambda:[\w-]+:\d{{12}}:function:)?(?P<name>{APP}-(?P<stage>[\w-]+)-gate)(?::[\w$-]+)?")
-"""How an action names the gate: its function's name or ARN, either with an alias or version (guide: action-reference-Lambda)."""
+FUNCTION = re.compile(
+    rf"(?:arn:[\w-]+:lambda:[\w-]+:\d{{12}}:function:)?(?P<name>{APP}-(?P<stage>[\w-]+)-gate)(?::[\w$-]+)?"
+)
+"""How an action names the gate: its function's name or ARN, either with an alias or version (guide:
+action-reference-Lambda).
+"""
 
 _ANY_EXECUTION = "00000000-0000-0000-0000-000000000000"
-_PLACEHOLDERS = ((re.compile(r"#\{codepipeline\.PipelineExecutionId\}"), _ANY_EXECUTION), (re.compile(r"#\{variables\.[^}]*\}"), "false"))
+_PLACEHOLDERS = (
+    (re.compile(r"#\{codepipeline\.PipelineExecutionId\}"), _ANY_EXECUTION),
+    (re.compile(r"#\{variables\.[^}]*\}"), "false"),
+)
 """What CodePipeline fills in when an action begins; in the structure they are not filled in yet."""
 
 
@@ -25,8 +32,9 @@ _PLACEHOLDERS = ((re.compile(r"#\{codepipeline\.PipelineExecutionId\}"), _ANY_EX
 class Gate:
     """A gate action, or (`condition`) a gate as a rule of a stage's entry condition.
 
-    `deployed_as`: the Chalice stage of the function that it names. `role`: the action's own, which CodePipeline takes in place of the
-    pipeline's. `asked` is None where the gate would refuse what the action asks, and `problem` then says why.
+    `deployed_as`: the Chalice stage of the function that it names. `role`: the action's own, which
+    CodePipeline takes in place of the pipeline's. `asked` is None where the gate would refuse what
+    the action asks, and `problem` then says why.
     """
 
     stage: str
@@ -41,7 +49,9 @@ class Gate:
 
 
 def gates(pipeline: Mapping[str, Any]) -> tuple[Gate, ...]:
-    """Every gate of a pipeline's declaration (model: PipelineDeclaration), in the pipeline's order."""
+    """Every gate of a pipeline's declaration (model: PipelineDeclaration), in the pipeline's
+    order.
+    """
     return tuple(gate for stage in pipeline["stages"] for gate in _of_stage(stage))
 
 
@@ -59,7 +69,15 @@ def _gate(stage: str, declared: Mapping[str, Any], *, condition: bool) -> Iterat
     if not named:
         return
     text = configuration.get("UserParameters", "")
-    gate = Gate(stage, declared["name"], configuration["FunctionName"], named["stage"], text, condition, declared.get("roleArn"))
+    gate = Gate(
+        stage,
+        declared["name"],
+        configuration["FunctionName"],
+        named["stage"],
+        text,
+        condition,
+        declared.get("roleArn"),
+    )
     try:
         yield replace(gate, asked=read(text))
     except Misconfigured as error:
@@ -67,7 +85,9 @@ def _gate(stage: str, declared: Mapping[str, Any], *, condition: bool) -> Iterat
 
 
 def is_here(wanted: Dependency, region: str) -> bool:
-    """Whether the pipeline that a gate in `region` waits for is one of its own region and account."""
+    """Whether the pipeline that a gate in `region` waits for is one of its own region and
+    account.
+    """
     return wanted.role_arn is None and wanted.region in (None, region)
 
 

@@ -12,7 +12,9 @@ from chalicelib.landscape.gates import is_here
 
 @dataclass(frozen=True)
 class Edge:
-    """`dependent` waits for `upstream`, as `wanted` says. `upstream`: a name, or the ARN of a pipeline in another region or account."""
+    """`dependent` waits for `upstream`, as `wanted` says. `upstream`: a name, or the ARN of a
+    pipeline in another region or account.
+    """
 
     upstream: str
     dependent: str
@@ -20,7 +22,9 @@ class Edge:
 
 
 def edges(landscape: Landscape, region: str) -> tuple[Edge, ...]:
-    """Every edge once, by the dependent's name and in the order in which its gates name the upstreams. `region`: the landscape's."""
+    """Every edge once, by the dependent's name and in the order in which its gates name the
+    upstreams. `region`: the landscape's.
+    """
     return tuple(
         dict.fromkeys(
             Edge(wanted.name if is_here(wanted, region) else wanted.pipeline, name, wanted)
@@ -31,7 +35,9 @@ def edges(landscape: Landscape, region: str) -> tuple[Edge, ...]:
 
 
 def circles(found: Iterable[Edge]) -> tuple[tuple[str, ...], ...]:
-    """The circles: of each group of pipelines that wait for each other the shortest through its first, which begins and ends it."""
+    """The circles: of each group of pipelines that wait for each other the shortest through its
+    first, which begins and ends it.
+    """
     waits: dict[str, set[str]] = {}
     for edge in found:
         waits.setdefault(edge.dependent, set()).add(edge.upstream)
@@ -41,7 +47,9 @@ def circles(found: Iterable[Edge]) -> tuple[tuple[str, ...], ...]:
         circle = () if first in told else _way(first, first, waits)
         if circle:
             seen.append(circle)
-            told |= {name for name in waits if _way(first, name, waits) and _way(name, first, waits)}
+            told |= {
+                name for name in waits if _way(first, name, waits) and _way(name, first, waits)
+            }
     return tuple(seen)
 
 

@@ -13,8 +13,9 @@ from chalicelib.landscape.fates import became
 from chalicelib.landscape.waits import Wait
 
 Word = Literal["waits", "asks", "runs", "succeeded", "failed", "stopped", "other", "idle", "unseen"]
-"""waits: at its gate; asks: for a person; succeeded, failed, stopped: how its last execution ended, other: without a result of its own;
-idle: it has not run; unseen: it may not be looked at."""
+"""waits: at its gate; asks: for a person; succeeded, failed, stopped: how its last execution ended,
+other: without a result of its own; idle: it has not run; unseen: it may not be looked at.
+"""
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,14 @@ class State:
 
 
 def state_of(pipeline: Pipeline, waits: Iterable[Wait]) -> State:
-    """Of several executions the one that says most: a wait before a run, a run before what is over."""
-    held = [one for one in waits if one.pipeline == pipeline.name and became(one, pipeline).fate is Fate.HELD]
+    """Of several executions the one that says most: a wait before a run, a run before what is
+    over.
+    """
+    held = [
+        one
+        for one in waits
+        if one.pipeline == pipeline.name and became(one, pipeline).fate is Fate.HELD
+    ]
     if held:
         return State("waits", held[0].since, held[0].execution)
     if pipeline.unseen:
@@ -36,7 +43,11 @@ def state_of(pipeline: Pipeline, waits: Iterable[Wait]) -> State:
     running = next((execution for execution in pipeline.executions if execution.running), None)
     if running:
         parked = pipeline.state.parked(running.id) if pipeline.state else None
-        return State("asks", parked.since, running.id) if parked else State("runs", running.started, running.id)
+        return (
+            State("asks", parked.since, running.id)
+            if parked
+            else State("runs", running.started, running.id)
+        )
     if not pipeline.executions:
         return State("idle")
     last = next((one for one in pipeline.executions if one.finished), pipeline.executions[0])

@@ -20,9 +20,10 @@ _SCHEDULE = re.compile(r"cron\((?P<first>\d+)(?:/(?P<every>\d+))? \* \* \* \? \*
 class Wait:
     """An execution that waits for others.
 
-    `hold`: "restart" or "retry", by `rule`; or "wait", in place. `depends_on`: labels for people. `since` and `next_check` (None in place:
-    CodePipeline asks when it likes) are aware UTC; so are `give_up`, the deadline, and `gives_up`, when it is seen: by a rule at
-    its first look after that. `reason`: what the console shows at the gate action; "" where it shows nothing of it.
+    `hold`: "restart" or "retry", by `rule`; or "wait", in place. `depends_on`: labels for people.
+    `since` and `next_check` (None in place: CodePipeline asks when it likes) are aware UTC; so are
+    `give_up`, the deadline, and `gives_up`, when it is seen: by a rule at its first look after
+    that. `reason`: what the console shows at the gate action; "" where it shows nothing of it.
     `gates`: those that keep their actions in progress, of a wait in place.
     """
 
@@ -41,8 +42,8 @@ class Wait:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of the gate's, as EventBridge keeps it. `hold`: None where its target is missing (`has_target`) or not the gate's own.
-    `targets`: whom it invokes, ARNs by the targets' ids.
+    """A rule of the gate's, as EventBridge keeps it. `hold`: None where its target is missing
+    (`has_target`) or not the gate's own. `targets`: whom it invokes, ARNs by the targets' ids.
 
     `made`: the minute (aware UTC) in which it was made; None where its description does not tell.
     """
@@ -60,7 +61,9 @@ class Rule:
         return messages.described_since(self.description)
 
     def next_check(self, now: datetime) -> datetime | None:
-        """The schedule's first time after `now` (aware UTC); None where it is no schedule of the gate's."""
+        """The schedule's first time after `now` (aware UTC); None where it is no schedule of the
+        gate's.
+        """
         schedule = _SCHEDULE.fullmatch(self.schedule)
         if not schedule:
             return None

@@ -1,4 +1,6 @@
-"""The CDK app. What differs from team to team is context: in cdk.json, or -c connection_arn=... examples/README.md has the commands."""
+"""The CDK app. What differs from team to team is context: in cdk.json, or -c connection_arn=...
+examples/README.md has the commands.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ app = cdk.App()
 def context(key: str) -> str:
     value: str | None = app.node.try_get_context(key)
     if not value:
-        raise SystemExit(f"{key} is not set: write it into the context in cdk.json, or add -c {key}=...")
+        raise SystemExit(
+            f"{key} is not set: write it into the context in cdk.json, or add -c {key}=..."
+        )
     return value
 
 

@@ -19,13 +19,17 @@ def gate_stage(
     more: Mapping[str, object] | None = None,
     deployed_as: str = "prod",
 ) -> codepipeline.StageProps:
-    """The stage in which a pipeline waits until those that it depends on have finished; its role may then invoke the gate.
+    """The stage in which a pipeline waits until those that it depends on have finished; its role
+    may then invoke the gate.
 
-    Put it right after the source: a held execution has then done nothing yet that would be done twice.
+    Put it right after the source: a held execution has then done nothing yet that would be done
+    twice.
 
-    `pipeline`: the name of the pipeline that gets the stage. `depends_on`: names, or objects as docs/parameters.md has them. `bypass`: a
-    variable of the pipeline; an execution for which it is "true" passes without a look. `more`: other keys of docs/parameters.md, such as
-    {"require": "succeeded"}. `deployed_as`: the stage of `chalice deploy --stage prod`, in this account and region.
+    `pipeline`: the name of the pipeline that gets the stage. `depends_on`: names, or objects as
+    docs/parameters.md has them. `bypass`: a variable of the pipeline; an execution for which it is
+    "true" passes without a look. `more`: other keys of docs/parameters.md, such as {"require":
+    "succeeded"}. `deployed_as`: the stage of `chalice deploy --stage prod`, in this account and
+    region.
     """
     parameters: dict[str, object] = {
         "depends_on": depends_on,
@@ -34,6 +38,8 @@ def gate_stage(
         **({"bypass": bypass.reference()} if bypass else {}),
         **(more or {}),
     }
-    gate = aws_lambda.Function.from_function_name(scope, f"{pipeline}-gate", f"pipeline-gate-{deployed_as}-gate")
+    gate = aws_lambda.Function.from_function_name(
+        scope, f"{pipeline}-gate", f"pipeline-gate-{deployed_as}-gate"
+    )
     wait = actions.LambdaInvokeAction(action_name="Wait", lambda_=gate, user_parameters=parameters)
     return codepipeline.StageProps(stage_name="Gate", actions=[wait])

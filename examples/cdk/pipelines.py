@@ -12,10 +12,20 @@ from gate import gate_stage
 
 
 class Pipelines(Stack):
-    """The pipelines infra and k8s, and the bucket for their artifacts. Repositories are owner/name."""
+    """The pipelines infra and k8s, and the bucket for their artifacts. Repositories are
+    owner/name.
+    """
 
     def __init__(
-        self, scope: Construct, id_: str, *, gate: str, connection_arn: str, infra_repository: str, k8s_repository: str, branch: str
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        gate: str,
+        connection_arn: str,
+        infra_repository: str,
+        k8s_repository: str,
+        branch: str,
     ) -> None:
         super().__init__(scope, id_)
         self.connection_arn = connection_arn
@@ -26,43 +36,73 @@ class Pipelines(Stack):
             block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=aws_s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
-            # With S3's own key, as CodePipeline writes by default. A pipeline across accounts needs a key of yours.
+            # With S3's own key, as CodePipeline writes by default. A pipeline across accounts needs
+            # a key of yours.
             encryption=aws_s3.BucketEncryption.KMS_MANAGED,
             bucket_key_enabled=True,
             # Gone when nobody can retry or roll back to them any more.
-            lifecycle_rules=[aws_s3.LifecycleRule(expiration=Duration.days(90), abort_incomplete_multipart_upload_after=Duration.days(1))],
+            lifecycle_rules=[
+                aws_s3.LifecycleRule(
+                    expiration=Duration.days(90),
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                )
+            ],
             removal_policy=RemovalPolicy.RETAIN,  # S3 deletes no bucket that has something in it
         )
 
         infra = self.pipeline("infra", infra_repository)
-        # For the urgent fix that cannot wait: aws codepipeline start-pipeline-execution --name k8s --variables name=bypass,value=true
-        # Leave it out where who may start k8s must not pass.
+        # For the urgent fix that cannot wait: aws codepipeline start-pipeline-execution --name k8s
+        # --variables name=bypass,value=true Leave it out where who may start k8s must not pass.
         bypass = codepipeline.Variable(
-            variable_name="bypass", default_value="false", description="true passes the gate without a look at infra"
+            variable_name="bypass",
+            default_value="false",
+            description="true passes the gate without a look at infra",
         )
-        wait = gate_stage(self, pipeline="k8s", depends_on=[infra.pipeline_name], bypass=bypass, deployed_as=gate)
+        wait = gate_stage(
+            self, pipeline="k8s", depends_on=[infra.pipeline_name], bypass=bypass, deployed_as=gate
+        )
         self.pipeline("k8s", k8s_repository, wait, variables=[bypass])
 
     def pipeline(
-        self, name: str, repository: str, *between: codepipeline.StageProps, variables: Sequence[codepipeline.Variable] = ()
+        self,
+        name: str,
+        repository: str,
+        *between: codepipeline.StageProps,
+        variables: Sequence[codepipeline.Variable] = (),
     ) -> codepipeline.Pipeline:
-        """Source, the stages `between`, and a Deploy that does what buildspec.yml in the repository says."""
+        """Source, the stages `between`, and a Deploy that does what buildspec.yml in the repository
+        says.
+        """
         source = codepipeline.Artifact("source")
         owner, _, repo = repository.partition("/")
         fetch = actions.CodeStarConnectionsSourceAction(
-            action_name="Source", connection_arn=self.connection_arn, owner=owner, repo=repo, branch=self.branch, output=source
+            action_name="Source",
+            connection_arn=self.connection_arn,
+            owner=owner,
+            repo=repo,
+            branch=self.branch,
+            output=source,
         )
         project = aws_codebuild.PipelineProject(
             self,
             f"{name}-deploy",
-            environment=aws_codebuild.BuildEnvironment(build_image=aws_codebuild.LinuxBuildImage.AMAZON_LINUX_2023_5),
+            environment=aws_codebuild.BuildEnvironment(
+                build_image=aws_codebuild.LinuxBuildImage.AMAZON_LINUX_2023_5
+            ),
         )  # project.add_to_role_policy(...): what this deployment needs, and no more
         deploy = actions.CodeBuildAction(action_name="Deploy", project=project, input=source)
         # CodePipeline acts for everybody: with this role only for this pipeline.
         source_arn = self.format_arn(service="codepipeline", resource=name)
-        only_this = {"StringEquals": {"aws:SourceAccount": self.account}, "ArnLike": {"aws:SourceArn": source_arn}}
+        only_this = {
+            "StringEquals": {"aws:SourceAccount": self.account},
+            "ArnLike": {"aws:SourceArn": source_arn},
+        }
         role = aws_iam.Role(
-            self, f"{name}-role", assumed_by=aws_iam.ServicePrincipal("codepipeline.amazonaws.com").with_conditions(only_this)
+            self,
+            f"{name}-role",
+            assumed_by=aws_iam.ServicePrincipal("codepipeline.amazonaws.com").with_conditions(
+                only_this
+            ),
         )
         pipeline = codepipeline.Pipeline(
             self,
@@ -79,6 +119,11 @@ class Pipelines(Stack):
                 codepipeline.StageProps(stage_name="Deploy", actions=[deploy]),
             ],
         )
-        # The service was renamed, and which action counts follows from the name in the connection's ARN; the CDK allows the old one.
-        pipeline.add_to_role_policy(aws_iam.PolicyStatement(actions=["codeconnections:UseConnection"], resources=[self.connection_arn]))
+        # The service was renamed, and which action counts follows from the name in the connection's
+        # ARN; the CDK allows the old one.
+        pipeline.add_to_role_policy(
+            aws_iam.PolicyStatement(
+                actions=["codeconnections:UseConnection"], resources=[self.connection_arn]
+            )
+        )
         return pipeline

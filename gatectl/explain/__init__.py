@@ -25,12 +25,17 @@ from gatectl.session import Place, options
 
 @click.command()
 @click.argument("pipeline", shell_complete=pipelines)
-@click.option("--execution", metavar="ID", help="Its id, or how that begins.  [default: all that wait or run, else the newest]")
+@click.option(
+    "--execution",
+    metavar="ID",
+    help="Its id, or how that begins.  [default: all that wait or run, else the newest]",
+)
 @options
 def explain(place: Place, pipeline: str, execution: str | None) -> None:
     """Why PIPELINE waits, or why it does not go on: in sentences.
 
-    It asks AWS now, as the gate would, along the whole chain of those that wait for each other. It reads only.
+    It asks AWS now, as the gate would, along the whole chain of those that wait for each other. It
+    reads only.
     """
     facts = Reading(place, datetime.now(UTC)).facts(pipeline, execution)
     told = list(explained(facts, place.links))
@@ -48,7 +53,12 @@ def explained(facts: Facts, links: Console) -> Iterator[Told]:
         stories = [Told("idle", None, f"{facts.name} has not run, as far back as AWS tells.")]
     yield from stories
     if facts.more:
-        yield Told("more", None, f"{facts.more} more executions of {facts.name} wait or run: --execution ID tells of one.")
+        yield Told(
+            "more",
+            None,
+            f"{facts.more} more executions of {facts.name} wait or run: --execution ID tells of "
+            "one.",
+        )
     yield from _of_the_pipeline(facts)
 
 
@@ -57,33 +67,62 @@ def _of(facts: Facts, story: Story, links: Console) -> Told:
         return held.told(facts, story, links)
     if story.asking:
         return in_place.told(facts, story, story.asking, links)
-    return running.told(facts, story, links) if story.execution.running else ended.told(facts, story, links)
+    return (
+        running.told(facts, story, links)
+        if story.execution.running
+        else ended.told(facts, story, links)
+    )
 
 
 def _of_the_pipeline(facts: Facts) -> Iterator[Told]:
     if not facts.pipeline.gates and any(held.is_held(facts, story) for story in facts.stories):
-        what = f"{facts.name} has no gate any more: its next executions wait for nobody. This hold stays until it ends."
+        what = (
+            f"{facts.name} has no gate any more: its next executions wait for nobody. This "
+            "hold stays until it ends."
+        )
         yield Told("not gated", None, what)
     elif facts.waiters:
         yield waiters.told(facts.name, facts.waiters, facts.now)
     elif not facts.pipeline.gates:
         way = Way("give it one", (("gatectl", "attach", facts.name, "--depends-on", "PIPELINE"),))
-        yield Told("not gated", None, f"{facts.name} has no gate: it waits for no other pipeline.", can=(way,))
-    passed = {one.execution.id for one in facts.stories if one.rule and not one.execution.running and not held.is_held(facts, one)}
+        yield Told(
+            "not gated",
+            None,
+            f"{facts.name} has no gate: it waits for no other pipeline.",
+            can=(way,),
+        )
+    passed = {
+        one.execution.id
+        for one in facts.stories
+        if one.rule and not one.execution.running and not held.is_held(facts, one)
+    }
     for rule, fate, reason in facts.fates():
         hold = rule.hold
         if hold and (fate is Fate.OVER or hold.execution in passed):
             check = rule.next_check(facts.now)
             looks = f" It looks next at {clock(check, facts.now)}." if check else ""
-            why = reason if fate is Fate.OVER else f"execution {hold.execution} has passed the gate since"
+            why = (
+                reason
+                if fate is Fate.OVER
+                else f"execution {hold.execution} has passed the gate since"
+            )
             others = some([one.label for one in hold.depends_on]) or "nobody"
             short = re.sub(ID, lambda id_: id_[0][:8], why)
             what = f"The rule {rule.name} is left of a hold that nobody needs any more: {short}."
-            yield Told("needless", hold.execution, what, (), f"It goes by itself at its first look after the end of {others}.{looks}")
+            yield Told(
+                "needless",
+                hold.execution,
+                what,
+                (),
+                f"It goes by itself at its first look after the end of {others}.{looks}",
+            )
     refused = {gate.said for story in facts.stories for gate in story.gates}
     for gate in facts.pipeline.gates:
         if gate.problem and gate.problem not in refused:
-            what = f"As it is declared now, the gate in the stage {gate.stage} refuses what it is asked: {gate.problem}"
+            what = (
+                f"As it is declared now, the gate in the stage {gate.stage} refuses what "
+                f"it is asked: {gate.problem}"
+            )
             yield Told("would refuse", None, what)
 
 
@@ -123,8 +162,15 @@ def _as_json(place: Place, facts: Facts, told: list[Told]) -> dict[str, object]:
                 "state": one.state,
                 "execution": one.execution,
                 "sentences": list(one.sentences),
-                "can": [{"to": way.to, "commands" if way.commands else "links": _pasted(place, way)} for way in one.can],
-                **(_facts(facts, stories[one.execution], place.links) if one.execution in stories and one.state != "needless" else {}),
+                "can": [
+                    {"to": way.to, "commands" if way.commands else "links": _pasted(place, way)}
+                    for way in one.can
+                ],
+                **(
+                    _facts(facts, stories[one.execution], place.links)
+                    if one.execution in stories and one.state != "needless"
+                    else {}
+                ),
             }
             for one in told
         ],

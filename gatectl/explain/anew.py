@@ -1,4 +1,6 @@
-"""What a start would find: the gate as it stands now, which need not be the one that a hold comes from."""
+"""What a start would find: the gate as it stands now, which need not be the one that a hold comes
+from.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +35,23 @@ def _finds(gates: Sequence[Gate], region: str) -> str:
         return ", so that it asks its gate, which refuses what it is asked now"
     asked = [gate.asked for gate in gates if gate.asked and not gate.asked.observe]
     wanted = {one.seen_from(region): None for each in asked for one in each.depends_on}
-    return f", so that it asks its gate, which waits for {waits_for(list(wanted))}" if wanted else ": its gate only observes"
+    return (
+        f", so that it asks its gate, which waits for {waits_for(list(wanted))}"
+        if wanted
+        else ": its gate only observes"
+    )
 
 
 def waits_for(wanted: Sequence[Dependency]) -> str:
     """ "infra", "a success of infra", "infra, and a success of network"."""
     idle = [one.label for one in wanted if one.require == "idle"]
     succeeded = [one.label for one in wanted if one.require == "succeeded"]
-    return ", and ".join([*([some(idle)] if idle else []), *([f"a success of {some(succeeded)}"] if succeeded else [])])
+    return ", and ".join(
+        [
+            *([some(idle)] if idle else []),
+            *([f"a success of {some(succeeded)}"] if succeeded else []),
+        ]
+    )
 
 
 def changed(facts: Facts, story: Story, hold: Hold) -> Iterator[str]:
@@ -52,7 +63,10 @@ def changed(facts: Facts, story: Story, hold: Hold) -> Iterator[str]:
     then, now = _of_hold(hold, facts.region), _of_gate(asked, hold, facts.region)
     differ = [f"{key} {then[key]} (now {now[key]})" for key in then if then[key] != now[key]]
     if differ:
-        began = f"Its gate was changed since. This hold keeps to what was asked when it began: {some(differ)}."
+        began = (
+            "Its gate was changed since. This hold keeps to what was asked when it "
+            f"began: {some(differ)}."
+        )
         yield f"{began} What starts anew asks as it is now."
 
 
@@ -62,12 +76,18 @@ def _of_hold(hold: Hold, region: str) -> dict[str, str]:
 
 
 def _of_gate(asked: Parameters, hold: Hold, region: str) -> dict[str, str]:
-    mode = hold.mode if asked.hold == "wait" else asked.hold  # a rule takes over from a long wait in place
+    mode = (
+        hold.mode if asked.hold == "wait" else asked.hold
+    )  # a rule takes over from a long wait in place
     return _settings(asked.depends_on, mode, asked.give_up_minutes, asked.on_give_up, region)
 
 
-def _settings(wanted: Sequence[Dependency], mode: str, limit: int | None, on_give_up: str, region: str) -> dict[str, str]:
-    """By their keys in UserParameters, as far as a rule keeps them. on_give_up counts only where there is a limit."""
+def _settings(
+    wanted: Sequence[Dependency], mode: str, limit: int | None, on_give_up: str, region: str
+) -> dict[str, str]:
+    """By their keys in UserParameters, as far as a rule keeps them. on_give_up counts only where
+    there is a limit.
+    """
     seen = [one.seen_from(region) for one in wanted]
     return {
         "depends_on": waits_for(seen),

@@ -15,7 +15,9 @@ NOTHING_TO_DO = "There is nothing to do."
 
 
 def because(facts: Facts, story: Story) -> tuple[str, ...]:
-    """A paragraph for each upstream that keeps it waiting, with all that keeps that one; and what it all hangs on."""
+    """A paragraph for each upstream that keeps it waiting, with all that keeps that one; and what
+    it all hangs on.
+    """
     kept = story.keeping
     paragraphs = [" ".join(_of(one, facts.now)) for one in kept]
     ends = list(dict.fromkeys(end.upstream.label for one in kept for end in _ends(one)))
@@ -23,7 +25,10 @@ def because(facts: Facts, story: Story) -> tuple[str, ...]:
         paragraphs.append(f"In the end it all hangs on {some(ends)}.")
     gone = [one.upstream.label for one in story.looked if one.upstream.gone]
     if gone:
-        paragraphs.append(f"{some(gone)} {'is' if len(gone) == 1 else 'are'} not there any more: the gate that is asked next says so.")
+        paragraphs.append(
+            f"{some(gone)} {'is' if len(gone) == 1 else 'are'} not there any more: the gate that "
+            "is asked next says so."
+        )
     if any(one.upstream.unanswered for one in kept):
         paragraphs += _said_then(facts, story)
     return tuple(paragraphs)
@@ -33,7 +38,10 @@ def _of(one: Behind, now: datetime) -> Iterator[str]:
     yield why([one.upstream], now)
     kept = keeping(one.behind)
     if one.waits == "in place":
-        yield f"It waits itself, at its gate, for {some([behind.upstream.label for behind in one.behind])}."
+        yield (
+            "It waits itself, at its gate, for "
+            f"{some([behind.upstream.label for behind in one.behind])}."
+        )
     for behind in kept:
         yield from _of(behind, now)
     if one.waits and not kept:
@@ -52,7 +60,10 @@ def _ends(one: Behind) -> Iterator[Behind]:
 def _said_then(facts: Facts, story: Story) -> list[str]:
     """What the gate saw, where its caller may not look now."""
     said = [(one.started, one.said) for one in story.gates if one.said]
-    return [f"The gate may see more. At {clock(when, facts.now)} it said: {text}" for when, text in said[-1:]]
+    return [
+        f"The gate may see more. At {clock(when, facts.now)} it said: {text}"
+        for when, text in said[-1:]
+    ]
 
 
 def people(facts: Facts, story: Story, links: Console) -> Iterator[Way]:
@@ -62,8 +73,15 @@ def people(facts: Facts, story: Story, links: Console) -> Iterator[Way]:
             way = answer(end.upstream, links.pipeline(end.name))
             if way:
                 yield way
-            elif end.upstream.idle and end.upstream.wanted.region in (None, facts.region) and end.upstream.wanted.role_arn is None:
-                yield start(end.name, f"start {end.upstream.label}, whose success is waited for: it does not run")
+            elif (
+                end.upstream.idle
+                and end.upstream.wanted.region in (None, facts.region)
+                and end.upstream.wanted.role_arn is None
+            ):
+                yield start(
+                    end.name,
+                    f"start {end.upstream.label}, whose success is waited for: it does not run",
+                )
 
 
 def nothing_to_do(persons: Sequence[Way]) -> str:

@@ -1,4 +1,6 @@
-"""An execution that is over: how it ended, whether that was the gate's doing, and whether anything starts by itself."""
+"""An execution that is over: how it ended, whether that was the gate's doing, and whether anything
+starts by itself.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,12 @@ from gatectl.explain.told import Told, Way, check, doctor, log, retry_stage, rig
 AS_PLANNED, GAVE_UP, DEADLOCK = "and that is as planned", "Gave up: ", "Deadlock: "
 """How the gate's messages tell what they are (chalicelib.messages)."""
 NOTHING = "Nothing starts by itself."
-ENDED = {"Failed": "failed", "Superseded": "was superseded", "Stopped": "was stopped", "Cancelled": "was cancelled"}
+ENDED = {
+    "Failed": "failed",
+    "Superseded": "was superseded",
+    "Stopped": "was stopped",
+    "Cancelled": "was cancelled",
+}
 
 
 def closed(story: Story) -> Attempt | None:
@@ -30,8 +37,16 @@ def closed(story: Story) -> Attempt | None:
 
 
 def lost(facts: Facts, story: Story) -> Attempt | None:
-    """The gate's attempt that held it, where its hold is gone, and no newer execution is the reason."""
-    gate = closed(story) if story.execution.status == "Failed" and story.rule is None and not facts.newer(story.execution) else None
+    """The gate's attempt that held it, where its hold is gone, and no newer execution is the
+    reason.
+    """
+    gate = (
+        closed(story)
+        if story.execution.status == "Failed"
+        and story.rule is None
+        and not facts.newer(story.execution)
+        else None
+    )
     return gate if gate and AS_PLANNED in gate.said else None
 
 
@@ -56,10 +71,16 @@ def told(facts: Facts, story: Story, links: Console) -> Told:
     if own.status == "Failed":
         return _elsewhere(facts, story, links)
     if own.status == "Succeeded":
-        return Told("succeeded", own.id, f"{name} does not wait: its last execution {own.short_id} succeeded at {when}.", passed)
+        return Told(
+            "succeeded",
+            own.id,
+            f"{name} does not wait: its last execution {own.short_id} succeeded at {when}.",
+            passed,
+        )
     hints = {
         "Stopped": "Somebody asked for that; it ends a hold, too.",
-        "Cancelled": "Somebody edited the pipeline while it ran: that cancels what runs, and attach and detach are edits, too.",
+        "Cancelled": "Somebody edited the pipeline while it ran: that cancels what runs, and "
+        "attach and detach are edits, too.",
     }
     what = f"Execution {own.short_id} of {name} {ENDED.get(own.status, own.status)} at {when}. {hints.get(own.status, '')}".strip()
     return Told(own.status.lower(), own.id, what, passed, NOTHING, (anew(facts),))
@@ -74,11 +95,17 @@ def _elsewhere(facts: Facts, story: Story, links: Console) -> Told:
     said = (f"It says: {at.said}",) if at and at.said else ()
     ways = [Way("see what AWS shows of it", link=links.execution(facts.name, own.id))]
     if at and not facts.edited_since(own):
-        ways.insert(0, retry_stage(facts.name, at.stage, own.id, "run its failed actions again, in the same execution"))
+        ways.insert(
+            0,
+            retry_stage(
+                facts.name, at.stage, own.id, "run its failed actions again, in the same execution"
+            ),
+        )
     return Told(
         "failed",
         own.id,
-        f"{facts.name} does not wait: execution {own.short_id} failed{where}, at {clock(own.updated, facts.now)}. "
+        f"{facts.name} does not wait: execution {own.short_id} failed{where}, at "
+        f"{clock(own.updated, facts.now)}. "
         "That is not the gate's doing.",
         (*said, *at_its_gates(facts, story)),
         NOTHING,
@@ -93,22 +120,52 @@ def _by_the_gate(facts: Facts, story: Story, gate: Attempt) -> Told:
     own, where = story.execution, f"the gate in its stage {gate.stage}"
     again = tuple(_again(facts, story, gate))
     if gate.said.startswith(GAVE_UP):
-        what = f"{facts.name} does not wait any more: {where} gave up at {clock(own.updated, facts.now)}."
+        what = (
+            f"{facts.name} does not wait any more: {where} gave up at "
+            f"{clock(own.updated, facts.now)}."
+        )
         return Told(
-            "gave up", own.id, what, (gate.said, *given_up.now(facts, story)), NOTHING, (*again, *given_up.ways(facts, story, gate))
+            "gave up",
+            own.id,
+            what,
+            (gate.said, *given_up.now(facts, story)),
+            NOTHING,
+            (*again, *given_up.ways(facts, story, gate)),
         )
     if gate.said.startswith(DEADLOCK):
-        what = f"{facts.name} does not wait: {where} failed it at {clock(own.updated, facts.now)}, for the wait would never end."
+        what = (
+            f"{facts.name} does not wait: {where} failed it at "
+            f"{clock(own.updated, facts.now)}, for the wait would never end."
+        )
         return Told("deadlock", own.id, what, (gate.said,), NOTHING, (check(), *again))
     if AS_PLANNED in gate.said:
         return _gone(facts, story, gate, again)
     if gate.error in REFUSALS:
-        mends = (rights(gate.said, facts.account), doctor()) if gate.error == "PermissionError" else (check(),)
-        what = f"{facts.name} does not wait: {where} refused what it was asked, at {clock(own.updated, facts.now)}."
-        return Told("refused", own.id, what, tuple(_refusal(facts, gate)), NOTHING, (*mends, *again))
-    what = f"{facts.name} does not wait: {where} gave no answer, and CodePipeline failed it at {clock(own.updated, facts.now)}."
+        mends = (
+            (rights(gate.said, facts.account), doctor())
+            if gate.error == "PermissionError"
+            else (check(),)
+        )
+        what = (
+            f"{facts.name} does not wait: {where} refused what it was asked, at "
+            f"{clock(own.updated, facts.now)}."
+        )
+        return Told(
+            "refused", own.id, what, tuple(_refusal(facts, gate)), NOTHING, (*mends, *again)
+        )
+    what = (
+        f"{facts.name} does not wait: {where} gave no answer, and CodePipeline failed it "
+        f"at {clock(own.updated, facts.now)}."
+    )
     said = (f"It says: {gate.said}",) if gate.said else ()
-    return Told("unanswered", own.id, what, said, NOTHING, (log(deployed_as(gate), "gate"), doctor(), *again))
+    return Told(
+        "unanswered",
+        own.id,
+        what,
+        said,
+        NOTHING,
+        (log(deployed_as(gate), "gate"), doctor(), *again),
+    )
 
 
 def _refusal(facts: Facts, gate: Attempt) -> Iterator[str]:
@@ -118,13 +175,16 @@ def _refusal(facts: Facts, gate: Attempt) -> Iterator[str]:
         yield (
             f"It still would: {declared.problem}"
             if declared.problem and declared.problem != gate.said
-            else f"What it is asked stands in UserParameters of the action {gate.action}: {declared.text}"
+            else f"What it is asked stands in UserParameters of the action {gate.action}: "
+            f"{declared.text}"
         )
 
 
 def _again(facts: Facts, story: Story, gate: Attempt) -> Iterator[Way]:
     if not facts.edited_since(story.execution):
-        yield retry_stage(facts.name, gate.stage, story.execution.id, "let the same execution ask its gate again")
+        yield retry_stage(
+            facts.name, gate.stage, story.execution.id, "let the same execution ask its gate again"
+        )
     yield anew(facts)
 
 
@@ -135,26 +195,45 @@ def _gone(facts: Facts, story: Story, gate: Attempt, again: tuple[Way, ...]) -> 
     when, record = records[-1] if records else (own.updated, {})
     at, decision, reason = clock(when, facts.now), record.get("decision"), record.get("reason", "")
     declared = facts.gate_of(gate)
-    others = some([one.label for one in declared.asked.depends_on]) if declared and declared.asked else "others"
+    others = (
+        some([one.label for one in declared.asked.depends_on])
+        if declared and declared.asked
+        else "others"
+    )
     limit = declared.asked.give_up_minutes if declared and declared.asked else None
     waited = f"it had waited for {others} since {since}"
     if decision == "gave up":
-        what = f"{facts.name} does not wait any more: it gave up at {at}. By then {waited}, as long as give_up_minutes says."
+        what = (
+            f"{facts.name} does not wait any more: it gave up at {at}. By then {waited}, "
+            "as long as give_up_minutes says."
+        )
         said = (f"The retry said: {reason}.", *given_up.now(facts, story))
-        return Told("gave up", own.id, what, said, NOTHING, (*again, *given_up.ways(facts, story, gate)))
+        return Told(
+            "gave up", own.id, what, said, NOTHING, (*again, *given_up.ways(facts, story, gate))
+        )
     if decision == "started":
-        what = f"Execution {own.short_id} of {facts.name} was held since {since}, and started again at {at}, as {record.get('started')}."
+        what = (
+            f"Execution {own.short_id} of {facts.name} was held since {since}, and started "
+            f"again at {at}, as {record.get('started')}."
+        )
         return Told("started again", own.id, what)
     if decision:
         what = f"{facts.name} does not wait any more: its hold ended at {at}. By then {waited}."
-        return Told("dropped", own.id, what, (f"The retry said: {decision}: {reason}.",), NOTHING, again)
+        return Told(
+            "dropped", own.id, what, (f"The retry said: {decision}: {reason}.",), NOTHING, again
+        )
     unread = story.log.unread if story.log else ""
     probably = bool(limit) and facts.now >= gate.started + timedelta(minutes=limit or 0)
     if unread:
         either = "the wait was given up" if probably else "somebody has removed it"
-        why = f"The rule of its hold is gone: {either}, it seems. The retry's log would tell, which could not be read: {unread}."
+        why = (
+            f"The rule of its hold is gone: {either}, it seems. The retry's log would tell, "
+            f"which could not be read: {unread}."
+        )
     else:
-        why = "The rule of its hold is gone, and the retry has not removed it: somebody did, by hand."
+        why = (
+            "The rule of its hold is gone, and the retry has not removed it: somebody did, by hand."
+        )
     what = f"{facts.name} does not wait any more, and is not started again: {waited}."
     ways = (*again, *given_up.ways(facts, story, gate), log(deployed_as(gate), "retry"))
     return Told("removed", own.id, what, (why, *given_up.now(facts, story)), NOTHING, ways)

@@ -22,7 +22,9 @@ from gatectl.findings.facts import Function
 
 @dataclass(frozen=True)
 class Behind:
-    """An upstream as it is now. `waits`: how it waits itself ("" where it does not): "held" by a rule or "in place"; `behind`: for whom."""
+    """An upstream as it is now. `waits`: how it waits itself ("" where it does not): "held" by a
+    rule or "in place"; `behind`: for whom.
+    """
 
     upstream: Upstream
     waits: str = ""
@@ -34,13 +36,16 @@ class Behind:
 
 
 def keeping(looked: Sequence[Behind]) -> list[Behind]:
-    """Those that keep somebody waiting. One that is gone keeps nobody: the retry leaves it aside."""
+    """Those that keep somebody waiting. One that is gone keeps nobody: the retry leaves it
+    aside.
+    """
     return [one for one in looked if not one.upstream.satisfied and not one.upstream.gone]
 
 
 @dataclass(frozen=True)
 class Log:
-    """What the retry has logged: `records` of one hold, and the `errors` of any, each with its time; the oldest first.
+    """What the retry has logged: `records` of one hold, and the `errors` of any, each with its
+    time; the oldest first.
 
     `unread`: why it could not be read. `silent`: there is no log, so the retry has never run.
     """
@@ -53,7 +58,9 @@ class Log:
 
 @dataclass(frozen=True)
 class Target:
-    """The retry that a hold's rule is to invoke. `function`: None where it is not there. `unseen`: why that is not known, or not all."""
+    """The retry that a hold's rule is to invoke. `function`: None where it is not there. `unseen`:
+    why that is not known, or not all.
+    """
 
     function: Function | None = None
     unseen: str = ""
@@ -61,8 +68,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Story:
-    """One execution. `attempts`: the oldest first. `rule`: that of its hold. `looked`: all that it waits for, where it waits; `left`: all
-    that it does not wait for any more, where nothing holds it. `target`: what is to end its hold."""
+    """One execution. `attempts`: the oldest first. `rule`: that of its hold. `looked`: all that it
+    waits for, where it waits; `left`: all that it does not wait for any more, where nothing holds
+    it. `target`: what is to end its hold.
+    """
 
     execution: Execution
     attempts: tuple[Attempt, ...] = ()
@@ -97,14 +106,19 @@ class Story:
     @property
     def ended(self) -> datetime | None:
         """When the last of what it waited for ended, as far as that is known."""
-        return max((execution.updated for one in self.looked for execution in one.upstream.executions), default=None)
+        return max(
+            (execution.updated for one in self.looked for execution in one.upstream.executions),
+            default=None,
+        )
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`pipeline` with all of its executions that count, and where they stand. `edited`: when its structure was. `rules`: those that are
-    named after its executions. `stories`: the executions to tell of, `more`: how many others there would be to tell of. `waiters`: who
-    is held for it, where it has no gate itself."""
+    """`pipeline` with all of its executions that count, and where they stand. `edited`: when its
+    structure was. `rules`: those that are named after its executions. `stories`: the executions to
+    tell of, `more`: how many others there would be to tell of. `waiters`: who is held for it, where
+    it has no gate itself.
+    """
 
     now: datetime
     region: str
@@ -126,7 +140,9 @@ class Facts:
         return self.pipeline.state or PipelineState(())
 
     def newer(self, execution: Execution) -> Execution | None:
-        """The newest execution, where that one ends the other's hold: not in PARALLEL mode (guide: execution-modes)."""
+        """The newest execution, where that one ends the other's hold: not in PARALLEL mode (guide:
+        execution-modes).
+        """
         newest = self.pipeline.executions[0]
         return None if newest.id == execution.id or execution.mode == PARALLEL else newest
 
@@ -136,7 +152,14 @@ class Facts:
 
     def gate_of(self, attempt: Attempt) -> Gate | None:
         """As it is declared now."""
-        return next((one for one in self.pipeline.gates if (one.stage, one.action) == (attempt.stage, attempt.action)), None)
+        return next(
+            (
+                one
+                for one in self.pipeline.gates
+                if (one.stage, one.action) == (attempt.stage, attempt.action)
+            ),
+            None,
+        )
 
     def fates(self) -> Iterator[tuple[Rule, Fate, str]]:
         """What became of each execution that a rule keeps, and why it is over."""

@@ -1,4 +1,6 @@
-"""After a wait was given up, or its rule was removed: what became of the upstreams since, and how to go on all the same."""
+"""After a wait was given up, or its rule was removed: what became of the upstreams since, and how
+to go on all the same.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ def now(facts: Facts, story: Story) -> Iterator[str]:
         yield f"As it is now: {why(kept, facts.now)}"
     elif story.left:
         names = some([one.upstream.label for one in story.left])
-        yield f"As it is now, nothing of {names} keeps it any more: its gate lets it pass when it is asked again."
+        yield (
+            f"As it is now, nothing of {names} keeps it any more: its gate lets it pass "
+            "when it is asked again."
+        )
 
 
 def ways(facts: Facts, story: Story, gate: Attempt) -> Iterator[Way]:
@@ -29,8 +34,18 @@ def ways(facts: Facts, story: Story, gate: Attempt) -> Iterator[Way]:
     declared = facts.gate_of(gate)
     if not keeping(story.left) or declared is None:
         return
-    again = starting(facts.name) if facts.edited_since(story.execution) else retrying(facts.name, gate.stage, story.execution.id)
-    yield Way("go on all the same: ask the gate again, and when it waits, let it go", (again, ("gatectl", "release", facts.name)))
+    again = (
+        starting(facts.name)
+        if facts.edited_since(story.execution)
+        else retrying(facts.name, gate.stage, story.execution.id)
+    )
+    yield Way(
+        "go on all the same: ask the gate again, and when it waits, let it go",
+        (again, ("gatectl", "release", facts.name)),
+    )
     if variable := _BYPASS.search(declared.text):
         passing = (*starting(facts.name), "--variables", f"name={variable[1]},value=true")
-        yield Way("go on all the same, with a new execution that its gate lets pass without a look", (passing,))
+        yield Way(
+            "go on all the same, with a new execution that its gate lets pass without a look",
+            (passing,),
+        )

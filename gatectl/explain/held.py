@@ -1,4 +1,6 @@
-"""An execution that a rule holds: why, until when, and what if that is over and it does not go on."""
+"""An execution that a rule holds: why, until when, and what if that is over and it does not go
+on.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,11 @@ SOON = timedelta(minutes=1)
 
 def is_held(facts: Facts, story: Story) -> bool:
     """Whether the retry would still start it or retry it."""
-    if story.rule is None or story.hold is None or fate(story.execution.id, facts.pipeline.executions).fate is not Fate.HELD:
+    if (
+        story.rule is None
+        or story.hold is None
+        or fate(story.execution.id, facts.pipeline.executions).fate is not Fate.HELD
+    ):
         return False
     return not passed_the_gate(story.attempts, f"{APP}-{stage_of(story.rule)}-gate")
 
@@ -64,7 +70,10 @@ def _since(facts: Facts, hold: Hold) -> str:
 
 
 def _failed(story: Story) -> str:
-    return f"Execution {story.execution.short_id} has failed, and that is as planned: an EventBridge rule remembers it."
+    return (
+        f"Execution {story.execution.short_id} has failed, and that is as planned: an "
+        "EventBridge rule remembers it."
+    )
 
 
 def _waits(facts: Facts, story: Story, hold: Hold, links: Console) -> Told:
@@ -72,8 +81,15 @@ def _waits(facts: Facts, story: Story, hold: Hold, links: Console) -> Told:
     over = hold.given_up(facts.now)
     then = _goes_on(facts, story, hold, f"within seconds of {awaited(story.waiting)}")
     if over and hold.give_up:
-        ends = "the wait ends and nothing is started" if hold.ends_by_stopping else "it goes on all the same"
-        then = f"Its time was over at {clock(hold.give_up, facts.now)}: {ends}, at the next look; {_looks(facts, story)}."
+        ends = (
+            "the wait ends and nothing is started"
+            if hold.ends_by_stopping
+            else "it goes on all the same"
+        )
+        then = (
+            f"Its time was over at {clock(hold.give_up, facts.now)}: {ends}, at the next "
+            f"look; {_looks(facts, story)}."
+        )
     return Told(
         "held",
         story.execution.id,
@@ -92,7 +108,11 @@ def _deadline(facts: Facts, story: Story, hold: Hold) -> str:
     if at and first and second:
         at = first_look(at, first, (second - first) // timedelta(minutes=1))
     told = deadline(at, hold.on_give_up, facts.now)
-    return told.replace("retry this stage then", "start it anew then") if facts.edited_since(story.execution) else told
+    return (
+        told.replace("retry this stage then", "start it anew then")
+        if facts.edited_since(story.execution)
+        else told
+    )
 
 
 def _not_looked(story: Story) -> Iterator[str]:
@@ -104,7 +124,10 @@ def _goes_on(facts: Facts, story: Story, hold: Hold, soon: str) -> str:
     """What happens `soon`."""
     rollback, edited = story.execution.kind == ROLLBACK, facts.edited_since(story.execution)
     if edited and rollback:
-        then = f"Its hold ends {soon}, and nothing is started: {NO_RETRY}, and no start takes a rollback's place"
+        then = (
+            f"Its hold ends {soon}, and nothing is started: {NO_RETRY}, and no start takes "
+            "a rollback's place"
+        )
     elif edited and hold.mode == "retry":
         asks = "asks anew" if facts.pipeline.gates else "has no gate to ask any more"
         then = f"{facts.name} starts again by itself {soon}, and {asks}: {NO_RETRY}"
@@ -117,12 +140,18 @@ def _goes_on(facts: Facts, story: Story, hold: Hold, soon: str) -> str:
 
 def _looks(facts: Facts, story: Story) -> str:
     check = story.rule.next_check(facts.now) if story.rule else None
-    return f"in any case it is looked at again at {clock(check, facts.now)}" if check else "else nobody looks: its rule has no schedule"
+    return (
+        f"in any case it is looked at again at {clock(check, facts.now)}"
+        if check
+        else "else nobody looks: its rule has no schedule"
+    )
 
 
 def _ways(facts: Facts, story: Story, hold: Hold) -> Iterator[Way]:
     if facts.edited_since(story.execution):
-        yield let_go_anew(facts, NO_RETRY) if facts.pipeline.gates else anew(facts, f" ({NO_RETRY})")
+        yield (
+            let_go_anew(facts, NO_RETRY) if facts.pipeline.gates else anew(facts, f" ({NO_RETRY})")
+        )
     else:
         yield release(facts.name, story.execution.id if len(facts.stories) > 1 else "")
     yield forget(hold.rule)
@@ -132,10 +161,12 @@ def _let_go(facts: Facts, story: Story, hold: Hold) -> Told:
     return Told(
         "let go",
         story.execution.id,
-        f"{facts.name} was let go by {hold.released_by}, after it had waited for {some([one.label for one in hold.depends_on])} "
+        f"{facts.name} was let go by {hold.released_by}, after it had waited for "
+        f"{some([one.label for one in hold.depends_on])} "
         f"{_since(facts, hold)}.",
         (),
-        f"Its stage is retried within seconds, and the gate lets execution {story.execution.short_id} pass; {_looks(facts, story)}.",
+        "Its stage is retried within seconds, and the gate lets execution "
+        f"{story.execution.short_id} pass; {_looks(facts, story)}.",
     )
 
 
@@ -144,7 +175,8 @@ def _deadlocked(facts: Facts, story: Story, hold: Hold, cycle: Cycle) -> Told:
     return Told(
         "deadlock",
         story.execution.id,
-        f"Deadlock: {facts.name} waits {_since(facts, hold)}, and none of these can go on before another does: {cycle}.",
+        f"Deadlock: {facts.name} waits {_since(facts, hold)}, and none of these can go on before "
+        f"another does: {cycle}.",
         (MEND,),
         ends.strip() or "Nothing ends this by itself.",
         (check(), *_ways(facts, story, hold)),
@@ -153,12 +185,17 @@ def _deadlocked(facts: Facts, story: Story, hold: Hold, cycle: Cycle) -> Told:
 
 def _broken(facts: Facts, story: Story, hold: Hold, fault: Finding) -> Told:
     names = some([one.label for one in hold.depends_on])
-    waits = f"waits for {names}" if story.keeping else f"is held for {names}, which does not keep it any more,"
+    waits = (
+        f"waits for {names}"
+        if story.keeping
+        else f"is held for {names}, which does not keep it any more,"
+    )
     others = [forget(hold.rule)] if mending.stops_the_retry(fault) else _ways(facts, story, hold)
     return Told(
         "broken",
         story.execution.id,
-        f"{facts.name} {waits} {_since(facts, hold)}, and nothing will start it again: {mending.what(fault, story)}",
+        f"{facts.name} {waits} {_since(facts, hold)}, and nothing will start it again: "
+        f"{mending.what(fault, story)}",
         because(facts, story),
         "",
         (*mending.ways(facts, story, fault), *others),
@@ -172,14 +209,21 @@ def _due(facts: Facts, story: Story, hold: Hold, rule: Rule) -> Told:
     names = some([one.label for one in hold.depends_on])
     when = f" since {clock(story.ended, facts.now)}" if story.ended else ""
     if not is_late(facts, story):
-        over = f"{names} {'has' if len(hold.depends_on) == 1 else 'have'} ended, and nothing keeps {facts.name} any more{when}."
-        return Told("due", story.execution.id, over, (), _goes_on(facts, story, hold, "within seconds"))
+        over = (
+            f"{names} {'has' if len(hold.depends_on) == 1 else 'have'} ended, and nothing "
+            f"keeps {facts.name} any more{when}."
+        )
+        return Told(
+            "due", story.execution.id, over, (), _goes_on(facts, story, hold, "within seconds")
+        )
     return Told(
         "overdue",
         story.execution.id,
-        f"Nothing keeps {facts.name} any more{when}: what it waited for, {names}, is over. Yet it has not gone on.",
+        f"Nothing keeps {facts.name} any more{when}: what it waited for, {names}, is over. Yet it "
+        "has not gone on.",
         tuple(_last_words(facts, story)),
-        f"Its rule fires again by itself, and once the cause is gone that heals it: {_looks(facts, story)}.",
+        "Its rule fires again by itself, and once the cause is gone that heals it: "
+        f"{_looks(facts, story)}.",
         (
             log(stage_of(rule), "retry"),
             doctor(),
@@ -199,6 +243,12 @@ def _last_words(facts: Facts, story: Story) -> Iterator[str]:
         yield f"The retry failed at {clock(when, facts.now)}: {error}"
     elif read.records:
         when, record = read.records[-1]
-        yield f"The retry said at {clock(when, facts.now)}: {record['decision']}: {record.get('reason', '')}."
+        yield (
+            f"The retry said at {clock(when, facts.now)}: {record['decision']}: "
+            f"{record.get('reason', '')}."
+        )
     else:
-        yield "The retry has logged nothing of it since then: the event of that end was lost, or is late."
+        yield (
+            "The retry has logged nothing of it since then: the event of that end was lost, "
+            "or is late."
+        )

@@ -1,4 +1,6 @@
-"""An execution whose gate action is in progress: it waits in place, or its gate is just being asked."""
+"""An execution whose gate action is in progress: it waits in place, or its gate is just being
+asked.
+"""
 
 from __future__ import annotations
 
@@ -32,24 +34,45 @@ def told(facts: Facts, story: Story, gate: Attempt, links: Console) -> Told:
     lasts = f"since {clock(since, facts.now)} ({lasting(facts.now - since)})"
     if story.hold and story.hold.released_by:
         what = f"{facts.name} was let go by {story.hold.released_by}, after it had waited {lasts}."
-        return Told("let go", story.execution.id, what, (), f"{AGAIN}: AWS does not say how often it asks.")
+        return Told(
+            "let go", story.execution.id, what, (), f"{AGAIN}: AWS does not say how often it asks."
+        )
     cycle = deadlock(story.waiting)
     persons = tuple(people(facts, story, links))
-    ways = (*persons, release(facts.name, _which(facts, story)), stop(facts.name, story.execution.id))
+    ways = (
+        *persons,
+        release(facts.name, _which(facts, story)),
+        stop(facts.name, story.execution.id),
+    )
     if cycle:
-        what = f"Deadlock: {facts.name} waits {lasts}, and none of these can go on before another does: {cycle}."
+        what = (
+            f"Deadlock: {facts.name} waits {lasts}, and none of these can go on before "
+            f"another does: {cycle}."
+        )
         then = "The gate that sees it when it is asked next fails its action."
         return Told("deadlock", story.execution.id, what, (MEND,), then, ways)
     if story.looked and not story.keeping:
-        what = f"{facts.name} waited {lasts}, and nothing keeps it any more: execution {story.execution.short_id} is still at its gate."
-        return Told("due", story.execution.id, what, (), f"{AGAIN}: AWS does not say how often it asks.", ways)
+        what = (
+            f"{facts.name} waited {lasts}, and nothing keeps it any more: execution "
+            f"{story.execution.short_id} is still at its gate."
+        )
+        return Told(
+            "due",
+            story.execution.id,
+            what,
+            (),
+            f"{AGAIN}: AWS does not say how often it asks.",
+            ways,
+        )
     names = some([one.label for one in story.waiting]) or "what it depends on"
     return Told(
         "waits",
         story.execution.id,
-        f"{facts.name} waits for {names} {lasts}, in place: execution {story.execution.short_id} stays in progress at {_place(gate)}.",
+        f"{facts.name} waits for {names} {lasts}, in place: execution {story.execution.short_id} "
+        f"stays in progress at {_place(gate)}.",
         because(facts, story) if story.looked else (f"The gate said: {gate.said}",),
-        f"{AGAIN} once that is over; AWS does not say how often it asks. {_deadline(facts, asked, since)}{nothing_to_do(persons)}".strip(),
+        f"{AGAIN} once that is over; AWS does not say how often it asks. "
+        f"{_deadline(facts, asked, since)}{nothing_to_do(persons)}".strip(),
         ways,
     )
 
@@ -69,7 +92,10 @@ def _deadline(facts: Facts, asked: Parameters | None, since: datetime) -> str:
 
 
 def _being_asked(facts: Facts, story: Story, gate: Attempt) -> Told:
-    what = f"The gate of {facts.name} is being asked since {clock(gate.started, facts.now)}, for execution {story.execution.short_id}"
+    what = (
+        f"The gate of {facts.name} is being asked since {clock(gate.started, facts.now)}, "
+        f"for execution {story.execution.short_id}"
+    )
     if facts.now - gate.started < NO_ANSWER:
         return Told("asked", story.execution.id, f"{what}.", (), "It answers within seconds.")
     return Told(

@@ -1,4 +1,6 @@
-"""What keeps a hold from ever ending, at its rule or at the retry that the rule invokes: as the doctor finds it."""
+"""What keeps a hold from ever ending, at its rule or at the retry that the rule invokes: as the
+doctor finds it.
+"""
 
 from __future__ import annotations
 
@@ -39,33 +41,60 @@ def fault(facts: Facts, story: Story) -> Finding | None:
     if story.rule is None:
         return None
     found = rules.findings(_doctors(facts, story, story.rule))
-    at_retry = (one for part in (functions, invocation) for one in part.findings(_doctors(facts, story, story.rule)))
+    at_retry = (
+        one
+        for part in (functions, invocation)
+        for one in part.findings(_doctors(facts, story, story.rule))
+    )
     return next((one for one in (*found, *at_retry) if one.severity == "error"), None)
 
 
 def _doctors(facts: Facts, story: Story, rule: Rule) -> doctors.Facts:
     """What the doctor would know of it."""
     target, stage = story.target or Target(unseen="it was not looked at"), stage_of(rule)
-    there = Deployed(stage, has_gate=True, has_retry=target.function is not None or bool(target.unseen))
+    there = Deployed(
+        stage, has_gate=True, has_retry=target.function is not None or bool(target.unseen)
+    )
     known = {target.function.name: target.function} if target.function else {}
-    return doctors.Facts(facts.now, facts.partition, facts.region, facts.account, deployed=(there,), functions=known, rules=(rule,))
+    return doctors.Facts(
+        facts.now,
+        facts.partition,
+        facts.region,
+        facts.account,
+        deployed=(there,),
+        functions=known,
+        rules=(rule,),
+    )
 
 
 def what(found: Finding, story: Story) -> str:
     """Where it lies, and what it is: a sentence or two."""
     if found.kind == "orphan":
-        retry = Deployed(stage_of(story.rule), has_gate=True, has_retry=False).retry if story.rule else ""
+        retry = (
+            Deployed(stage_of(story.rule), has_gate=True, has_retry=False).retry
+            if story.rule
+            else ""
+        )
         return f"the function {retry}, which its rule invokes, is not there."
-    where = "its rule" if found.where.startswith("rule ") else f"the {found.where}, which its rule invokes"
+    where = (
+        "its rule"
+        if found.where.startswith("rule ")
+        else f"the {found.where}, which its rule invokes"
+    )
     return f"something is wrong with {where}. {found.what}"
 
 
 def ways(facts: Facts, story: Story, found: Finding) -> Iterator[Way]:
-    """What mends it; and how to go on without that, where the retry cannot run: then it lets nobody go either."""
+    """What mends it; and how to go on without that, where the retry cannot run: then it lets nobody
+    go either.
+    """
     if found.calls:
         yield mend()
     elif found.kind == "orphan":  # who may invoke a function goes with it
-        yield Way("deploy it again, and let its rule invoke it (that asks first)", (*found.commands[:1], *mend().commands))
+        yield Way(
+            "deploy it again, and let its rule invoke it (that asks first)",
+            (*found.commands[:1], *mend().commands),
+        )
         yield _without(facts)
     elif found.kind == "overdue":
         yield Way("see why in its log, or let it go by hand", found.commands)

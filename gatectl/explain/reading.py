@@ -1,4 +1,6 @@
-"""Asks AWS, with the caller's credentials, what explain has to know: as the gate and the retry would ask."""
+"""Asks AWS, with the caller's credentials, what explain has to know: as the gate and the retry
+would ask.
+"""
 
 from __future__ import annotations
 
@@ -42,12 +44,18 @@ class Reading:
         self._one_at_a_time = Lock()
 
     def facts(self, pipeline: str, execution: str | None) -> Facts:
-        """All that there is to know; `execution`: how the id of the one that is meant begins. Raises Refused where there is none."""
+        """All that there is to know; `execution`: how the id of the one that is meant begins.
+        Raises Refused where there is none.
+        """
         facts = self._pipeline(pipeline)
         chosen = _chosen(facts, execution)
         if not facts.pipeline.gates and not facts.rules:
             facts = replace(facts, waiters=self._waiters(facts.pipeline))
-        return replace(facts, stories=tuple(at_once(partial(self._story, facts), chosen[:SHOWN])), more=max(0, len(chosen) - SHOWN))
+        return replace(
+            facts,
+            stories=tuple(at_once(partial(self._story, facts), chosen[:SHOWN])),
+            more=max(0, len(chosen) - SHOWN),
+        )
 
     def _client(self, service: str, region_name: str | None = None, **session: str) -> Any:
         with self._one_at_a_time:  # a session does not make clients on several threads at once (guide: boto3, "Session", multithreading)
@@ -78,28 +86,54 @@ class Reading:
 
     def _story(self, facts: Facts, execution: Execution) -> Story:
         ordered = attempts(self._aws.codepipeline, facts.name, facts.pipeline.gates, execution.id)
-        rule = next((one for one in facts.rules if one.hold and one.hold.execution == execution.id), None)
+        rule = next(
+            (one for one in facts.rules if one.hold and one.hold.execution == execution.id), None
+        )
         story = Story(execution, ordered, rule)
         if rule and story.hold and held.is_held(facts, story):
             stage = mending.stage_of(rule)
-            looked, target = self._look(facts, execution.id, story.hold.depends_on, stage), mending.look(self._client("lambda"), rule)
+            looked, target = (
+                self._look(facts, execution.id, story.hold.depends_on, stage),
+                mending.look(self._client("lambda"), rule),
+            )
             story = replace(story, looked=looked, target=target)
             if held.is_late(facts, story):
-                story = replace(story, log=self._log(facts, stage, story, story.ended or self._now - LOOK_BACK))
+                story = replace(
+                    story, log=self._log(facts, stage, story, story.ended or self._now - LOOK_BACK)
+                )
         elif story.asking:
             wanted = _wanted(facts, story.asking)
-            story = replace(story, looked=self._look(facts, execution.id, wanted, deployed_as(story.asking), stays=True))
+            story = replace(
+                story,
+                looked=self._look(
+                    facts, execution.id, wanted, deployed_as(story.asking), stays=True
+                ),
+            )
         elif gate := ended.lost(facts, story):
-            story = replace(story, log=self._log(facts, deployed_as(gate), story, gate.started), left=self._left(facts, story, gate))
+            story = replace(
+                story,
+                log=self._log(facts, deployed_as(gate), story, gate.started),
+                left=self._left(facts, story, gate),
+            )
         elif gate := ended.given_up_by_the_gate(story):
             story = replace(story, left=self._left(facts, story, gate))
         return story
 
     def _waiters(self, pipeline: Pipeline) -> tuple[Waiter, ...]:
-        """The rules' descriptions tell which of them are worth a look (chalicelib.messages.rule_description)."""
+        """The rules' descriptions tell which of them are worth a look
+        (chalicelib.messages.rule_description).
+        """
         events, prefix = self._client("events"), f"{APP}-"
-        listed = [rule for page in events.get_paginator("list_rules").paginate(NamePrefix=prefix) for rule in page["Rules"]]
-        telling = [rule["Name"] for rule in listed if _may_wait_for(pipeline.name, rule.get("Description", ""))]
+        listed = [
+            rule
+            for page in events.get_paginator("list_rules").paginate(NamePrefix=prefix)
+            for rule in page["Rules"]
+        ]
+        telling = [
+            rule["Name"]
+            for rule in listed
+            if _may_wait_for(pipeline.name, rule.get("Description", ""))
+        ]
         rules = Account(self._place.client).rules(telling) if telling else ()
 
         def executions(of: str) -> Sequence[Execution] | None:
@@ -114,26 +148,54 @@ class Reading:
 
     def _log(self, facts: Facts, stage: str, story: Story, since: datetime) -> Log:
         deployment = Deployment(facts.partition, facts.region, facts.account, stage)
-        return retrylog.read(self._client("logs"), deployment, f"{deployment.rule_prefix}{story.execution.id}", since)
+        return retrylog.read(
+            self._client("logs"), deployment, f"{deployment.rule_prefix}{story.execution.id}", since
+        )
 
     # Upstreams, and theirs
 
     def _left(self, facts: Facts, story: Story, gate: Attempt) -> tuple[Behind, ...]:
         return self._look(facts, story.execution.id, _wanted(facts, gate), deployed_as(gate))
 
-    def _look(self, facts: Facts, execution: str, wanted: Sequence[Dependency], stage: str, *, stays: bool = False) -> tuple[Behind, ...]:
-        context = SimpleNamespace(invoked_function_arn=Deployment(facts.partition, facts.region, facts.account, stage).retry_arn)
+    def _look(
+        self,
+        facts: Facts,
+        execution: str,
+        wanted: Sequence[Dependency],
+        stage: str,
+        *,
+        stays: bool = False,
+    ) -> tuple[Behind, ...]:
+        context = SimpleNamespace(
+            invoked_function_arn=Deployment(
+                facts.partition, facts.region, facts.account, stage
+            ).retry_arn
+        )
         return self._behind(context, facts.name, execution, wanted, {facts.name}, stays=stays)
 
     def _behind(
-        self, context: object, pipeline: str, execution: str, wanted: Sequence[Dependency], seen: set[str], *, stays: bool
+        self,
+        context: object,
+        pipeline: str,
+        execution: str,
+        wanted: Sequence[Dependency],
+        seen: set[str],
+        *,
+        stays: bool,
     ) -> tuple[Behind, ...]:
-        """The upstreams of one that waits; of those that wait themselves theirs, too, as far as a gate looks."""
+        """The upstreams of one that waits; of those that wait themselves theirs, too, as far as a
+        gate looks.
+        """
         asking = Asking(pipeline, execution, self._aws, context, self._now, stays=stays)
         looked = []
         for upstream in at_once(partial(_one, asking), wanted):
             one = Behind(upstream)
-            if not upstream.satisfied and asking.is_here(upstream.wanted) and upstream.wanted.name not in seen and len(seen) <= LONGEST:
+            if (
+                not upstream.satisfied
+                and asking.is_here(upstream.wanted)
+                and upstream.wanted.name not in seen
+                and len(seen) <= LONGEST
+            ):
                 seen.add(upstream.wanted.name)
                 one = self._waits_too(context, upstream, seen)
             looked.append(one)
@@ -142,13 +204,29 @@ class Reading:
     def _waits_too(self, context: object, upstream: Upstream, seen: set[str]) -> Behind:
         name = upstream.wanted.name
         if upstream.hold:
-            behind = self._behind(context, name, upstream.hold.execution, upstream.hold.depends_on, seen, stays=False)
+            behind = self._behind(
+                context, name, upstream.hold.execution, upstream.hold.depends_on, seen, stays=False
+            )
             return Behind(upstream, "held", behind)
-        marked = [(one.id, read_mark(text)) for one in upstream.blocking if upstream.state for text in upstream.state.marks(one.id)]
+        marked = [
+            (one.id, read_mark(text))
+            for one in upstream.blocking
+            if upstream.state
+            for text in upstream.state.marks(one.id)
+        ]
         for execution, mark in marked:
             if mark and mark.waits:
-                wanted = [Dependency(edge.pipeline, "succeeded" if edge.require == "succeeded" else "idle") for edge in mark.waits]
-                return Behind(upstream, "in place", self._behind(context, name, execution, wanted, seen, stays=True))
+                wanted = [
+                    Dependency(
+                        edge.pipeline, "succeeded" if edge.require == "succeeded" else "idle"
+                    )
+                    for edge in mark.waits
+                ]
+                return Behind(
+                    upstream,
+                    "in place",
+                    self._behind(context, name, execution, wanted, seen, stays=True),
+                )
         return Behind(upstream)
 
 
@@ -171,14 +249,21 @@ def _wanted(facts: Facts, gate: Attempt) -> Sequence[Dependency]:
 
 
 def _chosen(facts: Facts, execution: str | None) -> list[Execution]:
-    """Those that are meant, the newest first: that one; else all that wait or run; else the newest."""
+    """Those that are meant, the newest first: that one; else all that wait or run; else the
+    newest.
+    """
     executions = facts.pipeline.executions
     if execution:
         found = [one for one in executions if one.id.startswith(execution)]
         if not found:
             some = ", ".join(one.short_id for one in executions[:SHOWN])
             there = f"its newest are {some}" if some else "it has never run"
-            raise Refused(f"No execution of {facts.name} of the last {LOOK_BACK.days} days begins with {execution}: {there}.")
+            raise Refused(
+                f"No execution of {facts.name} of the last {LOOK_BACK.days} days begins with "
+                f"{execution}: {there}."
+            )
         return found
-    waiting = {rule.hold.execution for rule, fate, _ in facts.fates() if fate is Fate.HELD and rule.hold}
+    waiting = {
+        rule.hold.execution for rule, fate, _ in facts.fates() if fate is Fate.HELD and rule.hold
+    }
     return [one for one in executions if one.running or one.id in waiting] or list(executions[:1])

@@ -1,4 +1,6 @@
-"""The retry's own words, from its log: why a hold that should be over is not, and how one ended that is gone."""
+"""The retry's own words, from its log: why a hold that should be over is not, and how one ended
+that is gone.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,11 @@ ERROR = "[ERROR]"
 
 
 def read(client: Any, deployment: Deployment, rule: str, since: datetime) -> Log:
-    """What the retry logged of the hold `rule` since then, but for its looks that found it waiting; and its errors of any hold.
+    """What the retry logged of the hold `rule` since then, but for its looks that found it waiting;
+    and its errors of any hold.
 
-    (guide: CloudWatch Logs, "Filter pattern syntax": ?x ?y is x or y, and finds more than wanted: the rest is left out here.)
+    (guide: CloudWatch Logs, "Filter pattern syntax": ?x ?y is x or y, and finds more than wanted:
+    the rest is left out here.)
     """
     records: list[tuple[datetime, dict[str, Any]]] = []
     errors: list[tuple[datetime, str]] = []
@@ -34,10 +38,15 @@ def read(client: Any, deployment: Deployment, rule: str, since: datetime) -> Log
         )
         for _, page in zip(range(MOST_PAGES), pages, strict=False):
             for event in page["events"]:
-                when, text = datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"].strip()
+                when, text = (
+                    datetime.fromtimestamp(event["timestamp"] / 1000, UTC),
+                    event["message"].strip(),
+                )
                 record = _record(text)
                 if text.startswith(ERROR):
-                    errors.append((when, shortened(text.splitlines()[0].removeprefix(ERROR).strip(), 300)))
+                    errors.append(
+                        (when, shortened(text.splitlines()[0].removeprefix(ERROR).strip(), 300))
+                    )
                 elif record.get("rule") == rule and record.get("decision") != "waiting":
                     records.append((when, record))
     except (ClientError, BotoCoreError) as error:

@@ -23,7 +23,8 @@ class Way:
 class Told:
     """Of one execution, or of the pipeline as a whole (`execution` None).
 
-    `state`: a word for programs, which stays. `what`: how it stands; `why`: sentences, a paragraph each; `then`: what happens next.
+    `state`: a word for programs, which stays. `what`: how it stands; `why`: sentences, a paragraph
+    each; `then`: what happens next.
     """
 
     state: str
@@ -43,7 +44,10 @@ class Told:
 
 def release(pipeline: str, execution: str = "") -> Way:
     one = ("--execution", execution[:8]) if execution else ()
-    return Way("let it go on now all the same (its next execution waits again)", (("gatectl", "release", pipeline, *one),))
+    return Way(
+        "let it go on now all the same (its next execution waits again)",
+        (("gatectl", "release", pipeline, *one),),
+    )
 
 
 def start(pipeline: str, to: str) -> Way:
@@ -55,7 +59,10 @@ def starting(pipeline: str) -> Words:
 
 
 def detach(pipeline: str) -> Way:
-    return Way("go on without the gate: take it out, and start it", (("gatectl", "detach", pipeline), starting(pipeline)))
+    return Way(
+        "go on without the gate: take it out, and start it",
+        (("gatectl", "detach", pipeline), starting(pipeline)),
+    )
 
 
 def mend() -> Way:
@@ -67,27 +74,60 @@ def retry_stage(pipeline: str, stage: str, execution: str, to: str) -> Way:
 
 
 def retrying(pipeline: str, stage: str, execution: str) -> Words:
-    words = ("aws", "codepipeline", "retry-stage-execution", "--pipeline-name", pipeline, "--stage-name", stage)
+    words = (
+        "aws",
+        "codepipeline",
+        "retry-stage-execution",
+        "--pipeline-name",
+        pipeline,
+        "--stage-name",
+        stage,
+    )
     return (*words, "--pipeline-execution-id", execution, "--retry-mode", "FAILED_ACTIONS")
 
 
 def stop(pipeline: str, execution: str) -> Way:
-    words = ("aws", "codepipeline", "stop-pipeline-execution", "--pipeline-name", pipeline, "--pipeline-execution-id", execution)
+    words = (
+        "aws",
+        "codepipeline",
+        "stop-pipeline-execution",
+        "--pipeline-name",
+        pipeline,
+        "--pipeline-execution-id",
+        execution,
+    )
     return Way("stop it", ((*words, "--abandon"),))
 
 
 def forget(rule: str) -> Way:
-    remove, delete = ("aws", "events", "remove-targets", "--rule", rule, "--ids", "retry"), ("aws", "events", "delete-rule", "--name", rule)
+    remove, delete = (
+        ("aws", "events", "remove-targets", "--rule", rule, "--ids", "retry"),
+        ("aws", "events", "delete-rule", "--name", rule),
+    )
     return Way("end the wait, and start nothing", (remove, delete))
 
 
 def enable(pipeline: str, stage: str) -> Way:
-    words = ("aws", "codepipeline", "enable-stage-transition", "--pipeline-name", pipeline, "--stage-name", stage)
-    return Way(f"open the way into the stage {stage} of {pipeline}", ((*words, "--transition-type", "Inbound"),))
+    words = (
+        "aws",
+        "codepipeline",
+        "enable-stage-transition",
+        "--pipeline-name",
+        pipeline,
+        "--stage-name",
+        stage,
+    )
+    return Way(
+        f"open the way into the stage {stage} of {pipeline}",
+        ((*words, "--transition-type", "Inbound"),),
+    )
 
 
 def log(stage: str, function: str) -> Way:
-    return Way(f"read the {function}'s log, in the project's directory", (("chalice", "logs", "--stage", stage, "--name", function),))
+    return Way(
+        f"read the {function}'s log, in the project's directory",
+        (("chalice", "logs", "--stage", stage, "--name", function),),
+    )
 
 
 def doctor() -> Way:
@@ -107,7 +147,9 @@ def rights(text: str, account: str) -> Way:
 
 def answer(upstream: Upstream, link: str) -> Way | None:
     """What a person has to do before an upstream goes on, if that is all that it waits for."""
-    parked = next((upstream.state.parked(one.id) for one in upstream.blocking if upstream.state), None)
+    parked = next(
+        (upstream.state.parked(one.id) for one in upstream.blocking if upstream.state), None
+    )
     if parked is None:
         return None
     if parked.action is None:

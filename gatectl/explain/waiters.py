@@ -1,4 +1,6 @@
-"""Who waits for a pipeline, by the rules of their holds: what the owner of an upstream wants to know."""
+"""Who waits for a pipeline, by the rules of their holds: what the owner of an upstream wants to
+know.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +28,14 @@ class Waiter:
 
 
 def waiters(
-    pipeline: Pipeline, region: str, rules: Sequence[Rule], executions: Callable[[str], Sequence[Execution] | None]
+    pipeline: Pipeline,
+    region: str,
+    rules: Sequence[Rule],
+    executions: Callable[[str], Sequence[Execution] | None],
 ) -> tuple[Waiter, ...]:
-    """Those that `rules` hold, and that this pipeline keeps, the longest first. `executions`: what is known of a pipeline's; None where
-    nothing is: then its hold counts."""
+    """Those that `rules` hold, and that this pipeline keeps, the longest first. `executions`: what
+    is known of a pipeline's; None where nothing is: then its hold counts.
+    """
     found: dict[str, Waiter] = {}
     for hold in sorted((rule.hold for rule in rules if rule.hold), key=lambda hold: hold.since):
         if hold.pipeline not in found and _waits_for(hold, pipeline, region):
@@ -48,5 +54,12 @@ def told(name: str, waiting: Sequence[Waiter], now: datetime) -> Told:
     """That they wait, for one that waits for nobody itself."""
     what = some([f"{one.name} (since {clock(one.since, now)})" for one in waiting])
     wait = "waits" if len(waiting) == 1 else "wait"
-    ways = tuple(Way(f"see why {one.name} waits", (("gatectl", "explain", one.name),)) for one in waiting[:3])
-    return Told("waited for", None, f"{name} has no gate: it waits for no other pipeline. {what} {wait} for it.", can=ways)
+    ways = tuple(
+        Way(f"see why {one.name} waits", (("gatectl", "explain", one.name),)) for one in waiting[:3]
+    )
+    return Told(
+        "waited for",
+        None,
+        f"{name} has no gate: it waits for no other pipeline. {what} {wait} for it.",
+        can=ways,
+    )

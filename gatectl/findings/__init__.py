@@ -1,9 +1,18 @@
-"""What `gatectl doctor` finds. reading.py asks AWS for the facts (facts.py); the other modules say, each of its subject and as pure
-functions of the facts, what is wrong (finding.py)."""
+"""What `gatectl doctor` finds. reading.py asks AWS for the facts (facts.py); the other modules say,
+each of its subject and as pure functions of the facts, what is wrong (finding.py).
+"""
 
 from __future__ import annotations
 
-from gatectl.findings import deployments, function_roles, functions, invocation, pipeline_roles, pipelines, rules
+from gatectl.findings import (
+    deployments,
+    function_roles,
+    functions,
+    invocation,
+    pipeline_roles,
+    pipelines,
+    rules,
+)
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import SEVERITIES, Finding
 

@@ -15,10 +15,16 @@ from gatectl.functions import Deployed
 def findings(facts: Facts) -> Iterator[Finding]:
     if facts.deployed is None:
         return
-    gates_named = [(one.name, gate) for one in (facts.pipelines or {}).values() for gate in one.gates]
+    gates_named = [
+        (one.name, gate) for one in (facts.pipelines or {}).values() for gate in one.gates
+    ]
     named = sorted({gate.deployed_as for _, gate in gates_named if facts.is_here(gate.function)})
-    for function in sorted({gate.function for _, gate in gates_named if not facts.is_here(gate.function)}):
-        yield _elsewhere(function, sorted({name for name, gate in gates_named if gate.function == function}))
+    for function in sorted(
+        {gate.function for _, gate in gates_named if not facts.is_here(gate.function)}
+    ):
+        yield _elsewhere(
+            function, sorted({name for name, gate in gates_named if gate.function == function})
+        )
     if not facts.deployed and not gates_named and facts.pipelines is not None:
         uninstalled = not facts.rules
         yield Finding(
@@ -46,8 +52,10 @@ def _elsewhere(function: str, pipelines: list[str]) -> Finding:
         "gate-elsewhere",
         "note",
         f"function {function}",
-        f"{some(pipelines)} {'names' if len(pipelines) == 1 else 'name'} it as the gate, and it is in {region}, account {account}.",
-        "It was not looked at: whether it is there, and may do what it has to, can only be seen there.",
+        f"{some(pipelines)} {'names' if len(pipelines) == 1 else 'name'} it as the gate, and it "
+        f"is in {region}, account {account}.",
+        "It was not looked at: whether it is there, and may do what it has to, can only be seen "
+        "there.",
         f"Run gatectl doctor with credentials of account {account}, and with --region {region}.",
     )
 
@@ -59,7 +67,8 @@ def _named_in_vain(facts: Facts, stage: str, gates: list[str]) -> Finding:
         "gate-not-deployed",
         "error",
         f"function {facts.deployment(stage).gate_function}",
-        f"It is not there, and {some(pipelines)} {'names' if len(pipelines) == 1 else 'name'} it as the gate.",
+        f"It is not there, and {some(pipelines)} {'names' if len(pipelines) == 1 else 'name'} it "
+        "as the gate.",
         "That gate action fails at once, and nothing goes past it.",
         f"Deploy it{f', or name {others} there' if others else ''}.",
         (deploy(stage),),
@@ -74,7 +83,8 @@ def _whole(facts: Facts, deployed: Deployed, named: list[str]) -> Iterator[Findi
             "error",
             f"function {deployed.retry}",
             f"It is not there, although {deployed.gate} is.",
-            f"The gate can hold nobody: an action that has to wait fails.{facts.who_is_held(deployed.stage)}",
+            "The gate can hold nobody: an action that has to wait "
+            f"fails.{facts.who_is_held(deployed.stage)}",
             "Deploy both.",
             again,
         )
@@ -93,7 +103,15 @@ def _whole(facts: Facts, deployed: Deployed, named: list[str]) -> Iterator[Findi
     except Misconfigured as error:
         how = "Deploy it under a shorter name, and let the pipelines name that one."
         short = (deploy(deployed.stage[:STAGE_LENGTH].rstrip("-")),)
-        yield Finding("stage-name", "error", f"function {deployed.gate}", str(error), "It can hold nobody.", how, short)
+        yield Finding(
+            "stage-name",
+            "error",
+            f"function {deployed.gate}",
+            str(error),
+            "It can hold nobody.",
+            how,
+            short,
+        )
 
 
 def _of_one_version(facts: Facts, deployed: Deployed) -> Iterator[Finding]:

@@ -1,4 +1,6 @@
-"""What AWS told, as plain data. What it did not tell is None or is not there, and stands in `unseen`."""
+"""What AWS told, as plain data. What it did not tell is None or is not there, and stands in
+`unseen`.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ from gatectl.functions import Deployed
 
 @dataclass(frozen=True)
 class Function:
-    """The gate or the retry of a deployment. `code`: its hash; `reserved`: its reserved concurrency, where it has one.
+    """The gate or the retry of a deployment. `code`: its hash; `reserved`: its reserved
+    concurrency, where it has one.
 
     `statements`: its resource policy's; None where that could not be looked at.
     """
@@ -39,7 +42,9 @@ class Function:
 
 @dataclass(frozen=True)
 class Question:
-    """May `role` (an ARN) do each of `actions` on each of `resources`, under the condition keys of `context`?"""
+    """May `role` (an ARN) do each of `actions` on each of `resources`, under the condition keys of
+    `context`?
+    """
 
     role: str
     actions: tuple[str, ...]
@@ -49,8 +54,9 @@ class Question:
 
 @dataclass(frozen=True)
 class Refusal:
-    """What a role may not do. `by`: what forbids it, where its own policies do not merely say nothing. `unknown`: the condition keys on
-    which it depends, and which only a real call has."""
+    """What a role may not do. `by`: what forbids it, where its own policies do not merely say
+    nothing. `unknown`: the condition keys on which it depends, and which only a real call has.
+    """
 
     action: str
     resource: str
@@ -76,9 +82,10 @@ class Unseen:
 
 @dataclass(frozen=True)
 class Facts:
-    """`executions`: of the pipelines that holds are about. `elsewhere`: the stages of upstreams in other regions of this account, by ARN;
-    none: there is no such pipeline. `buses`: whether those that the functions name are there. `policies`: inline policies of roles, by role
-    and name, as far as one is to be written; {}: there is none yet.
+    """`executions`: of the pipelines that holds are about. `elsewhere`: the stages of upstreams in
+    other regions of this account, by ARN; none: there is no such pipeline. `buses`: whether those
+    that the functions name are there. `policies`: inline policies of roles, by role and name, as
+    far as one is to be written; {}: there is none yet.
     """
 
     now: datetime
@@ -103,19 +110,37 @@ class Facts:
     def gated_by(self, stage: str) -> list[Pipeline]:
         """The pipelines with a gate that is deployed here as `stage`."""
         there = (self.pipelines or {}).values()
-        return [one for one in there if any(gate.deployed_as == stage and self.is_here(gate.function) for gate in one.gates)]
+        return [
+            one
+            for one in there
+            if any(gate.deployed_as == stage and self.is_here(gate.function) for gate in one.gates)
+        ]
 
     def is_here(self, function: str) -> bool:
-        """Whether a function, as a gate action names it, is one of this region and account: an ARN may be of others."""
-        _, _, _, region, account, *_ = function.split(":") if function.startswith("arn:") else ("", "", "", self.region, self.account)
+        """Whether a function, as a gate action names it, is one of this region and account: an ARN
+        may be of others.
+        """
+        _, _, _, region, account, *_ = (
+            function.split(":")
+            if function.startswith("arn:")
+            else ("", "", "", self.region, self.account)
+        )
         return region == self.region and account == self.account
 
     def holds_of(self, stage: str) -> list[Hold]:
         """The holds that rules of the deployment `stage` keep."""
         prefix = self.deployment(stage).rule_prefix
-        return [rule.hold for rule in self.rules or () if rule.hold and rule.name == prefix + rule.hold.execution]
+        return [
+            rule.hold
+            for rule in self.rules or ()
+            if rule.hold and rule.name == prefix + rule.hold.execution
+        ]
 
     def who_is_held(self, stage: str) -> str:
         """A sentence to add, or nothing."""
         held = sorted({hold.pipeline for hold in self.holds_of(stage)})
-        return f" {some(held)} {'waits' if len(held) == 1 else 'wait'} now, and will not start again." if held else ""
+        return (
+            f" {some(held)} {'waits' if len(held) == 1 else 'wait'} now, and will not start again."
+            if held
+            else ""
+        )

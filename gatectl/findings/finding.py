@@ -12,7 +12,9 @@ from botocore import xform_name
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-"""error: holds are lost or gates fail; warning: they may, or something is left behind; note: all is well, and here is why it looks odd."""
+"""error: holds are lost or gates fail; warning: they may, or something is left behind; note: all is
+well, and here is why it looks odd.
+"""
 
 Words = tuple[str, ...]
 """A command, word by word."""
@@ -20,7 +22,9 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Call:
-    """One call to AWS: `operation` and `parameters` as boto3 has them ("delete_rule", {"Name": ...})."""
+    """One call to AWS: `operation` and `parameters` as boto3 has them ("delete_rule", {"Name":
+    ...}).
+    """
 
     service: str
     operation: str
@@ -29,7 +33,11 @@ class Call:
     @property
     def words(self) -> Words:
         """The same call by the AWS CLI."""
-        options = [word for name, value in self.parameters.items() for word in (f"--{xform_name(name, '-')}", *_values(value))]
+        options = [
+            word
+            for name, value in self.parameters.items()
+            for word in (f"--{xform_name(name, '-')}", *_values(value))
+        ]
         return ("aws", self.service, self.operation.replace("_", "-"), *options)
 
 
@@ -41,10 +49,11 @@ def _values(value: object) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class Finding:
-    """`kind`: a word for programs, which stays. `where`: what it is about. `means`: what comes of it. `how`: how to mend it.
+    """`kind`: a word for programs, which stays. `where`: what it is about. `means`: what comes of
+    it. `how`: how to mend it.
 
-    `calls`: what mends it, where `gatectl doctor --mend` may do that; else `commands` for a person, or none. `consent`: it is done only
-    where somebody says yes to this one by name.
+    `calls`: what mends it, where `gatectl doctor --mend` may do that; else `commands` for a person,
+    or none. `consent`: it is done only where somebody says yes to this one by name.
     """
 
     kind: str
@@ -63,10 +72,17 @@ class Finding:
 
 
 def pasted(words: Words, region: str, flags: Sequence[str]) -> str:
-    """A command as it is pasted into a shell; `flags`: the --region and --profile that it needs there."""
+    """A command as it is pasted into a shell; `flags`: the --region and --profile that it needs
+    there.
+    """
     if words[0] != "chalice":
         return shlex.join((*words, *flags))
-    profile = [word for name, value in zip(flags[::2], flags[1::2], strict=True) if name == "--profile" for word in (name, value)]
+    profile = [
+        word
+        for name, value in zip(flags[::2], flags[1::2], strict=True)
+        if name == "--profile"
+        for word in (name, value)
+    ]
     return f"AWS_DEFAULT_REGION={region} " * ("--region" in flags) + shlex.join((*words, *profile))
 
 

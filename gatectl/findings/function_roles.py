@@ -1,5 +1,6 @@
-"""May the functions' roles do what the functions do? That is .chalice/policy-gate.json and policy-retry.json, as far as they are needed
-for the pipelines that are there."""
+"""May the functions' roles do what the functions do? That is .chalice/policy-gate.json and
+policy-retry.json, as far as they are needed for the pipelines that are there.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +33,12 @@ Need = tuple[tuple[str, ...], list[str]]
 
 
 def questions(facts: Facts) -> list[Question]:
-    return [one for deployed in facts.deployed or () for asked in _of(facts, deployed).values() for one in asked]
+    return [
+        one
+        for deployed in facts.deployed or ()
+        for asked in _of(facts, deployed).values()
+        for one in asked
+    ]
 
 
 def findings(facts: Facts) -> Iterator[Finding]:
@@ -47,9 +53,18 @@ def _of(facts: Facts, deployed: Deployed) -> Mapping[str, list[Question]]:
         function = facts.functions.get(name)
         if function:
             log = f"arn:{facts.partition}:logs:{facts.region}:{facts.account}:log-group:/aws/lambda/{name}:log-stream:any"
-            asked = [*ask(facts, deployed.stage), *_both_need(facts, deployed.stage, function.environment), (LOG, [log])]
+            asked = [
+                *ask(facts, deployed.stage),
+                *_both_need(facts, deployed.stage, function.environment),
+                (LOG, [log]),
+            ]
             needs[name] = [
-                Question(function.role, actions, tuple(resources[start : start + MANY]), _context(facts, deployed.stage))
+                Question(
+                    function.role,
+                    actions,
+                    tuple(resources[start : start + MANY]),
+                    _context(facts, deployed.stage),
+                )
                 for actions, resources in asked
                 for start in range(0, len(resources), MANY)
             ]
@@ -77,26 +92,55 @@ def _retry_needs(facts: Facts, stage: str) -> Iterator[Need]:
     yield LOOK, _upstreams(facts, stage)
     yield HELD, _own(facts, stage)
     yield ("codepipeline:RetryStageExecution",), _own_stages(facts, stage)
-    yield ("events:ListTargetsByRule", "events:RemoveTargets", "events:DeleteRule"), [_rule(facts, stage)]
+    yield (
+        ("events:ListTargetsByRule", "events:RemoveTargets", "events:DeleteRule"),
+        [_rule(facts, stage)],
+    )
     yield ("events:ListRules", "events:ListRuleNamesByTarget"), ["*"]
 
 
 def _both_need(facts: Facts, stage: str, environment: Mapping[str, str]) -> Iterator[Need]:
     bus = environment.get("EVENT_BUS", "")
     if bus:
-        arn = bus if bus.startswith("arn:") else f"arn:{facts.partition}:events:{facts.region}:{facts.account}:event-bus/{bus}"
+        arn = (
+            bus
+            if bus.startswith("arn:")
+            else f"arn:{facts.partition}:events:{facts.region}:{facts.account}:event-bus/{bus}"
+        )
         yield ("events:PutEvents",), [arn]
-    roles = sorted({one.role_arn for gate in _gates(facts, stage) if gate.asked for one in gate.asked.depends_on if one.role_arn})
+    roles = sorted(
+        {
+            one.role_arn
+            for gate in _gates(facts, stage)
+            if gate.asked
+            for one in gate.asked.depends_on
+            if one.role_arn
+        }
+    )
     yield ("sts:AssumeRole",), roles
 
 
 def _gates(facts: Facts, stage: str) -> list[Gate]:
-    return [gate for one in facts.gated_by(stage) for gate in one.gates if gate.deployed_as == stage]
+    return [
+        gate for one in facts.gated_by(stage) for gate in one.gates if gate.deployed_as == stage
+    ]
 
 
 def _upstreams(facts: Facts, stage: str) -> list[str]:
-    wanted = [one for gate in _gates(facts, stage) if gate.asked for one in gate.asked.depends_on if not one.role_arn]
-    return sorted({_pipeline(facts, one.name, one.region) for one in wanted if one.account in (None, facts.account)})
+    wanted = [
+        one
+        for gate in _gates(facts, stage)
+        if gate.asked
+        for one in gate.asked.depends_on
+        if not one.role_arn
+    ]
+    return sorted(
+        {
+            _pipeline(facts, one.name, one.region)
+            for one in wanted
+            if one.account in (None, facts.account)
+        }
+    )
 
 
 def _own(facts: Facts, stage: str) -> list[str]:
@@ -104,7 +148,12 @@ def _own(facts: Facts, stage: str) -> list[str]:
 
 
 def _own_stages(facts: Facts, stage: str) -> list[str]:
-    gates = {(one.name, gate.stage) for one in facts.gated_by(stage) for gate in one.gates if gate.deployed_as == stage}
+    gates = {
+        (one.name, gate.stage)
+        for one in facts.gated_by(stage)
+        for gate in one.gates
+        if gate.deployed_as == stage
+    }
     return [f"{_pipeline(facts, pipeline)}/{name}" for pipeline, name in sorted(gates)]
 
 
@@ -117,9 +166,16 @@ def _rule(facts: Facts, stage: str) -> str:
 
 
 def _function(facts: Facts, function: str, stage: str, asked: list[Question]) -> Iterator[Finding]:
-    role, answers = facts.functions[function].role, [facts.answers[one] for one in asked if one in facts.answers]
+    role, answers = (
+        facts.functions[function].role,
+        [facts.answers[one] for one in asked if one in facts.answers],
+    )
     where = f"role {role.rpartition('/')[2]} of function {function}"
-    what_for = "Gate actions fail, or hang for 20 minutes." if function.endswith("-gate") else "Holds do not end, or not as they should."
+    what_for = (
+        "Gate actions fail, or hang for 20 minutes."
+        if function.endswith("-gate")
+        else "Holds do not end, or not as they should."
+    )
     how, again = "Deploy it anew, which writes the role's policy.", (deploy(stage),)
     if any(one.no_role for one in answers):
         yield Finding("no-role", "error", where, "There is no such role.", what_for, how, again)
@@ -133,7 +189,9 @@ def _function(facts: Facts, function: str, stage: str, asked: list[Question]) ->
             "function-role",
             "warning" if only_log else "error",
             where,
-            "It may do nothing of what the function does." if everything else f"It may not do {_calls(certain)}.",
+            "It may do nothing of what the function does."
+            if everything
+            else f"It may not do {_calls(certain)}.",
             "It cannot write its log." if only_log else what_for,
             f"{how}{_forbidden(certain)}",
             again,
@@ -146,7 +204,12 @@ def _calls(refused: list[Refusal]) -> str:
     first: dict[str, Refusal] = {}
     for one in refused:
         first.setdefault(one.action, one)
-    return some([f"{action} on {_short(one.resource)}{f' ({one.by})' if one.by else ''}" for action, one in first.items()])
+    return some(
+        [
+            f"{action} on {_short(one.resource)}{f' ({one.by})' if one.by else ''}"
+            for action, one in first.items()
+        ]
+    )
 
 
 def _short(resource: str) -> str:
@@ -155,7 +218,11 @@ def _short(resource: str) -> str:
 
 
 def _forbidden(refused: list[Refusal]) -> str:
-    return " What another policy forbids, whoever made that has to allow." if any(one.by for one in refused) else ""
+    return (
+        " What another policy forbids, whoever made that has to allow."
+        if any(one.by for one in refused)
+        else ""
+    )
 
 
 def depends(where: str, unknown: list[Refusal]) -> Iterator[Finding]:

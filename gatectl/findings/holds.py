@@ -15,7 +15,9 @@ from gatectl.findings.facts import Facts
 from gatectl.findings.finding import Call, Finding
 
 LATE = timedelta(minutes=5)
-"""What a retry may take beyond its schedule: Lambda's own repeats, and AWS's throttles when many holds end together."""
+"""What a retry may take beyond its schedule: Lambda's own repeats, and AWS's throttles when many
+holds end together.
+"""
 
 
 def findings(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Finding]:
@@ -26,9 +28,11 @@ def findings(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Findi
             "long-hold",
             "warning",
             f"rule {rule.name}",
-            f"It holds {hold.pipeline} since {clock(hold.since, facts.now)}, for more than {LOOK_BACK.days} days.",
+            f"It holds {hold.pipeline} since {clock(hold.since, facts.now)}, for more than "
+            f"{LOOK_BACK.days} days.",
             f"It waits for {awaited(hold)}. Perhaps nobody knows.",
-            "See why, and let it go if it need not wait; give_up_minutes ends such waits by themselves.",
+            "See why, and let it go if it need not wait; give_up_minutes ends such waits by "
+            "themselves.",
             (("gatectl", "explain", hold.pipeline), ("gatectl", "release", hold.pipeline)),
         )
 
@@ -38,7 +42,15 @@ def _faults(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Findin
     stuck = f"{hold.pipeline} waits for {awaited(hold)}, and nothing will start it again."
     if not rule.enabled:
         enable = Call("events", "enable_rule", {"Name": rule.name})
-        yield Finding("disabled-rule", "error", where, "It is disabled, so it never fires.", stuck, "Enable it.", calls=(enable,))
+        yield Finding(
+            "disabled-rule",
+            "error",
+            where,
+            "It is disabled, so it never fires.",
+            stuck,
+            "Enable it.",
+            calls=(enable,),
+        )
     if rule.targets[TARGET] != retry:
         target = {"Id": TARGET, "Arn": retry, "Input": hold.as_input()}
         yield Finding(
@@ -62,8 +74,11 @@ def _faults(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Findin
             "no-schedule",
             "warning",
             where,
-            f"Its schedule is {rule.schedule}, which is none of the gate's." if rule.schedule else "It has no schedule.",
-            f"Should the event of the end of {awaited(hold)} be lost, {hold.pipeline} is not started again.",
+            f"Its schedule is {rule.schedule}, which is none of the gate's."
+            if rule.schedule
+            else "It has no schedule.",
+            f"Should the event of the end of {awaited(hold)} be lost, {hold.pipeline} is not "
+            "started again.",
             "Write the rule anew, as the gate would: it looks every 5 minutes then.",
             calls=(Call("events", "put_rule", made),),
         )
@@ -72,7 +87,8 @@ def _faults(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Findin
             "more-targets",
             "warning",
             where,
-            f"It has targets that the gate did not make: {some([f'{one} ({rule.targets[one]})' for one in others])}.",
+            "It has targets that the gate did not make: "
+            f"{some([f'{one} ({rule.targets[one]})' for one in others])}.",
             "When the hold ends, the rule cannot be removed, and goes on to invoke those.",
             "Take those out, or ask whoever made them.",
             (Call("events", "remove_targets", {"Rule": rule.name, "Ids": others}).words,),
@@ -100,23 +116,39 @@ def _overdue(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Findi
         f"{hold.pipeline} is still held, although {why} since {clock(since, facts.now)}.",
         "The retry should have started it long ago. It does not do its work.",
         "Its log says why; or let the pipeline go by hand.",
-        (("chalice", "logs", "--stage", stage, "--name", "retry"), ("gatectl", "release", hold.pipeline)),
+        (
+            ("chalice", "logs", "--stage", stage, "--name", "retry"),
+            ("gatectl", "release", hold.pipeline),
+        ),
     )
 
 
 def _ended(facts: Facts, hold: Hold) -> datetime | None:
-    """Since when all that it waits for is as it has to be; None where it is not, or where that is not known: of stages and of
-    pipelines elsewhere."""
+    """Since when all that it waits for is as it has to be; None where it is not, or where that is
+    not known: of stages and of pipelines elsewhere.
+    """
     ends = [hold.since]
     for wanted in hold.depends_on:
-        if facts.pipelines is None or wanted.stage or wanted.role_arn or wanted.region not in (None, facts.region):
+        if (
+            facts.pipelines is None
+            or wanted.stage
+            or wanted.role_arn
+            or wanted.region not in (None, facts.region)
+        ):
             return None
         if wanted.name not in facts.pipelines:
             continue  # one that is gone is not waited for
         executions = facts.executions.get(wanted.name)
         if executions is None:
             return None
-        kept = next((rule.hold for rule in facts.rules or () if rule.hold and rule.hold.pipeline == wanted.name), None)
+        kept = next(
+            (
+                rule.hold
+                for rule in facts.rules or ()
+                if rule.hold and rule.hold.pipeline == wanted.name
+            ),
+            None,
+        )
         if waiting_for([Upstream(wanted, executions, hold=kept)]):
             return None
         ends += [one.updated for one in executions]

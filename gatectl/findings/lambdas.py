@@ -16,7 +16,12 @@ SECONDS = 3
 
 def functions(client: Any, looks: Looks, deployed: Iterable[Deployed]) -> dict[str, Function]:
     """Those of `deployed` that are there, by name. `client`: boto3's, of Lambda."""
-    names = [name for one in deployed for name, there in ((one.gate, one.has_gate), (one.retry, one.has_retry)) if there]
+    names = [
+        name
+        for one in deployed
+        for name, there in ((one.gate, one.has_gate), (one.retry, one.has_retry))
+        if there
+    ]
     return {name: function for name in names if (function := _function(client, looks, name))}
 
 
@@ -26,7 +31,8 @@ def _function(client: Any, looks: Looks, name: str) -> Function | None:
         action = f"lambda:{''.join(word.title() for word in operation.split('_'))}"
         return looks.at(what, action, lambda: dict(ask_one(FunctionName=name)), gone)
 
-    # GetFunction would tell all but the policy in one call; but it also hands out the code, which not everybody may read.
+    # GetFunction would tell all but the policy in one call; but it also hands out the code, which
+    # not everybody may read.
     told = ask(f"how {name} is set up", "get_function_configuration", {})
     if not told:
         return None

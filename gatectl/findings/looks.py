@@ -1,4 +1,6 @@
-"""Looks at AWS that may be denied: then the fact is left out, and what could not be looked at is kept."""
+"""Looks at AWS that may be denied: then the fact is left out, and what could not be looked at is
+kept.
+"""
 
 from __future__ import annotations
 
@@ -32,18 +34,31 @@ class Looks:
         return tuple(Unseen(what, why) for what, why in self._unseen.items())
 
     def at(
-        self, what: str, action: str, ask: Callable[[], Found], gone: Found | None = None, *, or_unanswered: bool = False
+        self,
+        what: str,
+        action: str,
+        ask: Callable[[], Found],
+        gone: Found | None = None,
+        *,
+        or_unanswered: bool = False,
     ) -> Found | None:
-        """What `ask` returns; `gone` where AWS says that there is no such thing; None where AWS denies `action`, or (`or_unanswered`)
-        does not answer, and then `what` is unseen. Raises NoAnswer or UnexpectedAnswer else.
+        """What `ask` returns; `gone` where AWS says that there is no such thing; None where AWS
+        denies `action`, or (`or_unanswered`) does not answer, and then `what` is unseen. Raises
+        NoAnswer or UnexpectedAnswer else.
         """
         try:
             return ask()
         except (ClientError, BotoCoreError, NotPermitted, NoAnswer) as error:
             if isinstance(error, ClientError) and code(error) in GONE:
                 return gone
-            sorted_error = sorted_out(error, action) if isinstance(error, (ClientError, BotoCoreError)) else error
-            if isinstance(sorted_error, NotPermitted) or (or_unanswered and isinstance(sorted_error, NoAnswer)):
+            sorted_error = (
+                sorted_out(error, action)
+                if isinstance(error, (ClientError, BotoCoreError))
+                else error
+            )
+            if isinstance(sorted_error, NotPermitted) or (
+                or_unanswered and isinstance(sorted_error, NoAnswer)
+            ):
                 self._unseen.setdefault(what, str(sorted_error))
                 return None
             raise sorted_error from error

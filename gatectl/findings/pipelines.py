@@ -15,7 +15,9 @@ from gatectl.findings.finding import Finding, Severity
 
 HERE = "Correct UserParameters of this action."
 FAILS = "The gate action fails at once, and nothing goes past it."
-ONLY_OBSERVES = "The gate only observes, so nothing is stopped, but it cannot say what it would have done."
+ONLY_OBSERVES = (
+    "The gate only observes, so nothing is stopped, but it cannot say what it would have done."
+)
 
 
 def findings(facts: Facts) -> Iterator[Finding]:
@@ -25,7 +27,10 @@ def findings(facts: Facts) -> Iterator[Finding]:
 
 
 def _gate(facts: Facts, pipeline: Pipeline, gate: Gate) -> Iterator[Finding]:
-    where = f"pipeline {pipeline.name}, stage {gate.stage}, {'rule' if gate.condition else 'action'} {gate.action}"
+    where = (
+        f"pipeline {pipeline.name}, stage {gate.stage}, "
+        f"{'rule' if gate.condition else 'action'} {gate.action}"
+    )
     observes = parameters.only_observes(gate.text)
     severity: Severity = "warning" if observes else "error"
     means = ONLY_OBSERVES if observes else FAILS
@@ -42,14 +47,17 @@ def _gate(facts: Facts, pipeline: Pipeline, gate: Gate) -> Iterator[Finding]:
     if gate.asked.pipeline not in (None, pipeline.name):
         what = f'It says "pipeline": "{gate.asked.pipeline}", which is another pipeline.'
         fails = "When it has to wait, the gate finds no such execution there, and fails the action."
-        yield Finding("other-pipeline", "error", where, what, fails, f"Write {right} in UserParameters.")
+        yield Finding(
+            "other-pipeline", "error", where, what, fails, f"Write {right} in UserParameters."
+        )
     elif gate.asked.pipeline is None or gate.asked.execution is None:
         yield Finding(
             "unnamed",
             "warning",
             where,
             "It does not say whose gate it is.",
-            "CodePipeline does not tell that reliably; where it does not, the action fails when it has to wait.",
+            "CodePipeline does not tell that reliably; where it does not, the action fails when "
+            "it has to wait.",
             f"Add {right} to UserParameters.",
         )
 
@@ -83,7 +91,10 @@ def _missing(facts: Facts, wanted: Dependency) -> str:
         return ""
     if not stages:
         close = difflib.get_close_matches(wanted.name, names, n=1)
-        return f"There is no pipeline {wanted.name} in {region}{f'; did you mean {close[0]}?' if close else '.'}"
+        return (
+            f"There is no pipeline {wanted.name} in "
+            f"{region}{f'; did you mean {close[0]}?' if close else '.'}"
+        )
     if wanted.stage and wanted.stage not in stages:
         return messages.no_such_stage(wanted.name, wanted.stage, stages)
     return ""

@@ -26,24 +26,44 @@ IAM_AT_ONCE = 4
 
 
 class Reading:
-    """One region of an account, to be read again and again: structures of pipelines that have not changed are not read anew."""
+    """One region of an account, to be read again and again: structures of pipelines that have not
+    changed are not read anew.
+    """
 
     def __init__(self, place: Place) -> None:
-        # All clients are made here, for boto3 does not make them on several threads at once (guide: boto3, "Clients", multithreading).
+        # All clients are made here, for boto3 does not make them on several threads at once (guide:
+        # boto3, "Clients", multithreading).
         self._place = place
-        self._clients = {service: place.client(service) for service in ("sts", "lambda", "events", "codepipeline", "iam")}
+        self._clients = {
+            service: place.client(service)
+            for service in ("sts", "lambda", "events", "codepipeline", "iam")
+        }
         self._account = Account(self._clients.__getitem__)
         self._looks = Looks()
 
     def facts(self) -> Facts:
-        """All that is there now. Raises NoAnswer where AWS does not answer, and botocore's errors where it cannot be asked at all."""
+        """All that is there now. Raises NoAnswer where AWS does not answer, and botocore's errors
+        where it cannot be asked at all.
+        """
         self._looks = Looks()
         look = self._looks.at
-        _, partition, _, _, account, _ = self._clients["sts"].get_caller_identity()["Arn"].split(":", 5)
+        _, partition, _, _, account, _ = (
+            self._clients["sts"].get_caller_identity()["Arn"].split(":", 5)
+        )
         facts = Facts(datetime.now(UTC), partition, self._place.region, account)
-        facts = replace(facts, deployed=look("which functions are deployed", "lambda:ListFunctions", lambda: tuple(deployed(self._place))))
+        facts = replace(
+            facts,
+            deployed=look(
+                "which functions are deployed",
+                "lambda:ListFunctions",
+                lambda: tuple(deployed(self._place)),
+            ),
+        )
         with self._place.progress("reading pipelines") as progress:
-            facts = replace(facts, pipelines=look("the pipelines", "", lambda: self._account.pipelines(progress)))
+            facts = replace(
+                facts,
+                pipelines=look("the pipelines", "", lambda: self._account.pipelines(progress)),
+            )
         self._looks.aside(closed(facts.pipelines or {}))
         facts = replace(
             facts,
@@ -60,39 +80,73 @@ class Reading:
         return self._with_answers(facts)
 
     def _count_rules(self) -> int:
-        return sum(len(page["Rules"]) for page in self._clients["events"].get_paginator("list_rules").paginate())
+        return sum(
+            len(page["Rules"])
+            for page in self._clients["events"].get_paginator("list_rules").paginate()
+        )
 
-    def _executions(self, pipelines: Mapping[str, Pipeline], rules: Iterable[Rule], now: datetime) -> dict[str, tuple[Execution, ...]]:
+    def _executions(
+        self, pipelines: Mapping[str, Pipeline], rules: Iterable[Rule], now: datetime
+    ) -> dict[str, tuple[Execution, ...]]:
         """Of the pipelines that are held, back to the holds, and of those that they wait for."""
         since: dict[str, datetime] = {}
         for hold in (rule.hold for rule in rules if rule.hold):
-            for name, begun in ((hold.pipeline, hold.since), *((one.name, now) for one in hold.depends_on)):
+            for name, begun in (
+                (hold.pipeline, hold.since),
+                *((one.name, now) for one in hold.depends_on),
+            ):
                 if name in pipelines:
                     since[name] = min(begun, since.get(name, now))
         room = CodePipeline(self._clients["codepipeline"])
 
         def ask(name: str) -> tuple[Execution, ...] | None:
             try:
-                return self._looks.at("what became of held executions", "", lambda: room.executions(name, since[name] - LOOK_BACK))
+                return self._looks.at(
+                    "what became of held executions",
+                    "",
+                    lambda: room.executions(name, since[name] - LOOK_BACK),
+                )
             except PipelineNotFound:
                 return None  # deleted since it was listed
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return {name: told for name, told in zip(since, pool.map(ask, since), strict=True) if told is not None}
+            return {
+                name: told
+                for name, told in zip(since, pool.map(ask, since), strict=True)
+                if told is not None
+            }
 
     def _elsewhere(self, facts: Facts) -> dict[str, tuple[str, ...]]:
-        asked = [gate.asked for pipeline in (facts.pipelines or {}).values() for gate in pipeline.gates if gate.asked]
-        wanted = {one.pipeline: one for each in asked for one in each.depends_on if one.account == facts.account and not one.role_arn}
+        asked = [
+            gate.asked
+            for pipeline in (facts.pipelines or {}).values()
+            for gate in pipeline.gates
+            if gate.asked
+        ]
+        wanted = {
+            one.pipeline: one
+            for each in asked
+            for one in each.depends_on
+            if one.account == facts.account and not one.role_arn
+        }
         gone: tuple[str, ...] = ()
         told = {
-            arn: self._looks.at(f"the pipeline {arn}", "codepipeline:GetPipeline", partial(self._stages, one), gone, or_unanswered=True)
+            arn: self._looks.at(
+                f"the pipeline {arn}",
+                "codepipeline:GetPipeline",
+                partial(self._stages, one),
+                gone,
+                or_unanswered=True,
+            )
             for arn, one in wanted.items()
             if one.region != facts.region
         }
         return {arn: stages for arn, stages in told.items() if stages is not None}
 
     def _stages(self, wanted: Dependency) -> tuple[str, ...]:
-        declared = self._place.client("codepipeline", wanted.region).get_pipeline(name=wanted.name)["pipeline"]
+        declared = self._place.client("codepipeline", wanted.region).get_pipeline(name=wanted.name)[
+            "pipeline"
+        ]
         return tuple(stage["name"] for stage in declared["stages"])
 
     def _buses(self, facts: Facts) -> dict[str, bool]:
@@ -101,22 +155,43 @@ class Reading:
         def ask(bus: str) -> bool | None:
             what = f"whether the event bus {bus} is there"
             room = self._clients["events"]
-            return self._looks.at(what, "events:DescribeEventBus", lambda: bool(room.describe_event_bus(Name=bus)), gone=False)
+            return self._looks.at(
+                what,
+                "events:DescribeEventBus",
+                lambda: bool(room.describe_event_bus(Name=bus)),
+                gone=False,
+            )
 
-        told = {bus: ask(bus) for bus in sorted(set(map(_bus, facts.functions.values()))) if _is_here(bus, facts)}
+        told = {
+            bus: ask(bus)
+            for bus in sorted(set(map(_bus, facts.functions.values())))
+            if _is_here(bus, facts)
+        }
         return {bus: there for bus, there in told.items() if there is not None}
 
     def _with_answers(self, facts: Facts) -> Facts:
-        questions = list(dict.fromkeys([*function_roles.questions(facts), *pipeline_roles.questions(facts)]))
+        questions = list(
+            dict.fromkeys([*function_roles.questions(facts), *pipeline_roles.questions(facts)])
+        )
         ask = partial(iam.answer, self._clients["iam"], self._looks)
-        with self._place.progress("asking IAM about roles") as progress, ThreadPoolExecutor(IAM_AT_ONCE) as pool:
+        with (
+            self._place.progress("asking IAM about roles") as progress,
+            ThreadPoolExecutor(IAM_AT_ONCE) as pool,
+        ):
             told = []
             for number, answer in enumerate(pool.map(ask, questions), 1):
                 progress(number, len(questions))
                 told.append(answer)
-        answers = {question: answer for question, answer in zip(questions, told, strict=True) if answer is not None}
+        answers = {
+            question: answer
+            for question, answer in zip(questions, told, strict=True)
+            if answer is not None
+        }
         facts = replace(facts, answers=answers)
-        said = {policy: iam.policy(self._clients["iam"], self._looks, *policy) for policy in pipeline_roles.policies(facts)}
+        said = {
+            policy: iam.policy(self._clients["iam"], self._looks, *policy)
+            for policy in pipeline_roles.policies(facts)
+        }
         known = {policy: document for policy, document in said.items() if document is not None}
         return replace(facts, policies=known, unseen=self._looks.unseen)
 

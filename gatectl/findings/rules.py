@@ -41,8 +41,10 @@ def findings(facts: Facts) -> Iterator[Finding]:
             "rules-quota",
             "warning",
             "event bus default",
-            f"It has {facts.rules_in_all} rules, of {RULES} unless your quota is higher; {len(facts.rules or ())} are the gate's.",
-            "When there is no room for another, a gate that would hold keeps its action open instead, until there is.",
+            f"It has {facts.rules_in_all} rules, of {RULES} unless your quota is higher; "
+            f"{len(facts.rules or ())} are the gate's.",
+            "When there is no room for another, a gate that would hold keeps its action open "
+            "instead, until there is.",
             "Remove rules that nobody needs, or ask AWS for a higher quota.",
         )
 
@@ -60,7 +62,9 @@ def _stranger(rule: Rule) -> Finding:
 
 
 def _without_target(rule: Rule, now: datetime) -> Iterator[Finding]:
-    """A gate may just be making it; one that is old, no gate is making any more (retry.SURELY_DEAD)."""
+    """A gate may just be making it; one that is old, no gate is making any more
+    (retry.SURELY_DEAD).
+    """
     if rule.made is not None and now - rule.made <= SURELY_DEAD:
         return
     known = rule.made is not None
@@ -71,7 +75,11 @@ def _without_target(rule: Rule, now: datetime) -> Iterator[Finding]:
         f"rule {rule.name}",
         "It has no target." if known else "It has no target, and does not say when it was made.",
         "It holds nobody, and takes one of the region's rules."
-        + (" A gate that was killed has left it." if known else " A gate may be just making it, or somebody has changed it by hand."),
+        + (
+            " A gate that was killed has left it."
+            if known
+            else " A gate may be just making it, or somebody has changed it by hand."
+        ),
         "Remove it." if known else "Look again in half an hour; remove it if it is still so.",
         commands=() if known else (delete.words,),
         calls=(delete,) if known else (),
@@ -85,7 +93,8 @@ def _unreadable(rule: Rule, execution: str) -> Finding:
         "error",
         f"rule {rule.name}",
         f"Its target does not hold what the gate wrote there.{about}",
-        f"The retry refuses it whenever it fires, so execution {execution} is not started again by it.",
+        f"The retry refuses it whenever it fires, so execution {execution} is not started again "
+        "by it.",
         "Start that pipeline by hand if it is still needed, and remove the rule.",
         tuple(call.words for call in _removal(rule)),
     )
@@ -100,35 +109,60 @@ def _removal(rule: Rule) -> tuple[Call, ...]:
 
 
 def _hold(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Finding]:
-    found, has_retry = _fate(facts, hold), facts.deployed is None or any(one.stage == stage and one.has_retry for one in facts.deployed)
+    found, has_retry = (
+        _fate(facts, hold),
+        facts.deployed is None
+        or any(one.stage == stage and one.has_retry for one in facts.deployed),
+    )
     if found.fate is Fate.OVER:
-        works = has_retry and rule.enabled and rule.targets[TARGET] == facts.deployment(stage).retry_arn
+        works = (
+            has_retry and rule.enabled and rule.targets[TARGET] == facts.deployment(stage).retry_arn
+        )
         yield _left_behind(facts, rule, hold, found.reason, goes_by_itself=works)
     elif found.fate is Fate.HELD:
-        yield from holds.findings(facts, rule, hold, stage) if has_retry else [_orphan(facts, rule, hold, stage)]
+        yield from (
+            holds.findings(facts, rule, hold, stage)
+            if has_retry
+            else [_orphan(facts, rule, hold, stage)]
+        )
     # else it has been retried, and runs: its rule goes when that has ended
 
 
 def _fate(facts: Facts, hold: Hold) -> Ended:
-    """What became of the held execution. Where that is not known, it counts as held. What is over stays so: no execution comes back."""
+    """What became of the held execution. Where that is not known, it counts as held. What is over
+    stays so: no execution comes back.
+    """
     if facts.pipelines is not None and hold.pipeline not in facts.pipelines:
         return Ended(Fate.OVER, f"the pipeline {hold.pipeline} is gone")
     executions = facts.executions.get(hold.pipeline)
     return Ended(Fate.HELD) if executions is None else fate(hold.execution, executions)
 
 
-def _left_behind(facts: Facts, rule: Rule, hold: Hold, over: str, *, goes_by_itself: bool) -> Finding:
+def _left_behind(
+    facts: Facts, rule: Rule, hold: Hold, over: str, *, goes_by_itself: bool
+) -> Finding:
     where = f"rule {rule.name}"
     what, removal = f"It keeps a hold that nobody needs any more: {over}.", _removal(rule)
     if rule.targets.keys() != {TARGET}:
         means = "It cannot go by itself, for it has targets that the gate did not make."
-        return Finding("left-behind", "warning", where, what, means, "Remove it.", tuple(call.words for call in removal))
+        return Finding(
+            "left-behind",
+            "warning",
+            where,
+            what,
+            means,
+            "Remove it.",
+            tuple(call.words for call in removal),
+        )
     if not goes_by_itself:
         means = "It holds nobody, and nothing removes it: it does not invoke the gate's retry."
         return Finding("left-behind", "warning", where, what, means, "Remove it.", calls=removal)
     check = rule.next_check(facts.now)
     looks = f" It looks next at {clock(check, facts.now)}." if check else ""
-    means = f"That is normal: it goes by itself at its first look after the end of {awaited(hold)}.{looks}"
+    means = (
+        "That is normal: it goes by itself at its first look after the end of "
+        f"{awaited(hold)}.{looks}"
+    )
     return Finding("over", "note", where, what, means, "Remove it now, or leave it.", calls=removal)
 
 
@@ -137,8 +171,13 @@ def _orphan(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Finding:
         "orphan",
         "error",
         f"rule {rule.name}",
-        f"It holds {hold.pipeline} since {clock(hold.since, facts.now)}, and {facts.deployment(stage).retry_function} is not there.",
+        f"It holds {hold.pipeline} since {clock(hold.since, facts.now)}, and "
+        f"{facts.deployment(stage).retry_function} is not there.",
         f"Nothing starts {hold.pipeline} again.",
-        f"Deploy it again, and the hold goes on. Or start {hold.pipeline} by hand: then --mend removes this rule.",
-        (deploy(stage), ("aws", "codepipeline", "start-pipeline-execution", "--name", hold.pipeline)),
+        f"Deploy it again, and the hold goes on. Or start {hold.pipeline} by hand: then --mend "
+        "removes this rule.",
+        (
+            deploy(stage),
+            ("aws", "codepipeline", "start-pipeline-execution", "--name", hold.pipeline),
+        ),
     )

@@ -24,7 +24,8 @@ from gatectl.unseen import note
     type=click.Choice(["tree", "mermaid", "dot", "json"]),
     default="tree",
     show_default=True,
-    help="tree: for this terminal; mermaid: for Markdown; dot: for Graphviz; json: the same as --json.",
+    help="tree: for this terminal; mermaid: for Markdown; dot: for Graphviz; json: the same as "
+    "--json.",
 )
 @click.option("--no-state", is_flag=True, help="Leave out how each stands now: fewer calls.")
 @options
@@ -59,8 +60,12 @@ def graph(place: Place, form: Literal["tree", "mermaid", "dot", "json"], *, no_s
 def _structure(everything: dict[str, Pipeline], region: str) -> Landscape:
     """What is gated, and what is waited for, without their states."""
     gated = {name for name, pipeline in everything.items() if pipeline.gates}
-    wanted = gated | {one.name for name in gated for one in everything[name].depends_on if is_here(one, region)}
-    return Landscape({name: pipeline for name, pipeline in everything.items() if name in wanted}, (), ())
+    wanted = gated | {
+        one.name for name in gated for one in everything[name].depends_on if is_here(one, region)
+    }
+    return Landscape(
+        {name: pipeline for name, pipeline in everything.items() if name in wanted}, (), ()
+    )
 
 
 def _nothing(place: Place) -> str:

@@ -16,15 +16,22 @@ from chalicelib.messages import no_such_stage
 from chalicelib.wording import clock, some
 
 SINCE = {"waits": "waits since", "asks": "waits for a person since", "runs": "runs since"}
-LAST = {"succeeded": "succeeded", "failed": "failed", "stopped": "was stopped", "other": "ended without a result"}
+LAST = {
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "stopped": "was stopped",
+    "other": "ended without a result",
+}
 NEVER = {"idle": "has not run", "unseen": "may not be looked at"}
 """States that began at no time."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """`id`: the pipeline's name, or the ARN of one elsewhere. `kind`: its state's word, "" where no state was asked for, or "elsewhere" or
-    "unknown"; `says`: that in words. `problem`: what its gate refuses, or what there is instead of an unknown one."""
+    """`id`: the pipeline's name, or the ARN of one elsewhere. `kind`: its state's word, "" where no
+    state was asked for, or "elsewhere" or "unknown"; `says`: that in words. `problem`: what its
+    gate refuses, or what there is instead of an unknown one.
+    """
 
     id: str
     label: str
@@ -37,8 +44,9 @@ class Node:
 
 @dataclass(frozen=True)
 class Line:
-    """One edge. `holds`: how the gates that ask for it hold the dependent; none: they only observe. `problem`: that the upstream has no
-    such stage."""
+    """One edge. `holds`: how the gates that ask for it hold the dependent; none: they only observe.
+    `problem`: that the upstream has no such stage.
+    """
 
     edge: Edge
     holds: tuple[str, ...]
@@ -49,7 +57,9 @@ class Line:
         """What is out of the ordinary about it, each in a few words."""
         wanted = self.edge.wanted
         said = {
-            f"its stage {wanted.stage}{', which is not there' if self.problem else ''}": wanted.stage is not None,
+            "its stage "
+            f"{wanted.stage}{', which is not there' if self.problem else ''}": wanted.stage
+            is not None,
             "must succeed": wanted.require == "succeeded",
             "not while it waits for a person": wanted.parked == "pass",
             "is retried": "retry" in self.holds,
@@ -82,12 +92,22 @@ class Graph:
 
 
 def graph_of(seen: Landscape, region: str, there: Collection[str], now: datetime | None) -> Graph:
-    """The graph of what was `seen`; `there`: the names of all pipelines of this region; `now` (aware UTC): None for one without states."""
+    """The graph of what was `seen`; `there`: the names of all pipelines of this region; `now`
+    (aware UTC): None for one without states.
+    """
     edges = graph.edges(seen, region)
     ends = {end for edge in edges for end in (edge.upstream, edge.dependent)}
-    concerned = [pipeline for name, pipeline in sorted(seen.pipelines.items()) if pipeline.gates or name in ends]
+    concerned = [
+        pipeline
+        for name, pipeline in sorted(seen.pipelines.items())
+        if pipeline.gates or name in ends
+    ]
     nodes = {pipeline.name: _node(pipeline, seen, now) for pipeline in concerned}
-    nodes |= {edge.upstream: _unseen(edge, edges, region, there) for edge in edges if edge.upstream not in nodes}
+    nodes |= {
+        edge.upstream: _unseen(edge, edges, region, there)
+        for edge in edges
+        if edge.upstream not in nodes
+    }
     lines = tuple(Line(edge, _holds(edge, seen), _no_such_stage(edge, seen)) for edge in edges)
     return Graph(nodes, lines, tuple(circles(edges, seen.pipelines)))
 
@@ -99,9 +119,17 @@ def _holds(edge: Edge, seen: Landscape) -> tuple[str, ...]:
 
 def _no_such_stage(edge: Edge, seen: Landscape) -> str:
     wanted, upstream = edge.wanted, seen.pipelines.get(edge.upstream)
-    if upstream is None or not upstream.stages or wanted.stage is None or wanted.stage in upstream.stages:
+    if (
+        upstream is None
+        or not upstream.stages
+        or wanted.stage is None
+        or wanted.stage in upstream.stages
+    ):
         return ""  # none: AWS does not let its structure be read
-    return f"{no_such_stage(upstream.name, wanted.stage, upstream.stages)} {edge.dependent} waits for it."
+    return (
+        f"{no_such_stage(upstream.name, wanted.stage, upstream.stages)} {edge.dependent} "
+        "waits for it."
+    )
 
 
 def _node(pipeline: Pipeline, seen: Landscape, now: datetime | None) -> Node:
@@ -128,5 +156,8 @@ def _unseen(edge: Edge, edges: Iterable[Edge], region: str, there: Collection[st
     waiting = sorted({one.dependent for one in edges if one.upstream == edge.upstream})
     close = difflib.get_close_matches(wanted.name, there, n=1)
     mean = f"; did you mean {close[0]}?" if close else "."
-    problem = f"There is no pipeline {wanted.name} in {region}{mean} {some(waiting)} {'waits' if len(waiting) == 1 else 'wait'} for it."
+    problem = (
+        f"There is no pipeline {wanted.name} in {region}{mean} {some(waiting)} "
+        f"{'waits' if len(waiting) == 1 else 'wait'} for it."
+    )
     return Node(wanted.name, wanted.name, "unknown", "is not there", problem=problem)

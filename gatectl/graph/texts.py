@@ -20,15 +20,23 @@ FILL = {
 
 
 def mermaid(graph: Graph) -> str:
-    """A flowchart, upstreams on top (guide: mermaid.js.org, Flowcharts). Names stand in quotes, where nothing in them is special."""
+    """A flowchart, upstreams on top (guide: mermaid.js.org, Flowcharts). Names stand in quotes,
+    where nothing in them is special.
+    """
     ids = {name: f"p{number}" for number, name in enumerate(graph.nodes)}
     lines = ["flowchart TD"]
     lines += [f'  {ids[node.id]}["{_label(node, "<br/>")}"]' for node in graph.nodes.values()]
-    lines += [f"  {ids[line.edge.upstream]} -->{_mermaid_note(line)} {ids[line.edge.dependent]}" for line in graph.lines]
+    lines += [
+        f"  {ids[line.edge.upstream]} -->{_mermaid_note(line)} {ids[line.edge.dependent]}"
+        for line in graph.lines
+    ]
     for kind, fill in FILL.items():
         of_kind = [ids[node.id] for node in graph.nodes.values() if node.kind == kind]
         if of_kind:
-            lines += [f"  classDef {kind} fill:{fill},color:#000", f"  class {','.join(of_kind)} {kind}"]
+            lines += [
+                f"  classDef {kind} fill:{fill},color:#000",
+                f"  class {','.join(of_kind)} {kind}",
+            ]
     lines += [f"  %% Circle: {circle}" for circle in graph.circles]
     return "\n".join(lines)
 
@@ -61,7 +69,12 @@ def as_json(graph: Graph, region: str, links: Console) -> dict[str, Any]:
         "pipelines": [_node(node, links) for node in graph.nodes.values()],
         "edges": [_edge(line) for line in graph.lines],
         "circles": [
-            {"pipelines": circle.pipelines, "deadlock": circle.kind != "turns", "kind": circle.kind, "text": str(circle)}
+            {
+                "pipelines": circle.pipelines,
+                "deadlock": circle.kind != "turns",
+                "kind": circle.kind,
+                "text": str(circle),
+            }
             for circle in graph.circles
         ],
         "unknown": [node.id for node in graph.unknown],

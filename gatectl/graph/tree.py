@@ -27,10 +27,19 @@ def page(graph: Graph) -> Group:
     for name in graph.nodes:  # what is left is in a circle, or behind one: nothing stands above it
         if name not in shown:
             trees.append(_tree(graph, name, shown))
-    told = [_told("Circle: ", "yellow", f"{circle}{'' if circle.kind == 'turns' else f' {MEND}'}") for circle in graph.circles]
-    unknown = [*(node.problem for node in graph.unknown), *(line.problem for line in graph.unknown_stages)]
+    told = [
+        _told("Circle: ", "yellow", f"{circle}{'' if circle.kind == 'turns' else f' {MEND}'}")
+        for circle in graph.circles
+    ]
+    unknown = [
+        *(node.problem for node in graph.unknown),
+        *(line.problem for line in graph.unknown_stages),
+    ]
     told += [_told("Unknown: ", "red", problem) for problem in unknown]
-    told += [_told("Refused: ", "red", f"the gate of {node.label} fails at once. {node.problem}") for node in graph.refusing]
+    told += [
+        _told("Refused: ", "red", f"the gate of {node.label} fails at once. {node.problem}")
+        for node in graph.refusing
+    ]
     return Group(*trees, *(part for one in told for part in (Text(), one)))
 
 

@@ -39,9 +39,16 @@ MOST_DAYS = 365
     required=True,
     metavar="PIPELINE",
     shell_complete=completion.upstreams,
-    help="What it would wait for: a name, an ARN of another region, or an object as for attach. Several: again, or with commas.",
+    help="What it would wait for: a name, an ARN of another region, or an object as for attach. "
+    "Several: again, or with commas.",
 )
-@click.option("--days", type=click.IntRange(1, MOST_DAYS), default=90, show_default=True, help="How far back; AWS keeps 12 months.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, MOST_DAYS),
+    default=90,
+    show_default=True,
+    help="How far back; AWS keeps 12 months.",
+)
 @options
 def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int) -> None:
     """Reckon from the past what a gate in PIPELINE would do.
@@ -73,9 +80,13 @@ def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int)
     stands = here.pipeline(pipeline, pipeline)
     _refuse_unreadable(wanted, stands)
     there = [(Reading(place, one.region, asked, now), one) for one in wanted]
-    others = [reading.pipeline(one.name, one.label) for reading, one in there]  # every name is looked up before much is read
+    others = [
+        reading.pipeline(one.name, one.label) for reading, one in there
+    ]  # every name is looked up before much is read
     own = here.own(stands)
-    upstreams = tuple(reading.upstream(other) for (reading, _), other in zip(there, others, strict=True))
+    upstreams = tuple(
+        reading.upstream(other) for (reading, _), other in zip(there, others, strict=True)
+    )
     findings = find(own.executions, {one.label: one.executions for one in upstreams}, own.mode, now)
     since = max(asked, own.created)
     later = (*of_entries(wanted), *cautions(own, upstreams, asked, now, findings))
@@ -91,26 +102,36 @@ def _dependency(entry: Entry) -> Dependency:
     if wanted.stage:
         stage = f"{wanted.name}/{wanted.stage}"
         raise Refused(
-            f"{stage} is one stage. AWS lists when executions began and ended, not their stages: name the whole of {wanted.name}."
+            f"{stage} is one stage. AWS lists when executions began and ended, not their stages: "
+            f"name the whole of {wanted.name}."
         )
     return wanted
 
 
 def _refuse_unreadable(wanted: Iterable[Dependency], own: Past) -> None:
-    """Raise Refused where one is the pipeline itself, or in an account that these credentials are not of."""
+    """Raise Refused where one is the pipeline itself, or in an account that these credentials are
+    not of.
+    """
     for one in wanted:
         if one.is_pipeline(own.name, own.region, own.account):
-            raise Refused(f"{own.name} cannot wait for itself: name another pipeline with --depends-on.")
+            raise Refused(
+                f"{own.name} cannot wait for itself: name another pipeline with --depends-on."
+            )
         if one.account not in (None, own.account):
             raise Refused(
-                f"{one.name} is in account {one.account}, and these credentials are of {own.account}: what ran there cannot be read with "
+                f"{one.name} is in account {one.account}, and these credentials are of "
+                f"{own.account}: what ran there cannot be read with "
                 "them, and --profile chooses one account for all. Leave it out."
             )
 
 
 def _page(report: Report, console: Console) -> Group:
     found, width = strips(report), console.width
-    lines = [Text(), Text("When they were at work", style="bold"), *overview(report, width)] if report.findings.executions else []
+    lines = (
+        [Text(), Text("When they were at work", style="bold"), *overview(report, width)]
+        if report.findings.executions
+        else []
+    )
     if found:
         lines += [Text(), Text("The worst overlaps", style="bold"), Text(LEGEND, style="dim")]
     for strip in found[:WORST]:

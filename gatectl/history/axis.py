@@ -32,9 +32,17 @@ class Axis:
 
     def ticks(self) -> Text:
         """A line of round times, each at its column: dates where they are days apart."""
-        minutes = next((one for one in _MINUTES if timedelta(minutes=one) >= self.step * 12), _MINUTES[-1])
+        minutes = next(
+            (one for one in _MINUTES if timedelta(minutes=one) >= self.step * 12), _MINUTES[-1]
+        )
         apart = timedelta(minutes=minutes)
-        form = "%m-%d" if minutes >= 1440 else "%H:%M" if self.end - self.begin < timedelta(days=1) else "%m-%d %H:%M"
+        form = (
+            "%m-%d"
+            if minutes >= 1440
+            else "%H:%M"
+            if self.end - self.begin < timedelta(days=1)
+            else "%m-%d %H:%M"
+        )
         line = ""
         tick = _EPOCH - (_EPOCH - self.begin) // apart * apart
         while tick < self.end:

@@ -1,7 +1,8 @@
-"""What a pipeline did while others ran, and what this gate would have done about it: pure functions of their executions.
+"""What a pipeline did while others ran, and what this gate would have done about it: pure functions
+of their executions.
 
-A model, where AWS does not tell: the gate asks the moment an execution starts; what is held goes on the moment the gate opens, and then
-takes as long as it did. Upstreams run as they ran.
+A model, where AWS does not tell: the gate asks the moment an execution starts; what is held goes on
+the moment the gate opens, and then takes as long as it did. Upstreams run as they ran.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class Group:
 
 @dataclass(frozen=True)
 class Overlap:
-    """An execution of the pipeline that ran while upstreams did: `upstreams` has their executions by label."""
+    """An execution of the pipeline that ran while upstreams did: `upstreams` has their executions
+    by label.
+    """
 
     execution: Execution
     upstreams: Mapping[str, tuple[Execution, ...]]
@@ -52,7 +55,9 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Held:
-    """An execution that the gate would have held from its start until then (ENDLESS: it still would)."""
+    """An execution that the gate would have held from its start until then (ENDLESS: it still
+    would).
+    """
 
     execution: Execution
     until: datetime
@@ -60,10 +65,11 @@ class Held:
 
 @dataclass(frozen=True)
 class Way:
-    """How the held ones go on with one kind of `hold`: `go_on` by themselves, or were `replaced` by a newer one, which brings their
-    changes along, or are `waiting` still.
+    """How the held ones go on with one kind of `hold`: `go_on` by themselves, or were `replaced` by
+    a newer one, which brings their changes along, or are `waiting` still.
 
-    `overlapping`: so many executions of the pipeline run at the same time as an upstream all the same.
+    `overlapping`: so many executions of the pipeline run at the same time as an upstream all the
+    same.
     """
 
     hold: str
@@ -75,7 +81,9 @@ class Way:
 
 @dataclass(frozen=True)
 class Policy:
-    """What a gate that requires that would have done; with every `hold` it holds the same executions."""
+    """What a gate that requires that would have done; with every `hold` it holds the same
+    executions.
+    """
 
     require: Require
     held: tuple[Held, ...]
@@ -89,7 +97,11 @@ class Policy:
 
     @property
     def median(self) -> timedelta:
-        return timedelta(seconds=median(wait.total_seconds() for wait in self.waits)) if self.waits else timedelta()
+        return (
+            timedelta(seconds=median(wait.total_seconds() for wait in self.waits))
+            if self.waits
+            else timedelta()
+        )
 
 
 @dataclass(frozen=True)
@@ -121,45 +133,76 @@ class Findings:
         return next(policy for policy in self.policies if policy.require == require)
 
 
-def find(executions: Iterable[Execution], upstreams: Mapping[str, Iterable[Execution]], mode: str, now: datetime) -> Findings:
-    """What the past tells: of `executions` of a pipeline in that execution mode, and of its upstreams' by label. `now`: aware UTC.
+def find(
+    executions: Iterable[Execution],
+    upstreams: Mapping[str, Iterable[Execution]],
+    mode: str,
+    now: datetime,
+) -> Findings:
+    """What the past tells: of `executions` of a pipeline in that execution mode, and of its
+    upstreams' by label. `now`: aware UTC.
 
     Of executions that began together, the older one comes first.
     """
     own = tuple(sorted(executions, key=lambda one: one.started))
-    others = {label: tuple(sorted(those, key=lambda one: one.started)) for label, those in upstreams.items()}
+    others = {
+        label: tuple(sorted(those, key=lambda one: one.started))
+        for label, those in upstreams.items()
+    }
     met = {label: overlapping(own, those) for label, those in others.items()}
-    each = (Overlap(one, {label: found[one.id] for label, found in met.items() if found[one.id]}) for one in own)
+    each = (
+        Overlap(one, {label: found[one.id] for label, found in met.items() if found[one.id]})
+        for one in own
+    )
     overlaps = tuple(overlap for overlap in each if overlap.upstreams)
     met_some = {overlap.execution.id for overlap in overlaps}
     policies = (_policy(require, own, met_some, others, mode, now) for require in REQUIRE)
     return Findings(own, others, overlaps, tuple(policies))
 
 
-def overlapping(executions: Iterable[Execution], others: Sequence[Execution]) -> dict[str, tuple[Execution, ...]]:
+def overlapping(
+    executions: Iterable[Execution], others: Sequence[Execution]
+) -> dict[str, tuple[Execution, ...]]:
     """By id of each execution, those of `others` (oldest first) that ran at the same time."""
     starts = [one.started for one in others]
     longest = max((one.updated - one.started for one in others), default=timedelta())
     found: dict[str, tuple[Execution, ...]] = {}
     for one in executions:
-        near = others[bisect_left(starts, one.started - longest) : bisect_right(starts, one.updated)]
+        near = others[
+            bisect_left(starts, one.started - longest) : bisect_right(starts, one.updated)
+        ]
         found[one.id] = tuple(other for other in near if _meet(one, other))
     return found
 
 
 def held(executions: Sequence[Execution], spans: Sequence[Span]) -> tuple[Held, ...]:
-    """Those that begin while the gate is closed. A rollback runs one stage only, and not the gate's (guide: stage-rollback)."""
+    """Those that begin while the gate is closed. A rollback runs one stage only, and not the gate's
+    (guide: stage-rollback).
+    """
     begins = [span.begin for span in spans]
     found = ((one, bisect_right(begins, one.started)) for one in executions if one.kind != ROLLBACK)
-    return tuple(Held(one, spans[after - 1].end) for one, after in found if after and one.started < spans[after - 1].end)
+    return tuple(
+        Held(one, spans[after - 1].end)
+        for one, after in found
+        if after and one.started < spans[after - 1].end
+    )
 
 
-def remain(waiting: Sequence[Held], executions: Sequence[Execution], hold: str, mode: str) -> tuple[Held, ...]:
-    """Those of `waiting` that no newer one replaces (both oldest first; docs/parameters.md, "hold")."""
+def remain(
+    waiting: Sequence[Held], executions: Sequence[Execution], hold: str, mode: str
+) -> tuple[Held, ...]:
+    """Those of `waiting` that no newer one replaces (both oldest first; docs/parameters.md,
+    "hold").
+    """
     if mode == PARALLEL or (mode == "QUEUED" and hold == "wait"):
         return tuple(waiting)
-    if hold == "wait":  # the first keeps the gate's stage; of those that come before the stage meanwhile, the newest remains
-        first, last = {one.until: one for one in reversed(waiting)}, {one.until: one for one in waiting}
+    if (
+        hold == "wait"
+    ):  # the first keeps the gate's stage; of those that come before the stage meanwhile, the newest remains
+        first, last = (
+            {one.until: one for one in reversed(waiting)},
+            {one.until: one for one in waiting},
+        )
         return tuple(one for one in waiting if one in (first[one.until], last[one.until]))
     following = {one.id: newer.started for one, newer in pairwise(executions)}
     return tuple(one for one in waiting if following.get(one.execution.id, ENDLESS) >= one.until)
@@ -174,7 +217,9 @@ def _policy(
     now: datetime,
 ) -> Policy:
     waiting = held(executions, closed(upstreams.values(), require))
-    others = sorted((one for those in upstreams.values() for one in those), key=lambda one: one.started)
+    others = sorted(
+        (one for those in upstreams.values() for one in those), key=lambda one: one.started
+    )
     passed = len(met_some - {one.execution.id for one in waiting})
     later = overlapping((moved(one) for one in waiting if one.until != ENDLESS), others)
 
@@ -190,8 +235,14 @@ def _policy(
 
 def moved(one: Held) -> Execution:
     """The execution as it goes on after its hold, for as long as it took."""
-    return replace(one.execution, started=one.until, updated=one.until + (one.execution.updated - one.execution.started))
+    return replace(
+        one.execution,
+        started=one.until,
+        updated=one.until + (one.execution.updated - one.execution.started),
+    )
 
 
 def _meet(one: Execution, other: Execution) -> bool:
-    return other.started <= one.started < other.updated or one.started <= other.started < one.updated
+    return (
+        other.started <= one.started < other.updated or one.started <= other.started < one.updated
+    )

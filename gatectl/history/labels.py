@@ -1,4 +1,6 @@
-"""Pipelines' names in few columns, and the picture's marks where the output has no such characters."""
+"""Pipelines' names in few columns, and the picture's marks where the output has no such
+characters.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,10 @@ PLAIN = str.maketrans("━✔✘■●░▶»│▁▂▃▄▅▆▇█", "=+x
 
 
 def labels(names: Sequence[str], width: int) -> list[str]:
-    """The names for a page so wide, in a quarter of it. Long ones lose their middle; where they cannot be told apart then, the words that
-    all of them begin with, and their end or else their middle."""
+    """The names for a page so wide, in a quarter of it. Long ones lose their middle; where they
+    cannot be told apart then, the words that all of them begin with, and their end or else their
+    middle.
+    """
     length = max(SHORTEST, width // 4)
     long = [name for name in names if len(name) > length]
     alike = commonprefix(long)  # noqa: RUF071 - characters are meant
@@ -23,7 +27,10 @@ def labels(names: Sequence[str], width: int) -> list[str]:
     rest = {name: DOTS + name[begin:] for name in long}
     ways = [
         {name: _without_middle(name, length) for name in long},
-        {name: text if len(text) <= length else text[: length - len(DOTS)] + DOTS for name, text in rest.items()},
+        {
+            name: text if len(text) <= length else text[: length - len(DOTS)] + DOTS
+            for name, text in rest.items()
+        },
         {name: _without_middle(text, length) for name, text in rest.items()},
     ]
     short = next((way for way in ways if len(set(way.values())) == len(way)), ways[0])

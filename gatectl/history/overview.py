@@ -1,4 +1,6 @@
-"""The whole time in a few lines: how long each pipeline was at work in a column's time, and what was held and failed."""
+"""The whole time in a few lines: how long each pipeline was at work in a column's time, and what
+was held and failed.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,20 @@ def overview(report: Report, width: int) -> list[Text]:
         ("failed", _counts(failed, axis), "red"),
         ("held", _counts(held, axis), "magenta"),
     ]
-    highest = listed(f"{lasting(max(each))} of {label}" for label, each in zip(names, work, strict=True) if any(each))
-    legend = f"A column is {lasting(axis.step)}. A full bar is {highest} at work." if highest else f"A column is {lasting(axis.step)}."
-    counted = " Numbers: executions that overlapped and failed, and that a gate which requires idle would have held (+: ten or more)."
+    highest = listed(
+        f"{lasting(max(each))} of {label}"
+        for label, each in zip(names, work, strict=True)
+        if any(each)
+    )
+    legend = (
+        f"A column is {lasting(axis.step)}. A full bar is {highest} at work."
+        if highest
+        else f"A column is {lasting(axis.step)}."
+    )
+    counted = (
+        " Numbers: executions that overlapped and failed, and that a gate which "
+        "requires idle would have held (+: ten or more)."
+    )
     return [
         *(Text.assemble(label.ljust(margin), (line, style)) for label, line, style in rows),
         Text(" " * margin).append_text(axis.ticks()),
@@ -62,4 +75,7 @@ def _bars(work: Sequence[timedelta]) -> str:
 
 def _counts(executions: Iterable[Execution], axis: Axis) -> str:
     counted = Counter(axis.column(one.started) for one in executions)
-    return "".join(("+" if counted[column] > 9 else str(counted[column])) if counted[column] else " " for column in range(axis.columns))
+    return "".join(
+        ("+" if counted[column] > 9 else str(counted[column])) if counted[column] else " "
+        for column in range(axis.columns)
+    )

@@ -13,8 +13,9 @@ from gatectl.history.spans import ENDLESS
 
 @dataclass(frozen=True)
 class Report:
-    """What `pipeline` did between `since` and `now` (aware UTC), and what a gate that waits for `upstreams` would have done. `first`: the
-    cautions without which the figures mislead."""
+    """What `pipeline` did between `since` and `now` (aware UTC), and what a gate that waits for
+    `upstreams` would have done. `first`: the cautions without which the figures mislead.
+    """
 
     pipeline: Past
     upstreams: tuple[Past, ...]
@@ -36,10 +37,18 @@ class Report:
             "overlapping": _group(found.overlapping),
             "began_while_upstream_ran": _group(found.preventable),
             "apart": _group(found.apart),
-            "upstreams": [{"pipeline": one.label, "arn": one.arn, **_group(self._within(one))} for one in self.upstreams],
+            "upstreams": [
+                {"pipeline": one.label, "arn": one.arn, **_group(self._within(one))}
+                for one in self.upstreams
+            ],
             "policies": [self._policy(policy) for policy in found.policies],
             "overlaps": [
-                {**_execution(one.execution), "upstreams": [{"pipeline": label, **_execution(each)} for label, each in one.pairs]}
+                {
+                    **_execution(one.execution),
+                    "upstreams": [
+                        {"pipeline": label, **_execution(each)} for label, each in one.pairs
+                    ],
+                }
                 for one in found.overlaps
             ],
             "warnings": [*self.first, *self.cautions],
@@ -59,7 +68,12 @@ class Report:
             "longest_seconds": max(seconds, default=0),
             "total_seconds": sum(seconds),
             "holds": [
-                {"execution": one.execution.id, "since": one.execution.started, "until": _unless_endless(one.until), "seconds": wait}
+                {
+                    "execution": one.execution.id,
+                    "since": one.execution.started,
+                    "until": _unless_endless(one.until),
+                    "seconds": wait,
+                }
                 for one, wait in zip(policy.held, seconds, strict=True)
             ],
             "ways": [
@@ -82,7 +96,12 @@ def _group(group: Group) -> dict[str, object]:
 
 
 def _execution(one: Execution) -> dict[str, object]:
-    return {"execution": one.id, "status": one.status, "started": one.started, "ended": None if one.running else one.updated}
+    return {
+        "execution": one.id,
+        "status": one.status,
+        "started": one.started,
+        "ended": None if one.running else one.updated,
+    }
 
 
 def _seconds(duration: timedelta) -> int:

@@ -1,4 +1,5 @@
-"""When this gate would have been closed, from what its upstreams did: pure functions of their executions.
+"""When this gate would have been closed, from what its upstreams did: pure functions of their
+executions.
 
 Here, an execution that still runs was `updated` now: so much of it is past.
 """
@@ -25,7 +26,9 @@ class Span:
 
 
 def closed(upstreams: Iterable[Sequence[Execution]], require: Require) -> tuple[Span, ...]:
-    """The spans, in order and apart from each other, in which at least one upstream does not let the gate open."""
+    """The spans, in order and apart from each other, in which at least one upstream does not let
+    the gate open.
+    """
     found: list[Span] = []
     for executions in upstreams:
         found += (Span(one.started, ENDLESS if one.running else one.updated) for one in executions)

@@ -21,9 +21,12 @@ NO_RESULT = "No result: superseded, cancelled or still at work. The shares leave
 REPLACED = "Replaced: a newer execution came meanwhile, and brings the change along. "
 OVERLAP = "Overlap: all the same, for an upstream began while they ran."
 MODEL = (
-    "How this is reckoned. The gate stands right after the sources, and asks as an execution starts; what it holds goes on the moment the "
-    "gate opens, and then takes as long as it did. AWS does not tell an execution's end, but when it last changed: one that waited for an "
-    "approval, or was retried later, counts as at work until then. With hold wait, add what CodePipeline takes to ask again."
+    "How this is reckoned. The gate stands right after the sources, and asks as an execution "
+    "starts; what it holds goes on the moment the "
+    "gate opens, and then takes as long as it did. AWS does not tell an execution's end, but when "
+    "it last changed: one that waited for an "
+    "approval, or was retried later, counts as at work until then. With hold wait, add what "
+    "CodePipeline takes to ask again."
 )
 
 
@@ -44,12 +47,16 @@ def _caution(text: str) -> Text:
 def _figures(report: Report, width: int) -> Iterator[RenderableType]:
     found, name = report.findings, report.pipeline.label
     days = f"{report.since:%Y-%m-%d} to {report.now:%Y-%m-%d} ({_days(report.now - report.since)})"
-    yield Text(f"{name} behind {some([one.label for one in report.upstreams])}, {days}", style="bold")
+    yield Text(
+        f"{name} behind {some([one.label for one in report.upstreams])}, {days}", style="bold"
+    )
     yield from map(_caution, report.first)
     if not found.executions:
         return
     upstream = report.upstreams[0].label if len(report.upstreams) == 1 else "an upstream"
-    yield Text(f"{_in_a_sentence(found, name, upstream)} {_held_in_a_sentence(found.policy('idle'))}\n")
+    yield Text(
+        f"{_in_a_sentence(found, name, upstream)} {_held_in_a_sentence(found.policy('idle'))}\n"
+    )
     yield _overlaps(found, *labels([name, upstream], width))
     if any(len(group) > group.finished for group in (found.overlapping, found.apart)):
         yield Text(NO_RESULT, style="dim")
@@ -73,7 +80,10 @@ def _in_a_sentence(found: Findings, name: str, upstream: str) -> str:
     if not met.finished or not apart.finished:
         return f"{ran}, {len(met)} of them while {upstream} ran."
     failed = share(met.failed, met.finished), share(apart.failed, apart.finished)
-    return f"{ran}, {len(met)} of them while {upstream} ran: of these {failed[0]} failed, of the others {failed[1]}."
+    return (
+        f"{ran}, {len(met)} of them while {upstream} ran: of these {failed[0]} failed, of "
+        f"the others {failed[1]}."
+    )
 
 
 def _held_in_a_sentence(policy: Policy) -> str:
@@ -83,7 +93,8 @@ def _held_in_a_sentence(policy: Policy) -> str:
     if len(policy.held) == 1:
         return f"A gate that requires idle would have held one of them, for {total}."
     return (
-        f"A gate that requires idle would have held {len(policy.held)} of them, {median} in the median, {longest} at most, {total} in all."
+        f"A gate that requires idle would have held {len(policy.held)} of them, {median} "
+        f"in the median, {longest} at most, {total} in all."
     )
 
 
@@ -94,7 +105,9 @@ def _overlaps(found: Findings, name: str, upstream: str) -> Table:
     if met:
         kept = {one.id for one in held.executions}
         others = Group(tuple(one for one in met.executions if one.id not in kept))
-        rollbacks = ", or rolled back" if any(one.kind == "ROLLBACK" for one in others.executions) else ""
+        rollbacks = (
+            ", or rolled back" if any(one.kind == "ROLLBACK" for one in others.executions) else ""
+        )
         _row(table, "  began meanwhile", held, "holds these")
         _row(table, f"  had begun before{rollbacks}", others, "lets these be")
     _row(table, "at other times", found.apart)
@@ -108,33 +121,59 @@ def _row(table: Table, what: str, group: Group, note: str = "") -> None:
 
 
 def _holds(found: Findings) -> Table:
-    table = _table("The gate would have held", "require", "executions", "of all", "median", "longest", "in all")
+    table = _table(
+        "The gate would have held", "require", "executions", "of all", "median", "longest", "in all"
+    )
     for policy in found.policies:
         held = f"{len(policy.held)}" + (f", {policy.still_held} still" if policy.still_held else "")
-        table.add_row(policy.require, held, share(len(policy.held), len(found.executions)), *(_durations(policy) if policy.held else "---"))
+        table.add_row(
+            policy.require,
+            held,
+            share(len(policy.held), len(found.executions)),
+            *(_durations(policy) if policy.held else "---"),
+        )
     return table
 
 
 def _durations(policy: Policy) -> tuple[str, str, str]:
     """The median, the longest and all waits together."""
-    return lasting(policy.median), lasting(max(policy.waits)), lasting(sum(policy.waits, start=timedelta()))
+    return (
+        lasting(policy.median),
+        lasting(max(policy.waits)),
+        lasting(sum(policy.waits, start=timedelta())),
+    )
 
 
 def _ways(report: Report) -> Table:
     title = f"What becomes of those, in {report.pipeline.mode} mode"
-    table = _table(title, "require", "hold", "fail first", "go on", "replaced", "held still", "overlap")
+    table = _table(
+        title, "require", "hold", "fail first", "go on", "replaced", "held still", "overlap"
+    )
     for policy in report.findings.policies:
         for way in policy.ways if policy.held else ():
             fail = 0 if way.hold == "wait" else len(policy.held)
             require = policy.require if way is policy.ways[0] else ""
             table.add_row(
-                require, way.hold, str(fail), f"{len(way.go_on)} {HOW[way.hold]}", str(way.replaced), str(way.waiting), str(way.overlapping)
+                require,
+                way.hold,
+                str(fail),
+                f"{len(way.go_on)} {HOW[way.hold]}",
+                str(way.replaced),
+                str(way.waiting),
+                str(way.overlapping),
             )
     return table
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+    )
     for column in columns:
         table.add_column(column, header_style="dim", overflow="fold")
     return table

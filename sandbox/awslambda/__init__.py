@@ -1,4 +1,6 @@
-"""Lambda for the sandbox: moto keeps the functions, this package runs them (without docker) and decides who may invoke them."""
+"""Lambda for the sandbox: moto keeps the functions, this package runs them (without docker) and
+decides who may invoke them.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,8 @@ PATCHED = (
 
 @contextmanager
 def install() -> Iterator[None]:
-    """Let the world's executor answer Lambda's Invoke, and AddPermission refuse a StatementId twice.
+    """Let the world's executor answer Lambda's Invoke, and AddPermission refuse a StatementId
+    twice.
 
     AttributeError where moto lacks a name that is patched.
     """

@@ -1,4 +1,6 @@
-"""The environment variables of a function's process: Lambda's own and the function's, none of this machine's AWS settings."""
+"""The environment variables of a function's process: Lambda's own and the function's, none of this
+machine's AWS settings.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,13 @@ from sandbox.awslambda import logs
 from sandbox.world import current
 
 
-def variables(function: LambdaFunction, task_root: Path, runtime_api: str, endpoint_url: str) -> dict[str, str]:
+def variables(
+    function: LambdaFunction, task_root: Path, runtime_api: str, endpoint_url: str
+) -> dict[str, str]:
     """All variables of a new process (guide: configuration-envvars), `runtime_api` as HOST:PORT.
 
-    The function's own variables may replace the unreserved ones (TZ, LANG, PATH, AWS_ENDPOINT_URL), as in AWS.
+    The function's own variables may replace the unreserved ones (TZ, LANG, PATH, AWS_ENDPOINT_URL),
+    as in AWS.
     """
     return {
         "TZ": ":UTC",
@@ -42,7 +47,9 @@ def variables(function: LambdaFunction, task_root: Path, runtime_api: str, endpo
 
 
 def _role_session(function: LambdaFunction) -> dict[str, str]:
-    """Credentials of arn:aws:sts::ACCOUNT:assumed-role/ROLE/FUNCTION: the session has the function's name (practice)."""
+    """Credentials of arn:aws:sts::ACCOUNT:assumed-role/ROLE/FUNCTION: the session has the
+    function's name (practice).
+    """
     with current().lock:
         session = sts_backends[function.account_id][function.partition].assume_role(
             region_name=function.region,

@@ -18,7 +18,9 @@ def group(function: LambdaFunction) -> str:
 
 
 def stream(function: LambdaFunction) -> str:
-    """DATE/[VERSION]ID. AWS has a stream for each process; here all processes of one day and one version of the code share it."""
+    """DATE/[VERSION]ID. AWS has a stream for each process; here all processes of one day and one
+    version of the code share it.
+    """
     return f"{utcnow():%Y/%m/%d}/[{function.version}]{function.code_digest[:32]}"
 
 
@@ -31,7 +33,8 @@ def lines(function: LambdaFunction, run: Finished) -> list[str]:
         # awslambdaric separates the lines of a traceback by \r, so that they stay one log event.
         *(line.replace("\r", "\n") for line in run.outcome.log.split("\n") if line),
         f"END RequestId: {request_id}",
-        f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\tBilled Duration: {math.ceil(milliseconds)} ms\t"
+        f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\tBilled Duration: "
+        f"{math.ceil(milliseconds)} ms\t"
         f"Memory Size: {function.memory_size} MB",
     ]
 
@@ -42,4 +45,8 @@ def write(function: LambdaFunction, messages: list[str]) -> None:
     backend.ensure_log_group(group(function))
     backend.ensure_log_stream(group(function), stream(function))
     now = int(utcnow().timestamp() * 1000)
-    backend.put_log_events(group(function), stream(function), [{"timestamp": now, "message": message} for message in messages])
+    backend.put_log_events(
+        group(function),
+        stream(function),
+        [{"timestamp": now, "message": message} for message in messages],
+    )

@@ -1,4 +1,6 @@
-"""One process that runs a function's code with AWS's own runtime client (awslambdaric), one invocation at a time."""
+"""One process that runs a function's code with AWS's own runtime client (awslambdaric), one
+invocation at a time.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from sandbox.awslambda.invocation import Invocation, Outcome
 from sandbox.awslambda.runtime_api import RuntimeApi, Said, Work
 
 INIT_SECONDS = 30
-"""How long a process may take to start. (AWS gives 10 and then one more try within the timeout: lambda-runtime-environment.)"""
+"""How long a process may take to start. (AWS gives 10 and then one more try within the timeout:
+lambda-runtime-environment.)
+"""
 
 START = """
 import os, runpy, threading
@@ -50,7 +54,9 @@ class RuntimeProcess:
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C in the terminal is for the sandbox alone
         )
-        self._watcher = threading.Thread(target=self._watch, name="sandbox-runtime-watch", daemon=True)
+        self._watcher = threading.Thread(
+            target=self._watch, name="sandbox-runtime-watch", daemon=True
+        )
         self._watcher.start()
 
     @property
@@ -59,22 +65,32 @@ class RuntimeProcess:
 
     def run(self, invocation: Invocation) -> Outcome:
         """Hand over one invocation and wait for its end; a timeout kills the process."""
-        late = _error("Sandbox.Timedout", f"the function's process did not start within {INIT_SECONDS} seconds", invocation)
+        late = _error(
+            "Sandbox.Timedout",
+            f"the function's process did not start within {INIT_SECONDS} seconds",
+            invocation,
+        )
         said = self._said(INIT_SECONDS, late)
         if said.kind == "ready":
             self._api.work.put(Work(invocation, self._timeout))
             # "Task timed out after N.NN seconds", kind Sandbox.Timedout (practice)
-            late = _error("Sandbox.Timedout", f"Task timed out after {self._timeout:.2f} seconds", invocation)
+            late = _error(
+                "Sandbox.Timedout", f"Task timed out after {self._timeout:.2f} seconds", invocation
+            )
             said = self._said(self._timeout, late)
         if said.kind == "exit":
-            said = Said("exit", _error("Runtime.ExitError", f"Runtime exited with error: {said.text}", invocation))
+            said = Said(
+                "exit",
+                _error("Runtime.ExitError", f"Runtime exited with error: {said.text}", invocation),
+            )
         if said.kind not in {"result", "error"}:
             self.kill()
             self._watcher.join()
         log = self._new_log()
         if said.kind in {"timeout", "exit"}:
             log += f"{json.loads(said.text)['errorMessage']}\n"
-        # Lambda answers "Unhandled" for every error of a Python function (practice); "Handled" is not seen any more.
+        # Lambda answers "Unhandled" for every error of a Python function (practice); "Handled" is
+        # not seen any more.
         return Outcome(said.text, None if said.kind == "result" else "Unhandled", log)
 
     def kill(self) -> None:
@@ -100,7 +116,12 @@ class RuntimeProcess:
 
     def _watch(self) -> None:
         code = self._process.wait()
-        self._api.said.put(Said("exit", f"exit status {code}" if code >= 0 else f"signal: {signal.Signals(-code).name}"))
+        self._api.said.put(
+            Said(
+                "exit",
+                f"exit status {code}" if code >= 0 else f"signal: {signal.Signals(-code).name}",
+            )
+        )
 
     def _new_log(self) -> str:
         """What the process has printed since the last time."""
@@ -111,4 +132,6 @@ class RuntimeProcess:
 
 
 def _error(kind: str, message: str, invocation: Invocation) -> str:
-    return json.dumps({"errorType": kind, "errorMessage": f"RequestId: {invocation.request_id} Error: {message}"})
+    return json.dumps(
+        {"errorType": kind, "errorMessage": f"RequestId: {invocation.request_id} Error: {message}"}
+    )

@@ -1,4 +1,6 @@
-"""The Invoke operation: moto's LambdaFunction.invoke, which wants docker, answered by the world's executor instead."""
+"""The Invoke operation: moto's LambdaFunction.invoke, which wants docker, answered by the world's
+executor instead.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +18,38 @@ LOG_TAIL_BYTES = 4096
 """LogResult is "the last 4 KB of the execution log" (model: InvocationResponse)."""
 
 
-def invoke(function: LambdaFunction, body: str | None, request_headers: Any, response_headers: Any) -> bytes:
-    """Run or queue the function, by the invocation type: RequestResponse, Event or DryRun (model: InvocationType)."""
+def invoke(
+    function: LambdaFunction, body: str | None, request_headers: Any, response_headers: Any
+) -> bytes:
+    """Run or queue the function, by the invocation type: RequestResponse, Event or DryRun (model:
+    InvocationType).
+    """
     payload = body or "{}"
     try:
         json.loads(payload)
     except ValueError as error:
-        raise LambdaClientError("InvalidRequestContentException", f"Could not parse request body into json: {error}") from error
+        raise LambdaClientError(
+            "InvalidRequestContentException", f"Could not parse request body into json: {error}"
+        ) from error
     kind = request_headers.get("X-Amz-Invocation-Type", "RequestResponse")
     if kind == "DryRun":
         return b""
     if kind == "Event":
-        invocation.invoke_async(function.account_id, function.region, function.function_arn, payload, service="lambda.amazonaws.com")
+        invocation.invoke_async(
+            function.account_id,
+            function.region,
+            function.function_arn,
+            payload,
+            service="lambda.amazonaws.com",
+        )
         return b""
     request = invocation.Invocation(
-        function.account_id, function.region, function.function_name, function.function_arn, str(mock_random.uuid4()), payload
+        function.account_id,
+        function.region,
+        function.function_name,
+        function.function_arn,
+        str(mock_random.uuid4()),
+        payload,
     )
     run = invocation.invoke(function, request)
     response_headers["X-Amz-Executed-Version"] = str(function.version)

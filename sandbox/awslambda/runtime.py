@@ -1,4 +1,6 @@
-"""Runs deployed functions without docker: their zips, unpacked, in processes of their own that are kept warm."""
+"""Runs deployed functions without docker: their zips, unpacked, in processes of their own that are
+kept warm.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,12 @@ from sandbox.awslambda.process import RuntimeProcess
 
 
 class RuntimeExecutor:
-    """The Executor of the server: one process serves one invocation at a time, idle ones are used again (guide: lambda-concurrency).
+    """The Executor of the server: one process serves one invocation at a time, idle ones are used
+    again (guide: lambda-concurrency).
 
-    `endpoint_url` is where functions find AWS. At most `most_at_once` invocations run at a time, others wait for their turn,
-    so that a burst does not choke this machine; AWS's own limit is 1000.
+    `endpoint_url` is where functions find AWS. At most `most_at_once` invocations run at a time,
+    others wait for their turn, so that a burst does not choke this machine; AWS's own limit is
+    1000.
     """
 
     def __init__(self, endpoint_url: str, most_at_once: int = 16) -> None:
@@ -37,7 +41,12 @@ class RuntimeExecutor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def run(self, function: LambdaFunction, invocation: Invocation) -> Outcome:
@@ -50,7 +59,9 @@ class RuntimeExecutor:
                 self._give_back(function, process)
 
     def close(self) -> None:
-        """Kill all processes, also those that run; whoever waits for one gets an Unhandled outcome."""
+        """Kill all processes, also those that run; whoever waits for one gets an Unhandled
+        outcome.
+        """
         with self._lock:
             if self._closed:
                 return
@@ -61,18 +72,26 @@ class RuntimeExecutor:
                 process.kill()
         for process in idle:
             process.close()
-        for _ in range(self._most_at_once):  # whoever was running closes its process before it gives its turn back
+        for _ in range(
+            self._most_at_once
+        ):  # whoever was running closes its process before it gives its turn back
             self._turns.acquire()
         self._turns.release(self._most_at_once)
         self._folder.cleanup()
 
     def _take(self, function: LambdaFunction) -> RuntimeProcess:
-        """An idle process of the function as it is configured now, or a new one. Idle ones of an older configuration end."""
+        """An idle process of the function as it is configured now, or a new one. Idle ones of an
+        older configuration end.
+        """
         configuration = json.dumps(function.get_configuration())
         with self._lock:
             self._check_open()
             idle = self._idle.pop(function.function_arn, [])
-            usable = [process for process in idle if process.alive and process.configuration == configuration]
+            usable = [
+                process
+                for process in idle
+                if process.alive and process.configuration == configuration
+            ]
             self._idle[function.function_arn] = usable[1:]
             self._busy.update(usable[:1])
         for process in set(idle).difference(usable):

@@ -1,4 +1,6 @@
-"""The Lambda Runtime API of one process: it fetches its invocations here and answers here (guide: runtimes-api, 2018-06-01)."""
+"""The Lambda Runtime API of one process: it fetches its invocations here and answers here (guide:
+runtimes-api, 2018-06-01).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from sandbox.awslambda.invocation import Invocation
 
 
 class Said(NamedTuple):
-    """What came from the process. `kind`: "ready", "result", "error", "init error" or, from who watches it, "exit"."""
+    """What came from the process. `kind`: "ready", "result", "error", "init error" or, from who
+    watches it, "exit".
+    """
 
     kind: str
     text: str = ""
@@ -37,11 +41,15 @@ class RuntimeApi(ThreadingHTTPServer):
         self.said: queue.SimpleQueue[Said] = queue.SimpleQueue()
         self.work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self.handlers: list[threading.Thread] = []
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), name="sandbox-runtime-api", daemon=True)
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(0.02,), name="sandbox-runtime-api", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:
-        """Stop serving. The process must be dead: its connections end the threads that wait on them."""
+        """Stop serving. The process must be dead: its connections end the threads that wait on
+        them.
+        """
         self.work.put(None)
         self.shutdown()
         self.server_close()
@@ -57,7 +65,8 @@ class RuntimeApi(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: RuntimeApi
     protocol_version = "HTTP/1.1"
-    # Without these two, a warm call takes 88 ms: small writes that wait for each other's acknowledgement.
+    # Without these two, a warm call takes 88 ms: small writes that wait for each other's
+    # acknowledgement.
     disable_nagle_algorithm = True
     wbufsize = -1
 
@@ -79,7 +88,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Lambda-Runtime-Aws-Request-Id", work.invocation.request_id)
-        self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + work.seconds) * 1000)))
+        self.send_header(
+            "Lambda-Runtime-Deadline-Ms", str(int((time.time() + work.seconds) * 1000))
+        )
         self.send_header("Lambda-Runtime-Invoked-Function-Arn", work.invocation.function_arn)
         self.end_headers()
         self.wfile.write(body)

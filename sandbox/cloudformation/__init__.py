@@ -1,9 +1,12 @@
-"""CloudFormation for the sandbox: moto makes the stacks; the resources of pipelines that moto lacks are here.
+"""CloudFormation for the sandbox: moto makes the stacks; the resources of pipelines that moto lacks
+are here.
 
-AWS::CodePipeline::Pipeline (pipeline.py), AWS::CodeBuild::Project (project.py) and AWS::S3::BucketPolicy (bucket_policy.py). moto finds
-them by itself, as subclasses of CloudFormationModel, when the first stack is made. A resource of a type that neither knows is left out,
-with a warning from moto. moto's stacks are simpler than AWS's: one that fails stays as it then is, a changed parameter reaches only what
-names it by Ref (not in a Sub), and a role's inline policies stay as they were made.
+AWS::CodePipeline::Pipeline (pipeline.py), AWS::CodeBuild::Project (project.py) and
+AWS::S3::BucketPolicy (bucket_policy.py). moto finds them by itself, as subclasses of
+CloudFormationModel, when the first stack is made. A resource of a type that neither knows is left
+out, with a warning from moto. moto's stacks are simpler than AWS's: one that fails stays as it then
+is, a changed parameter reaches only what names it by Ref (not in a Sub), and a role's inline
+policies stay as they were made.
 """
 
 from __future__ import annotations
@@ -45,10 +48,16 @@ _put_policy = Role.put_policy
 
 @contextmanager
 def install() -> Iterator[None]:
-    """Let a role keep an inline policy that a stack gives it as text, as any other: moto keeps it parsed, and then nobody can read it."""
+    """Let a role keep an inline policy that a stack gives it as text, as any other: moto keeps it
+    parsed, and then nobody can read it.
+    """
 
     def put_policy(role: Role, policy_name: str, policy_json: Any) -> None:
-        _put_policy(role, policy_name, policy_json if isinstance(policy_json, str) else json.dumps(policy_json))
+        _put_policy(
+            role,
+            policy_name,
+            policy_json if isinstance(policy_json, str) else json.dumps(policy_json),
+        )
 
     with patch.object(Role, "put_policy", put_policy):
         yield

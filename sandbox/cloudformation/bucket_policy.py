@@ -35,7 +35,12 @@ class BucketPolicyResource(CloudFormationModel):
 
     @classmethod
     def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+        cls,
+        resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+        **_: Any,
     ) -> BucketPolicyResource:
         properties = cloudformation_json["Properties"]
         policy = json.dumps(properties["PolicyDocument"]).encode()
@@ -52,12 +57,20 @@ class BucketPolicyResource(CloudFormationModel):
         region_name: str,
     ) -> BucketPolicyResource:
         if cloudformation_json["Properties"]["Bucket"] != original_resource.physical_resource_id:
-            cls.delete_from_cloudformation_json(original_resource.physical_resource_id, cloudformation_json, account_id, region_name)
-        return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
+            cls.delete_from_cloudformation_json(
+                original_resource.physical_resource_id, cloudformation_json, account_id, region_name
+            )
+        return cls.create_from_cloudformation_json(
+            new_resource_name, cloudformation_json, account_id, region_name
+        )
 
     @classmethod
     def delete_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
+        cls,
+        resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
     ) -> None:
         with suppress(MissingBucket):  # moto deletes a stack's resources in any order
             _backend(account_id, region_name).delete_bucket_policy(resource_name)

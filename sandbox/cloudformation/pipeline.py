@@ -1,4 +1,6 @@
-"""AWS::CodePipeline::Pipeline: the pipeline that a stack makes, changes and deletes (guide: aws-resource-codepipeline-pipeline)."""
+"""AWS::CodePipeline::Pipeline: the pipeline that a stack makes, changes and deletes (guide:
+aws-resource-codepipeline-pipeline).
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ class PipelineResource(CloudFormationModel):
 
     def get_cfn_attribute(self, attribute_name: str) -> str:
         if attribute_name != "Version":
-            raise NotImplementedError(f"{{0}} has no attribute {attribute_name}")  # moto fills in the resource's name
+            raise NotImplementedError(
+                f"{{0}} has no attribute {attribute_name}"
+            )  # moto fills in the resource's name
         return str(self.backend.pipeline(self.physical_resource_id).version)
 
     def is_created(self) -> bool:
@@ -44,7 +48,12 @@ class PipelineResource(CloudFormationModel):
 
     @classmethod
     def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+        cls,
+        resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+        **_: Any,
     ) -> PipelineResource:
         """CreatePipeline, which starts the new pipeline too, as everywhere."""
         backend = _backend(account_id, region_name)
@@ -62,11 +71,15 @@ class PipelineResource(CloudFormationModel):
         account_id: str,
         region_name: str,
     ) -> PipelineResource:
-        """UpdatePipeline; another Name is another pipeline, and the old one goes. Tags stay as they are."""
+        """UpdatePipeline; another Name is another pipeline, and the old one goes. Tags stay as they
+        are.
+        """
         properties, name = cloudformation_json["Properties"], original_resource.physical_resource_id
         if properties.get("Name", name) != name:
             cls.delete_from_cloudformation_json(name, cloudformation_json, account_id, region_name)
-            return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
+            return cls.create_from_cloudformation_json(
+                new_resource_name, cloudformation_json, account_id, region_name
+            )
         with refusals(cls.cloudformation_type(), name), current().lock:
             request = _request("UpdatePipeline", name, properties)
             original_resource.backend.update_pipeline(request["pipeline"])
@@ -76,17 +89,29 @@ class PipelineResource(CloudFormationModel):
 
     @classmethod
     def delete_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
+        cls,
+        resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
     ) -> None:
         with current().lock:
             _backend(account_id, region_name).delete_pipeline(resource_name)
 
 
 def _request(operation: str, name: str, properties: Properties) -> dict[str, Any]:
-    """The request that makes or changes the pipeline. DisableInboundStageTransitions is refused: the sandbox does not know it."""
-    declared = {key: value for key, value in properties.items() if key not in ("Tags", "RestartExecutionOnUpdate", "ArtifactStores")}
+    """The request that makes or changes the pipeline. DisableInboundStageTransitions is refused:
+    the sandbox does not know it.
+    """
+    declared = {
+        key: value
+        for key, value in properties.items()
+        if key not in ("Tags", "RestartExecutionOnUpdate", "ArtifactStores")
+    }
     if "ArtifactStores" in properties:  # a list here, a map in the API
-        declared["ArtifactStores"] = {one["Region"]: one["ArtifactStore"] for one in properties["ArtifactStores"]}
+        declared["ArtifactStores"] = {
+            one["Region"]: one["ArtifactStore"] for one in properties["ArtifactStores"]
+        }
     asked = {"Pipeline": {**declared, "Name": name}}
     if operation == "CreatePipeline" and "Tags" in properties:
         asked["Tags"] = properties["Tags"]
@@ -98,5 +123,8 @@ def _request(operation: str, name: str, properties: Properties) -> dict[str, Any
 def _backend(account_id: str, region_name: str) -> CodePipelineBackend:
     backend = codepipeline_backends[account_id][region_name]
     if not isinstance(backend, CodePipelineBackend):
-        raise TypeError("this is moto's own CodePipeline: enter sandbox.install.installed() before its first use")
+        raise TypeError(
+            "this is moto's own CodePipeline: enter sandbox.install.installed() before its first "
+            "use"
+        )
     return backend

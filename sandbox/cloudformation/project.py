@@ -1,4 +1,6 @@
-"""AWS::CodeBuild::Project (guide: aws-resource-codebuild-project): there to be named; what it would build, nobody builds."""
+"""AWS::CodeBuild::Project (guide: aws-resource-codebuild-project): there to be named; what it would
+build, nobody builds.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ class ProjectResource(CloudFormationModel):
 
     def get_cfn_attribute(self, attribute_name: str) -> str:
         if attribute_name != "Arn":
-            raise NotImplementedError(f"{{0}} has no attribute {attribute_name}")  # moto fills in the resource's name
+            raise NotImplementedError(
+                f"{{0}} has no attribute {attribute_name}"
+            )  # moto fills in the resource's name
         return self.arn
 
     def is_created(self) -> bool:
@@ -39,7 +43,12 @@ class ProjectResource(CloudFormationModel):
 
     @classmethod
     def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+        cls,
+        resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+        **_: Any,
     ) -> ProjectResource:
         with refusals(cls.cloudformation_type(), resource_name):
             properties = {**cloudformation_json["Properties"], "Name": resource_name}
@@ -71,11 +80,19 @@ class ProjectResource(CloudFormationModel):
         region_name: str,
     ) -> ProjectResource:
         name = cloudformation_json["Properties"].get("Name", original_resource.physical_resource_id)
-        cls.delete_from_cloudformation_json(original_resource.physical_resource_id, cloudformation_json, account_id, region_name)
-        return cls.create_from_cloudformation_json(name, cloudformation_json, account_id, region_name)
+        cls.delete_from_cloudformation_json(
+            original_resource.physical_resource_id, cloudformation_json, account_id, region_name
+        )
+        return cls.create_from_cloudformation_json(
+            name, cloudformation_json, account_id, region_name
+        )
 
     @classmethod
     def delete_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
+        cls,
+        resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
     ) -> None:
         codebuild_backends[account_id][region_name].delete_project(resource_name)

@@ -14,10 +14,11 @@ Properties = dict[str, Any]
 
 
 def as_request(service: str, operation: str, properties: Properties) -> dict[str, Any]:
-    """The API's request: the members' own names ("RoleArn" is roleArn, "BuildSpec" buildspec) and types, by the service's model.
+    """The API's request: the members' own names ("RoleArn" is roleArn, "BuildSpec" buildspec) and
+    types, by the service's model.
 
-    A template's types are loose: true, 1 and "1" become what the member's type is, also in the free maps, such as an action's
-    Configuration, whose values the API wants as strings (practice).
+    A template's types are loose: true, 1 and "1" become what the member's type is, also in the free
+    maps, such as an action's Configuration, whose values the API wants as strings (practice).
     ValueError, with a message for people, for a property that the API does not have.
     """
     shape = get_service_model(service).operation_model(operation).input_shape
@@ -27,7 +28,9 @@ def as_request(service: str, operation: str, properties: Properties) -> dict[str
 
 @contextmanager
 def refusals(resource_type: str, name: str) -> Iterator[None]:
-    """What the API refuses, the stack does, with the API's words (practice: "Resource handler returned message")."""
+    """What the API refuses, the stack does, with the API's words (practice: "Resource handler
+    returned message").
+    """
     from moto.cloudformation.exceptions import ValidationError  # noqa: PLC0415 - some seconds, and only stacks need it
 
     try:
@@ -42,10 +45,17 @@ def _converted(shape: Shape, value: Any, at: str) -> Any:
         names = {name.lower(): name for name in shape.members}
         unknown = [key for key in value if key.lower() not in names]
         if unknown:
-            raise ValueError(f"{at} has no {unknown[0]}; it takes {', '.join(sorted(shape.members))}")
-        return {names[key.lower()]: _converted(shape.members[names[key.lower()]], item, f"{at}.{key}") for key, item in value.items()}
+            raise ValueError(
+                f"{at} has no {unknown[0]}; it takes {', '.join(sorted(shape.members))}"
+            )
+        return {
+            names[key.lower()]: _converted(shape.members[names[key.lower()]], item, f"{at}.{key}")
+            for key, item in value.items()
+        }
     if isinstance(shape, ListShape) and isinstance(value, list):
-        return [_converted(shape.member, item, f"{at}.{number}") for number, item in enumerate(value)]
+        return [
+            _converted(shape.member, item, f"{at}.{number}") for number, item in enumerate(value)
+        ]
     if isinstance(shape, MapShape) and isinstance(value, dict):
         return {key: _converted(shape.value, item, f"{at}.{key}") for key, item in value.items()}
     return _scalar(shape.type_name, value)

@@ -1,4 +1,5 @@
-"""CodePipeline that runs: moto's service, extended by executions that move through stages, actions, jobs and events.
+"""CodePipeline that runs: moto's service, extended by executions that move through stages, actions,
+jobs and events.
 
 with sandbox.world.running(World(...)), sandbox.codepipeline.install():
     ...  # mock_aws or a moto server, boto3, the AWS CLI
@@ -16,7 +17,8 @@ from sandbox.codepipeline.models import CodePipelineBackend
 PATCHED: tuple[str, ...] = (
     # replaced
     "moto.codepipeline.models.codepipeline_backends.backend",
-    # relied on: moto finds our urls.py, and so our responses, beside the module of the backend's class
+    # relied on: moto finds our urls.py, and so our responses, beside the module of the backend's
+    # class
     "moto.core.base_backend.BaseBackend._url_module",
     "moto.codepipeline.urls.url_bases",
     "moto.codepipeline.models.CodePipeline.add_default_values",
@@ -35,7 +37,9 @@ PATCHED: tuple[str, ...] = (
 
 @contextmanager
 def install() -> Iterator[None]:
-    """Let moto make this package's backends in place of its own. Backends that exist are dropped, on entry and on exit."""
+    """Let moto make this package's backends in place of its own. Backends that exist are dropped,
+    on entry and on exit.
+    """
     backends = moto_models.codepipeline_backends
     stock = backends.backend
     backends.backend = CodePipelineBackend

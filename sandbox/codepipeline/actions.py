@@ -1,4 +1,6 @@
-"""How the run of an action or rule begins and ends, whatever it does (what each kind does stands in providers.py)."""
+"""How the run of an action or rule begins and ends, whatever it does (what each kind does stands in
+providers.py).
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,18 @@ from collections.abc import Callable
 
 from sandbox.clock import utcnow
 from sandbox.codepipeline import events
-from sandbox.codepipeline.execution import ActionExecution, Declaration, RuleExecution, StageExecution
+from sandbox.codepipeline.execution import (
+    ActionExecution,
+    Declaration,
+    RuleExecution,
+    StageExecution,
+)
 from sandbox.codepipeline.pipeline import Pipeline
 
 
-def begin(pipeline: Pipeline, stage: StageExecution, declaration: Declaration, on_end: Callable[[], None]) -> ActionExecution:
+def begin(
+    pipeline: Pipeline, stage: StageExecution, declaration: Declaration, on_end: Callable[[], None]
+) -> ActionExecution:
     """A new run of an action, recorded and announced; it does nothing yet."""
     action = ActionExecution(stage, declaration, on_end)
     stage.actions[action.name] = action
@@ -41,14 +50,18 @@ def fail(pipeline: Pipeline, action: ActionExecution, code: str, message: str) -
 
 
 def abandon(pipeline: Pipeline, action: ActionExecution, state: str) -> None:
-    """End a run without a result, because its execution was stopped ("ABANDONED") or its pipeline edited ("CANCELED")."""
+    """End a run without a result, because its execution was stopped ("ABANDONED") or its pipeline
+    edited ("CANCELED").
+    """
     _end(action)
     action.status = "Abandoned"  # the only such status of an action (model: ActionExecutionStatus)
     _tell(pipeline, action, state)
 
 
 def _tell(pipeline: Pipeline, action: ActionExecution, state: str) -> None:
-    """Rules have no event: pipelines, stages and actions have (guide: detect-state-changes-cloudwatch-events)."""
+    """Rules have no event: pipelines, stages and actions have (guide:
+    detect-state-changes-cloudwatch-events).
+    """
     if not isinstance(action, RuleExecution):
         events.action_event(pipeline, action, state)
 

@@ -1,6 +1,8 @@
-"""A stage's entry condition: rules that are checked before the stage's actions run (guide: stage-conditions).
+"""A stage's entry condition: rules that are checked before the stage's actions run (guide:
+stage-conditions).
 
-The stage is in progress, and locked, while its rules run (guide: stage-conditions, "Overriding stage conditions").
+The stage is in progress, and locked, while its rules run (guide: stage-conditions, "Overriding
+stage conditions").
 """
 
 from __future__ import annotations
@@ -9,20 +11,31 @@ from collections.abc import Callable
 
 from sandbox.clock import utcnow
 from sandbox.codepipeline import actions, providers
-from sandbox.codepipeline.execution import ConditionExecution, Declaration, RuleExecution, StageExecution
+from sandbox.codepipeline.execution import (
+    ConditionExecution,
+    Declaration,
+    RuleExecution,
+    StageExecution,
+)
 from sandbox.codepipeline.pipeline import Pipeline
 
 
 def declared(stage: Declaration) -> Declaration | None:
-    """The stage's entry condition, if it has one; more than one it cannot have (model: ConditionList)."""
+    """The stage's entry condition, if it has one; more than one it cannot have (model:
+    ConditionList).
+    """
     conditions: list[Declaration] = (stage.get("beforeEntry") or {}).get("conditions") or []
     return conditions[0] if conditions else None
 
 
-def check(pipeline: Pipeline, passage: StageExecution, condition: Declaration, on_end: Callable[[], None]) -> None:
-    """Start all rules of the condition together (guide: "an ordered set of rules that are evaluated together").
+def check(
+    pipeline: Pipeline, passage: StageExecution, condition: Declaration, on_end: Callable[[], None]
+) -> None:
+    """Start all rules of the condition together (guide: "an ordered set of rules that are evaluated
+    together").
 
-    `on_end` is called each time one of them has succeeded or failed; `passage.entry` then says how the condition stands.
+    `on_end` is called each time one of them has succeeded or failed; `passage.entry` then says how
+    the condition stands.
     """
     entry = passage.entry = ConditionExecution(condition.get("result", "FAIL"))
 
@@ -41,7 +54,8 @@ def check(pipeline: Pipeline, passage: StageExecution, condition: Declaration, o
 
 
 def _settle(pipeline: Pipeline, entry: ConditionExecution) -> None:
-    """One failed rule fails the condition, else all must succeed (guide: concepts-how-it-works-conditions).
+    """One failed rule fails the condition, else all must succeed (guide:
+    concepts-how-it-works-conditions).
 
     It fails at once, and what still runs is abandoned: AWS does not say.
     """

@@ -1,4 +1,6 @@
-"""CodePipeline's state-change events, in the shape of (guide: detect-state-changes-cloudwatch-events), whose numbers are floats."""
+"""CodePipeline's state-change events, in the shape of (guide:
+detect-state-changes-cloudwatch-events), whose numbers are floats.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ def pipeline_event(pipeline: Pipeline, execution: PipelineExecution, state: str)
     """STARTED, SUCCEEDED, RESUMED, FAILED, STOPPING, STOPPED, CANCELED or SUPERSEDED."""
     detail = _detail(execution, execution.started, state)
     if state == "STARTED":  # the guide's examples show the trigger in this state only
-        detail["execution-trigger"] = {"trigger-type": execution.trigger_type, "trigger-detail": execution.trigger_detail}
+        detail["execution-trigger"] = {
+            "trigger-type": execution.trigger_type,
+            "trigger-detail": execution.trigger_detail,
+        }
     if state == "STOPPING" and execution.stop_reason:
         detail["stop-execution-comments"] = execution.stop_reason
     _send(pipeline, "Pipeline", detail)
@@ -45,7 +50,9 @@ def action_event(pipeline: Pipeline, action: ActionExecution, state: str) -> Non
             "external-execution-summary": message or action.summary,
             "error-code": code,
         }
-        detail["execution-result"] = {key: value for key, value in result.items() if value is not None}
+        detail["execution-result"] = {
+            key: value for key, value in result.items() if value is not None
+        }
     _send(pipeline, "Action", detail)
 
 

@@ -1,4 +1,6 @@
-"""The errors of CodePipeline that moto lacks. Names and meaning: (model), each exception's own documentation."""
+"""The errors of CodePipeline that moto lacks. Names and meaning: (model), each exception's own
+documentation.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""What a pipeline's history is made of: an execution, its passage through a stage, its entry condition, one run of an action or rule.
+"""What a pipeline's history is made of: an execution, its passage through a stage, its entry
+condition, one run of an action or rule.
 
-Plain data. How they come about stands in flow.py (stages) and actions.py (actions), how the API shows them in shapes.py.
+Plain data. How they come about stands in flow.py (stages) and actions.py (actions), how the API
+shows them in shapes.py.
 """
 
 from __future__ import annotations
@@ -15,12 +17,20 @@ from moto.moto_api._internal import mock_random
 from sandbox.clock import Call, utcnow
 
 Declaration = dict[str, Any]
-"""A pipeline, stage or action as its owner declared it (model: PipelineDeclaration, StageDeclaration, ActionDeclaration)."""
+"""A pipeline, stage or action as its owner declared it (model: PipelineDeclaration,
+StageDeclaration, ActionDeclaration).
+"""
 
-ExecutionStatus = Literal["InProgress", "Stopping", "Stopped", "Succeeded", "Superseded", "Failed", "Cancelled"]
-StageStatus = Literal["InProgress", "Stopping", "Stopped", "Succeeded", "Failed", "Cancelled", "Skipped"]
+ExecutionStatus = Literal[
+    "InProgress", "Stopping", "Stopped", "Succeeded", "Superseded", "Failed", "Cancelled"
+]
+StageStatus = Literal[
+    "InProgress", "Stopping", "Stopped", "Succeeded", "Failed", "Cancelled", "Skipped"
+]
 ActionStatus = Literal["InProgress", "Succeeded", "Failed", "Abandoned"]
-ConditionStatus = Literal["InProgress", "Failed", "Succeeded", "Cancelled", "Abandoned", "Overridden"]
+ConditionStatus = Literal[
+    "InProgress", "Failed", "Succeeded", "Cancelled", "Abandoned", "Overridden"
+]
 
 
 def new_id() -> str:
@@ -72,7 +82,9 @@ class PipelineExecution:
     rules: list[RuleExecution] = field(default_factory=list)
     """Every run of a rule, the oldest first."""
     rollback_target: PipelineExecution | None = None
-    """For a stage rollback: the execution whose revisions and variables it takes (guide: stage-rollback)."""
+    """For a stage rollback: the execution whose revisions and variables it takes (guide:
+    stage-rollback).
+    """
 
     @property
     def type(self) -> Literal["STANDARD", "ROLLBACK"]:
@@ -85,7 +97,8 @@ class PipelineExecution:
 
 @dataclass(eq=False)
 class StageExecution:
-    """An execution's passage through one stage. `actions` holds the newest run of each action by name.
+    """An execution's passage through one stage. `actions` holds the newest run of each action by
+    name.
 
     `entry` is the newest check of the stage's entry condition, or None where none was begun.
     """
@@ -115,7 +128,9 @@ class StageExecution:
 
 @dataclass(eq=False)
 class ActionExecution:
-    """One run of an action. `on_end` is called once, when it succeeded or failed (not when it was abandoned)."""
+    """One run of an action. `on_end` is called once, when it succeeded or failed (not when it was
+    abandoned).
+    """
 
     kind: ClassVar[str] = "action"
     """What people call it in a message."""
@@ -158,7 +173,9 @@ class ActionExecution:
 
 @dataclass(eq=False)
 class RuleExecution(ActionExecution):
-    """One run of a condition's rule: jobs, results and time-outs are those of an action (see conditions.py)."""
+    """One run of a condition's rule: jobs, results and time-outs are those of an action (see
+    conditions.py).
+    """
 
     kind: ClassVar[str] = "rule"
 
@@ -170,7 +187,9 @@ class RuleExecution(ActionExecution):
 
 @dataclass(eq=False)
 class ConditionExecution:
-    """One check of a stage's entry condition. `result` is what a failed one leads to; `rules` holds the runs by name."""
+    """One check of a stage's entry condition. `result` is what a failed one leads to; `rules` holds
+    the runs by name.
+    """
 
     result: Literal["FAIL", "SKIP"]
     status: ConditionStatus = "InProgress"

@@ -1,10 +1,13 @@
-"""How executions move through a pipeline's stages, in the three execution modes (guide: concepts-how-it-works, execution-modes).
+"""How executions move through a pipeline's stages, in the three execution modes (guide:
+concepts-how-it-works, execution-modes).
 
-- SUPERSEDED: a stage is locked by the one execution in it; one waits before it, and a newer arrival supersedes that one.
+- SUPERSEDED: a stage is locked by the one execution in it; one waits before it, and a newer arrival
+supersedes that one.
 - QUEUED: the same lock; all that arrive wait in order.
 - PARALLEL: no lock.
 
-An execution goes: start, arrive before a stage, enter it, advance through its actions, leave it, arrive before the next.
+An execution goes: start, arrive before a stage, enter it, advance through its actions, leave it,
+arrive before the next.
 """
 
 from __future__ import annotations
@@ -31,7 +34,9 @@ def start(pipeline: Pipeline, execution: PipelineExecution) -> None:
 
 
 def roll_back(pipeline: Pipeline, execution: PipelineExecution, stage: Stage) -> None:
-    """Record a rollback and let it into the one stage that it runs: ahead of who waits, whatever its transition (AWS does not say)."""
+    """Record a rollback and let it into the one stage that it runs: ahead of who waits, whatever
+    its transition (AWS does not say).
+    """
     _record(pipeline, execution)
     enter(pipeline, execution, stage)
 
@@ -44,7 +49,9 @@ def _record(pipeline: Pipeline, execution: PipelineExecution) -> None:
 
 
 def arrive(pipeline: Pipeline, execution: PipelineExecution, stage: Stage) -> None:
-    """Stand before a stage, and go in if it is free. In SUPERSEDED mode the newest of those that wait supersedes the rest."""
+    """Stand before a stage, and go in if it is free. In SUPERSEDED mode the newest of those that
+    wait supersedes the rest.
+    """
     stage.waiting.append(execution)
     admit(pipeline, stage)
     if pipeline.mode == "SUPERSEDED" and len(stage.waiting) > 1:
@@ -72,10 +79,12 @@ def enter(pipeline: Pipeline, execution: PipelineExecution, stage: Stage) -> Non
 
 
 def advance(pipeline: Pipeline, passage: StageExecution) -> None:
-    """Take a stage one step on: check its entry condition, run the actions of the next runOrder together, or end the stage.
+    """Take a stage one step on: check its entry condition, run the actions of the next runOrder
+    together, or end the stage.
 
-    One failed action fails the stage at once and unlocks it; others that run go on to their own end (model:
-    RetryStageExecution, "all actions that are still in progress continue working"; guide: "a failure releases the lock").
+    One failed action fails the stage at once and unlocks it; others that run go on to their own end
+    (model: RetryStageExecution, "all actions that are still in progress continue working"; guide:
+    "a failure releases the lock").
     """
     if passage.status == "Stopping":
         if not passage.running:
@@ -96,26 +105,39 @@ def advance(pipeline: Pipeline, passage: StageExecution) -> None:
         return
     if passage.running:
         return
-    to_do = [declared for declared in passage.declaration["actions"] if declared["name"] not in passage.actions]
+    to_do = [
+        declared
+        for declared in passage.declaration["actions"]
+        if declared["name"] not in passage.actions
+    ]
     if to_do:
         next_order = min(declared["runOrder"] for declared in to_do)
-        run(pipeline, passage, [declared for declared in to_do if declared["runOrder"] == next_order])
+        run(
+            pipeline,
+            passage,
+            [declared for declared in to_do if declared["runOrder"] == next_order],
+        )
     else:
         leave(pipeline, passage, "Succeeded")
 
 
 def run(pipeline: Pipeline, passage: StageExecution, declared: list[Declaration]) -> None:
     """Start these actions side by side."""
-    begun = [actions.begin(pipeline, passage, declaration, lambda: advance(pipeline, passage)) for declaration in declared]
+    begun = [
+        actions.begin(pipeline, passage, declaration, lambda: advance(pipeline, passage))
+        for declaration in declared
+    ]
     for action in begun:
         providers.start(pipeline, action)
 
 
-def leave(pipeline: Pipeline, passage: StageExecution, status: Literal["Succeeded", "Failed", "Skipped"]) -> None:
+def leave(
+    pipeline: Pipeline, passage: StageExecution, status: Literal["Succeeded", "Failed", "Skipped"]
+) -> None:
     """End a stage: the execution goes on or fails, and the lock passes to who waits.
 
-    AWS lists no event of a skipped stage (guide: detect-state-changes-cloudwatch-events): none is sent. That a rollback ends
-    with its stage follows from its purpose; AWS does not say it.
+    AWS lists no event of a skipped stage (guide: detect-state-changes-cloudwatch-events): none is
+    sent. That a rollback ends with its stage follows from its purpose; AWS does not say it.
     """
     execution, stage = passage.execution, pipeline.stage(passage.name)
     passage.status = status
@@ -136,12 +158,14 @@ def leave(pipeline: Pipeline, passage: StageExecution, status: Literal["Succeede
 
 
 def react(pipeline: Pipeline, passage: StageExecution, stage: Stage) -> bool:
-    """Do what the failed stage's onFailure says, before anyone who waits gets in; True if the stage is taken again.
+    """Do what the failed stage's onFailure says, before anyone who waits gets in; True if the stage
+    is taken again.
 
-    RETRY once (guide: stage-retry), or ROLLBACK to the newest execution that succeeded in the stage, if there is one (guide:
-    stage-rollback-auto). AWS does not say: a rollback is not rolled back again; where other actions still run, all of them
-    cannot be retried; the mode of a retry is FAILED_ACTIONS where none is given; a failed entry condition counts too.
-    onFailure with conditions of its own is accepted but not carried out.
+    RETRY once (guide: stage-retry), or ROLLBACK to the newest execution that succeeded in the
+    stage, if there is one (guide: stage-rollback-auto). AWS does not say: a rollback is not rolled
+    back again; where other actions still run, all of them cannot be retried; the mode of a retry is
+    FAILED_ACTIONS where none is given; a failed entry condition counts too. onFailure with
+    conditions of its own is accepted but not carried out.
     """
     on_failure = passage.declaration.get("onFailure") or {}
     result = None if on_failure.get("conditions") else on_failure.get("result")
@@ -151,10 +175,22 @@ def react(pipeline: Pipeline, passage: StageExecution, stage: Stage) -> bool:
             retry(pipeline, passage, all_actions=all_actions, automatic=True)
             return True
     elif result == "ROLLBACK" and passage.execution.type == "STANDARD":
-        target = next((target for target in reversed(pipeline.history) if rollback.fits(pipeline, stage, target)), None)
+        target = next(
+            (
+                target
+                for target in reversed(pipeline.history)
+                if rollback.fits(pipeline, stage, target)
+            ),
+            None,
+        )
         if target is not None:
-            # The console shows the failed execution's id (guide: executions-view); that the trigger holds it is assumed.
-            roll_back(pipeline, rollback.execution(pipeline, target, "AutomatedRollback", passage.execution.id), stage)
+            # The console shows the failed execution's id (guide: executions-view); that the trigger
+            # holds it is assumed.
+            roll_back(
+                pipeline,
+                rollback.execution(pipeline, target, "AutomatedRollback", passage.execution.id),
+                stage,
+            )
             return True
     return False
 
@@ -165,7 +201,9 @@ def unlock(pipeline: Pipeline, stage: Stage, execution: PipelineExecution) -> No
         admit(pipeline, stage)
 
 
-def finish(pipeline: Pipeline, execution: PipelineExecution, status: ExecutionStatus, state: str) -> None:
+def finish(
+    pipeline: Pipeline, execution: PipelineExecution, status: ExecutionStatus, state: str
+) -> None:
     execution.status = status
     execution.updated = utcnow()
     pipeline.running.pop(execution.id, None)
@@ -173,7 +211,9 @@ def finish(pipeline: Pipeline, execution: PipelineExecution, status: ExecutionSt
 
 
 def stop(pipeline: Pipeline, execution: PipelineExecution, *, abandon: bool) -> None:
-    """Start nothing more; what runs is abandoned, or waited for (guide: concepts-how-it-works, "stopped")."""
+    """Start nothing more; what runs is abandoned, or waited for (guide: concepts-how-it-works,
+    "stopped").
+    """
     if execution.status == "InProgress":
         execution.status = "Stopping"
         execution.updated = utcnow()
@@ -181,7 +221,14 @@ def stop(pipeline: Pipeline, execution: PipelineExecution, *, abandon: bool) -> 
     for stage in pipeline.stages:
         if execution in stage.waiting:
             stage.waiting.remove(execution)
-    passage = next((passage for passage in execution.stages.values() if passage.status in ("InProgress", "Stopping")), None)
+    passage = next(
+        (
+            passage
+            for passage in execution.stages.values()
+            if passage.status in ("InProgress", "Stopping")
+        ),
+        None,
+    )
     if passage is None:  # between two stages nothing runs
         finish(pipeline, execution, "Stopped", "STOPPED")
         return
@@ -193,7 +240,9 @@ def stop(pipeline: Pipeline, execution: PipelineExecution, *, abandon: bool) -> 
     advance(pipeline, passage)
 
 
-def _abandon(pipeline: Pipeline, passage: StageExecution, state: str, condition: ConditionStatus) -> None:
+def _abandon(
+    pipeline: Pipeline, passage: StageExecution, state: str, condition: ConditionStatus
+) -> None:
     for action in passage.running:
         actions.abandon(pipeline, action, state)
     if passage.entry is not None and passage.entry.status == "InProgress":
@@ -201,17 +250,23 @@ def _abandon(pipeline: Pipeline, passage: StageExecution, state: str, condition:
 
 
 def stopped(pipeline: Pipeline, passage: StageExecution) -> None:
-    """All that ran has ended: Stopped, however it ended (AWS says so of success only), and the stage is unlocked (guide)."""
+    """All that ran has ended: Stopped, however it ended (AWS says so of success only), and the
+    stage is unlocked (guide).
+    """
     passage.status = "Stopped"
     events.stage_event(pipeline, passage, "STOPPED")
     finish(pipeline, passage.execution, "Stopped", "STOPPED")
     unlock(pipeline, pipeline.stage(passage.name), passage.execution)
 
 
-def retry(pipeline: Pipeline, passage: StageExecution, *, all_actions: bool, automatic: bool = False) -> None:
-    """Run a failed or stopped stage again, its failed actions or all of them (model: RetryStageExecution).
+def retry(
+    pipeline: Pipeline, passage: StageExecution, *, all_actions: bool, automatic: bool = False
+) -> None:
+    """Run a failed or stopped stage again, its failed actions or all of them (model:
+    RetryStageExecution).
 
-    An entry condition that did not let the execution in is checked again, one that did is not (AWS does not say).
+    An entry condition that did not let the execution in is checked again, one that did is not (AWS
+    does not say).
     """
     if passage.entry is not None and not passage.entry.lets_in:
         passage.entry = None
@@ -221,7 +276,11 @@ def retry(pipeline: Pipeline, passage: StageExecution, *, all_actions: bool, aut
     else:
         passage.retries += 1
     resume(pipeline, passage)
-    again = [action.declaration for action in passage.actions.values() if all_actions or action.status not in ("Succeeded", "InProgress")]
+    again = [
+        action.declaration
+        for action in passage.actions.values()
+        if all_actions or action.status not in ("Succeeded", "InProgress")
+    ]
     for declaration in again:
         del passage.actions[declaration["name"]]
     if again and not all_actions:
@@ -231,7 +290,9 @@ def retry(pipeline: Pipeline, passage: StageExecution, *, all_actions: bool, aut
 
 
 def override(pipeline: Pipeline, passage: StageExecution, entry: ConditionExecution) -> None:
-    """Let an execution in whatever its entry condition says; rules that run are abandoned (guide: stage-conditions, "Overriding")."""
+    """Let an execution in whatever its entry condition says; rules that run are abandoned (guide:
+    stage-conditions, "Overriding").
+    """
     conditions.abandon_rules(pipeline, entry)
     entry.end("Overridden")
     if passage.status == "Failed":
@@ -254,7 +315,9 @@ def resume(pipeline: Pipeline, passage: StageExecution) -> None:
 
 
 def cancel_all(pipeline: Pipeline) -> None:
-    """End all that runs, because the pipeline is edited (model: PipelineExecution, status Cancelled)."""
+    """End all that runs, because the pipeline is edited (model: PipelineExecution, status
+    Cancelled).
+    """
     for stage in pipeline.stages:
         stage.waiting.clear()
         stage.occupant = None

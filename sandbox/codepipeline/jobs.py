@@ -1,8 +1,10 @@
-"""Lambda actions and rules: the job that the function gets as its event, and the result that it owes (guide: action-reference-Lambda).
+"""Lambda actions and rules: the job that the function gets as its event, and the result that it
+owes (guide: action-reference-Lambda).
 
-The function's own return value or error means nothing here: only PutJobSuccessResult and PutJobFailureResult count.
-AWS does not document the event of a LambdaInvoke rule, nor how its function answers (guide: rule-reference-LambdaInvoke); here it is
-the same job with the same answers and the same limits of time.
+The function's own return value or error means nothing here: only PutJobSuccessResult and
+PutJobFailureResult count. AWS does not document the event of a LambdaInvoke rule, nor how its
+function answers (guide: rule-reference-LambdaInvoke); here it is the same job with the same answers
+and the same limits of time.
 """
 
 from __future__ import annotations
@@ -35,12 +37,16 @@ ARTIFACT_CREDENTIALS = {
     "secretAccessKey": "sandbox-artifact-secret-never-to-be-logged",
     "sessionToken": "sandbox-artifact-session-never-to-be-logged",
 }
-"""What stands for the live credentials of the artifact bucket; a test can look for these words in a log."""
+"""What stands for the live credentials of the artifact bucket; a test can look for these words in a
+log.
+"""
 
 
 @dataclass(eq=False)
 class Job:
-    """One request to the function: the first of its action, or a further one after a continuation token."""
+    """One request to the function: the first of its action, or a further one after a continuation
+    token.
+    """
 
     action: ActionExecution
     continuation_token: str | None = None
@@ -55,7 +61,12 @@ def start(pipeline: Pipeline, action: ActionExecution) -> None:
     action.timers.append(
         pipeline.later(
             TOTAL_HOURS * 3600,
-            lambda: actions.fail(pipeline, action, "JobFailed", f"The {action.kind} did not end within {TOTAL_HOURS} hours"),
+            lambda: actions.fail(
+                pipeline,
+                action,
+                "JobFailed",
+                f"The {action.kind} did not end within {TOTAL_HOURS} hours",
+            ),
             f"{action.name} longer than {TOTAL_HOURS} h",
         )
     )
@@ -67,12 +78,19 @@ def succeed(pipeline: Pipeline, job: Job, request: dict[str, Any]) -> None:
     """PutJobSuccessResult: the action succeeded or, with a continuation token, goes on (model)."""
     token, output = request.get("continuationToken"), request.get("outputVariables") or {}
     if token and output:
-        raise ValidationException("outputVariables can be included only when there is no continuation token on the request")
+        raise ValidationException(
+            "outputVariables can be included only when there is no continuation token on the "
+            "request"
+        )
     for key in output:
         if not re.fullmatch(r"[A-Za-z0-9@\-_]+", key):
-            raise ValidationException(f"The output variable name '{key}' does not match [A-Za-z0-9@\\-_]+")
+            raise ValidationException(
+                f"The output variable name '{key}' does not match [A-Za-z0-9@\\-_]+"
+            )
     if sum(len(f"{key}{value}".encode()) for key, value in output.items()) > OUTPUT_VARIABLES_BYTES:
-        raise OutputVariablesSizeExceededException(f"The output variables are larger than {OUTPUT_VARIABLES_BYTES} bytes together")
+        raise OutputVariablesSizeExceededException(
+            f"The output variables are larger than {OUTPUT_VARIABLES_BYTES} bytes together"
+        )
     _answer(job)
     details, action = request.get("executionDetails") or {}, job.action
     action.summary = details.get("summary", action.summary)
@@ -88,7 +106,9 @@ def succeed(pipeline: Pipeline, job: Job, request: dict[str, Any]) -> None:
     following = Job(action, continuation_token=token, overdue=_expect_reply(pipeline, action))
     action.timers.append(
         pipeline.later(
-            current().dials.continuation_seconds, lambda: _send(pipeline, following), f"{action.name} asked again with its token"
+            current().dials.continuation_seconds,
+            lambda: _send(pipeline, following),
+            f"{action.name} asked again with its token",
         )
     )
 
@@ -102,7 +122,8 @@ def fail(pipeline: Pipeline, job: Job, request: dict[str, Any]) -> None:
 
 
 def event(pipeline: Pipeline, job: Job) -> dict[str, Any]:
-    """The function's event, with exactly the documented keys (guide: action-reference-Lambda, "JSON event").
+    """The function's event, with exactly the documented keys (guide: action-reference-Lambda, "JSON
+    event").
 
     It names neither pipeline nor execution, whatever GetJobDetails may say.
     """
@@ -118,7 +139,9 @@ def event(pipeline: Pipeline, job: Job) -> dict[str, Any]:
 
 
 def details(pipeline: Pipeline, job: Job) -> dict[str, Any]:
-    """GetJobDetails' answer (model: JobDetails). What pipelineContext holds for a Lambda action is not documented: Dials.job_details."""
+    """GetJobDetails' answer (model: JobDetails). What pipelineContext holds for a Lambda action is
+    not documented: Dials.job_details.
+    """
     answer: dict[str, Any] = event(pipeline, job)["CodePipeline.job"]
     action, dial = job.action, current().dials.job_details
     if action.type["category"] != "Rule":  # which no action type is (model: ActionCategory)
@@ -138,8 +161,10 @@ def details(pipeline: Pipeline, job: Job) -> dict[str, Any]:
 
 
 def _send(pipeline: Pipeline, job: Job) -> None:
-    """Register the job and invoke its function, as the action's own role or else the pipeline's (model: ActionDeclaration, roleArn);
-    where it may not, or there is no such function, the action fails."""
+    """Register the job and invoke its function, as the action's own role or else the pipeline's
+    (model: ActionDeclaration, roleArn); where it may not, or there is no such function, the action
+    fails.
+    """
     action = job.action
     pipeline.jobs[job.id] = job
     function = action.configuration.get("FunctionName", "")
@@ -147,23 +172,40 @@ def _send(pipeline: Pipeline, job: Job) -> None:
     role = action.declaration.get("roleArn") or pipeline.pipeline["roleArn"]
     if not outside.may_invoke(role, pipeline.account_id, region, function):
         denied = f"The role {role} is not authorized to perform lambda:InvokeFunction on {function}"
-        action.timers.append(pipeline.later(0, lambda: actions.fail(pipeline, action, "PermissionError", denied), "may not invoke"))
+        action.timers.append(
+            pipeline.later(
+                0,
+                lambda: actions.fail(pipeline, action, "PermissionError", denied),
+                "may not invoke",
+            )
+        )
         return
     try:
-        outside.invoke_function(pipeline.account_id, region, function, json.dumps(event(pipeline, job)))
+        outside.invoke_function(
+            pipeline.account_id, region, function, json.dumps(event(pipeline, job))
+        )
     except LookupError:
         message = f"The AWS Lambda function {function} does not exist in {region}"
-        action.timers.append(pipeline.later(0, lambda: actions.fail(pipeline, action, "ConfigurationError", message), "no such function"))
+        action.timers.append(
+            pipeline.later(
+                0,
+                lambda: actions.fail(pipeline, action, "ConfigurationError", message),
+                "no such function",
+            )
+        )
 
 
 def _expect_reply(pipeline: Pipeline, action: ActionExecution) -> Call:
     function = action.configuration.get("FunctionName", "")
     message = (
-        f"The AWS Lambda function {function} failed to return a result within {REPLY_MINUTES} minutes: check that it calls "
+        f"The AWS Lambda function {function} failed to return a result within {REPLY_MINUTES} "
+        "minutes: check that it calls "
         "PutJobSuccessResult or PutJobFailureResult, and that it may"
     )
     call = pipeline.later(
-        REPLY_MINUTES * 60, lambda: actions.fail(pipeline, action, "JobFailed", message), f"{action.name} without a reply"
+        REPLY_MINUTES * 60,
+        lambda: actions.fail(pipeline, action, "JobFailed", message),
+        f"{action.name} without a reply",
     )
     action.timers.append(call)
     return call
@@ -171,12 +213,18 @@ def _expect_reply(pipeline: Pipeline, action: ActionExecution) -> Call:
 
 def _answer(job: Job) -> None:
     if job.answered or job.action.status != "InProgress":
-        raise InvalidJobStateException(f"Job {job.id} is not in progress: it has its result, or its action has ended")
+        raise InvalidJobStateException(
+            f"Job {job.id} is not in progress: it has its result, or its action has ended"
+        )
     job.answered = True
 
 
 def _artifacts(pipeline: Pipeline, declaration: Declaration, which: str) -> list[dict[str, Any]]:
-    store = pipeline.pipeline.get("artifactStore") or (pipeline.pipeline.get("artifactStores") or {}).get(pipeline.region) or {}
+    store = (
+        pipeline.pipeline.get("artifactStore")
+        or (pipeline.pipeline.get("artifactStores") or {}).get(pipeline.region)
+        or {}
+    )
     return [
         {
             "name": artifact["name"],

@@ -1,4 +1,6 @@
-"""The limits that AWS's own service model states (lengths, ranges, patterns, enumerations), checked as AWS checks them: first of all."""
+"""The limits that AWS's own service model states (lengths, ranges, patterns, enumerations), checked
+as AWS checks them: first of all.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from sandbox.codepipeline.exceptions import ValidationException
 
 
 def check(operation: str, request: dict[str, Any]) -> None:
-    """ValidationException where a value of the request breaks a limit of the model. botocore's client checks only a few of them."""
+    """ValidationException where a value of the request breaks a limit of the model. botocore's
+    client checks only a few of them.
+    """
     shape = _input(operation)
     if shape is not None:
         _check(shape, request, "")
@@ -28,13 +32,18 @@ def _input(operation: str) -> Shape | None:
 def _check(shape: Shape, value: Any, at: str) -> None:
     problem = _problem(shape, value)
     if problem:
-        raise ValidationException(f"1 validation error detected: Value '{value}' at '{at}' failed to satisfy constraint: {problem}")
+        raise ValidationException(
+            f"1 validation error detected: Value '{value}' at '{at}' failed to satisfy "
+            f"constraint: {problem}"
+        )
     if isinstance(shape, StructureShape):
         for name, member in shape.members.items():
             if value.get(name) is not None:
                 _check(member, value[name], f"{at}.{name}".lstrip("."))
             elif name in shape.required_members:
-                raise ValidationException(f"1 validation error detected: '{name}' is missing at '{at or shape.name}'")
+                raise ValidationException(
+                    f"1 validation error detected: '{name}' is missing at '{at or shape.name}'"
+                )
     elif isinstance(shape, ListShape):
         for number, item in enumerate(value, 1):
             _check(shape.member, item, f"{at}.{number}.member")
@@ -54,7 +63,13 @@ def _problem(shape: Shape, value: Any) -> str | None:
     if kind is not None and not isinstance(value, kind):
         return f"Member must be a {shape.type_name}"
     limits = shape.metadata
-    size = value if shape.type_name == "integer" else len(value) if isinstance(value, (str, list)) else None
+    size = (
+        value
+        if shape.type_name == "integer"
+        else len(value)
+        if isinstance(value, (str, list))
+        else None
+    )
     what = "value" if shape.type_name == "integer" else "length"
     if size is not None and "max" in limits and size > limits["max"]:
         return f"Member must have {what} less than or equal to {limits['max']}"

@@ -1,16 +1,31 @@
-"""The verbs of CodePipeline's API. The caller holds the world's lock (responses.py takes it for every request)."""
+"""The verbs of CodePipeline's API. The caller holds the world's lock (responses.py takes it for
+every request).
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
 
-from moto.codepipeline.exceptions import PipelineExecutionNotFoundException, PipelineNotFoundException
+from moto.codepipeline.exceptions import (
+    PipelineExecutionNotFoundException,
+    PipelineNotFoundException,
+)
 from moto.codepipeline.models import CodePipelineBackend as MotoBackend
 from moto.core.exceptions import JsonRESTError
 
 from sandbox.clock import utcnow
-from sandbox.codepipeline import actions, flow, jobs, paging, rollback, shapes, sources, structure, variables
+from sandbox.codepipeline import (
+    actions,
+    flow,
+    jobs,
+    paging,
+    rollback,
+    shapes,
+    sources,
+    structure,
+    variables,
+)
 from sandbox.codepipeline.exceptions import (
     ActionNotFoundException,
     ApprovalAlreadyCompletedException,
@@ -25,7 +40,14 @@ from sandbox.codepipeline.exceptions import (
     PipelineNameInUseException,
     StageNotRetryableException,
 )
-from sandbox.codepipeline.execution import ActionExecution, Declaration, PipelineExecution, Revision, RuleExecution, StageExecution
+from sandbox.codepipeline.execution import (
+    ActionExecution,
+    Declaration,
+    PipelineExecution,
+    Revision,
+    RuleExecution,
+    StageExecution,
+)
 from sandbox.codepipeline.jobs import Job
 from sandbox.codepipeline.pipeline import Outcome, Pipeline
 from sandbox.world import current
@@ -42,7 +64,8 @@ HISTORY = timedelta(days=365)
 class CodePipelineBackend(MotoBackend):
     """moto's backend (create, get, update, delete, list, tags), whose pipelines run.
 
-    `outcome`: if a test sets it, it decides how every action goes that is neither Lambda nor approval.
+    `outcome`: if a test sets it, it decides how every action goes that is neither Lambda nor
+    approval.
     """
 
     def __init__(self, region_name: str, account_id: str) -> None:
@@ -61,12 +84,16 @@ class CodePipelineBackend(MotoBackend):
         self, pipeline: Declaration, tags: list[dict[str, str]], caller: str = ""
     ) -> tuple[Declaration, list[dict[str, str]]]:
         if pipeline["name"] in self.pipelines:
-            raise PipelineNameInUseException(f"A pipeline with the name '{pipeline['name']}' already exists")
+            raise PipelineNameInUseException(
+                f"A pipeline with the name '{pipeline['name']}' already exists"
+            )
         structure.check(pipeline)
         try:
             _, tags = super().create_pipeline(pipeline, tags)
         except JsonRESTError:
-            self.pipelines.pop(pipeline["name"], None)  # moto keeps a pipeline whose tags it refuses
+            self.pipelines.pop(
+                pipeline["name"], None
+            )  # moto keeps a pipeline whose tags it refuses
             raise
         runnable = Pipeline(self, pipeline)
         runnable.tags = self.pipelines[pipeline["name"]].tags
@@ -86,7 +113,9 @@ class CodePipelineBackend(MotoBackend):
         return declaration
 
     def delete_pipeline(self, name: str) -> None:
-        """Delete a pipeline with all its executions and jobs; one that is not there is fine (model names no error for it)."""
+        """Delete a pipeline with all its executions and jobs; one that is not there is fine (model
+        names no error for it).
+        """
         if name in self.pipelines:
             self.pipelines[name].deleted = True
         super().delete_pipeline(name)
@@ -96,11 +125,17 @@ class CodePipelineBackend(MotoBackend):
         try:
             return self.pipelines[name]
         except KeyError:
-            raise PipelineNotFoundException(f"Account '{self.account_id}' does not have a pipeline with name '{name}'") from None
+            raise PipelineNotFoundException(
+                f"Account '{self.account_id}' does not have a pipeline with name '{name}'"
+            ) from None
 
-    def push(self, pipeline: str, action: str, revision: str, trigger_type: str | None = None) -> None:
-        """For tests: `revision` is from now on the newest of a source. It starts the pipeline only where a `trigger_type` is given:
-        the way in which the change was noticed, such as "Webhook" or "CloudWatchEvent" (model: TriggerType)."""
+    def push(
+        self, pipeline: str, action: str, revision: str, trigger_type: str | None = None
+    ) -> None:
+        """For tests: `revision` is from now on the newest of a source. It starts the pipeline only
+        where a `trigger_type` is given: the way in which the change was noticed, such as "Webhook"
+        or "CloudWatchEvent" (model: TriggerType).
+        """
         self.pipeline(pipeline).revisions[action] = Revision(revision, utcnow())
         if trigger_type:
             self._start(self.pipeline(pipeline), {}, trigger_type, caller="")
@@ -110,7 +145,9 @@ class CodePipelineBackend(MotoBackend):
     def start_pipeline_execution(  # type: ignore[override]
         self, request: Request, caller: str = ""
     ) -> str:
-        """The new execution's id, or the old one's where the clientRequestToken was used before (Dials.token_memory)."""
+        """The new execution's id, or the old one's where the clientRequestToken was used before
+        (Dials.token_memory).
+        """
         pipeline, token = self.pipeline(request["name"]), request.get("clientRequestToken")
         memory = current().dials.token_memory
         known = pipeline.tokens.get(token or "")
@@ -121,7 +158,9 @@ class CodePipelineBackend(MotoBackend):
             pipeline.tokens[token] = execution
         return execution.id
 
-    def _start(self, pipeline: Pipeline, request: Request, trigger_type: str, caller: str) -> PipelineExecution:
+    def _start(
+        self, pipeline: Pipeline, request: Request, trigger_type: str, caller: str
+    ) -> PipelineExecution:
         execution = PipelineExecution(
             pipeline_name=pipeline.name,
             pipeline_version=pipeline.version,
@@ -140,7 +179,8 @@ class CodePipelineBackend(MotoBackend):
     def _check_concurrency(pipeline: Pipeline) -> None:
         if pipeline.mode != "SUPERSEDED" and len(pipeline.running) >= CONCURRENT_EXECUTIONS:
             raise ConcurrentPipelineExecutionsLimitExceededException(
-                f"Pipeline '{pipeline.name}' already runs {CONCURRENT_EXECUTIONS} executions at once"
+                f"Pipeline '{pipeline.name}' already runs {CONCURRENT_EXECUTIONS} executions at "
+                "once"
             )
 
     def execution(self, pipeline: Pipeline, execution_id: str) -> PipelineExecution:
@@ -171,7 +211,11 @@ class CodePipelineBackend(MotoBackend):
             if in_stage is None:
                 return True
             passage = execution.stages.get(in_stage)
-            return execution.pipeline_version == pipeline.version and passage is not None and passage.status == "Succeeded"
+            return (
+                execution.pipeline_version == pipeline.version
+                and passage is not None
+                and passage.status == "Succeeded"
+            )
 
         page, token = paging.newest_first(
             pipeline.history,
@@ -192,7 +236,10 @@ class CodePipelineBackend(MotoBackend):
         only_latest = latest.get("startTimeRange") == "Latest"
         page, token = paging.newest_first(
             runs,
-            lambda run: run.started >= oldest and (not only_latest or run.stage.actions.get(run.name) is run),
+            lambda run: (
+                run.started >= oldest
+                and (not only_latest or run.stage.actions.get(run.name) is run)
+            ),
             scope=f"actions of {pipeline.name} {execution_id or ''}",
             size=request.get("maxResults"),
             token=request.get("nextToken"),
@@ -200,7 +247,9 @@ class CodePipelineBackend(MotoBackend):
         return [shapes.action_detail(pipeline, run) for run in page], token
 
     def list_rule_executions(self, request: Request) -> tuple[list[Answer], str | None]:
-        """The runs of rules, newest first, and the token for more; of one execution or of all (model: ListRuleExecutions)."""
+        """The runs of rules, newest first, and the token for more; of one execution or of all
+        (model: ListRuleExecutions).
+        """
         pipeline, oldest = self.pipeline(request["pipelineName"]), utcnow() - HISTORY
         wanted = request.get("filter") or {}
         latest = wanted.get("latestInPipelineExecution") or {}
@@ -209,7 +258,9 @@ class CodePipelineBackend(MotoBackend):
 
         def keep(run: RuleExecution) -> bool:
             entry = run.stage.entry
-            return run.started >= oldest and (not only_latest or (entry is not None and entry.rules.get(run.name) is run))
+            return run.started >= oldest and (
+                not only_latest or (entry is not None and entry.rules.get(run.name) is run)
+            )
 
         page, token = paging.newest_first(
             self.execution(pipeline, execution_id).rules if execution_id else pipeline.rules,
@@ -224,12 +275,15 @@ class CodePipelineBackend(MotoBackend):
         return shapes.pipeline_state(self.pipeline(name))
 
     def stop_pipeline_execution(self, request: Request) -> str:
-        """The execution's id. It is Stopped at once where nothing runs or what runs is abandoned, else Stopping until that ends."""
+        """The execution's id. It is Stopped at once where nothing runs or what runs is abandoned,
+        else Stopping until that ends.
+        """
         pipeline, abandon = self.pipeline(request["pipelineName"]), bool(request.get("abandon"))
         execution = pipeline.by_id.get(request["pipelineExecutionId"])
         if execution is None or not execution.runs:
             raise PipelineExecutionNotStoppableException(
-                f"Pipeline '{pipeline.name}' does not run an execution with id '{request['pipelineExecutionId']}'"
+                f"Pipeline '{pipeline.name}' does not run an execution with id "
+                f"'{request['pipelineExecutionId']}'"
             )
         if execution.status == "Stopping" and not abandon:
             raise DuplicatedStopRequestException(f"Execution '{execution.id}' is already stopping")
@@ -238,22 +292,33 @@ class CodePipelineBackend(MotoBackend):
         return execution.id
 
     def retry_stage_execution(self, request: Request) -> str:
-        """The execution's id; it goes on with the stage's failed actions, or with all of them (model: RetryStageExecution)."""
-        pipeline, all_actions = self.pipeline(request["pipelineName"]), request["retryMode"] == "ALL_ACTIONS"
+        """The execution's id; it goes on with the stage's failed actions, or with all of them
+        (model: RetryStageExecution).
+        """
+        pipeline, all_actions = (
+            self.pipeline(request["pipelineName"]),
+            request["retryMode"] == "ALL_ACTIONS",
+        )
         passage = self._retryable(pipeline, request["stageName"], request["pipelineExecutionId"])
         if all_actions and passage.running:
-            raise ConflictException(f"Actions of stage '{passage.name}' are still in progress: only the failed ones can be retried")
+            raise ConflictException(
+                f"Actions of stage '{passage.name}' are still in progress: only the failed ones "
+                "can be retried"
+            )
         self._check_concurrency(pipeline)
         flow.retry(pipeline, passage, all_actions=all_actions)
         return passage.execution.id
 
     @staticmethod
     def _latest(pipeline: Pipeline, stage_name: str, execution_id: str) -> PipelineExecution:
-        """The execution, which must be the latest in the stage (any one will do in PARALLEL mode)."""
+        """The execution, which must be the latest in the stage (any one will do in PARALLEL
+        mode).
+        """
         stage, execution = pipeline.stage(stage_name), pipeline.by_id.get(execution_id)
         if execution is None or (pipeline.mode != "PARALLEL" and execution is not stage.latest):
             raise NotLatestPipelineExecutionException(
-                f"Execution '{execution_id}' is not the latest that entered stage '{stage_name}' of pipeline '{pipeline.name}'"
+                f"Execution '{execution_id}' is not the latest that entered stage '{stage_name}' "
+                f"of pipeline '{pipeline.name}'"
             )
         return execution
 
@@ -261,15 +326,22 @@ class CodePipelineBackend(MotoBackend):
     def _retryable(pipeline: Pipeline, stage_name: str, execution_id: str) -> StageExecution:
         execution = CodePipelineBackend._latest(pipeline, stage_name, execution_id)
         if execution.pipeline_version != pipeline.version:
-            raise StageNotRetryableException(f"Pipeline '{pipeline.name}' was edited since execution '{execution_id}' started")
+            raise StageNotRetryableException(
+                f"Pipeline '{pipeline.name}' was edited since execution '{execution_id}' started"
+            )
         passage = execution.stages.get(stage_name)
-        # A stopped execution can be retried like a failed one (guide: concepts-how-it-works, "Stop and wait", "Stop and abandon").
+        # A stopped execution can be retried like a failed one (guide: concepts-how-it-works, "Stop
+        # and wait", "Stop and abandon").
         if passage is None or passage.status not in ("Failed", "Stopped"):
-            raise StageNotRetryableException(f"Stage '{stage_name}' has no failed actions in execution '{execution_id}'")
+            raise StageNotRetryableException(
+                f"Stage '{stage_name}' has no failed actions in execution '{execution_id}'"
+            )
         return passage
 
     def rollback_stage(self, request: Request, caller: str = "") -> str:
-        """The id of the new execution, which runs this stage as the target did (model: RollbackStage; guide: stage-rollback)."""
+        """The id of the new execution, which runs this stage as the target did (model:
+        RollbackStage; guide: stage-rollback).
+        """
         pipeline = self.pipeline(request["pipelineName"])
         stage = pipeline.stage(request["stageName"])
         target = self.execution(pipeline, request["targetPipelineExecutionId"])
@@ -280,18 +352,35 @@ class CodePipelineBackend(MotoBackend):
         return execution.id
 
     def override_stage_condition(self, request: Request) -> None:
-        """Let an execution into a stage whose entry condition is being checked (guide: stage-conditions, "Overriding"), or has
-        failed (AWS says so in the feature's announcement: "override a condition that blocks a pipeline execution if it fails")."""
+        """Let an execution into a stage whose entry condition is being checked (guide:
+        stage-conditions, "Overriding"), or has failed (AWS says so in the feature's announcement:
+        "override a condition that blocks a pipeline execution if it fails").
+        """
         pipeline = self.pipeline(request["pipelineName"])
         execution = self._latest(pipeline, request["stageName"], request["pipelineExecutionId"])
         passage = execution.stages.get(request["stageName"])
         entry = None if passage is None else passage.entry
-        if request["conditionType"] != "BEFORE_ENTRY" or passage is None or entry is None or entry.result == "SKIP":
-            raise ConditionNotOverridableException(f"Stage '{request['stageName']}' has no condition that can be overridden")
-        if passage.status not in ("InProgress", "Failed") or entry.status not in ("InProgress", "Failed"):
-            raise ConditionNotOverridableException(f"The condition of stage '{passage.name}' does not hold up execution '{execution.id}'")
+        if (
+            request["conditionType"] != "BEFORE_ENTRY"
+            or passage is None
+            or entry is None
+            or entry.result == "SKIP"
+        ):
+            raise ConditionNotOverridableException(
+                f"Stage '{request['stageName']}' has no condition that can be overridden"
+            )
+        if passage.status not in ("InProgress", "Failed") or entry.status not in (
+            "InProgress",
+            "Failed",
+        ):
+            raise ConditionNotOverridableException(
+                f"The condition of stage '{passage.name}' does not hold up execution "
+                f"'{execution.id}'"
+            )
         if execution.pipeline_version != pipeline.version:
-            raise ConditionNotOverridableException(f"Pipeline '{pipeline.name}' was edited since execution '{execution.id}' started")
+            raise ConditionNotOverridableException(
+                f"Pipeline '{pipeline.name}' was edited since execution '{execution.id}' started"
+            )
         if not execution.runs:
             self._check_concurrency(pipeline)
         flow.override(pipeline, passage, entry)
@@ -299,14 +388,18 @@ class CodePipelineBackend(MotoBackend):
     # Transitions
 
     def disable_stage_transition(self, request: Request, caller: str = "") -> None:
-        """Executions wait before the stage (Inbound), or before the one that follows it (Outbound)."""
+        """Executions wait before the stage (Inbound), or before the one that follows it
+        (Outbound).
+        """
         self._set_transition(request, False, request["reason"], caller)
 
     def enable_stage_transition(self, request: Request, caller: str = "") -> None:
         """Who waits goes in."""
         self._set_transition(request, True, None, caller)
 
-    def _set_transition(self, request: Request, enabled: bool, reason: str | None, caller: str) -> None:
+    def _set_transition(
+        self, request: Request, enabled: bool, reason: str | None, caller: str
+    ) -> None:
         pipeline = self.pipeline(request["pipelineName"])
         stage = pipeline.stage(request["stageName"])
         if request["transitionType"] == "Outbound":
@@ -326,24 +419,39 @@ class CodePipelineBackend(MotoBackend):
         pipeline = self.pipeline(request["pipelineName"])
         stage = pipeline.stage(request["stageName"])
         if request["actionName"] not in [action["name"] for action in stage.declaration["actions"]]:
-            raise ActionNotFoundException(f"Stage '{stage.name}' does not have an action '{request['actionName']}'")
+            raise ActionNotFoundException(
+                f"Stage '{stage.name}' does not have an action '{request['actionName']}'"
+            )
         action = pipeline.approvals.get(request["token"])
-        if action is None or (action.stage.name, action.name) != (stage.name, request["actionName"]):
-            raise InvalidApprovalTokenException(f"The token does not belong to an open approval of action '{request['actionName']}'")
+        if action is None or (action.stage.name, action.name) != (
+            stage.name,
+            request["actionName"],
+        ):
+            raise InvalidApprovalTokenException(
+                f"The token does not belong to an open approval of action '{request['actionName']}'"
+            )
         self._approve(pipeline, action, request["result"], caller)
         return action.updated.timestamp()
 
     @staticmethod
-    def _approve(pipeline: Pipeline, action: ActionExecution, result: dict[str, str], caller: str) -> None:
+    def _approve(
+        pipeline: Pipeline, action: ActionExecution, result: dict[str, str], caller: str
+    ) -> None:
         if action.updated_by is not None:
-            raise ApprovalAlreadyCompletedException(f"Action '{action.name}' has already been approved or rejected")
+            raise ApprovalAlreadyCompletedException(
+                f"Action '{action.name}' has already been approved or rejected"
+            )
         if action.status != "InProgress":
-            raise InvalidApprovalTokenException(f"The approval of action '{action.name}' has expired")
+            raise InvalidApprovalTokenException(
+                f"The approval of action '{action.name}' has expired"
+            )
         action.summary, action.updated_by = result["summary"], caller
         if result["status"] == "Approved":
             actions.succeed(pipeline, action)
         else:
-            actions.fail(pipeline, action, "JobFailed", result["summary"] or f"Rejected by {caller}")
+            actions.fail(
+                pipeline, action, "JobFailed", result["summary"] or f"Rejected by {caller}"
+            )
 
     # Jobs
 

@@ -16,12 +16,18 @@ PAGE = 100
 
 
 def newest_first(
-    items: Sequence[T], keep: Callable[[T], bool], *, scope: str, size: int | None, token: str | None
+    items: Sequence[T],
+    keep: Callable[[T], bool],
+    *,
+    scope: str,
+    size: int | None,
+    token: str | None,
 ) -> tuple[list[T], str | None]:
-    """A page of those `items` (oldest first, only ever appended to) that `keep` wants, and the token for the next page.
+    """A page of those `items` (oldest first, only ever appended to) that `keep` wants, and the
+    token for the next page.
 
-    `scope` names the list: a token of another list is an InvalidNextTokenException. Items that come in between two pages do
-    not shift the later one.
+    `scope` names the list: a token of another list is an InvalidNextTokenException. Items that come
+    in between two pages do not shift the later one.
     """
     index = len(items) if token is None else _index(token, scope, len(items))
     page: list[T] = []
@@ -35,9 +41,13 @@ def newest_first(
 
 def _index(token: str, scope: str, length: int) -> int:
     try:
-        token_scope, _, index = base64.b64decode(token, altchars=b"-_", validate=True).decode().partition("\n")
+        token_scope, _, index = (
+            base64.b64decode(token, altchars=b"-_", validate=True).decode().partition("\n")
+        )
         if token_scope == scope and 0 < int(index) <= length:
             return int(index)
     except (binascii.Error, ValueError):
         pass
-    raise InvalidNextTokenException("The nextToken is not one that an earlier call for the same list returned")
+    raise InvalidNextTokenException(
+        "The nextToken is not one that an earlier call for the same list returned"
+    )

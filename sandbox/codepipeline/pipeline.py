@@ -1,4 +1,6 @@
-"""A pipeline as it stands: its stages with their locks and queues, its executions, and what is remembered for it."""
+"""A pipeline as it stands: its stages with their locks and queues, its executions, and what is
+remembered for it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,13 @@ from moto.codepipeline.models import CodePipeline
 
 from sandbox.clock import Call, utcnow
 from sandbox.codepipeline.exceptions import StageNotFoundException
-from sandbox.codepipeline.execution import ActionExecution, Declaration, PipelineExecution, Revision, RuleExecution
+from sandbox.codepipeline.execution import (
+    ActionExecution,
+    Declaration,
+    PipelineExecution,
+    Revision,
+    RuleExecution,
+)
 from sandbox.world import current
 
 if TYPE_CHECKING:
@@ -20,7 +28,9 @@ if TYPE_CHECKING:
     from sandbox.codepipeline.models import CodePipelineBackend
 
 Outcome = Callable[[PipelineExecution, str, str], tuple[float, str]]
-"""How an action (execution, stage name, action name) goes that is neither Lambda nor approval: seconds, "Succeeded" or "Failed"."""
+"""How an action (execution, stage name, action name) goes that is neither Lambda nor approval:
+seconds, "Succeeded" or "Failed".
+"""
 
 
 @dataclass
@@ -35,7 +45,9 @@ class Transition:
 
 @dataclass(eq=False)
 class Stage:
-    """A stage of the pipeline. `occupant` holds its lock (none has it in PARALLEL mode), `waiting` stand before it in order."""
+    """A stage of the pipeline. `occupant` holds its lock (none has it in PARALLEL mode), `waiting`
+    stand before it in order.
+    """
 
     declaration: Declaration
     transition: Transition = field(default_factory=Transition)
@@ -51,7 +63,9 @@ class Stage:
 
 
 class Pipeline(CodePipeline):
-    """moto's pipeline (declaration, tags, dates) that can run. moto's own `executions` stays empty."""
+    """moto's pipeline (declaration, tags, dates) that can run. moto's own `executions` stays
+    empty.
+    """
 
     def __init__(self, backend: CodePipelineBackend, declaration: Declaration) -> None:
         super().__init__(backend.account_id, backend.region_name, declaration)
@@ -75,16 +89,21 @@ class Pipeline(CodePipeline):
         self.rebuild_stages()
 
     def add_default_values(self, pipeline: dict[str, Any]) -> dict[str, Any]:
-        """moto's defaults, and the two that GetPipeline shows (model: ExecutionMode; guide: pipeline-types)."""
+        """moto's defaults, and the two that GetPipeline shows (model: ExecutionMode; guide:
+        pipeline-types).
+        """
         pipeline.setdefault("executionMode", "SUPERSEDED")
         pipeline.setdefault("pipelineType", "V1")
         return super().add_default_values(pipeline)
 
     def rebuild_stages(self) -> None:
-        """Follow the declaration; a stage that keeps its name keeps its transition and what was last seen in it."""
+        """Follow the declaration; a stage that keeps its name keeps its transition and what was
+        last seen in it.
+        """
         known = {stage.name: stage for stage in self.stages}
         self.stages = []
-        # A running execution goes on with its own copy: the caller of the in-process API may change what it passed.
+        # A running execution goes on with its own copy: the caller of the in-process API may change
+        # what it passed.
         for declaration in copy.deepcopy(self.pipeline["stages"]):
             stage = known.get(declaration["name"], Stage(declaration))
             stage.declaration = declaration
@@ -110,10 +129,14 @@ class Pipeline(CodePipeline):
         for stage in self.stages:
             if stage.name == name:
                 return stage
-        raise StageNotFoundException(f"Pipeline '{self.name}' does not have a stage with name '{name}'")
+        raise StageNotFoundException(
+            f"Pipeline '{self.name}' does not have a stage with name '{name}'"
+        )
 
     def later(self, seconds: float, what: Callable[[], None], label: str) -> Call:
-        """Plan `what` in `seconds`; it then runs under the world's lock, and not at all if the pipeline is gone."""
+        """Plan `what` in `seconds`; it then runs under the world's lock, and not at all if the
+        pipeline is gone.
+        """
         world = current()
 
         def run() -> None:
@@ -121,4 +144,6 @@ class Pipeline(CodePipeline):
                 if not self.deleted:
                     what()
 
-        return world.clock.call_at(utcnow() + timedelta(seconds=seconds), run, f"{self.name}: {label}")
+        return world.clock.call_at(
+            utcnow() + timedelta(seconds=seconds), run, f"{self.name}: {label}"
+        )

@@ -1,6 +1,8 @@
-"""What an action or rule does once it has begun: a source takes its revision, an approval waits, Lambda gets a job, all else takes time.
+"""What an action or rule does once it has begun: a source takes its revision, an approval waits,
+Lambda gets a job, all else takes time.
 
-No action ends within `start`: even a failure at once is a call on the clock, so that everything happens in one order.
+No action ends within `start`: even a failure at once is a call on the clock, so that everything
+happens in one order.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ from sandbox.codepipeline.pipeline import Pipeline
 from sandbox.world import current
 
 APPROVAL_MINUTES = 7 * 24 * 60
-"""A manual approval fails after seven days, unless the action says otherwise (guide: limits; model: ActionTimeout)."""
+"""A manual approval fails after seven days, unless the action says otherwise (guide: limits; model:
+ActionTimeout).
+"""
 
 
 def start(pipeline: Pipeline, action: ActionExecution) -> None:
@@ -21,7 +25,11 @@ def start(pipeline: Pipeline, action: ActionExecution) -> None:
     except variables.Unresolvable as error:
         message = str(error)
         action.timers.append(
-            pipeline.later(0, lambda: actions.fail(pipeline, action, "ConfigurationError", message), "variable has no value")
+            pipeline.later(
+                0,
+                lambda: actions.fail(pipeline, action, "ConfigurationError", message),
+                "variable has no value",
+            )
         )
         return
     if isinstance(action, RuleExecution):
@@ -35,18 +43,34 @@ def start(pipeline: Pipeline, action: ActionExecution) -> None:
 
 
 def start_rule(pipeline: Pipeline, rule: RuleExecution) -> None:
-    """A LambdaInvoke rule is a job; the others are stand-ins that take no time and succeed, unless SandboxOutcome says "Failed"."""
-    minutes = rule.declaration.get("timeoutInMinutes")  # AWS names no default (model: RuleDeclaration)
+    """A LambdaInvoke rule is a job; the others are stand-ins that take no time and succeed, unless
+    SandboxOutcome says "Failed".
+    """
+    minutes = rule.declaration.get(
+        "timeoutInMinutes"
+    )  # AWS names no default (model: RuleDeclaration)
     if minutes is not None:
         late = f"The rule did not end within {minutes} minutes"
-        rule.timers.append(pipeline.later(minutes * 60, lambda: actions.fail(pipeline, rule, "JobFailed", late), f"{rule.name} late"))
+        rule.timers.append(
+            pipeline.later(
+                minutes * 60,
+                lambda: actions.fail(pipeline, rule, "JobFailed", late),
+                f"{rule.name} late",
+            )
+        )
     if rule.type["provider"] == "LambdaInvoke":
         jobs.start(pipeline, rule)
     elif rule.configuration.get("SandboxOutcome") == "Failed":
         message = f"The sandbox lets rule '{rule.name}' fail"
-        rule.timers.append(pipeline.later(0, lambda: actions.fail(pipeline, rule, "JobFailed", message), f"{rule.name} Failed"))
+        rule.timers.append(
+            pipeline.later(
+                0, lambda: actions.fail(pipeline, rule, "JobFailed", message), f"{rule.name} Failed"
+            )
+        )
     else:
-        rule.timers.append(pipeline.later(0, lambda: actions.succeed(pipeline, rule), f"{rule.name} Succeeded"))
+        rule.timers.append(
+            pipeline.later(0, lambda: actions.succeed(pipeline, rule), f"{rule.name} Succeeded")
+        )
 
 
 def await_approval(pipeline: Pipeline, action: ActionExecution) -> None:
@@ -57,23 +81,34 @@ def await_approval(pipeline: Pipeline, action: ActionExecution) -> None:
     minutes = action.declaration.get("timeoutInMinutes", APPROVAL_MINUTES)
     message = f"Nobody approved or rejected within {minutes} minutes"
     action.timers.append(
-        pipeline.later(minutes * 60, lambda: actions.fail(pipeline, action, "JobFailed", message), f"{action.name} not approved")
+        pipeline.later(
+            minutes * 60,
+            lambda: actions.fail(pipeline, action, "JobFailed", message),
+            f"{action.name} not approved",
+        )
     )
 
 
 def take_time(pipeline: Pipeline, action: ActionExecution) -> None:
-    """Succeed or fail after a while: as the test's hook says, or the configuration's SandboxSeconds and SandboxOutcome."""
+    """Succeed or fail after a while: as the test's hook says, or the configuration's SandboxSeconds
+    and SandboxOutcome.
+    """
     if pipeline.backend.outcome is not None:
-        seconds, outcome = pipeline.backend.outcome(action.execution, action.stage.name, action.name)
+        seconds, outcome = pipeline.backend.outcome(
+            action.execution, action.stage.name, action.name
+        )
     else:
         seconds = float(action.configuration.get("SandboxSeconds", current().dials.action_seconds))
         outcome = action.configuration.get("SandboxOutcome", "Succeeded")
-    # A source's revision is the one it has when the action starts (guide: concepts-how-it-works, "source revisions").
+    # A source's revision is the one it has when the action starts (guide: concepts-how-it-works,
+    # "source revisions").
     revision = sources.revision(pipeline, action) if action.type["category"] == "Source" else None
 
     def end() -> None:
         if outcome == "Failed":
-            actions.fail(pipeline, action, "JobFailed", f"The sandbox lets action '{action.name}' fail")
+            actions.fail(
+                pipeline, action, "JobFailed", f"The sandbox lets action '{action.name}' fail"
+            )
             return
         if revision is not None:
             sources.take(action, revision)

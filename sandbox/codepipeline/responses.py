@@ -1,4 +1,6 @@
-"""CodePipeline's operations as requests reach them: parse, check the model's limits, call the backend under the world's lock."""
+"""CodePipeline's operations as requests reach them: parse, check the model's limits, call the
+backend under the world's lock.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,10 @@ class CodePipelineResponse(MotoResponse):
     def codepipeline_backend(self) -> CodePipelineBackend:
         backend = codepipeline_backends[self.current_account][self.region]
         if not isinstance(backend, CodePipelineBackend):
-            raise TypeError("this is moto's own CodePipeline: enter sandbox.codepipeline.install() before its first use")
+            raise TypeError(
+                "this is moto's own CodePipeline: enter sandbox.codepipeline.install() before its "
+                "first use"
+            )
         return backend
 
     def request(self) -> dict[str, Any]:
@@ -38,11 +43,15 @@ class CodePipelineResponse(MotoResponse):
 
     def create_pipeline(self) -> str:
         request = self.request()
-        pipeline, tags = self.codepipeline_backend.create_pipeline(request["pipeline"], request.get("tags") or [], caller_arn(self))
+        pipeline, tags = self.codepipeline_backend.create_pipeline(
+            request["pipeline"], request.get("tags") or [], caller_arn(self)
+        )
         return json.dumps({"pipeline": pipeline, "tags": tags})
 
     def update_pipeline(self) -> str:
-        return json.dumps({"pipeline": self.codepipeline_backend.update_pipeline(self.request()["pipeline"])})
+        return json.dumps(
+            {"pipeline": self.codepipeline_backend.update_pipeline(self.request()["pipeline"])}
+        )
 
     def get_pipeline_state(self) -> str:
         return json.dumps(self.codepipeline_backend.get_pipeline_state(self.request()["name"]))
@@ -50,12 +59,16 @@ class CodePipelineResponse(MotoResponse):
     # Executions
 
     def start_pipeline_execution(self) -> str:
-        execution_id = self.codepipeline_backend.start_pipeline_execution(self.request(), caller_arn(self))
+        execution_id = self.codepipeline_backend.start_pipeline_execution(
+            self.request(), caller_arn(self)
+        )
         return json.dumps({"pipelineExecutionId": execution_id})
 
     def get_pipeline_execution(self) -> str:
         request = self.request()
-        execution = self.codepipeline_backend.get_pipeline_execution(request["pipelineName"], request["pipelineExecutionId"])
+        execution = self.codepipeline_backend.get_pipeline_execution(
+            request["pipelineName"], request["pipelineExecutionId"]
+        )
         return json.dumps({"pipelineExecution": execution})
 
     def list_pipeline_executions(self) -> str:
@@ -71,13 +84,27 @@ class CodePipelineResponse(MotoResponse):
         return json.dumps(given(ruleExecutionDetails=page, nextToken=token))
 
     def stop_pipeline_execution(self) -> str:
-        return json.dumps({"pipelineExecutionId": self.codepipeline_backend.stop_pipeline_execution(self.request())})
+        return json.dumps(
+            {
+                "pipelineExecutionId": self.codepipeline_backend.stop_pipeline_execution(
+                    self.request()
+                )
+            }
+        )
 
     def retry_stage_execution(self) -> str:
-        return json.dumps({"pipelineExecutionId": self.codepipeline_backend.retry_stage_execution(self.request())})
+        return json.dumps(
+            {"pipelineExecutionId": self.codepipeline_backend.retry_stage_execution(self.request())}
+        )
 
     def rollback_stage(self) -> str:
-        return json.dumps({"pipelineExecutionId": self.codepipeline_backend.rollback_stage(self.request(), caller_arn(self))})
+        return json.dumps(
+            {
+                "pipelineExecutionId": self.codepipeline_backend.rollback_stage(
+                    self.request(), caller_arn(self)
+                )
+            }
+        )
 
     def override_stage_condition(self) -> str:
         self.codepipeline_backend.override_stage_condition(self.request())
@@ -94,12 +121,20 @@ class CodePipelineResponse(MotoResponse):
         return "{}"
 
     def put_approval_result(self) -> str:
-        return json.dumps({"approvedAt": self.codepipeline_backend.put_approval_result(self.request(), caller_arn(self))})
+        return json.dumps(
+            {
+                "approvedAt": self.codepipeline_backend.put_approval_result(
+                    self.request(), caller_arn(self)
+                )
+            }
+        )
 
     # Jobs
 
     def get_job_details(self) -> str:
-        return json.dumps({"jobDetails": self.codepipeline_backend.get_job_details(self.request()["jobId"])})
+        return json.dumps(
+            {"jobDetails": self.codepipeline_backend.get_job_details(self.request()["jobId"])}
+        )
 
     def put_job_success_result(self) -> str:
         self.codepipeline_backend.put_job_success_result(self.request())

@@ -1,11 +1,19 @@
-"""Executions, actions and states as the API answers them (model: the shape named at each function). Times are epoch seconds."""
+"""Executions, actions and states as the API answers them (model: the shape named at each function).
+Times are epoch seconds.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from sandbox.codepipeline import sources
-from sandbox.codepipeline.execution import ActionExecution, ConditionExecution, PipelineExecution, RuleExecution, StageExecution
+from sandbox.codepipeline.execution import (
+    ActionExecution,
+    ConditionExecution,
+    PipelineExecution,
+    RuleExecution,
+    StageExecution,
+)
 from sandbox.codepipeline.pipeline import Pipeline, Stage
 
 
@@ -22,7 +30,10 @@ def execution_summary(execution: PipelineExecution) -> dict[str, Any]:
         statusSummary=execution.status_summary,
         startTime=execution.started.timestamp(),
         lastUpdateTime=execution.updated.timestamp(),
-        sourceRevisions=[{"actionName": name, "revisionId": revision.id} for name, revision in execution.revisions.items()],
+        sourceRevisions=[
+            {"actionName": name, "revisionId": revision.id}
+            for name, revision in execution.revisions.items()
+        ],
         trigger=_trigger(execution),
         stopTrigger=None if execution.stop_reason is None else {"reason": execution.stop_reason},
         executionMode=execution.mode,
@@ -40,7 +51,9 @@ def execution_detail(pipeline: Pipeline, execution: PipelineExecution) -> dict[s
         status=execution.status,
         statusSummary=execution.status_summary,
         artifactRevisions=_artifact_revisions(pipeline, execution),
-        variables=[{"name": name, "resolvedValue": value} for name, value in execution.variables.items()],
+        variables=[
+            {"name": name, "resolvedValue": value} for name, value in execution.variables.items()
+        ],
         trigger=_trigger(execution),
         executionMode=execution.mode,
         executionType=execution.type,
@@ -60,7 +73,11 @@ def _trigger(execution: PipelineExecution) -> dict[str, str]:
 def _artifact_revisions(pipeline: Pipeline, execution: PipelineExecution) -> list[dict[str, Any]]:
     declared = sources.source_actions(pipeline)
     return [
-        {"name": artifact["name"], "revisionId": revision.id, "created": revision.created.timestamp()}
+        {
+            "name": artifact["name"],
+            "revisionId": revision.id,
+            "created": revision.created.timestamp(),
+        }
         for action, revision in execution.revisions.items()
         if action in declared
         for artifact in declared[action]["outputArtifacts"]
@@ -90,7 +107,9 @@ def action_detail(pipeline: Pipeline, action: ActionExecution) -> dict[str, Any]
             namespace=declared.get("namespace"),
         ),
         output=given(
-            outputArtifacts=[{"name": artifact["name"]} for artifact in declared["outputArtifacts"]],
+            outputArtifacts=[
+                {"name": artifact["name"]} for artifact in declared["outputArtifacts"]
+            ],
             executionResult=given(
                 externalExecutionId=action.external_id,
                 externalExecutionSummary=action.summary,
@@ -119,10 +138,16 @@ def rule_detail(pipeline: Pipeline, rule: RuleExecution) -> dict[str, Any]:
             resolvedConfiguration=rule.configuration,
             roleArn=declared.get("roleArn"),
             region=declared.get("region", pipeline.region),
-            inputArtifacts=[{"name": artifact["name"]} for artifact in declared.get("inputArtifacts") or []],
+            inputArtifacts=[
+                {"name": artifact["name"]} for artifact in declared.get("inputArtifacts") or []
+            ],
         ),
         output={
-            "executionResult": given(externalExecutionId=rule.external_id, externalExecutionSummary=rule.summary, errorDetails=_error(rule))
+            "executionResult": given(
+                externalExecutionId=rule.external_id,
+                externalExecutionSummary=rule.summary,
+                errorDetails=_error(rule),
+            )
         },
     )
 
@@ -132,7 +157,9 @@ def _error(action: ActionExecution) -> dict[str, str] | None:
 
 
 def pipeline_state(pipeline: Pipeline) -> dict[str, Any]:
-    """GetPipelineStateOutput. In PARALLEL mode it shows the execution that entered a stage last (guide: executions-view)."""
+    """GetPipelineStateOutput. In PARALLEL mode it shows the execution that entered a stage last
+    (guide: executions-view).
+    """
     return {
         "pipelineName": pipeline.name,
         "pipelineVersion": pipeline.version,
@@ -143,7 +170,10 @@ def pipeline_state(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _stage_state(pipeline: Pipeline, stage: Stage) -> dict[str, Any]:
-    inbound = [given(pipelineExecutionId=waiting.id, status="InProgress", type=waiting.type) for waiting in stage.waiting]
+    inbound = [
+        given(pipelineExecutionId=waiting.id, status="InProgress", type=waiting.type)
+        for waiting in stage.waiting
+    ]
     passage = None if stage.latest is None else stage.latest.stages[stage.name]
     transition = stage.transition
     return given(
@@ -153,14 +183,25 @@ def _stage_state(pipeline: Pipeline, stage: Stage) -> dict[str, Any]:
         inboundTransitionState=given(
             enabled=transition.enabled,
             lastChangedBy=transition.changed_by,
-            lastChangedAt=None if transition.changed_at is None else transition.changed_at.timestamp(),
+            lastChangedAt=None
+            if transition.changed_at is None
+            else transition.changed_at.timestamp(),
             disabledReason=transition.reason,
         ),
-        actionStates=[_action_state(pipeline, stage, declared["name"]) for declared in stage.declaration["actions"]],
+        actionStates=[
+            _action_state(pipeline, stage, declared["name"])
+            for declared in stage.declaration["actions"]
+        ],
         latestExecution=None
         if passage is None
-        else {"pipelineExecutionId": passage.execution.id, "status": passage.status, "type": passage.execution.type},
-        beforeEntryConditionState=None if passage is None or passage.entry is None else _condition_state(passage.entry),
+        else {
+            "pipelineExecutionId": passage.execution.id,
+            "status": passage.status,
+            "type": passage.execution.type,
+        },
+        beforeEntryConditionState=None
+        if passage is None or passage.entry is None
+        else _condition_state(passage.entry),
         retryStageMetadata=_retries(passage),
     )
 
@@ -171,7 +212,9 @@ def _retries(passage: StageExecution | None) -> dict[str, Any] | None:
     return given(
         autoStageRetryAttempt=passage.auto_retries or None,
         manualStageRetryAttempt=passage.retries or None,
-        latestRetryTrigger="AutomatedStageRetry" if passage.retried_automatically else "ManualStageRetry",
+        latestRetryTrigger="AutomatedStageRetry"
+        if passage.retried_automatically
+        else "ManualStageRetry",
     )
 
 
@@ -210,7 +253,11 @@ def _action_state(pipeline: Pipeline, stage: Stage, name: str) -> dict[str, Any]
         actionName=name,
         currentRevision=None
         if revision is None
-        else {"revisionId": revision.id, "revisionChangeId": revision.id, "created": revision.created.timestamp()},
+        else {
+            "revisionId": revision.id,
+            "revisionChangeId": revision.id,
+            "created": revision.created.timestamp(),
+        },
         latestExecution=given(
             actionExecutionId=action.id,
             status=action.status,

@@ -1,21 +1,35 @@
-"""What a pipeline's declaration has to be beyond the limits of the model (guide: reference-pipeline-structure)."""
+"""What a pipeline's declaration has to be beyond the limits of the model (guide:
+reference-pipeline-structure).
+"""
 
 from __future__ import annotations
 
 from moto.codepipeline.exceptions import InvalidStructureException
 
 from sandbox.codepipeline import conditions
-from sandbox.codepipeline.exceptions import InvalidActionDeclarationException, InvalidStageDeclarationException
+from sandbox.codepipeline.exceptions import (
+    InvalidActionDeclarationException,
+    InvalidStageDeclarationException,
+)
 from sandbox.codepipeline.execution import Declaration
 
 
 def check(pipeline: Declaration) -> None:
-    """InvalidStructure-, InvalidStage- or InvalidActionDeclarationException where CreatePipeline or UpdatePipeline refuses it."""
+    """InvalidStructure-, InvalidStage- or InvalidActionDeclarationException where CreatePipeline or
+    UpdatePipeline refuses it.
+    """
     stages = pipeline["stages"]
     if len(stages) < 2:
-        raise InvalidStructureException(f"Pipeline has only {len(stages)} stage(s). There should be a minimum of 2 stages in a pipeline")
-    if ("artifactStore" in pipeline) == ("artifactStores" in pipeline):  # (model: PipelineDeclaration)
-        raise InvalidStructureException("A pipeline must have either artifactStore or artifactStores, and not both")
+        raise InvalidStructureException(
+            f"Pipeline has only {len(stages)} stage(s). There should be a minimum of 2 stages in "
+            "a pipeline"
+        )
+    if ("artifactStore" in pipeline) == (
+        "artifactStores" in pipeline
+    ):  # (model: PipelineDeclaration)
+        raise InvalidStructureException(
+            "A pipeline must have either artifactStore or artifactStores, and not both"
+        )
     names = [stage["name"] for stage in stages]
     if len(set(names)) < len(names):
         raise InvalidStageDeclarationException("The names of a pipeline's stages must be unique")
@@ -29,17 +43,26 @@ def check(pipeline: Declaration) -> None:
 def check_actions(stage: Declaration, *, first: bool) -> None:
     names = [action["name"] for action in stage["actions"]]
     if not names:
-        raise InvalidStageDeclarationException(f"Stage '{stage['name']}' must have at least one action")
+        raise InvalidStageDeclarationException(
+            f"Stage '{stage['name']}' must have at least one action"
+        )
     if len(set(names)) < len(names):
-        raise InvalidActionDeclarationException(f"The names of the actions in stage '{stage['name']}' must be unique")
+        raise InvalidActionDeclarationException(
+            f"The names of the actions in stage '{stage['name']}' must be unique"
+        )
     for action in stage["actions"]:
         if (action["actionTypeId"]["category"] == "Source") != first:
             raise InvalidStructureException(
-                f"Action '{action['name']}' in stage '{stage['name']}': the first stage must have source actions only, "
+                f"Action '{action['name']}' in stage '{stage['name']}': the first stage must have "
+                "source actions only, "
                 "and no other stage may have one"
             )
-        if action["actionTypeId"]["provider"] == "Lambda" and "FunctionName" not in (action.get("configuration") or {}):
-            raise InvalidActionDeclarationException(f"Action '{action['name']}': its configuration must have a FunctionName")
+        if action["actionTypeId"]["provider"] == "Lambda" and "FunctionName" not in (
+            action.get("configuration") or {}
+        ):
+            raise InvalidActionDeclarationException(
+                f"Action '{action['name']}': its configuration must have a FunctionName"
+            )
 
 
 def check_entry(stage: Declaration) -> None:
@@ -49,38 +72,62 @@ def check_entry(stage: Declaration) -> None:
         return
     rules, result = condition.get("rules") or [], condition.get("result", "FAIL")
     if result not in ("FAIL", "SKIP"):
-        raise InvalidStageDeclarationException(f"Stage '{stage['name']}': the result of an entry condition is FAIL or SKIP, not {result}")
+        raise InvalidStageDeclarationException(
+            f"Stage '{stage['name']}': the result of an entry condition is FAIL or SKIP, not "
+            f"{result}"
+        )
     if not rules or len({rule["name"] for rule in rules}) < len(rules):
-        raise InvalidStageDeclarationException(f"Stage '{stage['name']}': its entry condition must have rules, each with a name of its own")
+        raise InvalidStageDeclarationException(
+            f"Stage '{stage['name']}': its entry condition must have rules, each with a name of "
+            "its own"
+        )
     for rule in rules:
         provider = rule["ruleTypeId"]["provider"]
         if result == "SKIP" and provider not in ("LambdaInvoke", "VariableCheck"):
             raise InvalidStageDeclarationException(
-                f"Stage '{stage['name']}': an entry condition that skips takes LambdaInvoke and VariableCheck rules only, not {provider}"
+                f"Stage '{stage['name']}': an entry condition that skips takes LambdaInvoke and "
+                f"VariableCheck rules only, not {provider}"
             )
         if provider == "LambdaInvoke" and "FunctionName" not in (rule.get("configuration") or {}):
-            raise InvalidStageDeclarationException(f"Rule '{rule['name']}': its configuration must have a FunctionName")
+            raise InvalidStageDeclarationException(
+                f"Rule '{rule['name']}': its configuration must have a FunctionName"
+            )
 
 
 def check_failure(stage: Declaration, pipeline: Declaration) -> None:
-    """No rollback in PARALLEL mode (guide: execution-modes); no automatic retry with conditions (guide: stage-conditions)."""
+    """No rollback in PARALLEL mode (guide: execution-modes); no automatic retry with conditions
+    (guide: stage-conditions).
+    """
     on_failure = stage.get("onFailure") or {}
     nested = on_failure.get("conditions") or []
-    if pipeline.get("executionMode") == "PARALLEL" and "ROLLBACK" in (on_failure.get("result"), *(each.get("result") for each in nested)):
-        raise InvalidStageDeclarationException(f"Stage '{stage['name']}': a pipeline in PARALLEL mode cannot roll back on failure")
+    if pipeline.get("executionMode") == "PARALLEL" and "ROLLBACK" in (
+        on_failure.get("result"),
+        *(each.get("result") for each in nested),
+    ):
+        raise InvalidStageDeclarationException(
+            f"Stage '{stage['name']}': a pipeline in PARALLEL mode cannot roll back on failure"
+        )
     if on_failure.get("result") == "RETRY" and nested:
-        raise InvalidStageDeclarationException(f"Stage '{stage['name']}': automatic retry cannot be combined with onFailure conditions")
+        raise InvalidStageDeclarationException(
+            f"Stage '{stage['name']}': automatic retry cannot be combined with onFailure conditions"
+        )
 
 
 def check_type(pipeline: Declaration) -> None:
-    """A V1 pipeline has neither variables nor another mode than SUPERSEDED (guide: pipeline-types), and no conditions (AWS's
-    announcement of them: "V2 type pipelines now support stage level conditions")."""
+    """A V1 pipeline has neither variables nor another mode than SUPERSEDED (guide: pipeline-types),
+    and no conditions (AWS's announcement of them: "V2 type pipelines now support stage level
+    conditions").
+    """
     if pipeline.get("pipelineType", "V1") == "V2":
         return
     if pipeline.get("executionMode", "SUPERSEDED") != "SUPERSEDED":
-        raise InvalidStructureException(f"Execution mode {pipeline['executionMode']} needs a pipeline of type V2")
+        raise InvalidStructureException(
+            f"Execution mode {pipeline['executionMode']} needs a pipeline of type V2"
+        )
     if pipeline.get("variables"):
         raise InvalidStructureException("Pipeline variables need a pipeline of type V2")
     for stage in pipeline["stages"]:
         if any(stage.get(key) for key in ("beforeEntry", "onSuccess", "onFailure")):
-            raise InvalidStructureException(f"The conditions of stage '{stage['name']}' need a pipeline of type V2")
+            raise InvalidStructureException(
+                f"The conditions of stage '{stage['name']}' need a pipeline of type V2"
+            )

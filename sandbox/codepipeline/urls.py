@@ -1,4 +1,6 @@
-"""Where moto finds the operations: it looks for this module beside the one of the backend's class."""
+"""Where moto finds the operations: it looks for this module beside the one of the backend's
+class.
+"""
 
 from __future__ import annotations
 

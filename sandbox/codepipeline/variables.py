@@ -1,5 +1,6 @@
-"""Pipeline variables and #{namespace.key} in the configuration of an action (guide: reference-variables) or a rule (model:
-RuleExecutionInput, resolvedConfiguration)."""
+"""Pipeline variables and #{namespace.key} in the configuration of an action (guide:
+reference-variables) or a rule (model: RuleExecutionInput, resolvedConfiguration).
+"""
 
 from __future__ import annotations
 
@@ -17,23 +18,33 @@ class Unresolvable(Exception):
 
 
 def execution_variables(pipeline: Pipeline, given: list[dict[str, str]]) -> dict[str, str]:
-    """The variables of a new execution by name: the declared defaults, overridden by what StartPipelineExecution gives.
+    """The variables of a new execution by name: the declared defaults, overridden by what
+    StartPipelineExecution gives.
 
-    ValidationException for a name that the pipeline does not declare. A declared one that has neither a default nor a
-    given value is left out (AWS does not say; an action that uses it fails).
+    ValidationException for a name that the pipeline does not declare. A declared one that has
+    neither a default nor a given value is left out (AWS does not say; an action that uses it
+    fails).
     """
     declared = pipeline.pipeline.get("variables") or []
-    values = {variable["name"]: variable["defaultValue"] for variable in declared if "defaultValue" in variable}
+    values = {
+        variable["name"]: variable["defaultValue"]
+        for variable in declared
+        if "defaultValue" in variable
+    }
     names = {variable["name"] for variable in declared}
     for variable in given:
         if variable["name"] not in names:
-            raise ValidationException(f"Pipeline '{pipeline.name}' does not declare the variable '{variable['name']}'")
+            raise ValidationException(
+                f"Pipeline '{pipeline.name}' does not declare the variable '{variable['name']}'"
+            )
         values[variable["name"]] = variable["value"]
     return values
 
 
 def resolve(action: ActionExecution) -> dict[str, str]:
-    """The action's or rule's configuration with every #{...} replaced. Unresolvable, with a message for people, where one has no value."""
+    """The action's or rule's configuration with every #{...} replaced. Unresolvable, with a message
+    for people, where one has no value.
+    """
     configuration: dict[str, str] = action.declaration.get("configuration") or {}
     if not any("#{" in value for value in configuration.values()):
         return dict(configuration)
@@ -45,14 +56,18 @@ def resolve(action: ActionExecution) -> dict[str, str]:
             return values[namespace][key]
         except KeyError:
             raise Unresolvable(
-                f"The variable {match.group()} in the configuration of {action.kind} '{action.name}' has no value in this execution"
+                f"The variable {match.group()} in the configuration of {action.kind} "
+                f"'{action.name}' has no value in this execution"
             ) from None
 
     return {key: REFERENCE.sub(value, text) for key, text in configuration.items()}
 
 
 def _values(execution: PipelineExecution) -> dict[str, dict[str, str]]:
-    values = {"codepipeline": {"PipelineExecutionId": execution.id}, "variables": execution.variables}
+    values = {
+        "codepipeline": {"PipelineExecutionId": execution.id},
+        "variables": execution.variables,
+    }
     # A rollback uses the variables of the execution to which it goes back (guide: stage-rollback).
     earlier = [] if execution.rollback_target is None else execution.rollback_target.actions
     for action in (*earlier, *execution.actions):

@@ -1,4 +1,6 @@
-"""EventBridge whose rules fire: an extension of moto's `events` (its backend, its responses, its way to send to targets)."""
+"""EventBridge whose rules fire: an extension of moto's `events` (its backend, its responses, its
+way to send to targets).
+"""
 
 from __future__ import annotations
 
@@ -50,9 +52,11 @@ PATCHED: tuple[str, ...] = (
 
 @contextmanager
 def install() -> Iterator[None]:
-    """Make moto's `events` this one, and on exit moto's own again. What either of them held is dropped.
+    """Make moto's `events` this one, and on exit moto's own again. What either of them held is
+    dropped.
 
-    Enter it before a mock_aws or a moto server takes its first request. AttributeError where moto has changed.
+    Enter it before a mock_aws or a moto server takes its first request. AttributeError where moto
+    has changed.
     """
     moto_backend: Any = getattr(events_backends, "backend")  # noqa: B009 - a missing name has to be noticed
     moto_send: Any = getattr(moto.events.models.Rule, "send_to_targets")  # noqa: B009
@@ -71,12 +75,29 @@ def _use(backend_class: Any, send_to_targets: Any) -> None:
     moto.events.models.Rule.send_to_targets = send_to_targets  # type: ignore[method-assign]
 
 
-def send(account_id: str, region: str, *, source: str, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
-    """An AWS service's own event reaches the default bus, with the time it is now: matching, enabled rules deliver to their targets.
+def send(
+    account_id: str,
+    region: str,
+    *,
+    source: str,
+    detail_type: str,
+    detail: dict[str, Any],
+    resources: list[str],
+) -> None:
+    """An AWS service's own event reaches the default bus, with the time it is now: matching,
+    enabled rules deliver to their targets.
 
     Nothing is sent where `Dials.events_on` is off.
     """
     if not current().dials.events_on:
         return
-    event = envelope(account_id, region, source=source, detail_type=detail_type, detail=detail, resources=resources, time=utcnow())
+    event = envelope(
+        account_id,
+        region,
+        source=source,
+        detail_type=detail_type,
+        detail=detail,
+        resources=resources,
+        time=utcnow(),
+    )
     backend(account_id, region).publish("default", event)

@@ -16,7 +16,9 @@ from moto.utilities.arns import Arn, parse_arn
 from sandbox.world import current
 
 REFUSALS = (LookupError, PermissionError, NotImplementedError, ServiceException, JsonRESTError)
-"""What `deliver` raises where the target does not take the payload; anything else is a defect of the sandbox."""
+"""What `deliver` raises where the target does not take the payload; anything else is a defect of
+the sandbox.
+"""
 
 
 def deliver(target: dict[str, Any], payload: str, rule_arn: str) -> None:
@@ -39,11 +41,20 @@ def deliver(target: dict[str, Any], payload: str, rule_arn: str) -> None:
 
 
 def invoke_lambda(function_arn: str, payload: str, rule_arn: str) -> None:
-    """Invoke asynchronously, as EventBridge does. PermissionError, LookupError: Lambda refuses it."""
+    """Invoke asynchronously, as EventBridge does. PermissionError, LookupError: Lambda refuses
+    it.
+    """
     from sandbox.awslambda import invoke_async  # noqa: PLC0415 - the services of the sandbox know each other only when they meet
 
     arn = parse_arn(function_arn)
-    invoke_async(arn.account, arn.region, function_arn, payload, service="events.amazonaws.com", source_arn=rule_arn)
+    invoke_async(
+        arn.account,
+        arn.region,
+        function_arn,
+        payload,
+        service="events.amazonaws.com",
+        source_arn=rule_arn,
+    )
 
 
 def _to_log_group(arn: Arn, payload: str) -> None:
@@ -55,12 +66,18 @@ def _to_log_group(arn: Arn, payload: str) -> None:
 
 def _to_queue(arn: Arn, payload: str, target: dict[str, Any]) -> None:
     group = (target.get("SqsParameters") or {}).get("MessageGroupId")
-    sqs_backends[arn.account][arn.region].send_message(queue_name=arn.resource_id, message_body=payload, group_id=group)
+    sqs_backends[arn.account][arn.region].send_message(
+        queue_name=arn.resource_id, message_body=payload, group_id=group
+    )
 
 
 def _to_bus(arn: Arn, payload: str) -> None:
-    """The event goes on as it is, with its own account, region and time; the other bus's policy is not asked."""
-    backend: Any = events_backends[arn.account][arn.region]  # an EventBridgeBackend; models.py imports this module
+    """The event goes on as it is, with its own account, region and time; the other bus's policy is
+    not asked.
+    """
+    backend: Any = events_backends[arn.account][
+        arn.region
+    ]  # an EventBridgeBackend; models.py imports this module
     backend.publish(backend.describe_event_bus(arn.resource_id).name, json.loads(payload))
 
 

@@ -1,4 +1,6 @@
-"""What a user may send with PutEvents; each entry is taken or refused by itself (model: PutEvents)."""
+"""What a user may send with PutEvents; each entry is taken or refused by itself (model:
+PutEvents).
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,15 @@ class EntryRefused(ValueError):
 
 
 def event_of(entry: dict[str, Any], account_id: str, region: str) -> dict[str, Any]:
-    """The event, in AWS's envelope, that an entry of PutEvents stands for. EntryRefused if AWS does not take it."""
+    """The event, in AWS's envelope, that an entry of PutEvents stands for. EntryRefused if AWS does
+    not take it.
+    """
     for key in ("Source", "DetailType", "Detail"):
         if not entry.get(key):
-            raise EntryRefused("InvalidArgument", f"Parameter {key} is not valid. Reason: {key} is a required argument.")
+            raise EntryRefused(
+                "InvalidArgument",
+                f"Parameter {key} is not valid. Reason: {key} is a required argument.",
+            )
     if entry["Source"].startswith("aws."):  # only AWS's own services may say so
         raise EntryRefused("NotAuthorizedForSourceException", "Not authorized for the source.")
     try:

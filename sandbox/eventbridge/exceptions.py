@@ -11,4 +11,6 @@ class LimitExceededException(JsonRESTError):
     code = 400
 
     def __init__(self) -> None:
-        super().__init__("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
+        super().__init__(
+            "LimitExceededException", "The requested resource exceeds the maximum number allowed."
+        )

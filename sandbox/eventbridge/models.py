@@ -1,4 +1,6 @@
-"""EventBridge's state, on top of moto's: rules whose schedules fire, and events that reach their targets by the sandbox's clock."""
+"""EventBridge's state, on top of moto's: rules whose schedules fire, and events that reach their
+targets by the sandbox's clock.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ from sandbox.world import current
 log = logging.getLogger(__name__)
 
 LATEST_FIRING = timedelta(minutes=1)
-"""A schedule that could not run for longer (the machine slept) misses its times: it fires within the minute or not at all."""
+"""A schedule that could not run for longer (the machine slept) misses its times: it fires within
+the minute or not at all.
+"""
 
 
 @dataclass(frozen=True)
@@ -105,12 +109,18 @@ class EventBridgeBackend(EventsBackend):
             )
             return rule
 
-    def put_targets(self, name: str, event_bus_arn: str | None, targets: list[dict[str, Any]]) -> None:
+    def put_targets(
+        self, name: str, event_bus_arn: str | None, targets: list[dict[str, Any]]
+    ) -> None:
         validation.check_targets(targets)
         with current().lock:
             bus_name = self._normalize_event_bus_arn(event_bus_arn)
             rule = self._get_event_bus(bus_name).rules.get(name)
-            if rule is not None and len({target["Id"] for target in [*rule.targets, *targets]}) > validation.TARGETS_PER_RULE:
+            if (
+                rule is not None
+                and len({target["Id"] for target in [*rule.targets, *targets]})
+                > validation.TARGETS_PER_RULE
+            ):
                 raise LimitExceededException
             super().put_targets(name, event_bus_arn, targets)
             self._change_targets(bus_name, name)
@@ -128,12 +138,20 @@ class EventBridgeBackend(EventsBackend):
         return self._switch(name, event_bus_arn, enabled=False)
 
     def _switch(self, name: str, event_bus_arn: str | None, *, enabled: bool) -> bool:
-        """EnableRule and DisableRule; a rate counts anew from then on (AWS does not say). False: no such rule."""
+        """EnableRule and DisableRule; a rate counts anew from then on (AWS does not say). False: no
+        such rule.
+        """
         with current().lock:
-            exists: bool = super().enable_rule(name, event_bus_arn) if enabled else super().disable_rule(name, event_bus_arn)
+            exists: bool = (
+                super().enable_rule(name, event_bus_arn)
+                if enabled
+                else super().disable_rule(name, event_bus_arn)
+            )
             bus_name = self._normalize_event_bus_arn(event_bus_arn)
             if exists and (latest := self.timelines[bus_name][name].latest):
-                self._change(bus_name, name, replace(latest, enabled=enabled, counting_since=utcnow()))
+                self._change(
+                    bus_name, name, replace(latest, enabled=enabled, counting_since=utcnow())
+                )
             return exists
 
     def delete_rule(self, name: str, event_bus_arn: str | None) -> None:
@@ -172,13 +190,22 @@ class EventBridgeBackend(EventsBackend):
     # What the API shows
 
     def list_rules(  # type: ignore[override]  # moto's decorator hides its own signature
-        self, prefix: str | None = None, event_bus_arn: str | None = None, next_token: str | None = None, limit: int | None = None
+        self,
+        prefix: str | None = None,
+        event_bus_arn: str | None = None,
+        next_token: str | None = None,
+        limit: int | None = None,
     ) -> tuple[list[Rule], str | None]:
-        """`prefix` is text, not a regular expression, and a page has up to 100 rules (model: ListRules)."""
+        """`prefix` is text, not a regular expression, and a page has up to 100 rules (model:
+        ListRules).
+        """
         with current().lock:
             literal = None if prefix is None else re.escape(prefix)
             page: tuple[list[Rule], str | None] = super().list_rules(
-                prefix=literal, event_bus_arn=event_bus_arn, next_token=next_token, limit=limit or 100
+                prefix=literal,
+                event_bus_arn=event_bus_arn,
+                next_token=next_token,
+                limit=limit or 100,
             )
             return page
 
@@ -197,7 +224,12 @@ class EventBridgeBackend(EventsBackend):
         except EntryRefused as refusal:
             return refusal.answer
         if isinstance(event["detail"], dict):  # anything else AWS takes, and no rule ever sees
-            self.publish(self.describe_event_bus(self._normalize_event_bus_arn(entry.get("EventBusName"))).name, event)
+            self.publish(
+                self.describe_event_bus(
+                    self._normalize_event_bus_arn(entry.get("EventBusName"))
+                ).name,
+                event,
+            )
         return {"EventId": event["id"]}
 
     def publish(self, bus_name: str, event: dict[str, Any]) -> None:
@@ -208,7 +240,9 @@ class EventBridgeBackend(EventsBackend):
                 self._offer(timeline.at(now), event, now)
 
     def offer(self, bus_name: str, rule_name: str, event: dict[str, Any]) -> None:
-        """The same for one rule: moto's own events (S3's, and those that a replay sends) come rule by rule."""
+        """The same for one rule: moto's own events (S3's, and those that a replay sends) come rule
+        by rule.
+        """
         with current().lock:
             timeline = self.timelines.get(bus_name, {}).get(rule_name)
             if timeline is not None:
@@ -221,14 +255,18 @@ class EventBridgeBackend(EventsBackend):
     # Schedules
 
     def _plan_firing(self, bus_name: str, rule_name: str) -> None:
-        """Put the next firing of the rule's schedule on the clock, in place of the one that is there."""
+        """Put the next firing of the rule's schedule on the clock, in place of the one that is
+        there.
+        """
         if (planned := self.firings.pop((bus_name, rule_name), None)) is not None:
             planned.cancel()
         timeline = self.timelines[bus_name][rule_name]
         firing = timeline.next_firing()
         if firing is not None:
             fire = partial(self._fire, bus_name, rule_name, firing, self.life)
-            self.firings[bus_name, rule_name] = current().clock.call_at(firing.when, fire, f"the schedule of rule {rule_name}")
+            self.firings[bus_name, rule_name] = current().clock.call_at(
+                firing.when, fire, f"the schedule of rule {rule_name}"
+            )
 
     def _fire(self, bus_name: str, rule_name: str, firing: Firing, life: object) -> None:
         with current().lock:
@@ -243,7 +281,9 @@ class EventBridgeBackend(EventsBackend):
     # Deliveries
 
     def _plan_deliveries(self, rule: Definition, event: dict[str, Any], now: datetime) -> None:
-        """One call for each copy of each delivery. What is planned arrives, whatever becomes of the rule meanwhile."""
+        """One call for each copy of each delivery. What is planned arrives, whatever becomes of the
+        rule meanwhile.
+        """
         world = current()
         for target in rule.targets:
             try:
@@ -253,7 +293,9 @@ class EventBridgeBackend(EventsBackend):
                 continue
             for seconds in world.dials.event_copies():
                 arrive = partial(self._arrive, target, text, rule.arn, self.life)
-                world.clock.call_at(now + timedelta(seconds=seconds), arrive, f"rule {rule.name} to {target['Arn']}")
+                world.clock.call_at(
+                    now + timedelta(seconds=seconds), arrive, f"rule {rule.name} to {target['Arn']}"
+                )
 
     def _arrive(self, target: dict[str, Any], text: str, rule_arn: str, life: object) -> None:
         if self.life is not life:
@@ -270,14 +312,18 @@ class EventBridgeBackend(EventsBackend):
 
 
 def backend(account_id: str, region: str) -> EventBridgeBackend:
-    """The EventBridge in force there. RuntimeError where moto's own is: `sandbox.eventbridge.install` was not entered."""
+    """The EventBridge in force there. RuntimeError where moto's own is:
+    `sandbox.eventbridge.install` was not entered.
+    """
     found = events_backends[account_id][region]
     if not isinstance(found, EventBridgeBackend):
         raise RuntimeError("EventBridge is moto's own: enter sandbox.eventbridge.install() first")  # noqa: TRY004
     return found
 
 
-def send_to_targets(rule: Rule, original_event: dict[str, Any], transform_input: bool = True) -> None:
+def send_to_targets(
+    rule: Rule, original_event: dict[str, Any], transform_input: bool = True
+) -> None:
     """In place of moto's Rule.send_to_targets, through which S3's events and replays come."""
     event = {key: value for key, value in original_event.items() if key != "ingestion-time"}
     if isinstance(event["time"], int | float):

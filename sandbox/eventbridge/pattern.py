@@ -1,7 +1,9 @@
-"""Whether an event matches a rule's event pattern (guide: eb-event-patterns, eb-create-pattern-operators).
+"""Whether an event matches a rule's event pattern (guide: eb-event-patterns,
+eb-create-pattern-operators).
 
-moto's own matcher is not used: it takes true for 1, an empty pattern for one that matches everything, and knows no arrays of objects.
-A pattern is compiled once into nested functions, since every event is asked of every rule.
+moto's own matcher is not used: it takes true for 1, an empty pattern for one that matches
+everything, and knows no arrays of objects. A pattern is compiled once into nested functions, since
+every event is asked of every rule.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ class PatternError(ValueError):
 
 @lru_cache(maxsize=1024)
 def compile_pattern(text: str) -> Matcher:
-    """A function that says of an event (a dict as JSON has it) whether the pattern `text` matches it. PatternError if AWS refuses it."""
+    """A function that says of an event (a dict as JSON has it) whether the pattern `text` matches
+    it. PatternError if AWS refuses it.
+    """
     try:
         pattern = json.loads(text, parse_constant=_no_json)
     except (ValueError, RecursionError):
@@ -49,10 +53,14 @@ def _no_json(name: str) -> NoReturn:
 
 
 def _object(pattern: dict[str, Any]) -> Matcher:
-    """All fields must match. In an event's array of objects one element must match them all (as aws/event-ruler does)."""
+    """All fields must match. In an event's array of objects one element must match them all (as
+    aws/event-ruler does).
+    """
     if not pattern:
         raise PatternError("Empty objects are not allowed")
-    conditions = [_or(value) if key == "$or" else _field(key, value) for key, value in pattern.items()]
+    conditions = [
+        _or(value) if key == "$or" else _field(key, value) for key, value in pattern.items()
+    ]
 
     def matches(value: Any) -> bool:
         if isinstance(value, list):
@@ -64,7 +72,11 @@ def _object(pattern: dict[str, Any]) -> Matcher:
 
 
 def _or(alternatives: Any) -> Matcher:
-    if not (isinstance(alternatives, list) and len(alternatives) > 1 and all(isinstance(one, dict) for one in alternatives)):
+    if not (
+        isinstance(alternatives, list)
+        and len(alternatives) > 1
+        and all(isinstance(one, dict) for one in alternatives)
+    ):
         raise PatternError("$or must be an array of two or more objects")
     matchers = [_object(alternative) for alternative in alternatives]
     return lambda value: any(matches(value) for matches in matchers)
@@ -81,7 +93,9 @@ def _field(key: str, pattern: Any) -> Matcher:
 
 
 def _leaf(alternatives: list[Any]) -> Matcher:
-    """One alternative must match. An event's array matches if one of its elements does (guide: eb-event-patterns-arrays)."""
+    """One alternative must match. An event's array matches if one of its elements does (guide:
+    eb-event-patterns-arrays).
+    """
     if not alternatives:
         raise PatternError("Empty arrays are not allowed")
     exact: set[tuple[type, Any]] = set()
@@ -95,26 +109,43 @@ def _leaf(alternatives: list[Any]) -> Matcher:
         elif len(alternative) != 1:
             raise PatternError("Only one key allowed in match expression")
         elif "exists" in alternative:
-            presence.add(_expect(alternative["exists"], bool, "exists match pattern must be either true or false."))
+            presence.add(
+                _expect(
+                    alternative["exists"],
+                    bool,
+                    "exists match pattern must be either true or false.",
+                )
+            )
         else:
             tests.append(_operator(alternative))
 
     def matches(value: Any) -> bool:
-        # Only leaves count: an object in this place is as good as nothing ("exists" on an intermediate node, guide).
-        values = [item for item in _flat(value if isinstance(value, list) else [value]) if not isinstance(item, dict)]
+        # Only leaves count: an object in this place is as good as nothing ("exists" on an
+        # intermediate node, guide).
+        values = [
+            item
+            for item in _flat(value if isinstance(value, list) else [value])
+            if not isinstance(item, dict)
+        ]
         if not values or values == [ABSENT]:
             return False in presence
-        return True in presence or any(_exact(item) in exact or any(test(item) for test in tests) for item in values)
+        return True in presence or any(
+            _exact(item) in exact or any(test(item) for test in tests) for item in values
+        )
 
     return matches
 
 
 def _flat(values: list[Any]) -> list[Any]:
-    return [leaf for value in values for leaf in (_flat(value) if isinstance(value, list) else [value])]
+    return [
+        leaf for value in values for leaf in (_flat(value) if isinstance(value, list) else [value])
+    ]
 
 
 def _exact(value: Any) -> tuple[type, Any]:
-    """What makes two JSON values the same here: true is not 1, and 300 is not 300.0 (guide: eb-event-patterns)."""
+    """What makes two JSON values the same here: true is not 1, and 300 is not 300.0 (guide:
+    eb-event-patterns).
+    """
     return type(value), value
 
 
@@ -153,10 +184,18 @@ def _equals_ignore_case(argument: Any) -> Matcher:
 
 def _wildcard(argument: Any) -> Matcher:
     text = _expect(argument, str, "wildcard match pattern must be a string")
-    parts = re.findall(r"\\[*\\]|\*+|[^*\\]+|\\", text)  # \* and \\ are themselves; * is anything, and never doubled
+    parts = re.findall(
+        r"\\[*\\]|\*+|[^*\\]+|\\", text
+    )  # \* and \\ are themselves; * is anything, and never doubled
     if any(part == "\\" or part.startswith("**") for part in parts):
-        raise PatternError("Invalid wildcard: consecutive wildcards, or a backslash before another character than * or \\")
-    pattern = re.compile("".join(".*" if part == "*" else re.escape(part.removeprefix("\\")) for part in parts), re.DOTALL)
+        raise PatternError(
+            "Invalid wildcard: consecutive wildcards, or a backslash before another character "
+            "than * or \\"
+        )
+    pattern = re.compile(
+        "".join(".*" if part == "*" else re.escape(part.removeprefix("\\")) for part in parts),
+        re.DOTALL,
+    )
     return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
@@ -168,11 +207,17 @@ def _numeric(argument: Any) -> Matcher:
     """One comparison, or a lower and an upper bound; numbers between -5.0e9 and 5.0e9 (guide)."""
     terms = _expect(argument, list, "Value of numeric must be an array.")
     comparisons, limits = terms[::2], terms[1::2]
-    if len(terms) not in {2, 4} or any(not isinstance(one, str) or one not in COMPARISONS for one in comparisons):
-        raise PatternError("numeric takes one comparison (=, <, <=, >, >=) with its number, or a range of two")
+    if len(terms) not in {2, 4} or any(
+        not isinstance(one, str) or one not in COMPARISONS for one in comparisons
+    ):
+        raise PatternError(
+            "numeric takes one comparison (=, <, <=, >, >=) with its number, or a range of two"
+        )
     if not all(_is_number(limit) and abs(limit) <= 5.0e9 for limit in limits):
         raise PatternError("Value of numeric must be a number between -5.0E9 and 5.0E9")
-    if len(terms) == 4 and ({one[0] for one in comparisons} != {"<", ">"} or not _spans(comparisons, limits)):
+    if len(terms) == 4 and (
+        {one[0] for one in comparisons} != {"<", ">"} or not _spans(comparisons, limits)
+    ):
         raise PatternError("Bottom must be less than top")
     checks = [(COMPARISONS[one], limit) for one, limit in zip(comparisons, limits, strict=True)]
     return lambda value: _is_number(value) and all(check(value, limit) for check, limit in checks)
@@ -199,16 +244,28 @@ def _cidr(argument: Any) -> Matcher:
 
 
 def _anything_but(argument: Any) -> Matcher:
-    """Strings or numbers, one or a list, or one other text operator over a string or a list of strings (guide)."""
+    """Strings or numbers, one or a list, or one other text operator over a string or a list of
+    strings (guide).
+    """
     if isinstance(argument, dict):
-        if len(argument) != 1 or not argument.keys() <= {"prefix", "suffix", "equals-ignore-case", "wildcard"}:
+        if len(argument) != 1 or not argument.keys() <= {
+            "prefix",
+            "suffix",
+            "equals-ignore-case",
+            "wildcard",
+        }:
             raise PatternError(f"Unsupported anything-but pattern: {', '.join(argument)}")
         ((name, inner),) = argument.items()
         tests = [OPERATORS[name](one) for one in _non_empty(inner)]
         return lambda value: not any(test(value) for test in tests)
     unwanted = _non_empty(argument)
-    if not (all(isinstance(one, str) for one in unwanted) or all(_is_number(one) for one in unwanted)):
-        raise PatternError("Inside anything but list, either all values are number or string, mixed type is not supported")
+    if not (
+        all(isinstance(one, str) for one in unwanted) or all(_is_number(one) for one in unwanted)
+    ):
+        raise PatternError(
+            "Inside anything but list, either all values are number or string, mixed type is not "
+            "supported"
+        )
     return lambda value: isinstance(value, bool) or value not in unwanted
 
 

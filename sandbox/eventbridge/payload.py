@@ -1,4 +1,6 @@
-"""What a target receives: the event in AWS's envelope, or what the target's Input, InputPath or InputTransformer makes of it."""
+"""What a target receives: the event in AWS's envelope, or what the target's Input, InputPath or
+InputTransformer makes of it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,14 @@ from sandbox.eventbridge.timeline import Definition
 
 
 def envelope(
-    account_id: str, region: str, *, source: str, detail_type: str, detail: dict[str, Any], resources: list[str], time: datetime
+    account_id: str,
+    region: str,
+    *,
+    source: str,
+    detail_type: str,
+    detail: dict[str, Any],
+    resources: list[str],
+    time: datetime,
 ) -> dict[str, Any]:
     """An event as every target sees it (guide: eb-events-structure). `time`: aware UTC."""
     return {
@@ -30,17 +39,28 @@ def envelope(
 
 def scheduled_event(account_id: str, region: str, rule_arn: str, time: datetime) -> dict[str, Any]:
     """What a rule's schedule sends (guide: eb-run-lambda-schedule). `time`: aware UTC."""
-    return envelope(account_id, region, source="aws.events", detail_type="Scheduled Event", detail={}, resources=[rule_arn], time=time)
+    return envelope(
+        account_id,
+        region,
+        source="aws.events",
+        detail_type="Scheduled Event",
+        detail={},
+        resources=[rule_arn],
+        time=time,
+    )
 
 
 def iso_time(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def payload(target: dict[str, Any], event: dict[str, Any], rule: Definition, received: datetime) -> str:
+def payload(
+    target: dict[str, Any], event: dict[str, Any], rule: Definition, received: datetime
+) -> str:
     """The JSON text that `target` receives for `event`, which reached EventBridge at `received`.
 
-    ValueError where an InputPath finds nothing or a template does not make JSON: AWS then has nothing to deliver.
+    ValueError where an InputPath finds nothing or a template does not make JSON: AWS then has
+    nothing to deliver.
     """
     if (constant := target.get("Input")) is not None:
         return str(constant)
@@ -60,10 +80,13 @@ def _find(path: str, event: dict[str, Any]) -> list[Any]:
     return [match.value for match in parse(path).find(event)]
 
 
-def _transform(transformer: dict[str, Any], event: dict[str, Any], rule: Definition, received: datetime) -> str:
+def _transform(
+    transformer: dict[str, Any], event: dict[str, Any], rule: Definition, received: datetime
+) -> str:
     """The template with its <variables> filled in (guide: eb-transform-target-input).
 
-    Between quotes a variable is its text, elsewhere its JSON. One that finds nothing is an empty text, or null.
+    Between quotes a variable is its text, elsewhere its JSON. One that finds nothing is an empty
+    text, or null.
     """
     variables: dict[str, Any] = {
         "aws.events.rule-arn": rule.arn,
@@ -83,7 +106,9 @@ def _transform(transformer: dict[str, Any], event: dict[str, Any], rule: Definit
             value = variables[match[1]]
             if not quoted:
                 return json.dumps(value)
-            as_text = "" if value is None else value if isinstance(value, str) else json.dumps(value)
+            as_text = (
+                "" if value is None else value if isinstance(value, str) else json.dumps(value)
+            )
             return json.dumps(as_text)[1:-1]
 
         return re.sub(r"<([A-Za-z0-9_.\-]+)>", value_of, text)

@@ -1,7 +1,9 @@
-"""When a rule's schedule fires: cron(...) and rate(...) as EventBridge reads them (guide: eb-scheduled-rule-pattern).
+"""When a rule's schedule fires: cron(...) and rate(...) as EventBridge reads them (guide:
+eb-scheduled-rule-pattern).
 
-cronsim finds the times. Here stands what AWS reads in its own way: the year as a sixth field, weekdays 1-7 = SUN-SAT, "?" in
-exactly one of the two day fields, the weekday nearest to a day (3W), and which expressions are refused.
+cronsim finds the times. Here stands what AWS reads in its own way: the year as a sixth field,
+weekdays 1-7 = SUN-SAT, "?" in exactly one of the two day fields, the weekday nearest to a day (3W),
+and which expressions are refused.
 """
 
 from __future__ import annotations
@@ -25,12 +27,16 @@ class ScheduleError(ValueError):
     """An expression that AWS refuses."""
 
     def __init__(self) -> None:
-        super().__init__("Parameter ScheduleExpression is not valid.")  # AWS's own words, whatever is wrong
+        super().__init__(
+            "Parameter ScheduleExpression is not valid."
+        )  # AWS's own words, whatever is wrong
 
 
 @dataclass(frozen=True)
 class Cron:
-    """A cron expression in cronsim's terms; the fields are text for cronsim, save where it has none."""
+    """A cron expression in cronsim's terms; the fields are text for cronsim, save where it has
+    none.
+    """
 
     minutes: str
     hours: str
@@ -42,11 +48,19 @@ class Cron:
     years: tuple[int, ...]
 
     def next_after(self, moment: datetime) -> datetime | None:
-        return self._next_listed(moment) if self.nearest_to_day is None else self._next_nearest(moment, self.nearest_to_day)
+        return (
+            self._next_listed(moment)
+            if self.nearest_to_day is None
+            else self._next_nearest(moment, self.nearest_to_day)
+        )
 
     def _next_listed(self, moment: datetime) -> datetime | None:
         months = ",".join(map(str, self.months))
-        while (found := _next(f"{self.minutes} {self.hours} {self.days} {months} {self.weekdays}", moment)) is not None:
+        while (
+            found := _next(
+                f"{self.minutes} {self.hours} {self.days} {months} {self.weekdays}", moment
+            )
+        ) is not None:
             if found.year in self.years:
                 return found
             later_years = [year for year in self.years if year > found.year]
@@ -61,7 +75,10 @@ class Cron:
                 date = _nearest_weekday(year, month, day)
                 if date is None or date + timedelta(days=1) <= moment:
                     continue
-                found = _next(f"{self.minutes} {self.hours} {date.day} {month} *", max(moment, date - JUST_BEFORE))
+                found = _next(
+                    f"{self.minutes} {self.hours} {date.day} {month} *",
+                    max(moment, date - JUST_BEFORE),
+                )
                 if found is not None and found < date + timedelta(days=1):
                     return found
         return None
@@ -80,13 +97,18 @@ class Rate:
 
 
 def next_after(expression: str, moment: datetime, since: datetime | None = None) -> datetime | None:
-    """The first time of `expression` that is later than `moment`; None where there is none before the year 2200.
+    """The first time of `expression` that is later than `moment`; None where there is none before
+    the year 2200.
 
-    `moment`: aware UTC. `since` (aware UTC, default `moment`) is when a rate began to count: it does so when the rule is made (guide).
-    ScheduleError where AWS refuses the expression.
+    `moment`: aware UTC. `since` (aware UTC, default `moment`) is when a rate began to count: it
+    does so when the rule is made (guide). ScheduleError where AWS refuses the expression.
     """
     schedule = parse(expression)
-    return schedule.next_after(moment, since or moment) if isinstance(schedule, Rate) else schedule.next_after(moment)
+    return (
+        schedule.next_after(moment, since or moment)
+        if isinstance(schedule, Rate)
+        else schedule.next_after(moment)
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -100,11 +122,19 @@ def parse(expression: str) -> Cron | Rate:
 
 
 def _rate(number: int, unit: str, *, plural: bool) -> Rate:
-    # "if the value is equal to 1, then the unit must be singular. If the value is greater than 1, the unit must be plural" (guide).
+    # "if the value is equal to 1, then the unit must be singular. If the value is greater than 1,
+    # the unit must be plural" (guide).
     if number < 1 or plural != (number > 1):
         raise ScheduleError
     try:
-        return Rate(number * {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}[unit])
+        return Rate(
+            number
+            * {
+                "minute": timedelta(minutes=1),
+                "hour": timedelta(hours=1),
+                "day": timedelta(days=1),
+            }[unit]
+        )
     except OverflowError:
         return Rate(timedelta.max)
 
@@ -130,12 +160,15 @@ def _cron(fields: list[str]) -> Cron:
 def _days(field: str) -> str:
     if field == "?":
         return "*"
-    # LW, the month's last weekday, is no example of the guide, but both its letters are wildcards of this field.
+    # LW, the month's last weekday, is no example of the guide, but both its letters are wildcards
+    # of this field.
     return field if field in {"L", "LW"} else _text(_values(field, 1, 31))
 
 
 def _weekdays(field: str) -> str:
-    """For cronsim, which counts from 0 = SUN. AWS's table has no "/" for this field, and one "#" only, not a list (guide)."""
+    """For cronsim, which counts from 0 = SUN. AWS's table has no "/" for this field, and one "#"
+    only, not a list (guide).
+    """
     if field == "?":
         return "*"
     if field == "L":  # "the last day of the month or week"
@@ -171,7 +204,13 @@ def _values(field: str, low: int, high: int, names: tuple[str, ...] = ()) -> tup
 
 
 def _number(text: str, low: int, high: int, names: tuple[str, ...] = ()) -> int:
-    number = names.index(text) + 1 if text in names else int(text) if re.fullmatch(r"[0-9]{1,4}", text) else -1
+    number = (
+        names.index(text) + 1
+        if text in names
+        else int(text)
+        if re.fullmatch(r"[0-9]{1,4}", text)
+        else -1
+    )
     if not low <= number <= high:
         raise ScheduleError
     return number
@@ -184,14 +223,20 @@ def _text(values: tuple[int, ...]) -> str:
 def _next(cronsim_expression: str, moment: datetime) -> datetime | None:
     try:
         return next(CronSim(cronsim_expression, moment), None)
-    except CronSimError:  # of fields that are in range this is left: a day that none of the months has, 30 FEB
+    except (
+        CronSimError
+    ):  # of fields that are in range this is left: a day that none of the months has, 30 FEB
         return None
 
 
 def _nearest_weekday(year: int, month: int, day: int) -> datetime | None:
-    """The start of the weekday nearest to a day, never in another month; None where the month has no such day."""
+    """The start of the weekday nearest to a day, never in another month; None where the month has
+    no such day.
+    """
     if day > calendar.monthrange(year, month)[1]:
         return None
     date = datetime(year, month, day, tzinfo=UTC)
     steps = {calendar.SATURDAY: (-1, 2), calendar.SUNDAY: (1, -2)}.get(date.weekday(), (0,))
-    return next(near for near in (date + timedelta(days=step) for step in steps) if near.month == month)
+    return next(
+        near for near in (date + timedelta(days=step) for step in steps) if near.month == month
+    )

@@ -1,6 +1,8 @@
-"""What EventBridge refuses before it does anything, with AWS's error and, where public reports show it, AWS's wording.
+"""What EventBridge refuses before it does anything, with AWS's error and, where public reports show
+it, AWS's wording.
 
-The numbers are the service model's (model: PutRule, PutTargets, PutEvents) unless a comment names another source.
+The numbers are the service model's (model: PutRule, PutTargets, PutEvents) unless a comment names
+another source.
 """
 
 from __future__ import annotations
@@ -18,20 +20,28 @@ from sandbox.eventbridge.schedule import ScheduleError, parse
 
 NAME = r"[\.\-_A-Za-z0-9]+"
 STATES = ("ENABLED", "DISABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
-PATTERN_QUOTA = 2048  # of the 4096 that the model allows (guide: eb-quota, "Event pattern size", adjustable)
+PATTERN_QUOTA = (
+    2048  # of the 4096 that the model allows (guide: eb-quota, "Event pattern size", adjustable)
+)
 TARGETS_PER_RULE = 5  # (guide: eb-quota)
-ENTRIES_PER_REQUEST = 10  # of targets and of events (model, in the text of PutTargets and RemoveTargets; PutEvents)
+ENTRIES_PER_REQUEST = (
+    10  # of targets and of events (model, in the text of PutTargets and RemoveTargets; PutEvents)
+)
 INPUTS = ("Input", "InputPath", "InputTransformer")
 
 
-def check_rule(name: str, description: str | None, pattern: str | None, schedule: str | None, state: str | None) -> None:
+def check_rule(
+    name: str, description: str | None, pattern: str | None, schedule: str | None, state: str | None
+) -> None:
     """What PutRule refuses: ValidationException, InvalidEventPatternException."""
     check_name(name, "name")
     _check_length(description, "description", 512)
     _check_length(schedule, "scheduleExpression", 256)
     _check_length(pattern, "eventPattern", 4096)
     if state is not None and state not in STATES:
-        raise _constraint(state, "state", f"Member must satisfy enum value set: [{', '.join(STATES)}]")
+        raise _constraint(
+            state, "state", f"Member must satisfy enum value set: [{', '.join(STATES)}]"
+        )
     if schedule:
         try:
             parse(schedule)
@@ -42,7 +52,9 @@ def check_rule(name: str, description: str | None, pattern: str | None, schedule
 
 
 def check_pattern(pattern: str) -> None:
-    """InvalidEventPatternException for one that is no pattern, LimitExceededException for one longer than the quota."""
+    """InvalidEventPatternException for one that is no pattern, LimitExceededException for one
+    longer than the quota.
+    """
     if len(pattern) > PATTERN_QUOTA:
         raise LimitExceededException
     try:
@@ -62,7 +74,10 @@ def check_targets(targets: Sequence[dict[str, Any]]) -> None:
         template = (target.get("InputTransformer") or {}).get("InputTemplate")
         _check_length(template, f"targets.{number}.member.inputTransformer.inputTemplate", 8192)
         if sum(target.get(key) is not None for key in INPUTS) > 1:
-            raise ValidationException(f"Only one of Input, InputPath, or InputTransformer must be provided for target {target['Id']}.")
+            raise ValidationException(
+                "Only one of Input, InputPath, or InputTransformer must be provided for target "
+                f"{target['Id']}."
+            )
         if target.get("Input") is not None and not _is_json(target["Input"]):
             raise ValidationException(f"JSON syntax error in input for target {target['Id']}.")
 
@@ -86,11 +101,16 @@ def _check_length(text: str | None, member: str, longest: int) -> None:
 
 def _check_entries(entries: Sequence[object], member: str) -> None:
     if len(entries) > ENTRIES_PER_REQUEST:
-        raise _constraint(entries, member, f"Member must have length less than or equal to {ENTRIES_PER_REQUEST}")
+        raise _constraint(
+            entries, member, f"Member must have length less than or equal to {ENTRIES_PER_REQUEST}"
+        )
 
 
 def _constraint(value: object, member: str, rule: str) -> ValidationException:
-    return ValidationException(f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {rule}")
+    return ValidationException(
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy "
+        f"constraint: {rule}"
+    )
 
 
 def _is_json(text: str) -> bool:

@@ -1,7 +1,9 @@
-"""IAM for the sandbox: what a role's session may do. Keys of sessions start with ASIA; all other callers are free to do anything.
+"""IAM for the sandbox: what a role's session may do. Keys of sessions start with ASIA; all other
+callers are free to do anything.
 
-policy.py judges a request by policy documents, conditions.py their Condition block, calls.py says which action on which resource
-an API call is, enforcement.py asks all that of each request that reaches moto. simulation.py answers what a role would be allowed to do.
+policy.py judges a request by policy documents, conditions.py their Condition block, calls.py says
+which action on which resource an API call is, enforcement.py asks all that of each request that
+reaches moto. simulation.py answers what a role would be allowed to do.
 """
 
 from __future__ import annotations
@@ -46,13 +48,20 @@ PATCHED: tuple[str, ...] = (
 
 @contextmanager
 def install() -> Iterator[None]:
-    """Let every request that a role's session signs be judged by the role's policies while `Dials.enforce_iam` is on, and IAM simulate
-    them.
+    """Let every request that a role's session signs be judged by the role's policies while
+    `Dials.enforce_iam` is on, and IAM simulate them.
 
     AttributeError where moto lacks the name that is patched.
     """
     with (
-        patch.object(ActionAuthenticatorMixin, "_authenticate_and_authorize_action", enforcement.authorize),
-        patch.object(IamResponse, "simulate_principal_policy", simulation.simulate_principal_policy, create=True),
+        patch.object(
+            ActionAuthenticatorMixin, "_authenticate_and_authorize_action", enforcement.authorize
+        ),
+        patch.object(
+            IamResponse,
+            "simulate_principal_policy",
+            simulation.simulate_principal_policy,
+            create=True,
+        ),
     ):
         yield

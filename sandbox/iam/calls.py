@@ -1,7 +1,8 @@
 """Which action on which resource an API call is, and the condition keys that it brings.
 
-SOURCE of every line: the service authorization reference (guide: reference_policies_actions-resources-contextkeys), with its ARN
-formats; "(practice)" marks what only AWS's own error messages show. A call that is not here asks for its action on "*".
+SOURCE of every line: the service authorization reference (guide:
+reference_policies_actions-resources-contextkeys), with its ARN formats; "(practice)" marks what
+only AWS's own error messages show. A call that is not here asks for its action on "*".
 """
 
 from __future__ import annotations
@@ -77,13 +78,21 @@ RESOURCES: Mapping[str, Mapping[str, str]] = {
         "PutLogEvents": _STREAM,
         "GetLogEvents": _STREAM,
     },
-    "lambda": {"ListTags": "{Resource}", "TagResource": "{Resource}", "UntagResource": "{Resource}"},
+    "lambda": {
+        "ListTags": "{Resource}",
+        "TagResource": "{Resource}",
+        "UntagResource": "{Resource}",
+    },
     "sts": {"AssumeRole": "{RoleArn}"},
 }
-"""The part of the ARN after the account, or the whole ARN; {x.y} is the call's parameter, {bus/} nothing on the default event bus."""
+"""The part of the ARN after the account, or the whole ARN; {x.y} is the call's parameter, {bus/}
+nothing on the default event bus.
+"""
 
 NO_FUNCTION = {"CreateEventSourceMapping", "UpdateEventSourceMapping", "ListEventSourceMappings"}
-"""Lambda's calls that have a FunctionName and yet no function as their resource; all others that have one ask for that function."""
+"""Lambda's calls that have a FunctionName and yet no function as their resource; all others that
+have one ask for that function.
+"""
 
 ACTIONS = {
     ("lambda", "Invoke"): "lambda:InvokeFunction",
@@ -105,11 +114,19 @@ class Place:
     account: str
 
     def arn(self, service: str, resource: str) -> str:
-        return resource if resource.startswith("arn:") else f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+        return (
+            resource
+            if resource.startswith("arn:")
+            else f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+        )
 
 
-def requests_of(service: str, operation: str, parameters: Parameters, place: Place) -> list[Request]:
-    """All that a call needs to be allowed. `service` is the name in the signature, which is the prefix of its actions too."""
+def requests_of(
+    service: str, operation: str, parameters: Parameters, place: Place
+) -> list[Request]:
+    """All that a call needs to be allowed. `service` is the name in the signature, which is the
+    prefix of its actions too.
+    """
     if (service, operation) in FREE:
         return []
     action = ACTIONS.get((service, operation), f"{service}:{operation}")
@@ -117,12 +134,17 @@ def requests_of(service: str, operation: str, parameters: Parameters, place: Pla
     asked = [Request(action, place.arn(service, resource) if resource != "*" else "*", context)
              for resource in _resources(service, operation, parameters)]  # fmt: skip
     passed = {"iam:passedtoservice": (f"{service}.amazonaws.com",)}
-    return asked + [Request("iam:PassRole", role, passed) for role in _passed_roles(service, operation, parameters)]
+    return asked + [
+        Request("iam:PassRole", role, passed)
+        for role in _passed_roles(service, operation, parameters)
+    ]
 
 
 def _resources(service: str, operation: str, parameters: Parameters) -> list[str]:
     if (service, operation) == ("events", "PutEvents"):
-        return sorted({f"event-bus/{_bus(entry) or 'default'}" for entry in parameters.get("Entries", ())})
+        return sorted(
+            {f"event-bus/{_bus(entry) or 'default'}" for entry in parameters.get("Entries", ())}
+        )
     if (service, operation) == ("events", "DescribeEventBus"):
         return [f"event-bus/{_name(parameters.get('Name', 'default'))}"]
     if service == "lambda" and parameters.get("FunctionName") and operation not in NO_FUNCTION:
@@ -152,7 +174,9 @@ def _name(name_or_arn: str) -> str:
 
 
 def _function(parameters: Parameters) -> str:
-    """function:NAME, or function:NAME:QUALIFIER; FunctionName may be a name, ACCOUNT:function:NAME or an ARN (model: FunctionName)."""
+    """function:NAME, or function:NAME:QUALIFIER; FunctionName may be a name, ACCOUNT:function:NAME
+    or an ARN (model: FunctionName).
+    """
     given = str(parameters["FunctionName"])
     qualifier = f":{parameters['Qualifier']}" if parameters.get("Qualifier") else ""
     if given.startswith("arn:"):
@@ -161,11 +185,17 @@ def _function(parameters: Parameters) -> str:
 
 
 def _passed_roles(service: str, operation: str, parameters: Parameters) -> list[str]:
-    """The roles that the call hands to the service, each of which needs iam:PassRole (guide: id_roles_use_passrole)."""
+    """The roles that the call hands to the service, each of which needs iam:PassRole (guide:
+    id_roles_use_passrole).
+    """
     match service, operation:
         case "codepipeline", "CreatePipeline" | "UpdatePipeline":
             pipeline = parameters.get("pipeline", {})
-            actions = [action for stage in pipeline.get("stages", ()) for action in stage.get("actions", ())]
+            actions = [
+                action
+                for stage in pipeline.get("stages", ())
+                for action in stage.get("actions", ())
+            ]
             roles = [pipeline.get("roleArn"), *(action.get("roleArn") for action in actions)]
         case "lambda", "CreateFunction" | "UpdateFunctionConfiguration":
             roles = [parameters.get("Role")]
@@ -178,19 +208,36 @@ def _passed_roles(service: str, operation: str, parameters: Parameters) -> list[
     return [role for role in roles if role]
 
 
-def _context(service: str, operation: str, parameters: Parameters) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _context(
+    service: str, operation: str, parameters: Parameters
+) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The service's own condition keys, in small letters."""
     match service, operation:
         case "lambda", "AddPermission":
-            yield from _given({"lambda:principal": "Principal", "lambda:functionurlauthtype": "FunctionUrlAuthType"}, parameters)
+            yield from _given(
+                {
+                    "lambda:principal": "Principal",
+                    "lambda:functionurlauthtype": "FunctionUrlAuthType",
+                },
+                parameters,
+            )
         case "sts", "AssumeRole":
-            yield from _given({"sts:rolesessionname": "RoleSessionName", "sts:externalid": "ExternalId"}, parameters)
+            yield from _given(
+                {"sts:rolesessionname": "RoleSessionName", "sts:externalid": "ExternalId"},
+                parameters,
+            )
         case "events", "PutTargets":
-            yield "events:targetarn", tuple(target.get("Arn", "") for target in parameters.get("Targets", ()))
+            yield (
+                "events:targetarn",
+                tuple(target.get("Arn", "") for target in parameters.get("Targets", ())),
+            )
         case "events", "PutEvents":
             entries = parameters.get("Entries", ())
             yield "events:source", tuple(sorted({entry.get("Source", "") for entry in entries}))
-            yield "events:detail-type", tuple(sorted({entry.get("DetailType", "") for entry in entries}))
+            yield (
+                "events:detail-type",
+                tuple(sorted({entry.get("DetailType", "") for entry in entries})),
+            )
         case "events", "PutRule":
             pattern = json.loads(parameters.get("EventPattern") or "{}")
             for field in ("source", "detail-type"):
@@ -198,12 +245,16 @@ def _context(service: str, operation: str, parameters: Parameters) -> Iterator[t
                 yield f"events:{field}", tuple(value for value in values if isinstance(value, str))
 
 
-def _given(keys: Mapping[str, str], parameters: Parameters) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _given(
+    keys: Mapping[str, str], parameters: Parameters
+) -> Iterator[tuple[str, tuple[str, ...]]]:
     return ((key, (str(parameters[name]),)) for key, name in keys.items() if parameters.get(name))
 
 
 def caller_context(place: Place, role_arn: str, user_id: str) -> Context:
-    """The global condition keys of a call by a role's session (guide: reference_policies_condition-keys)."""
+    """The global condition keys of a call by a role's session (guide:
+    reference_policies_condition-keys).
+    """
     return {
         "aws:principalarn": (role_arn,),
         "aws:principalaccount": (place.account,),

@@ -1,4 +1,6 @@
-"""The Condition block of a policy statement (guide: reference_policies_elements_condition_operators)."""
+"""The Condition block of a policy statement (guide:
+reference_policies_elements_condition_operators).
+"""
 
 from __future__ import annotations
 
@@ -13,17 +15,26 @@ class UnknownOperator(Exception):
 
 
 def hold(block: Mapping[str, Mapping[str, object]], context: Context) -> bool:
-    """Whether every condition of the block holds. Raises UnknownOperator where that cannot be told."""
-    # All of them, although one that does not hold would do: an unknown operator has to be noticed wherever it stands.
-    results = [_holds(operator, key, _texts(wanted), context) for operator, keys in block.items() for key, wanted in keys.items()]
+    """Whether every condition of the block holds. Raises UnknownOperator where that cannot be
+    told.
+    """
+    # All of them, although one that does not hold would do: an unknown operator has to be noticed
+    # wherever it stands.
+    results = [
+        _holds(operator, key, _texts(wanted), context)
+        for operator, keys in block.items()
+        for key, wanted in keys.items()
+    ]
     return all(results)
 
 
 def _holds(operator: str, key: str, wanted: list[str], context: Context) -> bool:
-    """One operator on one key. Several wanted values are alternatives; with a negated operator none of them may match.
+    """One operator on one key. Several wanted values are alternatives; with a negated operator none
+    of them may match.
 
     A missing key makes a condition false, but a negated one true, and IfExists and ForAllValues too
-    (guide: reference_policies_elements_condition_operators, reference_policies_condition-logic-multiple-context-keys-or-values).
+    (guide: reference_policies_elements_condition_operators,
+    reference_policies_condition-logic-multiple-context-keys-or-values).
     """
     values = context.get(key.lower(), ())
     quantifier, _, name = operator.rpartition(":")
@@ -36,7 +47,9 @@ def _holds(operator: str, key: str, wanted: list[str], context: Context) -> bool
         raise UnknownOperator(operator)
     if not values:
         return name != base or quantifier == "ForAllValues" or (negated and not quantifier)
-    results = [any(matches(pattern, value, context) for pattern in wanted) != negated for value in values]
+    results = [
+        any(matches(pattern, value, context) for pattern in wanted) != negated for value in values
+    ]
     return any(results) if quantifier == "ForAnyValue" else all(results)
 
 
@@ -47,7 +60,11 @@ def _texts(wanted: object) -> list[str]:
 
 
 def _equals_in_any_case(pattern: str, value: str, context: Context) -> bool:
-    return wildcards.equals(pattern.lower(), value.lower(), {key: tuple(map(str.lower, values)) for key, values in context.items()})
+    return wildcards.equals(
+        pattern.lower(),
+        value.lower(),
+        {key: tuple(map(str.lower, values)) for key, values in context.items()},
+    )
 
 
 def _numeric(compare: Callable[[float, float], bool]) -> Callable[[str, str, Context], bool]:
@@ -73,4 +90,6 @@ _OPERATORS: dict[str, Callable[[str, str, Context], bool]] = {
     "NumericGreaterThan": _numeric(lambda value, wanted: value > wanted),
     "NumericGreaterThanEquals": _numeric(lambda value, wanted: value >= wanted),
 }
-"""Each says whether a value of the request matches one that the policy wants. Not known: Date..., IpAddress and BinaryEquals."""
+"""Each says whether a value of the request matches one that the policy wants. Not known: Date...,
+IpAddress and BinaryEquals.
+"""

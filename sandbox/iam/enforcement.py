@@ -30,7 +30,8 @@ moto_authorize: Any = ActionAuthenticatorMixin._authenticate_and_authorize_actio
 
 
 def authorize(response: BaseResponse, request_class: type, resource: str = "*") -> None:
-    """In place of moto's own: every request passes here before its operation runs, with `resource` as moto knows it (S3 only).
+    """In place of moto's own: every request passes here before its operation runs, with `resource`
+    as moto knows it (S3 only).
 
     Returns where the call is allowed; else raises the error that becomes AWS's answer.
     """
@@ -53,21 +54,34 @@ def authorize(response: BaseResponse, request_class: type, resource: str = "*") 
         if reason := refusal(policies, request, caller):
             if issubclass(request_class, S3IAMRequest):
                 raise S3AccessDeniedError
-            message = f"User: {session.arn} is not authorized to perform: {request.action} on resource: {request.resource} {reason}"
+            message = (
+                f"User: {session.arn} is not authorized to perform: {request.action} on "
+                f"resource: {request.resource} {reason}"
+            )
             _refuse(response, "AccessDeniedException", "AccessDenied", message)
 
 
 def role_allows(role_arn: str, action: str, resource: str) -> bool:
-    """Whether a role could do this, by the role's own policies: for services that act with a role, such as CodePipeline's invocation
-    of a function (guide: action-reference-Lambda). A role that does not exist can do nothing.
+    """Whether a role could do this, by the role's own policies: for services that act with a role,
+    such as CodePipeline's invocation of a function (guide: action-reference-Lambda). A role that
+    does not exist can do nothing.
     """
     account = role_arn.split(":")[4]
-    return refusal(Policies.of_role(role_arn), Request(action, resource), Caller(account, role_arn, role_arn)) is None
+    return (
+        refusal(
+            Policies.of_role(role_arn),
+            Request(action, resource),
+            Caller(account, role_arn, role_arn),
+        )
+        is None
+    )
 
 
 @dataclass(frozen=True)
 class Policies:
-    """What a session is subject to besides the resource's own policy; None: there is none, so it forbids nothing."""
+    """What a session is subject to besides the resource's own policy; None: there is none, so it
+    forbids nothing.
+    """
 
     identity: tuple[Document, ...]
     boundary: Document | None = None
@@ -75,7 +89,9 @@ class Policies:
 
     @classmethod
     def of_role(cls, role_arn: str, session_policy: str | None = None) -> Policies:
-        """A role's policies as they are now, inline and attached; `session_policy` is AssumeRole's Policy, as JSON text."""
+        """A role's policies as they are now, inline and attached; `session_policy` is AssumeRole's
+        Policy, as JSON text.
+        """
         _, partition, _, _, account, _ = role_arn.split(":", 5)
         backend = iam_backends[account][partition]
         session = _document(session_policy) if session_policy else None
@@ -83,25 +99,42 @@ class Policies:
             role = backend.get_role_by_arn(role_arn)
         except NotFoundException:
             return cls((), session=session)  # deleted while the session lives
-        identity = [*map(_document, role.policies.values()), *map(_in_force, role.managed_policies.values())]
-        boundary = _in_force(backend.get_policy(role.permissions_boundary_arn)) if role.permissions_boundary_arn else None
+        identity = [
+            *map(_document, role.policies.values()),
+            *map(_in_force, role.managed_policies.values()),
+        ]
+        boundary = (
+            _in_force(backend.get_policy(role.permissions_boundary_arn))
+            if role.permissions_boundary_arn
+            else None
+        )
         return cls(tuple(identity), boundary, session)
 
 
 def refusal(policies: Policies, request: Request, caller: Caller) -> str | None:
-    """Why a request is denied, in AWS's words (guide: troubleshoot_access-denied); None where it is allowed.
+    """Why a request is denied, in AWS's words (guide: troubleshoot_access-denied); None where it is
+    allowed.
 
-    An explicit deny comes first. Then a role's trust policy must allow AssumeRole, and a function's policy may allow what the role's do
-    not; a boundary and a session policy only ever take away (guide: reference_policies_evaluation-logic). Stricter than AWS in one point:
-    they also limit a session that a resource policy names by its own ARN.
+    An explicit deny comes first. Then a role's trust policy must allow AssumeRole, and a function's
+    policy may allow what the role's do not; a boundary and a session policy only ever take away
+    (guide: reference_policies_evaluation-logic). Stricter than AWS in one point: they also limit a
+    session that a resource policy names by its own ARN.
     """
     trust = request.action == "sts:AssumeRole"
     resource_policy = _resource_policy(request)
-    by_resource, named = judge_resource_policy(resource_policy, request, caller) if resource_policy is not None else (Answer.SILENCE, False)
+    by_resource, named = (
+        judge_resource_policy(resource_policy, request, caller)
+        if resource_policy is not None
+        else (Answer.SILENCE, False)
+    )
     answers = {
         "identity-based policy": judge(policies.identity, request),
-        "permissions boundary": judge([policies.boundary], request) if policies.boundary is not None else Answer.ALLOW,
-        "session policy": judge([policies.session], request) if policies.session is not None else Answer.ALLOW,
+        "permissions boundary": judge([policies.boundary], request)
+        if policies.boundary is not None
+        else Answer.ALLOW,
+        "session policy": judge([policies.session], request)
+        if policies.session is not None
+        else Answer.ALLOW,
         "role trust policy" if trust else "resource-based policy": by_resource,
     }
     for kind, answer in answers.items():
@@ -116,14 +149,24 @@ def refusal(policies: Policies, request: Request, caller: Caller) -> str | None:
 
 
 def _resource_policy(request: Request) -> Document | None:
-    """The policy of the role that is to be assumed or of the function that is to be used; None for all other resources."""
+    """The policy of the role that is to be assumed or of the function that is to be used; None for
+    all other resources.
+    """
     arn = request.resource.split(":", 5)
     try:
         match arn:
             case [_, partition, "iam", _, account, _] if request.action == "sts:AssumeRole":
-                return _document(iam_backends[account][partition].get_role_by_arn(request.resource).assume_role_policy_document)
+                return _document(
+                    iam_backends[account][partition]
+                    .get_role_by_arn(request.resource)
+                    .assume_role_policy_document
+                )
             case [_, _, "lambda", region, account, resource] if resource.startswith("function:"):
-                return {"Statement": lambda_backends[account][region].get_function(request.resource).policy.statements}
+                return {
+                    "Statement": lambda_backends[account][region]
+                    .get_function(request.resource)
+                    .policy.statements
+                }
     except (NotFoundException, LambdaClientError):
         pass  # what does not exist allows nothing
     return None
@@ -131,11 +174,23 @@ def _resource_policy(request: Request) -> Document | None:
 
 def _session(response: BaseResponse, access_key: str) -> AssumedRole:
     """The session of the request's key, which must be known, with its own token, and not over."""
-    session = sts_backends[response.current_account][response.partition].get_assumed_role_from_access_key(access_key)
+    session = sts_backends[response.current_account][
+        response.partition
+    ].get_assumed_role_from_access_key(access_key)
     if session is None or response.headers.get("X-Amz-Security-Token") != session.session_token:
-        _refuse(response, "UnrecognizedClientException", "InvalidClientTokenId", "The security token included in the request is invalid.")
+        _refuse(
+            response,
+            "UnrecognizedClientException",
+            "InvalidClientTokenId",
+            "The security token included in the request is invalid.",
+        )
     if session.expiration <= utcnow():
-        _refuse(response, "ExpiredTokenException", "ExpiredToken", "The security token included in the request is expired")
+        _refuse(
+            response,
+            "ExpiredTokenException",
+            "ExpiredToken",
+            "The security token included in the request is expired",
+        )
     return session
 
 
@@ -148,13 +203,20 @@ class Refused(HTTPException):
 
 
 def _refuse(response: BaseResponse, json_code: str, xml_code: str, message: str) -> NoReturn:
-    """Refuse in the service's own protocol: 400 where it is JSON, else 403 (practice), and the XML services have codes of their own."""
+    """Refuse in the service's own protocol: 400 where it is JSON, else 403 (practice), and the XML
+    services have codes of their own.
+    """
     protocol = response.determine_response_protocol(get_service_model(response.boto3_service_name))
     if "json" in protocol:
         response.response_headers["x-amzn-errortype"] = json_code
-        raise Refused(400 if protocol == "json" else 403, json.dumps({"__type": json_code, "Message": message, "message": message}))
+        raise Refused(
+            400 if protocol == "json" else 403,
+            json.dumps({"__type": json_code, "Message": message, "message": message}),
+        )
     error = f"<Error><Type>Sender</Type><Code>{xml_code}</Code><Message>{escape(message)}</Message></Error>"
-    raise Refused(403, f"<ErrorResponse>{error}<RequestId>{mock_random.uuid4()}</RequestId></ErrorResponse>")
+    raise Refused(
+        403, f"<ErrorResponse>{error}<RequestId>{mock_random.uuid4()}</RequestId></ErrorResponse>"
+    )
 
 
 def _signed_service(response: BaseResponse) -> str:
@@ -164,7 +226,9 @@ def _signed_service(response: BaseResponse) -> str:
 
 
 def _parameters(response: BaseResponse, service: str) -> Parameters:
-    """The call's parameters by the service's model; none for services whose calls all ask for "*"."""
+    """The call's parameters by the service's model; none for services whose calls all ask for
+    "*".
+    """
     if service not in calls.RESOURCES:
         return {}
     parsed_before = getattr(response, "params", None)
@@ -176,7 +240,13 @@ def _parameters(response: BaseResponse, service: str) -> Parameters:
 
 def _in_force(policy: Policy) -> Document:
     """A managed policy's default version."""
-    return _document(next(version.document for version in policy.versions if version.version_id == policy.default_version_id))
+    return _document(
+        next(
+            version.document
+            for version in policy.versions
+            if version.version_id == policy.default_version_id
+        )
+    )
 
 
 @lru_cache(maxsize=512)

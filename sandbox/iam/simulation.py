@@ -1,7 +1,9 @@
-"""SimulatePrincipalPolicy, which moto lacks: what a role's policies would say to calls that nobody makes.
+"""SimulatePrincipalPolicy, which moto lacks: what a role's policies would say to calls that nobody
+makes.
 
-SOURCE (model: iam, SimulatePrincipalPolicy, EvaluationResult, ResourceSpecificResult). It asks the role's own policies and boundary, not
-the resources' policies, and answers once for each action; the decision for one resource stands in ResourceSpecificResults.
+SOURCE (model: iam, SimulatePrincipalPolicy, EvaluationResult, ResourceSpecificResult). It asks the
+role's own policies and boundary, not the resources' policies, and answers once for each action; the
+decision for one resource stands in ResourceSpecificResults.
 """
 
 from __future__ import annotations
@@ -18,28 +20,52 @@ from moto.iam.responses import IamResponse
 from sandbox.iam.enforcement import Policies
 from sandbox.iam.policy import Answer, Request, context_keys, judge
 
-ALLOWED, IMPLICIT, EXPLICIT = "allowed", "implicitDeny", "explicitDeny"  # model: PolicyEvaluationDecisionType
+ALLOWED, IMPLICIT, EXPLICIT = (
+    "allowed",
+    "implicitDeny",
+    "explicitDeny",
+)  # model: PolicyEvaluationDecisionType
 RESTRICTIVE = (ALLOWED, IMPLICIT, EXPLICIT)
 """In this order: a decision about several resources is the most restrictive of them."""
-KNOWN = {"Action", "Version", "PolicySourceArn", "ActionNames", "ResourceArns", "ContextEntries", "MaxItems", "Marker", "ResourcePolicy"}
+KNOWN = {
+    "Action",
+    "Version",
+    "PolicySourceArn",
+    "ActionNames",
+    "ResourceArns",
+    "ContextEntries",
+    "MaxItems",
+    "Marker",
+    "ResourcePolicy",
+}
 
 _ENTITY = re.compile(r"arn:[\w-]+:iam::(?P<account>\d{12}):(?P<kind>user|group|role)/.+")
-_CONTEXT_TYPES = {f"{kind}{many}" for kind in ("string", "numeric", "boolean", "ip", "binary", "date") for many in ("", "List")}
+_CONTEXT_TYPES = {
+    f"{kind}{many}"
+    for kind in ("string", "numeric", "boolean", "ip", "binary", "date")
+    for many in ("", "List")
+}
 
 
 def simulate_principal_policy(response: IamResponse) -> ActionResult:
-    """The operation, as a method of moto's IamResponse. NoSuchEntity for a role that does not exist, InvalidInput for what the model
-    forbids; NotImplementedError for what AWS can and the sandbox cannot: users and groups, and policies that come with the call.
+    """The operation, as a method of moto's IamResponse. NoSuchEntity for a role that does not
+    exist, InvalidInput for what the model forbids; NotImplementedError for what AWS can and the
+    sandbox cannot: users and groups, and policies that come with the call.
     """
     request = {name: response._get_param(name) for name in KNOWN} | dict(response.params)
     if more := request.keys() - KNOWN:
-        raise NotImplementedError(f"the sandbox's SimulatePrincipalPolicy does not know {', '.join(sorted(more))}")
+        raise NotImplementedError(
+            f"the sandbox's SimulatePrincipalPolicy does not know {', '.join(sorted(more))}"
+        )
     policies = _policies(request["PolicySourceArn"], response)
     if request["ResourcePolicy"]:
         raise InvalidInput("Simulation of resource-based policies isn't supported for IAM roles.")
     resources = _checked("ResourceArns", request["ResourceArns"] or ["*"], 1, 2048)
     context = _context(request["ContextEntries"] or [])
-    results = [_evaluation(policies, action, resources, context) for action in _actions(request["ActionNames"])]
+    results = [
+        _evaluation(policies, action, resources, context)
+        for action in _actions(request["ActionNames"])
+    ]
     return ActionResult(_page(results, int(request["MaxItems"] or 100), request["Marker"]))
 
 
@@ -55,16 +81,26 @@ def _policies(source: str, response: IamResponse) -> Policies:
     return Policies.of_role(source)
 
 
-def _evaluation(policies: Policies, action: str, resources: Sequence[str], context: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+def _evaluation(
+    policies: Policies,
+    action: str,
+    resources: Sequence[str],
+    context: Mapping[str, tuple[str, ...]],
+) -> dict[str, Any]:
     each = [_decided(policies, Request(action, resource, context)) for resource in resources]
-    # No EvalResourceName: AWS has a template of ARNs there, and says that nobody should read a resource from it.
+    # No EvalResourceName: AWS has a template of ARNs there, and says that nobody should read a
+    # resource from it.
     whole: dict[str, Any] = {
         "EvalActionName": action,
         "EvalDecision": max((one["EvalResourceDecision"] for one in each), key=RESTRICTIVE.index),
-        "MissingContextValues": sorted({key for one in each for key in one["MissingContextValues"]}),
+        "MissingContextValues": sorted(
+            {key for one in each for key in one["MissingContextValues"]}
+        ),
     }
     if policies.boundary is not None:
-        allowed = all(one["PermissionsBoundaryDecisionDetail"]["AllowedByPermissionsBoundary"] for one in each)
+        allowed = all(
+            one["PermissionsBoundaryDecisionDetail"]["AllowedByPermissionsBoundary"] for one in each
+        )
         whole["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": allowed}
     return whole if resources == ["*"] else {**whole, "ResourceSpecificResults": each}
 
@@ -72,15 +108,26 @@ def _evaluation(policies: Policies, action: str, resources: Sequence[str], conte
 def _decided(policies: Policies, request: Request) -> dict[str, Any]:
     identity = judge(policies.identity, request)
     boundary = Answer.ALLOW if policies.boundary is None else judge([policies.boundary], request)
-    decision = ALLOWED if identity is boundary is Answer.ALLOW else EXPLICIT if Answer.DENY in (identity, boundary) else IMPLICIT
-    documents = [*policies.identity, *([policies.boundary] if policies.boundary is not None else [])]
+    decision = (
+        ALLOWED
+        if identity is boundary is Answer.ALLOW
+        else EXPLICIT
+        if Answer.DENY in (identity, boundary)
+        else IMPLICIT
+    )
+    documents = [
+        *policies.identity,
+        *([policies.boundary] if policies.boundary is not None else []),
+    ]
     result: dict[str, Any] = {
         "EvalResourceName": request.resource,
         "EvalResourceDecision": decision,
         "MissingContextValues": sorted(context_keys(documents, request) - request.context.keys()),
     }
     if policies.boundary is not None:
-        result["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": boundary is Answer.ALLOW}
+        result["PermissionsBoundaryDecisionDetail"] = {
+            "AllowedByPermissionsBoundary": boundary is Answer.ALLOW
+        }
     return result
 
 
@@ -88,7 +135,10 @@ def _actions(names: Iterable[str]) -> list[str]:
     actions = _checked("ActionNames", names, 3, 128)
     for action in actions:
         if not re.fullmatch(r"[\w-]+:\w+", action):
-            raise InvalidInput(f"Invalid action: {action}. Each operation must include the service identifier, such as iam:CreateUser.")
+            raise InvalidInput(
+                f"Invalid action: {action}. Each operation must include the service identifier, "
+                "such as iam:CreateUser."
+            )
     return actions
 
 
@@ -106,7 +156,9 @@ def _checked(name: str, values: Iterable[str], least: int, most: int) -> list[st
     values = list(values)
     for value in values:
         if not least <= len(value) <= most:
-            raise InvalidInput(f"A member of {name} must have {least} to {most} characters: {value[:100]}")
+            raise InvalidInput(
+                f"A member of {name} must have {least} to {most} characters: {value[:100]}"
+            )
     return values
 
 
@@ -116,5 +168,8 @@ def _page(results: Sequence[Mapping[str, Any]], size: int, marker: str | None) -
     if marker is not None and not (marker.isdecimal() and int(marker) < len(results)):
         raise InvalidInput(f"Invalid Marker: {marker[:100]}")
     end = int(marker or 0) + size
-    answer: dict[str, Any] = {"EvaluationResults": results[int(marker or 0) : end], "IsTruncated": end < len(results)}
+    answer: dict[str, Any] = {
+        "EvaluationResults": results[int(marker or 0) : end],
+        "IsTruncated": end < len(results),
+    }
     return {**answer, "Marker": str(end)} if end < len(results) else answer

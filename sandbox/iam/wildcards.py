@@ -1,4 +1,5 @@
-"""The wildcards and variables of policies: * is any text, ? one character, ${aws:PrincipalAccount} a value of the request.
+"""The wildcards and variables of policies: * is any text, ? one character, ${aws:PrincipalAccount}
+a value of the request.
 
 (guide: reference_policies_elements_resource, reference_policies_variables)
 """
@@ -10,11 +11,15 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 Context = Mapping[str, tuple[str, ...]]
-"""The condition keys of a request, in small letters (they are case-insensitive), with their values; a key that is missing is not there."""
+"""The condition keys of a request, in small letters (they are case-insensitive), with their values;
+a key that is missing is not there.
+"""
 
 _TOKEN = re.compile(r"\$\{(?P<variable>[^}]*)\}|.", re.DOTALL)
 _NO_VALUE = r"(?!)"
-"""A regular expression that matches nothing: so does a pattern with a variable that has no value in this request."""
+"""A regular expression that matches nothing: so does a pattern with a variable that has no value in
+this request.
+"""
 
 
 def action_matches(pattern: str, action: str) -> bool:
@@ -23,8 +28,9 @@ def action_matches(pattern: str, action: str) -> bool:
 
 
 def resource_matches(pattern: str, arn: str, context: Context) -> bool:
-    """Whether an element of Resource covers a resource. A wildcard stays in its segment of the ARN (the parts between colons), but an
-    asterisk at a segment's end may go on over the colon (guide: reference_policies_elements_resource).
+    """Whether an element of Resource covers a resource. A wildcard stays in its segment of the ARN
+    (the parts between colons), but an asterisk at a segment's end may go on over the colon (guide:
+    reference_policies_elements_resource).
     """
     return _matches(pattern, arn, context, spanning=False)
 
@@ -35,14 +41,22 @@ def text_matches(pattern: str, text: str, context: Context) -> bool:
 
 
 def arn_condition_matches(pattern: str, arn: str, context: Context) -> bool:
-    """ArnLike: each of an ARN's six parts is compared by itself (guide: reference_policies_elements_condition_operators, ARN)."""
+    """ArnLike: each of an ARN's six parts is compared by itself (guide:
+    reference_policies_elements_condition_operators, ARN).
+    """
     wanted, parts = re.split(r":(?![^{}]*\})", pattern, maxsplit=5), arn.split(":", 5)
-    return len(wanted) == len(parts) == 6 and all(text_matches(one, part, context) for one, part in zip(wanted, parts, strict=True))
+    return len(wanted) == len(parts) == 6 and all(
+        text_matches(one, part, context) for one, part in zip(wanted, parts, strict=True)
+    )
 
 
 def equals(pattern: str, text: str, context: Context) -> bool:
     """StringEquals: no wildcards, but variables."""
-    return text == pattern if "${" not in pattern else re.fullmatch(_source(pattern, context, wildcards=False), text) is not None
+    return (
+        text == pattern
+        if "${" not in pattern
+        else re.fullmatch(_source(pattern, context, wildcards=False), text) is not None
+    )
 
 
 def _matches(pattern: str, text: str, context: Context, *, spanning: bool) -> bool:
@@ -56,7 +70,9 @@ def _compiled(pattern: str, spanning: bool) -> re.Pattern[str]:
     return re.compile(_source(pattern, {}, spanning=spanning), re.DOTALL)
 
 
-def _source(pattern: str, context: Context, *, spanning: bool = True, wildcards: bool = True) -> str:
+def _source(
+    pattern: str, context: Context, *, spanning: bool = True, wildcards: bool = True
+) -> str:
     """A policy's pattern as a regular expression. `spanning`: whether wildcards match colons."""
     pieces = []
     for token in _TOKEN.finditer(pattern):
@@ -73,7 +89,9 @@ def _source(pattern: str, context: Context, *, spanning: bool = True, wildcards:
 
 
 def _value(variable: str, context: Context) -> str:
-    """What stands for ${variable}, literally: ${*}, ${?} and ${$} are the characters themselves, ${key, 'x'} has a default."""
+    """What stands for ${variable}, literally: ${*}, ${?} and ${$} are the characters themselves,
+    ${key, 'x'} has a default.
+    """
     if variable in ("*", "?", "$"):
         return re.escape(variable)
     key, comma, default = variable.partition(",")

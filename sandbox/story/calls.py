@@ -1,4 +1,6 @@
-"""The AWS calls that the deployed functions make: every request that reaches the server and is signed by a function's role session."""
+"""The AWS calls that the deployed functions make: every request that reaches the server and is
+signed by a function's role session.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,15 @@ PATCHED = (
 
 @contextmanager
 def watched() -> Iterator[list[str]]:
-    """Yields a list that grows by the function's name at each of its requests, botocore's repeats included."""
+    """Yields a list that grows by the function's name at each of its requests, botocore's repeats
+    included.
+    """
     made: list[str] = []
     answer = DomainDispatcherApplication.__call__
 
-    def noted(server: DomainDispatcherApplication, environ: dict[str, Any], start_response: Any) -> Any:
+    def noted(
+        server: DomainDispatcherApplication, environ: dict[str, Any], start_response: Any
+    ) -> Any:
         if function := _function(environ.get("HTTP_AUTHORIZATION", "")):
             made.append(function)
         return answer(server, environ, start_response)
@@ -35,7 +41,11 @@ def watched() -> Iterator[list[str]]:
 
 
 def _function(authorization: str) -> str | None:
-    """Whose session signed it: the sandbox's Lambda names each session after its function, as AWS does. None for a person's keys."""
+    """Whose session signed it: the sandbox's Lambda names each session after its function, as AWS
+    does. None for a person's keys.
+    """
     key = re.search(r"Credential=(ASIA[^/]+)/", authorization)
-    session = key and sts_backends[DEFAULT_ACCOUNT_ID]["aws"].get_assumed_role_from_access_key(key[1])
+    session = key and sts_backends[DEFAULT_ACCOUNT_ID]["aws"].get_assumed_role_from_access_key(
+        key[1]
+    )
     return str(session.session_name) if session else None

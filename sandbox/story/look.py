@@ -1,4 +1,6 @@
-"""What a person sees who asks AWS now: the pipelines' stages and executions, EventBridge's rules."""
+"""What a person sees who asks AWS now: the pipelines' stages and executions, EventBridge's
+rules.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage and its latest execution there; `status` and `execution` are empty where none has reached it.
+    """A stage and its latest execution there; `status` and `execution` are empty where none has
+    reached it.
 
-    `message` is what the console shows of its first action: the error's message, or else the summary.
+    `message` is what the console shows of its first action: the error's message, or else the
+    summary.
     """
 
     name: str
@@ -81,7 +85,9 @@ class Look:
     @property
     def all_over(self) -> bool:
         """Whether nothing runs and nothing waits any more."""
-        return not self.rules and all(execution.ended for pipeline in self.pipelines for execution in pipeline.executions)
+        return not self.rules and all(
+            execution.ended for pipeline in self.pipelines for execution in pipeline.executions
+        )
 
 
 def look(codepipeline: CodePipelineClient, events: EventBridgeClient, names: Sequence[str]) -> Look:
@@ -122,7 +128,9 @@ def _execution(summary: PipelineExecutionSummaryTypeDef) -> Execution:
 def _rule(client: EventBridgeClient, rule: RuleTypeDef) -> Rule:
     try:
         targets = client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
-    except client.exceptions.ResourceNotFoundException:  # removed since it was listed; the next look will not see it
+    except (
+        client.exceptions.ResourceNotFoundException
+    ):  # removed since it was listed; the next look will not see it
         targets = []
     return Rule(
         name=rule["Name"],

@@ -13,7 +13,9 @@ GATE_STAGE = "Gate"
 
 @dataclass(frozen=True)
 class Moment:
-    """At `at`, `who` did or became what `text` says. `mood`: "good", "bad", "hold" or "" for what is neither."""
+    """At `at`, `who` did or became what `text` says. `mood`: "good", "bad", "hold" or "" for what
+    is neither.
+    """
 
     at: datetime
     who: str
@@ -22,11 +24,19 @@ class Moment:
 
 
 def between(before: Look, now: Look) -> list[Moment]:
-    """All that `now` shows and `before` did not, in the order of AWS's own times (of a rule, which has none: the time of the look)."""
+    """All that `now` shows and `before` did not, in the order of AWS's own times (of a rule, which
+    has none: the time of the look).
+    """
     found = [*_rules(before, now)]
     for pipeline in now.pipelines:
-        earlier = next((one for one in before.pipelines if one.name == pipeline.name), Pipeline(pipeline.name))
-        found += [*_started(earlier, pipeline), *_stages(earlier, pipeline), *_ended(earlier, pipeline)]
+        earlier = next(
+            (one for one in before.pipelines if one.name == pipeline.name), Pipeline(pipeline.name)
+        )
+        found += [
+            *_started(earlier, pipeline),
+            *_stages(earlier, pipeline),
+            *_ended(earlier, pipeline),
+        ]
     return sorted(found, key=lambda moment: moment.at)
 
 
@@ -36,7 +46,10 @@ def _started(before: Pipeline, now: Pipeline) -> Iterator[Moment]:
         if execution.id in known:
             continue
         if execution.started_by.endswith("-retry"):
-            text = f"the rule invoked {execution.started_by}; nothing runs, so it starts {now.name} again: execution {execution.short_id}"
+            text = (
+                f"the rule invoked {execution.started_by}; nothing runs, so it starts "
+                f"{now.name} again: execution {execution.short_id}"
+            )
             yield Moment(execution.started, "retry", text, "good")
         else:
             yield Moment(execution.started, now.name, f"is started: execution {execution.short_id}")
@@ -55,11 +68,25 @@ def _stages(before: Pipeline, now: Pipeline) -> Iterator[Moment]:
 
 def _gate(pipeline: str, stage: Stage) -> Iterator[Moment]:
     if stage.status == "InProgress":
-        yield Moment(stage.changed, pipeline, f"its {stage.name} stage asks the gate, a Lambda function: may {pipeline} go on?")
+        yield Moment(
+            stage.changed,
+            pipeline,
+            f"its {stage.name} stage asks the gate, a Lambda function: may {pipeline} go on?",
+        )
     elif stage.status == "Failed":
-        yield Moment(stage.changed, "gate", f"holds {pipeline}, and the console shows why: {stage.message}", "hold")
+        yield Moment(
+            stage.changed,
+            "gate",
+            f"holds {pipeline}, and the console shows why: {stage.message}",
+            "hold",
+        )
     elif stage.status == "Succeeded":
-        yield Moment(stage.changed, "gate", f"lets {pipeline} pass, and the console shows why: {stage.message}", "good")
+        yield Moment(
+            stage.changed,
+            "gate",
+            f"lets {pipeline} pass, and the console shows why: {stage.message}",
+            "good",
+        )
 
 
 def _ended(before: Pipeline, now: Pipeline) -> Iterator[Moment]:
@@ -88,12 +115,16 @@ def _rules(before: Look, now: Look) -> Iterator[Moment]:
 
 
 def _made(rule: Rule, now: Look) -> datetime:
-    """When at the latest: the gate makes a rule before it fails the action, and both may be seen in the same look."""
+    """When at the latest: the gate makes a rule before it fails the action, and both may be seen in
+    the same look.
+    """
     failed = [
         stage.changed
         for pipeline in now.pipelines
         for stage in pipeline.stages
-        if stage.name == GATE_STAGE and stage.status == "Failed" and rule.name.endswith(stage.execution or "-")
+        if stage.name == GATE_STAGE
+        and stage.status == "Failed"
+        and rule.name.endswith(stage.execution or "-")
     ]
     return min([now.at, *failed])
 

@@ -1,4 +1,6 @@
-"""How the story is told: line by line, or in a terminal with the pipelines' stages below the lines, as they change."""
+"""How the story is told: line by line, or in a terminal with the pipelines' stages below the lines,
+as they change.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,27 @@ from rich.text import Text
 from sandbox.story.look import Look, Stage
 from sandbox.story.moments import Moment
 
-# The terminal's own sixteen colours, and of these only the ones that read well on dark and on light.
+# The terminal's own sixteen colours, and of these only the ones that read well on dark and on
+# light.
 MOODS = {"good": "green", "bad": "red", "hold": "magenta", "": ""}
-STATUSES = {"Succeeded": ("✔", "green"), "Failed": ("✘", "red"), "InProgress": ("●", "bold magenta"), "": ("○", "dim")}
+STATUSES = {
+    "Succeeded": ("✔", "green"),
+    "Failed": ("✘", "red"),
+    "InProgress": ("●", "bold magenta"),
+    "": ("○", "dim"),
+}
 
 
 class Show(Protocol):
     """A context manager; inside it, moments and looks come in."""
 
     def __enter__(self) -> Self: ...
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
     def moment(self, moment: Moment) -> None: ...
     def look(self, look: Look) -> None: ...
     def heading(self, text: str) -> None: ...
@@ -40,7 +53,12 @@ class Lines:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         pass
 
     def moment(self, moment: Moment) -> None:
@@ -57,7 +75,9 @@ class Lines:
 
 
 class Screen:
-    """For a terminal: the same lines, which stay in the scrollback, and below them what AWS shows now."""
+    """For a terminal: the same lines, which stay in the scrollback, and below them what AWS shows
+    now.
+    """
 
     def __init__(self, began: datetime) -> None:
         self._began = began
@@ -68,7 +88,12 @@ class Screen:
         self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._live.stop()
 
     def moment(self, moment: Moment) -> None:
@@ -76,7 +101,9 @@ class Screen:
         line.add_column(width=6, justify="right", style="dim")
         line.add_column(width=8, style="bold")
         line.add_column(overflow="fold")
-        line.add_row(_offset(moment, self._began), moment.who, Text(moment.text, MOODS[moment.mood]))
+        line.add_row(
+            _offset(moment, self._began), moment.who, Text(moment.text, MOODS[moment.mood])
+        )
         self._console.print(line)
 
     def look(self, look: Look) -> None:
@@ -87,7 +114,12 @@ class Screen:
             table.add_column(ratio=1)
         for pipeline in look.pipelines:
             table.add_row(Text(pipeline.name, "bold"), *map(_stage, pipeline.stages))
-        panel = Panel(Group(table, _rules(look)), title=f"what AWS shows now, {seconds:.0f} s on", title_align="left", border_style="dim")
+        panel = Panel(
+            Group(table, _rules(look)),
+            title=f"what AWS shows now, {seconds:.0f} s on",
+            title_align="left",
+            border_style="dim",
+        )
         self._live.update(panel, refresh=True)
 
     def heading(self, text: str) -> None:
@@ -103,8 +135,13 @@ def _offset(moment: Moment, began: datetime) -> str:
 
 def _stage(stage: Stage) -> RenderableType:
     sign, style = STATUSES.get(stage.status, ("●", ""))
-    return Text.assemble((f"{sign} {stage.name} {stage.status}\n", style), (f"  {stage.execution[:8]}", "dim"))
+    return Text.assemble(
+        (f"{sign} {stage.name} {stage.status}\n", style), (f"  {stage.execution[:8]}", "dim")
+    )
 
 
 def _rules(look: Look) -> RenderableType:
-    return Text("\n".join(f"rule   {rule.name}\n       {rule.schedule}" for rule in look.rules) or "no rule\n")
+    return Text(
+        "\n".join(f"rule   {rule.name}\n       {rule.schedule}" for rule in look.rules)
+        or "no rule\n"
+    )

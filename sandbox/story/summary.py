@@ -18,9 +18,12 @@ def figures(last: Look, invoked: Sequence[str], called: Sequence[str]) -> list[s
     restart, held = last.executions("k8s")
     waited = (restart.started - held.updated).total_seconds()
     runs, calls = Counter(invoked), Counter(called)
-    functions = " and ".join(f"{calls[name]} by {name} in {_times(runs[name], 'invocation')}" for name in sorted(calls))
+    functions = " and ".join(
+        f"{calls[name]} by {name} in {_times(runs[name], 'invocation')}" for name in sorted(calls)
+    )
     return [
-        f"k8s waited {waited:.1f} s for infra, and started again {_seconds_to_restart(last):.1f} s after infra's end.",
+        f"k8s waited {waited:.1f} s for infra, and started again {_seconds_to_restart(last):.1f} "
+        "s after infra's end.",
         "It took two executions of k8s: one failed (held), one succeeded.",
         f"The functions made {len(called)} AWS calls: {functions}.",
         "No rule is left.",
@@ -28,16 +31,24 @@ def figures(last: Look, invoked: Sequence[str], called: Sequence[str]) -> list[s
 
 
 def problems(last: Look) -> list[str]:
-    """Sentences that say where AWS does not look as it should at the end; none where all is well."""
+    """Sentences that say where AWS does not look as it should at the end; none where all is
+    well.
+    """
     found = []
     for pipeline, expected in (("infra", ["Succeeded"]), ("k8s", ["Succeeded", "Failed"])):
         statuses = [execution.status for execution in last.executions(pipeline)]
         if statuses != expected:
-            found.append(f"{pipeline} has executions {_listed(statuses)} (newest first) instead of {_listed(expected)}")
+            found.append(
+                f"{pipeline} has executions {_listed(statuses)} (newest first) instead of "
+                f"{_listed(expected)}"
+            )
     if last.rules:
         found.append(f"EventBridge still has {_listed([rule.name for rule in last.rules])}")
     if not found and not 0 <= _seconds_to_restart(last) <= MOST_SECONDS_TO_RESTART:
-        found.append(f"k8s started {_seconds_to_restart(last):.1f} s after infra's end instead of 0 to {MOST_SECONDS_TO_RESTART:.0f} s")
+        found.append(
+            f"k8s started {_seconds_to_restart(last):.1f} s after infra's end instead of 0 to "
+            f"{MOST_SECONDS_TO_RESTART:.0f} s"
+        )
     return found
 
 

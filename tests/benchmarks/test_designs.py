@@ -1,4 +1,6 @@
-"""Both designs in one sandbox: the article's does what the article says, and what is counted is what the functions do."""
+"""Both designs in one sandbox: the article's does what the article says, and what is counted is
+what the functions do.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from datetime import timedelta
 from benchmarks.designs import ARTICLE, DELIVERY_SECONDS, OURS, play
 
 
-def test_the_articles_design_fails_and_starts_again_every_five_minutes_until_the_upstream_has_ended() -> None:
+def test_the_articles_design_fails_and_starts_again_every_five_minutes_until_the_upstream_has_ended() -> (
+    None
+):
     story = play(ARTICLE, hold_seconds=12 * 60)
     assert story.statuses == ["Failed", "Failed", "Failed", "Succeeded"]
     gaps = [later - earlier for earlier, later in zip(story.starts, story.starts[1:], strict=False)]
@@ -16,7 +20,17 @@ def test_the_articles_design_fails_and_starts_again_every_five_minutes_until_the
     assert story.invocations == {"gate": 4, "retry": 3}
     assert story.calls == {
         "ListPipelineExecutions": 4,
-        **dict.fromkeys(("PutRule", "PutTargets", "PutJobFailureResult", "RemoveTargets", "DeleteRule", "StartPipelineExecution"), 3),
+        **dict.fromkeys(
+            (
+                "PutRule",
+                "PutTargets",
+                "PutJobFailureResult",
+                "RemoveTargets",
+                "DeleteRule",
+                "StartPipelineExecution",
+            ),
+            3,
+        ),
         "PutJobSuccessResult": 1,
     }
 

@@ -1,4 +1,6 @@
-"""What is measured in processes: the code of the zip, compiled anew each time, and handlers that answer."""
+"""What is measured in processes: the code of the zip, compiled anew each time, and handlers that
+answer.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def deployed() -> Iterator[tuple[Path, str]]:
         yield deployed
 
 
-def test_the_functions_of_the_zip_answer_and_leave_nothing_compiled(deployed: tuple[Path, str]) -> None:
+def test_the_functions_of_the_zip_answer_and_leave_nothing_compiled(
+    deployed: tuple[Path, str],
+) -> None:
     """Cold and warm: each of their calls takes its time, which is in what is measured."""
     task, handler = deployed
     with slow_aws(0.1) as url:
@@ -38,8 +42,12 @@ def test_it_is_the_code_of_the_zip_that_runs(deployed: tuple[Path, str], tmp_pat
 
 
 @pytest.mark.parametrize(("name", "calls"), [("bare_boto3", 2), ("bare_botocore", 2), ("empty", 0)])
-def test_what_it_is_compared_with_makes_so_many_calls(name: str, calls: int, tmp_path: Path) -> None:
-    folder = shutil.copytree(HANDLERS, tmp_path / "handlers", ignore=shutil.ignore_patterns("__pycache__"))
+def test_what_it_is_compared_with_makes_so_many_calls(
+    name: str, calls: int, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(
+        HANDLERS, tmp_path / "handlers", ignore=shutil.ignore_patterns("__pycache__")
+    )
     with slow_aws(0.1, executions=100) as url:
         took = start(folder, f"{name}.gate", url)
     assert took.answered > took.after_event >= calls * 100

@@ -40,7 +40,9 @@ def test_a_defect_ends_the_run() -> None:
 
 
 def test_a_release_under_throttling() -> None:
-    """Every pipeline starts again, once, no sooner than the throttle allows, and the same seed gives the same run."""
+    """Every pipeline starts again, once, no sooner than the throttle allows, and the same seed
+    gives the same run.
+    """
     rates = {"codepipeline:ListPipelineExecutions": 2.0}
     seen = release(10, 7, rates)
     assert seen.once == 10
@@ -53,5 +55,8 @@ def test_what_a_release_needs() -> None:
     retries, gates = needed(300)
     assert retries["codepipeline:ListPipelineExecutions"] == 600
     assert retries["codepipeline:StartPipelineExecution"] == 300
-    assert gates == {"codepipeline:ListPipelineExecutions": 300, "codepipeline:PutJobSuccessResult": 300}
+    assert gates == {
+        "codepipeline:ListPipelineExecutions": 300,
+        "codepipeline:PutJobSuccessResult": 300,
+    }
     assert bound(retries + gates) == 90

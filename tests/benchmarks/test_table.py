@@ -1,4 +1,6 @@
-"""The table of `make bench`: what is reached, what is missed, and what the exit status says of it."""
+"""The table of `make bench`: what is reached, what is missed, and what the exit status says of
+it.
+"""
 
 from __future__ import annotations
 
@@ -47,12 +49,20 @@ def test_a_missed_target_is_said_and_ends_in_exit_status_1(monkeypatch: pytest.M
 
 def test_the_figures_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
     speed, calls = json.loads(run(monkeypatch, (105, 100), (41, None), words=("--json",)).stdout)
-    assert (speed["part"], speed["what"], speed["ours"], speed["other"], speed["ratio"]) == ("part", "speed", 105, 100, 1.05)
+    assert (speed["part"], speed["what"], speed["ours"], speed["other"], speed["ratio"]) == (
+        "part",
+        "speed",
+        105,
+        100,
+        1.05,
+    )
     assert (speed["reached"], calls["reached"], calls["other"]) == (True, False, None)
 
 
 def test_it_fits_a_terminal_of_80_columns() -> None:
-    results = {part: [Figure(row, 1234, 1234) for row in part.rows] for part in bench.PARTS.values()}
+    results = {
+        part: [Figure(row, 1234, 1234) for row in part.rows] for part in bench.PARTS.values()
+    }
     console = Console(width=80)
     with console.capture() as printed:
         console.print(table(results))

@@ -1,4 +1,6 @@
-"""A bad afternoon: some wait, in each of the ways; one failed, another asks for a person, and most are well."""
+"""A bad afternoon: some wait, in each of the ways; one failed, another asks for a person, and most
+are well.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,18 @@ DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
 
 
 def play(scene: Scene) -> None:
-    """infra is at work for long; k8s and with it apps wait for it, reports in place; api waits until database has succeeded."""
+    """infra is at work for long; k8s and with it apps wait for it, reports in place; api waits
+    until database has succeeded.
+    """
     scene.pipeline("network", seconds=60)
     scene.pipeline("infra", seconds=5400)
     scene.pipeline("database", seconds=200, outcome="Failed")
     scene.staged("release", ("Build", 30), ("Approve", 0))
     scene.gated("k8s", ask("infra", "network", give_up_minutes=90))
     scene.gated("apps", ask("k8s", pipeline="apps", hold="retry"))
-    scene.gated("api", ask({"pipeline": "database", "require": "succeeded"}, "network", pipeline="api"))
+    scene.gated(
+        "api", ask({"pipeline": "database", "require": "succeeded"}, "network", pipeline="api")
+    )
     scene.gated("reports", ask("infra", pipeline="reports", hold="wait"))
     scene.gated("web", ask("api", DNS, pipeline="web", observe=True))
     scene.gated("smoke-tests", ask("apps", "web", pipeline="smoke-tests", observe=True))

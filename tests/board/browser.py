@@ -11,18 +11,34 @@ from pathlib import Path
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-ON_A_MAC = ("/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+ON_A_MAC = (
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
 FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *(
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+    ),
     *("--disable-component-update", "--disable-sync"),
 )
 """It opens nothing but the Board, and is to ask nobody else for anything."""
-MISSING = "there is no Chromium or Chrome: install one (Debian, Ubuntu: apt-get install chromium), or name it in CHROMIUM"
+MISSING = (
+    "there is no Chromium or Chrome: install one (Debian, Ubuntu: apt-get install "
+    "chromium), or name it in CHROMIUM"
+)
 
 
 def installed() -> str | None:
     """The path of the browser; CHROMIUM names another."""
-    found = [os.environ.get("CHROMIUM"), *map(shutil.which, NAMES), *(path for path in ON_A_MAC if Path(path).exists())]
+    found = [
+        os.environ.get("CHROMIUM"),
+        *map(shutil.which, NAMES),
+        *(path for path in ON_A_MAC if Path(path).exists()),
+    ]
     return next(filter(None, found), None)
 
 
@@ -51,7 +67,9 @@ class Watched:
 
     def _console(self, message: ConsoleMessage) -> None:
         # A request that failed is the page's to tell, and not what a test of that complains of.
-        if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource"):
+        if message.type in ("error", "warning") and not message.text.startswith(
+            "Failed to load resource"
+        ):
             self.complaints.append(message.text)
 
     def _error(self, error: Error) -> None:

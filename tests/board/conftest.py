@@ -35,13 +35,16 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Visit]:
-    """Opens pages: visit(url, at=..., width=..., height=..., and what Browser.new_context takes). The time on them is driven, from `at` on.
+    """Opens pages: visit(url, at=..., width=..., height=..., and what Browser.new_context takes).
+    The time on them is driven, from `at` on.
 
     At the end none of them may have asked another server for anything, or complained of anything.
     """
     visits = []
 
-    def open_page(url: str, *, at: datetime, width: int = 1440, height: int = 900, **more: Any) -> Page:
+    def open_page(
+        url: str, *, at: datetime, width: int = 1440, height: int = 900, **more: Any
+    ) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, **more)
         page = context.new_page()
         visits.append((url, context, Watched(page)))
@@ -54,7 +57,9 @@ def visit(browser: Browser) -> Iterator[Visit]:
     yield open_page
     for url, context, watched in visits:
         context.close()
-        assert [request for request in watched.requests if not request.startswith((url, "data:"))] == []
+        assert [
+            request for request in watched.requests if not request.startswith((url, "data:"))
+        ] == []
         assert watched.complaints == []
 
 

@@ -22,8 +22,18 @@ IMAGES = Path(__file__).parents[2] / "docs/images"
 LARGEST = 200_000
 
 
-def take(browser: Browser, url: str, name: str, width: int, height: int, scheme: Literal["light", "dark"], scale: float = 1) -> None:
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=scale)
+def take(
+    browser: Browser,
+    url: str,
+    name: str,
+    width: int,
+    height: int,
+    scheme: Literal["light", "dark"],
+    scale: float = 1,
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=scale
+    )
     page = context.new_page()
     page.clock.install(time=utcnow())
     page.goto(url)
@@ -39,7 +49,11 @@ def take(browser: Browser, url: str, name: str, width: int, height: int, scheme:
 if __name__ == "__main__":
     if installed() is None:
         sys.exit(MISSING)
-    with in_process(executor(), dials=Dials(start_on_create=False)) as world, served() as url, started() as browser:
+    with (
+        in_process(executor(), dials=Dials(start_on_create=False)) as world,
+        served() as url,
+        started() as browser,
+    ):
         afternoon.play(Scene(world))
         take(browser, url, "light", 1440, 900, "light")
         take(browser, url, "dark", 1440, 900, "dark")

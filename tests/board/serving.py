@@ -22,7 +22,9 @@ HOST = "127.0.0.1"
 
 
 class Scripted(Lookout):
-    """A lookout that tells what a test wrote down, at the time `at`. A test may change each of these while the page is open."""
+    """A lookout that tells what a test wrote down, at the time `at`. A test may change each of
+    these while the page is open.
+    """
 
     def __init__(self, seen: Any, at: datetime, problem: str | None = None) -> None:
         super().__init__()
@@ -32,16 +34,24 @@ class Scripted(Lookout):
 
     def ask(self) -> Answer:
         self.asked += 1
-        return Answer({"seen": self.seen, "problem": self.problem}, self.at if self.seen else None, self.ask_again)
+        return Answer(
+            {"seen": self.seen, "problem": self.problem},
+            self.at if self.seen else None,
+            self.ask_again,
+        )
 
 
 @contextmanager
 def served(lookout: Lookout | None = None) -> Iterator[str]:
-    """Serve the Board; yields its address. Its account is what boto3 finds in this process, or what a Scripted lookout tells; its time is
-    that one's, too."""
+    """Serve the Board; yields its address. Its account is what boto3 finds in this process, or what
+    a Scripted lookout tells; its time is that one's, too.
+    """
     app = Chalice("board", configure_logs=False)
     app.register_blueprint(routes.board)
-    with patch.object(routes, "lookout", lookout or Lookout()), patch.multiple(ChaliceRequestHandler, **_manners(lookout)):
+    with (
+        patch.object(routes, "lookout", lookout or Lookout()),
+        patch.multiple(ChaliceRequestHandler, **_manners(lookout)),
+    ):
         warnings.filterwarnings("ignore", "IAMAuthorizer is not a supported in local mode")
         server = create_local_server(app, Config(), HOST, 0).server
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
@@ -56,6 +66,8 @@ def served(lookout: Lookout | None = None) -> Iterator[str]:
 
 def _manners(lookout: Lookout | None) -> dict[str, Any]:
     def date(_: ChaliceRequestHandler) -> str:
-        return format_datetime(lookout.at if isinstance(lookout, Scripted) else datetime.now(UTC), usegmt=True)
+        return format_datetime(
+            lookout.at if isinstance(lookout, Scripted) else datetime.now(UTC), usegmt=True
+        )
 
     return {"log_message": lambda *_: None, "date_time_string": date}

@@ -29,8 +29,18 @@ FOCUSED = """() => {
 def everything(told: Scripted) -> None:
     """All that the page can show at once."""
     told.problem = "codepipeline:ListPipelines was not answered (ThrottlingException)."
-    fault = {"pipeline": "web", "link": "https://example.invalid/", "stage": "Gate", "action": "Wait", "problem": "depends_on is missing."}
-    told.seen = {**told.seen, "refusing": [fault], "deadlocks": [{"pipelines": ["api", "web"], "text": "api waits for web."}]}
+    fault = {
+        "pipeline": "web",
+        "link": "https://example.invalid/",
+        "stage": "Gate",
+        "action": "Wait",
+        "problem": "depends_on is missing.",
+    }
+    told.seen = {
+        **told.seen,
+        "refusing": [fault],
+        "deadlocks": [{"pipelines": ["api", "web"], "text": "api waits for web."}],
+    }
 
 
 def nothing(told: Scripted) -> None:
@@ -57,7 +67,11 @@ def test_axe_finds_nothing_in_light_and_dark_on_a_desktop_and_a_phone(
             for scheme in SCHEMES:
                 page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
                 found: Any = page.evaluate("axe.run({resultTypes: ['violations']})")
-                told_of = [f"{one['id']}: {one['help']}: {node['html']}" for one in found["violations"] for node in one["nodes"]]
+                told_of = [
+                    f"{one['id']}: {one['help']}: {node['html']}"
+                    for one in found["violations"]
+                    for node in one["nodes"]
+                ]
                 assert (width, scheme, told_of) == (width, scheme, [])
 
 
@@ -72,7 +86,9 @@ def stops(page: Page) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_the_tab_key_leads_through_all_of_it_and_shows_where_it_is(told: Scripted, visit: Visit, size: tuple[int, int]) -> None:
+def test_the_tab_key_leads_through_all_of_it_and_shows_where_it_is(
+    told: Scripted, visit: Visit, size: tuple[int, int]
+) -> None:
     with served(told) as url:
         page = visit(url, at=told.at, width=size[0], height=size[1], reduced_motion="reduce")
         expect(page.locator(".node")).to_have_count(12)
@@ -88,12 +104,16 @@ def test_the_tab_key_leads_through_all_of_it_and_shows_where_it_is(told: Scripte
             f"Execution {k8s} of k8s",
             "The rule that holds k8s",
         ]
-        pipelines = [name for name in names[names.index("find") :] if not name.startswith("Execution")]
+        pipelines = [
+            name for name in names[names.index("find") :] if not name.startswith("Execution")
+        ]
         assert pipelines[:5] == ["find", "only-waiting", "database", "network", "infra"]
         assert len(pipelines) == 2 + 11  # dns is elsewhere: no link leads there
 
 
-def test_a_keyboard_skips_to_who_waits_and_unfolds_what_the_gate_says(told: Scripted, visit: Visit) -> None:
+def test_a_keyboard_skips_to_who_waits_and_unfolds_what_the_gate_says(
+    told: Scripted, visit: Visit
+) -> None:
     with served(told) as url:
         page = visit(url, at=told.at)
         expect(page.locator(".card")).to_have_count(4)
@@ -103,13 +123,17 @@ def test_a_keyboard_skips_to_who_waits_and_unfolds_what_the_gate_says(told: Scri
         page.keyboard.press("Tab")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        expect(page.locator(".reason").first).to_contain_text("k8s waits for infra since 12:31 UTC. infra runs: execution")
+        expect(page.locator(".reason").first).to_contain_text(
+            "k8s waits for infra since 12:31 UTC. infra runs: execution"
+        )
 
 
 def test_a_screen_reader_hears_the_arrows_as_words(told: Scripted, visit: Visit) -> None:
     with served(told) as url:
         page = visit(url, at=told.at)
-        expect(page.get_by_role("region", name="Pipelines").get_by_role("list")).to_match_aria_snapshot("""
+        expect(
+            page.get_by_role("region", name="Pipelines").get_by_role("list")
+        ).to_match_aria_snapshot("""
           - list:
             - listitem:
               - heading "api" [level=3]
@@ -130,13 +154,18 @@ def test_a_screen_reader_hears_the_arrows_as_words(told: Scripted, visit: Visit)
         ]
 
 
-def test_what_changes_is_announced_politely_and_what_ticks_is_not(told: Scripted, visit: Visit) -> None:
+def test_what_changes_is_announced_politely_and_what_ticks_is_not(
+    told: Scripted, visit: Visit
+) -> None:
     """The roles status and log are polite live regions (WAI-ARIA)."""
     with served(told) as url:
         page = visit(url, at=told.at)
         expect(page.get_by_role("log")).to_have_count(1)
         assert page.locator("#problem").get_attribute("role") == "status"
-        loud = "[role=log] [data-clock], [role=status] [data-clock], output [data-clock], [aria-live=assertive], [role=alert]"
+        loud = (
+            "[role=log] [data-clock], [role=status] [data-clock], output [data-clock], "
+            "[aria-live=assertive], [role=alert]"
+        )
         assert page.locator(loud).count() == 0
 
 
@@ -149,15 +178,28 @@ def test_nothing_is_wider_than_a_phone(told: Scripted, visit: Visit, width: int)
         boxes = [node.bounding_box() for node in page.locator(".node").all()]
         assert boxes == sorted(boxes, key=lambda box: box["y"] if box else 0)
         words = page.locator(".node").all_inner_texts()
-        assert next(text for text in words if text.startswith("k8s")).endswith("After infra (holds it now) and network")
+        assert next(text for text in words if text.startswith("k8s")).endswith(
+            "After infra (holds it now) and network"
+        )
         order = [text.partition("\n")[0] for text in words]
-        assert order.index("infra") < order.index("k8s") < order.index("apps") < order.index("smoke-tests")
+        assert (
+            order.index("infra")
+            < order.index("k8s")
+            < order.index("apps")
+            < order.index("smoke-tests")
+        )
 
 
-def test_the_theme_is_the_systems_unless_a_person_chooses_and_stays_so(told: Scripted, visit: Visit) -> None:
+def test_the_theme_is_the_systems_unless_a_person_chooses_and_stays_so(
+    told: Scripted, visit: Visit
+) -> None:
     def ground(page: Page) -> int:
         """How light the page's ground is."""
-        return sum(page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"))
+        return sum(
+            page.evaluate(
+                "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
+            )
+        )
 
     with served(told) as url:
         page = visit(url, at=told.at, color_scheme="dark")
@@ -172,7 +214,9 @@ def test_the_theme_is_the_systems_unless_a_person_chooses_and_stays_so(told: Scr
 
 
 @pytest.mark.parametrize(("motion", "moves"), [("reduce", False), ("no-preference", True)])
-def test_nothing_moves_for_who_wants_no_motion(told: Scripted, visit: Visit, motion: Any, *, moves: bool) -> None:
+def test_nothing_moves_for_who_wants_no_motion(
+    told: Scripted, visit: Visit, motion: Any, *, moves: bool
+) -> None:
     with served(told) as url:
         page = visit(url, at=told.at, reduced_motion=motion)
         expect(page.locator(".node.is-runs")).to_be_visible()
@@ -184,7 +228,10 @@ def test_each_state_has_a_shape_of_its_own(told: Scripted, visit: Visit) -> None
     with served(told) as url:
         page = visit(url, at=told.at)
         expect(page.locator(".node")).to_have_count(12)
-        shapes = {name: page.locator(f"#icon-{name}").inner_html() for name in page.evaluate("Object.keys(WORDS)")}
+        shapes = {
+            name: page.locator(f"#icon-{name}").inner_html()
+            for name in page.evaluate("Object.keys(WORDS)")
+        }
         assert len(set(shapes.values())) == 10
         for state in ("waits", "runs", "failed", "elsewhere"):
             assert page.locator(f".node.is-{state} h3 use[href='#icon-{state}']").count()

@@ -1,4 +1,6 @@
-"""The Board is there under `chalice local`, and deployed only where BOARD asks for it: then behind IAM."""
+"""The Board is there under `chalice local`, and deployed only where BOARD asks for it: then behind
+IAM.
+"""
 
 from __future__ import annotations
 
@@ -39,18 +41,31 @@ def project(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "app.py", tmp_path)
     shutil.copy(ROOT / "requirements.txt", tmp_path)
     for name in (".chalice", "chalicelib"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("deployed", "deployments", "__pycache__"))
+        shutil.copytree(
+            ROOT / name,
+            tmp_path / name,
+            ignore=shutil.ignore_patterns("deployed", "deployments", "__pycache__"),
+        )
     return tmp_path
 
 
 def chalice(project: Path, *words: str, environment: dict[str, str] | None = None) -> None:
     environment = environment or {**os.environ, "AWS_DEFAULT_REGION": REGION}
-    done = subprocess.run([BIN / "chalice", *words], cwd=project, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [BIN / "chalice", *words],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def package(project: Path, stage: str, board: str, *options: str) -> dict[str, Any]:
-    """The template's resources, packaged with this BOARD in the settings of a stage that is like dev."""
+    """The template's resources, packaged with this BOARD in the settings of a stage that is like
+    dev.
+    """
     config = json.loads((project / ".chalice/config.json").read_text())
     config["stages"][stage] = {**config["stages"]["dev"], "environment_variables": {"BOARD": board}}
     (project / ".chalice/config.json").write_text(json.dumps(config))
@@ -65,17 +80,27 @@ def test_it_is_not_deployed_unless_it_is_asked_for(project: Path, stage: str) ->
     assert kinds == {"AWS::IAM::Role", "AWS::Logs::LogGroup", "AWS::Serverless::Function"}
 
 
-def test_deployed_every_route_is_behind_iam_and_its_function_has_a_policy_of_its_own(project: Path) -> None:
+def test_deployed_every_route_is_behind_iam_and_its_function_has_a_policy_of_its_own(
+    project: Path,
+) -> None:
     resources = package(project, "dev", "on", "--merge-template", ".chalice/merge-board.json")
     api = resources["RestAPI"]["Properties"]["DefinitionBody"]
-    routes = {f"{method} {path}": route["security"] for path, methods in api["paths"].items() for method, route in methods.items()}
+    routes = {
+        f"{method} {path}": route["security"]
+        for path, methods in api["paths"].items()
+        for method, route in methods.items()
+    }
     assert routes == {"get /": [{"sigv4": []}], "get /state": [{"sigv4": []}]}
     assert api["securityDefinitions"]["sigv4"]["x-amazon-apigateway-authtype"] == "awsSigv4"
     (policy,) = resources["ApiHandlerRole"]["Properties"]["Policies"]
     assert policy["PolicyDocument"] == json.loads((ROOT / ".chalice/policy-board.json").read_text())
     assert resources["APIHandler"]["Properties"]["Handler"] == "app.app"
-    assert {resources[name]["Properties"]["Handler"] for name in ("Gate", "Retry")}.isdisjoint({"app.app"})
-    linted = subprocess.run([BIN / "cfn-lint", project / "out/sam.json"], capture_output=True, text=True, check=False)
+    assert {resources[name]["Properties"]["Handler"] for name in ("Gate", "Retry")}.isdisjoint(
+        {"app.app"}
+    )
+    linted = subprocess.run(
+        [BIN / "cfn-lint", project / "out/sam.json"], capture_output=True, text=True, check=False
+    )
     assert (linted.returncode, linted.stdout) == (0, "")
 
 
@@ -85,14 +110,24 @@ def test_a_word_that_is_no_answer_is_refused() -> None:
 
 
 @contextmanager
-def chalice_local(project: Path, environment: dict[str, str], *options: str) -> Iterator[tuple[str, Callable[[], str]]]:
-    """A real `chalice local`, until the block ends; yields its address, and what ends it and returns what it has printed."""
+def chalice_local(
+    project: Path, environment: dict[str, str], *options: str
+) -> Iterator[tuple[str, Callable[[], str]]]:
+    """A real `chalice local`, until the block ends; yields its address, and what ends it and
+    returns what it has printed.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [str(BIN / "chalice"), "local", "--port", str(port), *options]
     environment = {**environment, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        cwd=project,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     ) as process:
         assert process.stdout
 
@@ -117,8 +152,17 @@ def sandbox() -> Iterator[SandboxServer]:
 
 def pipelines(sandbox: SandboxServer, gate: str) -> Any:
     """infra, which works for long, and k8s, whose gate is this function; returns a client."""
-    client = boto3.client("codepipeline", endpoint_url=sandbox.url, region_name=REGION, aws_access_key_id="a", aws_secret_access_key="b")
-    infra, k8s = (json.loads((ROOT / f"examples/{name}.json").read_text())["pipeline"] for name in ("infra", "k8s"))
+    client = boto3.client(
+        "codepipeline",
+        endpoint_url=sandbox.url,
+        region_name=REGION,
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
+    )
+    infra, k8s = (
+        json.loads((ROOT / f"examples/{name}.json").read_text())["pipeline"]
+        for name in ("infra", "k8s")
+    )
     infra["stages"][1]["actions"][0]["configuration"]["SandboxSeconds"] = "600"
     stage = gate_stage(ask())
     stage["actions"][0]["configuration"]["FunctionName"] = gate
@@ -129,7 +173,9 @@ def pipelines(sandbox: SandboxServer, gate: str) -> Any:
 
 
 @pytest.mark.parametrize("options", [[], ["--no-autoreload"]])
-def test_chalice_local_serves_it_without_being_asked(sandbox: SandboxServer, project: Path, visit: Visit, options: list[str]) -> None:
+def test_chalice_local_serves_it_without_being_asked(
+    sandbox: SandboxServer, project: Path, visit: Visit, options: list[str]
+) -> None:
     pipelines(sandbox, GATE)
     with chalice_local(project, sandbox.environment(), *options) as (url, rest):
         page = visit(url, at=utcnow())
@@ -150,5 +196,7 @@ def test_the_whole_story_on_the_board(sandbox: SandboxServer, project: Path, vis
         page = visit(url, at=utcnow())
         page.clock.resume()
         expect(page.locator(".card h3")).to_have_text("k8s waits for infra")
-        client.stop_pipeline_execution(pipelineName="infra", pipelineExecutionId=infra, abandon=True)
+        client.stop_pipeline_execution(
+            pipelineName="infra", pipelineExecutionId=infra, abandon=True
+        )
         expect(page.get_by_role("log")).to_contain_text("k8s waits no longer.")

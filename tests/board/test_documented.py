@@ -16,13 +16,20 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs/board.md").read_text()
 PLAIN = " ".join(DOCUMENT.split())
 FILES = [*(file for file in FOLDER.iterdir() if file.is_file()), ROOT / "chalicelib/errors.py"]
-SOURCES = " ".join([*(file.read_text() for file in FILES), str(NoCredentialsError()), str(NoRegionError())])
+SOURCES = " ".join(
+    [*(file.read_text() for file in FILES), str(NoCredentialsError()), str(NoRegionError())]
+)
 
 
 def test_its_numbers_are_the_codes() -> None:
-    """That a look costs seven calls, and a page that nobody looks at asks once a minute, is asked in test_lookout.py and test_page.py."""
+    """That a look costs seven calls, and a page that nobody looks at asks once a minute, is asked
+    in test_lookout.py and test_page.py.
+    """
     seconds = int(OFTEN.total_seconds())
-    assert f"every {seconds} seconds, or more seldom where it costs more than {CALLS_A_SECOND * seconds} calls" in PLAIN
+    assert (
+        f"every {seconds} seconds, or more seldom where it costs more than "
+        f"{CALLS_A_SECOND * seconds} calls" in PLAIN
+    )
     assert f"never is more than {CALLS_A_SECOND * 60} calls a minute" in PLAIN
     assert f"is {60 // seconds} requests a minute" in PLAIN
 
@@ -37,12 +44,18 @@ def test_what_it_quotes_is_said() -> None:
     quotes = [quote for row in rows for quote in re.findall(r"`([A-Z][^`]+?)\.?`", row)]
     assert len(quotes) == 8
     for quote in quotes:
-        said = r".*".join(map(re.escape, re.split(r"yes|secret|codepipeline:ListPipelines|\(403\)", quote)))
+        said = r".*".join(
+            map(re.escape, re.split(r"yes|secret|codepipeline:ListPipelines|\(403\)", quote))
+        )
         assert re.search(said, SOURCES), quote
 
 
 def test_the_settings_that_it_shows_are_the_ones_to_change() -> None:
-    (shown,) = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", DOCUMENT, re.DOTALL) if "stages" in block]
+    (shown,) = [
+        json.loads(block)
+        for block in re.findall(r"```json\n(.*?)```", DOCUMENT, re.DOTALL)
+        if "stages" in block
+    ]
     config = json.loads((ROOT / ".chalice/config.json").read_text())
     ((stage, settings),) = shown["stages"].items()
     assert stage in config["stages"]
@@ -51,5 +64,9 @@ def test_the_settings_that_it_shows_are_the_ones_to_change() -> None:
 
 def test_the_pictures_are_small() -> None:
     pictures = sorted((ROOT / "docs/images").glob("board-*.png"))
-    assert [picture.name for picture in pictures] == ["board-dark.png", "board-light.png", "board-phone.png"]
+    assert [picture.name for picture in pictures] == [
+        "board-dark.png",
+        "board-light.png",
+        "board-phone.png",
+    ]
     assert all(picture.stat().st_size < 200_000 for picture in pictures)

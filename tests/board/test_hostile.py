@@ -1,4 +1,6 @@
-"""What others named or wrote is data: a pipeline's name, a message, a rule's description cannot become part of the page."""
+"""What others named or wrote is data: a pipeline's name, a message, a rule's description cannot
+become part of the page.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ from tests.board.conftest import Visit
 from tests.board.serving import Scripted, served
 from tests.scene import Scene
 
-ATTACK = "<img src=x onerror=\"window.hit=1\"><script>window.hit=1</script><svg onload='window.hit=1'>&lt;b&gt;\u202e</p></li>"
+ATTACK = (
+    '<img src=x onerror="window.hit=1"><script>window.hit=1</script><svg '
+    "onload='window.hit=1'>&lt;b&gt;\u202e</p></li>"
+)
 HOSTILE = "constructor.__proto__@-_" + "x" * 76
 """As far as AWS's rule for names goes: 100 letters, digits and . @ - _ (model: PipelineName)."""
 
@@ -26,7 +31,9 @@ def attacked(value: Any) -> Any:
     """The same JSON, with every text that is no state, no time and no link made an attack."""
     if isinstance(value, dict):
         return {
-            key: one if key in ("state", "since", "next_check", "give_up", "link", "hold", "made") else attacked(one)
+            key: one
+            if key in ("state", "since", "next_check", "give_up", "link", "hold", "made")
+            else attacked(one)
             for key, one in value.items()
         }
     if isinstance(value, list | tuple):
@@ -36,8 +43,24 @@ def attacked(value: Any) -> Any:
 
 def test_nothing_that_is_told_becomes_html(told: Scripted, visit: Visit) -> None:
     seen = {**told.seen, "deadlocks": [{"pipelines": ["a", "b"], "text": "a waits for b."}]}
-    seen["refusing"] = [{"pipeline": "web", "link": "https://a.invalid/", "stage": "Gate", "action": "Wait", "problem": "no"}]
-    seen["left_over"] = [{"name": "rule", "link": "https://a.invalid/", "made": None, "has_target": True, "description": "d"}]
+    seen["refusing"] = [
+        {
+            "pipeline": "web",
+            "link": "https://a.invalid/",
+            "stage": "Gate",
+            "action": "Wait",
+            "problem": "no",
+        }
+    ]
+    seen["left_over"] = [
+        {
+            "name": "rule",
+            "link": "https://a.invalid/",
+            "made": None,
+            "has_target": True,
+            "description": "d",
+        }
+    ]
     told.seen, told.problem = attacked(json.loads(json.dumps(seen))), ATTACK
     with served(told) as url:
         page = visit(url, at=told.at)
@@ -74,4 +97,6 @@ def test_any_name_that_aws_allows_is_shown_as_it_is(scene: Scene, visit: Visit, 
         expect(page.locator(".node.is-runs .name")).to_have_text(name)
         assert page.evaluate("document.documentElement.scrollWidth") == 360
         href = page.locator(".node.is-runs a").first.get_attribute("href") or ""
-        assert href.endswith(f"/codesuite/codepipeline/pipelines/{name.replace('@', '%40')}/view?region=eu-central-1")
+        assert href.endswith(
+            f"/codesuite/codepipeline/pipelines/{name.replace('@', '%40')}/view?region=eu-central-1"
+        )

@@ -1,4 +1,6 @@
-"""Where the graph puts its pipelines (layout.js), asked directly; and how it looks with as many as an account may have."""
+"""Where the graph puts its pipelines (layout.js), asked directly; and how it looks with as many as
+an account may have.
+"""
 
 from __future__ import annotations
 
@@ -57,11 +59,17 @@ def test_it_reads_from_what_comes_first_to_what_comes_last(blank: Page) -> None:
 
 
 def test_arrows_that_need_not_cross_do_not(blank: Page) -> None:
-    rows = {name: place["row"] for name, place in layout(blank, "a>z", "b>y", "c>x", "a>y")["places"].items()}
+    rows = {
+        name: place["row"]
+        for name, place in layout(blank, "a>z", "b>y", "c>x", "a>y")["places"].items()
+    }
     assert (rows["a"] < rows["b"]) == (rows["z"] < rows["y"])
 
 
-@pytest.mark.parametrize("arrows", [["a>b", "b>a"], ["a>a", "a>b"], ["a>b", "b>c", "c>a", "x>b"], ["a>b", "b>a", "b>c", "c>b"]])
+@pytest.mark.parametrize(
+    "arrows",
+    [["a>b", "b>a"], ["a>a", "a>b"], ["a>b", "b>c", "c>a", "x>b"], ["a>b", "b>a", "b>c", "c>b"]],
+)
 def test_circles_are_drawn_too(blank: Page, arrows: list[str]) -> None:
     found = layout(blank, *arrows)
     assert set(found["places"]) == {name for arrow in arrows for name in arrow.split(">")}
@@ -70,19 +78,52 @@ def test_circles_are_drawn_too(blank: Page, arrows: list[str]) -> None:
 def test_small_groups_stand_side_by_side_where_there_is_room(blank: Page) -> None:
     found = layout(blank, "a>b", "c>d", "e>f", alone=("g",), wide=4)
     places = {name: (place["column"], place["row"]) for name, place in found["places"].items()}
-    assert places == {"a": (0, 0), "b": (1, 0), "c": (2, 0), "d": (3, 0), "e": (0, 1), "f": (1, 1), "g": (2, 1)}
+    assert places == {
+        "a": (0, 0),
+        "b": (1, 0),
+        "c": (2, 0),
+        "d": (3, 0),
+        "e": (0, 1),
+        "f": (1, 1),
+        "g": (2, 1),
+    }
     assert (found["columns"], found["rows"]) == (4, 2)
 
 
 def account_of(number: int, seed: int) -> Any:
-    """So many pipelines, of which each waits for up to three others, in teams of twenty; some in circles."""
+    """So many pipelines, of which each waits for up to three others, in teams of twenty; some in
+    circles.
+    """
     chance = random.Random(seed)
     ids = [f"team-{one // 20}-service-{one}" for one in range(number)]
-    nothing = {"where": "", "link": None, "gated": True, "since": None, "execution": None, "more": 0}
-    pipelines = [{"id": one, "name": one, "state": chance.choice(["succeeded", "failed", "runs", "idle"]), **nothing} for one in ids]
-    pairs = {(chance.randrange(to - min(to, 9), to), to) for to in range(1, number) for _ in range(chance.randrange(4)) if to % 20 > 1}
+    nothing = {
+        "where": "",
+        "link": None,
+        "gated": True,
+        "since": None,
+        "execution": None,
+        "more": 0,
+    }
+    pipelines = [
+        {
+            "id": one,
+            "name": one,
+            "state": chance.choice(["succeeded", "failed", "runs", "idle"]),
+            **nothing,
+        }
+        for one in ids
+    ]
+    pairs = {
+        (chance.randrange(to - min(to, 9), to), to)
+        for to in range(1, number)
+        for _ in range(chance.randrange(4))
+        if to % 20 > 1
+    }
     pairs |= {(one + 1, one) for one in range(0, number - 1, 50)}
-    edges = [{"from": ids[one], "to": ids[other], "stage": None, "must_succeed": False, "holds": False} for one, other in sorted(pairs)]
+    edges = [
+        {"from": ids[one], "to": ids[other], "stage": None, "must_succeed": False, "holds": False}
+        for one, other in sorted(pairs)
+    ]
     return {
         "region": "eu-central-1", "account": "123456789012", "pipelines": pipelines, "edges": edges,
         "deadlocks": [], "waits": [], "refusing": [], "left_over": [], "not_looked_at": [],
@@ -95,11 +136,16 @@ def test_no_two_pipelines_stand_in_each_others_place(visit: Visit, number: int, 
     with served(Scripted(seen, NOON)) as url:
         page = visit(url, at=NOON, reduced_motion="reduce")
         expect(page.locator(".node")).to_have_count(number)
-        boxes = page.evaluate("[...document.querySelectorAll('.node')].map((one) => one.getBoundingClientRect().toJSON())")
+        boxes = page.evaluate(
+            "[...document.querySelectorAll('.node')].map((one) => "
+            "one.getBoundingClientRect().toJSON())"
+        )
         for index, one in enumerate(boxes):
             for other in boxes[:index]:
                 apart_across = one["left"] >= other["right"] or other["left"] >= one["right"]
-                assert apart_across or one["top"] >= other["bottom"] or other["top"] >= one["bottom"]
+                assert (
+                    apart_across or one["top"] >= other["bottom"] or other["top"] >= one["bottom"]
+                )
         assert page.locator("#edges path:not(.tip)").count() == len(seen["edges"])
 
 

@@ -14,7 +14,9 @@ from tests.scene import Scene
 
 
 class Session(boto3.Session):
-    """Clients whose calls are counted, and fail as a test says. `made` counts its sessions, too: each reads the credentials anew."""
+    """Clients whose calls are counted, and fail as a test says. `made` counts its sessions, too:
+    each reads the credentials anew.
+    """
 
     calls: ClassVar[list[str]] = []
     failure: Exception | None = None
@@ -51,18 +53,27 @@ def chain(scene: Scene) -> Scene:
     return scene
 
 
-def test_a_look_at_two_pipelines_and_a_hold_costs_seven_calls(chain: Scene, lookout: Lookout) -> None:
+def test_a_look_at_two_pipelines_and_a_hold_costs_seven_calls(
+    chain: Scene, lookout: Lookout
+) -> None:
     lookout.ask()
     chain.wait(minutes=1)
     Session.calls = []
     lookout.ask()
     assert sorted(Session.calls) == [
-        *("GetPipelineState", "GetPipelineState", "ListPipelineExecutions", "ListPipelineExecutions"),
+        *(
+            "GetPipelineState",
+            "GetPipelineState",
+            "ListPipelineExecutions",
+            "ListPipelineExecutions",
+        ),
         *("ListPipelines", "ListRules", "ListTargetsByRule"),
     ]
 
 
-def test_however_many_pages_ask_one_look_in_five_seconds_serves_them(chain: Scene, lookout: Lookout) -> None:
+def test_however_many_pages_ask_one_look_in_five_seconds_serves_them(
+    chain: Scene, lookout: Lookout
+) -> None:
     first = lookout.ask()
     assert first.ask_again == timedelta(seconds=5)
     Session.calls = []
@@ -74,7 +85,9 @@ def test_however_many_pages_ask_one_look_in_five_seconds_serves_them(chain: Scen
     assert lookout.ask().looked_at != first.looked_at
 
 
-def test_a_large_account_is_asked_four_times_a_second_at_most(scene: Scene, lookout: Lookout) -> None:
+def test_a_large_account_is_asked_four_times_a_second_at_most(
+    scene: Scene, lookout: Lookout
+) -> None:
     scene.pipeline("infra")
     for number in range(30):
         scene.gated(f"app-{number}", {"depends_on": ["infra"]})
@@ -86,14 +99,18 @@ def test_a_large_account_is_asked_four_times_a_second_at_most(scene: Scene, look
     assert answer.ask_again == timedelta(seconds=33 / 4)
 
 
-def test_what_has_not_changed_is_told_the_same_whenever_it_was_seen(chain: Scene, lookout: Lookout) -> None:
+def test_what_has_not_changed_is_told_the_same_whenever_it_was_seen(
+    chain: Scene, lookout: Lookout
+) -> None:
     first = lookout.ask()
     chain.wait(seconds=10)
     second = lookout.ask()
     assert (second.state, second.looked_at != first.looked_at) == (first.state, True)
 
 
-def test_where_aws_does_not_answer_what_was_seen_stays_and_it_asks_ever_more_seldom(chain: Scene, lookout: Lookout) -> None:
+def test_where_aws_does_not_answer_what_was_seen_stays_and_it_asks_ever_more_seldom(
+    chain: Scene, lookout: Lookout
+) -> None:
     before = lookout.ask()
     Session.failure = EndpointConnectionError(endpoint_url="https://aws.invalid")
     chain.wait(seconds=5)
@@ -104,7 +121,9 @@ def test_where_aws_does_not_answer_what_was_seen_stays_and_it_asks_ever_more_sel
         chain.wait(seconds=answer.ask_again.total_seconds())
     assert pauses == [10, 20, 40, 60, 60]
     assert (answer.state["seen"], answer.looked_at) == (before.state["seen"], before.looked_at)
-    assert answer.state["problem"].startswith("codepipeline:ListPipelines was not answered (EndpointConnectionError).")
+    assert answer.state["problem"].startswith(
+        "codepipeline:ListPipelines was not answered (EndpointConnectionError)."
+    )
     Session.failure = None
     answer = lookout.ask()
     assert (answer.state["problem"], answer.ask_again) == (None, timedelta(seconds=5))
@@ -117,16 +136,28 @@ def aws_says(code: str, message: str = "so it was told") -> ClientError:
 @pytest.mark.parametrize(
     ("failure", "said", "renewed"),
     [
-        (NoCredentialsError(), "Unable to locate credentials. Set it as for the AWS CLI: aws configure,", True),
-        (aws_says("ExpiredTokenException"), "AWS does not take the Board's credentials any more (ExpiredTokenException). Renew them", True),
-        (aws_says("AccessDeniedException", "not yours"), "AWS denied codepipeline:ListPipelines (not yours). Allow it", True),
-        (aws_says("ThrottlingException"), "codepipeline:ListPipelines was not answered (ThrottlingException).", False),
-        (aws_says("ValidationException", "secret"), "The Board itself failed (codepipeline:ListPipelines answered Validation", False),
+        (NoCredentialsError(), "Unable to locate credentials. Set it as for the AWS CLI: aws "
+                               "configure,", True),
+        (aws_says("ExpiredTokenException"), "AWS does not take the Board's credentials any more "
+                                            "(ExpiredTokenException). Renew them", True),
+        (aws_says("AccessDeniedException", "not yours"), "AWS denied codepipeline:ListPipelines "
+                                                         "(not yours). Allow it", True),
+        (aws_says("ThrottlingException"), "codepipeline:ListPipelines was not answered "
+                                          "(ThrottlingException).", False),
+        (aws_says("ValidationException", "secret"), "The Board itself failed "
+                                                    "(codepipeline:ListPipelines answered "
+                                                    "Validation", False),
         (ZeroDivisionError("secret"), "The Board itself failed (ZeroDivisionError).", False),
     ],
 )  # fmt: skip
 def test_a_failure_is_said_with_what_to_do_and_new_credentials_are_taken_by_themselves(
-    chain: Scene, lookout: Lookout, capsys: pytest.CaptureFixture[str], failure: Exception, said: str, *, renewed: bool
+    chain: Scene,
+    lookout: Lookout,
+    capsys: pytest.CaptureFixture[str],
+    failure: Exception,
+    said: str,
+    *,
+    renewed: bool,
 ) -> None:
     Session.failure = failure
     problem = lookout.ask().state["problem"]
@@ -144,5 +175,7 @@ def test_a_failure_is_said_with_what_to_do_and_new_credentials_are_taken_by_them
 def test_a_missing_region_is_said(monkeypatch: pytest.MonkeyPatch, lookout: Lookout) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     answer = lookout.ask()
-    assert answer.state["problem"].startswith("You must specify a region. Set it as for the AWS CLI")
+    assert answer.state["problem"].startswith(
+        "You must specify a region. Set it as for the AWS CLI"
+    )
     assert (answer.state["seen"], answer.looked_at) == (None, None)

@@ -24,34 +24,53 @@ new MutationObserver((all) => (window.drawn += all.filter((one) => one.target.ta
 
 def card(page: Page, pipeline: str) -> str:
     """The words of the card of a pipeline that waits."""
-    return page.locator(".card", has=page.get_by_role("link", name=pipeline, exact=True)).inner_text()
+    return page.locator(
+        ".card", has=page.get_by_role("link", name=pipeline, exact=True)
+    ).inner_text()
 
 
 def state(page: Page, pipeline: str) -> str:
     """The state of a pipeline of the graph, in words."""
-    return page.locator(".node", has=page.get_by_role("link", name=pipeline, exact=True)).locator(".state").inner_text()
+    return (
+        page.locator(".node", has=page.get_by_role("link", name=pipeline, exact=True))
+        .locator(".state")
+        .inner_text()
+    )
 
 
 def changes(page: Page) -> list[str]:
     """What the page tells of changes, without the times; the newest first."""
-    return [text.split(" UTC ")[-1] for text in page.get_by_role("log").locator("p").all_inner_texts()]
+    return [
+        text.split(" UTC ")[-1] for text in page.get_by_role("log").locator("p").all_inner_texts()
+    ]
 
 
 def test_each_hold_has_its_reason_and_its_clock(told: Scripted, visit: Visit) -> None:
     with served(told) as url:
         page = visit(url, at=told.at)
         expect(page.locator(".card h3")).to_have_text(
-            ["k8s waits for infra and network", "apps waits for k8s", "reports waits for infra", "api waits for database and network"]
+            [
+                "k8s waits for infra and network",
+                "apps waits for k8s",
+                "reports waits for infra",
+                "api waits for database and network",
+            ]
         )
         k8s = card(page, "k8s")
         assert "for 14 min since 12:31 UTC" in k8s
         assert "infra\nRuns for 18 min" in k8s
         assert "Looks again\nin 45 s" in k8s
         assert "Gives up\nin 1 h 20 min" in k8s, "a rule sees a deadline at its next look"
-        assert "It starts again by itself when that is over, successful or not. There is nothing to do." in k8s
+        assert (
+            "It starts again by itself when that is over, successful or not. There is nothing to "
+            "do." in k8s
+        )
         assert "k8s\nWaits for 14 min" in card(page, "apps")
         assert "when CodePipeline asks" in card(page, "reports")
-        api = "It starts again by itself when database has succeeded and network has ended, successful or not."
+        api = (
+            "It starts again by itself when database has succeeded and network has ended, "
+            "successful or not."
+        )
         assert f"{api} Somebody has to bring database to a success." in card(page, "api")
         page.locator(".card", has_text="api waits").get_by_text("What its gate says").click()
         assert "database has not succeeded: its last execution" in card(page, "api")
@@ -61,15 +80,23 @@ def test_each_hold_has_its_reason_and_its_clock(told: Scripted, visit: Visit) ->
 def test_every_pipeline_says_its_state_in_words(told: Scripted, visit: Visit) -> None:
     with served(told) as url:
         page = visit(url, at=told.at)
-        assert [state(page, name) for name in ("infra", "database", "release", "network", "apps")] == [
+        assert [
+            state(page, name) for name in ("infra", "database", "release", "network", "apps")
+        ] == [
             "Runs for 18 min",
             "Failed 10 min ago",
             "Needs a person for 18 min",
             "Succeeded 17 min ago",
             "Waits for 10 min",
         ]
-        assert page.locator(".node.is-elsewhere").inner_text() == "dns (us-east-1)\n\nNot seen from here"
-        assert " ".join(page.locator("#counts").inner_text().split()) == "4 wait 1 needs a person 1 runs 1 failed 4 succeeded"
+        assert (
+            page.locator(".node.is-elsewhere").inner_text()
+            == "dns (us-east-1)\n\nNot seen from here"
+        )
+        assert (
+            " ".join(page.locator("#counts").inner_text().split())
+            == "4 wait 1 needs a person 1 runs 1 failed 4 succeeded"
+        )
 
 
 def test_links_lead_to_the_console(told: Scripted, visit: Visit) -> None:
@@ -135,7 +162,9 @@ def test_nothing_is_drawn_again_while_nothing_changes(told: Scripted, visit: Vis
         assert page.evaluate("window.drawn") == 0
 
 
-def test_it_asks_as_often_as_the_server_says_and_seldom_while_nobody_looks(told: Scripted, visit: Visit) -> None:
+def test_it_asks_as_often_as_the_server_says_and_seldom_while_nobody_looks(
+    told: Scripted, visit: Visit
+) -> None:
     told.ask_again = timedelta(seconds=20)
     with served(told) as url:
         page = visit(url, at=told.at)
@@ -149,19 +178,32 @@ def test_it_asks_as_often_as_the_server_says_and_seldom_while_nobody_looks(told:
 
         assert not asks(lambda: page.clock.run_for(19_900))
         assert asks(lambda: page.clock.run_for(100))
-        page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+        page.evaluate(
+            "Object.defineProperty(document, 'hidden', {value: true, configurable: true})"
+        )
         assert asks(lambda: page.clock.run_for(20_000))
         assert not asks(lambda: page.clock.run_for(59_900))
-        assert asks(lambda: page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))"))
+        assert asks(
+            lambda: page.evaluate(
+                "delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))"
+            )
+        )
 
 
-def test_where_aws_does_not_answer_it_says_that_the_picture_is_old(told: Scripted, visit: Visit) -> None:
+def test_where_aws_does_not_answer_it_says_that_the_picture_is_old(
+    told: Scripted, visit: Visit
+) -> None:
     with served(told) as url:
         page = visit(url, at=told.at)
         expect(page.locator("#seen")).to_have_text("Seen 12:45:15 UTC")
-        told.problem = "codepipeline:ListPipelines was not answered (ThrottlingException). The Board asks again by itself."
+        told.problem = (
+            "codepipeline:ListPipelines was not answered (ThrottlingException). "
+            "The Board asks again by itself."
+        )
         page.clock.run_for(5_000)
-        expect(page.locator("#problem")).to_have_text(f"This picture is old: last seen 12:45:15 UTC. {told.problem}")
+        expect(page.locator("#problem")).to_have_text(
+            f"This picture is old: last seen 12:45:15 UTC. {told.problem}"
+        )
         expect(page.locator("#seen")).to_have_text("Old: seen 12:45:15 UTC")
         expect(page.locator(".card")).to_have_count(4)
         told.problem, told.at = None, told.at + timedelta(seconds=10)
@@ -170,7 +212,9 @@ def test_where_aws_does_not_answer_it_says_that_the_picture_is_old(told: Scripte
         expect(page.locator("#problem")).to_be_empty()
 
 
-def test_where_its_server_is_gone_it_says_so_and_comes_back_with_it(told: Scripted, visit: Visit) -> None:
+def test_where_its_server_is_gone_it_says_so_and_comes_back_with_it(
+    told: Scripted, visit: Visit
+) -> None:
     with served(told) as url:
         page = visit(url, at=told.at)
         expect(page.locator("#seen")).to_have_attribute("data-live", "live")
@@ -182,7 +226,9 @@ def test_where_its_server_is_gone_it_says_so_and_comes_back_with_it(told: Script
 
         page.route("**/state", abort)
         page.clock.run_for(5_000)
-        expect(page.locator("#problem")).to_contain_text("last seen 12:45:15 UTC. The Board's server does not answer.")
+        expect(page.locator("#problem")).to_contain_text(
+            "last seen 12:45:15 UTC. The Board's server does not answer."
+        )
         for pause in (10, 20, 40, 60, 60):
             before = len(tries)
             page.clock.run_for(pause * 1000 - 100)
@@ -198,24 +244,32 @@ def test_where_its_server_is_gone_it_says_so_and_comes_back_with_it(told: Script
         expect(page.locator("#seen")).to_have_attribute("data-live", "live")
 
 
-def test_a_server_that_was_started_again_and_sees_nothing_leaves_the_old_picture(told: Scripted, visit: Visit) -> None:
+def test_a_server_that_was_started_again_and_sees_nothing_leaves_the_old_picture(
+    told: Scripted, visit: Visit
+) -> None:
     with served(told) as url:
         page = visit(url, at=told.at)
         expect(page.locator(".card")).to_have_count(4)
         told.seen, told.problem = None, "Unable to locate credentials."
         page.clock.run_for(5_000)
-        expect(page.locator("#problem")).to_have_text("This picture is old: last seen 12:45:15 UTC. Unable to locate credentials.")
+        expect(page.locator("#problem")).to_have_text(
+            "This picture is old: last seen 12:45:15 UTC. Unable to locate credentials."
+        )
         page.get_by_label("Find a pipeline").fill("apps")
         expect(page.locator(".card")).to_have_count(2)
 
 
 @pytest.mark.parametrize("address", ["api/", "api"])
-def test_it_finds_its_state_beside_itself_as_deployed(told: Scripted, visit: Visit, address: str) -> None:
+def test_it_finds_its_state_beside_itself_as_deployed(
+    told: Scripted, visit: Visit, address: str
+) -> None:
     """API Gateway serves it below its stage's name."""
     with served(told) as url:
         page = visit(url, at=told.at)
         page.route(f"{url}{address}", lambda route: route.fulfill(response=route.fetch(url=url)))
-        page.route(f"{url}api/state", lambda route: route.fulfill(response=route.fetch(url=f"{url}state")))
+        page.route(
+            f"{url}api/state", lambda route: route.fulfill(response=route.fetch(url=f"{url}state"))
+        )
         page.goto(f"{url}{address}")
         expect(page.locator(".card")).to_have_count(4)
 
@@ -233,19 +287,31 @@ def test_what_needs_somebody_is_said_with_what_to_do(scene: Scene, visit: Visit)
         assert 'unknown key "depend_on" (did you mean depends_on?)' in refuses
         assert "There is no pipeline infa here" in missing
         assert "Who waits for it fails at the gate: b." in missing
-        assert "a and b can wait for each other for ever\n\na waits for b, which waits for a." in circle
+        assert (
+            "a and b can wait for each other for ever\n\na waits for b, which waits for a."
+            in circle
+        )
         assert "The rule pipeline-gate-dev-left-over holds nobody" in rule
         assert page.locator(".node.is-missing .state").inner_text() == "Not found"
 
 
-@pytest.mark.parametrize(("many", "said"), [(1, "team-1"), (7, "team-1, team-2, team-3, team-4, team-5 and 2 more")])
-def test_what_may_not_be_looked_at_is_named(told: Scripted, visit: Visit, many: int, said: str) -> None:
-    closed = [{"name": f"team-{number + 1}", "why": "codepipeline:GetPipeline was denied"} for number in range(many)]
+@pytest.mark.parametrize(
+    ("many", "said"), [(1, "team-1"), (7, "team-1, team-2, team-3, team-4, team-5 and 2 more")]
+)
+def test_what_may_not_be_looked_at_is_named(
+    told: Scripted, visit: Visit, many: int, said: str
+) -> None:
+    closed = [
+        {"name": f"team-{number + 1}", "why": "codepipeline:GetPipeline was denied"}
+        for number in range(many)
+    ]
     told.seen = {**told.seen, "not_looked_at": closed}
     with served(told) as url:
         line = visit(url, at=told.at).locator("#faults li").last
         expect(line).to_contain_text(f"Not looked at: {said}")
-        expect(line).to_contain_text("codepipeline:GetPipeline was denied. Whether a gate waits there is not known here.")
+        expect(line).to_contain_text(
+            "codepipeline:GetPipeline was denied. Whether a gate waits there is not known here."
+        )
 
 
 @pytest.mark.usefixtures("scene")
@@ -272,10 +338,21 @@ def test_the_filter_leaves_a_chain_and_what_belongs_to_it(told: Scripted, visit:
         find.fill("APPS")
         assert sorted(names.all_inner_texts()) == ["apps", "infra", "k8s", "network", "smoke-tests"]
         expect(page.locator("#found")).to_have_text("5 of 12 pipelines")
-        assert page.locator(".card h3").all_inner_texts() == ["k8s waits for infra and network", "apps waits for k8s"]
+        assert page.locator(".card h3").all_inner_texts() == [
+            "k8s waits for infra and network",
+            "apps waits for k8s",
+        ]
         find.fill("")
         page.get_by_label("only who waits, and for whom").check()
-        assert sorted(names.all_inner_texts()) == ["api", "apps", "database", "infra", "k8s", "network", "reports"]
+        assert sorted(names.all_inner_texts()) == [
+            "api",
+            "apps",
+            "database",
+            "infra",
+            "k8s",
+            "network",
+            "reports",
+        ]
         find.fill("nobody of this name")
         expect(page.locator("#found")).to_have_text("0 of 12 pipelines")
 
@@ -302,4 +379,6 @@ def test_a_person_is_told_who_let_a_pipeline_go(told: Scripted, visit: Visit) ->
     told.seen["waits"][0]["let_go_by"] = "arn:aws:iam::123456789012:user/ada"
     with served(told) as url:
         page = visit(url, at=told.at)
-        assert "arn:aws:iam::123456789012:user/ada let it go: it goes on within seconds" in card(page, "k8s")
+        assert "arn:aws:iam::123456789012:user/ada let it go: it goes on within seconds" in card(
+            page, "k8s"
+        )

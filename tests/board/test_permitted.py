@@ -15,8 +15,17 @@ from sandbox.account import ACCOUNT, create_role
 from tests.asking import ask
 from tests.scene import Scene
 
-POLICY: dict[str, Any] = json.loads((Path(__file__).parents[2] / ".chalice/policy-board.json").read_text())
-CALLS = ("ListPipelines", "GetPipeline", "ListPipelineExecutions", "GetPipelineState", "ListRules", "ListTargetsByRule")
+POLICY: dict[str, Any] = json.loads(
+    (Path(__file__).parents[2] / ".chalice/policy-board.json").read_text()
+)
+CALLS = (
+    "ListPipelines",
+    "GetPipeline",
+    "ListPipelineExecutions",
+    "GetPipelineState",
+    "ListRules",
+    "ListTargetsByRule",
+)
 
 
 @pytest.fixture
@@ -33,8 +42,12 @@ def without(call: str) -> dict[str, Any]:
     """The policy that allows all but this call."""
     less: dict[str, Any] = json.loads(json.dumps(POLICY))
     for statement in less["Statement"]:
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        statement["Action"] = [action for action in actions if not action.endswith(f":{call}")] or "none:None"
+        actions = (
+            statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        )
+        statement["Action"] = [
+            action for action in actions if not action.endswith(f":{call}")
+        ] or "none:None"
     return less
 
 
@@ -57,12 +70,16 @@ def test_it_is_enough() -> None:
 @pytest.mark.usefixtures("held")
 def test_where_it_is_narrowed_to_some_pipelines_these_are_seen_and_the_others_named() -> None:
     narrow = json.loads(json.dumps(POLICY))
-    (pipelines,) = (one for one in narrow["Statement"] if one["Resource"] == "arn:*:codepipeline:*:*:*")
+    (pipelines,) = (
+        one for one in narrow["Statement"] if one["Resource"] == "arn:*:codepipeline:*:*:*"
+    )
     pipelines["Resource"] = f"arn:aws:codepipeline:*:{ACCOUNT}:k8s"
     state = seen_with(narrow)
     assert state["problem"] is None
     assert [wait["pipeline"] for wait in state["seen"]["waits"]] == ["k8s"]
-    assert state["seen"]["not_looked_at"] == [{"name": "infra", "why": "codepipeline:GetPipeline was denied"}]
+    assert state["seen"]["not_looked_at"] == [
+        {"name": "infra", "why": "codepipeline:GetPipeline was denied"}
+    ]
     infra = next(one for one in state["seen"]["pipelines"] if one["id"] == "infra")
     assert (infra["state"], infra["execution"]) == ("elsewhere", None)
     assert [edge["holds"] for edge in state["seen"]["edges"]] == [True]
@@ -74,10 +91,15 @@ def test_in_parallel_mode_all_that_wait_in_place_are_seen_or_named(scene: Scene)
     scene.start("infra")
     waiting = {scene.start("k8s"), scene.start("k8s")}
     seen = seen_with(POLICY)["seen"]
-    assert ({wait["execution"]["id"] for wait in seen["waits"]}, seen["not_looked_at"]) == (waiting, [])
+    assert ({wait["execution"]["id"] for wait in seen["waits"]}, seen["not_looked_at"]) == (
+        waiting,
+        [],
+    )
     seen = seen_with(without("ListActionExecutions"))["seen"]
     assert len(seen["waits"]) == 1
-    assert seen["not_looked_at"] == [{"name": "some executions of k8s", "why": "codepipeline:ListActionExecutions was denied"}]
+    assert seen["not_looked_at"] == [
+        {"name": "some executions of k8s", "why": "codepipeline:ListActionExecutions was denied"}
+    ]
 
 
 @pytest.mark.usefixtures("held")
@@ -86,4 +108,6 @@ def test_without_a_line_of_it_the_board_says_what_is_denied(call: str) -> None:
     state = seen_with(without(call))
     assert state["seen"] is None
     assert f":{call} (" in state["problem"]
-    assert state["problem"].endswith("Allow it to whom the Board runs as: docs/board.md has all that it needs.")
+    assert state["problem"].endswith(
+        "Allow it to whom the Board runs as: docs/board.md has all that it needs."
+    )

@@ -24,7 +24,8 @@ def url(told: Scripted) -> Iterator[str]:
 
 def get(url: str, method: str = "GET", **headers: str) -> tuple[int, Message, str]:
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method=method, headers=headers)) as answer:  # noqa: S310
+        request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310
+        with urllib.request.urlopen(request) as answer:  # noqa: S310
             return answer.status, answer.headers, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.headers, error.read().decode()
@@ -32,19 +33,36 @@ def get(url: str, method: str = "GET", **headers: str) -> tuple[int, Message, st
 
 def test_the_page_comes_in_one_piece_and_may_run_only_what_is_in_it(url: str) -> None:
     status, headers, html = get(url)
-    assert (status, headers["Content-Type"], headers["X-Content-Type-Options"]) == (200, "text/html; charset=utf-8", "nosniff")
+    assert (status, headers["Content-Type"], headers["X-Content-Type-Options"]) == (
+        200,
+        "text/html; charset=utf-8",
+        "nosniff",
+    )
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
     for directive, tag in (("script-src", "script"), ("style-src", "style")):
         inside = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
         assert inside
-        assert policy[directive].split() == [f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in inside]
-    assert (policy["default-src"], policy["connect-src"], policy["frame-ancestors"]) == ("'none'", "'self'", "'none'")
-    assert not re.search(r"""\s(on\w+|style|srcdoc)=|javascript:|<(link|script|img|iframe)[^>]*(src|href)=(?!"data:)""", html)
+        assert policy[directive].split() == [
+            f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in inside
+        ]
+    assert (policy["default-src"], policy["connect-src"], policy["frame-ancestors"]) == (
+        "'none'",
+        "'self'",
+        "'none'",
+    )
+    assert not re.search(
+        r"""\s(on\w+|style|srcdoc)=|javascript:|<(link|script|img|iframe)[^>]*(src|href)=(?!"data:)""",
+        html,
+    )
 
 
 def test_the_state_is_told_once_and_then_that_it_is_the_same(url: str, told: Scripted) -> None:
     status, headers, body = get(f"{url}state")
-    assert (status, headers["Cache-Control"], headers["Board-Ask-Again"]) == (200, "no-store", "5.0")
+    assert (status, headers["Cache-Control"], headers["Board-Ask-Again"]) == (
+        200,
+        "no-store",
+        "5.0",
+    )
     assert json.loads(body)["seen"]["region"] == "eu-central-1"
     again = get(f"{url}state", **{"If-None-Match": headers["ETag"]})
     assert (again[0], again[2], again[1]["Board-Looked-At"]) == (304, "", told.at.isoformat())

@@ -52,17 +52,25 @@ def test_an_edge_holds_while_its_upstream_keeps_its_dependent_waiting(scene: Sce
     assert holds(seen()) == {"database>api"}
 
 
-def test_an_upstream_of_another_region_is_elsewhere_and_a_mistyped_one_missing(scene: Scene) -> None:
+def test_an_upstream_of_another_region_is_elsewhere_and_a_mistyped_one_missing(
+    scene: Scene,
+) -> None:
     own = f"arn:aws:codepipeline:{REGION}:123456789012:infra"
     scene.pipeline("infra")
     scene.gated("k8s", ask(own, DNS, "infa"))
     told = seen()
-    assert (pipeline(told, DNS)["state"], pipeline(told, DNS)["name"], pipeline(told, DNS)["where"]) == ("elsewhere", "dns", "us-east-1")
+    assert (
+        pipeline(told, DNS)["state"],
+        pipeline(told, DNS)["name"],
+        pipeline(told, DNS)["where"],
+    ) == ("elsewhere", "dns", "us-east-1")
     assert pipeline(told, "infa")["state"] == "missing"
     assert [edge["from"] for edge in told["edges"]] == ["infra", DNS, "infa"]
 
 
-def test_of_several_executions_the_one_that_waits_is_told_and_the_others_counted(scene: Scene) -> None:
+def test_of_several_executions_the_one_that_waits_is_told_and_the_others_counted(
+    scene: Scene,
+) -> None:
     scene.pipeline("infra", seconds=3000)
     scene.gated("k8s", ask(), mode="PARALLEL")
     scene.start("infra")
@@ -75,14 +83,22 @@ def test_of_several_executions_the_one_that_waits_is_told_and_the_others_counted
 def test_a_hold_that_is_needless_by_now_is_no_wait(scene: Scene) -> None:
     """A newer execution has taken the held one's place; the rule goes when infra has ended."""
     scene.pipeline("infra", seconds=3000)
-    scene.gated("k8s", ask(bypass="#{variables.bypass}"), variables=[{"name": "bypass", "defaultValue": "false"}])
+    scene.gated(
+        "k8s",
+        ask(bypass="#{variables.bypass}"),
+        variables=[{"name": "bypass", "defaultValue": "false"}],
+    )
     scene.start("infra")
     scene.start("k8s")
     scene.start("k8s", variables=[{"name": "bypass", "value": "true"}])
     scene.wait(minutes=2)
     assert len(scene.rules()) == 1
     told = seen()
-    assert (told["waits"], pipeline(told, "k8s")["state"], told["left_over"]) == ([], "succeeded", [])
+    assert (told["waits"], pipeline(told, "k8s")["state"], told["left_over"]) == (
+        [],
+        "succeeded",
+        [],
+    )
 
 
 @pytest.fixture
@@ -97,9 +113,18 @@ def held(scene: Scene) -> Landscape:
 def test_who_let_it_go_is_told(held: Landscape) -> None:
     (rule,) = held.rules
     assert rule.hold
-    let_go = replace(held, rules=(replace(rule, hold=replace(rule.hold, released_by="arn:aws:iam::123456789012:user/ada")),))
+    let_go = replace(
+        held,
+        rules=(
+            replace(
+                rule, hold=replace(rule.hold, released_by="arn:aws:iam::123456789012:user/ada")
+            ),
+        ),
+    )
     assert [wait["let_go_by"] for wait in snapshot(held, REGION, utcnow())["waits"]] == [None]
-    assert [wait["let_go_by"] for wait in snapshot(let_go, REGION, utcnow())["waits"]] == ["arn:aws:iam::123456789012:user/ada"]
+    assert [wait["let_go_by"] for wait in snapshot(let_go, REGION, utcnow())["waits"]] == [
+        "arn:aws:iam::123456789012:user/ada"
+    ]
 
 
 def test_one_that_waits_in_place_and_is_let_go_is_told_once(scene: Scene) -> None:
@@ -117,7 +142,13 @@ def test_one_that_waits_in_place_and_is_let_go_is_told_once(scene: Scene) -> Non
 def test_a_rule_without_a_target_is_left_over_when_no_gate_can_still_be_making_it(
     held: Landscape, scene: Scene, minutes: int, told: int
 ) -> None:
-    rule = Rule("pipeline-gate-dev-x", "cron(0/5 * * * ? *)", f"Since {utcnow():%Y-%m-%d %H:%M} UTC k8s ...", has_target=False, hold=None)
+    rule = Rule(
+        "pipeline-gate-dev-x",
+        "cron(0/5 * * * ? *)",
+        f"Since {utcnow():%Y-%m-%d %H:%M} UTC k8s ...",
+        has_target=False,
+        hold=None,
+    )
     scene.wait(minutes=minutes)
     assert len(snapshot(replace(held, rules=(rule,)), REGION, utcnow())["left_over"]) == told
 
@@ -130,7 +161,15 @@ def test_a_rule_without_a_target_is_left_over_when_no_gate_can_still_be_making_i
         ("aws-us-gov", "eu-central-1.console.amazonaws-us-gov.com"),
     ],
 )
-def test_links_lead_into_the_console_of_the_partition(held: Landscape, partition: str, host: str) -> None:
-    there = {name: replace(one, role=f"arn:{partition}:iam::123456789012:role/pipelines") for name, one in held.pipelines.items()}
+def test_links_lead_into_the_console_of_the_partition(
+    held: Landscape, partition: str, host: str
+) -> None:
+    there = {
+        name: replace(one, role=f"arn:{partition}:iam::123456789012:role/pipelines")
+        for name, one in held.pipelines.items()
+    }
     (wait,) = snapshot(replace(held, pipelines=there), REGION, utcnow())["waits"]
-    assert {link.split("/")[2] for link in (wait["link"], wait["execution"]["link"], wait["rule"]["link"])} == {host}
+    assert {
+        link.split("/")[2]
+        for link in (wait["link"], wait["execution"]["link"], wait["rule"]["link"])
+    } == {host}

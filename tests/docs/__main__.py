@@ -1,4 +1,6 @@
-"""`python -m tests.docs` writes anew what the documents' commands show, where that has changed. Read the difference before a commit."""
+"""`python -m tests.docs` writes anew what the documents' commands show, where that has changed.
+Read the difference before a commit.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,17 @@ def main() -> None:
         for blocks in scenes(page):
             with in_process(executor(), dials=Dials(start_on_create=False)) as world:
                 it = Scene(world)
-                shown += [pair for block in blocks for pair in zip(block.typed, play(block, it), strict=True)]
+                shown += [
+                    pair
+                    for block in blocks
+                    for pair in zip(block.typed, play(block, it), strict=True)
+                ]
         lines = page.read_text().splitlines()
         for typed, now in reversed([pair for pair in shown if not as_told(pair[0].shows, pair[1])]):
             begins = typed.line + 1 + len(_continued(lines, typed.line))
-            lines[begins : begins + len(typed.shows.splitlines())] = [line.rstrip() for line in now.strip("\n").splitlines()]
+            lines[begins : begins + len(typed.shows.splitlines())] = [
+                line.rstrip() for line in now.strip("\n").splitlines()
+            ]
             click.echo(f"{page.name}, line {typed.line + 1}: $ {typed.command}")
         page.write_text("\n".join(lines) + "\n")
 

@@ -11,7 +11,14 @@ import pytest
 from sandbox.server import SandboxServer
 
 ROOT = Path(__file__).parents[2]
-OF_A_CLONE = ("app.py", "chalicelib", ".chalice", "requirements.txt", "examples/infra.json", "examples/k8s.json")
+OF_A_CLONE = (
+    "app.py",
+    "chalicelib",
+    ".chalice",
+    "requirements.txt",
+    "examples/infra.json",
+    "examples/k8s.json",
+)
 
 
 @pytest.fixture
@@ -20,7 +27,11 @@ def clone(tmp_path: Path) -> Path:
     for name in OF_A_CLONE:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("deployed", "deployments", "__pycache__"))
+            shutil.copytree(
+                ROOT / name,
+                tmp_path / name,
+                ignore=shutil.ignore_patterns("deployed", "deployments", "__pycache__"),
+            )
         else:
             shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path

@@ -1,9 +1,10 @@
 """A document as what can be run: its console blocks, each with the scene that it plays in.
 
-A comment before a block sets the scene anew, `<!-- scene: infra runs -->`, lets time pass, `<!-- wait: 10 minutes -->`, or (in the
-tutorial, whose time is real) waits for something, `<!-- until: k8s is held -->`; without one, a block goes on where the last one ended.
-A block's lines that begin with "$ " are typed, the others are what the terminal then shows: "…" stands for anything, on a line of its own
-for any lines. What is typed at a question stands behind it.
+A comment before a block sets the scene anew, `<!-- scene: infra runs -->`, lets time pass, `<!--
+wait: 10 minutes -->`, or (in the tutorial, whose time is real) waits for something, `<!-- until:
+k8s is held -->`; without one, a block goes on where the last one ended. A block's lines that begin
+with "$ " are typed, the others are what the terminal then shows: "…" stands for anything, on a line
+of its own for any lines. What is typed at a question stands behind it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Typed:
 
 @dataclass(frozen=True)
 class Block:
-    """`scene`: the one to set before it; None: go on. `wait`: minutes that pass before it; `until`: what has to happen before it."""
+    """`scene`: the one to set before it; None: go on. `wait`: minutes that pass before it; `until`:
+    what has to happen before it.
+    """
 
     scene: str | None
     wait: int
@@ -53,7 +56,12 @@ def blocks(page: Path) -> list[Block]:
         elif token.type == "fence" and token.info == "console" and token.map:
             wait = int(remarks.pop("wait", "0").split()[0])
             found.append(
-                Block(remarks.pop("scene", None), wait, remarks.pop("until", None), tuple(_typed(token.content, token.map[0] + 1)))
+                Block(
+                    remarks.pop("scene", None),
+                    wait,
+                    remarks.pop("until", None),
+                    tuple(_typed(token.content, token.map[0] + 1)),
+                )
             )
     return found
 
@@ -65,7 +73,9 @@ def scenes(page: Path) -> list[list[Block]]:
         if block.scene is not None:
             found.append([])
         if not found:
-            raise ValueError(f"{page.name}, line {block.typed[0].line + 1}: the first block has no scene")
+            raise ValueError(
+                f"{page.name}, line {block.typed[0].line + 1}: the first block has no scene"
+            )
         found[-1].append(block)
     return found
 
@@ -87,10 +97,14 @@ def _typed(text: str, line: int) -> list[Typed]:
 def as_told(told: str, shown: str) -> bool:
     """Whether `shown` is what a document tells. Ids are each run's own."""
     some_lines = re.split(r"^…\n", _plain(told), flags=re.MULTILINE)
-    pattern = r"(?:.*\n)*?".join(".*".join(map(re.escape, lines.split("…"))) for lines in some_lines)
+    pattern = r"(?:.*\n)*?".join(
+        ".*".join(map(re.escape, lines.split("…"))) for lines in some_lines
+    )
     return re.fullmatch(pattern, _plain(shown)) is not None
 
 
 def _plain(text: str) -> str:
-    lines = [line.rstrip() for line in IDS.sub(lambda found: "0" * len(found[0]), text).splitlines()]
+    lines = [
+        line.rstrip() for line in IDS.sub(lambda found: "0" * len(found[0]), text).splitlines()
+    ]
     return "\n".join(lines).strip("\n") + "\n"

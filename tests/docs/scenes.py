@@ -1,4 +1,6 @@
-"""What the documents' commands find: named as the documents name it. All begins on Monday noon, stage `dev`, region eu-central-1."""
+"""What the documents' commands find: named as the documents name it. All begins on Monday noon,
+stage `dev`, region eu-central-1.
+"""
 
 from __future__ import annotations
 
@@ -100,4 +102,6 @@ def two_weeks(it: Scene) -> None:
 @scene("EventBridge may not invoke the retry")
 def not_permitted(it: Scene) -> None:
     one_hold(it)
-    it.awslambda.remove_permission(FunctionName="pipeline-gate-dev-retry", StatementId="pipeline-gate-rules")
+    it.awslambda.remove_permission(
+        FunctionName="pipeline-gate-dev-retry", StatementId="pipeline-gate-rules"
+    )

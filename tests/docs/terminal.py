@@ -1,4 +1,6 @@
-"""The terminal that the documents' commands are typed in: gatectl and the AWS CLI, in this process and in a scene's AWS; and Python."""
+"""The terminal that the documents' commands are typed in: gatectl and the AWS CLI, in this process
+and in a scene's AWS; and Python.
+"""
 
 from __future__ import annotations
 
@@ -46,9 +48,18 @@ def _shown(typed: Typed, scene: Scene) -> str:
         with patch.dict(os.environ, data), contextlib.redirect_stdout(io.StringIO()) as out:
             create_clidriver().main(words)
         shown = out.getvalue()
-    elif program == ".venv/bin/python":  # what looks at no AWS: in a process of its own, which has a world of its own
+    elif (
+        program == ".venv/bin/python"
+    ):  # what looks at no AWS: in a process of its own, which has a world of its own
         environment = {**os.environ, "COLUMNS": str(COLUMNS)}
-        done = subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         shown = done.stdout
     else:
         raise ValueError(f"line {typed.line + 1}: nobody here can run {program}")

@@ -13,12 +13,25 @@ from tests.scene import Scene
 ROOT = Path(__file__).parents[2]
 IN_PROCESSES_OF_THEIR_OWN = {"tutorial.md"}
 """Pages whose commands another test runs."""
-PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name not in IN_PROCESSES_OF_THEIR_OWN)]
-PLAYS = [pytest.param(page, play, id=f"{page.name}: {play[0].scene}") for page in PAGES for play in scenes(page)]
+PAGES = [
+    ROOT / "README.md",
+    *sorted(
+        page for page in (ROOT / "docs").glob("*.md") if page.name not in IN_PROCESSES_OF_THEIR_OWN
+    ),
+]
+PLAYS = [
+    pytest.param(page, play, id=f"{page.name}: {play[0].scene}")
+    for page in PAGES
+    for play in scenes(page)
+]
 
 
 @pytest.mark.parametrize(("page", "blocks"), PLAYS)
-def test_what_is_typed_shows_what_the_document_says(page: Path, blocks: list[Block], scene: Scene) -> None:
+def test_what_is_typed_shows_what_the_document_says(
+    page: Path, blocks: list[Block], scene: Scene
+) -> None:
     for block in blocks:
         for typed, shown in zip(block.typed, play(block, scene), strict=True):
-            assert as_told(typed.shows, shown), f"{page.name}, line {typed.line + 1}: $ {typed.command}\n{shown}"
+            assert as_told(typed.shows, shown), (
+                f"{page.name}, line {typed.line + 1}: $ {typed.command}\n{shown}"
+            )

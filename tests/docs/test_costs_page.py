@@ -1,4 +1,6 @@
-"""docs/costs.md, and the README's sentence on costs: the figures for a quick reckoning are what is reckoned now."""
+"""docs/costs.md, and the README's sentence on costs: the figures for a quick reckoning are what is
+reckoned now.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,16 @@ def told(what: str) -> float:
 @pytest.mark.parametrize("mode", ["restart", "retry"])
 def test_a_hold_by_a_rule_costs_the_same_however_long(mode: str, minutes: int) -> None:
     hold = held(minutes, mode)
-    assert each(hold.invocations, hold.action_minutes) == pytest.approx(told(f"a hold, `{mode}`"), abs=0.0002)
+    assert each(hold.invocations, hold.action_minutes) == pytest.approx(
+        told(f"a hold, `{mode}`"), abs=0.0002
+    )
 
 
 def test_a_wait_in_place_costs_by_the_minute() -> None:
     short, long = held(12, "wait"), held(60, "wait")
-    more = each(long.invocations, long.action_minutes) - each(short.invocations, short.action_minutes)
+    more = each(long.invocations, long.action_minutes) - each(
+        short.invocations, short.action_minutes
+    )
     assert more / 48 == pytest.approx(told("a hold, `wait`"), abs=0.0002)
 
 

@@ -45,7 +45,11 @@ ELSEWHERE = {"rule_description", "described_since", "deadline", "first_look"}
 def rows(title: str) -> list[list[str]]:
     """What is read, of each row of a section: the pieces that stand in code."""
     section = PAGE.partition(f"## {title}\n")[2].partition("\n## ")[0]
-    return [re.findall("`(.+?)`", line.split("|")[1]) for line in section.splitlines() if line.startswith("| `")]
+    return [
+        re.findall("`(.+?)`", line.split("|")[1])
+        for line in section.splitlines()
+        if line.startswith("| `")
+    ]
 
 
 def matches(pieces: list[str], message: str) -> bool:
@@ -60,17 +64,27 @@ def test_a_message_has_exactly_one_row(name: str) -> None:
 
 
 def test_no_message_is_forgotten() -> None:
-    public = {name for name, _ in inspect.getmembers(messages, inspect.isfunction) if not name.startswith("_")}
+    public = {
+        name
+        for name, _ in inspect.getmembers(messages, inspect.isfunction)
+        if not name.startswith("_")
+    }
     own = {name for name in public if getattr(messages, name).__module__ == messages.__name__}
     assert own - ELSEWHERE <= set(SAID)
 
 
 def test_the_reasons_are_named_too() -> None:
-    wanted, failed = replace(INFRA.wanted, require="succeeded"), replace(INFRA.executions[0], status="Failed")
+    wanted, failed = (
+        replace(INFRA.wanted, require="succeeded"),
+        replace(INFRA.executions[0], status="Failed"),
+    )
     busy = PipelineState((StageState("Net", failed.id, "InProgress", (), False, None, ()),))
     reasons_for = (
         INFRA,
-        replace(INFRA, unanswered="codepipeline:ListPipelineExecutions was not answered (ThrottlingException)"),
+        replace(
+            INFRA,
+            unanswered="codepipeline:ListPipelineExecutions was not answered (ThrottlingException)",
+        ),
         Upstream(INFRA.wanted, (failed,), hold=replace(HOLD, depends_on=(INFRA.wanted,))),
         Upstream(replace(INFRA.wanted, stage="Net"), (failed,), busy),
         Upstream(wanted, (failed,)),

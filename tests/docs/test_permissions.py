@@ -27,10 +27,26 @@ from tests.test_stage_condition import conditioned
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/permissions.md").read_text()
-LOOK, CHANGE, DEPLOY = (block for section in sections(PAGE) for block in section.blocks if "Statement" in block)
-ON_AWS_ONLY = {"lambda:GetFunctionConfiguration", "lambda:PutFunctionConcurrency", "lambda:TagResource", "lambda:UntagResource"}
-"""What Chalice does not ask of the sandbox: functions are active at once there, tags are the function's, and no concurrency is reserved."""
-LOOKING = (["holds"], ["explain", "k8s"], ["graph"], ["check"], ["history", "k8s", "--depends-on", "infra"], ["doctor"])
+LOOK, CHANGE, DEPLOY = (
+    block for section in sections(PAGE) for block in section.blocks if "Statement" in block
+)
+ON_AWS_ONLY = {
+    "lambda:GetFunctionConfiguration",
+    "lambda:PutFunctionConcurrency",
+    "lambda:TagResource",
+    "lambda:UntagResource",
+}
+"""What Chalice does not ask of the sandbox: functions are active at once there, tags are the
+function's, and no concurrency is reserved.
+"""
+LOOKING = (
+    ["holds"],
+    ["explain", "k8s"],
+    ["graph"],
+    ["check"],
+    ["history", "k8s", "--depends-on", "infra"],
+    ["doctor"],
+)
 
 
 CHANGING: tuple[tuple[str, list[str]], ...] = (
@@ -54,7 +70,11 @@ def actions(policy: dict[str, Any]) -> set[str]:
 def test_every_right_that_a_function_has_is_named(function: str) -> None:
     granted = actions(json.loads((ROOT / f".chalice/policy-{function}.json").read_text()))
     of_both = "|both" if function != "board" else ""
-    rows = [line.split("|")[2] for line in PAGE.splitlines() if re.match(rf"\| ({function}{of_both}) \|", line)]
+    rows = [
+        line.split("|")[2]
+        for line in PAGE.splitlines()
+        if re.match(rf"\| ({function}{of_both}) \|", line)
+    ]
     named = {right.rpartition(":")[2] for row in rows for right in re.findall("`(.+?)`", row)}
     assert named == {action.rpartition(":")[2] for action in granted}
 
@@ -81,7 +101,9 @@ def you(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
     def typed(*words: str, policies: Sequence[dict[str, Any]]) -> Said:
         statements = [statement for policy in policies for statement in policy["Statement"]]
         document: dict[str, object] = {"Version": "2012-10-17", "Statement": statements}
-        role = create_foreign_role(ACCOUNT, f"you-{uuid4()}", f"arn:aws:iam::{ACCOUNT}:root", document)
+        role = create_foreign_role(
+            ACCOUNT, f"you-{uuid4()}", f"arn:aws:iam::{ACCOUNT}:root", document
+        )
         given = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="you")["Credentials"]
         with monkeypatch.context() as here:
             here.setenv("AWS_ACCESS_KEY_ID", given["AccessKeyId"])
@@ -95,7 +117,9 @@ def you(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
 
 
 def much_to_see(scene: Scene) -> None:
-    """k8s waits at a stage's condition, what happens is told on a bus, and EventBridge may not invoke the retry."""
+    """k8s waits at a stage's condition, what happens is told on a bus, and EventBridge may not
+    invoke the retry.
+    """
     configure("dev")
     scene.pipeline("infra")
     conditioned(scene, hold="retry")
@@ -104,21 +128,33 @@ def much_to_see(scene: Scene) -> None:
     scene.events.create_event_bus(Name="chat")
     for function in ("gate", "retry"):
         settings = {"RETRY_MINUTES": "5", "EVENT_BUS": "chat"}
-        scene.awslambda.update_function_configuration(FunctionName=f"pipeline-gate-dev-{function}", Environment={"Variables": settings})
+        scene.awslambda.update_function_configuration(
+            FunctionName=f"pipeline-gate-dev-{function}", Environment={"Variables": settings}
+        )
 
 
-def test_who_may_look_sees_all_and_needs_each_of_these_rights(scene: Scene, you: Callable[..., Said], asked: set[str]) -> None:
+def test_who_may_look_sees_all_and_needs_each_of_these_rights(
+    scene: Scene, you: Callable[..., Said], asked: set[str]
+) -> None:
     much_to_see(scene)
     for words in LOOKING:
         assert you(*words, policies=[LOOK]).status == 0, words
-    scene.awslambda.remove_permission(FunctionName="pipeline-gate-dev-retry", StatementId="pipeline-gate-rules")
+    scene.awslambda.remove_permission(
+        FunctionName="pipeline-gate-dev-retry", StatementId="pipeline-gate-rules"
+    )
     scene.wait(minutes=12)
     you("explain", "k8s", policies=[LOOK])
     assert asked - {"sts:GetCallerIdentity"} == actions(LOOK)
 
 
-@pytest.mark.parametrize(("name", "words"), CHANGING, ids=lambda value: value if isinstance(value, str) else " ".join(value))
-def test_who_may_change_can(scene: Scene, you: Callable[..., Said], name: str, words: list[str], asked: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "words"),
+    CHANGING,
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_who_may_change_can(
+    scene: Scene, you: Callable[..., Said], name: str, words: list[str], asked: set[str]
+) -> None:
     SCENES[name](scene)
     assert you(*words, policies=[LOOK, CHANGE]).status == 0
     assert asked & actions(CHANGE), "it changed something"
@@ -126,8 +162,14 @@ def test_who_may_change_can(scene: Scene, you: Callable[..., Said], name: str, w
 
 
 def test_what_each_command_changes_with_is_in_the_policy() -> None:
-    rows = [line.split("|")[1:3] for line in PAGE.partition("changes with |")[2].splitlines() if line.startswith("| `")]
-    named = {right for _, rights in rows for right in re.findall("`(.+?)`", rights)} - {"PutRolePolicy"}
+    rows = [
+        line.split("|")[1:3]
+        for line in PAGE.partition("changes with |")[2].splitlines()
+        if line.startswith("| `")
+    ]
+    named = {right for _, rights in rows for right in re.findall("`(.+?)`", rights)} - {
+        "PutRolePolicy"
+    }
     assert named == {action.rpartition(":")[2] for action in actions(CHANGE)}
 
 
@@ -146,10 +188,19 @@ def test_a_pipelines_role_is_told_the_same_everywhere() -> None:
 def test_who_may_deploy_can(clone: Path, server: SandboxServer, asked: set[str]) -> None:
     """The sandbox knows no resources of IAM's own calls: it asks for them on "*"."""
     anywhere = [
-        {**statement, "Resource": "*"} if "iam:CreateRole" in statement["Action"] else statement for statement in DEPLOY["Statement"]
+        {**statement, "Resource": "*"} if "iam:CreateRole" in statement["Action"] else statement
+        for statement in DEPLOY["Statement"]
     ]
-    role = create_foreign_role(ACCOUNT, "you-deploy", f"arn:aws:iam::{ACCOUNT}:root", {**DEPLOY, "Statement": anywhere})
-    sts = boto3.client("sts", endpoint_url=server.url, region_name="eu-central-1", aws_access_key_id="a", aws_secret_access_key="a")
+    role = create_foreign_role(
+        ACCOUNT, "you-deploy", f"arn:aws:iam::{ACCOUNT}:root", {**DEPLOY, "Statement": anywhere}
+    )
+    sts = boto3.client(
+        "sts",
+        endpoint_url=server.url,
+        region_name="eu-central-1",
+        aws_access_key_id="a",
+        aws_secret_access_key="a",
+    )
     given = sts.assume_role(RoleArn=role, RoleSessionName="you")["Credentials"]
     environment = {
         **server.environment(),
@@ -159,6 +210,13 @@ def test_who_may_deploy_can(clone: Path, server: SandboxServer, asked: set[str])
     }
     chalice = Path(sys.executable).with_name("chalice")
     for words in (["deploy"], ["deploy"], ["logs", "-n", "gate"], ["delete"]):
-        done = subprocess.run([chalice, *words, "--stage", "prod"], cwd=clone, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [chalice, *words, "--stage", "prod"],
+            cwd=clone,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, (words, done.stdout, done.stderr)
     assert asked == actions(DEPLOY) - ON_AWS_ONLY

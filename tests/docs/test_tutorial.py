@@ -1,4 +1,6 @@
-"""docs/tutorial.md from its first step to its last, as somebody types it: a real sandbox, a real shell, real time."""
+"""docs/tutorial.md from its first step to its last, as somebody types it: a real sandbox, a real
+shell, real time.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,16 @@ PAGE = ROOT / "docs/tutorial.md"
 
 
 def test_every_step_shows_what_the_tutorial_says(clone: Path, server: SandboxServer) -> None:
-    environment = {**server.environment(), "COLUMNS": "100", "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = {
+        **server.environment(),
+        "COLUMNS": "100",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
     session = boto3.Session("sandbox", "sandbox", region_name=environment["AWS_DEFAULT_REGION"])
-    codepipeline, events = session.client("codepipeline", endpoint_url=server.url), session.client("events", endpoint_url=server.url)
+    codepipeline, events = (
+        session.client("codepipeline", endpoint_url=server.url),
+        session.client("events", endpoint_url=server.url),
+    )
     happens: dict[str, Callable[[], object]] = {
         "k8s has run": lambda: _statuses(codepipeline, "k8s")[0] == "Succeeded",
         "infra has run": lambda: _statuses(codepipeline, "infra")[0] == "Succeeded",
@@ -40,7 +49,9 @@ def test_every_step_shows_what_the_tutorial_says(clone: Path, server: SandboxSer
             )  # fmt: skip
             assert said.returncode == 0, said.stderr
             shown = _echoed(said.stdout, typed.answers)
-            assert as_told(typed.shows, shown), f"tutorial.md, line {typed.line + 1}: $ {typed.command}\n{shown}"
+            assert as_told(typed.shows, shown), (
+                f"tutorial.md, line {typed.line + 1}: $ {typed.command}\n{shown}"
+            )
 
 
 def _echoed(shown: str, answers: str) -> str:
@@ -52,7 +63,9 @@ def _echoed(shown: str, answers: str) -> str:
 
 def _statuses(codepipeline: Any, pipeline: str) -> list[str]:
     """Newest first."""
-    executions = codepipeline.list_pipeline_executions(pipelineName=pipeline)["pipelineExecutionSummaries"]
+    executions = codepipeline.list_pipeline_executions(pipelineName=pipeline)[
+        "pipelineExecutionSummaries"
+    ]
     return [execution["status"] for execution in executions]
 
 

@@ -1,4 +1,6 @@
-"""docs/uninstall.md: what Chalice and `gatectl doctor` print is what the page says, in a real sandbox."""
+"""docs/uninstall.md: what Chalice and `gatectl doctor` print is what the page says, in a real
+sandbox.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +16,24 @@ from sandbox.server import SandboxServer
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PRINTED = [
-    token.content for token in MarkdownIt().parse((ROOT / "docs/uninstall.md").read_text()) if token.type == "fence" and not token.info
+    token.content
+    for token in MarkdownIt().parse((ROOT / "docs/uninstall.md").read_text())
+    if token.type == "fence" and not token.info
 ]
 """The blocks without a language: what Chalice deletes, and what doctor then says."""
 
 
-def test_delete_prints_what_it_deletes_and_only_where_the_notes_of_the_deployment_are(clone: Path, server: SandboxServer) -> None:
+def test_delete_prints_what_it_deletes_and_only_where_the_notes_of_the_deployment_are(
+    clone: Path, server: SandboxServer
+) -> None:
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [BIN / words[0], *words[1:]], cwd=clone, env=server.environment(), capture_output=True, text=True, check=False
+            [BIN / words[0], *words[1:]],
+            cwd=clone,
+            env=server.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     deletes, doctor_says = PRINTED

@@ -1,4 +1,6 @@
-"""examples/terraform as data: its expressions evaluated by tfparse, which needs no provider, and put into the sandbox."""
+"""examples/terraform as data: its expressions evaluated by tfparse, which needs no provider, and
+put into the sandbox.
+"""
 
 from __future__ import annotations
 
@@ -25,31 +27,55 @@ ARNS = {
     "aws_caller_identity": ACCOUNT,
     "aws_lambda_function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{{function_name}}",
 }
-"""What AWS would answer. Until then the parser writes the resource's own id, a UUID, wherever something refers to it."""
+"""What AWS would answer. Until then the parser writes the resource's own id, a UUID, wherever
+something refers to it.
+"""
 
 
 def evaluated(folder: Path, variables: dict[str, Any]) -> dict[str, list[Resource]]:
-    """The resources and data sources by type, with references and functions resolved. `folder` is scratch."""
+    """The resources and data sources by type, with references and functions resolved. `folder` is
+    scratch.
+    """
     import tfparse  # noqa: PLC0415 - only `make examples` installs it
 
     for source in SOURCES:
         shutil.copy(source, folder)
-    (folder / "given.tfvars").write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in variables.items()))
-    parsed = tfparse.load_from_path(str(folder), stop_on_hcl_error=True, vars_paths=["given.tfvars"])
-    arns = {resource["id"]: ARNS[kind].format(**resource) for kind, resources in parsed.items() if kind in ARNS for resource in resources}
+    (folder / "given.tfvars").write_text(
+        "".join(f"{name} = {json.dumps(value)}\n" for name, value in variables.items())
+    )
+    parsed = tfparse.load_from_path(
+        str(folder), stop_on_hcl_error=True, vars_paths=["given.tfvars"]
+    )
+    arns = {
+        resource["id"]: ARNS[kind].format(**resource)
+        for kind, resources in parsed.items()
+        if kind in ARNS
+        for resource in resources
+    }
     text = re.sub("|".join(arns), lambda match: arns[match[0]], json.dumps(parsed))
-    return {kind: resources for kind, resources in json.loads(text).items() if kind.startswith("aws_")}
+    return {
+        kind: resources for kind, resources in json.loads(text).items() if kind.startswith("aws_")
+    }
 
 
 def create(resources: dict[str, list[Resource]]) -> None:
     """What the pipelines need to be made and to run, and the pipelines."""
     iam, codepipeline = boto3.client("iam"), boto3.client("codepipeline")
     for role in resources["aws_iam_role"]:
-        iam.create_role(RoleName=f"{role['name_prefix']}made", AssumeRolePolicyDocument=role["assume_role_policy"])
+        iam.create_role(
+            RoleName=f"{role['name_prefix']}made",
+            AssumeRolePolicyDocument=role["assume_role_policy"],
+        )
     for policy in resources["aws_iam_role_policy"]:
-        iam.put_role_policy(RoleName=policy["role"].rpartition("/")[2], PolicyName=policy["name"], PolicyDocument=policy["policy"])
+        iam.put_role_policy(
+            RoleName=policy["role"].rpartition("/")[2],
+            PolicyName=policy["name"],
+            PolicyDocument=policy["policy"],
+        )
     for pipeline in resources["aws_codepipeline"]:
-        codepipeline.create_pipeline(**as_request("codepipeline", "CreatePipeline", {"Pipeline": _declaration(pipeline)}))
+        codepipeline.create_pipeline(
+            **as_request("codepipeline", "CreatePipeline", {"Pipeline": _declaration(pipeline)})
+        )
 
 
 def listed(block: Any) -> list[Any]:
@@ -58,8 +84,13 @@ def listed(block: Any) -> list[Any]:
 
 
 def _declaration(pipeline: Resource) -> dict[str, Any]:
-    """aws_codepipeline's arguments are CreatePipeline's members in snake case, but for the three below. `as_request` refuses any other."""
-    stages = [{**_members(stage), "Actions": [_action(action) for action in listed(stage["action"])]} for stage in pipeline["stage"]]
+    """aws_codepipeline's arguments are CreatePipeline's members in snake case, but for the three
+    below. `as_request` refuses any other.
+    """
+    stages = [
+        {**_members(stage), "Actions": [_action(action) for action in listed(stage["action"])]}
+        for stage in pipeline["stage"]
+    ]
     return {
         **_members(pipeline),
         "ArtifactStore": _members(pipeline["artifact_store"]),
@@ -71,7 +102,9 @@ def _declaration(pipeline: Resource) -> dict[str, Any]:
 def _action(action: Resource) -> dict[str, Any]:
     """Its type stands in the action itself, and artifacts are only named."""
     members = _members(action)
-    members["ActionTypeId"] = {name: members.pop(name) for name in ("category", "owner", "provider", "version")}
+    members["ActionTypeId"] = {
+        name: members.pop(name) for name in ("category", "owner", "provider", "version")
+    }
     for name in ("inputartifacts", "outputartifacts"):
         members[name] = [{"Name": artifact} for artifact in members.get(name, [])]
     return members
@@ -80,4 +113,8 @@ def _action(action: Resource) -> dict[str, Any]:
 def _members(block: Resource) -> dict[str, Any]:
     """The block's own arguments; its nested blocks are translated by who calls this."""
     nested = ("stage", "action", "variable", "artifact_store")
-    return {name.replace("_", ""): value for name, value in block.items() if name not in OF_THE_PARSER and name not in nested}
+    return {
+        name.replace("_", ""): value
+        for name, value in block.items()
+        if name not in OF_THE_PARSER and name not in nested
+    }

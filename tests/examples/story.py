@@ -17,12 +17,15 @@ BYPASS = [{"name": "bypass", "value": "true"}]
 
 
 def plays(scene: Scene) -> None:
-    """k8s waits for infra and starts again when it has ended; with the variable it passes while infra runs; nobody may do more than that.
+    """k8s waits for infra and starts again when it has ended; with the variable it passes while
+    infra runs; nobody may do more than that.
 
     The pipelines of the example exist and have not run. Nothing runs when this ends.
     """
     scene.world.dials.action_seconds = 60
-    scene.world.dials.job_details = "nothing"  # the gate knows what the example's UserParameters say
+    scene.world.dials.job_details = (
+        "nothing"  # the gate knows what the example's UserParameters say
+    )
     the_gate_has_what_the_readme_writes(scene)
     a_hold_and_its_end(scene)
     an_urgent_fix_passes(scene)
@@ -53,7 +56,10 @@ def a_hold_and_its_end(scene: Scene) -> None:
     assert scene.gate_action()["errorDetails"]["message"].startswith("k8s waits for infra since ")
     assert len(scene.rules()) == 1
     scene.wait(minutes=5)
-    assert (scene.statuses("infra"), scene.statuses("k8s")) == (["Succeeded"], ["Succeeded", "Failed"])
+    assert (scene.statuses("infra"), scene.statuses("k8s")) == (
+        ["Succeeded"],
+        ["Succeeded", "Failed"],
+    )
     assert scene.rules() == []
 
 
@@ -61,7 +67,10 @@ def an_urgent_fix_passes(scene: Scene) -> None:
     scene.start("infra")
     scene.start("k8s", variables=BYPASS)
     scene.wait(seconds=55)
-    assert (scene.statuses("infra")[0], scene.gate_action()["status"]) == ("InProgress", "Succeeded")
+    assert (scene.statuses("infra")[0], scene.gate_action()["status"]) == (
+        "InProgress",
+        "Succeeded",
+    )
     scene.wait(minutes=5)
     assert scene.statuses("k8s")[0] == "Succeeded"
 
@@ -74,12 +83,23 @@ def only_k8s_may_invoke_the_gate_and_nothing_else(scene: Scene) -> None:
         ("infra", GATE, False),
     ]:
         role = scene.codepipeline.get_pipeline(name=pipeline)["pipeline"]["roleArn"]
-        assert role_allows(role, "lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}") is may
+        assert (
+            role_allows(
+                role,
+                "lambda:InvokeFunction",
+                f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}",
+            )
+            is may
+        )
 
 
 def each_role_may_do_what_its_pipeline_does(scene: Scene) -> None:
-    """Use the connection, read and write artifacts, start its own project; the sandbox does none of it."""
-    pipelines = [scene.codepipeline.get_pipeline(name=name)["pipeline"] for name in ("infra", "k8s")]
+    """Use the connection, read and write artifacts, start its own project; the sandbox does none of
+    it.
+    """
+    pipelines = [
+        scene.codepipeline.get_pipeline(name=name)["pipeline"] for name in ("infra", "k8s")
+    ]
     for pipeline, other in (pipelines, pipelines[::-1]):
         role, bucket = pipeline["roleArn"], pipeline["artifactStore"]["location"]
         source = pipeline["stages"][0]["actions"][0]["configuration"]
@@ -105,14 +125,22 @@ def each_role_is_for_its_pipeline_only(scene: Scene) -> None:
 
 
 def artifacts_are_private(template: dict[str, Any]) -> None:
-    """Of a CloudFormation template: moto's stacks leave half of a bucket's properties aside, so they are read here."""
+    """Of a CloudFormation template: moto's stacks leave half of a bucket's properties aside, so
+    they are read here.
+    """
     resources = list(template["Resources"].values())
-    (bucket,) = [resource["Properties"] for resource in resources if resource["Type"] == "AWS::S3::Bucket"]
+    (bucket,) = [
+        resource["Properties"] for resource in resources if resource["Type"] == "AWS::S3::Bucket"
+    ]
     assert list(bucket["PublicAccessBlockConfiguration"].values()) == [True] * 4
     assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
     (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
-    (policy,) = [resource["Properties"]["PolicyDocument"] for resource in resources if resource["Type"] == "AWS::S3::BucketPolicy"]
+    (policy,) = [
+        resource["Properties"]["PolicyDocument"]
+        for resource in resources
+        if resource["Type"] == "AWS::S3::BucketPolicy"
+    ]
     (statement,) = policy["Statement"]
     assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
@@ -124,15 +152,26 @@ def no_policy_is_for_anything(scene: Scene) -> None:
     assert len(policies) >= 4, "two pipelines and two deployments"
     for role, policy in policies:
         for statement in policy["Statement"]:
-            assert statement["Resource"] != "*" or statement["Action"] == "lambda:ListFunctions", (role, statement)
+            assert statement["Resource"] != "*" or statement["Action"] == "lambda:ListFunctions", (
+                role,
+                statement,
+            )
 
 
 def no_policy_has_a_finding(scene: Scene) -> None:
-    """parliament objects to no role's policy. (Not for the CDK, whose own grants are wider than those written by hand.)"""
+    """parliament objects to no role's policy. (Not for the CDK, whose own grants are wider than
+    those written by hand.)
+    """
     for role, policy in _policies(scene):
-        findings = [finding.detail for finding in parliament.analyze_policy_string(json.dumps(policy)).findings]
-        # The connection's ARN has one of the service's two names; the action of the other is there for connections that have that one.
-        assert [detail for detail in findings if "codestar-connections:UseConnection" not in str(detail)] == [], role
+        findings = [
+            finding.detail
+            for finding in parliament.analyze_policy_string(json.dumps(policy)).findings
+        ]
+        # The connection's ARN has one of the service's two names; the action of the other is there
+        # for connections that have that one.
+        assert [
+            detail for detail in findings if "codestar-connections:UseConnection" not in str(detail)
+        ] == [], role
 
 
 def _policies(scene: Scene) -> list[tuple[str, Any]]:
@@ -141,7 +180,8 @@ def _policies(scene: Scene) -> list[tuple[str, Any]]:
     roles = [
         role["RoleName"]
         for role in iam.list_roles()["Roles"]
-        if role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"].get("Service") in services and role["RoleName"] != "pipelines"
+        if role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"].get("Service") in services
+        and role["RoleName"] != "pipelines"
     ]
     return [
         (f"{role} {name}", iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"])

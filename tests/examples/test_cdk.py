@@ -1,4 +1,6 @@
-"""examples/cdk: synthesised as its README says, and what comes out in the sandbox's CloudFormation."""
+"""examples/cdk: synthesised as its README says, and what comes out in the sandbox's
+CloudFormation.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +31,26 @@ def template(tmp_path: Path) -> Path:
     needs.there(shutil.which("npx") is not None, "there is no npx: install Node.js")
     *_, command = commands("CDK")
     verb = command.index("deploy")
-    options = ["--quiet", "--no-version-reporting", "--output", str(tmp_path), "-c", "gate_stage=dev"]
-    # cfn-lint looks at the template below; the CDK's own look at it would take longer than all the rest.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {"CDK_VALIDATION": "false"}
+    options = [
+        "--quiet",
+        "--no-version-reporting",
+        "--output",
+        str(tmp_path),
+        "-c",
+        "gate_stage=dev",
+    ]
+    # cfn-lint looks at the template below; the CDK's own look at it would take longer than all the
+    # rest.
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("AWS_")
+    } | {"CDK_VALIDATION": "false"}
     done = subprocess.run(
-        [*command[:verb], "synth", *options, *command[verb + 1 :]], cwd=APP, env=environment, capture_output=True, text=True, check=False
+        [*command[:verb], "synth", *options, *command[verb + 1 :]],
+        cwd=APP,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return tmp_path / "Pipelines.template.json"
@@ -43,6 +60,10 @@ def test_the_story(template: Path, scene: Scene) -> None:
     """All in one test, for the synthesis takes some seconds."""
     assert lint_file(template, ManualArgs(ignore_checks=[REDUNDANT])) == []
     story.artifacts_are_private(json.loads(template.read_text()))
-    boto3.client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")  # as `cdk bootstrap` does
-    boto3.client("cloudformation").create_stack(StackName="Pipelines", TemplateBody=template.read_text(), Capabilities=["CAPABILITY_IAM"])
+    boto3.client("ssm").put_parameter(
+        Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String"
+    )  # as `cdk bootstrap` does
+    boto3.client("cloudformation").create_stack(
+        StackName="Pipelines", TemplateBody=template.read_text(), Capabilities=["CAPABILITY_IAM"]
+    )
     story.plays(scene)

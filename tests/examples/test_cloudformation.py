@@ -20,12 +20,22 @@ from tests.examples.readme import CONNECTION, EXAMPLES, ROOT, commands
 from tests.scene import Scene
 
 TEMPLATE = EXAMPLES / "cloudformation/pipelines.yaml"
-PARAMETERS = {"GateStage": "dev", "ConnectionArn": CONNECTION, "InfraRepository": "example/infra", "K8sRepository": "example/k8s"}
+PARAMETERS = {
+    "GateStage": "dev",
+    "ConnectionArn": CONNECTION,
+    "InfraRepository": "example/infra",
+    "K8sRepository": "example/k8s",
+}
 
 
 def request(template: str) -> dict[str, Any]:
     given = [{"ParameterKey": key, "ParameterValue": value} for key, value in PARAMETERS.items()]
-    return {"StackName": "pipelines", "TemplateBody": template, "Parameters": given, "Capabilities": ["CAPABILITY_IAM"]}
+    return {
+        "StackName": "pipelines",
+        "TemplateBody": template,
+        "Parameters": given,
+        "Capabilities": ["CAPABILITY_IAM"],
+    }
 
 
 def test_cfn_lint_has_nothing_to_say() -> None:
@@ -38,13 +48,22 @@ def test_the_story(scene: Scene) -> None:
     story.no_policy_has_a_finding(scene)
 
 
-def test_an_edited_template_edits_the_pipeline_and_without_the_stack_there_is_none(scene: Scene) -> None:
+def test_an_edited_template_edits_the_pipeline_and_without_the_stack_there_is_none(
+    scene: Scene,
+) -> None:
     cloudformation = boto3.client("cloudformation")
     cloudformation.create_stack(**request(TEMPLATE.read_text()))
-    edited = TEMPLATE.read_text().replace('"pipeline": "k8s",', '"pipeline": "k8s", "require": "succeeded",')
+    edited = TEMPLATE.read_text().replace(
+        '"pipeline": "k8s",', '"pipeline": "k8s", "require": "succeeded",'
+    )
     cloudformation.update_stack(**request(edited))
     pipeline = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
-    assert json.loads(pipeline["stages"][1]["actions"][0]["configuration"]["UserParameters"])["require"] == "succeeded"
+    assert (
+        json.loads(pipeline["stages"][1]["actions"][0]["configuration"]["UserParameters"])[
+            "require"
+        ]
+        == "succeeded"
+    )
     assert pipeline["version"] == 2
     cloudformation.delete_stack(StackName="pipelines")
     assert scene.codepipeline.list_pipelines()["pipelines"] == []
@@ -64,8 +83,15 @@ def test_the_readmes_command_deploys_it() -> None:
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         codepipeline = boto3.client(
-            "codepipeline", endpoint_url=server.url, region_name=REGION, aws_access_key_id="a", aws_secret_access_key="b"
+            "codepipeline",
+            endpoint_url=server.url,
+            region_name=REGION,
+            aws_access_key_id="a",
+            aws_secret_access_key="b",
         )
-        assert [pipeline["name"] for pipeline in codepipeline.list_pipelines()["pipelines"]] == ["infra", "k8s"]
+        assert [pipeline["name"] for pipeline in codepipeline.list_pipelines()["pipelines"]] == [
+            "infra",
+            "k8s",
+        ]
         gate = codepipeline.get_pipeline(name="k8s")["pipeline"]["stages"][1]["actions"][0]
     assert gate["configuration"]["FunctionName"] == "pipeline-gate-prod-gate"

@@ -1,4 +1,6 @@
-"""gatectl as a person uses it: words in, exit status and text out. In this process, so that the scene's AWS answers."""
+"""gatectl as a person uses it: words in, exit status and text out. In this process, so that the
+scene's AWS answers.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,15 @@ class Said:
 
 
 def complete(line: str, shell: str = "bash") -> list[str]:
-    """What a shell is told when somebody types `line` and then the TAB key: each as "plain,VALUE" or with its help."""
+    """What a shell is told when somebody types `line` and then the TAB key: each as "plain,VALUE"
+    or with its help.
+    """
     words = line.split(" ")
-    environment = {"_GATECTL_COMPLETE": f"{shell}_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    environment = {
+        "_GATECTL_COMPLETE": f"{shell}_complete",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+    }
     if shell == "fish":
         environment["COMP_CWORD"] = words[-1]
     result = CliRunner().invoke(gatectl, [], env=environment, prog_name="gatectl")
@@ -47,10 +55,13 @@ def complete(line: str, shell: str = "bash") -> list[str]:
 
 
 def run(*words: str, typed: str = "", columns: int | None = 120, charset: str = "utf-8") -> Said:
-    """`gatectl WORDS` where a terminal is so wide (None: nobody says); `typed`: what the person answers when asked; `charset`: what
-    the output is encoded in."""
+    """`gatectl WORDS` where a terminal is so wide (None: nobody says); `typed`: what the person
+    answers when asked; `charset`: what the output is encoded in.
+    """
     environment = {"COLUMNS": str(columns) if columns else None}
-    result = CliRunner(charset=charset).invoke(gatectl, words, input=typed, env=environment, prog_name="gatectl")
+    result = CliRunner(charset=charset).invoke(
+        gatectl, words, input=typed, env=environment, prog_name="gatectl"
+    )
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Said(result.exit_code, result.stdout, result.stderr)

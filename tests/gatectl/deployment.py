@@ -18,7 +18,11 @@ from sandbox.account import ACCOUNT
 from tests.gatectl.cli import Said, run
 
 ROOT = Path(__file__).parents[2]
-LAMBDA_MAY = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+LAMBDA_MAY = {
+    "Effect": "Allow",
+    "Principal": {"Service": "lambda.amazonaws.com"},
+    "Action": "sts:AssumeRole",
+}
 
 
 def configure(stage: str) -> None:
@@ -27,22 +31,33 @@ def configure(stage: str) -> None:
     for name in ("gate", "retry"):
         function = f"pipeline-gate-{stage}-{name}"
         policy = (ROOT / ".chalice" / f"policy-{name}.json").read_text()
-        boto3.client("iam").put_role_policy(RoleName=function, PolicyName=function, PolicyDocument=policy)
+        boto3.client("iam").put_role_policy(
+            RoleName=function, PolicyName=function, PolicyDocument=policy
+        )
         boto3.client("lambda").update_function_configuration(
-            FunctionName=function, Timeout=config["lambda_timeout"], Environment={"Variables": config["environment_variables"]}
+            FunctionName=function,
+            Timeout=config["lambda_timeout"],
+            Environment={"Variables": config["environment_variables"]},
         )
 
 
 def deploy(stage: str) -> None:
     """Deploy the gate anew, as `stage`."""
-    iam, trust = boto3.client("iam"), json.dumps({"Version": "2012-10-17", "Statement": [LAMBDA_MAY]})
+    iam, trust = (
+        boto3.client("iam"),
+        json.dumps({"Version": "2012-10-17", "Statement": [LAMBDA_MAY]}),
+    )
     for name in ("gate", "retry"):
         function = f"pipeline-gate-{stage}-{name}"
         with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
             iam.create_role(RoleName=function, AssumeRolePolicyDocument=trust)
         role = f"arn:aws:iam::{ACCOUNT}:role/{function}"
         boto3.client("lambda").create_function(
-            FunctionName=function, Role=role, Code={"ZipFile": b"zip"}, Handler=f"app.{name}", Runtime="python3.11"
+            FunctionName=function,
+            Role=role,
+            Code={"ZipFile": b"zip"},
+            Handler=f"app.{name}",
+            Runtime="python3.11",
         )
     configure(stage)
 

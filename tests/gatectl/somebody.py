@@ -15,5 +15,9 @@ def as_somebody(monkeypatch: pytest.MonkeyPatch, *statements: dict[str, str]) ->
     role = create_role("somebody", "codepipeline.amazonaws.com")
     role.put_policy("may", json.dumps({"Version": "2012-10-17", "Statement": statements}))
     keys = boto3.client("sts").assume_role(RoleArn=role.arn, RoleSessionName="ann")["Credentials"]
-    for name, key in (("ACCESS_KEY_ID", "AccessKeyId"), ("SECRET_ACCESS_KEY", "SecretAccessKey"), ("SESSION_TOKEN", "SessionToken")):
+    for name, key in (
+        ("ACCESS_KEY_ID", "AccessKeyId"),
+        ("SECRET_ACCESS_KEY", "SecretAccessKey"),
+        ("SESSION_TOKEN", "SessionToken"),
+    ):
         monkeypatch.setenv(f"AWS_{name}", keys[key])  # type: ignore[literal-required]

@@ -19,12 +19,21 @@ def action(name: str, **more: Any) -> dict[str, Any]:
 
 def gate(name: str = "Wait", text: str = TEXT, **more: Any) -> dict[str, Any]:
     type_id = {"category": "Invoke", "owner": "AWS", "provider": "Lambda", "version": "1"}
-    return {"name": name, "actionTypeId": type_id, "configuration": {"FunctionName": GATE, "UserParameters": text}, **more}
+    return {
+        "name": name,
+        "actionTypeId": type_id,
+        "configuration": {"FunctionName": GATE, "UserParameters": text},
+        **more,
+    }
 
 
 def rule(name: str, function: str = GATE) -> dict[str, Any]:
     type_id = {"category": "Rule", "owner": "AWS", "provider": "LambdaInvoke", "version": "1"}
-    return {"name": name, "ruleTypeId": type_id, "configuration": {"FunctionName": function, "UserParameters": TEXT}}
+    return {
+        "name": name,
+        "ruleTypeId": type_id,
+        "configuration": {"FunctionName": function, "UserParameters": TEXT},
+    }
 
 
 def entry(*rules: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +46,10 @@ def stage(name: str, *actions: dict[str, Any], **more: Any) -> Stage:
 
 def source() -> Stage:
     type_id = {"category": "Source", "owner": "AWS", "provider": "CodeCommit", "version": "1"}
-    return stage("Source", {**action("Source"), "actionTypeId": type_id, "outputArtifacts": [{"name": "source"}]})
+    return stage(
+        "Source",
+        {**action("Source"), "actionTypeId": type_id, "outputArtifacts": [{"name": "source"}]},
+    )
 
 
 def pipeline(*stages: Stage, **more: Any) -> Declaration:

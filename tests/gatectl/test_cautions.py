@@ -1,4 +1,6 @@
-"""What attach warns of: the sandbox does each of these things, and does not when the warning is heeded."""
+"""What attach warns of: the sandbox does each of these things, and does not when the warning is
+heeded.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,8 @@ class TestAStageThatRollsBack:
         declared = beside_the_gate(TEXT, onFailure=ROLLBACK)
         (told,) = cautions(declared)
         assert told.startswith(
-            "The stage Deploy of k8s rolls back when it fails (onFailure). A hold is a failure, so each hold rolls Deploy"
+            "The stage Deploy of k8s rolls back when it fails (onFailure). A hold is a failure, "
+            "so each hold rolls Deploy"
         )
         assert "Give the gate a stage of its own, or --hold wait" in told
         hold(infra, declared)
@@ -77,7 +80,10 @@ class TestAStageThatIsRetried:
     def test_asks_the_gate_twice(self, infra: Scene) -> None:
         declared = beside_the_gate(TEXT, onFailure=RETRY)
         (told,) = cautions(declared)
-        assert "is retried when it fails (onFailure). A hold is a failure, so the gate is asked twice" in told
+        assert (
+            "is retried when it fails (onFailure). A hold is a failure, so the gate is asked twice"
+            in told
+        )
         hold(infra, declared)
         assert ran(infra, "Wait") == 1 + 2
 
@@ -90,8 +96,19 @@ class TestAStageThatIsRetried:
 
 def test_an_on_failure_condition_is_set_off() -> None:
     """The sandbox takes such a condition, and does not check it."""
-    (told,) = cautions(beside_the_gate(TEXT, onFailure={"conditions": entry(rule("Alarm", "ours"))["conditions"], "result": "ROLLBACK"}))
-    assert told.startswith("The stage Deploy of k8s has an onFailure condition. A hold is a failure, so each hold sets it off.")
+    (told,) = cautions(
+        beside_the_gate(
+            TEXT,
+            onFailure={
+                "conditions": entry(rule("Alarm", "ours"))["conditions"],
+                "result": "ROLLBACK",
+            },
+        )
+    )
+    assert told.startswith(
+        "The stage Deploy of k8s has an onFailure condition. A hold is a failure, so each hold "
+        "sets it off."
+    )
 
 
 class TestWorkBeforeTheGate:
@@ -100,15 +117,22 @@ class TestWorkBeforeTheGate:
         [
             (after_a_build(TEXT), "Before the gate of k8s runs the stage Build."),
             (
-                pipeline(stage("Build"), stage("Deploy", action("Lint"), gate(runOrder=2), action("Deploy", runOrder=3))),
+                pipeline(
+                    stage("Build"),
+                    stage("Deploy", action("Lint"), gate(runOrder=2), action("Deploy", runOrder=3)),
+                ),
                 "Before the gate of k8s run the stage Build and the action Lint.",
             ),
         ],
     )
-    def test_is_done_again_by_a_restart(self, infra: Scene, declared: Declaration, what: str) -> None:
+    def test_is_done_again_by_a_restart(
+        self, infra: Scene, declared: Declaration, what: str
+    ) -> None:
         (told,) = cautions(declared)
         assert told.startswith(f"{what} A hold starts the pipeline again from its sources")
-        assert "(--after Source), or let the same execution go on (--hold retry, --hold wait)" in told
+        assert (
+            "(--after Source), or let the same execution go on (--hold retry, --hold wait)" in told
+        )
         hold(infra, declared)
         infra.wait(minutes=15)
         assert infra.statuses()[:2] == ["Succeeded", "Failed"]
@@ -126,7 +150,9 @@ class TestWorkBeforeTheGate:
 
     def test_an_entry_condition_comes_before_its_stage(self) -> None:
         assert cautions(pipeline(stage("Deploy", beforeEntry=entry(rule("Wait"))))) == ()
-        (told,) = cautions(pipeline(stage("Build"), stage("Deploy", beforeEntry=entry(rule("Wait")))))
+        (told,) = cautions(
+            pipeline(stage("Build"), stage("Deploy", beforeEntry=entry(rule("Wait"))))
+        )
         assert told.startswith("Before the gate of k8s runs the stage Build.")
 
 
@@ -134,15 +160,25 @@ class TestQueuedMode:
     def test_the_next_comes_before_the_one_that_is_held(self, infra: Scene) -> None:
         declared = pipeline(stage("Gate", gate()), stage("Deploy"), executionMode="QUEUED")
         (told,) = cautions(declared)
-        assert told.startswith("k8s is in QUEUED mode: a held execution has failed, so the next in the queue is let in before it")
+        assert told.startswith(
+            "k8s is in QUEUED mode: a held execution has failed, so the next in the queue is let "
+            "in before it"
+        )
         assert "(--hold wait) keeps the queue's order" in told
         hold(infra, declared)
         infra.start("k8s")
         infra.wait(minutes=15)
-        assert infra.statuses() == ["Succeeded", "Failed", "Failed", "Succeeded"]  # one restart for two that were held
+        assert infra.statuses() == [
+            "Succeeded",
+            "Failed",
+            "Failed",
+            "Succeeded",
+        ]  # one restart for two that were held
 
     def test_wait_keeps_the_order(self, infra: Scene) -> None:
-        declared = pipeline(stage("Gate", gate(text=asking(hold="wait"))), stage("Deploy"), executionMode="QUEUED")
+        declared = pipeline(
+            stage("Gate", gate(text=asking(hold="wait"))), stage("Deploy"), executionMode="QUEUED"
+        )
         assert cautions(declared) == ()
         hold(infra, declared)
         infra.start("k8s")
@@ -154,7 +190,9 @@ def test_a_condition_that_skips_does_not_hold(infra: Scene) -> None:
     condition = {"conditions": [{"result": "SKIP", "rules": [rule("Wait")]}]}
     declared = pipeline(stage("Deploy", beforeEntry=condition), stage("Smoke"))
     (told,) = cautions(declared)
-    assert "has the result SKIP: at a hold the stage Deploy is skipped, k8s goes on without it" in told
+    assert (
+        "has the result SKIP: at a hold the stage Deploy is skipped, k8s goes on without it" in told
+    )
     assert "Give the condition the result FAIL" in told
     hold(infra, declared)
     infra.wait(minutes=15)
@@ -164,9 +202,14 @@ def test_a_condition_that_skips_does_not_hold(infra: Scene) -> None:
 
 def test_a_gate_that_says_it_is_another_pipelines(infra: Scene) -> None:
     infra.pipeline("other")
-    declared = pipeline(stage("Gate", gate(text=parameters("other", {"depends_on": ["infra"]}))), stage("Deploy"))
+    declared = pipeline(
+        stage("Gate", gate(text=parameters("other", {"depends_on": ["infra"]}))), stage("Deploy")
+    )
     (told,) = cautions(declared)
-    assert told == 'The gate of k8s says "pipeline": "other", which is another one: it fails at each hold. Write "k8s".'
+    assert (
+        told == 'The gate of k8s says "pipeline": "other", which is another one: it fails at each '
+        'hold. Write "k8s".'
+    )
     hold(infra, declared)
     infra.wait(minutes=15)
     assert infra.statuses() == ["Failed", "Succeeded"]
@@ -175,15 +218,27 @@ def test_a_gate_that_says_it_is_another_pipelines(infra: Scene) -> None:
 @pytest.mark.parametrize("text", ["infra", '{"depends_on": ["infra"], "pipeline": "k8s"}'])
 def test_a_gate_that_does_not_say_whose_it_is(text: str) -> None:
     (told,) = cautions(pipeline(stage("Gate", gate(text=text)), stage("Deploy")))
-    assert 'add "pipeline": "k8s" and "execution": "#{codepipeline.PipelineExecutionId}" to its UserParameters' in told
+    assert (
+        'add "pipeline": "k8s" and "execution": "#{codepipeline.PipelineExecutionId}" to its '
+        "UserParameters" in told
+    )
 
 
 def test_a_gate_at_the_end_holds_nothing_up() -> None:
     (told,) = cautions(pipeline(stage("Gate", gate(text=asking(hold="retry")))))
-    assert told == "Nothing in k8s comes after its gate, so there is nothing that waits. Put it before the work (--after)."
+    assert (
+        told
+        == "Nothing in k8s comes after its gate, so there is nothing that waits. Put it before "
+        "the work (--after)."
+    )
     assert cautions(beside_the_gate(TEXT)) == ()
 
 
 def test_nothing_is_said_of_an_ordinary_gate_nor_of_none() -> None:
-    assert cautions(pipeline(stage("Gate", gate()), stage("Build"), stage("Deploy", onFailure=ROLLBACK))) == ()
+    assert (
+        cautions(
+            pipeline(stage("Gate", gate()), stage("Build"), stage("Deploy", onFailure=ROLLBACK))
+        )
+        == ()
+    )
     assert cautions(pipeline(executionMode="QUEUED")) == ()

@@ -24,7 +24,10 @@ def own_arn(name: str) -> str:
 
 def found(*words: str) -> list[tuple[str, str, str]]:
     """Kind, severity and place of each finding."""
-    return [(one["kind"], one["severity"], one["where"]) for one in run("check", "--json", *words).json()["findings"]]
+    return [
+        (one["kind"], one["severity"], one["where"])
+        for one in run("check", "--json", *words).json()["findings"]
+    ]
 
 
 def edit(scene: Scene, change: Callable[[Any], None], name: str = "k8s") -> None:
@@ -42,7 +45,10 @@ def test_where_nothing_is_wrong_it_says_so(scene: Scene) -> None:
 
 def test_where_nothing_is_gated_it_does_not_say_that_nothing_is_wrong(scene: Scene) -> None:
     said = run("check")
-    assert (said.status, said.out) == (0, "No pipeline in eu-central-1 has a gate, so there is nothing to check.\n")
+    assert (said.status, said.out) == (
+        0,
+        "No pipeline in eu-central-1 has a gate, so there is nothing to check.\n",
+    )
     scene.pipeline("infra")
     assert run("check").out == said.out
 
@@ -137,8 +143,12 @@ class TestCircles:
         assert found() == [("deadlock", "error", "pipelines a and b")]
         assert run("check").status == 1
 
-    @pytest.mark.parametrize(("length", "noted"), [(10, []), (11, [("long-chain", "note", "pipeline p11")])])
-    def test_a_chain_that_is_longer_than_a_gate_looks(self, scene: Scene, length: int, noted: list[Any]) -> None:
+    @pytest.mark.parametrize(
+        ("length", "noted"), [(10, []), (11, [("long-chain", "note", "pipeline p11")])]
+    )
+    def test_a_chain_that_is_longer_than_a_gate_looks(
+        self, scene: Scene, length: int, noted: list[Any]
+    ) -> None:
         scene.pipeline("p00")
         for number in range(1, length + 1):
             scene.gated(f"p{number:02}", ask(f"p{number - 1:02}", pipeline=f"p{number:02}"))
@@ -167,7 +177,12 @@ class TestGatesOfOneStage:
         assert "It waits for infra twice, and asks different things of it." in run("check").words
 
     def test_of_several_deployments(self, scene: Scene) -> None:
-        self.both(scene, ask("infra", hold="retry"), ask("network", hold="retry"), FunctionName="pipeline-gate-prod-gate")
+        self.both(
+            scene,
+            ask("infra", hold="retry"),
+            ask("network", hold="retry"),
+            FunctionName="pipeline-gate-prod-gate",
+        )
         assert ("two-deployments", "error", "pipeline k8s, stage Gate") in found()
 
     def test_that_agree(self, scene: Scene) -> None:
@@ -177,7 +192,9 @@ class TestGatesOfOneStage:
     def test_gates_of_different_stages_may_differ(self, scene: Scene) -> None:
         scene.pipeline("infra")
         scene.gated("k8s", ask("infra", hold="wait"))
-        later = gate_stage(ask({"pipeline": "infra", "require": "succeeded"}, hold="retry"), "Again")
+        later = gate_stage(
+            ask({"pipeline": "infra", "require": "succeeded"}, hold="retry"), "Again"
+        )
         edit(scene, lambda declared: declared["stages"].insert(2, later))
         assert found() == []
 
@@ -199,22 +216,36 @@ class TestForCi:
         assert said.status == 1
         lines = said.out.splitlines()
         assert [line.split(":")[0] for line in lines] == ["error", "error"]
-        assert lines[0].startswith("error: pipeline k8s, stage Gate, action Wait: There is no pipeline infra in eu-central-1")
+        assert lines[0].startswith(
+            "error: pipeline k8s, stage Gate, action Wait: There is no pipeline infra in "
+            "eu-central-1"
+        )
         assert lines[0].endswith("[no-upstream]")
 
-    def test_what_is_denied_is_named_and_is_no_success(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_is_denied_is_named_and_is_no_success(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         scene.pipeline("infra")
         scene.k8s()
 
         def denied(_: object) -> None:
-            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "ListFunctions")
+            raise ClientError(
+                {"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "ListFunctions"
+            )
 
         monkeypatch.setattr("gatectl.check.deployed", denied)
         said = run("check")
         assert said.status == 254
-        assert "not looked at which functions are deployed AWS denied lambda:ListFunctions (no)." in said.words
-        assert said.words.endswith("Nothing is wrong, as far as could be looked: 1 gated pipeline in eu-central-1.")
-        line = "not looked at: which functions are deployed: AWS denied lambda:ListFunctions (no).\n"
+        assert (
+            "not looked at which functions are deployed AWS denied lambda:ListFunctions (no)."
+            in said.words
+        )
+        assert said.words.endswith(
+            "Nothing is wrong, as far as could be looked: 1 gated pipeline in eu-central-1."
+        )
+        line = (
+            "not looked at: which functions are deployed: AWS denied lambda:ListFunctions (no).\n"
+        )
         assert run("check", "--lines").out == line
         scene.gated("web", "infar")
         assert run("check").status == 1
@@ -233,7 +264,9 @@ class TestFromFiles:
 
         return written
 
-    def test_without_region_and_credentials(self, scene: Scene, files: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_region_and_credentials(
+        self, scene: Scene, files: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         scene.pipeline("infra")
         scene.k8s()
         words = files("infra", "k8s")
@@ -241,50 +274,87 @@ class TestFromFiles:
             monkeypatch.delenv(name)
         monkeypatch.setenv("AWS_PROFILE", "of-another-machine")
         said = run("check", *words)
-        assert (said.status, said.out) == (0, "Nothing is wrong: 1 gated pipeline in these files.\n")
+        assert (said.status, said.out) == (
+            0,
+            "Nothing is wrong: 1 gated pipeline in these files.\n",
+        )
 
-    def test_it_finds_what_the_files_alone_tell(self, scene: Scene, files: Callable[..., list[str]]) -> None:
+    def test_it_finds_what_the_files_alone_tell(
+        self, scene: Scene, files: Callable[..., list[str]]
+    ) -> None:
         scene.pipeline("infra")
         scene.gated("k8s", ask({"pipeline": "infra", "stage": "Deplyo"}, "web"), mode="QUEUED")
-        scene.gated("web", ask({"pipeline": "k8s", "require": "succeeded"}, pipeline="web", hold="wait"))
+        scene.gated(
+            "web", ask({"pipeline": "k8s", "require": "succeeded"}, pipeline="web", hold="wait")
+        )
         assert found(*files("infra", "k8s", "web")) == [
             ("no-upstream", "error", "pipeline k8s, stage Gate, action Wait"),
             ("caution", "warning", "pipeline k8s"),
             ("deadlock", "warning", "pipelines k8s and web"),
         ]
 
-    def test_whom_no_file_has_is_said_and_no_fault(self, scene: Scene, files: Callable[..., list[str]]) -> None:
+    def test_whom_no_file_has_is_said_and_no_fault(
+        self, scene: Scene, files: Callable[..., list[str]]
+    ) -> None:
         scene.gated("k8s", ask("infra", DNS))
         said = run("check", *files("k8s"))
         untold = "Whether there is infra and dns (us-east-1), no file tells."
-        assert (said.status, said.out) == (0, f"Nothing is wrong: 1 gated pipeline in these files. {untold}\n")
+        assert (said.status, said.out) == (
+            0,
+            f"Nothing is wrong: 1 gated pipeline in these files. {untold}\n",
+        )
         assert run("check", "--lines", *files("k8s")).out == f"not looked at: {untold}\n"
 
-    def test_an_arn_of_this_region_is_the_files_own(self, scene: Scene, files: Callable[..., list[str]]) -> None:
+    def test_an_arn_of_this_region_is_the_files_own(
+        self, scene: Scene, files: Callable[..., list[str]]
+    ) -> None:
         """As check finds it when it asks AWS."""
         scene.gated("a", ask(own_arn("b"), pipeline="a", require="succeeded"))
         scene.gated("b", ask(own_arn("a"), pipeline="b", require="succeeded"))
         words = files("a", "b")
-        assert found() == found(*words) == found("--region", REGION, *words) == [("deadlock", "error", "pipelines a and b")]
+        assert (
+            found()
+            == found(*words)
+            == found("--region", REGION, *words)
+            == [("deadlock", "error", "pipelines a and b")]
+        )
         said = run("check", *words)
-        assert (said.status, "1 error: 2 gated pipelines in these files." in said.words, "no file tells" in said.words) == (1, True, False)
+        assert (
+            said.status,
+            "1 error: 2 gated pipelines in these files." in said.words,
+            "no file tells" in said.words,
+        ) == (1, True, False)
         assert found(*files("a")) == []
         assert f"Whether there is b ({REGION}), no file tells." in run("check", *files("a")).words
 
     @pytest.mark.parametrize("words", [("--region", "us-east-1"), ()])
     def test_an_arn_of_another_region_is_not(
-        self, scene: Scene, files: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+        self,
+        scene: Scene,
+        files: Callable[..., list[str]],
+        monkeypatch: pytest.MonkeyPatch,
+        words: tuple[str, ...],
     ) -> None:
         """Nor is one where nobody says of which region the files are."""
         scene.gated("a", ask(own_arn("b"), pipeline="a", require="succeeded"))
         scene.gated("b", ask(own_arn("a"), pipeline="b", require="succeeded"))
         words += tuple(files("a", "b"))
-        for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        for name in (
+            "AWS_DEFAULT_REGION",
+            "AWS_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+        ):
             monkeypatch.delenv(name, raising=False)
         said = run("check", *words)
-        assert (said.status, f"Whether there is b ({REGION}) and a ({REGION}), no file tells." in said.words) == (0, True)
+        assert (
+            said.status,
+            f"Whether there is b ({REGION}) and a ({REGION}), no file tells." in said.words,
+        ) == (0, True)
 
-    def test_what_the_gate_refuses_of_an_arn_is_found(self, scene: Scene, files: Callable[..., list[str]]) -> None:
+    def test_what_the_gate_refuses_of_an_arn_is_found(
+        self, scene: Scene, files: Callable[..., list[str]]
+    ) -> None:
         scene.gated("k8s", ask("arn:aws:codepipeline:us-east-1:210987654321:infra"))
         scene.gated("web", ask(own_arn("web"), pipeline="web"))
         assert found() == found(*files("k8s", "web"))
@@ -312,9 +382,22 @@ class TestFromFiles:
         scene.pipeline("infra")
         words = files("infra")
         said = run("check", *words, *words)
-        assert (said.status, "another file has the pipeline infra, too" in said.complaint) == (252, True)
+        assert (said.status, "another file has the pipeline infra, too" in said.complaint) == (
+            252,
+            True,
+        )
 
 
 def test_the_examples_pass() -> None:
     root = Path(__file__).parents[2] / "examples"
-    assert run("check", "--strict", "--file", str(root / "infra.json"), "--file", str(root / "k8s.json")).status == 0
+    assert (
+        run(
+            "check",
+            "--strict",
+            "--file",
+            str(root / "infra.json"),
+            "--file",
+            str(root / "k8s.json"),
+        ).status
+        == 0
+    )

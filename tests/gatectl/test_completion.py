@@ -1,4 +1,6 @@
-"""Shell completion: what a shell is told of commands, options, and of the account's pipelines and stages."""
+"""Shell completion: what a shell is told of commands, options, and of the account's pipelines and
+stages.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ def test_pipelines(account: Scene, command: str) -> None:
     assert complete(f"gatectl {command} --region us-east-1 ") == plain("apps")
 
 
-def test_aws_region_is_taken_as_the_commands_take_it(account: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aws_region_is_taken_as_the_commands_take_it(
+    account: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     assert complete("gatectl attach ") == plain("apps")
     assert complete("gatectl attach --region eu-central-1 k") == plain("k8s")
@@ -75,20 +79,28 @@ def test_each_shell_is_told_the_names(account: Scene, shell: str) -> None:
 def test_upstreams_are_the_others_and_their_stages(account: Scene) -> None:
     assert complete("gatectl attach k8s --depends-on ") == plain("infra", "infra-dns")
     assert complete("gatectl attach infra --depends-on k") == plain("k8s")
-    assert complete("gatectl attach infra --depends-on k8s/") == plain("k8s/Source", "k8s/Build", "k8s/Deploy")
-    assert complete("gatectl attach infra --depends-on infra --depends-on k8s/De") == plain("k8s/Deploy")
+    assert complete("gatectl attach infra --depends-on k8s/") == plain(
+        "k8s/Source", "k8s/Build", "k8s/Deploy"
+    )
+    assert complete("gatectl attach infra --depends-on infra --depends-on k8s/De") == plain(
+        "k8s/Deploy"
+    )
     assert complete("gatectl attach infra --depends-on nobody/") == []
 
 
 def test_upstreams_after_a_comma_are_those_that_are_not_named_yet(account: Scene) -> None:
     assert complete("gatectl attach k8s --depends-on infra,in") == plain("infra,infra-dns")
     assert complete("gatectl attach k8s --depends-on infra,") == plain("infra,infra-dns")
-    assert complete("gatectl attach infra --depends-on infra-dns,k8s/De") == plain("infra-dns,k8s/Deploy")
+    assert complete("gatectl attach infra --depends-on infra-dns,k8s/De") == plain(
+        "infra-dns,k8s/Deploy"
+    )
     assert complete("gatectl history k8s --depends-on infra-dns,inf") == plain("infra-dns,infra")
 
 
 def test_stages_to_come_after(account: Scene) -> None:
-    assert complete("gatectl attach k8s --depends-on infra --after ") == plain("Source", "Build", "Deploy")
+    assert complete("gatectl attach k8s --depends-on infra --after ") == plain(
+        "Source", "Build", "Deploy"
+    )
     assert complete("gatectl attach k8s --after B") == plain("Build")
     assert complete("gatectl attach nobody --after ") == []
     assert complete("gatectl attach --after ") == []
@@ -110,18 +122,24 @@ class TestWhereAwsDoesNotTellThereAreNone:
     def test_no_such_profile(self, account: Scene) -> None:
         assert complete("gatectl attach --profile nobody ") == []
 
-    def test_a_profile_that_would_ask_for_a_code(self, account: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_a_profile_that_would_ask_for_a_code(
+        self, account: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
         role = f"role_arn = arn:aws:iam::{ACCOUNT}:role/admin\ncredential_source = Environment\n"
         config = tmp_path / "config"
         monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
         config.write_text(f"[profile admin]\n{role}")
         anything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-        create_role("admin", "codepipeline.amazonaws.com").put_policy("may", json.dumps({"Statement": [anything]}))
+        create_role("admin", "codepipeline.amazonaws.com").put_policy(
+            "may", json.dumps({"Statement": [anything]})
+        )
         assert complete("gatectl attach --profile admin ") == plain("infra", "infra-dns", "k8s")
         config.write_text(f"[profile admin]\n{role}mfa_serial = arn:aws:iam::{ACCOUNT}:mfa/ann\n")
         assert complete("gatectl attach --profile admin ") == []
 
-    def test_no_answer_after_one_attempt_of_seconds(self, account: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_answer_after_one_attempt_of_seconds(
+        self, account: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         configs: list[Any] = []
         real = botocore.client.ClientCreator.create_client
 

@@ -14,7 +14,8 @@ from tests.gatectl.structures import entry, gate, pipeline, rule, stage
 from tests.scene import Scene
 
 ENDS = (
-    "k8s waits for nobody any more. An execution that a rule holds (`gatectl holds` shows it) still ends by itself: "
+    "k8s waits for nobody any more. An execution that a rule holds (`gatectl holds` shows it) "
+    "still ends by itself: "
     "k8s starts anew then, and goes through."
 )
 
@@ -65,7 +66,9 @@ def test_twice_says_so_and_writes_nothing(gated: Scene) -> None:
 
 def test_a_no_and_a_dry_run_change_nothing(gated: Scene) -> None:
     assert run("detach", "k8s", typed="n\n").status == 1
-    assert run("detach", "k8s", "--dry-run").out.splitlines()[-1] == "A dry run: nothing was changed."
+    assert (
+        run("detach", "k8s", "--dry-run").out.splitlines()[-1] == "A dry run: nothing was changed."
+    )
     assert declared(gated)["version"] == 1
 
 
@@ -112,8 +115,10 @@ class TestOneThatWaitsInPlace:
         said = run("detach", "k8s", typed="y\n")
         before, _, after = said.out.partition("Change k8s? [y/N]: y\n")
         assert " ".join(before.split()).endswith(
-            f"Caution: k8s runs now (execution {execution[:8]}), and CodePipeline cancels what runs in a pipeline that is changed. "
-            f"Execution {execution[:8]} waits in place: better let it go on first (gatectl release k8s), and wait for its end; "
+            f"Caution: k8s runs now (execution {execution[:8]}), and CodePipeline cancels what "
+            "runs in a pipeline that is changed. "
+            f"Execution {execution[:8]} waits in place: better let it go on first (gatectl "
+            "release k8s), and wait for its end; "
             "else start it again afterwards."
         )
         assert after.splitlines() == [
@@ -134,13 +139,21 @@ class TestOneThatWaitsInPlace:
         assert scene.statuses() == ["Succeeded"]
 
     def test_beside_one_that_works(self, scene: Scene, execution: str) -> None:
-        scene.codepipeline.stop_pipeline_execution(pipelineName="infra", pipelineExecutionId=the_newest(scene, "infra"), abandon=True)
+        scene.codepipeline.stop_pipeline_execution(
+            pipelineName="infra", pipelineExecutionId=the_newest(scene, "infra"), abandon=True
+        )
         scene.wait(seconds=40)
         scene.start("infra")
         second = scene.start("k8s")
         said = run("detach", "k8s", "--dry-run").words
-        assert f"k8s runs now (executions {second[:8]} and {execution[:8]}), and CodePipeline cancels" in said
-        assert f"Execution {second[:8]} waits in place: better let it go on first (gatectl release k8s), and wait for its end" in said
+        assert (
+            f"k8s runs now (executions {second[:8]} and {execution[:8]}), and CodePipeline cancels"
+            in said
+        )
+        assert (
+            f"Execution {second[:8]} waits in place: better let it go on first (gatectl release "
+            "k8s), and wait for its end" in said
+        )
 
     def test_in_parallel_mode_where_a_stage_shows_the_latest_alone(self, scene: Scene) -> None:
         scene.pipeline("infra")
@@ -149,8 +162,8 @@ class TestOneThatWaitsInPlace:
         first, second = (scene.start("k8s")[:8] for _ in range(2))
         said = run("detach", "k8s", "--yes").words
         assert (
-            f"Executions {second} and {first} wait in place: better let them go on first (gatectl release k8s), and wait for their end"
-            in said
+            f"Executions {second} and {first} wait in place: better let them go on first (gatectl "
+            "release k8s), and wait for their end" in said
         )
         assert f"Executions {second} and {first} of k8s were cancelled by this change." in said
 
@@ -158,22 +171,33 @@ class TestOneThatWaitsInPlace:
         assert run("detach", "k8s", "--dry-run", "--json").json()["cancelled"] == []
         assert run("detach", "k8s", "--yes", "--json").json()["cancelled"] == [execution]
 
-    def test_the_command_that_starts_it_anew_is_of_that_region(self, scene: Scene, execution: str) -> None:
+    def test_the_command_that_starts_it_anew_is_of_that_region(
+        self, scene: Scene, execution: str
+    ) -> None:
         said = run("detach", "k8s", "--yes", "--region", "eu-central-1")
-        assert said.out.endswith("\n  aws codepipeline start-pipeline-execution --name k8s --region eu-central-1\n")
+        assert said.out.endswith(
+            "\n  aws codepipeline start-pipeline-execution --name k8s --region eu-central-1\n"
+        )
 
-    def test_who_may_not_see_where_it_stands_is_warned_too(self, scene: Scene, execution: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_who_may_not_see_where_it_stands_is_warned_too(
+        self, scene: Scene, execution: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         as_somebody(
             monkeypatch,
             {"Effect": "Allow", "Action": "*", "Resource": "*"},
             {"Effect": "Deny", "Action": "codepipeline:ListActionExecutions", "Resource": "*"},
         )
         said = run("detach", "k8s", "--yes")
-        assert "pipeline that is changed. Better wait for its end; else start it again afterwards." in said.words
+        assert (
+            "pipeline that is changed. Better wait for its end; else start it again afterwards."
+            in said.words
+        )
         assert f"Execution {execution[:8]} of k8s was cancelled by this change." in said.words
 
 
-def test_what_begins_while_somebody_thinks_is_named_when_it_is_cancelled(gated: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_begins_while_somebody_thinks_is_named_when_it_is_cancelled(
+    gated: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun: list[str] = []
 
     def agreed(place: Place, question: str) -> bool:
@@ -186,7 +210,9 @@ def test_what_begins_while_somebody_thinks_is_named_when_it_is_cancelled(gated: 
     assert f"Execution {begun[0][:8]} of k8s was cancelled by this change." in said.words
 
 
-def test_what_somebody_else_changes_meanwhile_stays(gated: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_somebody_else_changes_meanwhile_stays(
+    gated: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def agreed(place: Place, question: str) -> bool:
         gated.codepipeline.update_pipeline(pipeline=declared(gated))
         return True
@@ -200,17 +226,33 @@ def test_what_somebody_else_changes_meanwhile_stays(gated: Scene, monkeypatch: p
 @pytest.mark.parametrize(
     ("whole", "told"),
     [
-        (pipeline(stage("Gate", gate())), "Without its gate k8s would have one stage, and CodePipeline wants two"),
         (
-            pipeline(stage("Gate", gate(), onSuccess=entry(rule("Alarm", "ours"))), stage("Deploy")),
-            "Without its gate the stage Gate of k8s has nothing to do, and would go with its condition onSuccess (Alarm): move that to ",
+            pipeline(stage("Gate", gate())),
+            "Without its gate k8s would have one stage, and CodePipeline wants two",
+        ),
+        (
+            pipeline(
+                stage("Gate", gate(), onSuccess=entry(rule("Alarm", "ours"))), stage("Deploy")
+            ),
+            "Without its gate the stage Gate of k8s has nothing to do, and would go with its "
+            "condition onSuccess (Alarm): move that to ",
         ),
         (
             pipeline(
                 stage("Gate", gate(namespace="gate")),
-                stage("Deploy", {**gate("Tell"), "configuration": {"FunctionName": "tell", "UserParameters": "#{gate.Decision}"}}),
+                stage(
+                    "Deploy",
+                    {
+                        **gate("Tell"),
+                        "configuration": {
+                            "FunctionName": "tell",
+                            "UserParameters": "#{gate.Decision}",
+                        },
+                    },
+                ),
             ),
-            "The stage Deploy of k8s uses #{gate.Decision}, which the gate sets that goes: take that out first.",
+            "The stage Deploy of k8s uses #{gate.Decision}, which the gate sets that goes: take "
+            "that out first.",
         ),
     ],
 )
@@ -224,7 +266,9 @@ def test_what_codepipeline_would_refuse_is_refused(scene: Scene, whole: Any, tol
 
 
 def test_a_variable_that_attach_declared_stays(scene: Scene) -> None:
-    """Whoever starts the pipeline may name it still, and a start with a variable that is not declared fails."""
+    """Whoever starts the pipeline may name it still, and a start with a variable that is not
+    declared fails.
+    """
     scene.pipeline("infra")
     scene.pipeline("k8s")
     run("attach", "k8s", "--depends-on", "infra", "--bypass", "--yes")

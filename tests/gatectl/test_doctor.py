@@ -1,4 +1,6 @@
-"""`gatectl doctor` as a command: what it prints, asks and returns, and what it does with rights that it lacks."""
+"""`gatectl doctor` as a command: what it prints, asks and returns, and what it does with rights
+that it lacks.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,8 @@ def test_nothing_is_wrong(held: Scene) -> None:
     said = run("doctor")
     assert (said.status, said.err) == (0, "")
     assert said.words == (
-        "All is well in eu-central-1, account 123456789012: the gate is deployed as dev, 1 pipeline has it, 1 execution is held. "
+        "All is well in eu-central-1, account 123456789012: the gate is deployed as dev, 1 "
+        "pipeline has it, 1 execution is held. "
         "`gatectl check` says what a hold would trip over in the pipelines themselves."
     )
 
@@ -55,7 +58,10 @@ def test_notes_are_no_reason_to_fail(held: Scene) -> None:
     held.codepipeline.delete_pipeline(name="k8s")
     said = run("doctor")
     assert said.status == 0
-    assert "1 note in eu-central-1, account 123456789012. Nothing needs mending. `gatectl check`" in said.words
+    assert (
+        "1 note in eu-central-1, account 123456789012. Nothing needs mending. `gatectl check`"
+        in said.words
+    )
 
 
 def test_the_worst_comes_first_and_all_are_counted(held: Scene) -> None:
@@ -64,9 +70,16 @@ def test_the_worst_comes_first_and_all_are_counted(held: Scene) -> None:
     held.events.put_rule(Name="pipeline-gate-alarm", ScheduleExpression="rate(1 day)")
     said = run("doctor")
     assert said.status == FOUND
-    order = [line.split("  ")[0] for line in said.out.splitlines() if line.startswith(("error", "warning", "note"))]
+    order = [
+        line.split("  ")[0]
+        for line in said.out.splitlines()
+        if line.startswith(("error", "warning", "note"))
+    ]
     assert order == ["error", "error", "warning", "note"]
-    assert "2 errors, 1 warning, 1 note in eu-central-1, account 123456789012. `gatectl doctor --mend` mends 2 of them" in said.words
+    assert (
+        "2 errors, 1 warning, 1 note in eu-central-1, account 123456789012. `gatectl doctor "
+        "--mend` mends 2 of them" in said.words
+    )
 
 
 def test_for_programs(held: Scene) -> None:
@@ -75,8 +88,15 @@ def test_for_programs(held: Scene) -> None:
     assert said.status == FOUND
     whole = said.json()
     assert list(whole) == ["region", "account", "findings", "not_looked_at", "mended"]
-    assert (whole["region"], whole["account"], whole["not_looked_at"], whole["mended"]) == ("eu-central-1", "123456789012", [], [])
-    assert [list(one) for one in whole["findings"]] == [["kind", "severity", "where", "what", "means", "how", "commands", "mendable"]] * 2
+    assert (whole["region"], whole["account"], whole["not_looked_at"], whole["mended"]) == (
+        "eu-central-1",
+        "123456789012",
+        [],
+        [],
+    )
+    assert [list(one) for one in whole["findings"]] == [
+        ["kind", "severity", "where", "what", "means", "how", "commands", "mendable"]
+    ] * 2
     assert [one["kind"] for one in whole["findings"]] == ["retry-permission", "disabled-rule"]
 
 
@@ -93,7 +113,9 @@ def test_a_command_goes_to_the_same_place(held: Scene) -> None:
     """Where a region was given, the shell that the command is pasted into may know another."""
     break_two(held)
     held.awslambda.update_function_configuration(FunctionName=RETRY, Timeout=3)
-    commands = [command for one in findings("--region", "eu-central-1") for command in one["commands"]]
+    commands = [
+        command for one in findings("--region", "eu-central-1") for command in one["commands"]
+    ]
     assert all(shlex.split(one)[-2:] == ["--region", "eu-central-1"] for one in commands[:2])
     assert commands[2] == "AWS_DEFAULT_REGION=eu-central-1 chalice deploy --stage dev"
 
@@ -108,7 +130,10 @@ def test_another_region_is_another_place(held: Scene) -> None:
 def test_where_nothing_of_the_gate_is_left_nothing_is_wrong() -> None:
     delete("dev")
     said = run("doctor")
-    assert (said.status, said.out.startswith("note  region eu-central-1\n  No gate is deployed here.")) == (0, True), said.out
+    assert (
+        said.status,
+        said.out.startswith("note  region eu-central-1\n  No gate is deployed here."),
+    ) == (0, True), said.out
     assert "After an uninstall that is as it should be." in said.words
     assert "Nothing needs mending." in said.words
 
@@ -126,7 +151,9 @@ def test_it_only_reads(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Place, "client", watched)
     run("doctor")
     assert made
-    assert {name for name in made if not name.startswith(("Get", "List", "Describe", "Simulate"))} == set()
+    assert {
+        name for name in made if not name.startswith(("Get", "List", "Describe", "Simulate"))
+    } == set()
 
 
 # Mending
@@ -162,7 +189,10 @@ def test_yes_asks_nothing(held: Scene) -> None:
 
 
 def test_yes_alone_means_nothing(held: Scene) -> None:
-    assert (run("doctor", "--yes").status, run("doctor", "--yes").err.startswith("Error: --yes goes with --mend")) == (WRONG_USE, True)
+    assert (
+        run("doctor", "--yes").status,
+        run("doctor", "--yes").err.startswith("Error: --yes goes with --mend"),
+    ) == (WRONG_USE, True)
 
 
 def test_mended_twice_is_mended_once(held: Scene) -> None:
@@ -185,7 +215,9 @@ def test_mending_for_programs(held: Scene) -> None:
     ]
 
 
-def test_what_has_changed_since_the_question_is_left_alone(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_changed_since_the_question_is_left_alone(
+    held: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held.codepipeline.delete_pipeline(name="k8s")
     rule = held.rules()[0]
 
@@ -200,32 +232,47 @@ def test_what_has_changed_since_the_question_is_left_alone(held: Scene, monkeypa
     assert held.rules() == [rule]
 
 
-def test_a_call_that_is_denied_does_not_stop_the_others(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_that_is_denied_does_not_stop_the_others(
+    held: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     break_two(held)
-    as_somebody_who_may(monkeypatch, ALL, {"Effect": "Deny", "Action": "lambda:AddPermission", "Resource": "*"})
+    as_somebody_who_may(
+        monkeypatch, ALL, {"Effect": "Deny", "Action": "lambda:AddPermission", "Resource": "*"}
+    )
     said = run("doctor", "--mend", "--yes")
     assert said.status == FOUND
     assert f"function {RETRY}: not mended. AWS denied lambda:AddPermission" in said.words
     again = run("doctor", "--mend", "--yes", "--json")
-    assert (again.json()["mended"], "not mended. AWS denied lambda:AddPermission" in again.err) == ([], True)
+    assert (again.json()["mended"], "not mended. AWS denied lambda:AddPermission" in again.err) == (
+        [],
+        True,
+    )
     assert [one["kind"] for one in findings()] == ["retry-permission"]
 
 
-def test_a_call_that_fails_in_part_is_not_taken_for_done(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_that_fails_in_part_is_not_taken_for_done(
+    held: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held.codepipeline.delete_pipeline(name="k8s")
     unchanged = Place.client
 
     def failing(place: Place, service: str, region: str | None = None) -> Any:
         client = unchanged(place, service, region)
-        client.meta.events.register("after-call.events.RemoveTargets", lambda parsed, **_: parsed.update(FailedEntryCount=1))
+        client.meta.events.register(
+            "after-call.events.RemoveTargets", lambda parsed, **_: parsed.update(FailedEntryCount=1)
+        )
         return client
 
     monkeypatch.setattr(Place, "client", failing)
     said = mend()
-    assert f"rule {held.rules()[0]}: not mended. events:RemoveTargets did not take effect." in said.out
+    assert (
+        f"rule {held.rules()[0]}: not mended. events:RemoveTargets did not take effect." in said.out
+    )
 
 
-def test_what_somebody_else_has_removed_meanwhile_stops_nothing(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_somebody_else_has_removed_meanwhile_stops_nothing(
+    held: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held.events.disable_rule(Name=held.rules()[0])
     enable = EventBridgeBackend.enable_rule
 
@@ -239,7 +286,9 @@ def test_what_somebody_else_has_removed_meanwhile_stops_nothing(held: Scene, mon
     assert (said.status, held.rules(), "not mended" in said.out) == (0, [], False)
 
 
-def test_ctrl_c_while_it_mends_tells_what_was_done(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_while_it_mends_tells_what_was_done(
+    held: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     break_two(held)
 
     def interrupted(*_: object, **__: object) -> None:
@@ -252,7 +301,9 @@ def test_ctrl_c_while_it_mends_tells_what_was_done(held: Scene, monkeypatch: pyt
     assert "Nothing was changed" not in said.err
 
 
-def test_ctrl_c_after_it_has_mended_does_not_say_that_nothing_was_changed(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_after_it_has_mended_does_not_say_that_nothing_was_changed(
+    held: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held.events.disable_rule(Name=held.rules()[0])
 
     def examined(facts: Facts) -> list[Finding]:
@@ -263,7 +314,11 @@ def test_ctrl_c_after_it_has_mended_does_not_say_that_nothing_was_changed(held: 
     monkeypatch.setattr("gatectl.doctor.examine", examined)
     said = run("doctor", "--mend", "--yes")
     assert said.status == INTERRUPTED
-    assert said.complaint == f"Error: Stopped. Mended before that: rule {held.rules()[0]}. Look again with gatectl doctor."
+    assert (
+        said.complaint
+        == f"Error: Stopped. Mended before that: rule {held.rules()[0]}. Look again with gatectl "
+        "doctor."
+    )
 
 
 # Rights that the caller lacks
@@ -274,7 +329,9 @@ def as_somebody_who_may(monkeypatch: pytest.MonkeyPatch, *statements: dict[str, 
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     iam = boto3.client("iam")
     version = {"Version": "2012-10-17"}
-    role = iam.create_role(RoleName="person", AssumeRolePolicyDocument=json.dumps({**version, "Statement": [trust]}))["Role"]["Arn"]
+    role = iam.create_role(
+        RoleName="person", AssumeRolePolicyDocument=json.dumps({**version, "Statement": [trust]})
+    )["Role"]["Arn"]
     document = json.dumps({**version, "Statement": statements})
     iam.put_role_policy(RoleName="person", PolicyName="may", PolicyDocument=document)
     keys = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="at-night")["Credentials"]
@@ -303,7 +360,9 @@ def test_a_denied_look_is_told_by_its_name_and_the_others_go_on(
     held: Scene, monkeypatch: pytest.MonkeyPatch, action: str, told: str
 ) -> None:
     held.events.create_event_bus(Name="chat")
-    held.awslambda.update_function_configuration(FunctionName="pipeline-gate-dev-gate", Environment={"Variables": {"EVENT_BUS": "chat"}})
+    held.awslambda.update_function_configuration(
+        FunctionName="pipeline-gate-dev-gate", Environment={"Variables": {"EVENT_BUS": "chat"}}
+    )
     as_somebody_who_may(monkeypatch, ALL, {"Effect": "Deny", "Action": action, "Resource": "*"})
     said = run("doctor", columns=300)
     assert said.status == AWS_REFUSED
@@ -318,14 +377,20 @@ def test_a_denied_look_is_told_by_its_name_and_the_others_go_on(
 
 def test_what_can_be_seen_is_still_found(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     break_two(held)
-    as_somebody_who_may(monkeypatch, ALL, {"Effect": "Deny", "Action": ["iam:*", "lambda:GetPolicy"], "Resource": "*"})
+    as_somebody_who_may(
+        monkeypatch,
+        ALL,
+        {"Effect": "Deny", "Action": ["iam:*", "lambda:GetPolicy"], "Resource": "*"},
+    )
     said = run("doctor")
     assert said.status == FOUND
     assert "It is disabled, so it never fires." in said.words
     assert "not looked at" in said.out
 
 
-def test_somebody_who_may_nothing_learns_which_rights_are_missing(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_who_may_nothing_learns_which_rights_are_missing(
+    held: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     as_somebody_who_may(monkeypatch, {**ALL, "Effect": "Deny"})
     said = run("doctor", "--json")
     assert said.status == AWS_REFUSED

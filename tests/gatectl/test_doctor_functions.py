@@ -22,8 +22,15 @@ RETRY = "pipeline-gate-dev-retry"
 RULES = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/"
 
 
-def allow(scene: Scene, source: str | None, statement: str = "pipeline-gate-rules", **more: Any) -> None:
-    given = {"Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com", **({"SourceArn": source} if source else {}), **more}
+def allow(
+    scene: Scene, source: str | None, statement: str = "pipeline-gate-rules", **more: Any
+) -> None:
+    given = {
+        "Action": "lambda:InvokeFunction",
+        "Principal": "events.amazonaws.com",
+        **({"SourceArn": source} if source else {}),
+        **more,
+    }
     scene.awslambda.add_permission(FunctionName=RETRY, StatementId=statement, **given)
 
 
@@ -50,7 +57,14 @@ def test_pipelines_that_name_a_gate_which_is_not_there(sound: Scene) -> None:
     for name in ("infra", "dns"):
         sound.pipeline(name)
     sound.k8s()
-    sound.gated("apps", {"depends_on": ["dns"], "pipeline": "apps", "execution": "#{codepipeline.PipelineExecutionId}"})
+    sound.gated(
+        "apps",
+        {
+            "depends_on": ["dns"],
+            "pipeline": "apps",
+            "execution": "#{codepipeline.PipelineExecutionId}",
+        },
+    )
     delete("dev")
     deploy("prod")
     found = the_finding("gate-not-deployed")
@@ -71,7 +85,10 @@ def test_the_gate_without_the_retry(sound: Scene) -> None:
     delete("dev", "retry")
     found = findings()
     assert [one["kind"] for one in found] == ["no-retry", "orphan"]
-    assert found[0]["means"] == ("The gate can hold nobody: an action that has to wait fails. k8s waits now, and will not start again.")
+    assert found[0]["means"] == (
+        "The gate can hold nobody: an action that has to wait fails. k8s waits now, and will not "
+        "start again."
+    )
 
 
 def test_a_name_that_leaves_no_room(sound: Scene) -> None:
@@ -105,7 +122,14 @@ def test_a_function_that_sleeps(sound: Scene) -> None:
 def of_retry(**told: Any) -> list[tuple[str, str]]:
     """What is said of a retry of which Lambda tells this, for what the sandbox cannot show."""
     retry = replace(Function(RETRY, role="", handler="app.retry", seconds=900), **told)
-    facts = Facts(MONDAY_NOON, "aws", REGION, ACCOUNT, deployed=(Deployed("dev", True, True),), functions={RETRY: retry})
+    facts = Facts(
+        MONDAY_NOON,
+        "aws",
+        REGION,
+        ACCOUNT,
+        deployed=(Deployed("dev", True, True),),
+        functions={RETRY: retry},
+    )
     return [(one.kind, one.what) for one in functions.findings(facts)]
 
 
@@ -113,7 +137,9 @@ def test_what_lambda_tells_of_a_function_is_passed_on() -> None:
     assert of_retry(update="Failed", update_reason="The role cannot be assumed.") == [
         ("update-failed", "Its last update failed: The role cannot be assumed.")
     ]
-    assert of_retry(state="Failed", state_reason="Out of addresses.") == [("function-broken", "It is Failed: Out of addresses.")]
+    assert of_retry(state="Failed", state_reason="Out of addresses.") == [
+        ("function-broken", "It is Failed: Out of addresses.")
+    ]
     assert of_retry(state="Pending", update="InProgress") == []
     assert of_retry(handler="chalicelib.retry_function.retry") == []
 
@@ -131,15 +157,25 @@ def test_a_function_that_is_stopped(sound: Scene) -> None:
 @pytest.mark.parametrize(
     ("change", "kind", "what"),
     [
-        ({"Handler": "app.main"}, "handler", "Its handler is app.main, which is none of Pipeline Gate's: their names end with .gate."),
+        (
+            {"Handler": "app.main"},
+            "handler",
+            "Its handler is app.main, which is none of Pipeline Gate's: their names end with "
+            ".gate.",
+        ),
         ({"Timeout": 3}, "time-out", "Lambda ends it after 3 s."),
         (
             {"Environment": {"Variables": {"RETRY_MINUTES": "7"}}},
             "retry-minutes",
-            'The gate\'s environment variable RETRY_MINUTES is "7": it must be one of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60. '
+            'The gate\'s environment variable RETRY_MINUTES is "7": it must be one of 1, 2, 3, 4, '
+            "5, 6, 10, 12, 15, 20, 30, 60. "
             "It stands in .chalice/config.json.",
         ),
-        ({"Environment": {"Variables": {"EVENT_BUS": "chat"}}}, "event-bus", "Its EVENT_BUS is chat, and there is no such event bus."),
+        (
+            {"Environment": {"Variables": {"EVENT_BUS": "chat"}}},
+            "event-bus",
+            "Its EVENT_BUS is chat, and there is no such event bus.",
+        ),
     ],
 )
 def test_settings(sound: Scene, change: dict[str, Any], kind: str, what: str) -> None:
@@ -153,7 +189,9 @@ def test_a_bus_that_is_there_or_elsewhere_is_right(sound: Scene) -> None:
     boto3.client("events").create_event_bus(Name="chat")
     elsewhere = "arn:aws:events:us-east-1:210987654321:event-bus/theirs"
     for bus in ("chat", f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/chat", elsewhere):
-        sound.awslambda.update_function_configuration(FunctionName=GATE, Environment={"Variables": {"EVENT_BUS": bus}})
+        sound.awslambda.update_function_configuration(
+            FunctionName=GATE, Environment={"Variables": {"EVENT_BUS": bus}}
+        )
         assert findings() == []
 
 
@@ -184,7 +222,9 @@ def test_a_hold_whose_rule_may_not_invoke_the_retry(sound: Scene, by_hand: bool)
 
 @pytest.mark.parametrize("by_hand", [True, False])
 def test_a_statement_that_keeps_the_gate_from_making_its_own(sound: Scene, by_hand: bool) -> None:
-    """AddPermission refuses an id that is there, and the gate takes that for done: so its first hold would be its last."""
+    """AddPermission refuses an id that is there, and the gate takes that for done: so its first
+    hold would be its last.
+    """
     allow(sound, f"{RULES}something-else")
     found = the_finding("retry-permission")
     assert "its statement pipeline-gate-rules says something else" in found["what"]
@@ -223,7 +263,9 @@ def test_who_is_let_in(sound: Scene, source: str | None, more: dict[str, Any], r
     allow(sound, source, statement="by-hand", **more)
     assert (findings() == []) is right
     sound.wait(minutes=12)
-    assert (sound.statuses() == ["Succeeded", "Failed"]) is right  # doctor says what EventBridge does
+    assert (
+        sound.statuses() == ["Succeeded", "Failed"]
+    ) is right  # doctor says what EventBridge does
 
 
 def test_a_condition_on_what_a_rule_does_not_tell_lets_nobody_in() -> None:
@@ -235,8 +277,17 @@ def test_a_condition_on_what_a_rule_does_not_tell_lets_nobody_in() -> None:
     }
 
     def found(**more: Any) -> list[str]:
-        retry = Function(RETRY, role="", handler="app.retry", seconds=900, statements=({**allow, **more},))
-        facts = Facts(MONDAY_NOON, "aws", REGION, ACCOUNT, deployed=(Deployed("dev", True, True),), functions={RETRY: retry})
+        retry = Function(
+            RETRY, role="", handler="app.retry", seconds=900, statements=({**allow, **more},)
+        )
+        facts = Facts(
+            MONDAY_NOON,
+            "aws",
+            REGION,
+            ACCOUNT,
+            deployed=(Deployed("dev", True, True),),
+            functions={RETRY: retry},
+        )
         return [one.kind for one in invocation.findings(facts)]
 
     assert found() == []

@@ -32,7 +32,9 @@ def execution(id_: str, status: str, minutes: float) -> Execution:
     return Execution(id_, status, ago(minutes + 60), ago(minutes))
 
 
-def rule_of(pipeline: str, execution: str, *depends_on: Dependency, schedule: str = SCHEDULE, **more: Any) -> Rule:
+def rule_of(
+    pipeline: str, execution: str, *depends_on: Dependency, schedule: str = SCHEDULE, **more: Any
+) -> Rule:
     name = f"pipeline-gate-dev-{execution}"
     hold = Hold(name, pipeline, execution, depends_on, ago(300), **more)
     return Rule(name, schedule, "", True, hold, targets={"retry": retry_arn()})
@@ -48,7 +50,10 @@ def kinds(*rules_: Rule, pipelines: str = "k8s infra", **executions: Execution) 
         deployed=(Deployed("dev", True, True),),
         pipelines={name: Pipeline(name) for name in pipelines.split()},
         rules=rules_,
-        executions={"k8s": (execution(HELD, "Failed", 290),), **{name: (one,) for name, one in executions.items()}},
+        executions={
+            "k8s": (execution(HELD, "Failed", 290),),
+            **{name: (one,) for name, one in executions.items()},
+        },
     )
     return [one.kind for one in rules.findings(facts)]
 
@@ -64,7 +69,9 @@ def kinds(*rules_: Rule, pipelines: str = "k8s infra", **executions: Execution) 
         ("cron(7 * * * ? *)", 125, True),
     ],
 )
-def test_it_is_late_when_two_looks_have_done_nothing(schedule: str, minutes: float, late: bool) -> None:
+def test_it_is_late_when_two_looks_have_done_nothing(
+    schedule: str, minutes: float, late: bool
+) -> None:
     rule = rule_of("k8s", HELD, Dependency("infra"), schedule=schedule)
     assert kinds(rule, infra=execution(INFRA, "Succeeded", minutes)) == ["overdue"] * late
 
@@ -77,18 +84,27 @@ def test_it_is_late_when_two_looks_have_done_nothing(schedule: str, minutes: flo
         (Dependency("infra", require="succeeded"), execution(INFRA, "Failed", 60), False),
         (Dependency("infra", require="succeeded"), execution(INFRA, "Succeeded", 60), True),
         (Dependency("infra", stage="Deploy"), execution(INFRA, "Succeeded", 60), False),
-        (Dependency("arn:aws:codepipeline:us-east-1:123456789012:infra"), execution(INFRA, "Succeeded", 60), False),
+        (
+            Dependency("arn:aws:codepipeline:us-east-1:123456789012:infra"),
+            execution(INFRA, "Succeeded", 60),
+            False,
+        ),
         (Dependency("gone"), execution(INFRA, "Succeeded", 60), True),
     ],
 )
-def test_only_where_it_is_known_that_nothing_is_waited_for_any_more(wanted: Dependency, infra: Execution, late: bool) -> None:
+def test_only_where_it_is_known_that_nothing_is_waited_for_any_more(
+    wanted: Dependency, infra: Execution, late: bool
+) -> None:
     assert kinds(rule_of("k8s", HELD, wanted), infra=infra) == ["overdue"] * late
 
 
 def test_an_upstream_that_is_held_itself_is_waited_for() -> None:
     infra = execution(INFRA, "Failed", 60)
     chain = rule_of("k8s", HELD, Dependency("infra")), rule_of("infra", INFRA, Dependency("dns"))
-    assert kinds(*chain, pipelines="k8s infra dns", infra=infra, dns=execution(HELD, "InProgress", 0)) == []
+    assert (
+        kinds(*chain, pipelines="k8s infra dns", infra=infra, dns=execution(HELD, "InProgress", 0))
+        == []
+    )
 
 
 def test_all_that_is_waited_for_counts() -> None:
@@ -102,9 +118,14 @@ def test_all_that_is_waited_for_counts() -> None:
 def test_a_wait_that_was_to_be_given_up_is_late_too() -> None:
     running = execution(INFRA, "InProgress", 0)
     assert kinds(rule_of("k8s", HELD, Dependency("infra"), give_up=ago(14)), infra=running) == []
-    assert kinds(rule_of("k8s", HELD, Dependency("infra"), give_up=ago(16)), infra=running) == ["overdue"]
+    assert kinds(rule_of("k8s", HELD, Dependency("infra"), give_up=ago(16)), infra=running) == [
+        "overdue"
+    ]
 
 
 def test_one_that_has_been_retried_and_runs_is_not_late() -> None:
     rule = rule_of("k8s", HELD, Dependency("infra"), mode="retry")
-    assert kinds(rule, infra=execution(INFRA, "Succeeded", 60), k8s=execution(HELD, "InProgress", 50)) == []
+    assert (
+        kinds(rule, infra=execution(INFRA, "Succeeded", 60), k8s=execution(HELD, "InProgress", 50))
+        == []
+    )

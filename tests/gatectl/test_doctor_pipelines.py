@@ -20,7 +20,9 @@ ELSEWHERE = "arn:aws:codepipeline:us-east-1:123456789012:infra"
 THEIRS = "arn:aws:codepipeline:us-east-1:210987654321:infra"
 
 
-def test_one_that_is_not_there_is_told_with_the_place_and_the_name_that_was_meant(sound: Scene) -> None:
+def test_one_that_is_not_there_is_told_with_the_place_and_the_name_that_was_meant(
+    sound: Scene,
+) -> None:
     sound.pipeline("infra")
     sound.gated("k8s", ask("infraa", "Infra", "infra"))
     said = run("doctor", columns=200)
@@ -29,12 +31,17 @@ def test_one_that_is_not_there_is_told_with_the_place_and_the_name_that_was_mean
     assert "There is no pipeline infraa in eu-central-1; did you mean infra?" in said.words
     assert "There is no pipeline Infra in eu-central-1; did you mean infra?" in said.words
     sound.start("k8s")  # and that is what the gate says, too
-    assert sound.gate_action()["errorDetails"]["message"].startswith("There is no pipeline infraa in account 123456789012")
+    assert sound.gate_action()["errorDetails"]["message"].startswith(
+        "There is no pipeline infraa in account 123456789012"
+    )
 
 
 def test_a_stage_that_is_not_there(sound: Scene) -> None:
     sound.pipeline("infra")
-    sound.gated("k8s", ask({"pipeline": "infra", "stage": "Deploi"}, {"pipeline": "infra", "stage": "Deploy"}))
+    sound.gated(
+        "k8s",
+        ask({"pipeline": "infra", "stage": "Deploi"}, {"pipeline": "infra", "stage": "Deploy"}),
+    )
     message = the_finding("no-upstream")["what"]
     sound.start("k8s")
     assert sound.gate_action()["errorDetails"]["message"] == message
@@ -47,11 +54,15 @@ def test_an_upstream_in_another_region_is_looked_for_there(sound: Scene) -> None
     assert findings() == []
 
 
-def test_a_region_that_does_not_answer_keeps_nothing_else_from_being_seen(sound: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_region_that_does_not_answer_keeps_nothing_else_from_being_seen(
+    sound: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sound.gated("k8s", ask(ELSEWHERE.replace("us-east-1", "us-nowhere-1"), "nowhere"))
 
     def silent(*_: object) -> None:
-        raise EndpointConnectionError(endpoint_url="https://codepipeline.us-nowhere-1.amazonaws.com")
+        raise EndpointConnectionError(
+            endpoint_url="https://codepipeline.us-nowhere-1.amazonaws.com"
+        )
 
     monkeypatch.setattr(Reading, "_stages", silent)
     assert the_finding("no-upstream")["what"] == "There is no pipeline nowhere in eu-central-1."
@@ -62,7 +73,9 @@ def test_a_region_that_does_not_answer_keeps_nothing_else_from_being_seen(sound:
 def test_its_stage_too(sound: Scene) -> None:
     Scene(sound.world, "us-east-1").pipeline("infra")
     sound.gated("k8s", ask({"pipeline": ELSEWHERE, "stage": "Deploi"}))
-    assert the_finding("no-upstream")["what"].startswith("infra has no stage Deploi; it has Source and Deploy.")
+    assert the_finding("no-upstream")["what"].startswith(
+        "infra has no stage Deploi; it has Source and Deploy."
+    )
 
 
 def test_ones_own_region_may_be_named_by_an_arn(sound: Scene) -> None:
@@ -75,7 +88,10 @@ def test_ones_own_region_may_be_named_by_an_arn(sound: Scene) -> None:
 
 def test_nothing_is_said_of_pipelines_in_other_accounts(sound: Scene) -> None:
     """Their account's role lets the gate look, not whoever runs doctor."""
-    sound.gated("k8s", ask({"pipeline": THEIRS, "role_arn": "arn:aws:iam::210987654321:role/pipeline-gate-look"}))
+    sound.gated(
+        "k8s",
+        ask({"pipeline": THEIRS, "role_arn": "arn:aws:iam::210987654321:role/pipeline-gate-look"}),
+    )
     assert findings() == []
 
 
@@ -90,7 +106,9 @@ def test_nothing_is_said_of_pipelines_in_other_accounts(sound: Scene) -> None:
         ask(THEIRS),
     ],
 )
-def test_what_the_gate_would_refuse_is_told_in_its_words(sound: Scene, asked: dict[str, Any]) -> None:
+def test_what_the_gate_would_refuse_is_told_in_its_words(
+    sound: Scene, asked: dict[str, Any]
+) -> None:
     sound.pipeline("infra")
     sound.gated("k8s", asked)
     message = the_finding("gate-refuses")["what"]
@@ -98,7 +116,9 @@ def test_what_the_gate_would_refuse_is_told_in_its_words(sound: Scene, asked: di
     assert sound.gate_action()["errorDetails"]["message"] == message
 
 
-@pytest.mark.parametrize("asked", [{"depends_on": ["nowhere"], "observe": True}, {"depends_on": [], "observe": True}])
+@pytest.mark.parametrize(
+    "asked", [{"depends_on": ["nowhere"], "observe": True}, {"depends_on": [], "observe": True}]
+)
 def test_one_that_only_observes_stops_nobody(sound: Scene, asked: dict[str, Any]) -> None:
     sound.gated("k8s", {**asked, "pipeline": "k8s", "execution": EXECUTION})
     (found,) = findings()
@@ -143,10 +163,15 @@ def test_an_account_in_which_all_is_well(sound: Scene) -> None:
     in_the_other_account(sound, "us-east-1")
     sound.pipeline("infra", seconds=3600)
     sound.k8s()
-    sound.gated("apps", {**ask("k8s", {"pipeline": "infra", "stage": "Deploy"}, hold="retry"), "pipeline": "apps"})
+    sound.gated(
+        "apps",
+        {**ask("k8s", {"pipeline": "infra", "stage": "Deploy"}, hold="retry"), "pipeline": "apps"},
+    )
     sound.gated("dns", {**ask("infra", hold="wait", give_up_minutes=90), "pipeline": "dns"})
     sound.gated(
-        "web", {**ask(ELSEWHERE, bypass="#{variables.bypass}"), "pipeline": "web"}, variables=[{"name": "bypass", "defaultValue": "false"}]
+        "web",
+        {**ask(ELSEWHERE, bypass="#{variables.bypass}"), "pipeline": "web"},
+        variables=[{"name": "bypass", "defaultValue": "false"}],
     )
     sound.start("infra")
     for name in ("k8s", "apps", "dns", "web"):
@@ -156,12 +181,15 @@ def test_an_account_in_which_all_is_well(sound: Scene) -> None:
         sound.wait(minutes=10)
         assert findings() == []
     assert sound.rules() == []
-    assert {name: sound.statuses(name)[0] for name in ("k8s", "apps", "dns", "web")} == dict.fromkeys(
-        ("k8s", "apps", "dns", "web"), "Succeeded"
-    )
+    assert {
+        name: sound.statuses(name)[0] for name in ("k8s", "apps", "dns", "web")
+    } == dict.fromkeys(("k8s", "apps", "dns", "web"), "Succeeded")
     said = run("doctor")
     assert said.status == 0
-    assert said.words.startswith("All is well in eu-central-1, account 123456789012: the gate is deployed as dev, 4 pipelines have it")
+    assert said.words.startswith(
+        "All is well in eu-central-1, account 123456789012: the gate is deployed as dev, 4 "
+        "pipelines have it"
+    )
 
 
 def test_a_gate_without_parameters_is_told(sound: Scene) -> None:

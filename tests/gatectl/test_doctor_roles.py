@@ -41,7 +41,9 @@ def role_may(role: str, *statements: dict[str, Any]) -> None:
 
 
 def statements_of(role: str) -> list[dict[str, Any]]:
-    document: Any = boto3.client("iam").get_role_policy(RoleName=role, PolicyName=role)["PolicyDocument"]
+    document: Any = boto3.client("iam").get_role_policy(RoleName=role, PolicyName=role)[
+        "PolicyDocument"
+    ]
     statements: list[dict[str, Any]] = document["Statement"]
     return statements
 
@@ -81,7 +83,10 @@ def test_by_the_command_that_is_shown(gated: Scene) -> None:
 def test_what_else_the_role_may_do_stays(gated: Scene) -> None:
     role_may("pipelines", {"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
     mend()
-    assert boto3.client("iam").list_role_policies(RoleName="pipelines")["PolicyNames"] == ["all", f"invoke-{GATE}"]
+    assert boto3.client("iam").list_role_policies(RoleName="pipelines")["PolicyNames"] == [
+        "all",
+        f"invoke-{GATE}",
+    ]
 
 
 def name_the_gate(scene: Scene, pipeline: str, function: str) -> None:
@@ -100,7 +105,10 @@ def test_of_two_names_of_the_function_both_are_let(gated: Scene) -> None:
     name_the_gate(gated, "apps", f"{GATE}:prod")
     role_may("pipelines")
     found = the_finding("pipeline-role")
-    assert found["what"] == f"This role, which apps and k8s have, may not invoke {GATE} and {GATE}:prod."
+    assert (
+        found["what"]
+        == f"This role, which apps and k8s have, may not invoke {GATE} and {GATE}:prod."
+    )
     said = mend()
     assert said.status == 0, said.out
     assert f'"arn:aws:lambda:eu-central-1:{ACCOUNT}:function:{GATE}:prod"' in said.words
@@ -113,7 +121,11 @@ def test_a_second_name_of_the_function_takes_nothing_from_the_first(gated: Scene
     gated.gated("apps", {**ask("infra"), "pipeline": "apps"})
     name_the_gate(gated, "apps", f"{GATE}:prod")
     found = the_finding("pipeline-role")
-    assert found["how"] == f"Let it invoke the function: its policy invoke-{GATE} keeps what it says, and allows this, too."
+    assert (
+        found["how"]
+        == f"Let it invoke the function: its policy invoke-{GATE} keeps what it says, and allows "
+        "this, too."
+    )
     mend()
     assert findings() == []
     assert goes_past_its_gate(gated, "k8s")
@@ -123,20 +135,27 @@ def test_a_policy_of_that_name_keeps_what_else_it_says(gated: Scene) -> None:
     role_may("pipelines")
     theirs = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": theirs})
-    boto3.client("iam").put_role_policy(RoleName="pipelines", PolicyName=f"invoke-{GATE}", PolicyDocument=document)
+    boto3.client("iam").put_role_policy(
+        RoleName="pipelines", PolicyName=f"invoke-{GATE}", PolicyDocument=document
+    )
     mend()
     assert findings() == []
-    kept: Any = boto3.client("iam").get_role_policy(RoleName="pipelines", PolicyName=f"invoke-{GATE}")["PolicyDocument"]
+    kept: Any = boto3.client("iam").get_role_policy(
+        RoleName="pipelines", PolicyName=f"invoke-{GATE}"
+    )["PolicyDocument"]
     assert theirs in kept["Statement"]
 
 
-def test_where_that_policy_may_not_be_seen_it_is_not_written(gated: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_that_policy_may_not_be_seen_it_is_not_written(
+    gated: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     role_may("pipelines")
     monkeypatch.setattr("gatectl.findings.iam.policy", lambda *_: None)
     found = the_finding("pipeline-role")
     assert not found["mendable"]
     assert found["how"].startswith(
-        f"Allow it lambda:InvokeFunction on arn:aws:lambda:eu-central-1:{ACCOUNT}:function:{GATE}: whether it has"
+        "Allow it lambda:InvokeFunction on "
+        f"arn:aws:lambda:eu-central-1:{ACCOUNT}:function:{GATE}: whether it has"
     )
 
 
@@ -150,12 +169,23 @@ def test_yes_in_advance_is_no_yes_to_changing_a_role(gated: Scene) -> None:
 def test_many_pipelines_with_one_role_are_one_finding(gated: Scene) -> None:
     gated.gated("apps", {**ask("infra"), "pipeline": "apps"})
     role_may("pipelines")
-    assert the_finding("pipeline-role")["what"] == f"This role, which apps and k8s have, may not invoke {GATE}."
+    assert (
+        the_finding("pipeline-role")["what"]
+        == f"This role, which apps and k8s have, may not invoke {GATE}."
+    )
 
 
 def test_the_actions_own_role_takes_the_place_of_the_pipelines(gated: Scene) -> None:
-    trust = policy({"Effect": "Allow", "Principal": {"Service": "codepipeline.amazonaws.com"}, "Action": "sts:AssumeRole"})
-    boto3.client("iam").create_role(RoleName="only-wait", Path="/teams/", AssumeRolePolicyDocument=trust)
+    trust = policy(
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "codepipeline.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    )
+    boto3.client("iam").create_role(
+        RoleName="only-wait", Path="/teams/", AssumeRolePolicyDocument=trust
+    )
     declared: Any = gated.codepipeline.get_pipeline(name="k8s")["pipeline"]
     declared["stages"][1]["actions"][0]["roleArn"] = f"arn:aws:iam::{ACCOUNT}:role/teams/only-wait"
     gated.codepipeline.update_pipeline(pipeline=declared)
@@ -173,9 +203,13 @@ def test_what_more_than_a_missing_statement_forbids_is_left_to_people(gated: Sce
     found = the_finding("pipeline-role")
     assert found["what"].endswith(f"may not invoke {GATE}: an explicit deny forbids it.")
     assert not found["mendable"]
-    boundary = boto3.client("iam").create_policy(PolicyName="narrow", PolicyDocument=policy({**INVOKE, "Action": "s3:*"}))["Policy"]["Arn"]
+    boundary = boto3.client("iam").create_policy(
+        PolicyName="narrow", PolicyDocument=policy({**INVOKE, "Action": "s3:*"})
+    )["Policy"]["Arn"]
     role_may("pipelines", INVOKE)
-    boto3.client("iam").put_role_permissions_boundary(RoleName="pipelines", PermissionsBoundary=boundary)
+    boto3.client("iam").put_role_permissions_boundary(
+        RoleName="pipelines", PermissionsBoundary=boundary
+    )
     assert the_finding("pipeline-role")["what"].endswith("its permissions boundary forbids it.")
 
 
@@ -184,13 +218,22 @@ def test_what_depends_on_a_real_call_is_not_called_wrong(gated: Scene) -> None:
     found = the_finding("role-depends")
     assert found["severity"] == "note"
     assert "depends on aws:sourcevpc" in found["what"]
-    role_may("pipelines", {**INVOKE, "Action": "iam:PassRole", "Condition": {"StringEquals": {"iam:PassedToService": "x"}}})
+    role_may(
+        "pipelines",
+        {
+            **INVOKE,
+            "Action": "iam:PassRole",
+            "Condition": {"StringEquals": {"iam:PassedToService": "x"}},
+        },
+    )
     the_finding("pipeline-role")
 
 
 def test_the_functions_own_policy_may_let_the_role_in(gated: Scene) -> None:
     role_may("pipelines")
-    gated.awslambda.add_permission(FunctionName=GATE, StatementId="k8s", Action="lambda:InvokeFunction", Principal=ROLE)
+    gated.awslambda.add_permission(
+        FunctionName=GATE, StatementId="k8s", Action="lambda:InvokeFunction", Principal=ROLE
+    )
     assert findings() == []
     gated.start("k8s")
     assert gated.gate_action()["status"] == "Succeeded"
@@ -230,7 +273,9 @@ def test_an_alias_is_asked_about_as_it_is_named(gated: Scene) -> None:
         (RETRY, "LookInOtherAccounts", "sts:AssumeRole on role/pipeline-gate-look"),
     ],
 )
-def test_each_statement_of_the_two_policies_is_needed(gated: Scene, function: str, sid: str, action: str) -> None:
+def test_each_statement_of_the_two_policies_is_needed(
+    gated: Scene, function: str, sid: str, action: str
+) -> None:
     theirs = {
         "pipeline": "arn:aws:codepipeline:eu-central-1:210987654321:dns",
         "role_arn": "arn:aws:iam::210987654321:role/pipeline-gate-look",
@@ -238,7 +283,9 @@ def test_each_statement_of_the_two_policies_is_needed(gated: Scene, function: st
     gated.gated("apps", {**ask("infra", theirs), "pipeline": "apps"})
     gated.events.create_event_bus(Name="chat")
     for name in (GATE, RETRY):
-        gated.awslambda.update_function_configuration(FunctionName=name, Environment={"Variables": {"EVENT_BUS": "chat"}})
+        gated.awslambda.update_function_configuration(
+            FunctionName=name, Environment={"Variables": {"EVENT_BUS": "chat"}}
+        )
     assert findings() == []
     role_may(function, *(one for one in statements_of(function) if one["Sid"] != sid))
     found = the_finding("function-role")
@@ -252,13 +299,22 @@ def test_a_policy_that_was_narrowed_to_the_right_pipelines_is_right(gated: Scene
     """As the README advises: and one pipeline that was forgotten is named."""
     for function in (GATE, RETRY):
         statements = statements_of(function)
-        pipelines = [f"arn:aws:codepipeline:eu-central-1:{ACCOUNT}:{name}" for name in ("infra", "k8s", "k8s/*")]
-        narrow = [{**one, "Resource": pipelines} if one["Resource"] == "arn:*:codepipeline:*:*:*" else one for one in statements]
+        pipelines = [
+            f"arn:aws:codepipeline:eu-central-1:{ACCOUNT}:{name}"
+            for name in ("infra", "k8s", "k8s/*")
+        ]
+        narrow = [
+            {**one, "Resource": pipelines} if one["Resource"] == "arn:*:codepipeline:*:*:*" else one
+            for one in statements
+        ]
         role_may(function, *narrow)
     assert findings() == []
     gated.pipeline("dns")
     gated.gated("apps", {**ask("dns"), "pipeline": "apps"})
-    assert ["on dns" in one["what"] and "on apps" in one["what"] for one in findings()] == [True, True]
+    assert ["on dns" in one["what"] and "on apps" in one["what"] for one in findings()] == [
+        True,
+        True,
+    ]
 
 
 def test_a_role_that_is_gone(gated: Scene) -> None:
@@ -283,7 +339,13 @@ def test_each_deployment_is_asked_about_its_own_pipelines(gated: Scene) -> None:
 
 def test_a_function_whose_rights_depend_on_a_real_call(gated: Scene) -> None:
     only_from = {"Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}}
-    role_may(RETRY, *({**one, **(only_from if one["Sid"] == "ReadAndEndHolds" else {})} for one in statements_of(RETRY)))
+    role_may(
+        RETRY,
+        *(
+            {**one, **(only_from if one["Sid"] == "ReadAndEndHolds" else {})}
+            for one in statements_of(RETRY)
+        ),
+    )
     found = the_finding("role-depends")
     assert found["severity"] == "note"
     assert "events:DeleteRule" in found["what"]
@@ -294,7 +356,15 @@ def facts(*pipelines: Pipeline, role: str = ROLE) -> Facts:
     gate = Function(GATE, role=role, handler="app.gate", seconds=900)
     there = {one.name: one for one in pipelines}
     deployed = (Deployed("dev", True, True),)
-    return Facts(MONDAY_NOON, "aws", REGION, ACCOUNT, deployed=deployed, functions={GATE: gate}, pipelines=there)
+    return Facts(
+        MONDAY_NOON,
+        "aws",
+        REGION,
+        ACCOUNT,
+        deployed=deployed,
+        functions={GATE: gate},
+        pipelines=there,
+    )
 
 
 def test_a_gate_function_of_another_account_is_not_called_missing(gated: Scene) -> None:
@@ -303,21 +373,33 @@ def test_a_gate_function_of_another_account_is_not_called_missing(gated: Scene) 
     name_the_gate(gated, "apps", theirs.replace(GATE, "pipeline-gate-theirs-gate"))
     told = [one for one in findings() if one["kind"] in ("gate-elsewhere", "gate-not-deployed")]
     assert [(one["kind"], one["severity"]) for one in told] == [("gate-elsewhere", "note")]
-    assert told[0]["what"] == "apps names it as the gate, and it is in eu-central-1, account 210987654321."
+    assert (
+        told[0]["what"]
+        == "apps names it as the gate, and it is in eu-central-1, account 210987654321."
+    )
     said = run("check")
     assert (said.status, "It was not looked at" in said.words) == (0, True), said.out
 
 
 def test_a_role_of_another_account_acts_there() -> None:
     theirs = "arn:aws:iam::210987654321:role/theirs"
-    mine, other = Gate("Gate", "Wait", GATE, "dev", "infra"), Gate("Gate", "Wait", GATE, "dev", "infra", role=theirs)
-    asked = pipeline_roles.questions(facts(Pipeline("k8s", gates=(mine,), role=ROLE), Pipeline("apps", gates=(other,), role=ROLE)))
+    mine, other = (
+        Gate("Gate", "Wait", GATE, "dev", "infra"),
+        Gate("Gate", "Wait", GATE, "dev", "infra", role=theirs),
+    )
+    asked = pipeline_roles.questions(
+        facts(
+            Pipeline("k8s", gates=(mine,), role=ROLE), Pipeline("apps", gates=(other,), role=ROLE)
+        )
+    )
     assert [one.role for one in asked] == [ROLE]
 
 
 def test_of_many_pipelines_iam_is_asked_in_few_calls() -> None:
     gate = Gate("Gate", "Wait", GATE, "dev", "infra", asked=read("infra"))
-    asked = function_roles.questions(facts(*(Pipeline(f"team-{number}", gates=(gate,), role=ROLE) for number in range(200))))
+    asked = function_roles.questions(
+        facts(*(Pipeline(f"team-{number}", gates=(gate,), role=ROLE) for number in range(200)))
+    )
     assert max(len(one.resources) for one in asked) == 50
     assert len(asked) < 12
 
@@ -330,13 +412,19 @@ def test_of_many_pipelines_iam_is_asked_in_few_calls() -> None:
     [
         ({"EvalDecision": "allowed"}, ()),
         ({"EvalDecision": "implicitDeny"}, (Refusal("a:B", "*"),)),
-        ({"EvalDecision": "explicitDeny", "MissingContextValues": ["aws:Xy"]}, (Refusal("a:B", "*", "an explicit deny"),)),
+        (
+            {"EvalDecision": "explicitDeny", "MissingContextValues": ["aws:Xy"]},
+            (Refusal("a:B", "*", "an explicit deny"),),
+        ),
         (
             {"EvalDecision": "implicitDeny", "MissingContextValues": ["aws:Xy", "bb:You", "a:Zoo"]},
             (Refusal("a:B", "*", "", ("aws:Xy", "a:Zoo")),),
         ),
         (
-            {"EvalDecision": "explicitDeny", "OrganizationsDecisionDetail": {"AllowedByOrganizations": False}},
+            {
+                "EvalDecision": "explicitDeny",
+                "OrganizationsDecisionDetail": {"AllowedByOrganizations": False},
+            },
             (Refusal("a:B", "*", "a service control policy"),),
         ),
         (
@@ -352,7 +440,12 @@ def test_of_many_pipelines_iam_is_asked_in_few_calls() -> None:
     ],
 )
 def test_an_answer_of_iams_is_read(result: dict[str, Any], refused: tuple[Refusal, ...]) -> None:
-    client = boto3.client("iam", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
+    client = boto3.client(
+        "iam", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
     with Stubber(client) as stubber:
-        stubber.add_response("simulate_principal_policy", {"EvaluationResults": [{"EvalActionName": "a:B", **result}]})
+        stubber.add_response(
+            "simulate_principal_policy",
+            {"EvaluationResults": [{"EvalActionName": "a:B", **result}]},
+        )
         assert iam.answer(client, Looks(), Question(ROLE, ("a:B",), ("*",))) == Answer(refused)

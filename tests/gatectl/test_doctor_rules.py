@@ -1,4 +1,6 @@
-"""What `gatectl doctor` says of the gate's rules: each fault is made, seen, mended; and then the pipeline starts again."""
+"""What `gatectl doctor` says of the gate's rules: each fault is made, seen, mended; and then the
+pipeline starts again.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,10 @@ def test_a_disabled_rule(held: Scene) -> None:
     said = run("doctor")
     assert said.status == 1
     assert f"error  rule {held.rules()[0]}" in said.out
-    assert "It is disabled, so it never fires. k8s waits for infra, and nothing will start it again. Enable it." in said.words
+    assert (
+        "It is disabled, so it never fires. k8s waits for infra, and nothing will start it again. "
+        "Enable it." in said.words
+    )
     assert mend().status == 0
     goes_on(held)
 
@@ -77,7 +82,9 @@ def test_a_rule_that_invokes_something_else(held: Scene, by_hand: bool) -> None:
 @pytest.mark.parametrize("by_hand", [True, False])
 def test_a_rule_that_lost_its_schedule(held: Scene, by_hand: bool) -> None:
     rule = held.events.describe_rule(Name=held.rules()[0])
-    held.events.put_rule(Name=rule["Name"], EventPattern=rule["EventPattern"], Description=rule["Description"])
+    held.events.put_rule(
+        Name=rule["Name"], EventPattern=rule["EventPattern"], Description=rule["Description"]
+    )
     held.world.dials.events_on = False  # so only a schedule can wake it up
     found = the_finding("no-schedule")
     assert found["what"] == "It has no schedule."
@@ -90,7 +97,12 @@ def test_a_rule_that_lost_its_schedule(held: Scene, by_hand: bool) -> None:
 
 def test_a_rule_that_is_missing_both_is_mended_of_both(held: Scene) -> None:
     rule = held.events.describe_rule(Name=held.rules()[0])
-    held.events.put_rule(Name=rule["Name"], ScheduleExpression="rate(7 minutes)", Description=rule["Description"], State="DISABLED")
+    held.events.put_rule(
+        Name=rule["Name"],
+        ScheduleExpression="rate(7 minutes)",
+        Description=rule["Description"],
+        State="DISABLED",
+    )
     assert {one["kind"] for one in findings()} == {"disabled-rule", "no-schedule"}
     mend()
     goes_on(held)
@@ -108,7 +120,9 @@ def test_a_target_that_the_gate_did_not_make_is_left_to_people(held: Scene) -> N
 
 
 def test_a_hold_whose_input_somebody_changed(held: Scene) -> None:
-    held.events.put_targets(Rule=held.rules()[0], Targets=[{"Id": "retry", "Arn": retry_arn(), "Input": "{}"}])
+    held.events.put_targets(
+        Rule=held.rules()[0], Targets=[{"Id": "retry", "Arn": retry_arn(), "Input": "{}"}]
+    )
     found = the_finding("unreadable-rule")
     assert "k8s (execution" in found["what"]  # as the rule's description tells
     assert held.executions()[0]["pipelineExecutionId"] in found["means"]
@@ -123,7 +137,10 @@ def test_a_hold_whose_function_is_gone_is_no_rubbish(held: Scene) -> None:
     assert [one["kind"] for one in findings()] == ["gate-not-deployed", "orphan"]
     said = mend()
     assert said.status == 1
-    assert "Deploy it again, and the hold goes on. Or start k8s by hand: then --mend removes this rule." in said.words
+    assert (
+        "Deploy it again, and the hold goes on. Or start k8s by hand: then --mend removes this "
+        "rule." in said.words
+    )
     assert len(held.rules()) == 1
     deploy("dev")
     the_finding("retry-permission")  # which went with the function
@@ -136,7 +153,10 @@ def test_a_hold_whose_function_is_gone_and_whose_pipeline_is_started_by_hand(hel
     held.codepipeline.update_pipeline(pipeline=without_gate(held))
     assert "nothing starts k8s again" in findings()[1]["means"].lower()
     held.start("k8s")
-    assert [(one["kind"], one["mendable"]) for one in findings()] == [("no-gate", False), ("left-behind", True)]
+    assert [(one["kind"], one["mendable"]) for one in findings()] == [
+        ("no-gate", False),
+        ("left-behind", True),
+    ]
     assert "nothing removes it" in findings()[1]["means"]
     mend()
     assert held.rules() == []
@@ -153,7 +173,10 @@ def test_one_that_should_have_ended_long_ago(held: Scene, monkeypatch: pytest.Mo
     assert findings() == []
     held.wait(minutes=20)
     found = the_finding("overdue")
-    assert found["what"] == "k8s is still held, although what it waits for (infra) is over since 13:00 UTC."
+    assert (
+        found["what"]
+        == "k8s is still held, although what it waits for (infra) is over since 13:00 UTC."
+    )
     assert "chalice logs --stage dev --name retry" in found["commands"]
 
 
@@ -163,7 +186,10 @@ def test_one_that_should_have_ended_long_ago(held: Scene, monkeypatch: pytest.Mo
 def test_a_rule_whose_pipeline_is_gone(held: Scene) -> None:
     held.codepipeline.delete_pipeline(name="k8s")
     said = run("doctor")
-    assert "the pipeline k8s is gone. That is normal: it goes by itself at its first look after the end of infra." in said.words
+    assert (
+        "the pipeline k8s is gone. That is normal: it goes by itself at its first look after the "
+        "end of infra." in said.words
+    )
     assert "It looks next at 12:05 UTC." in said.words
     assert said.status == 0
     mend()
@@ -216,7 +242,10 @@ def test_what_others_hung_on_a_rule_that_is_over_is_left_to_them(held: Scene) ->
     held.codepipeline.delete_pipeline(name="k8s")
     held.events.put_targets(Rule=held.rules()[0], Targets=[{"Id": "spy", "Arn": STRANGER}])
     found = the_finding("left-behind")
-    assert (found["means"], found["mendable"]) == ("It cannot go by itself, for it has targets that the gate did not make.", False)
+    assert (found["means"], found["mendable"]) == (
+        "It cannot go by itself, for it has targets that the gate did not make.",
+        False,
+    )
     mend()
     assert len(held.rules()) == 1
     paste(found)
@@ -242,7 +271,10 @@ def leave_empty_rule(scene: Scene) -> str:
 
 
 def test_an_empty_rule_of_unknown_age_is_left_to_people(sound: Scene) -> None:
-    sound.events.put_rule(Name="pipeline-gate-dev-00000000-0000-4000-8000-000000000000", ScheduleExpression="rate(5 minutes)")
+    sound.events.put_rule(
+        Name="pipeline-gate-dev-00000000-0000-4000-8000-000000000000",
+        ScheduleExpression="rate(5 minutes)",
+    )
     sound.wait(minutes=90)
     found = the_finding("empty-rule")
     assert not found["mendable"]
@@ -259,14 +291,18 @@ def test_a_rule_of_another_name_is_left_alone(sound: Scene) -> None:
     assert sound.rules() == ["pipeline-gate-alarm"]
 
 
-def test_an_empty_rule_that_a_gate_fills_in_the_last_moment_stays(sound: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_rule_that_a_gate_fills_in_the_last_moment_stays(
+    sound: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """AWS removes no rule that has a target (model: DeleteRule)."""
     name = leave_empty_rule(sound)
     sound.wait(minutes=40)
     delete = EventBridgeBackend.delete_rule
 
     def too_late(backend: EventBridgeBackend, *arguments: Any, **more: Any) -> None:
-        sound.events.put_targets(Rule=name, Targets=[{"Id": "retry", "Arn": retry_arn(), "Input": "{}"}])
+        sound.events.put_targets(
+            Rule=name, Targets=[{"Id": "retry", "Arn": retry_arn(), "Input": "{}"}]
+        )
         delete(backend, *arguments, **more)
 
     monkeypatch.setattr(EventBridgeBackend, "delete_rule", too_late)
@@ -296,4 +332,7 @@ def test_many_rules_are_told_before_there_is_no_room(sound: Scene) -> None:
         sound.events.put_rule(Name=f"other-{number}", ScheduleExpression="rate(1 day)")
     assert findings() == []
     sound.events.put_rule(Name="one-more", ScheduleExpression="rate(1 day)")
-    assert the_finding("rules-quota")["what"] == "It has 270 rules, of 300 unless your quota is higher; 0 are the gate's."
+    assert (
+        the_finding("rules-quota")["what"]
+        == "It has 270 rules, of 300 unless your quota is higher; 0 are the gate's."
+    )

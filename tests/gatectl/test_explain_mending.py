@@ -1,4 +1,6 @@
-"""`gatectl explain` of a hold that nothing will end: it promises no start then, and says what mends it."""
+"""`gatectl explain` of a hold that nothing will end: it promises no start then, and says what mends
+it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ def test_the_retry_was_deleted_with_a_hold_open(sound: Scene) -> None:
     delete("dev")
     said = run("explain", "k8s")
     assert said.words.startswith(
-        f"k8s waits for infra since 12:00 UTC (7 min), and nothing will start it again: the function {RETRY}, which its rule invokes, is "
+        "k8s waits for infra since 12:00 UTC (7 min), and nothing will start it again: the "
+        f"function {RETRY}, which its rule invokes, is "
         "not there. infra runs: execution"
     )
     assert PROMISE not in said.words
@@ -47,7 +50,8 @@ def test_its_rules_may_not_invoke_the_retry(sound: Scene) -> None:
     sound.awslambda.remove_permission(FunctionName=RETRY, StatementId="pipeline-gate-rules")
     said = run("explain", "k8s")
     assert (
-        f"nothing will start it again: something is wrong with the function {RETRY}, which its rule invokes. The gate's EventBridge rules "
+        f"nothing will start it again: something is wrong with the function {RETRY}, which its "
+        "rule invokes. The gate's EventBridge rules "
         "may not invoke it: no statement of its resource policy says so." in said.words
     )
     assert PROMISE not in said.words
@@ -69,13 +73,21 @@ def test_where_the_upstream_has_ended_it_is_not_said_to_keep_it(sound: Scene) ->
     held(sound, seconds=60 * 8)
     delete("dev")
     sound.wait(minutes=5)
-    assert words().startswith("k8s is held for infra, which does not keep it any more, since 12:00 UTC (12 min), and nothing will start it")
+    assert words().startswith(
+        "k8s is held for infra, which does not keep it any more, since 12:00 UTC (12 min), and "
+        "nothing will start it"
+    )
 
 
-def test_where_that_may_not_be_looked_at_it_says_so_and_goes_on(sound: Scene, deny: Callable[[str], None]) -> None:
+def test_where_that_may_not_be_looked_at_it_says_so_and_goes_on(
+    sound: Scene, deny: Callable[[str], None]
+) -> None:
     held(sound)
     deny("GetFunctionConfiguration")
     said = words()
     assert PROMISE in said
-    assert "Whether its rule can invoke the retry was not looked at: AWS denied lambda:GetFunctionConfiguration (ann may not)." in said
+    assert (
+        "Whether its rule can invoke the retry was not looked at: AWS denied "
+        "lambda:GetFunctionConfiguration (ann may not)." in said
+    )
     assert states() == ["held"]

@@ -1,4 +1,6 @@
-"""`gatectl explain infra`: what the owner of an upstream wants to know, which has no gate itself."""
+"""`gatectl explain infra`: what the owner of an upstream wants to know, which has no gate
+itself.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,17 @@ def test_who_waits_for_it(scene: Scene) -> None:
     scene.gated("apps", ask("infra", "infra-two", pipeline="apps"))
     scene.start("apps")
     said = run("explain", "infra")
-    assert "infra has no gate: it waits for no other pipeline. k8s (since 12:00 UTC) and apps (since 12:07 UTC) wait for it." in said.words
-    assert commands(said) == ["gatectl explain k8s", "gatectl explain apps"], "no word of attach while somebody waits"
+    assert (
+        "infra has no gate: it waits for no other pipeline. k8s (since 12:00 UTC) and apps (since "
+        "12:07 UTC) wait for it." in said.words
+    )
+    assert commands(said) == ["gatectl explain k8s", "gatectl explain apps"], (
+        "no word of attach while somebody waits"
+    )
     assert states("infra") == ["runs", "waited for"]
-    assert states("infra-two") == ["idle", "not gated"], "apps waits for both to be idle, and this one is"
+    assert states("infra-two") == ["idle", "not gated"], (
+        "apps waits for both to be idle, and this one is"
+    )
 
 
 def test_a_success_that_does_not_come_is_waited_for_while_it_does_not_run(scene: Scene) -> None:

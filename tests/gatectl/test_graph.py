@@ -19,13 +19,22 @@ ODD = "k8s.prod@eu-1_a"
 
 @pytest.fixture
 def account(scene: Scene) -> Scene:
-    """infra -> k8s -> apps, infra and network -> apps; network has failed, infra runs and holds k8s."""
+    """infra -> k8s -> apps, infra and network -> apps; network has failed, infra runs and holds
+    k8s.
+    """
     scene.pipeline("infra", seconds=1200)
     scene.pipeline("network", outcome="Failed", seconds=5)
     scene.pipeline("unconcerned")
     scene.gated("k8s", ask("infra"))
     scene.gated(
-        "apps", ask("k8s", {"pipeline": "infra", "stage": "Deploy", "require": "succeeded"}, "network", pipeline="apps", hold="wait")
+        "apps",
+        ask(
+            "k8s",
+            {"pipeline": "infra", "stage": "Deploy", "require": "succeeded"},
+            "network",
+            pipeline="apps",
+            hold="wait",
+        ),
     )
     for name in ("infra", "network", "k8s"):
         scene.start(name)
@@ -38,7 +47,9 @@ def tree(said: Said) -> list[str]:
 
 
 class TestTree:
-    def test_what_must_finish_first_stands_on_top_and_each_has_its_state(self, account: Scene) -> None:
+    def test_what_must_finish_first_stands_on_top_and_each_has_its_state(
+        self, account: Scene
+    ) -> None:
         said = run("graph")
         assert said.status == 0
         assert tree(said) == [
@@ -50,7 +61,9 @@ class TestTree:
             "└── apps  (waits in place; see above)",
         ]
 
-    def test_without_states_only_structures_are_read(self, account: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_states_only_structures_are_read(
+        self, account: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         made: list[str] = []
         real = Place.client
 
@@ -61,13 +74,18 @@ class TestTree:
 
         monkeypatch.setattr(Place, "client", watched)
         said = run("graph", "--no-state")
-        assert tree(said)[:2] == ["infra", "├── apps  (its stage Deploy; must succeed; waits in place)"]
+        assert tree(said)[:2] == [
+            "infra",
+            "├── apps  (its stage Deploy; must succeed; waits in place)",
+        ]
         assert set(made) == {"ListPipelines", "GetPipeline"}
 
     def test_how_each_kind_of_state_is_said(self, scene: Scene) -> None:
         scene.staged("approved", ("Approve", 0))
         scene.pipeline("closed")
-        scene.codepipeline.disable_stage_transition(pipelineName="closed", stageName="Deploy", transitionType="Inbound", reason="x")
+        scene.codepipeline.disable_stage_transition(
+            pipelineName="closed", stageName="Deploy", transitionType="Inbound", reason="x"
+        )
         scene.pipeline("done", seconds=5)
         scene.pipeline("new")
         scene.pipeline("stopped")
@@ -76,7 +94,9 @@ class TestTree:
             scene.start(name)
         (execution,) = scene.executions("stopped")
         scene.codepipeline.stop_pipeline_execution(
-            pipelineName="stopped", pipelineExecutionId=execution["pipelineExecutionId"], abandon=True
+            pipelineName="stopped",
+            pipelineExecutionId=execution["pipelineExecutionId"],
+            abandon=True,
         )
         said = run("graph").out
         for line in (
@@ -95,7 +115,9 @@ class TestTree:
         account.start("k8s")
         assert "k8s  runs since 12:01 UTC" in run("graph").out
 
-    def test_one_whose_gate_was_taken_out_is_not_of_the_graph_even_while_it_is_held(self, scene: Scene) -> None:
+    def test_one_whose_gate_was_taken_out_is_not_of_the_graph_even_while_it_is_held(
+        self, scene: Scene
+    ) -> None:
         scene.pipeline("infra", seconds=1200)
         scene.k8s()
         scene.gated("web", ask(pipeline="web"))
@@ -106,7 +128,9 @@ class TestTree:
         scene.codepipeline.update_pipeline(pipeline=declared)
         assert tree(run("graph")) == ["infra  runs since 12:00 UTC", "└── web  has not run"]
 
-    def test_pipelines_in_a_circle_are_shown_once_and_the_circle_is_told(self, scene: Scene) -> None:
+    def test_pipelines_in_a_circle_are_shown_once_and_the_circle_is_told(
+        self, scene: Scene
+    ) -> None:
         scene.gated("a", ask("b", pipeline="a"))
         scene.gated("b", ask("a", pipeline="b"))
         said = run("graph", "--no-state")
@@ -125,7 +149,10 @@ class TestTree:
         scene.gated("k8s", ask("netwrok"))
         said = run("graph")
         assert tree(said)[0] == "netwrok  is not there"
-        assert "Unknown: There is no pipeline netwrok in eu-central-1; did you mean network? k8s waits for it." in said.words
+        assert (
+            "Unknown: There is no pipeline netwrok in eu-central-1; did you mean network? k8s "
+            "waits for it." in said.words
+        )
 
     def test_an_unknown_stage_of_an_upstream_is_pointed_out(self, scene: Scene) -> None:
         """In the gate's own words."""
@@ -139,26 +166,36 @@ class TestTree:
 
     def test_one_elsewhere_is_not_unknown(self, scene: Scene) -> None:
         scene.gated("k8s", ask(DNS))
-        assert tree(run("graph"))[:2] == ["dns (us-east-1)  is elsewhere: not looked at", "└── k8s  has not run"]
+        assert tree(run("graph"))[:2] == [
+            "dns (us-east-1)  is elsewhere: not looked at",
+            "└── k8s  has not run",
+        ]
 
     def test_a_gate_that_refuses_is_told_with_the_reason(self, scene: Scene) -> None:
         scene.gated("k8s", {"depend_on": ["infra"]})
         said = run("graph")
         assert tree(said)[0] == "k8s  has not run"
         assert (
-            'Refused: the gate of k8s fails at once. UserParameters has an unknown key "depend_on" (did you mean depends_on?)' in said.words
+            "Refused: the gate of k8s fails at once. UserParameters has an unknown key "
+            '"depend_on" (did you mean depends_on?)' in said.words
         )
 
     def test_no_name_is_folded_where_no_terminal_reads(self, scene: Scene) -> None:
         long, longer = "x" * 95, "y" * 100
         scene.pipeline(longer)
         scene.gated(long, ask(longer, pipeline=long, hold="wait"))
-        assert run("graph", "--no-state", columns=None).out == f"{longer}\n└── {long}  (waits in place)\n"
+        assert (
+            run("graph", "--no-state", columns=None).out
+            == f"{longer}\n└── {long}  (waits in place)\n"
+        )
         assert len(run("graph", "--no-state", columns=80).out.splitlines()) > 2
 
     def test_where_nothing_is_gated_it_says_so(self, scene: Scene) -> None:
         scene.pipeline("infra")
-        assert run("graph").out == "No pipeline in eu-central-1 has a gate. gatectl attach gives one to a pipeline.\n"
+        assert (
+            run("graph").out
+            == "No pipeline in eu-central-1 has a gate. gatectl attach gives one to a pipeline.\n"
+        )
 
     def test_one_that_only_observes(self, scene: Scene) -> None:
         scene.pipeline("infra")
@@ -175,14 +212,23 @@ class TestForOtherPrograms:
         account.gated("graph", ask("end", pipeline="graph"))
         return account
 
-    @pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # pydot's own use of pyparsing
+    @pytest.mark.filterwarnings(
+        "ignore:.*deprecated:DeprecationWarning"
+    )  # pydot's own use of pyparsing
     def test_graphviz_can_read_it(self, odd: Scene) -> None:
         read: Any
         (read,) = pydot.graph_from_dot_data(run("graph", "--format", "dot").out) or []
-        nodes = {node.get_name().strip('"'): node for node in read.get_nodes() if node.get_name() != "node"}
+        nodes = {
+            node.get_name().strip('"'): node
+            for node in read.get_nodes()
+            if node.get_name() != "node"
+        }
         assert set(nodes) == {"infra", "network", "k8s", "apps", ODD, DNS, "9lives", "end", "graph"}
         assert nodes["infra"].get_label() == '"infra\\nruns since 12:00 UTC"'
-        edges = {(edge.get_source().strip('"'), edge.get_destination().strip('"')): edge.get_label() for edge in read.get_edges()}
+        edges = {
+            (edge.get_source().strip('"'), edge.get_destination().strip('"')): edge.get_label()
+            for edge in read.get_edges()
+        }
         assert edges == {
             ("infra", "k8s"): None,
             ("k8s", "apps"): '"waits in place"',
@@ -196,7 +242,9 @@ class TestForOtherPrograms:
         }
 
     def test_mermaid_is_a_flowchart_of_quoted_names(self, odd: Scene) -> None:
-        """Every line is one of five kinds, in which nothing but plain words stands outside quotes (guide: mermaid.js.org, Flowcharts)."""
+        """Every line is one of five kinds, in which nothing but plain words stands outside quotes
+        (guide: mermaid.js.org, Flowcharts).
+        """
         lines = run("graph", "--format", "mermaid").out.splitlines()
         quoted = r'"[^"]+"'
         kinds = [
@@ -207,7 +255,9 @@ class TestForOtherPrograms:
             r"  %% Circle: .*",
         ]
         assert lines[0] == "flowchart TD"
-        strange = [line for line in lines[1:] if not any(re.fullmatch(kind, line) for kind in kinds)]
+        strange = [
+            line for line in lines[1:] if not any(re.fullmatch(kind, line) for kind in kinds)
+        ]
         assert strange == []
         ids = {label: id_ for id_, label in re.findall(r'  (p\d+)\["([^"<]+)', "\n".join(lines))}
         assert len(ids) == 9
@@ -220,7 +270,9 @@ class TestForOtherPrograms:
         told = run("graph", *words).json()
         pipelines = {one["id"]: one for one in told["pipelines"]}
         execution = odd.executions("infra")[0]["pipelineExecutionId"]
-        assert {key: pipelines["infra"][key] for key in ("where", "gated", "state", "execution")} == {
+        assert {
+            key: pipelines["infra"][key] for key in ("where", "gated", "state", "execution")
+        } == {
             "where": "here",
             "gated": False,
             "state": "runs",
@@ -228,7 +280,11 @@ class TestForOtherPrograms:
         }
         assert pipelines["infra"]["since"].startswith("2026-11-23T12:00")
         assert pipelines["infra"]["link"].endswith("/pipelines/infra/view?region=eu-central-1")
-        assert (pipelines[DNS]["where"], pipelines[DNS]["name"], pipelines[DNS]["link"]) == ("elsewhere", "dns (us-east-1)", None)
+        assert (pipelines[DNS]["where"], pipelines[DNS]["name"], pipelines[DNS]["link"]) == (
+            "elsewhere",
+            "dns (us-east-1)",
+            None,
+        )
         assert told["unknown"] == ["9lives"]
         assert {
             "upstream": "infra", "dependent": "apps", "require": "succeeded", "stage": "Deploy", "parked": "wait", "hold": ["wait"],

@@ -34,7 +34,9 @@ def held(scene: Scene) -> Scene:
 
 def lines(said: Said, pipeline: str) -> list[str]:
     """The table's lines of a pipeline."""
-    return [" ".join(line.split()) for line in said.out.splitlines() if line.startswith(f"{pipeline} ")]
+    return [
+        " ".join(line.split()) for line in said.out.splitlines() if line.startswith(f"{pipeline} ")
+    ]
 
 
 def take_the_gate_out(scene: Scene) -> None:
@@ -56,7 +58,19 @@ def test_for_programs(held: Scene) -> None:
     assert (told["region"], told["strange_rules"]) == ("eu-central-1", [])
     k8s, apps = told["holds"]
     execution = held.executions("k8s")[0]["pipelineExecutionId"]
-    assert {key: k8s[key] for key in ("pipeline", "execution", "waits", "depends_on", "hold", "rule", "give_up", "over")} == {
+    assert {
+        key: k8s[key]
+        for key in (
+            "pipeline",
+            "execution",
+            "waits",
+            "depends_on",
+            "hold",
+            "rule",
+            "give_up",
+            "over",
+        )
+    } == {
         "pipeline": "k8s",
         "execution": execution,
         "waits": True,
@@ -81,7 +95,11 @@ def test_nobody_waits(held: Scene) -> None:
 def test_where_no_pipeline_has_a_gate_it_may_be_the_wrong_place(scene: Scene) -> None:
     scene.pipeline("infra")
     said = run("holds", "--region", "us-east-1")
-    assert said.out == "Nobody waits, and no pipeline in us-east-1 has a gate: is this the region, and the account?\n"
+    assert (
+        said.out
+        == "Nobody waits, and no pipeline in us-east-1 has a gate: is this the region, and the "
+        "account?\n"
+    )
 
 
 def test_in_parallel_mode_all_that_wait_in_place_are_told(scene: Scene) -> None:
@@ -106,7 +124,9 @@ def test_of_an_execution_with_two_gates_in_one_stage_there_is_one_row(scene: Sce
         scene.start(name)
     two_gates(scene)
     scene.start("k8s")
-    assert [line.split()[:5] for line in lines(run("holds"), "k8s")] == [["k8s", "infra", "and", "network", "12:00"]]
+    assert [line.split()[:5] for line in lines(run("holds"), "k8s")] == [
+        ["k8s", "infra", "and", "network", "12:00"]
+    ]
 
 
 NET = "arn:aws:codepipeline:us-east-1:123456789012:net"
@@ -145,7 +165,9 @@ def test_in_place_a_mark_has_no_room_for_very_many(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry"])
-def test_one_that_is_kept_open_for_lack_of_room_waits_since_it_began(scene: Scene, mode: str) -> None:
+def test_one_that_is_kept_open_for_lack_of_room_waits_since_it_began(
+    scene: Scene, mode: str
+) -> None:
     scene.only_room_for(0)
     scene.pipeline("infra", seconds=3600)
     scene.gated("k8s", ask("infra", hold=mode))
@@ -157,7 +179,12 @@ def test_one_that_is_kept_open_for_lack_of_room_waits_since_it_began(scene: Scen
 
 
 @pytest.mark.parametrize(
-    ("mode", "shown"), [("restart", "12:05 12:35 restart"), ("retry", "12:05 12:35 retry"), ("wait", "- 12:32 in place")]
+    ("mode", "shown"),
+    [
+        ("restart", "12:05 12:35 restart"),
+        ("retry", "12:05 12:35 retry"),
+        ("wait", "- 12:32 in place"),
+    ],
 )
 def test_when_it_gives_up(scene: Scene, mode: str, shown: str) -> None:
     """A rule sees its deadline at its first look after that."""
@@ -177,7 +204,11 @@ def test_whoever_waits_longest_comes_first(scene: Scene) -> None:
     for name in ("b", "c", "a"):
         scene.start(name)
     scene.codepipeline.delete_pipeline(name="b")
-    assert [(one["pipeline"], one["waits"]) for one in run("holds", "--json").json()["holds"]] == [("c", True), ("a", True), ("b", False)]
+    assert [(one["pipeline"], one["waits"]) for one in run("holds", "--json").json()["holds"]] == [
+        ("c", True),
+        ("a", True),
+        ("b", False),
+    ]
 
 
 def test_of_several_executions_each_is_named(scene: Scene) -> None:
@@ -200,9 +231,13 @@ class TestWhereNobodyWaitsAnyMore:
         assert lines(said, "k8s") == []
         assert said.words.startswith(
             "Nobody waits in eu-central-1. No pipeline has a gate. "
-            "One rule is left over; it goes by itself at its first look after the end of the upstreams: k8s (execution"
+            "One rule is left over; it goes by itself at its first look after the end of the "
+            "upstreams: k8s (execution"
         )
-        assert f"k8s (execution {old[:8]}, for infra): a newer execution exists: {new[:8]} is InProgress." in said.words
+        assert (
+            f"k8s (execution {old[:8]}, for infra): a newer execution exists: {new[:8]} is "
+            "InProgress." in said.words
+        )
         (told,) = run("holds", "--json").json()["holds"]
         assert (told["waits"], new in told["over"]) == (False, True)
         scene.wait(minutes=25)
@@ -259,7 +294,10 @@ class TestWhatItOffers:
 
     def test_no_release_of_one_that_is_let_go(self, held: Scene) -> None:
         run("release", "k8s", "--yes")
-        assert "Why: gatectl explain k8s. To go on now all the same: gatectl release apps." in run("holds").words
+        assert (
+            "Why: gatectl explain k8s. To go on now all the same: gatectl release apps."
+            in run("holds").words
+        )
         run("release", "apps", "--yes")
         assert "gatectl release" not in run("holds").out
 
@@ -269,7 +307,9 @@ def gone(scene: Scene) -> None:
 
 
 def shut(scene: Scene) -> None:
-    scene.awslambda.remove_permission(FunctionName="pipeline-gate-dev-retry", StatementId="pipeline-gate-rules")
+    scene.awslambda.remove_permission(
+        FunctionName="pipeline-gate-dev-retry", StatementId="pipeline-gate-rules"
+    )
 
 
 class TestWhereNothingWillStartIt:
@@ -277,10 +317,16 @@ class TestWhereNothingWillStartIt:
         ("fault", "why"),
         [
             (gone, "and pipeline-gate-dev-retry is not there."),
-            (shut, "function pipeline-gate-dev-retry: The gate's EventBridge rules may not invoke it: "),
+            (
+                shut,
+                "function pipeline-gate-dev-retry: The gate's EventBridge rules may not invoke "
+                "it: ",
+            ),
         ],
     )
-    def test_it_promises_no_look(self, held: Scene, fault: Callable[[Scene], None], why: str) -> None:
+    def test_it_promises_no_look(
+        self, held: Scene, fault: Callable[[Scene], None], why: str
+    ) -> None:
         fault(held)
         said = run("holds")
         assert lines(said, "k8s") == ["k8s infra 12:00 (7 min) never restart"]
@@ -288,16 +334,25 @@ class TestWhereNothingWillStartIt:
         assert why in said.words
         assert "What to do: gatectl doctor." in said.words
         assert "gatectl release k8s" not in said.words, "it would mark the rule that reaches nobody"
-        assert [bool(one["stuck"]) for one in run("holds", "--json").json()["holds"]] == [True, False]
+        assert [bool(one["stuck"]) for one in run("holds", "--json").json()["holds"]] == [
+            True,
+            False,
+        ]
 
-    def test_where_that_may_not_be_looked_at_the_rule_is_believed(self, held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_where_that_may_not_be_looked_at_the_rule_is_believed(
+        self, held: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         gone(held)
-        as_somebody_who_may(monkeypatch, EVERYTHING, {"Effect": "Deny", "Action": "lambda:*", "Resource": "*"})
+        as_somebody_who_may(
+            monkeypatch, EVERYTHING, {"Effect": "Deny", "Action": "lambda:*", "Resource": "*"}
+        )
         said = run("holds")
         assert (said.status, said.err) == (0, "")
         assert lines(said, "k8s") == ["k8s infra 12:00 (7 min) 12:10 restart"]
 
-    def test_each_retry_is_looked_at_once(self, held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_each_retry_is_looked_at_once(
+        self, held: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         held.gated("web", ask("infra", pipeline="web"))
         held.start("web")
         made: list[str] = []
@@ -306,7 +361,9 @@ class TestWhereNothingWillStartIt:
         def watched(place: Place, service: str, region: str | None = None) -> Any:
             client = unwatched(place, service, region)
             if service == "lambda":
-                client.meta.events.register("before-call", lambda model, **_: made.append(model.name))
+                client.meta.events.register(
+                    "before-call", lambda model, **_: made.append(model.name)
+                )
             return client
 
         monkeypatch.setattr(Place, "client", watched)
@@ -316,14 +373,24 @@ class TestWhereNothingWillStartIt:
 
 class TestStrangeRules:
     def test_one_without_a_target_is_left_to_the_doctor(self, held: Scene) -> None:
-        held.events.put_rule(Name="pipeline-gate-dev-left-over", ScheduleExpression="rate(5 minutes)")
+        held.events.put_rule(
+            Name="pipeline-gate-dev-left-over", ScheduleExpression="rate(5 minutes)"
+        )
         said = run("holds")
-        assert "1 rule of the gate's holds nobody, or cannot let go: pipeline-gate-dev-left-over. What to do: gatectl doctor." in said.words
+        assert (
+            "1 rule of the gate's holds nobody, or cannot let go: pipeline-gate-dev-left-over. "
+            "What to do: gatectl doctor." in said.words
+        )
         assert run("holds", "--json").json()["strange_rules"] == ["pipeline-gate-dev-left-over"]
 
     def test_one_with_a_strange_target_too(self, held: Scene) -> None:
         (rule,) = held.rules()
-        held.events.put_targets(Rule=rule, Targets=[{"Id": "retry", "Arn": "arn:aws:sqs:eu-central-1:123456789012:q", "Input": "{}"}])
+        held.events.put_targets(
+            Rule=rule,
+            Targets=[
+                {"Id": "retry", "Arn": "arn:aws:sqs:eu-central-1:123456789012:q", "Input": "{}"}
+            ],
+        )
         assert rule in run("holds").words
 
     def test_one_that_is_disabled_holds_for_ever(self, held: Scene) -> None:
@@ -359,13 +426,20 @@ class TestAtATerminal:
         assert "https" not in run("holds").out
         assert run("holds", "--json").json()["holds"][0]["execution_link"] == address
 
-    def test_names_are_links_where_the_terminal_shows_colours(self, held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_names_are_links_where_the_terminal_shows_colours(
+        self, held: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("FORCE_COLOR", "1")
         monkeypatch.setenv("TERM", "xterm-256color")
         out = run("holds").out
-        assert "https://eu-central-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/k8s/view?region=eu-central-1\x1b\\" in out
+        assert (
+            "https://eu-central-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/k8s/view?region=eu-central-1\x1b\\"
+            in out
+        )
 
-    def test_watching_looks_again_until_ctrl_c(self, held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_watching_looks_again_until_ctrl_c(
+        self, held: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """The person presses Ctrl-C when nobody waits any more."""
         monkeypatch.setenv("FORCE_COLOR", "1")
         monkeypatch.setenv("TERM", "xterm-256color")
@@ -384,7 +458,9 @@ class TestAtATerminal:
         assert "12:00 (7 min)" in said.out
         assert said.out.index("12:00 (7 min)") < said.out.index("Nobody waits in eu-central-1.")
 
-    def test_watching_survives_a_call_that_is_not_answered(self, held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_watching_survives_a_call_that_is_not_answered(
+        self, held: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("FORCE_COLOR", "1")
         monkeypatch.setenv("TERM", "xterm-256color")
         rules = Account.rules
@@ -402,7 +478,9 @@ class TestAtATerminal:
         monkeypatch.setattr("gatectl.holds.sleep", passes)
         said = run("holds", "--watch")
         assert said.status == 0
-        before, now = said.out.split("AWS did not answer: events:ListRules was not answered (ThrottlingException).")
+        before, now = said.out.split(
+            "AWS did not answer: events:ListRules was not answered (ThrottlingException)."
+        )
         assert "12:00 (7 min)" in before[before.rindex("since (UTC)") :], "the look before stays"
         assert "12:00 (7 min)" in now
 
@@ -425,10 +503,18 @@ class TestAtATerminal:
         named = [line for line in page if "restart" in line or "in place" in line]
         assert len(page) == 12
         assert len(named) >= 5
-        assert f"and {22 - len(named)} more: a higher terminal shows them, and so does gatectl holds without --watch." in "\n".join(page)
-        assert any("looks again every 15 seconds, until Ctrl-C." in line for line in page), "what stands below stays"
+        assert (
+            f"and {22 - len(named)} more: a higher terminal shows them, and so does gatectl holds "
+            "without --watch." in "\n".join(page)
+        )
+        assert any("looks again every 15 seconds, until Ctrl-C." in line for line in page), (
+            "what stands below stays"
+        )
 
     @pytest.mark.usefixtures("held")
     def test_watching_is_for_people_at_a_terminal(self) -> None:
         said = run("holds", "--watch")
-        assert (said.status, said.complaint.startswith("Error: --watch is for people at a terminal")) == (252, True)
+        assert (
+            said.status,
+            said.complaint.startswith("Error: --watch is for people at a terminal"),
+        ) == (252, True)

@@ -42,14 +42,21 @@ def test_the_same_execution_goes_on_at_once(scene: Scene, mode: str) -> None:
     assert said.status == 0, said.err
     assert f"Execution {execution[:8]} of k8s waits for infra since" in said.words
     infra = scene.executions("infra")[0]["pipelineExecutionId"][:8]
-    risk = f"infra runs: execution {infra} is InProgress since 12:00 UTC. k8s will go on on top of that. That you let it go (arn:aws:sts::"
+    risk = (
+        f"infra runs: execution {infra} is InProgress since 12:00 UTC. k8s will go on on "
+        "top of that. That you let it go (arn:aws:sts::"
+    )
     assert said.words.index(risk) < said.words.index("Let k8s go on now?")
     assert "k8s goes on" in said.words
     scene.wait(minutes=2)
-    assert [(one["pipelineExecutionId"], one["status"]) for one in scene.executions()] == [(execution, "Succeeded")]
+    assert [(one["pipelineExecutionId"], one["status"]) for one in scene.executions()] == [
+        (execution, "Succeeded")
+    ]
     assert scene.statuses("infra") == ["InProgress"]
     summary = scene.gate_action()["summary"]
-    assert summary.startswith("Goes on in spite of infra: waited since 12:00 UTC, and arn:aws:sts::123456789012:")
+    assert summary.startswith(
+        "Goes on in spite of infra: waited since 12:00 UTC, and arn:aws:sts::123456789012:"
+    )
     assert "infra runs: execution " in summary
     assert scene.outputs()["Decision"] == "let go"
     scene.wait(minutes=10)
@@ -65,7 +72,9 @@ def test_who_did_it_stands_in_the_log_and_it_is_counted(scene: Scene, mode: str)
     assert record["decision"] == "let go"
     assert record["released_by"].startswith("arn:aws:sts::123456789012:")
     assert (record["LetGo"], record["Passed"]) == (1, 1)
-    waits = [record["WaitTime"] for record in [*logged("gate"), *logged("retry")] if "WaitTime" in record]
+    waits = [
+        record["WaitTime"] for record in [*logged("gate"), *logged("retry")] if "WaitTime" in record
+    ]
     assert len(waits) == 1, "counted once"
     assert 120 <= waits[0] < 180
 
@@ -82,13 +91,17 @@ def test_the_next_execution_waits_again(scene: Scene, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", RULES)
-def test_should_the_command_die_after_its_mark_the_rule_does_the_rest(scene: Scene, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_should_the_command_die_after_its_mark_the_rule_does_the_rest(
+    scene: Scene, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     execution = held(scene, hold=mode)
     monkeypatch.setattr("gatectl.session.Place.client", _without_invoke)
     with pytest.raises(SystemError):
         run("release", "k8s", "--yes")
     scene.wait(minutes=7)
-    assert [(one["pipelineExecutionId"], one["status"]) for one in scene.executions()] == [(execution, "Succeeded")]
+    assert [(one["pipelineExecutionId"], one["status"]) for one in scene.executions()] == [
+        (execution, "Succeeded")
+    ]
 
 
 def _without_invoke(place: Any, service: str) -> Any:
@@ -115,7 +128,9 @@ def test_json_needs_a_yes_and_names_what_it_did(scene: Scene) -> None:
     refused = run("release", "k8s", "--json")
     assert (refused.status, "add --yes" in refused.complaint) == (252, True)
     said = run("release", "k8s", "--json", "--yes").json()
-    assert said["released"] == [{"execution": execution, "rule": f"pipeline-gate-dev-{execution}", "hold": "restart"}]
+    assert said["released"] == [
+        {"execution": execution, "rule": f"pipeline-gate-dev-{execution}", "hold": "restart"}
+    ]
     assert said["released_by"].startswith("arn:aws:sts::123456789012:")
 
 
@@ -125,7 +140,11 @@ def test_one_of_several_that_are_held(scene: Scene) -> None:
     scene.start("infra")
     first, second = scene.start("k8s"), scene.start("k8s")
     unknown = run("release", "k8s", "--execution", "ffffffff", "--yes")
-    assert (unknown.status, first[:8] in unknown.complaint, second[:8] in unknown.complaint) == (252, True, True)
+    assert (unknown.status, first[:8] in unknown.complaint, second[:8] in unknown.complaint) == (
+        252,
+        True,
+        True,
+    )
     assert run("release", "k8s", "--execution", second[:8], "--yes").status == 0
     scene.wait(minutes=3)
     statuses = {one["pipelineExecutionId"]: one["status"] for one in scene.executions()}
@@ -147,12 +166,17 @@ def parallel(scene: Scene) -> tuple[Scene, str, str]:
     return scene, first, second
 
 
-def test_in_parallel_mode_one_that_the_state_does_not_show(parallel: tuple[Scene, str, str]) -> None:
+def test_in_parallel_mode_one_that_the_state_does_not_show(
+    parallel: tuple[Scene, str, str],
+) -> None:
     scene, first, second = parallel
     assert f"gatectl release k8s --execution {first[:8]}" in run("explain", "k8s").out
     assert run("release", "k8s", "--execution", first, "--yes").status == 0
     scene.wait(minutes=5)
-    assert {one["pipelineExecutionId"]: one["status"] for one in scene.executions()} == {first: "Succeeded", second: "InProgress"}
+    assert {one["pipelineExecutionId"]: one["status"] for one in scene.executions()} == {
+        first: "Succeeded",
+        second: "InProgress",
+    }
 
 
 def test_in_parallel_mode_all_that_wait(parallel: tuple[Scene, str, str]) -> None:
@@ -171,12 +195,16 @@ def test_an_execution_with_two_gates_in_one_stage_is_let_go_once(scene: Scene) -
         scene.start(name)
     execution = scene.start("k8s")
     said = run("release", "k8s", typed="y\n")
-    assert said.words.count(f"Execution {execution[:8]} of k8s waits for infra and network since") == 1
+    assert (
+        said.words.count(f"Execution {execution[:8]} of k8s waits for infra and network since") == 1
+    )
     assert said.words.count("k8s goes on as soon as") == 1
     (rule,) = scene.rules()
     kept = json.loads(scene.events.list_targets_by_rule(Rule=rule)["Targets"][0]["Input"])
     assert kept["depends_on"] == ["infra", "network"]
-    assert [one["execution"] for one in run("release", "k8s", "--yes", "--json").json()["released"]] == [execution]
+    assert [
+        one["execution"] for one in run("release", "k8s", "--yes", "--json").json()["released"]
+    ] == [execution]
     scene.wait(minutes=5)
     assert scene.statuses() == ["Succeeded"]
 
@@ -186,13 +214,20 @@ def two_gates(scene: Scene) -> None:
     scene.gated("k8s", ask("infra", hold="wait"))
     declared: Any = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
     (gate,) = declared["stages"][1]["actions"]
-    configuration = {**gate["configuration"], "UserParameters": json.dumps(ask("network", hold="wait"))}
-    declared["stages"][1]["actions"].append({**gate, "name": "WaitForNetwork", "configuration": configuration})
+    configuration = {
+        **gate["configuration"],
+        "UserParameters": json.dumps(ask("network", hold="wait")),
+    }
+    declared["stages"][1]["actions"].append(
+        {**gate, "name": "WaitForNetwork", "configuration": configuration}
+    )
     scene.codepipeline.update_pipeline(pipeline=declared)
 
 
 def test_a_newer_execution_does_not_take_the_mark_away(scene: Scene) -> None:
-    """The rule that keeps it fires, and finds the newer one that waits behind, before CodePipeline asks the gate again."""
+    """The rule that keeps it fires, and finds the newer one that waits behind, before CodePipeline
+    asks the gate again.
+    """
     scene.world.dials.continuation_seconds = 900.0
     scene.pipeline("infra", seconds=7200)
     scene.gated("k8s", ask("infra", hold="wait"), mode="QUEUED")
@@ -218,7 +253,9 @@ def test_a_deadlock_is_let_go_too(scene: Scene) -> None:
     assert scene.statuses("a") == ["Succeeded"]
 
 
-def test_where_the_retry_may_not_be_invoked_the_rule_does_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_retry_may_not_be_invoked_the_rule_does_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held(scene, hold="retry")
     monkeypatch.setattr("gatectl.session.Place.client", _denied_to_invoke)
     said = run("release", "k8s", "--yes")
@@ -229,11 +266,16 @@ def test_where_the_retry_may_not_be_invoked_the_rule_does_it(scene: Scene, monke
     assert scene.statuses() == ["Succeeded"]
 
 
-def test_stopped_on_the_way_it_does_not_say_that_nothing_was_changed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_on_the_way_it_does_not_say_that_nothing_was_changed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held(scene)
     monkeypatch.setattr("gatectl.release._let_go", _ctrl_c)
     said = run("release", "k8s", "--yes")
-    assert (said.status, said.complaint) == (130, "Error: Stopped on the way: gatectl holds shows who was let go by then.")
+    assert (said.status, said.complaint) == (
+        130,
+        "Error: Stopped on the way: gatectl holds shows who was let go by then.",
+    )
 
 
 def test_stopped_after_it_was_let_go_neither(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,7 +284,8 @@ def test_stopped_after_it_was_let_go_neither(scene: Scene, monkeypatch: pytest.M
     said = run("release", "k8s", "--yes", "--json")
     assert (said.status, said.complaint) == (
         130,
-        "Error: Stopped. k8s was let go before that: gatectl holds shows which of its executions were.",
+        "Error: Stopped. k8s was let go before that: gatectl holds shows which of its executions "
+        "were.",
     )
 
 
@@ -256,12 +299,17 @@ def test_one_that_is_held_for_longer_than_explain_looks_back_can_be_let_go(scene
     assert (said.status, "k8s goes on within seconds" in said.words) == (0, True), said
 
 
-def test_where_the_upstream_may_not_be_looked_at_it_says_so_and_asks(sound: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_upstream_may_not_be_looked_at_it_says_so_and_asks(
+    sound: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held(sound)
     denied = {"Effect": "Deny", "Action": "codepipeline:ListActionExecutions", "Resource": "*"}
     as_somebody_who_may(monkeypatch, {"Effect": "Allow", "Action": "*", "Resource": "*"}, denied)
     said = run("release", "k8s", typed="y\n")
-    assert "What that does now was not looked at: AWS denied codepipeline:ListActionExecutions" in said.words
+    assert (
+        "What that does now was not looked at: AWS denied codepipeline:ListActionExecutions"
+        in said.words
+    )
     assert "k8s will go on whatever it does." in said.words
     assert (said.status, "k8s goes on within seconds" in said.words) == (0, True)
 
@@ -274,7 +322,9 @@ def _denied_to_invoke(place: Any, service: str, region: str | None = None) -> An
     client: Any = place._session.create_client(service, region_name=place.region)
 
     def denied(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "ann may not"}}, "Invoke")
+        raise ClientError(
+            {"Error": {"Code": "AccessDeniedException", "Message": "ann may not"}}, "Invoke"
+        )
 
     if service == "lambda":
         client.invoke = denied
@@ -300,9 +350,12 @@ class TestWhatCannotBe:
         assert (said.status, said.out, said.complaint) == (
             254,
             "",
-            "Error: EventBridge has no room for another rule, and k8s waits in place, which only a rule lets go: execution "
-            f"{execution[:8]} waits on, and nothing was changed for it. Remove rules that nobody needs (gatectl doctor names the gate's), "
-            "or raise the quota 'Rules per event bus' of EventBridge in Service Quotas; then release it again.",
+            "Error: EventBridge has no room for another rule, and k8s waits in place, which only "
+            "a rule lets go: execution "
+            f"{execution[:8]} waits on, and nothing was changed for it. Remove rules that nobody "
+            "needs (gatectl doctor names the gate's), "
+            "or raise the quota 'Rules per event bus' of EventBridge in Service Quotas; then "
+            "release it again.",
         )
         scene.wait(minutes=2)
         assert scene.statuses() == ["InProgress"]
@@ -312,13 +365,16 @@ class TestWhatCannotBe:
         said = run("release", "k9s", "--yes")
         assert (said.status, said.complaint) == (
             252,
-            f"Error: There is no pipeline k9s in {scene.codepipeline.meta.region_name}; did you mean k8s?",
+            f"Error: There is no pipeline k9s in {scene.codepipeline.meta.region_name}; did you "
+            "mean k8s?",
         )
 
     @pytest.mark.parametrize("mode", RULES)
     def test_a_pipeline_that_was_edited_since(self, scene: Scene, mode: str) -> None:
         held(scene, hold=mode)
-        scene.codepipeline.update_pipeline(pipeline=scene.codepipeline.get_pipeline(name="k8s")["pipeline"])
+        scene.codepipeline.update_pipeline(
+            pipeline=scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
+        )
         said = run("release", "k8s", "--yes")
         assert said.status == 252
         assert "k8s was edited after execution" in said.complaint
@@ -333,8 +389,8 @@ class TestWhatCannotBe:
         said = run("release", "k8s", "--yes", "--region", "eu-central-1")
         assert said.status == 252
         assert (
-            "k8s has no gate any more: a start goes through: aws codepipeline start-pipeline-execution --name k8s --region"
-            in said.complaint
+            "k8s has no gate any more: a start goes through: aws codepipeline "
+            "start-pipeline-execution --name k8s --region" in said.complaint
         )
         assert "anew" not in said.complaint
 

@@ -1,4 +1,6 @@
-"""A pipeline's structure with a gate and without: whatever it looks like, the rest of it stays as it is, or nothing is done."""
+"""A pipeline's structure with a gate and without: whatever it looks like, the rest of it stays as
+it is, or nothing is done.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def names(declared: Declaration) -> list[str]:
 
 
 def rest(declared: Declaration) -> Declaration:
-    """All but the gates, the stages and conditions that are nothing else, and the variable of `bypass`."""
+    """All but the gates, the stages and conditions that are nothing else, and the variable of
+    `bypass`.
+    """
 
     def others(declarations: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [one for one in declarations if one["configuration"].get("FunctionName") != GATE]
@@ -37,7 +41,9 @@ def rest(declared: Declaration) -> Declaration:
             if not rules:
                 del one["beforeEntry"]
     left["stages"] = [one for one in left["stages"] if one["actions"]]
-    left["variables"] = [variable for variable in left.get("variables", []) if variable["name"] != "bypass"]
+    left["variables"] = [
+        variable for variable in left.get("variables", []) if variable["name"] != "bypass"
+    ]
     return left
 
 
@@ -49,7 +55,11 @@ NAMESPACES = ["gate", "gate-2", "build"]
 
 @st.composite
 def an_action(draw: st.DrawFn, name: str) -> dict[str, Any]:
-    more = draw(st.fixed_dictionaries({}, optional={"runOrder": st.integers(1, 3), "roleArn": st.just(PIPELINE_ROLE)}))
+    more = draw(
+        st.fixed_dictionaries(
+            {}, optional={"runOrder": st.integers(1, 3), "roleArn": st.just(PIPELINE_ROLE)}
+        )
+    )
     made: dict[str, Any] = draw(st.sampled_from([*[action] * 5, gate]))(name, **more)
     return made
 
@@ -62,8 +72,15 @@ def a_stage(draw: st.DrawFn, name: str, *, v2: bool) -> Stage:
         rules = st.lists(st.sampled_from(["Wait", "Alarm"]), min_size=1, unique=True)
         function = st.sampled_from(["ours", "ours", "ours", GATE])
         optional = {
-            "beforeEntry": rules.map(lambda chosen: entry(*(rule(one, draw(function)) for one in chosen))),
-            "onFailure": st.sampled_from([{"result": "ROLLBACK"}, {"result": "RETRY", "retryConfiguration": {"retryMode": "ALL_ACTIONS"}}]),
+            "beforeEntry": rules.map(
+                lambda chosen: entry(*(rule(one, draw(function)) for one in chosen))
+            ),
+            "onFailure": st.sampled_from(
+                [
+                    {"result": "ROLLBACK"},
+                    {"result": "RETRY", "retryConfiguration": {"retryMode": "ALL_ACTIONS"}},
+                ]
+            ),
             "onSuccess": st.just(entry(rule("Check", "ours"))),
         }
         made |= draw(st.fixed_dictionaries({}, optional=optional))
@@ -74,9 +91,15 @@ def a_stage(draw: st.DrawFn, name: str, *, v2: bool) -> Stage:
 def structures(draw: st.DrawFn) -> Declaration:
     v2 = draw(st.booleans())
     stages = draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
-    made = pipeline(*(draw(a_stage(name, v2=v2)) for name in stages), pipelineType="V2" if v2 else "V1")
+    made = pipeline(
+        *(draw(a_stage(name, v2=v2)) for name in stages), pipelineType="V2" if v2 else "V1"
+    )
     inside = [one for each in made["stages"] for one in each["actions"]]
-    for one, namespace in zip(draw(st.permutations(inside)), draw(st.lists(st.sampled_from(NAMESPACES), unique=True)), strict=False):
+    for one, namespace in zip(
+        draw(st.permutations(inside)),
+        draw(st.lists(st.sampled_from(NAMESPACES), unique=True)),
+        strict=False,
+    ):
         one["namespace"] = namespace
         if draw(st.booleans()):
             draw(st.sampled_from(inside))["configuration"]["Note"] = f"#{{{namespace}.Decision}}"
@@ -85,9 +108,18 @@ def structures(draw: st.DrawFn) -> Declaration:
         optional = {
             "executionMode": st.sampled_from(["QUEUED", "SUPERSEDED"]),
             "variables": st.lists(
-                st.just({"name": "region", "defaultValue": "eu"}) | bypass, unique_by=lambda one: one["name"], min_size=1
+                st.just({"name": "region", "defaultValue": "eu"}) | bypass,
+                unique_by=lambda one: one["name"],
+                min_size=1,
             ),
-            "triggers": st.just([{"providerType": "CodeStarSourceConnection", "gitConfiguration": {"sourceActionName": "Source"}}]),
+            "triggers": st.just(
+                [
+                    {
+                        "providerType": "CodeStarSourceConnection",
+                        "gitConfiguration": {"sourceActionName": "Source"},
+                    }
+                ]
+            ),
         }
         made |= draw(st.fixed_dictionaries({}, optional=optional))
     taken_by_aws(made)
@@ -101,14 +133,17 @@ def taken_by_aws(declared: Declaration) -> None:
 
 often = settings(max_examples=60, deadline=None)
 asked = st.fixed_dictionaries(
-    {"depends_on": st.just(["infra"])}, optional={"hold": st.sampled_from(["retry", "wait"]), "bypass": st.just(BYPASS)}
+    {"depends_on": st.just(["infra"])},
+    optional={"hold": st.sampled_from(["retry", "wait"]), "bypass": st.just(BYPASS)},
 )
 after_any = st.none() | st.sampled_from(["Source", *NAMES])
 
 
 @often
 @given(structures(), asked, after_any)
-def test_attach_then_detach_gives_back_what_was_there(declared: Declaration, asked: dict[str, Any], after: str | None) -> None:
+def test_attach_then_detach_gives_back_what_was_there(
+    declared: Declaration, asked: dict[str, Any], after: str | None
+) -> None:
     assume(not gates(declared))
     try:
         attached = with_gate(declared, GATE, parameters("k8s", asked), after)
@@ -122,7 +157,9 @@ def test_attach_then_detach_gives_back_what_was_there(declared: Declaration, ask
 
 @often
 @given(structures(), asked, after_any)
-def test_attach_changes_the_one_gate_and_keeps_all_else_or_refuses(declared: Declaration, asked: dict[str, Any], after: str | None) -> None:
+def test_attach_changes_the_one_gate_and_keeps_all_else_or_refuses(
+    declared: Declaration, asked: dict[str, Any], after: str | None
+) -> None:
     text, before = parameters("k8s", asked), copy.deepcopy(declared)
     try:
         attached = with_gate(declared, GATE, text, after)
@@ -160,21 +197,43 @@ def test_detach_takes_all_gates_and_keeps_all_else_or_refuses(declared: Declarat
 
 class TestWhereANewGateStands:
     def test_right_after_the_sources(self) -> None:
-        assert names(with_gate(pipeline(stage("Build"), stage("Deploy")), GATE, TEXT)) == ["Source", "Gate", "Build", "Deploy"]
+        assert names(with_gate(pipeline(stage("Build"), stage("Deploy")), GATE, TEXT)) == [
+            "Source",
+            "Gate",
+            "Build",
+            "Deploy",
+        ]
 
     def test_after_the_stage_that_is_named(self) -> None:
-        assert names(with_gate(pipeline(stage("Build"), stage("Deploy")), GATE, TEXT, "Build")) == ["Source", "Build", "Gate", "Deploy"]
+        assert names(with_gate(pipeline(stage("Build"), stage("Deploy")), GATE, TEXT, "Build")) == [
+            "Source",
+            "Build",
+            "Gate",
+            "Deploy",
+        ]
 
     def test_names_that_are_taken_get_a_number(self) -> None:
-        attached = with_gate(pipeline(stage("Gate", action("Build", namespace="gate")), stage("Deploy")), GATE, TEXT)
+        attached = with_gate(
+            pipeline(stage("Gate", action("Build", namespace="gate")), stage("Deploy")), GATE, TEXT
+        )
         assert names(attached) == ["Source", "Gate-2", "Gate", "Deploy"]
         assert attached["stages"][1]["actions"][0]["namespace"] == "gate-2"
 
     def test_fifty_stages_are_full(self) -> None:
         most = pipeline(*(stage(f"S{number}") for number in range(49)))
-        with pytest.raises(Impossible, match="k8s has 50 stages, and CodePipeline allows 50: there is no room for the gate's"):
+        with pytest.raises(
+            Impossible,
+            match="k8s has 50 stages, and CodePipeline allows 50: there is no room for the gate's",
+        ):
             with_gate(most, GATE, TEXT)
-        assert len(with_gate(pipeline(*(stage(f"S{number}") for number in range(48))), GATE, TEXT)["stages"]) == 50
+        assert (
+            len(
+                with_gate(pipeline(*(stage(f"S{number}") for number in range(48))), GATE, TEXT)[
+                    "stages"
+                ]
+            )
+            == 50
+        )
 
     def test_a_stage_that_is_not_there(self) -> None:
         with pytest.raises(Impossible, match="k8s has no stage Sourc; it has Source and Deploy"):
@@ -183,9 +242,14 @@ class TestWhereANewGateStands:
 
 class TestAGateThatIsThere:
     def test_keeps_its_names_and_place(self) -> None:
-        here = pipeline(stage("Hold", gate("WaitForInfra", "infra", namespace="who", roleArn=PIPELINE_ROLE)), stage("Deploy"))
+        here = pipeline(
+            stage("Hold", gate("WaitForInfra", "infra", namespace="who", roleArn=PIPELINE_ROLE)),
+            stage("Deploy"),
+        )
         changed = with_gate(here, GATE, TEXT)
-        assert changed["stages"][1] == stage("Hold", gate("WaitForInfra", TEXT, namespace="who", roleArn=PIPELINE_ROLE))
+        assert changed["stages"][1] == stage(
+            "Hold", gate("WaitForInfra", TEXT, namespace="who", roleArn=PIPELINE_ROLE)
+        )
 
     def test_json_that_says_the_same_stays_as_it_is_written(self) -> None:
         spread = json.dumps(dict(reversed(json.loads(TEXT).items())), indent=1)
@@ -210,7 +274,10 @@ class TestAGateThatIsThere:
 
     def test_one_among_others_does_not_move(self) -> None:
         here = pipeline(stage("Build", gate(), action("Build")), stage("Deploy"))
-        with pytest.raises(Impossible, match=r"stands in the stage Build among others, .* after Deploy: detach it first"):
+        with pytest.raises(
+            Impossible,
+            match=r"stands in the stage Build among others, .* after Deploy: detach it first",
+        ):
             with_gate(here, GATE, TEXT, "Deploy")
         assert with_gate(here, GATE, TEXT, "Source") == here
 
@@ -221,51 +288,82 @@ class TestAGateThatIsThere:
     def test_nor_after_a_stage_that_uses_what_it_says(self) -> None:
         uses = stage("Build", {**action("Build"), "configuration": {"Note": "#{who.Decision}"}})
         with pytest.raises(
-            Impossible, match=r"The stage Build of k8s uses #\{who.Decision\}, which the gate sets that would come only after"
+            Impossible,
+            match=r"The stage Build of k8s uses #\{who.Decision\}, which the gate sets that would "
+            r"come only after",
         ):
-            with_gate(pipeline(stage("Gate", gate(namespace="who")), uses, stage("Deploy")), GATE, TEXT, "Build")
+            with_gate(
+                pipeline(stage("Gate", gate(namespace="who")), uses, stage("Deploy")),
+                GATE,
+                TEXT,
+                "Build",
+            )
 
     @pytest.mark.parametrize("at", ["beforeEntry", "onSuccess", "onFailure"])
     def test_nor_with_somebodys_condition_at_its_stage(self, at: str) -> None:
-        here = pipeline(stage("Hold", gate(), **{at: entry(rule("Window", "ours"))}), stage("Build"), stage("Deploy"))
+        here = pipeline(
+            stage("Hold", gate(), **{at: entry(rule("Window", "ours"))}),
+            stage("Build"),
+            stage("Deploy"),
+        )
         with pytest.raises(
             Impossible,
-            match=rf"stage Hold of k8s would come after Build with its condition {at} \(Window\): move that to another stage first",
+            match=rf"stage Hold of k8s would come after Build with its condition {at} \(Window\): "
+            r"move that to another stage first",
         ):
             with_gate(here, GATE, TEXT, "Build")
         assert with_gate(here, GATE, TEXT, "Source") == here
 
     def test_of_several_none_is_chosen(self) -> None:
         here = pipeline(stage("Gate", gate()), stage("Deploy", beforeEntry=entry(rule("Again"))))
-        with pytest.raises(Impossible, match=r"k8s has several gates \(Gate/Wait and Deploy/Again\), .* change them by hand"):
+        with pytest.raises(
+            Impossible,
+            match=r"k8s has several gates \(Gate/Wait and Deploy/Again\), .* change them by hand",
+        ):
             with_gate(here, GATE, TEXT)
 
 
 class TestDetach:
     def test_a_condition_goes_but_not_its_neighbours(self) -> None:
         here = pipeline(
-            stage("Build", beforeEntry=entry(rule("Wait"))), stage("Deploy", beforeEntry=entry(rule("Wait"), rule("Alarm", "ours")))
+            stage("Build", beforeEntry=entry(rule("Wait"))),
+            stage("Deploy", beforeEntry=entry(rule("Wait"), rule("Alarm", "ours"))),
         )
-        assert without_gates(here) == pipeline(stage("Build"), stage("Deploy", beforeEntry=entry(rule("Alarm", "ours"))))
+        assert without_gates(here) == pipeline(
+            stage("Build"), stage("Deploy", beforeEntry=entry(rule("Alarm", "ours")))
+        )
 
     def test_an_action_goes_but_not_its_neighbours(self) -> None:
-        assert without_gates(pipeline(stage("Build", gate(), action("Build")))) == pipeline(stage("Build", action("Build")))
+        assert without_gates(pipeline(stage("Build", gate(), action("Build")))) == pipeline(
+            stage("Build", action("Build"))
+        )
 
     def test_one_stage_is_too_few(self) -> None:
-        with pytest.raises(Impossible, match="Without its gate k8s would have one stage, and CodePipeline wants two"):
+        with pytest.raises(
+            Impossible,
+            match="Without its gate k8s would have one stage, and CodePipeline wants two",
+        ):
             without_gates(pipeline(stage("Gate", gate())))
 
     @pytest.mark.parametrize("at", ["beforeEntry", "onSuccess", "onFailure"])
     def test_a_stage_with_somebodys_condition_does_not_go(self, at: str) -> None:
-        rules = [rule("Wait"), rule("Window", "ours")] if at == "beforeEntry" else [rule("Window", "ours"), rule("Alarm", "ours")]
+        rules = (
+            [rule("Wait"), rule("Window", "ours")]
+            if at == "beforeEntry"
+            else [rule("Window", "ours"), rule("Alarm", "ours")]
+        )
         named = "Window" if at == "beforeEntry" else "Window and Alarm"
         with pytest.raises(
-            Impossible, match=rf"the stage Hold of k8s has nothing to do, and would go with its condition {at} \({named}\): move that"
+            Impossible,
+            match=r"the stage Hold of k8s has nothing to do, and would go with its condition "
+            rf"{at} \({named}\): move that",
         ):
             without_gates(pipeline(stage("Hold", gate(), **{at: entry(*rules)}), stage("Deploy")))
 
     def test_what_its_stage_does_at_a_failure_goes_with_it(self) -> None:
-        own = stage("Hold", gate(), beforeEntry=entry(rule("Wait")), onFailure={"result": "ROLLBACK"})
+        own = stage(
+            "Hold", gate(), beforeEntry=entry(rule("Wait")), onFailure={"result": "ROLLBACK"}
+        )
         assert without_gates(pipeline(own, stage("Deploy"))) == pipeline(stage("Deploy"))
 
     @pytest.mark.parametrize("key", ["configuration", "beforeEntry"])
@@ -274,9 +372,13 @@ class TestDetach:
         if key == "configuration":
             uses["actions"][0]["configuration"]["Note"] = "after #{who.UpstreamExecutionIds}"
         else:
-            uses["beforeEntry"] = entry({**rule("Check", "ours"), "configuration": {"Variable": "#{who.Decision}"}})
+            uses["beforeEntry"] = entry(
+                {**rule("Check", "ours"), "configuration": {"Variable": "#{who.Decision}"}}
+            )
         with pytest.raises(
-            Impossible, match=r"The stage Deploy of k8s uses #\{who\.\w+\}, which the gate sets that goes: take that out first"
+            Impossible,
+            match=r"The stage Deploy of k8s uses #\{who\.\w+\}, which the gate sets that goes: "
+            r"take that out first",
         ):
             without_gates(pipeline(stage("Gate", gate(namespace="who")), uses))
 
@@ -297,7 +399,9 @@ class TestBypass:
     @pytest.mark.parametrize("default", ["no", None])
     def test_but_not_one_that_the_gate_would_refuse(self, default: str | None) -> None:
         own = {"name": "bypass", **({"defaultValue": default} if default else {})}
-        with pytest.raises(Impossible, match="k8s has a variable bypass already, whose default is not"):
+        with pytest.raises(
+            Impossible, match="k8s has a variable bypass already, whose default is not"
+        ):
             with_gate(pipeline(variables=[own]), GATE, self.ASKED)
 
     def test_v1_has_no_variables(self) -> None:
@@ -306,21 +410,31 @@ class TestBypass:
 
     def test_fifty_variables_are_full(self) -> None:
         most = [{"name": f"v{number}", "defaultValue": "1"} for number in range(50)]
-        with pytest.raises(Impossible, match="k8s has 50 variables, and CodePipeline allows 50: leave --bypass out"):
+        with pytest.raises(
+            Impossible, match="k8s has 50 variables, and CodePipeline allows 50: leave --bypass out"
+        ):
             with_gate(pipeline(variables=most), GATE, self.ASKED)
 
 
 class TestParameters:
     def test_say_whose_they_are(self) -> None:
-        assert TEXT == '{"depends_on": ["infra"], "pipeline": "k8s", "execution": "#{codepipeline.PipelineExecutionId}"}'
+        assert (
+            TEXT == '{"depends_on": ["infra"], "pipeline": "k8s", "execution": '
+            '"#{codepipeline.PipelineExecutionId}"}'
+        )
 
     def test_a_thousand_characters_are_full(self) -> None:
         def text(length: int) -> str:
-            return parameters("k8s", {"depends_on": [*(letter * 100 for letter in "abcdefgh"), "i" * length]})
+            return parameters(
+                "k8s", {"depends_on": [*(letter * 100 for letter in "abcdefgh"), "i" * length]}
+            )
 
         room = 1000 - len(text(1)) + 1
         assert len(text(room)) == 1000
-        with pytest.raises(Impossible, match="UserParameters would have 1001 characters, and CodePipeline takes 1000"):
+        with pytest.raises(
+            Impossible,
+            match="UserParameters would have 1001 characters, and CodePipeline takes 1000",
+        ):
             text(room + 1)
 
     def test_what_the_gate_would_refuse_is_refused_in_its_words(self) -> None:

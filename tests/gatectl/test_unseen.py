@@ -52,7 +52,12 @@ def test_holds_shows_the_others_and_says_what_it_did_not_look_at() -> None:
 @pytest.mark.parametrize("flags", [[], ["--no-state"], ["--format", "json"], ["--format", "dot"]])
 def test_graph_shows_the_others(flags: list[str]) -> None:
     said = run("graph", *flags)
-    assert (said.status, said.err, "k8s" in said.out, "secret" in said.out) == (0, f"{NOTE}\n", True, False)
+    assert (said.status, said.err, "k8s" in said.out, "secret" in said.out) == (
+        0,
+        f"{NOTE}\n",
+        True,
+        False,
+    )
 
 
 def test_release_lets_go_another(secret: Scene) -> None:
@@ -68,7 +73,9 @@ def test_the_others_are_checked_and_the_exit_status_says_that_not_all_were(comma
     said = run(command)
     assert said.status == 254, said.out
     assert "not looked at the pipeline secret codepipeline:GetPipeline was denied." in said.words
-    assert run(command, "--json").json()["not_looked_at"] == [{"what": "the pipeline secret", "why": "codepipeline:GetPipeline was denied"}]
+    assert run(command, "--json").json()["not_looked_at"] == [
+        {"what": "the pipeline secret", "why": "codepipeline:GetPipeline was denied"}
+    ]
 
 
 class TestOneThatOthersWaitFor:
@@ -96,15 +103,24 @@ class TestOneThatOthersWaitFor:
 
 
 @pytest.mark.usefixtures("held")
-def test_how_one_stands_that_may_not_be_looked_at_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_one_stands_that_may_not_be_looked_at_is_not_guessed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     as_somebody_who_may(monkeypatch, ALL, closed("infra"))
     assert "infra  may not be looked at" in run("graph").out
 
 
 @pytest.mark.usefixtures("held")
 @pytest.mark.parametrize("words", [["holds"], ["graph"], ["check"], ["release", "k8s"]])
-def test_where_nothing_may_be_looked_at_it_is_an_error(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
-    as_somebody_who_may(monkeypatch, ALL, closed("*"), {"Effect": "Allow", "Action": "codepipeline:ListPipelines", "Resource": "*"})
+def test_where_nothing_may_be_looked_at_it_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    as_somebody_who_may(
+        monkeypatch,
+        ALL,
+        closed("*"),
+        {"Effect": "Allow", "Action": "codepipeline:ListPipelines", "Resource": "*"},
+    )
     said = run(*words)
     assert (said.status, said.out) == (254, "")
     assert "AWS denied codepipeline:GetPipeline (" in said.complaint
@@ -118,4 +134,6 @@ def test_of_many_the_first_few_are_named(held: Scene, monkeypatch: pytest.Monkey
     (line,) = run("holds").err.splitlines()
     assert line.startswith("not looked at: team-a, team-b, ")
     assert " more (codepipeline:GetPipeline was denied)" in line
-    assert json.loads(run("check", "--json").out)["not_looked_at"][0]["what"].startswith("the pipelines team-a, ")
+    assert json.loads(run("check", "--json").out)["not_looked_at"][0]["what"].startswith(
+        "the pipelines team-a, "
+    )

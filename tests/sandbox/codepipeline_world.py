@@ -1,4 +1,6 @@
-"""A CodePipeline on a driven clock, with what it sends to EventBridge and Lambda written down instead of delivered."""
+"""A CodePipeline on a driven clock, with what it sends to EventBridge and Lambda written down
+instead of delivered.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,22 @@ ACCOUNT, REGION = "123456789012", "eu-west-1"
 START = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 TRUST = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "codepipeline.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "codepipeline.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
 }
 
 
-def action(name: str, category: str = "Build", provider: str = "CodeBuild", order: int = 1, **more: Any) -> dict[str, Any]:
-    """An action's declaration; keys of the configuration that start with Sandbox say how long it takes and how it ends."""
+def action(
+    name: str, category: str = "Build", provider: str = "CodeBuild", order: int = 1, **more: Any
+) -> dict[str, Any]:
+    """An action's declaration; keys of the configuration that start with Sandbox say how long it
+    takes and how it ends.
+    """
     kind = {"category": category, "owner": "AWS", "provider": provider, "version": "1"}
     return {"name": name, "actionTypeId": kind, "runOrder": order, **more}
 
@@ -42,7 +54,9 @@ def source(name: str = "Repo", provider: str = "CodeCommit", **more: Any) -> dic
 
 
 def gate(function: str = "gate", **configuration: str) -> dict[str, Any]:
-    return action("Gate", "Invoke", "Lambda", configuration={"FunctionName": function, **configuration})
+    return action(
+        "Gate", "Invoke", "Lambda", configuration={"FunctionName": function, **configuration}
+    )
 
 
 def approval() -> dict[str, Any]:
@@ -63,20 +77,28 @@ class CodePipelineWorld:
 
     def lenient_client(self) -> Any:
         """A client that sends whatever it is told to, as those of other languages do."""
-        return boto3.client("codepipeline", region_name=REGION, config=Config(parameter_validation=False))
+        return boto3.client(
+            "codepipeline", region_name=REGION, config=Config(parameter_validation=False)
+        )
 
-    def create(self, name: str, *stages: list[dict[str, Any]], mode: str = "SUPERSEDED", **more: Any) -> None:
+    def create(
+        self, name: str, *stages: list[dict[str, Any]], mode: str = "SUPERSEDED", **more: Any
+    ) -> None:
         """A V2 pipeline of a source stage and these stages of actions, named S1, S2, ..."""
         self.client.create_pipeline(pipeline=declaration(name, *stages, mode=mode, **more))
 
     def start(self, name: str, **more: Any) -> str:
-        return cast(str, self.client.start_pipeline_execution(name=name, **more)["pipelineExecutionId"])
+        return cast(
+            str, self.client.start_pipeline_execution(name=name, **more)["pipelineExecutionId"]
+        )
 
     def advance(self, seconds: float = 0, **more: float) -> None:
         self.clock.advance(timedelta(seconds=seconds, **more))
 
     def execution(self, name: str, execution: str) -> dict[str, Any]:
-        answer = self.client.get_pipeline_execution(pipelineName=name, pipelineExecutionId=execution)
+        answer = self.client.get_pipeline_execution(
+            pipelineName=name, pipelineExecutionId=execution
+        )
         return cast("dict[str, Any]", answer["pipelineExecution"])
 
     def status(self, name: str, execution: str) -> str:
@@ -84,17 +106,29 @@ class CodePipelineWorld:
 
     def stage(self, name: str, stage: str) -> dict[str, Any]:
         states = self.client.get_pipeline_state(name=name)["stageStates"]
-        return next(cast("dict[str, Any]", state) for state in states if state["stageName"] == stage)
+        return next(
+            cast("dict[str, Any]", state) for state in states if state["stageName"] == stage
+        )
 
     def latest_action(self, name: str, stage: str, index: int = 0) -> dict[str, Any]:
-        return cast("dict[str, Any]", self.stage(name, stage)["actionStates"][index]["latestExecution"])
+        return cast(
+            "dict[str, Any]", self.stage(name, stage)["actionStates"][index]["latestExecution"]
+        )
 
     def states(self, kind: str, execution: str) -> list[str]:
-        """The states that events told of this execution, in order: of "Pipeline", "Stage" or "Action"."""
-        return [event["state"] for event in self.events if event["kind"] == kind and event["execution-id"] == execution]
+        """The states that events told of this execution, in order: of "Pipeline", "Stage" or
+        "Action".
+        """
+        return [
+            event["state"]
+            for event in self.events
+            if event["kind"] == kind and event["execution-id"] == execution
+        ]
 
 
-def declaration(name: str, *stages: list[dict[str, Any]], mode: str = "SUPERSEDED", **more: Any) -> dict[str, Any]:
+def declaration(
+    name: str, *stages: list[dict[str, Any]], mode: str = "SUPERSEDED", **more: Any
+) -> dict[str, Any]:
     first: list[dict[str, Any]] = more.pop("sources", [source()])
     named = [{"name": f"S{number}", "actions": actions} for number, actions in enumerate(stages, 1)]
     return {
@@ -118,21 +152,37 @@ def codepipeline_world() -> Iterator[CodePipelineWorld]:
         codepipeline.install(),
         mock_aws(),
     ):
-        boto3.client("iam").create_role(RoleName="pipeline", AssumeRolePolicyDocument=json.dumps(TRUST))
+        boto3.client("iam").create_role(
+            RoleName="pipeline", AssumeRolePolicyDocument=json.dumps(TRUST)
+        )
         backend = codepipeline_backends[ACCOUNT][REGION]
         assert isinstance(backend, CodePipelineBackend)
-        aws = CodePipelineWorld(clock, dials, boto3.client("codepipeline", region_name=REGION), backend)
+        aws = CodePipelineWorld(
+            clock, dials, boto3.client("codepipeline", region_name=REGION), backend
+        )
 
-        def send_event(account: str, region: str, *, detail_type: str, detail: dict[str, Any], pipeline_arn: str) -> None:
+        def send_event(
+            account: str,
+            region: str,
+            *,
+            detail_type: str,
+            detail: dict[str, Any],
+            pipeline_arn: str,
+        ) -> None:
             kind = detail_type.split()[1]
-            aws.events.append({"kind": kind, "arn": pipeline_arn, "account": account, "region": region, **detail})
+            aws.events.append(
+                {"kind": kind, "arn": pipeline_arn, "account": account, "region": region, **detail}
+            )
 
         def invoke_function(_account: str, _region: str, function: str, payload: str) -> None:
             if function not in aws.functions:
                 raise LookupError(f"function {function} does not exist")
             aws.invocations.append(json.loads(payload)["CodePipeline.job"])
 
-        with patch.object(outside, "send_event", send_event), patch.object(outside, "invoke_function", invoke_function):
+        with (
+            patch.object(outside, "send_event", send_event),
+            patch.object(outside, "invoke_function", invoke_function),
+        ):
             yield aws
 
 

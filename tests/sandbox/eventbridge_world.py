@@ -52,16 +52,27 @@ class EventBridgeWorld:
     def backend(self) -> eventbridge.EventBridgeBackend:
         return eventbridge.backend(ACCOUNT, REGION)
 
-    def rule(self, name: str = "hold", *, targets: dict[str, str] | None = None, **definition: Any) -> None:
+    def rule(
+        self, name: str = "hold", *, targets: dict[str, str] | None = None, **definition: Any
+    ) -> None:
         """A rule with one target, the function RETRY, or with the given ones (id: ARN)."""
         self.events.put_rule(Name=name, **definition)
         ids = targets if targets is not None else {"retry": RETRY}
         if ids:
-            self.events.put_targets(Rule=name, Targets=[{"Id": target, "Arn": arn} for target, arn in ids.items()])
+            self.events.put_targets(
+                Rule=name, Targets=[{"Id": target, "Arn": arn} for target, arn in ids.items()]
+            )
 
     def send(self, **detail: Any) -> None:
         """An event of a service, and all that it causes at once."""
-        eventbridge.send(ACCOUNT, REGION, source="aws.codepipeline", detail_type="Change", detail=detail, resources=["arn:pipeline"])
+        eventbridge.send(
+            ACCOUNT,
+            REGION,
+            source="aws.codepipeline",
+            detail_type="Change",
+            detail=detail,
+            resources=["arn:pipeline"],
+        )
         self.clock.settle()
 
     def put(self, **entry: Any) -> dict[str, Any]:
@@ -85,21 +96,29 @@ class EventBridgeWorld:
     def invoke_lambda(self, function_arn: str, payload: str, rule_arn: str) -> None:
         if function_arn in self.refusals:
             raise self.refusals[function_arn]
-        self.deliveries.append(Delivery(function_arn, json.loads(payload), rule_arn, f"{utcnow():%H:%M:%S}"))
+        self.deliveries.append(
+            Delivery(function_arn, json.loads(payload), rule_arn, f"{utcnow():%H:%M:%S}")
+        )
 
 
 @cache
 def _session() -> boto3.Session:
-    return boto3.Session("sandbox", "sandbox", region_name=REGION)  # its clients outlive a world: they cost 30 ms each
+    return boto3.Session(
+        "sandbox", "sandbox", region_name=REGION
+    )  # its clients outlive a world: they cost 30 ms each
 
 
 @cache
 def client(service: Any) -> Any:
-    return _session().client(service, config=Config(retries={"total_max_attempts": 1}))  # or LimitExceededException is retried, slowly
+    return _session().client(
+        service, config=Config(retries={"total_max_attempts": 1})
+    )  # or LimitExceededException is retried, slowly
 
 
 @contextmanager
-def eventbridge_world(start: datetime = NOON, dials: Dials | None = None) -> Iterator[EventBridgeWorld]:
+def eventbridge_world(
+    start: datetime = NOON, dials: Dials | None = None
+) -> Iterator[EventBridgeWorld]:
     with (
         DrivenClock(start) as clock,
         mock_aws(config={"core": {"reset_boto3_session": False}}),
@@ -113,7 +132,9 @@ def eventbridge_world(start: datetime = NOON, dials: Dials | None = None) -> Ite
 
 @contextmanager
 def refused(code: str, message: str = "") -> Iterator[None]:
-    """The call in this block is refused with this error code, and a text that contains `message`."""
+    """The call in this block is refused with this error code, and a text that contains
+    `message`.
+    """
     with pytest.raises(ClientError) as caught:
         yield
     assert caught.value.response["Error"]["Code"] == code

@@ -15,7 +15,9 @@ REGION = "eu-central-1"
 
 
 def deploy(source: str = "", name: str = "f", **settings: object) -> LambdaFunction:
-    """A function NAME with the handler app.f, whose app.py is `source`; `settings` as in CreateFunction."""
+    """A function NAME with the handler app.f, whose app.py is `source`; `settings` as in
+    CreateFunction.
+    """
     roles = iam_backends[ACCOUNT]["aws"]
     role = roles.create_role(f"{name}-role", '{"Statement": []}', "/", None, "", [], None)
     content = io.BytesIO()

@@ -15,9 +15,13 @@ def test_calls_run_in_the_order_of_their_times_at_their_times() -> None:
     seen: list[tuple[str, datetime]] = []
     with DrivenClock(NOON) as clock:
         for name, minutes in (("late", 5), ("early", 1), ("too late", 20)):
-            clock.call_at(NOON + timedelta(minutes=minutes), lambda name=name: seen.append((name, utcnow())))  # type: ignore[misc]
+            at = NOON + timedelta(minutes=minutes)
+            clock.call_at(at, lambda name=name: seen.append((name, utcnow())))  # type: ignore[misc]
         clock.advance(timedelta(minutes=10))
-        assert seen == [("early", NOON + timedelta(minutes=1)), ("late", NOON + timedelta(minutes=5))]
+        assert seen == [
+            ("early", NOON + timedelta(minutes=1)),
+            ("late", NOON + timedelta(minutes=5)),
+        ]
         assert utcnow() == NOON + timedelta(minutes=10)
 
 

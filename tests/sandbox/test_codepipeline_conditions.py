@@ -1,4 +1,6 @@
-"""A stage's entry condition: its rules, what a failed one leads to, what the API shows of it, and how people get past it."""
+"""A stage's entry condition: its rules, what a failed one leads to, what the API shows of it, and
+how people get past it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.codepipeline_world import ACCOUNT, CodePipelineWorld, action, codepipeline_world, declaration, refused
+from tests.sandbox.codepipeline_world import (
+    ACCOUNT,
+    CodePipelineWorld,
+    action,
+    codepipeline_world,
+    declaration,
+    refused,
+)
 
 
 @pytest.fixture
@@ -16,19 +25,33 @@ def aws() -> Iterator[CodePipelineWorld]:
         yield aws
 
 
-def rule(name: str = "Gate", provider: str = "LambdaInvoke", configuration: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+def rule(
+    name: str = "Gate",
+    provider: str = "LambdaInvoke",
+    configuration: dict[str, str] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
     kind = {"category": "Rule", "owner": "AWS", "provider": provider, "version": "1"}
-    return {"name": name, "ruleTypeId": kind, "configuration": configuration or {"FunctionName": "gate"}, **more}
+    return {
+        "name": name,
+        "ruleTypeId": kind,
+        "configuration": configuration or {"FunctionName": "gate"},
+        **more,
+    }
 
 
 def stand_in(name: str, outcome: str = "Succeeded") -> dict[str, Any]:
     return rule(name, "VariableCheck", {"SandboxOutcome": outcome})
 
 
-def conditioned(*rules: dict[str, Any], result: str = "FAIL", mode: str = "SUPERSEDED", **more: Any) -> dict[str, Any]:
+def conditioned(
+    *rules: dict[str, Any], result: str = "FAIL", mode: str = "SUPERSEDED", **more: Any
+) -> dict[str, Any]:
     """A pipeline k8s whose stage S1 has this entry condition, followed by S2."""
     pipeline = declaration("k8s", [action("Deploy")], [action("Check")], mode=mode, **more)
-    pipeline["stages"][1]["beforeEntry"] = {"conditions": [{"result": result, "rules": list(rules or [rule()])}]}
+    pipeline["stages"][1]["beforeEntry"] = {
+        "conditions": [{"result": result, "rules": list(rules or [rule()])}]
+    }
     return pipeline
 
 
@@ -50,7 +73,9 @@ def succeed(aws: CodePipelineWorld, **more: Any) -> None:
 
 
 def condition(aws: CodePipelineWorld) -> dict[str, str]:
-    """The statuses of the condition ("") and of its rules, by name, as GetPipelineState shows them."""
+    """The statuses of the condition ("") and of its rules, by name, as GetPipelineState shows
+    them.
+    """
     (state,) = aws.stage("k8s", "S1")["beforeEntryConditionState"]["conditionStates"]
     rules = {shown["ruleName"]: shown["latestExecution"]["status"] for shown in state["ruleStates"]}
     return {"": state["latestExecution"]["status"], **rules}
@@ -61,22 +86,42 @@ def stage_status(aws: CodePipelineWorld, stage: str = "S1") -> str:
 
 
 def retry(aws: CodePipelineWorld, execution: str, mode: str = "FAILED_ACTIONS") -> None:
-    aws.client.retry_stage_execution(pipelineName="k8s", stageName="S1", pipelineExecutionId=execution, retryMode=mode)
+    aws.client.retry_stage_execution(
+        pipelineName="k8s", stageName="S1", pipelineExecutionId=execution, retryMode=mode
+    )
 
 
 def override(aws: CodePipelineWorld, execution: str, kind: str = "BEFORE_ENTRY") -> None:
-    aws.client.override_stage_condition(pipelineName="k8s", stageName="S1", pipelineExecutionId=execution, conditionType=kind)
+    aws.client.override_stage_condition(
+        pipelineName="k8s", stageName="S1", pipelineExecutionId=execution, conditionType=kind
+    )
 
 
 def test_the_rule_s_function_gets_a_job_and_the_actions_wait_for_it(aws: CodePipelineWorld) -> None:
-    asked = rule(configuration={"FunctionName": "gate", "UserParameters": "#{codepipeline.PipelineExecutionId}"})
+    asked = rule(
+        configuration={
+            "FunctionName": "gate",
+            "UserParameters": "#{codepipeline.PipelineExecutionId}",
+        }
+    )
     execution = start(aws, asked)
     (job,) = aws.invocations
-    assert set(job["data"]) == {"actionConfiguration", "inputArtifacts", "outputArtifacts", "artifactCredentials"}
+    assert set(job["data"]) == {
+        "actionConfiguration",
+        "inputArtifacts",
+        "outputArtifacts",
+        "artifactCredentials",
+    }
     assert job["accountId"] == ACCOUNT
-    assert job["data"]["actionConfiguration"]["configuration"] == {"FunctionName": "gate", "UserParameters": execution}
+    assert job["data"]["actionConfiguration"]["configuration"] == {
+        "FunctionName": "gate",
+        "UserParameters": execution,
+    }
     aws.advance(60)
-    assert (stage_status(aws), condition(aws)) == ("InProgress", {"": "InProgress", "Gate": "InProgress"})
+    assert (stage_status(aws), condition(aws)) == (
+        "InProgress",
+        {"": "InProgress", "Gate": "InProgress"},
+    )
     assert "latestExecution" not in aws.stage("k8s", "S1")["actionStates"][0]
     succeed(aws, executionDetails={"summary": "infra is idle"})
     assert condition(aws) == {"": "Succeeded", "Gate": "Succeeded"}
@@ -89,8 +134,13 @@ def test_a_failed_rule_fails_stage_and_execution(aws: CodePipelineWorld) -> None
     fail(aws)
     assert (aws.status("k8s", execution), stage_status(aws)) == ("Failed", "Failed")
     assert condition(aws) == {"": "Failed", "Gate": "Failed"}
-    shown = aws.stage("k8s", "S1")["beforeEntryConditionState"]["conditionStates"][0]["ruleStates"][0]
-    assert shown["latestExecution"]["errorDetails"] == {"code": "JobFailed", "message": "infra runs"}
+    shown = aws.stage("k8s", "S1")["beforeEntryConditionState"]["conditionStates"][0]["ruleStates"][
+        0
+    ]
+    assert shown["latestExecution"]["errorDetails"] == {
+        "code": "JobFailed",
+        "message": "infra runs",
+    }
     assert aws.states("Pipeline", execution) == ["STARTED", "FAILED"]
     assert aws.states("Stage", execution)[-2:] == ["STARTED", "FAILED"]
     assert {event["action"] for event in aws.events if event["kind"] == "Action"} == {"Repo"}
@@ -110,7 +160,9 @@ def test_a_condition_that_skips_leads_to_the_next_stage(aws: CodePipelineWorld) 
     with refused("StageNotRetryableException"):
         retry(aws, execution)
     with refused("UnableToRollbackStageException"):
-        aws.client.rollback_stage(pipelineName="k8s", stageName="S1", targetPipelineExecutionId=execution)
+        aws.client.rollback_stage(
+            pipelineName="k8s", stageName="S1", targetPipelineExecutionId=execution
+        )
 
 
 def test_rules_have_a_history_of_their_own(aws: CodePipelineWorld) -> None:
@@ -119,14 +171,36 @@ def test_rules_have_a_history_of_their_own(aws: CodePipelineWorld) -> None:
     fail(aws)
     retry(aws, execution)
     succeed(aws, executionDetails={"summary": "infra is idle", "externalExecutionId": "x1"})
-    newest, oldest = aws.client.list_rule_executions(pipelineName="k8s", filter={"pipelineExecutionId": execution})["ruleExecutionDetails"]
-    assert (newest["ruleName"], newest["stageName"], newest["status"]) == ("Gate", "S1", "Succeeded")
-    assert newest["input"]["configuration"] == {"FunctionName": "gate", "UserParameters": "#{variables.upstream}"}
-    assert newest["input"]["resolvedConfiguration"] == {"FunctionName": "gate", "UserParameters": "infra"}
-    assert newest["output"]["executionResult"] == {"externalExecutionId": "x1", "externalExecutionSummary": "infra is idle"}
-    assert (oldest["status"], oldest["output"]["executionResult"]["errorDetails"]["message"]) == ("Failed", "infra runs")
-    latest = {"latestInPipelineExecution": {"pipelineExecutionId": execution, "startTimeRange": "Latest"}}
-    only = aws.client.list_rule_executions(pipelineName="k8s", filter=latest)["ruleExecutionDetails"]
+    newest, oldest = aws.client.list_rule_executions(
+        pipelineName="k8s", filter={"pipelineExecutionId": execution}
+    )["ruleExecutionDetails"]
+    assert (newest["ruleName"], newest["stageName"], newest["status"]) == (
+        "Gate",
+        "S1",
+        "Succeeded",
+    )
+    assert newest["input"]["configuration"] == {
+        "FunctionName": "gate",
+        "UserParameters": "#{variables.upstream}",
+    }
+    assert newest["input"]["resolvedConfiguration"] == {
+        "FunctionName": "gate",
+        "UserParameters": "infra",
+    }
+    assert newest["output"]["executionResult"] == {
+        "externalExecutionId": "x1",
+        "externalExecutionSummary": "infra is idle",
+    }
+    assert (oldest["status"], oldest["output"]["executionResult"]["errorDetails"]["message"]) == (
+        "Failed",
+        "infra runs",
+    )
+    latest = {
+        "latestInPipelineExecution": {"pipelineExecutionId": execution, "startTimeRange": "Latest"}
+    }
+    only = aws.client.list_rule_executions(pipelineName="k8s", filter=latest)[
+        "ruleExecutionDetails"
+    ]
     assert [run["ruleExecutionId"] for run in only] == [newest["ruleExecutionId"]]
     page = aws.client.list_rule_executions(pipelineName="k8s", maxResults=1)
     rest = aws.client.list_rule_executions(pipelineName="k8s", nextToken=page["nextToken"])
@@ -186,14 +260,20 @@ def test_the_stage_is_locked_while_its_condition_is_checked(aws: CodePipelineWor
     aws.advance(10)
     assert aws.stage("k8s", "S1")["inboundExecutions"][0]["pipelineExecutionId"] == following
     fail(aws)
-    assert aws.stage("k8s", "S1")["latestExecution"] == {"pipelineExecutionId": following, "status": "InProgress", "type": "STANDARD"}
+    assert aws.stage("k8s", "S1")["latestExecution"] == {
+        "pipelineExecutionId": following,
+        "status": "InProgress",
+        "type": "STANDARD",
+    }
     assert len(aws.invocations) == 2
     with refused("NotLatestPipelineExecutionException"):
         retry(aws, execution)
 
 
 @pytest.mark.parametrize("mode", ["FAILED_ACTIONS", "ALL_ACTIONS"])
-def test_a_retry_checks_a_failed_condition_again_but_not_a_met_one(aws: CodePipelineWorld, mode: str) -> None:
+def test_a_retry_checks_a_failed_condition_again_but_not_a_met_one(
+    aws: CodePipelineWorld, mode: str
+) -> None:
     execution = start(aws)
     fail(aws)
     retry(aws, execution, mode)
@@ -209,7 +289,9 @@ def test_a_retry_checks_a_failed_condition_again_but_not_a_met_one(aws: CodePipe
 
 
 @pytest.mark.parametrize("failed", [False, True])
-def test_a_condition_can_be_overridden_while_it_holds_up_and_after_it_failed(aws: CodePipelineWorld, failed: bool) -> None:
+def test_a_condition_can_be_overridden_while_it_holds_up_and_after_it_failed(
+    aws: CodePipelineWorld, failed: bool
+) -> None:
     execution = start(aws)
     if failed:
         fail(aws)
@@ -224,9 +306,13 @@ def test_a_condition_can_be_overridden_while_it_holds_up_and_after_it_failed(aws
 
 
 @pytest.mark.parametrize(("abandon", "status"), [(True, "Abandoned"), (False, "Succeeded")])
-def test_a_stop_abandons_the_rules_or_waits_for_them(aws: CodePipelineWorld, abandon: bool, status: str) -> None:
+def test_a_stop_abandons_the_rules_or_waits_for_them(
+    aws: CodePipelineWorld, abandon: bool, status: str
+) -> None:
     execution = start(aws)
-    aws.client.stop_pipeline_execution(pipelineName="k8s", pipelineExecutionId=execution, abandon=abandon)
+    aws.client.stop_pipeline_execution(
+        pipelineName="k8s", pipelineExecutionId=execution, abandon=abandon
+    )
     if not abandon:
         assert aws.status("k8s", execution) == "Stopping"
         succeed(aws)
@@ -243,15 +329,27 @@ def test_an_edit_cancels_the_check(aws: CodePipelineWorld) -> None:
     assert condition(aws) == {"": "Cancelled", "Gate": "Abandoned"}
 
 
-@pytest.mark.parametrize("asked", [rule(configuration={"FunctionName": "nowhere"}), rule(configuration={"FunctionName": "#{variables.x}"})])
-def test_a_rule_that_cannot_run_fails_the_condition(aws: CodePipelineWorld, asked: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "asked",
+    [
+        rule(configuration={"FunctionName": "nowhere"}),
+        rule(configuration={"FunctionName": "#{variables.x}"}),
+    ],
+)
+def test_a_rule_that_cannot_run_fails_the_condition(
+    aws: CodePipelineWorld, asked: dict[str, Any]
+) -> None:
     assert aws.status("k8s", start(aws, asked)) == "Failed"
 
 
 def test_job_details_of_a_rule(aws: CodePipelineWorld) -> None:
     start(aws)
     data = aws.client.get_job_details(jobId=aws.invocations[0]["id"])["jobDetails"]["data"]
-    assert data["pipelineContext"] == {"pipelineName": "k8s", "stage": {"name": "S1"}, "action": {"name": "Gate"}}
+    assert data["pipelineContext"] == {
+        "pipelineName": "k8s",
+        "stage": {"name": "S1"},
+        "action": {"name": "Gate"},
+    }
     assert "actionTypeId" not in data
 
 
@@ -260,13 +358,21 @@ def test_job_details_of_a_rule(aws: CodePipelineWorld) -> None:
     [
         (conditioned(result="ROLLBACK"), "InvalidStageDeclarationException"),
         (conditioned(stand_in("A"), stand_in("A")), "InvalidStageDeclarationException"),
-        (conditioned(rule("Alarm", "CloudWatchAlarm", {"AlarmName": "a"}), result="SKIP"), "InvalidStageDeclarationException"),
-        (conditioned(rule(configuration={"UserParameters": "infra"})), "InvalidStageDeclarationException"),
+        (
+            conditioned(rule("Alarm", "CloudWatchAlarm", {"AlarmName": "a"}), result="SKIP"),
+            "InvalidStageDeclarationException",
+        ),
+        (
+            conditioned(rule(configuration={"UserParameters": "infra"})),
+            "InvalidStageDeclarationException",
+        ),
         (conditioned(rule(timeoutInMinutes=4)), "ValidationException"),
         (conditioned(*[stand_in(f"R{number}") for number in range(6)]), "ValidationException"),
         (conditioned(pipelineType="V1"), "InvalidStructureException"),
     ],
 )
-def test_declarations_that_are_refused(aws: CodePipelineWorld, pipeline: dict[str, Any], error: str) -> None:
+def test_declarations_that_are_refused(
+    aws: CodePipelineWorld, pipeline: dict[str, Any], error: str
+) -> None:
     with refused(error):
         aws.lenient_client().create_pipeline(pipeline=pipeline)

@@ -27,9 +27,15 @@ def aws() -> Iterator[CodePipelineWorld]:
 def test_executions_are_listed_newest_first_and_a_hundred_a_page(aws: CodePipelineWorld) -> None:
     aws.create("infra", [action("Build")])
     executions = [aws.start("infra") for _ in range(250)]
-    pages = list(aws.client.get_paginator("list_pipeline_executions").paginate(pipelineName="infra"))
+    pages = list(
+        aws.client.get_paginator("list_pipeline_executions").paginate(pipelineName="infra")
+    )
     assert [len(page["pipelineExecutionSummaries"]) for page in pages] == [100, 100, 50]
-    listed = [summary["pipelineExecutionId"] for page in pages for summary in page["pipelineExecutionSummaries"]]
+    listed = [
+        summary["pipelineExecutionId"]
+        for page in pages
+        for summary in page["pipelineExecutionSummaries"]
+    ]
     assert listed == executions[::-1]
 
 
@@ -38,8 +44,12 @@ def test_a_page_is_not_shifted_by_what_starts_meanwhile(aws: CodePipelineWorld) 
     executions = [aws.start("infra") for _ in range(4)]
     first = aws.client.list_pipeline_executions(pipelineName="infra", maxResults=2)
     aws.start("infra")
-    second = aws.client.list_pipeline_executions(pipelineName="infra", maxResults=2, nextToken=first["nextToken"])
-    assert [each["pipelineExecutionId"] for each in second["pipelineExecutionSummaries"]] == executions[1::-1]
+    second = aws.client.list_pipeline_executions(
+        pipelineName="infra", maxResults=2, nextToken=first["nextToken"]
+    )
+    assert [
+        each["pipelineExecutionId"] for each in second["pipelineExecutionSummaries"]
+    ] == executions[1::-1]
     assert "nextToken" not in second
 
 
@@ -66,7 +76,9 @@ def test_a_summary_says_what_the_gate_needs(aws: CodePipelineWorld) -> None:
     aws.create("infra", [action("Build")], mode="QUEUED")
     execution = aws.start("infra")
     aws.advance(60)
-    (summary,) = aws.client.list_pipeline_executions(pipelineName="infra")["pipelineExecutionSummaries"]
+    (summary,) = aws.client.list_pipeline_executions(pipelineName="infra")[
+        "pipelineExecutionSummaries"
+    ]
     assert (summary["pipelineExecutionId"], summary["status"]) == (execution, "Succeeded")
     assert (summary["executionMode"], summary["executionType"]) == ("QUEUED", "STANDARD")
     assert summary["startTime"] == START
@@ -91,7 +103,9 @@ def test_executions_can_be_filtered_by_a_stage_that_succeeded(aws: CodePipelineW
     aws.start("infra")
     aws.advance(10)
     wanted = {"succeededInStage": {"stageName": "S1"}}
-    listed = aws.client.list_pipeline_executions(pipelineName="infra", filter=wanted)["pipelineExecutionSummaries"]
+    listed = aws.client.list_pipeline_executions(pipelineName="infra", filter=wanted)[
+        "pipelineExecutionSummaries"
+    ]
     assert [each["pipelineExecutionId"] for each in listed] == [succeeded]
 
 
@@ -102,13 +116,21 @@ def test_actions_are_listed_newest_first_of_one_execution_or_all(aws: CodePipeli
     aws.start("infra")
     aws.advance(10)
     of_all = aws.client.list_action_executions(pipelineName="infra", maxResults=3)
-    assert [run["actionName"] for run in of_all["actionExecutionDetails"]] == ["Build", "Repo", "Build"]
+    assert [run["actionName"] for run in of_all["actionExecutionDetails"]] == [
+        "Build",
+        "Repo",
+        "Build",
+    ]
     rest = aws.client.list_action_executions(pipelineName="infra", nextToken=of_all["nextToken"])
     assert [run["actionName"] for run in rest["actionExecutionDetails"]] == ["Repo"]
-    of_one = aws.client.list_action_executions(pipelineName="infra", filter={"pipelineExecutionId": first})
+    of_one = aws.client.list_action_executions(
+        pipelineName="infra", filter={"pipelineExecutionId": first}
+    )
     assert {run["pipelineExecutionId"] for run in of_one["actionExecutionDetails"]} == {first}
     with refused("PipelineExecutionNotFoundException"):
-        aws.client.list_action_executions(pipelineName="infra", filter={"pipelineExecutionId": _UNKNOWN})
+        aws.client.list_action_executions(
+            pipelineName="infra", filter={"pipelineExecutionId": _UNKNOWN}
+        )
 
 
 def test_unknown_pipelines_and_executions(aws: CodePipelineWorld) -> None:
@@ -129,7 +151,10 @@ def test_events_follow_an_execution(aws: CodePipelineWorld) -> None:
     aws.create("infra", [action("Build")])
     execution = aws.start("infra")
     aws.advance(10)
-    assert [(event["kind"], event.get("action") or event.get("stage"), event["state"]) for event in aws.events] == [
+    assert [
+        (event["kind"], event.get("action") or event.get("stage"), event["state"])
+        for event in aws.events
+    ] == [
         ("Pipeline", None, "STARTED"),
         ("Stage", "Source", "STARTED"),
         ("Action", "Repo", "STARTED"),
@@ -176,7 +201,10 @@ def test_a_fresh_mock_is_empty() -> None:
 
 
 def test_tags_and_get_pipeline_still_work(aws: CodePipelineWorld) -> None:
-    created = aws.client.create_pipeline(pipeline=declaration("infra", [action("Build")]), tags=[{"key": "team", "value": "platform"}])
+    created = aws.client.create_pipeline(
+        pipeline=declaration("infra", [action("Build")]),
+        tags=[{"key": "team", "value": "platform"}],
+    )
     assert created["pipeline"]["version"] == 1
     got = aws.client.get_pipeline(name="infra")
     assert got["pipeline"]["executionMode"] == "SUPERSEDED"

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.codepipeline_world import ACCOUNT, CodePipelineWorld, codepipeline_world, gate, refused
+from tests.sandbox.codepipeline_world import (
+    ACCOUNT,
+    CodePipelineWorld,
+    codepipeline_world,
+    gate,
+    refused,
+)
 
 
 @pytest.fixture
@@ -26,27 +32,49 @@ def invoked(aws: CodePipelineWorld) -> tuple[str, dict[str, Any]]:
 
 
 def fail(aws: CodePipelineWorld, job: dict[str, Any], message: str = "infra runs") -> None:
-    aws.client.put_job_failure_result(jobId=job["id"], failureDetails={"type": "JobFailed", "message": message})
+    aws.client.put_job_failure_result(
+        jobId=job["id"], failureDetails={"type": "JobFailed", "message": message}
+    )
 
 
 def test_the_event_has_exactly_the_documented_keys(aws: CodePipelineWorld) -> None:
     _, job = invoked(aws)
     assert set(job) == {"id", "accountId", "data"}
     assert job["accountId"] == ACCOUNT
-    assert set(job["data"]) == {"actionConfiguration", "inputArtifacts", "outputArtifacts", "artifactCredentials"}
-    assert job["data"]["actionConfiguration"] == {"configuration": {"FunctionName": "gate", "UserParameters": "infra"}}
-    assert set(job["data"]["artifactCredentials"]) == {"accessKeyId", "secretAccessKey", "sessionToken"}
+    assert set(job["data"]) == {
+        "actionConfiguration",
+        "inputArtifacts",
+        "outputArtifacts",
+        "artifactCredentials",
+    }
+    assert job["data"]["actionConfiguration"] == {
+        "configuration": {"FunctionName": "gate", "UserParameters": "infra"}
+    }
+    assert set(job["data"]["artifactCredentials"]) == {
+        "accessKeyId",
+        "secretAccessKey",
+        "sessionToken",
+    }
 
 
 def test_success_lets_the_pipeline_go_on(aws: CodePipelineWorld) -> None:
     execution, job = invoked(aws)
     details = {"summary": "infra is idle", "externalExecutionId": "x1", "percentComplete": 100}
-    aws.client.put_job_success_result(jobId=job["id"], executionDetails=details, outputVariables={"Behind": "e1"})
+    aws.client.put_job_success_result(
+        jobId=job["id"], executionDetails=details, outputVariables={"Behind": "e1"}
+    )
     assert aws.status("k8s", execution) == "Succeeded"
     latest = aws.latest_action("k8s", "S1")
-    assert (latest["summary"], latest["externalExecutionId"], latest["percentComplete"]) == ("infra is idle", "x1", 100)
+    assert (latest["summary"], latest["externalExecutionId"], latest["percentComplete"]) == (
+        "infra is idle",
+        "x1",
+        100,
+    )
     run = aws.client.list_action_executions(pipelineName="k8s")["actionExecutionDetails"][0]
-    assert run["output"]["executionResult"] == {"externalExecutionId": "x1", "externalExecutionSummary": "infra is idle"}
+    assert run["output"]["executionResult"] == {
+        "externalExecutionId": "x1",
+        "externalExecutionSummary": "infra is idle",
+    }
     assert run["output"]["outputVariables"] == {"Behind": "e1"}
 
 
@@ -56,7 +84,9 @@ def test_failure_fails_the_execution_with_the_message(aws: CodePipelineWorld) ->
     assert aws.status("k8s", execution) == "Failed"
     error = {"code": "JobFailed", "message": "infra runs"}
     assert aws.latest_action("k8s", "S1")["errorDetails"] == error
-    run = aws.client.list_action_executions(pipelineName="k8s", filter={"pipelineExecutionId": execution})
+    run = aws.client.list_action_executions(
+        pipelineName="k8s", filter={"pipelineExecutionId": execution}
+    )
     assert run["actionExecutionDetails"][0]["output"]["executionResult"]["errorDetails"] == error
 
 
@@ -74,7 +104,9 @@ def test_a_job_takes_one_result(aws: CodePipelineWorld) -> None:
 
 def test_a_job_of_a_stopped_or_deleted_pipeline_takes_none(aws: CodePipelineWorld) -> None:
     execution, job = invoked(aws)
-    aws.client.stop_pipeline_execution(pipelineName="k8s", pipelineExecutionId=execution, abandon=True)
+    aws.client.stop_pipeline_execution(
+        pipelineName="k8s", pipelineExecutionId=execution, abandon=True
+    )
     with refused("InvalidJobStateException"):
         fail(aws, job)
     aws.client.delete_pipeline(name="k8s")
@@ -85,7 +117,9 @@ def test_a_job_of_a_stopped_or_deleted_pipeline_takes_none(aws: CodePipelineWorl
 def test_a_continuation_token_leads_to_a_new_job(aws: CodePipelineWorld) -> None:
     execution, job = invoked(aws)
     aws.client.put_job_success_result(
-        jobId=job["id"], continuationToken="since 12:00", executionDetails={"summary": "waits", "percentComplete": 40}
+        jobId=job["id"],
+        continuationToken="since 12:00",
+        executionDetails={"summary": "waits", "percentComplete": 40},
     )
     assert aws.latest_action("k8s", "S1")["percentComplete"] == 40
     aws.advance(29)
@@ -142,7 +176,9 @@ def test_an_unknown_function_fails_the_action(aws: CodePipelineWorld) -> None:
         {"executionDetails": {"percentComplete": 101}},
     ],
 )
-def test_results_beyond_the_limits_are_refused(aws: CodePipelineWorld, wrong: dict[str, Any]) -> None:
+def test_results_beyond_the_limits_are_refused(
+    aws: CodePipelineWorld, wrong: dict[str, Any]
+) -> None:
     execution, job = invoked(aws)
     with refused("ValidationException"):
         aws.client.put_job_success_result(jobId=job["id"], **wrong)
@@ -154,7 +190,9 @@ def test_failure_messages_and_types_beyond_the_limits_are_refused(aws: CodePipel
     with refused("ValidationException"):
         fail(aws, job, "m" * 5001)
     with refused("ValidationException"):
-        aws.client.put_job_failure_result(jobId=job["id"], failureDetails={"type": "Tired", "message": "m"})
+        aws.client.put_job_failure_result(
+            jobId=job["id"], failureDetails={"type": "Tired", "message": "m"}
+        )
     fail(aws, job, "m" * 5000)
 
 

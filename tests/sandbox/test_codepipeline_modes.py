@@ -6,7 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sandbox.codepipeline_world import CodePipelineWorld, action, codepipeline_world, declaration, refused
+from tests.sandbox.codepipeline_world import (
+    CodePipelineWorld,
+    action,
+    codepipeline_world,
+    declaration,
+    refused,
+)
 
 
 @pytest.fixture
@@ -33,7 +39,9 @@ def test_an_execution_runs_through_its_stages_and_succeeds(aws: CodePipelineWorl
     assert aws.status("infra", execution) == "Succeeded"
 
 
-def test_actions_of_one_run_order_run_together_and_the_next_order_waits(aws: CodePipelineWorld) -> None:
+def test_actions_of_one_run_order_run_together_and_the_next_order_waits(
+    aws: CodePipelineWorld,
+) -> None:
     aws.create("infra", [action("A"), slow("B", 10), action("C", order=2)])
     execution = aws.start("infra")
     aws.advance(11.9)
@@ -48,20 +56,35 @@ def test_superseded_the_newest_of_those_that_wait_goes_in(aws: CodePipelineWorld
     aws.advance(3)
     second = aws.start("infra")
     aws.advance(3)
-    assert [waiting["pipelineExecutionId"] for waiting in aws.stage("infra", "S1")["inboundExecutions"]] == [second]
+    assert [
+        waiting["pipelineExecutionId"] for waiting in aws.stage("infra", "S1")["inboundExecutions"]
+    ] == [second]
     third = aws.start("infra")
     aws.advance(3)
-    assert [aws.status("infra", each) for each in (first, second, third)] == ["InProgress", "Superseded", "InProgress"]
+    assert [aws.status("infra", each) for each in (first, second, third)] == [
+        "InProgress",
+        "Superseded",
+        "InProgress",
+    ]
     assert aws.states("Pipeline", second) == ["STARTED", "SUPERSEDED"]
     aws.advance(130)
-    assert [aws.status("infra", each) for each in (first, second, third)] == ["Succeeded", "Superseded", "Succeeded"]
+    assert [aws.status("infra", each) for each in (first, second, third)] == [
+        "Succeeded",
+        "Superseded",
+        "Succeeded",
+    ]
 
 
-def test_an_older_execution_still_runs_in_a_later_stage_when_the_newest_has_failed(aws: CodePipelineWorld) -> None:
+def test_an_older_execution_still_runs_in_a_later_stage_when_the_newest_has_failed(
+    aws: CodePipelineWorld,
+) -> None:
     aws.create("infra", [action("Build")], [slow("Deploy", 600)])
     older = aws.start("infra")
     aws.advance(5)
-    aws.backend.outcome = lambda _execution, _stage, name: (2, "Failed" if name == "Build" else "Succeeded")
+    aws.backend.outcome = lambda _execution, _stage, name: (
+        2,
+        "Failed" if name == "Build" else "Succeeded",
+    )
     newest = aws.start("infra")
     aws.advance(10)
     assert (aws.status("infra", older), aws.status("infra", newest)) == ("InProgress", "Failed")
@@ -74,7 +97,11 @@ def test_queued_all_that_wait_go_in_in_order(aws: CodePipelineWorld) -> None:
     waiting = aws.stage("infra", "S1")["inboundExecutions"]
     assert [each["pipelineExecutionId"] for each in waiting] == executions[1:]
     aws.advance(61)
-    assert [aws.status("infra", each) for each in executions] == ["Succeeded", "InProgress", "InProgress"]
+    assert [aws.status("infra", each) for each in executions] == [
+        "Succeeded",
+        "InProgress",
+        "InProgress",
+    ]
     assert aws.stage("infra", "S1")["latestExecution"]["pipelineExecutionId"] == executions[1]
     aws.advance(120)
     assert aws.status("infra", executions[2]) == "Succeeded"
@@ -106,7 +133,9 @@ def test_at_most_fifty_run_at_once(aws: CodePipelineWorld, mode: str) -> None:
     aws.start("infra")
 
 
-def test_a_failed_action_fails_the_stage_at_once_and_its_neighbour_goes_on(aws: CodePipelineWorld) -> None:
+def test_a_failed_action_fails_the_stage_at_once_and_its_neighbour_goes_on(
+    aws: CodePipelineWorld,
+) -> None:
     aws.create("infra", [slow("Bad", 5, "Failed"), slow("Good", 60)])
     execution = aws.start("infra")
     aws.advance(8)
@@ -119,21 +148,27 @@ def test_a_failed_action_fails_the_stage_at_once_and_its_neighbour_goes_on(aws: 
 
 def test_a_disabled_transition_keeps_executions_before_the_stage(aws: CodePipelineWorld) -> None:
     aws.create("infra", [action("Build")])
-    aws.client.disable_stage_transition(pipelineName="infra", stageName="S1", transitionType="Inbound", reason="night")
+    aws.client.disable_stage_transition(
+        pipelineName="infra", stageName="S1", transitionType="Inbound", reason="night"
+    )
     first = aws.start("infra")
     aws.advance(10)
     second = aws.start("infra")
     aws.advance(10)
     assert (aws.status("infra", first), aws.status("infra", second)) == ("Superseded", "InProgress")
     assert aws.stage("infra", "S1")["inboundTransitionState"]["disabledReason"] == "night"
-    aws.client.enable_stage_transition(pipelineName="infra", stageName="S1", transitionType="Inbound")
+    aws.client.enable_stage_transition(
+        pipelineName="infra", stageName="S1", transitionType="Inbound"
+    )
     aws.advance(2)
     assert aws.status("infra", second) == "Succeeded"
 
 
 def test_an_outbound_transition_is_the_next_stage_s_inbound_one(aws: CodePipelineWorld) -> None:
     aws.create("infra", [action("Build")])
-    aws.client.disable_stage_transition(pipelineName="infra", stageName="Source", transitionType="Outbound", reason="night")
+    aws.client.disable_stage_transition(
+        pipelineName="infra", stageName="Source", transitionType="Outbound", reason="night"
+    )
     assert aws.stage("infra", "S1")["inboundTransitionState"]["enabled"] is False
 
 
@@ -161,4 +196,7 @@ def test_a_deleted_pipeline_is_gone_with_all_that_was_planned(aws: CodePipelineW
     with refused("PipelineNotFoundException"):
         aws.client.list_pipeline_executions(pipelineName="infra")
     aws.create("infra", [action("Build")])
-    assert aws.client.list_pipeline_executions(pipelineName="infra")["pipelineExecutionSummaries"] == []
+    assert (
+        aws.client.list_pipeline_executions(pipelineName="infra")["pipelineExecutionSummaries"]
+        == []
+    )

@@ -40,11 +40,22 @@ def test_a_role_that_may_not_fails_the_action(k8s: Scene) -> None:
 def test_the_actions_own_role_counts(k8s: Scene) -> None:
     may_invoke_nothing()
     iam = boto3.client("iam")
-    trust = {"Effect": "Allow", "Principal": {"Service": "codepipeline.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    iam.create_role(RoleName="own", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": trust}))
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "codepipeline.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    iam.create_role(
+        RoleName="own",
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": trust}),
+    )
     function = f"arn:aws:lambda:eu-central-1:{ACCOUNT}:function:{GATE}"
     allow = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": function}
-    iam.put_role_policy(RoleName="own", PolicyName="x", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": allow}))
+    iam.put_role_policy(
+        RoleName="own",
+        PolicyName="x",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": allow}),
+    )
     declared: Any = k8s.codepipeline.get_pipeline(name="k8s")["pipeline"]
     declared["stages"][1]["actions"][0]["roleArn"] = OWN
     k8s.codepipeline.update_pipeline(pipeline=declared)

@@ -1,4 +1,6 @@
-"""A stage is rolled back to an execution that succeeded in it, by hand or by the stage's onFailure; and the automatic retry."""
+"""A stage is rolled back to an execution that succeeded in it, by hand or by the stage's onFailure;
+and the automatic retry.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.codepipeline_world import CodePipelineWorld, action, approval, codepipeline_world, declaration, gate, refused
+from tests.sandbox.codepipeline_world import (
+    CodePipelineWorld,
+    action,
+    approval,
+    codepipeline_world,
+    declaration,
+    gate,
+    refused,
+)
 
 
 @pytest.fixture
@@ -17,7 +27,9 @@ def aws() -> Iterator[CodePipelineWorld]:
 
 
 def roll_back(aws: CodePipelineWorld, target: str, stage: str = "S1") -> str:
-    answer = aws.client.rollback_stage(pipelineName="k8s", stageName=stage, targetPipelineExecutionId=target)
+    answer = aws.client.rollback_stage(
+        pipelineName="k8s", stageName=stage, targetPipelineExecutionId=target
+    )
     return str(answer["pipelineExecutionId"])
 
 
@@ -46,9 +58,16 @@ def create_with(aws: CodePipelineWorld, mode: str = "SUPERSEDED", **on_failure: 
     aws.client.create_pipeline(pipeline=pipeline)
 
 
-def test_a_rollback_runs_its_stage_alone_with_the_target_s_revisions_and_variables(aws: CodePipelineWorld) -> None:
-    stages = [action("Deploy", configuration={"Image": "#{variables.image} #{Repo.CommitId}"})], [action("Check")]
-    sources = [action("Repo", "Source", "CodeCommit", outputArtifacts=[{"name": "Code"}], namespace="Repo")]
+def test_a_rollback_runs_its_stage_alone_with_the_target_s_revisions_and_variables(
+    aws: CodePipelineWorld,
+) -> None:
+    stages = (
+        [action("Deploy", configuration={"Image": "#{variables.image} #{Repo.CommitId}"})],
+        [action("Check")],
+    )
+    sources = [
+        action("Repo", "Source", "CodeCommit", outputArtifacts=[{"name": "Code"}], namespace="Repo")
+    ]
     aws.create("k8s", *stages, sources=sources, variables=[{"name": "image", "defaultValue": "v9"}])
     aws.backend.push("k8s", "Repo", "1111111")
     target = succeeded(aws, variables=[{"name": "image", "value": "v1"}])
@@ -58,18 +77,28 @@ def test_a_rollback_runs_its_stage_alone_with_the_target_s_revisions_and_variabl
     execution = roll_back(aws, target)
     aws.advance(20)
     told = aws.execution("k8s", execution)
-    assert (told["status"], told["executionType"], told["trigger"]["triggerType"]) == ("Succeeded", "ROLLBACK", "ManualRollback")
+    assert (told["status"], told["executionType"], told["trigger"]["triggerType"]) == (
+        "Succeeded",
+        "ROLLBACK",
+        "ManualRollback",
+    )
     assert told["rollbackMetadata"] == {"rollbackTargetPipelineExecutionId": target}
     assert told["variables"] == [{"name": "image", "resolvedValue": "v1"}]
     listed = aws.client.list_pipeline_executions(pipelineName="k8s")["pipelineExecutionSummaries"]
     assert (listed[0]["executionType"], listed[1]["executionType"]) == ("ROLLBACK", "STANDARD")
     assert listed[0]["rollbackMetadata"] == {"rollbackTargetPipelineExecutionId": target}
     assert [revision["revisionId"] for revision in listed[0]["sourceRevisions"]] == ["1111111"]
-    runs = aws.client.list_action_executions(pipelineName="k8s", filter={"pipelineExecutionId": execution})["actionExecutionDetails"]
+    runs = aws.client.list_action_executions(
+        pipelineName="k8s", filter={"pipelineExecutionId": execution}
+    )["actionExecutionDetails"]
     assert [run["actionName"] for run in runs] == ["Deploy"]
     assert runs[0]["input"]["resolvedConfiguration"] == {"Image": "v1 1111111"}
     assert aws.states("Pipeline", execution) == ["STARTED", "SUCCEEDED"]
-    assert aws.stage("k8s", "S1")["latestExecution"] == {"pipelineExecutionId": execution, "status": "Succeeded", "type": "ROLLBACK"}
+    assert aws.stage("k8s", "S1")["latestExecution"] == {
+        "pipelineExecutionId": execution,
+        "status": "Succeeded",
+        "type": "ROLLBACK",
+    }
 
 
 def test_what_is_refused_as_a_target(aws: CodePipelineWorld) -> None:
@@ -111,7 +140,9 @@ def test_a_stage_with_actions_that_go_on_is_busy(aws: CodePipelineWorld) -> None
     aws.advance(5)
     token = aws.latest_action("k8s", "S1", 1)["token"]
     result = {"summary": "", "status": "Approved"}
-    aws.client.put_approval_result(pipelineName="k8s", stageName="S1", actionName="Approve", result=result, token=token)
+    aws.client.put_approval_result(
+        pipelineName="k8s", stageName="S1", actionName="Approve", result=result, token=token
+    )
     fail_from_now_on(aws)
     failed = aws.start("k8s")
     aws.advance(20)
@@ -137,10 +168,21 @@ def test_a_rolled_back_gate_s_job_is_as_any_other(aws: CodePipelineWorld) -> Non
     aws.advance(2)
     aws.client.put_job_success_result(jobId=aws.invocations[0]["id"])
     execution = roll_back(aws, target)
-    assert aws.invocations[1]["data"]["actionConfiguration"]["configuration"]["UserParameters"] == execution
-    aws.client.put_job_failure_result(jobId=aws.invocations[1]["id"], failureDetails={"type": "JobFailed", "message": "infra runs"})
+    assert (
+        aws.invocations[1]["data"]["actionConfiguration"]["configuration"]["UserParameters"]
+        == execution
+    )
+    aws.client.put_job_failure_result(
+        jobId=aws.invocations[1]["id"],
+        failureDetails={"type": "JobFailed", "message": "infra runs"},
+    )
     assert aws.status("k8s", execution) == "Failed"
-    aws.client.retry_stage_execution(pipelineName="k8s", stageName="S1", pipelineExecutionId=execution, retryMode="FAILED_ACTIONS")
+    aws.client.retry_stage_execution(
+        pipelineName="k8s",
+        stageName="S1",
+        pipelineExecutionId=execution,
+        retryMode="FAILED_ACTIONS",
+    )
     aws.client.put_job_success_result(jobId=aws.invocations[2]["id"])
     assert aws.status("k8s", execution) == "Succeeded"
 
@@ -156,7 +198,11 @@ def test_a_failed_stage_rolls_back_by_itself(aws: CodePipelineWorld) -> None:
     failed = aws.start("k8s")
     aws.advance(20)
     latest = aws.stage("k8s", "S1")["latestExecution"]
-    assert (aws.status("k8s", failed), latest["status"], latest["type"]) == ("Failed", "Succeeded", "ROLLBACK")
+    assert (aws.status("k8s", failed), latest["status"], latest["type"]) == (
+        "Failed",
+        "Succeeded",
+        "ROLLBACK",
+    )
     told = aws.execution("k8s", latest["pipelineExecutionId"])
     assert told["trigger"] == {"triggerType": "AutomatedRollback", "triggerDetail": failed}
     assert told["rollbackMetadata"] == {"rollbackTargetPipelineExecutionId": target}
@@ -187,7 +233,9 @@ def test_a_rollback_that_fails_is_the_end(aws: CodePipelineWorld) -> None:
 
 
 @pytest.mark.parametrize(("failures", "status"), [(1, "Succeeded"), (2, "Failed")])
-def test_a_failed_stage_retries_once_by_itself_and_keeps_its_lock(aws: CodePipelineWorld, failures: int, status: str) -> None:
+def test_a_failed_stage_retries_once_by_itself_and_keeps_its_lock(
+    aws: CodePipelineWorld, failures: int, status: str
+) -> None:
     create_with(aws, mode="QUEUED", result="RETRY", retryConfiguration={"retryMode": "ALL_ACTIONS"})
     fail_from_now_on(aws, times=failures)
     execution, waiting = aws.start("k8s"), aws.start("k8s")
@@ -195,6 +243,9 @@ def test_a_failed_stage_retries_once_by_itself_and_keeps_its_lock(aws: CodePipel
     state = aws.stage("k8s", "S1")
     assert state["latestExecution"]["pipelineExecutionId"] == execution
     assert state["inboundExecutions"][0]["pipelineExecutionId"] == waiting
-    assert state["retryStageMetadata"] == {"autoStageRetryAttempt": 1, "latestRetryTrigger": "AutomatedStageRetry"}
+    assert state["retryStageMetadata"] == {
+        "autoStageRetryAttempt": 1,
+        "latestRetryTrigger": "AutomatedStageRetry",
+    }
     aws.advance(20)
     assert (aws.status("k8s", execution), aws.status("k8s", waiting)) == (status, "Succeeded")

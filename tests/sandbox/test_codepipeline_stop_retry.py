@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sandbox.codepipeline_world import CodePipelineWorld, action, approval, codepipeline_world, declaration, refused
+from tests.sandbox.codepipeline_world import (
+    CodePipelineWorld,
+    action,
+    approval,
+    codepipeline_world,
+    declaration,
+    refused,
+)
 
 
 @pytest.fixture
@@ -27,12 +34,18 @@ def fail_once(aws: CodePipelineWorld, *names: str) -> None:
     aws.backend.outcome = outcome
 
 
-def retry(aws: CodePipelineWorld, execution: str, mode: str = "FAILED_ACTIONS", stage: str = "S1") -> None:
-    aws.client.retry_stage_execution(pipelineName="k8s", stageName=stage, pipelineExecutionId=execution, retryMode=mode)
+def retry(
+    aws: CodePipelineWorld, execution: str, mode: str = "FAILED_ACTIONS", stage: str = "S1"
+) -> None:
+    aws.client.retry_stage_execution(
+        pipelineName="k8s", stageName=stage, pipelineExecutionId=execution, retryMode=mode
+    )
 
 
 def stop(aws: CodePipelineWorld, execution: str, *, abandon: bool = False) -> None:
-    aws.client.stop_pipeline_execution(pipelineName="k8s", pipelineExecutionId=execution, abandon=abandon, reason="lunch")
+    aws.client.stop_pipeline_execution(
+        pipelineName="k8s", pipelineExecutionId=execution, abandon=abandon, reason="lunch"
+    )
 
 
 def test_stop_waits_for_what_runs_and_starts_nothing_more(aws: CodePipelineWorld) -> None:
@@ -48,7 +61,9 @@ def test_stop_waits_for_what_runs_and_starts_nothing_more(aws: CodePipelineWorld
     assert aws.latest_action("k8s", "S1")["status"] == "Succeeded"
     assert "latestExecution" not in aws.stage("k8s", "S1")["actionStates"][1]
     assert aws.states("Pipeline", execution) == ["STARTED", "STOPPING", "STOPPED"]
-    assert aws.client.list_pipeline_executions(pipelineName="k8s")["pipelineExecutionSummaries"][0]["stopTrigger"] == {"reason": "lunch"}
+    assert aws.client.list_pipeline_executions(pipelineName="k8s")["pipelineExecutionSummaries"][0][
+        "stopTrigger"
+    ] == {"reason": "lunch"}
     with refused("PipelineExecutionNotStoppableException"):
         stop(aws, execution)
 
@@ -74,7 +89,9 @@ def test_an_execution_that_waits_before_a_stage_stops_at_once(aws: CodePipelineW
     assert aws.stage("k8s", "S1")["inboundExecutions"] == []
 
 
-def test_retry_runs_the_failed_actions_again_and_the_execution_goes_on(aws: CodePipelineWorld) -> None:
+def test_retry_runs_the_failed_actions_again_and_the_execution_goes_on(
+    aws: CodePipelineWorld,
+) -> None:
     aws.create("k8s", [action("Good"), action("Bad")], [action("Deploy")])
     fail_once(aws, "Bad")
     execution = aws.start("k8s")
@@ -86,8 +103,16 @@ def test_retry_runs_the_failed_actions_again_and_the_execution_goes_on(aws: Code
     assert aws.status("k8s", execution) == "Succeeded"
     assert aws.states("Pipeline", execution) == ["STARTED", "FAILED", "RESUMED", "SUCCEEDED"]
     assert aws.stage("k8s", "S1")["retryStageMetadata"]["manualStageRetryAttempt"] == 1
-    runs = aws.client.list_action_executions(pipelineName="k8s", filter={"pipelineExecutionId": execution})
-    assert [run["actionName"] for run in runs["actionExecutionDetails"]] == ["Deploy", "Bad", "Bad", "Good", "Repo"]
+    runs = aws.client.list_action_executions(
+        pipelineName="k8s", filter={"pipelineExecutionId": execution}
+    )
+    assert [run["actionName"] for run in runs["actionExecutionDetails"]] == [
+        "Deploy",
+        "Bad",
+        "Bad",
+        "Good",
+        "Repo",
+    ]
 
 
 def test_retry_of_all_actions_begins_the_stage_anew(aws: CodePipelineWorld) -> None:
@@ -97,8 +122,16 @@ def test_retry_of_all_actions_begins_the_stage_anew(aws: CodePipelineWorld) -> N
     aws.advance(10)
     retry(aws, execution, "ALL_ACTIONS")
     aws.advance(10)
-    runs = aws.client.list_action_executions(pipelineName="k8s", filter={"pipelineExecutionId": execution})
-    assert [run["actionName"] for run in runs["actionExecutionDetails"]] == ["Bad", "Good", "Bad", "Good", "Repo"]
+    runs = aws.client.list_action_executions(
+        pipelineName="k8s", filter={"pipelineExecutionId": execution}
+    )
+    assert [run["actionName"] for run in runs["actionExecutionDetails"]] == [
+        "Bad",
+        "Good",
+        "Bad",
+        "Good",
+        "Repo",
+    ]
     assert aws.status("k8s", execution) == "Succeeded"
 
 
@@ -156,7 +189,10 @@ def test_an_edit_cancels_what_was_retried(aws: CodePipelineWorld) -> None:
 
 def test_in_parallel_mode_any_failed_execution_can_be_retried(aws: CodePipelineWorld) -> None:
     aws.create("k8s", [action("Bad")], mode="PARALLEL")
-    aws.backend.outcome = lambda _execution, stage, _name: (2, "Failed" if stage == "S1" else "Succeeded")
+    aws.backend.outcome = lambda _execution, stage, _name: (
+        2,
+        "Failed" if stage == "S1" else "Succeeded",
+    )
     older, newer = aws.start("k8s"), aws.start("k8s")
     aws.advance(10)
     aws.backend.outcome = None
@@ -177,7 +213,9 @@ def test_a_stopped_execution_can_be_retried(aws: CodePipelineWorld) -> None:
 
 def approve(aws: CodePipelineWorld, token: str, status: str = "Approved") -> None:
     result = {"summary": "looks fine", "status": status}
-    aws.client.put_approval_result(pipelineName="k8s", stageName="S1", actionName="Approve", result=result, token=token)
+    aws.client.put_approval_result(
+        pipelineName="k8s", stageName="S1", actionName="Approve", result=result, token=token
+    )
 
 
 @pytest.mark.parametrize(("answer", "status"), [("Approved", "Succeeded"), ("Rejected", "Failed")])

@@ -1,4 +1,6 @@
-"""Deliveries that are lost, doubled, late or refused, rules that take a while, and targets other than Lambda."""
+"""Deliveries that are lost, doubled, late or refused, rules that take a while, and targets other
+than Lambda.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,11 @@ def test_a_planned_delivery_arrives_although_the_rule_is_gone() -> None:
 def test_a_refusing_target_is_counted_and_does_not_keep_the_others() -> None:
     with eventbridge_world() as world:
         world.refusals = {RETRY: PermissionError("no statement allows it")}
-        world.rule(EventPattern=ON_STOP, ScheduleExpression=EVERY_FIVE, targets={"retry": RETRY, "other": OTHER})
+        world.rule(
+            EventPattern=ON_STOP,
+            ScheduleExpression=EVERY_FIVE,
+            targets={"retry": RETRY, "other": OTHER},
+        )
         world.send(state="STOPPED")
         world.refusals = {RETRY: LookupError("function retry does not exist")}
         world.advance(minutes=2)
@@ -98,7 +104,11 @@ def test_a_changed_rule_keeps_its_old_ways_for_a_while() -> None:
     with eventbridge_world() as world:
         world.rule(EventPattern=ON_STOP, ScheduleExpression=EVERY_FIVE)
         world.dials.rule_warmup = 3 * MINUTE
-        world.events.put_rule(Name="hold", EventPattern='{"detail": {"state": ["FAILED"]}}', ScheduleExpression="cron(4 * * * ? *)")
+        world.events.put_rule(
+            Name="hold",
+            EventPattern='{"detail": {"state": ["FAILED"]}}',
+            ScheduleExpression="cron(4 * * * ? *)",
+        )
         world.advance(minutes=2, seconds=59)
         world.send(state="STOPPED")
         world.send(state="FAILED")
@@ -133,26 +143,41 @@ def test_a_change_that_takes_effect_in_the_minute_of_a_firing_does_not_lose_it()
         world.advance(minutes=5)
         world.events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": OTHER}])
         world.advance(minutes=5)
-        assert [(delivery.function_arn, delivery.at) for delivery in world.deliveries] == [(RETRY, "12:02:00"), (OTHER, "12:07:00")]
+        assert [(delivery.function_arn, delivery.at) for delivery in world.deliveries] == [
+            (RETRY, "12:02:00"),
+            (OTHER, "12:07:00"),
+        ]
 
 
 def test_log_groups_queues_and_other_buses() -> None:
     with eventbridge_world() as world:
         client("logs").create_log_group(logGroupName="/aws/events/all")
         queue = client("sqs").create_queue(QueueName="all")["QueueUrl"]
-        fifo = client("sqs").create_queue(QueueName="all.fifo", Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"})[
-            "QueueUrl"
-        ]
+        fifo = client("sqs").create_queue(
+            QueueName="all.fifo",
+            Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"},
+        )["QueueUrl"]
         bus = world.events.create_event_bus(Name="other")["EventBusArn"]
-        world.events.put_rule(Name="far", EventBusName="other", EventPattern='{"source": ["aws.codepipeline"]}')
-        world.events.put_targets(Rule="far", EventBusName="other", Targets=[{"Id": "other", "Arn": OTHER}])
+        world.events.put_rule(
+            Name="far", EventBusName="other", EventPattern='{"source": ["aws.codepipeline"]}'
+        )
+        world.events.put_targets(
+            Rule="far", EventBusName="other", Targets=[{"Id": "other", "Arn": OTHER}]
+        )
         world.rule(EventPattern=ON_STOP, targets={})
         world.events.put_targets(
             Rule="hold",
             Targets=[
-                {"Id": "logs", "Arn": f"arn:aws:logs:{REGION}:123456789012:log-group:/aws/events/all"},
+                {
+                    "Id": "logs",
+                    "Arn": f"arn:aws:logs:{REGION}:123456789012:log-group:/aws/events/all",
+                },
                 {"Id": "queue", "Arn": f"arn:aws:sqs:{REGION}:123456789012:all"},
-                {"Id": "fifo", "Arn": f"arn:aws:sqs:{REGION}:123456789012:all.fifo", "SqsParameters": {"MessageGroupId": "g"}},
+                {
+                    "Id": "fifo",
+                    "Arn": f"arn:aws:sqs:{REGION}:123456789012:all.fifo",
+                    "SqsParameters": {"MessageGroupId": "g"},
+                },
                 {"Id": "bus", "Arn": bus},
             ],
         )
@@ -162,7 +187,12 @@ def test_log_groups_queues_and_other_buses() -> None:
         (in_order,) = client("sqs").receive_message(QueueUrl=fifo)["Messages"]
         (delivery,) = world.deliveries
         assert world.backend.failed_deliveries == []
-    assert json.loads(logged["message"]) == json.loads(queued["Body"]) == json.loads(in_order["Body"]) == delivery.payload
+    assert (
+        json.loads(logged["message"])
+        == json.loads(queued["Body"])
+        == json.loads(in_order["Body"])
+        == delivery.payload
+    )
     assert (delivery.function_arn, delivery.payload["time"]) == (OTHER, "2026-11-23T12:00:00Z")
 
 

@@ -105,11 +105,14 @@ def test_a_new_schedule_takes_the_old_ones_place() -> None:
 def test_a_change_in_the_minute_of_a_firing_does_not_lose_it() -> None:
     with eventbridge_world() as world:
         current().clock.call_at(
-            NOON + timedelta(minutes=2), lambda: world.events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": OTHER}])
+            NOON + timedelta(minutes=2),
+            lambda: world.events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": OTHER}]),
         )
         world.rule(ScheduleExpression=EVERY_FIVE)
         world.advance(minutes=4)
-        assert [(delivery.function_arn, delivery.at) for delivery in world.deliveries] == [(OTHER, "12:02:00")]
+        assert [(delivery.function_arn, delivery.at) for delivery in world.deliveries] == [
+            (OTHER, "12:02:00")
+        ]
 
 
 def test_a_disabled_rule_is_silent_until_it_is_enabled() -> None:
@@ -131,7 +134,9 @@ def test_a_disabled_rule_is_silent_until_it_is_enabled() -> None:
 def test_a_services_event_reaches_the_rules_that_match() -> None:
     with eventbridge_world(start=NOON + timedelta(seconds=7.5)) as world:
         world.rule("hold", EventPattern=ON_STOP)
-        world.rule("on-start", EventPattern='{"detail": {"state": ["STARTED"]}}', targets={"other": OTHER})
+        world.rule(
+            "on-start", EventPattern='{"detail": {"state": ["STARTED"]}}', targets={"other": OTHER}
+        )
         world.rule("by-time", ScheduleExpression=EVERY_FIVE, targets={"other": OTHER})
         world.send(state="STOPPED", pipeline="infra")
         (delivery,) = world.deliveries
@@ -161,15 +166,28 @@ def test_a_users_event_keeps_its_own_time_and_goes_to_its_own_bus() -> None:
     with eventbridge_world() as world:
         world.events.create_event_bus(Name="orders")
         world.rule("hold", EventPattern='{"source": ["shop"]}')
-        world.rule("orders", EventBusName="default", EventPattern='{"source": ["shop"]}', targets={})
-        world.events.put_rule(Name="far", EventBusName="orders", EventPattern='{"source": ["shop"]}')
-        world.events.put_targets(Rule="far", EventBusName="orders", Targets=[{"Id": "other", "Arn": OTHER}])
+        world.rule(
+            "orders", EventBusName="default", EventPattern='{"source": ["shop"]}', targets={}
+        )
+        world.events.put_rule(
+            Name="far", EventBusName="orders", EventPattern='{"source": ["shop"]}'
+        )
+        world.events.put_targets(
+            Rule="far", EventBusName="orders", Targets=[{"Id": "other", "Arn": OTHER}]
+        )
         answer = world.put(Time=NOON - timedelta(days=1), Resources=["arn:r"], Detail='{"n": 1}')
         world.put(EventBusName="orders")
         first, second = world.deliveries
-    assert (first.function_arn, first.payload["id"], first.payload["time"]) == (RETRY, answer["EventId"], "2026-11-22T12:00:00Z")
+    assert (first.function_arn, first.payload["id"], first.payload["time"]) == (
+        RETRY,
+        answer["EventId"],
+        "2026-11-22T12:00:00Z",
+    )
     assert (first.payload["resources"], first.payload["detail"]) == (["arn:r"], {"n": 1})
-    assert (second.function_arn, second.rule_arn) == (OTHER, "arn:aws:events:eu-central-1:123456789012:rule/orders/far")
+    assert (second.function_arn, second.rule_arn) == (
+        OTHER,
+        "arn:aws:events:eu-central-1:123456789012:rule/orders/far",
+    )
 
 
 def test_an_event_whose_detail_is_no_object_reaches_no_rule() -> None:
@@ -188,14 +206,25 @@ def test_an_event_whose_detail_is_no_object_reaches_no_rule() -> None:
         (
             {
                 "InputTransformer": {
-                    "InputPathsMap": {"state": "$.detail.state", "n": "$.detail.n", "say": "$.detail.say", "none": "$.detail.x"},
-                    "InputTemplate": '{"a": <state>, "b": "is <state>, <n>, <say><none>", "c": <n>, "d": <none>, "e": "<unknown>"}',
+                    "InputPathsMap": {
+                        "state": "$.detail.state",
+                        "n": "$.detail.n",
+                        "say": "$.detail.say",
+                        "none": "$.detail.x",
+                    },
+                    "InputTemplate": '{"a": <state>, "b": "is <state>, <n>, <say><none>", "c": '
+                    '<n>, "d": <none>, "e": "<unknown>"}',
                 }
             },
             {"a": "STOPPED", "b": 'is STOPPED, 1, a "b"', "c": 1, "d": None, "e": "<unknown>"},
         ),
         (
-            {"InputTransformer": {"InputTemplate": '["<aws.events.rule-name>", <aws.events.rule-arn>, <aws.events.event.ingestion-time>]'}},
+            {
+                "InputTransformer": {
+                    "InputTemplate": '["<aws.events.rule-name>", <aws.events.rule-arn>, '
+                    "<aws.events.event.ingestion-time>]"
+                }
+            },
             ["hold", RULE_ARN, "2026-11-23T12:00:00Z"],
         ),
     ],
@@ -211,6 +240,8 @@ def test_what_a_target_makes_of_an_event(target: dict[str, Any], payload: Any) -
 def test_a_constant_input_is_what_a_schedule_sends_too() -> None:
     with eventbridge_world() as world:
         world.rule(ScheduleExpression=EVERY_FIVE, targets={})
-        world.events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY, "Input": '{"hold":  "k8s"}'}])
+        world.events.put_targets(
+            Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY, "Input": '{"hold":  "k8s"}'}]
+        )
         world.advance(minutes=2)
         assert world.payloads == [{"hold": "k8s"}]

@@ -23,7 +23,10 @@ EVERY_FIVE = "cron(2/5 * * * ? *)"
 
 
 def test_moto_is_itself_again_afterwards() -> None:
-    backend, send = moto.events.models.events_backends.backend, moto.events.models.Rule.send_to_targets
+    backend, send = (
+        moto.events.models.events_backends.backend,
+        moto.events.models.Rule.send_to_targets,
+    )
     with eventbridge_world() as world:
         world.rule(ScheduleExpression=EVERY_FIVE)
     assert moto.events.models.events_backends.backend is backend
@@ -59,7 +62,9 @@ def test_what_a_reset_took_does_not_fire_any_more() -> None:
         BackendDict.reset()
         world.rule("new", ScheduleExpression="cron(4 * * * ? *)")
         world.advance(minutes=10)
-        assert [(delivery.rule_arn.rpartition("/")[2], delivery.at) for delivery in world.deliveries] == [("new", "12:04:30")]
+        assert [
+            (delivery.rule_arn.rpartition("/")[2], delivery.at) for delivery in world.deliveries
+        ] == [("new", "12:04:30")]
 
 
 def test_each_mock_aws_is_fresh() -> None:
@@ -69,7 +74,12 @@ def test_each_mock_aws_is_fresh() -> None:
             events = boto3.client("events", REGION)
             events.put_rule(Name="hold", ScheduleExpression=EVERY_FIVE)
             events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY}])
-        with mock_aws(), patch("sandbox.eventbridge.delivery.invoke_lambda", lambda *_: delivered.append("hold")):
+        with (
+            mock_aws(),
+            patch(
+                "sandbox.eventbridge.delivery.invoke_lambda", lambda *_: delivered.append("hold")
+            ),
+        ):
             assert boto3.client("events", REGION).list_rules()["Rules"] == []
             clock.advance(timedelta(hours=1))
     assert delivered == []
@@ -83,11 +93,25 @@ def test_as_a_server_with_the_wall_clock() -> None:
     try:
         host, port = server.get_host_and_port()
         with eventbridge.install(), running(World(clock, cast(Any, None))):
-            events = boto3.client("events", REGION, endpoint_url=f"http://{host}:{port}", aws_access_key_id="x", aws_secret_access_key="x")
-            with patch("sandbox.eventbridge.delivery.invoke_lambda", lambda *args: arrived.append(args)):
-                events.put_rule(Name="hold", EventPattern='{"source": ["shop"]}', ScheduleExpression=EVERY_FIVE)
-                events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY, "Input": "{}"}])
-                events.put_events(Entries=[{"Source": "shop", "DetailType": "Order", "Detail": "{}"}])
+            events = boto3.client(
+                "events",
+                REGION,
+                endpoint_url=f"http://{host}:{port}",
+                aws_access_key_id="x",
+                aws_secret_access_key="x",
+            )
+            with patch(
+                "sandbox.eventbridge.delivery.invoke_lambda", lambda *args: arrived.append(args)
+            ):
+                events.put_rule(
+                    Name="hold", EventPattern='{"source": ["shop"]}', ScheduleExpression=EVERY_FIVE
+                )
+                events.put_targets(
+                    Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY, "Input": "{}"}]
+                )
+                events.put_events(
+                    Entries=[{"Source": "shop", "DetailType": "Order", "Detail": "{}"}]
+                )
                 until = time.monotonic() + 5
                 while not arrived and time.monotonic() < until:
                     time.sleep(0.01)

@@ -12,7 +12,10 @@ from sandbox.eventbridge.pattern import PatternError, compile_pattern
 ENDED: dict[str, Any] = {
     "source": ["aws.codepipeline"],
     "detail-type": ["CodePipeline Pipeline Execution State Change"],
-    "detail": {"pipeline": ["infra", "network"], "state": ["SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED"]},
+    "detail": {
+        "pipeline": ["infra", "network"],
+        "state": ["SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED"],
+    },
 }
 
 
@@ -22,7 +25,13 @@ def state_change(**detail: Any) -> dict[str, Any]:
         "source": "aws.codepipeline",
         "detail-type": "CodePipeline Pipeline Execution State Change",
         "resources": ["arn:aws:codepipeline:eu-central-1:123456789012:infra"],
-        "detail": {"pipeline": "infra", "execution-id": "e1", "state": "SUCCEEDED", "version": 1, **detail},
+        "detail": {
+            "pipeline": "infra",
+            "execution-id": "e1",
+            "state": "SUCCEEDED",
+            "version": 1,
+            **detail,
+        },
     }
 
 
@@ -33,7 +42,9 @@ def test_the_end_of_an_upstream() -> None:
     assert not matches(state_change(state="STARTED"))
     assert not matches(state_change(pipeline="infra2"))
     assert not matches({**state_change(), "source": "shop"})
-    assert not matches({**state_change(), "detail-type": "CodePipeline Stage Execution State Change"})
+    assert not matches(
+        {**state_change(), "detail-type": "CodePipeline Stage Execution State Change"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,7 +89,9 @@ def test_a_field_that_is_not_there() -> None:
 
 
 def test_or_is_one_of_several_objects_besides_the_other_fields() -> None:
-    matches = compile_pattern('{"source": ["s"], "$or": [{"a": [1]}, {"b": [1], "$or": [{"c": [1]}, {"d": [1]}]}]}')
+    matches = compile_pattern(
+        '{"source": ["s"], "$or": [{"a": [1]}, {"b": [1], "$or": [{"c": [1]}, {"d": [1]}]}]}'
+    )
     assert matches({"source": "s", "a": 1})
     assert matches({"source": "s", "b": 1, "d": 1})
     assert not matches({"source": "s", "b": 1})

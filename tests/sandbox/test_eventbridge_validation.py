@@ -15,26 +15,64 @@ EVERY_FIVE = "cron(2/5 * * * ? *)"
 @pytest.mark.parametrize(
     ("definition", "code", "message"),
     [
-        ({"Name": "a" * 65}, "ValidationException", "at 'name' failed to satisfy constraint: Member must have length less than or"),
+        (
+            {"Name": "a" * 65},
+            "ValidationException",
+            "at 'name' failed to satisfy constraint: Member must have length less than or",
+        ),
         ({"Name": "a/b"}, "ValidationException", "Member must satisfy regular expression pattern"),
         ({"Description": "a" * 513}, "ValidationException", "at 'description'"),
-        ({"ScheduleExpression": f"cron({' ' * 256}* * * * ? *)"}, "ValidationException", "at 'scheduleExpression'"),
-        ({"ScheduleExpression": "rate(1 minutes)"}, "ValidationException", "Parameter ScheduleExpression is not valid."),
-        ({"ScheduleExpression": "cron(hello)"}, "ValidationException", "Parameter ScheduleExpression is not valid."),
-        ({"EventPattern": "{"}, "InvalidEventPatternException", "Event pattern is not valid. Reason: Invalid JSON"),
-        ({"EventPattern": '{"a": [{"foo": 1}]}'}, "InvalidEventPatternException", "Unrecognized match type foo"),
+        (
+            {"ScheduleExpression": f"cron({' ' * 256}* * * * ? *)"},
+            "ValidationException",
+            "at 'scheduleExpression'",
+        ),
+        (
+            {"ScheduleExpression": "rate(1 minutes)"},
+            "ValidationException",
+            "Parameter ScheduleExpression is not valid.",
+        ),
+        (
+            {"ScheduleExpression": "cron(hello)"},
+            "ValidationException",
+            "Parameter ScheduleExpression is not valid.",
+        ),
+        (
+            {"EventPattern": "{"},
+            "InvalidEventPatternException",
+            "Event pattern is not valid. Reason: Invalid JSON",
+        ),
+        (
+            {"EventPattern": '{"a": [{"foo": 1}]}'},
+            "InvalidEventPatternException",
+            "Unrecognized match type foo",
+        ),
         ({"EventPattern": json.dumps({"a": ["x" * 2040]})}, "LimitExceededException", ""),
-        ({"EventPattern": json.dumps({"a": ["x" * 4090]})}, "ValidationException", "at 'eventPattern'"),
+        (
+            {"EventPattern": json.dumps({"a": ["x" * 4090]})},
+            "ValidationException",
+            "at 'eventPattern'",
+        ),
         ({"State": "ON"}, "ValidationException", "at 'state'"),
-        ({"ScheduleExpression": None}, "ValidationException", "EventPattern or ScheduleExpression must be specified"),
-        ({"EventBusName": "nowhere", "ScheduleExpression": None, "EventPattern": '{"a": ["b"]}'}, "ResourceNotFoundException", ""),
+        (
+            {"ScheduleExpression": None},
+            "ValidationException",
+            "EventPattern or ScheduleExpression must be specified",
+        ),
+        (
+            {"EventBusName": "nowhere", "ScheduleExpression": None, "EventPattern": '{"a": ["b"]}'},
+            "ResourceNotFoundException",
+            "",
+        ),
     ],
 )
 def test_put_rule(definition: dict[str, Any], code: str, message: str) -> None:
     wanted = {"Name": "hold", "ScheduleExpression": EVERY_FIVE, **definition}
     with eventbridge_world() as world:
         with refused(code, message):
-            world.events.put_rule(**{key: value for key, value in wanted.items() if value is not None})
+            world.events.put_rule(
+                **{key: value for key, value in wanted.items() if value is not None}
+            )
         assert world.events.list_rules()["Rules"] == []
 
 
@@ -69,7 +107,9 @@ def test_putting_a_rule_again_replaces_all_but_its_targets_and_tags() -> None:
             Description="waits",
             State="DISABLED",
         )
-        world.events.put_rule(Name="hold", EventPattern='{"source": ["b"]}', Tags=[{"Key": "team", "Value": "b"}])
+        world.events.put_rule(
+            Name="hold", EventPattern='{"source": ["b"]}', Tags=[{"Key": "team", "Value": "b"}]
+        )
         rule = world.events.describe_rule(Name="hold")
         targets = world.events.list_targets_by_rule(Rule="hold")["Targets"]
         tags = world.events.list_tags_for_resource(ResourceARN=rule["Arn"])["Tags"]
@@ -87,7 +127,10 @@ def test_putting_a_rule_again_replaces_all_but_its_targets_and_tags() -> None:
         ({"Input": '"' + "x" * 8191 + '"'}, "at 'targets.1.member.input'"),
         ({"Input": "{'a': 1}"}, "JSON syntax error in input for target retry"),
         ({"Input": ""}, "JSON syntax error in input for target retry"),
-        ({"Input": "{}", "InputPath": "$.detail"}, "Only one of Input, InputPath, or InputTransformer"),
+        (
+            {"Input": "{}", "InputPath": "$.detail"},
+            "Only one of Input, InputPath, or InputTransformer",
+        ),
         ({"Arn": "retry"}, "Provided Arn is not in correct format"),
     ],
 )
@@ -101,7 +144,9 @@ def test_put_targets(target: dict[str, Any], message: str) -> None:
 
 def test_a_rule_has_at_most_five_targets_which_can_be_changed() -> None:
     with eventbridge_world() as world:
-        world.rule(targets={str(number): RETRY for number in range(5)}, ScheduleExpression=EVERY_FIVE)
+        world.rule(
+            targets={str(number): RETRY for number in range(5)}, ScheduleExpression=EVERY_FIVE
+        )
         with refused("LimitExceededException"):
             world.events.put_targets(Rule="hold", Targets=[{"Id": "5", "Arn": RETRY}])
         world.events.put_targets(Rule="hold", Targets=[{"Id": "4", "Arn": OTHER}])
@@ -139,7 +184,9 @@ def test_a_prefix_is_text_and_a_page_has_a_hundred_rules() -> None:
     with eventbridge_world() as world:
         for name in ("gate.a", "gate-a", *(f"other-{number}" for number in range(100))):
             world.events.put_rule(Name=name, ScheduleExpression=EVERY_FIVE)
-        assert [rule["Name"] for rule in world.events.list_rules(NamePrefix="gate.")["Rules"]] == ["gate.a"]
+        assert [rule["Name"] for rule in world.events.list_rules(NamePrefix="gate.")["Rules"]] == [
+            "gate.a"
+        ]
         first = world.events.list_rules()
         second = world.events.list_rules(NextToken=first["NextToken"])
     assert (len(first["Rules"]), len(second["Rules"])) == (100, 2)
@@ -177,7 +224,12 @@ def test_a_pattern_can_be_tested() -> None:
     with eventbridge_world() as world:
         for source, matches in (("shop", True), ("bank", False)):
             pattern = json.dumps({"source": [source]})
-            assert world.events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"] is matches
+            assert (
+                world.events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))[
+                    "Result"
+                ]
+                is matches
+            )
         with refused("InvalidEventPatternException"):
             world.events.test_event_pattern(EventPattern="{", Event=json.dumps(event))
         with refused("ValidationException"):

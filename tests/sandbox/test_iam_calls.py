@@ -20,16 +20,35 @@ ROLE = "arn:aws:iam::123456789012:role/pipelines"
 
 def asked(call: str, **parameters: Any) -> list[tuple[str, str]]:
     service, operation = call.split(":")
-    return [(request.action, request.resource) for request in requests_of(service, operation, parameters, PLACE)]
+    return [
+        (request.action, request.resource)
+        for request in requests_of(service, operation, parameters, PLACE)
+    ]
 
 
 @pytest.mark.parametrize(
     ("call", "parameters", "resource"),
     [
-        ("codepipeline:StartPipelineExecution", {"name": "k8s"}, f"arn:aws:codepipeline:{HERE}:k8s"),
-        ("codepipeline:ListPipelineExecutions", {"pipelineName": "k8s"}, f"arn:aws:codepipeline:{HERE}:k8s"),
-        ("codepipeline:UpdatePipeline", {"pipeline": {"name": "k8s"}}, f"arn:aws:codepipeline:{HERE}:k8s"),
-        ("codepipeline:RetryStageExecution", {"pipelineName": "k8s", "stageName": "Gate"}, f"arn:aws:codepipeline:{HERE}:k8s/Gate"),
+        (
+            "codepipeline:StartPipelineExecution",
+            {"name": "k8s"},
+            f"arn:aws:codepipeline:{HERE}:k8s",
+        ),
+        (
+            "codepipeline:ListPipelineExecutions",
+            {"pipelineName": "k8s"},
+            f"arn:aws:codepipeline:{HERE}:k8s",
+        ),
+        (
+            "codepipeline:UpdatePipeline",
+            {"pipeline": {"name": "k8s"}},
+            f"arn:aws:codepipeline:{HERE}:k8s",
+        ),
+        (
+            "codepipeline:RetryStageExecution",
+            {"pipelineName": "k8s", "stageName": "Gate"},
+            f"arn:aws:codepipeline:{HERE}:k8s/Gate",
+        ),
         (
             "codepipeline:PutApprovalResult",
             {"pipelineName": "k8s", "stageName": "Gate", "actionName": "Ask"},
@@ -38,8 +57,16 @@ def asked(call: str, **parameters: Any) -> list[tuple[str, str]]:
         ("codepipeline:PutJobSuccessResult", {"jobId": "1"}, "*"),
         ("codepipeline:ListPipelines", {}, "*"),
         ("events:PutRule", {"Name": "hold"}, f"arn:aws:events:{HERE}:rule/hold"),
-        ("events:PutRule", {"Name": "hold", "EventBusName": "default"}, f"arn:aws:events:{HERE}:rule/hold"),
-        ("events:PutRule", {"Name": "hold", "EventBusName": "own"}, f"arn:aws:events:{HERE}:rule/own/hold"),
+        (
+            "events:PutRule",
+            {"Name": "hold", "EventBusName": "default"},
+            f"arn:aws:events:{HERE}:rule/hold",
+        ),
+        (
+            "events:PutRule",
+            {"Name": "hold", "EventBusName": "own"},
+            f"arn:aws:events:{HERE}:rule/own/hold",
+        ),
         (
             "events:PutTargets",
             {"Rule": "hold", "EventBusName": f"arn:aws:events:{HERE}:event-bus/own"},
@@ -54,8 +81,16 @@ def asked(call: str, **parameters: Any) -> list[tuple[str, str]]:
         ("lambda:GetPolicy", {"FunctionName": FUNCTION}, FUNCTION),
         ("lambda:GetPolicy", {"FunctionName": "123456789012:function:gate"}, FUNCTION),
         ("lambda:ListFunctions", {}, "*"),
-        ("logs:PutLogEvents", {"logGroupName": "/a", "logStreamName": "s"}, f"arn:aws:logs:{HERE}:log-group:/a:log-stream:s"),
-        ("logs:CreateLogGroup", {"logGroupName": "/a"}, f"arn:aws:logs:{HERE}:log-group:/a:log-stream:"),
+        (
+            "logs:PutLogEvents",
+            {"logGroupName": "/a", "logStreamName": "s"},
+            f"arn:aws:logs:{HERE}:log-group:/a:log-stream:s",
+        ),
+        (
+            "logs:CreateLogGroup",
+            {"logGroupName": "/a"},
+            f"arn:aws:logs:{HERE}:log-group:/a:log-stream:",
+        ),
         ("sts:AssumeRole", {"RoleArn": ROLE}, ROLE),
         ("dynamodb:GetItem", {"TableName": "t"}, "*"),
     ],
@@ -69,9 +104,15 @@ def test_invoke_is_the_action_invoke_function() -> None:
 
 
 def test_put_events_asks_for_each_bus_once() -> None:
-    entries = [{"Source": "a"}, {"Source": "b", "EventBusName": "own"}, {"Source": "c", "EventBusName": "default"}]
+    entries = [
+        {"Source": "a"},
+        {"Source": "b", "EventBusName": "own"},
+        {"Source": "c", "EventBusName": "default"},
+    ]
     buses = [f"arn:aws:events:{HERE}:event-bus/{name}" for name in ("default", "own")]
-    assert asked("events:PutEvents", Entries=entries) == [("events:PutEvents", bus) for bus in buses]
+    assert asked("events:PutEvents", Entries=entries) == [
+        ("events:PutEvents", bus) for bus in buses
+    ]
 
 
 def test_get_caller_identity_needs_nothing() -> None:
@@ -82,11 +123,28 @@ def test_get_caller_identity_needs_nothing() -> None:
     ("call", "parameters"),
     [
         ("codepipeline:CreatePipeline", {"pipeline": {"name": "k8s", "roleArn": ROLE}}),
-        ("codepipeline:UpdatePipeline", {"pipeline": {"name": "k8s", "stages": [{"actions": [{"name": "a"}, {"roleArn": ROLE}]}]}}),
+        (
+            "codepipeline:UpdatePipeline",
+            {
+                "pipeline": {
+                    "name": "k8s",
+                    "stages": [{"actions": [{"name": "a"}, {"roleArn": ROLE}]}],
+                }
+            },
+        ),
         ("lambda:CreateFunction", {"FunctionName": "gate", "Role": ROLE}),
         ("lambda:UpdateFunctionConfiguration", {"FunctionName": "gate", "Role": ROLE}),
         ("events:PutRule", {"Name": "hold", "RoleArn": ROLE}),
-        ("events:PutTargets", {"Rule": "hold", "Targets": [{"Id": "1", "Arn": FUNCTION}, {"Id": "2", "Arn": FUNCTION, "RoleArn": ROLE}]}),
+        (
+            "events:PutTargets",
+            {
+                "Rule": "hold",
+                "Targets": [
+                    {"Id": "1", "Arn": FUNCTION},
+                    {"Id": "2", "Arn": FUNCTION, "RoleArn": ROLE},
+                ],
+            },
+        ),
     ],
 )
 def test_handing_a_role_to_a_service_needs_pass_role(call: str, parameters: dict[str, Any]) -> None:
@@ -110,7 +168,11 @@ def test_handing_a_role_to_a_service_needs_pass_role(call: str, parameters: dict
             {"FunctionName": "gate", "Principal": "*", "FunctionUrlAuthType": "NONE"},
             {"lambda:principal": ("*",), "lambda:functionurlauthtype": ("NONE",)},
         ),
-        ("events:PutTargets", {"Rule": "hold", "Targets": [{"Arn": "a"}, {"Arn": "b"}]}, {"events:targetarn": ("a", "b")}),
+        (
+            "events:PutTargets",
+            {"Rule": "hold", "Targets": [{"Arn": "a"}, {"Arn": "b"}]},
+            {"events:targetarn": ("a", "b")},
+        ),
         (
             "events:PutRule",
             {"Name": "hold", "EventPattern": '{"source": ["aws.codepipeline", {"prefix": "x"}]}'},
@@ -123,7 +185,9 @@ def test_handing_a_role_to_a_service_needs_pass_role(call: str, parameters: dict
         ),
     ],
 )
-def test_condition_keys_of_a_call(call: str, parameters: dict[str, Any], context: dict[str, tuple[str, ...]]) -> None:
+def test_condition_keys_of_a_call(
+    call: str, parameters: dict[str, Any], context: dict[str, tuple[str, ...]]
+) -> None:
     service, operation = call.split(":")
     assert requests_of(service, operation, parameters, PLACE)[0].context == context
 
@@ -134,7 +198,9 @@ REFERENCE = {
     for service in importlib.import_module("parliament").iam_definition
     if service["prefix"] in RESOURCES and service["privileges"]
 }
-MODELS = {service: botocore.session.get_session().get_service_model(service) for service in REFERENCE}
+MODELS = {
+    service: botocore.session.get_session().get_service_model(service) for service in REFERENCE
+}
 KINDS = {
     "codepipeline": {"pipeline", "stage", "action"},
     "events": {"rule-on-default-event-bus", "rule-on-custom-event-bus", "event-bus"},
@@ -150,26 +216,38 @@ UNKNOWN = {
     "events:UpdateEventBus",
     "sts:AssumeRoleWithSAML",
     "sts:AssumeRoleWithWebIdentity",
-    *(f"logs:{operation}" for operation in MODELS["logs"].operation_names if operation not in RESOURCES["logs"]),
+    *(
+        f"logs:{operation}"
+        for operation in MODELS["logs"].operation_names
+        if operation not in RESOURCES["logs"]
+    ),
 }
-"""Calls on such resources that nobody makes in the sandbox: they ask for "*", so that only a policy on everything allows them."""
+"""Calls on such resources that nobody makes in the sandbox: they ask for "*", so that only a policy
+on everything allows them.
+"""
 BY_ARN = {"TagResource", "UntagResource", "ListTagsForResource", "ListTags"}
 """These name their resource, of whatever kind, by its ARN."""
 
 
 def _operations() -> list[tuple[str, str, set[str]]]:
-    """Service, operation, and the formats of its resource's ARN, of the known kinds, by the reference."""
+    """Service, operation, and the formats of its resource's ARN, of the known kinds, by the
+    reference.
+    """
     found = []
     for service, reference in REFERENCE.items():
         formats = {one["resource"].lower(): one["arn"] for one in reference["resources"]}
         kinds = {
-            one["privilege"]: {kind["resource_type"].rstrip("*").lower() for kind in one["resource_types"]}
+            one["privilege"]: {
+                kind["resource_type"].rstrip("*").lower() for kind in one["resource_types"]
+            }
             for one in reference["privileges"]
         }
         for operation in MODELS[service].operation_names:
             action = ACTIONS.get((service, operation), f"{service}:{operation}").partition(":")[2]
             if action in kinds:
-                found.append((service, operation, {formats[kind] for kind in kinds[action] & KINDS[service]}))
+                found.append(
+                    (service, operation, {formats[kind] for kind in kinds[action] & KINDS[service]})
+                )
     return found
 
 
@@ -181,24 +259,40 @@ OPERATIONS = _operations()
     [row for row in OPERATIONS if row[1] not in BY_ARN and f"{row[0]}:{row[1]}" not in UNKNOWN],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_every_call_asks_for_a_resource_of_the_kind_that_the_reference_names(service: str, operation: str, formats: set[str]) -> None:
+def test_every_call_asks_for_a_resource_of_the_kind_that_the_reference_names(
+    service: str, operation: str, formats: set[str]
+) -> None:
     shape = MODELS[service].operation_model(operation).input_shape
-    request = next(iter(requests_of(service, operation, _filled(shape) if shape else {}, PLACE)), None)
+    request = next(
+        iter(requests_of(service, operation, _filled(shape) if shape else {}, PLACE)), None
+    )
     resource = request.resource if request else "*"
-    assert resource == "*" if not formats else any(re.fullmatch(_pattern(one), resource) for one in formats), (resource, formats)
+    assert (
+        resource == "*"
+        if not formats
+        else any(re.fullmatch(_pattern(one), resource) for one in formats)
+    ), (resource, formats)
 
 
 def test_the_reference_was_read() -> None:
-    assert {service for service, _, formats in OPERATIONS if formats} == set(KINDS) == set(RESOURCES)
+    assert (
+        {service for service, _, formats in OPERATIONS if formats} == set(KINDS) == set(RESOURCES)
+    )
 
 
 def test_every_call_in_the_table_exists() -> None:
     known = {(service, operation) for service, operation, _ in OPERATIONS}
-    assert {(service, operation) for service, operations in RESOURCES.items() for operation in operations} <= known
+    assert {
+        (service, operation)
+        for service, operations in RESOURCES.items()
+        for operation in operations
+    } <= known
 
 
 def _pattern(arn_format: str) -> str:
-    """The ARN that the names of parameters make, with what a function's or a log group's may have behind it."""
+    """The ARN that the names of parameters make, with what a function's or a log group's may have
+    behind it.
+    """
     return re.sub(r"\$\{\w+\}", "[^/:]+", arn_format) + "(:Qualifier|:log-stream:)?"
 
 
@@ -210,4 +304,8 @@ def _filled(shape: Shape, name: str = "") -> Any:
         return [_filled(shape.member, name)]
     if isinstance(shape, MapShape):
         return {}
-    return {"EventPattern": "{}", "RoleArn": ROLE}.get(name, name) if shape.type_name == "string" else 1
+    return (
+        {"EventPattern": "{}", "RoleArn": ROLE}.get(name, name)
+        if shape.type_name == "string"
+        else 1
+    )

@@ -27,7 +27,11 @@ VERSION = "2012-10-17"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/worker"
 LAMBDA_MAY = {
     "Version": VERSION,
-    "Statement": {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    },
 }
 PUT_RULES = {"Effect": "Allow", "Action": "events:PutRule", "Resource": "*"}
 ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -37,7 +41,9 @@ DENIED = f"User: {ME} is not authorized to perform: events:PutRule on resource: 
 
 
 class Account:
-    """An account with a role "worker" and what its session can do. The test's own calls, with other keys, are free."""
+    """An account with a role "worker" and what its session can do. The test's own calls, with other
+    keys, are free.
+    """
 
     def __init__(self, url: str | None = None) -> None:
         self._url = url
@@ -47,22 +53,30 @@ class Account:
     def client(self, service: Any, **credentials: str) -> Any:
         keys = credentials or {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
         config = Config(retries={"total_max_attempts": 1})
-        return boto3.client(service, region_name=REGION, endpoint_url=self._url, config=config, **keys)  # type: ignore[call-overload]
+        return boto3.client(
+            service, region_name=REGION, endpoint_url=self._url, config=config, **keys
+        )  # type: ignore[call-overload]
 
     def may(self, *statements: dict[str, Any]) -> None:
         """The role's inline policy becomes this one."""
         self.iam.put_role_policy(
-            RoleName="worker", PolicyName="inline", PolicyDocument=json.dumps({"Version": VERSION, "Statement": statements})
+            RoleName="worker",
+            PolicyName="inline",
+            PolicyDocument=json.dumps({"Version": VERSION, "Statement": statements}),
         )
 
     def policy(self, *statements: dict[str, Any]) -> str:
         """A new managed policy's ARN."""
         document = json.dumps({"Version": VERSION, "Statement": statements})
         name = f"policy-{len(self.iam.list_policies(Scope='Local')['Policies'])}"
-        return str(self.iam.create_policy(PolicyName=name, PolicyDocument=document)["Policy"]["Arn"])
+        return str(
+            self.iam.create_policy(PolicyName=name, PolicyDocument=document)["Policy"]["Arn"]
+        )
 
     def session(self, role: str = ROLE, **more: Any) -> dict[str, str]:
-        given = self.client("sts").assume_role(RoleArn=role, RoleSessionName="at-work", **more)["Credentials"]
+        given = self.client("sts").assume_role(RoleArn=role, RoleSessionName="at-work", **more)[
+            "Credentials"
+        ]
         return {
             "aws_access_key_id": given["AccessKeyId"],
             "aws_secret_access_key": given["SecretAccessKey"],
@@ -70,7 +84,9 @@ class Account:
         }
 
     def put_rule(self, session: dict[str, str] | None = None) -> None:
-        self.client("events", **(session or self.session())).put_rule(Name="hold", ScheduleExpression="rate(5 minutes)")
+        self.client("events", **(session or self.session())).put_rule(
+            Name="hold", ScheduleExpression="rate(5 minutes)"
+        )
 
 
 @pytest.fixture
@@ -95,7 +111,10 @@ def refused(code: str, message: str, status: int = 400) -> Iterator[None]:
 
 
 def test_a_role_without_a_policy_may_do_nothing(account: Account) -> None:
-    with refused("AccessDeniedException", DENIED + "because no identity-based policy allows the events:PutRule action"):
+    with refused(
+        "AccessDeniedException",
+        DENIED + "because no identity-based policy allows the events:PutRule action",
+    ):
         account.put_rule()
     assert account.client("events").list_rules()["Rules"] == []
 
@@ -105,7 +124,9 @@ def test_a_policy_counts_from_the_moment_it_is_there(account: Account) -> None:
     account.may(PUT_RULES)
     account.put_rule(session)
     account.may({**PUT_RULES, "Effect": "Deny"}, ALL)
-    with refused("AccessDeniedException", DENIED + "with an explicit deny in an identity-based policy"):
+    with refused(
+        "AccessDeniedException", DENIED + "with an explicit deny in an identity-based policy"
+    ):
         account.put_rule(session)
 
 
@@ -113,7 +134,9 @@ def test_a_managed_policys_default_version_counts(account: Account) -> None:
     arn = account.policy(PUT_RULES)
     account.iam.attach_role_policy(RoleName="worker", PolicyArn=arn)
     account.put_rule()
-    none = json.dumps({"Version": VERSION, "Statement": [{**PUT_RULES, "Action": "events:DeleteRule"}]})
+    none = json.dumps(
+        {"Version": VERSION, "Statement": [{**PUT_RULES, "Action": "events:DeleteRule"}]}
+    )
     account.iam.create_policy_version(PolicyArn=arn, PolicyDocument=none, SetAsDefault=True)
     with pytest.raises(ClientError, match="no identity-based policy allows"):
         account.put_rule()
@@ -121,19 +144,39 @@ def test_a_managed_policys_default_version_counts(account: Account) -> None:
 
 def test_a_boundary_takes_away(account: Account) -> None:
     account.may(ALL)
-    account.iam.put_role_permissions_boundary(RoleName="worker", PermissionsBoundary=account.policy({**ALL, "Action": "lambda:*"}))
-    with refused("AccessDeniedException", DENIED + "because no permissions boundary allows the events:PutRule action"):
+    account.iam.put_role_permissions_boundary(
+        RoleName="worker", PermissionsBoundary=account.policy({**ALL, "Action": "lambda:*"})
+    )
+    with refused(
+        "AccessDeniedException",
+        DENIED + "because no permissions boundary allows the events:PutRule action",
+    ):
         account.put_rule()
-    account.iam.put_role_permissions_boundary(RoleName="worker", PermissionsBoundary=account.policy(ALL, {**PUT_RULES, "Effect": "Deny"}))
-    with refused("AccessDeniedException", DENIED + "with an explicit deny in a permissions boundary"):
+    account.iam.put_role_permissions_boundary(
+        RoleName="worker", PermissionsBoundary=account.policy(ALL, {**PUT_RULES, "Effect": "Deny"})
+    )
+    with refused(
+        "AccessDeniedException", DENIED + "with an explicit deny in a permissions boundary"
+    ):
         account.put_rule()
 
 
 def test_a_session_policy_takes_away(account: Account) -> None:
     account.may(ALL)
-    with refused("AccessDeniedException", DENIED + "because no session policy allows the events:PutRule action"):
-        account.put_rule(account.session(Policy=json.dumps({"Version": VERSION, "Statement": [{**ALL, "Action": "lambda:*"}]})))
-    account.put_rule(account.session(Policy=json.dumps({"Version": VERSION, "Statement": [PUT_RULES]})))
+    with refused(
+        "AccessDeniedException",
+        DENIED + "because no session policy allows the events:PutRule action",
+    ):
+        account.put_rule(
+            account.session(
+                Policy=json.dumps(
+                    {"Version": VERSION, "Statement": [{**ALL, "Action": "lambda:*"}]}
+                )
+            )
+        )
+    account.put_rule(
+        account.session(Policy=json.dumps({"Version": VERSION, "Statement": [PUT_RULES]}))
+    )
 
 
 def test_a_session_ends(account: Account, world: DrivenWorld) -> None:
@@ -149,9 +192,13 @@ def test_a_session_ends(account: Account, world: DrivenWorld) -> None:
 def test_keys_need_their_own_token(account: Account) -> None:
     account.may(ALL)
     first, second = account.session(), account.session()
-    with refused("UnrecognizedClientException", "The security token included in the request is invalid."):
+    with refused(
+        "UnrecognizedClientException", "The security token included in the request is invalid."
+    ):
         account.put_rule({**first, "aws_session_token": second["aws_session_token"]})
-    with refused("UnrecognizedClientException", "The security token included in the request is invalid."):
+    with refused(
+        "UnrecognizedClientException", "The security token included in the request is invalid."
+    ):
         account.put_rule({**first, "aws_access_key_id": "ASIA0000000000000000"})
 
 
@@ -176,7 +223,10 @@ def test_who_am_i_is_never_denied(account: Account) -> None:
 
 def test_each_protocol_has_its_own_error(account: Account) -> None:
     session = account.session()
-    reason = f"User: {ME} is not authorized to perform: {{0}} on resource: {{1}} because no identity-based policy allows the {{0}} action"
+    reason = (
+        f"User: {ME} is not authorized to perform: {{0}} on resource: {{1}} because no "
+        "identity-based policy allows the {0} action"
+    )
     with refused("AccessDeniedException", reason.format("lambda:ListFunctions", "*"), status=403):
         account.client("lambda", **session).list_functions()
     with refused("AccessDenied", reason.format("iam:ListRoles", "*"), status=403):
@@ -187,8 +237,13 @@ def test_each_protocol_has_its_own_error(account: Account) -> None:
 
 def test_another_role_must_trust_the_caller(account: Account) -> None:
     def trust(principal: object) -> None:
-        document = {"Version": VERSION, "Statement": {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}}
-        account.iam.update_assume_role_policy(RoleName="pipelines", PolicyDocument=json.dumps(document))
+        document = {
+            "Version": VERSION,
+            "Statement": {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"},
+        }
+        account.iam.update_assume_role_policy(
+            RoleName="pipelines", PolicyDocument=json.dumps(document)
+        )
 
     other = f"arn:aws:iam::{ACCOUNT}:role/pipelines"
     sts = account.client("sts", **account.session())
@@ -200,7 +255,9 @@ def test_another_role_must_trust_the_caller(account: Account) -> None:
     trust({"AWS": ACCOUNT})
     sts.assume_role(RoleArn=other, RoleSessionName="more")
     account.may(PUT_RULES)
-    with pytest.raises(ClientError, match="no identity-based policy allows"):  # the account's trust leaves it to the role's policies
+    with pytest.raises(
+        ClientError, match="no identity-based policy allows"
+    ):  # the account's trust leaves it to the role's policies
         sts.assume_role(RoleArn=other, RoleSessionName="more")
     trust({"AWS": ROLE})
     sts.assume_role(RoleArn=other, RoleSessionName="more")
@@ -210,10 +267,14 @@ def test_a_functions_own_policy_can_let_a_role_in(account: Account) -> None:
     function = "pipeline-gate-dev-gate"
     invoke = account.client("lambda", **account.session()).invoke
     with pytest.raises(
-        ClientError, match=r"lambda:InvokeFunction on resource: .*:function:pipeline-gate-dev-gate because no identity-based"
+        ClientError,
+        match=r"lambda:InvokeFunction on resource: .*:function:pipeline-gate-dev-gate because no "
+        r"identity-based",
     ):
         invoke(FunctionName=function, InvocationType="DryRun")
-    account.client("lambda").add_permission(FunctionName=function, StatementId="worker", Action="lambda:InvokeFunction", Principal=ROLE)
+    account.client("lambda").add_permission(
+        FunctionName=function, StatementId="worker", Action="lambda:InvokeFunction", Principal=ROLE
+    )
     invoke(FunctionName=function, InvocationType="DryRun")
     with pytest.raises(ClientError, match="not authorized to perform: lambda:GetPolicy"):
         account.client("lambda", **account.session()).get_policy(FunctionName=function)
@@ -229,7 +290,10 @@ def test_what_a_service_may_do_with_a_role(account: Account) -> None:
 def test_a_server_enforces_too() -> None:
     with SandboxServer(dials=Dials()) as server:
         account = Account(server.url)
-        with refused("AccessDeniedException", DENIED + "because no identity-based policy allows the events:PutRule action"):
+        with refused(
+            "AccessDeniedException",
+            DENIED + "because no identity-based policy allows the events:PutRule action",
+        ):
             account.put_rule()
         account.may(PUT_RULES)
         account.put_rule()

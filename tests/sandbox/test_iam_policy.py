@@ -27,9 +27,17 @@ def statement(effect: str = "Allow", **elements: Any) -> dict[str, Any]:
     return {"Effect": effect, **elements}
 
 
-def said(*statements: dict[str, Any], action: str = "events:PutRule", resource: str = RULE, **context: str | list[str]) -> Answer:
+def said(
+    *statements: dict[str, Any],
+    action: str = "events:PutRule",
+    resource: str = RULE,
+    **context: str | list[str],
+) -> Answer:
     """What a policy of these statements says; `context` with __ for the colon of a key."""
-    keys = {key.replace("__", ":"): tuple([value] if isinstance(value, str) else value) for key, value in context.items()}
+    keys = {
+        key.replace("__", ":"): tuple([value] if isinstance(value, str) else value)
+        for key, value in context.items()
+    }
     return judge([{"Statement": list(statements)}], Request(action, resource, keys))
 
 
@@ -85,7 +93,13 @@ def test_a_deny_outdoes_every_allow() -> None:
     assert said(statement("Deny", Action="events:*"), statement()) is DENY
     assert said(statement(), statement("Deny", Action="events:*")) is DENY
     assert said(statement(), statement("Deny", Action="lambda:*")) is ALLOW
-    assert judge([{"Statement": statement()}, {"Statement": statement("Deny")}], Request("events:PutRule", RULE)) is DENY
+    assert (
+        judge(
+            [{"Statement": statement()}, {"Statement": statement("Deny")}],
+            Request("events:PutRule", RULE),
+        )
+        is DENY
+    )
 
 
 def test_no_policy_says_nothing() -> None:
@@ -150,9 +164,13 @@ def test_conditions(operator: str, wanted: object, principal: str | None, holds:
         ("ForAllValues:StringNotEquals", ["a", "x"], False),
     ],
 )
-def test_conditions_on_keys_with_many_values(operator: str, targets: list[str], holds: bool) -> None:
+def test_conditions_on_keys_with_many_values(
+    operator: str, targets: list[str], holds: bool
+) -> None:
     condition = {operator: {"events:TargetArn": ["a", "b"]}}
-    assert said(statement(Condition=condition), events__targetarn=targets) is (ALLOW if holds else SILENCE)
+    assert said(statement(Condition=condition), events__targetarn=targets) is (
+        ALLOW if holds else SILENCE
+    )
 
 
 def test_all_conditions_of_a_statement_must_hold() -> None:
@@ -162,7 +180,9 @@ def test_all_conditions_of_a_statement_must_hold() -> None:
     assert said(both, a__x="1", a__y="3", a__z="true") is SILENCE
 
 
-@pytest.mark.parametrize("operator", ["DateLessThan", "IpAddress", "StringEqual", "ForSomeValues:StringEquals"])
+@pytest.mark.parametrize(
+    "operator", ["DateLessThan", "IpAddress", "StringEqual", "ForSomeValues:StringEquals"]
+)
 def test_an_operator_that_is_not_known_is_taken_from_its_safe_side(operator: str) -> None:
     condition = {operator: {"a:x": "1"}}
     assert said(statement(Condition=condition), a__x="1") is SILENCE
@@ -184,13 +204,24 @@ def test_an_operator_that_is_not_known_is_taken_from_its_safe_side(operator: str
     ],
 )
 def test_whom_a_resource_policy_names(principal: object, verdict: tuple[Answer, bool]) -> None:
-    document: Document = {"Statement": {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}}
-    assert judge_resource_policy(document, Request("sts:AssumeRole", ROLE + "-other"), CALLER) == verdict
+    document: Document = {
+        "Statement": {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    }
+    assert (
+        judge_resource_policy(document, Request("sts:AssumeRole", ROLE + "-other"), CALLER)
+        == verdict
+    )
 
 
 def test_not_principal_is_taken_from_its_safe_side() -> None:
     for effect, answer in (("Allow", SILENCE), ("Deny", DENY)):
-        document = {"Statement": {"Effect": effect, "NotPrincipal": {"AWS": ROLE}, "Action": "sts:AssumeRole"}}
+        document = {
+            "Statement": {
+                "Effect": effect,
+                "NotPrincipal": {"AWS": ROLE},
+                "Action": "sts:AssumeRole",
+            }
+        }
         assert judge_resource_policy(document, Request("sts:AssumeRole", ROLE), CALLER)[0] is answer
 
 
@@ -213,7 +244,14 @@ STATEMENTS = st.builds(
     st.sampled_from(["Allow", "Deny"]),
     Action=st.sampled_from(["*", "events:*", "events:PutRule", "lambda:*"]),
     Resource=st.sampled_from(["*", RULE, "arn:aws:events:*:*:rule/other"]),
-    Condition=st.sampled_from([{}, {"StringEquals": {"a:x": "1"}}, {"StringNotEquals": {"a:x": "1"}}, {"Odd": {"a:x": "1"}}]),
+    Condition=st.sampled_from(
+        [
+            {},
+            {"StringEquals": {"a:x": "1"}},
+            {"StringNotEquals": {"a:x": "1"}},
+            {"Odd": {"a:x": "1"}},
+        ]
+    ),
 )
 
 
@@ -222,7 +260,14 @@ def test_the_order_of_statements_says_nothing_and_a_deny_can_only_take_away(
     statements: list[dict[str, Any]], order: list[int], value: str
 ) -> None:
     answer = said(*statements, a__x=value)
-    assert said(*(statements[place] for place in order if place < len(statements)), *statements[5:], a__x=value) is answer
+    assert (
+        said(
+            *(statements[place] for place in order if place < len(statements)),
+            *statements[5:],
+            a__x=value,
+        )
+        is answer
+    )
     assert said(*statements, statement("Deny", Resource=RULE), a__x=value) is DENY
     without_denials = [one for one in statements if one["Effect"] == "Allow"]
     assert answer is DENY or said(*without_denials, a__x=value) is answer

@@ -1,4 +1,6 @@
-"""SimulatePrincipalPolicy: what a role would be allowed to do, by its own policies and its boundary."""
+"""SimulatePrincipalPolicy: what a role would be allowed to do, by its own policies and its
+boundary.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,17 @@ from tests.conftest import executor
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/worker"
 RULES = [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}" for name in ("mine", "yours")]
 PUT_MINE = {"Effect": "Allow", "Action": "events:PutRule", "Resource": RULES[0]}
-TARGETS = {"Effect": "Allow", "Action": "events:PutTargets", "Resource": "*", "Condition": {"StringEquals": {"events:TargetArn": "a"}}}
+TARGETS = {
+    "Effect": "Allow",
+    "Action": "events:PutTargets",
+    "Resource": "*",
+    "Condition": {"StringEquals": {"events:TargetArn": "a"}},
+}
 ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-NOBODY_ELSE: dict[str, Any] = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}
+NOBODY_ELSE: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"},
+}
 
 
 def document(*statements: dict[str, Any]) -> str:
@@ -35,15 +45,21 @@ class Worker:
         iam.create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(NOBODY_ELSE))
 
     def may(self, *statements: dict[str, Any]) -> None:
-        self.iam.put_role_policy(RoleName="worker", PolicyName="inline", PolicyDocument=document(*statements))
+        self.iam.put_role_policy(
+            RoleName="worker", PolicyName="inline", PolicyDocument=document(*statements)
+        )
 
     def bound(self, *statements: dict[str, Any]) -> None:
-        arn = self.iam.create_policy(PolicyName="boundary", PolicyDocument=document(*statements))["Policy"]["Arn"]
+        arn = self.iam.create_policy(PolicyName="boundary", PolicyDocument=document(*statements))[
+            "Policy"
+        ]["Arn"]
         self.iam.put_role_permissions_boundary(RoleName="worker", PermissionsBoundary=arn)
 
     def ask(self, *actions: str, **more: Any) -> list[dict[str, Any]]:
         asked = {"PolicySourceArn": ROLE, "ActionNames": list(actions), **more}
-        results: list[dict[str, Any]] = self.iam.simulate_principal_policy(**asked)["EvaluationResults"]
+        results: list[dict[str, Any]] = self.iam.simulate_principal_policy(**asked)[
+            "EvaluationResults"
+        ]
         return results
 
     def decisions(self, *actions: str, **more: Any) -> list[str]:
@@ -57,17 +73,26 @@ def worker() -> Iterator[Worker]:
 
 
 def test_what_the_policies_allow_and_what_they_do_not(worker: Worker) -> None:
-    worker.may(PUT_MINE, ALL | {"Action": "lambda:*"}, ALL | {"Effect": "Deny", "Action": "lambda:Delete*"})
-    decided = worker.decisions("events:PutRule", "lambda:ListFunctions", "lambda:DeleteFunction", ResourceArns=RULES[:1])
+    worker.may(
+        PUT_MINE, ALL | {"Action": "lambda:*"}, ALL | {"Effect": "Deny", "Action": "lambda:Delete*"}
+    )
+    decided = worker.decisions(
+        "events:PutRule", "lambda:ListFunctions", "lambda:DeleteFunction", ResourceArns=RULES[:1]
+    )
     assert decided == ["allowed", "allowed", "explicitDeny"]
     assert worker.decisions("events:DeleteRule") == ["implicitDeny"]
 
 
-def test_one_result_an_action_and_the_most_restrictive_decision_for_all_resources(worker: Worker) -> None:
+def test_one_result_an_action_and_the_most_restrictive_decision_for_all_resources(
+    worker: Worker,
+) -> None:
     worker.may(PUT_MINE)
     (result,) = worker.ask("events:PutRule", ResourceArns=RULES)
     assert result["EvalDecision"] == "implicitDeny"
-    each = [(one["EvalResourceName"], one["EvalResourceDecision"]) for one in result["ResourceSpecificResults"]]
+    each = [
+        (one["EvalResourceName"], one["EvalResourceDecision"])
+        for one in result["ResourceSpecificResults"]
+    ]
     assert each == [(RULES[0], "allowed"), (RULES[1], "implicitDeny")]
     worker.may(ALL, PUT_MINE | {"Effect": "Deny"})
     assert worker.decisions("events:PutRule", ResourceArns=RULES) == ["explicitDeny"]
@@ -89,20 +114,32 @@ def test_no_resource_can_be_read_from_the_result_of_an_action(worker: Worker) ->
 def test_a_condition_wants_its_key(worker: Worker) -> None:
     worker.may(TARGETS)
     (result,) = worker.ask("events:PutTargets", ResourceArns=RULES[:1])
-    assert (result["EvalDecision"], result["MissingContextValues"]) == ("implicitDeny", ["events:targetarn"])
+    assert (result["EvalDecision"], result["MissingContextValues"]) == (
+        "implicitDeny",
+        ["events:targetarn"],
+    )
     assert result["ResourceSpecificResults"][0]["MissingContextValues"] == ["events:targetarn"]
     entry = {"ContextKeyName": "events:TargetArn", "ContextKeyType": "stringList"}
-    assert worker.decisions("events:PutTargets", ContextEntries=[{**entry, "ContextKeyValues": ["a"]}]) == ["allowed"]
-    (result,) = worker.ask("events:PutTargets", ContextEntries=[{**entry, "ContextKeyValues": ["b"]}])
+    assert worker.decisions(
+        "events:PutTargets", ContextEntries=[{**entry, "ContextKeyValues": ["a"]}]
+    ) == ["allowed"]
+    (result,) = worker.ask(
+        "events:PutTargets", ContextEntries=[{**entry, "ContextKeyValues": ["b"]}]
+    )
     assert (result["EvalDecision"], result["MissingContextValues"]) == ("implicitDeny", [])
-    assert worker.ask("events:PutRule")[0]["MissingContextValues"] == []  # the statement is not about this action
+    assert (
+        worker.ask("events:PutRule")[0]["MissingContextValues"] == []
+    )  # the statement is not about this action
 
 
 def test_a_boundary_takes_away_and_is_named(worker: Worker) -> None:
     worker.may(ALL)
     worker.bound(PUT_MINE)
     (allowed, denied) = worker.ask("events:PutRule", "events:DeleteRule", ResourceArns=RULES[:1])
-    assert (allowed["EvalDecision"], allowed["PermissionsBoundaryDecisionDetail"]) == ("allowed", {"AllowedByPermissionsBoundary": True})
+    assert (allowed["EvalDecision"], allowed["PermissionsBoundaryDecisionDetail"]) == (
+        "allowed",
+        {"AllowedByPermissionsBoundary": True},
+    )
     assert (denied["EvalDecision"], denied["PermissionsBoundaryDecisionDetail"]) == (
         "implicitDeny",
         {"AllowedByPermissionsBoundary": False},
@@ -110,7 +147,9 @@ def test_a_boundary_takes_away_and_is_named(worker: Worker) -> None:
 
 
 def test_managed_policies_count_too(worker: Worker) -> None:
-    arn = worker.iam.create_policy(PolicyName="managed", PolicyDocument=document(PUT_MINE))["Policy"]["Arn"]
+    arn = worker.iam.create_policy(PolicyName="managed", PolicyDocument=document(PUT_MINE))[
+        "Policy"
+    ]["Arn"]
     worker.iam.attach_role_policy(RoleName="worker", PolicyArn=arn)
     assert worker.decisions("events:PutRule", ResourceArns=RULES[:1]) == ["allowed"]
 
@@ -119,11 +158,25 @@ def test_pages(worker: Worker) -> None:
     worker.may(PUT_MINE)
     actions = [f"events:Action{number}" for number in range(5)]
     paginator = worker.iam.get_paginator("simulate_principal_policy")
-    pages = list(paginator.paginate(PolicySourceArn=ROLE, ActionNames=actions, PaginationConfig={"PageSize": 2}))
-    assert [[one["EvalActionName"] for one in page["EvaluationResults"]] for page in pages] == [actions[:2], actions[2:4], actions[4:]]
+    pages = list(
+        paginator.paginate(
+            PolicySourceArn=ROLE, ActionNames=actions, PaginationConfig={"PageSize": 2}
+        )
+    )
+    assert [[one["EvalActionName"] for one in page["EvaluationResults"]] for page in pages] == [
+        actions[:2],
+        actions[2:4],
+        actions[4:],
+    ]
     assert [page["IsTruncated"] for page in pages] == [True, True, False]
-    whole = worker.iam.simulate_principal_policy(PolicySourceArn=ROLE, ActionNames=[f"events:Action{number}" for number in range(101)])
-    assert (len(whole["EvaluationResults"]), whole["IsTruncated"], whole["Marker"]) == (100, True, "100")
+    whole = worker.iam.simulate_principal_policy(
+        PolicySourceArn=ROLE, ActionNames=[f"events:Action{number}" for number in range(101)]
+    )
+    assert (len(whole["EvaluationResults"]), whole["IsTruncated"], whole["Marker"]) == (
+        100,
+        True,
+        "100",
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,7 +188,18 @@ def test_pages(worker: Worker) -> None:
         ({"ActionNames": ["PutRule"]}, "InvalidInput"),
         ({"ActionNames": ["events:" + "x" * 122]}, "InvalidInput"),
         ({"ResourceArns": ["x" * 2049]}, "InvalidInput"),
-        ({"ContextEntries": [{"ContextKeyName": "aws:x", "ContextKeyValues": ["1"], "ContextKeyType": "number"}]}, "InvalidInput"),
+        (
+            {
+                "ContextEntries": [
+                    {
+                        "ContextKeyName": "aws:x",
+                        "ContextKeyValues": ["1"],
+                        "ContextKeyType": "number",
+                    }
+                ]
+            },
+            "InvalidInput",
+        ),
         ({"ResourcePolicy": document(ALL)}, "InvalidInput"),
         ({"MaxItems": 1001}, "InvalidInput"),
         ({"Marker": "far away"}, "InvalidInput"),
@@ -148,7 +212,13 @@ def test_what_aws_refuses(worker: Worker, wrong: dict[str, Any], code: str) -> N
     assert caught.value.response["Error"]["Code"] == code
 
 
-@pytest.mark.parametrize("more", [{"PolicyInputList": [document(ALL)]}, {"PolicySourceArn": f"arn:aws:iam::{ACCOUNT}:user/person"}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"PolicyInputList": [document(ALL)]},
+        {"PolicySourceArn": f"arn:aws:iam::{ACCOUNT}:user/person"},
+    ],
+)
 def test_what_the_sandbox_cannot_it_says(worker: Worker, more: dict[str, Any]) -> None:
     with pytest.raises(NotImplementedError):
         worker.ask("events:PutRule", **more)
@@ -164,4 +234,7 @@ def test_a_server_simulates_too() -> None:
         }
         worker = Worker(boto3.client("iam", **settings))
         worker.may(PUT_MINE)
-        assert worker.decisions("events:PutRule", "events:DeleteRule", ResourceArns=RULES[:1]) == ["allowed", "implicitDeny"]
+        assert worker.decisions("events:PutRule", "events:DeleteRule", ResourceArns=RULES[:1]) == [
+            "allowed",
+            "implicitDeny",
+        ]

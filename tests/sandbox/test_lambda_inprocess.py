@@ -39,7 +39,11 @@ def retry(event: Any, context: Any) -> Any:
 
 @pytest.fixture
 def executor(tmp_path: Path) -> ChaliceExecutor:
-    config = {"version": "2.0", "app_name": "small", "stages": {"test": {"environment_variables": {"COLOR": "green"}}}}
+    config = {
+        "version": "2.0",
+        "app_name": "small",
+        "stages": {"test": {"environment_variables": {"COLOR": "green"}}},
+    }
     (tmp_path / ".chalice").mkdir()
     (tmp_path / ".chalice/config.json").write_text(json.dumps(config))
     return ChaliceExecutor(app, tmp_path, stage="test")
@@ -47,15 +51,26 @@ def executor(tmp_path: Path) -> ChaliceExecutor:
 
 def run(executor: ChaliceExecutor, name: str, event: dict[str, Any]) -> Outcome:
     with in_process(executor) as world:
-        invoke_async(ACCOUNT, REGION, function_name(executor, name), json.dumps(event), service="codepipeline.amazonaws.com")
+        invoke_async(
+            ACCOUNT,
+            REGION,
+            function_name(executor, name),
+            json.dumps(event),
+            service="codepipeline.amazonaws.com",
+        )
         world.clock.settle()
         return finished(ACCOUNT, REGION)[0].outcome
 
 
 def test_the_apps_function_runs_with_the_stages_variables(executor: ChaliceExecutor) -> None:
     outcome = run(executor, "gate", {"a": "ü"})
-    assert (outcome.error, json.loads(outcome.payload)) == (None, {"event": {"a": "ü"}, "color": "green"})
-    assert outcome.log == "printed\nsmall - ERROR - logged by the app\n[WARNING]\tlogged by another\n"
+    assert (outcome.error, json.loads(outcome.payload)) == (
+        None,
+        {"event": {"a": "ü"}, "color": "green"},
+    )
+    assert (
+        outcome.log == "printed\nsmall - ERROR - logged by the app\n[WARNING]\tlogged by another\n"
+    )
     assert "COLOR" not in os.environ
 
 
@@ -64,20 +79,36 @@ def test_the_apps_function_runs_with_the_stages_variables(executor: ChaliceExecu
     [
         ({"fail": True}, "ValueError", "no"),
         ({"exit": True}, "Runtime.ExitError", "Runtime exited with error: exit status 1"),
-        ({"answer": "a set"}, "Runtime.MarshalError", "Unable to marshal response: Object of type set is not JSON serializable"),
+        (
+            {"answer": "a set"},
+            "Runtime.MarshalError",
+            "Unable to marshal response: Object of type set is not JSON serializable",
+        ),
     ],
 )
-def test_errors_are_lambdas(executor: ChaliceExecutor, event: dict[str, Any], kind: str, message: str) -> None:
+def test_errors_are_lambdas(
+    executor: ChaliceExecutor, event: dict[str, Any], kind: str, message: str
+) -> None:
     outcome = run(executor, "gate", event)
     error = json.loads(outcome.payload)
-    assert (outcome.error, error["errorType"], error["errorMessage"]) == ("Unhandled", kind, message)
+    assert (outcome.error, error["errorType"], error["errorMessage"]) == (
+        "Unhandled",
+        kind,
+        message,
+    )
     assert f"[ERROR] {kind}: {message}" in outcome.log
 
 
 def test_an_app_finds_the_world_through_boto3(executor: ChaliceExecutor) -> None:
     with in_process(executor) as world:
         boto3.client("events").put_rule(Name="hold", ScheduleExpression="rate(5 minutes)")
-        invoke_async(ACCOUNT, REGION, os.environ["RETRY_FUNCTION_ARN"], "{}", service="codepipeline.amazonaws.com")
+        invoke_async(
+            ACCOUNT,
+            REGION,
+            os.environ["RETRY_FUNCTION_ARN"],
+            "{}",
+            service="codepipeline.amazonaws.com",
+        )
         world.clock.settle()
         assert finished(ACCOUNT, REGION)[0].outcome.payload == '["hold"]'
         assert boto3.client("iam").get_role(RoleName="pipelines")["Role"]["Arn"] == PIPELINE_ROLE
@@ -85,7 +116,9 @@ def test_an_app_finds_the_world_through_boto3(executor: ChaliceExecutor) -> None
         assert "/aws/lambda/small-test-gate" in logs_backends[ACCOUNT][REGION].groups
 
 
-def test_each_world_is_new_and_leaves_nothing(executor: ChaliceExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_world_is_new_and_leaves_nothing(
+    executor: ChaliceExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_PROFILE", "host")
     before, session = dict(os.environ), boto3.DEFAULT_SESSION
     with in_process(executor) as world:

@@ -1,4 +1,6 @@
-"""The asynchronous queue: retries, copies, permission, logs. The executor is a list of outcomes, the time is driven."""
+"""The asynchronous queue: retries, copies, permission, logs. The executor is a list of outcomes,
+the time is driven.
+"""
 
 from __future__ import annotations
 
@@ -46,23 +48,36 @@ def clock(script: Script) -> Iterator[DrivenClock]:
 
 def starts() -> list[tuple[int, float]]:
     """Of each finished run: the attempt, and how many minutes after noon it began."""
-    return [(run.attempt, (run.started - NOON) / timedelta(minutes=1)) for run in finished(ACCOUNT, REGION)]
+    return [
+        (run.attempt, (run.started - NOON) / timedelta(minutes=1))
+        for run in finished(ACCOUNT, REGION)
+    ]
 
 
-def invoke(function: str = "f", service: str = "codepipeline.amazonaws.com", source_arn: str | None = None) -> None:
+def invoke(
+    function: str = "f", service: str = "codepipeline.amazonaws.com", source_arn: str | None = None
+) -> None:
     invoke_async(ACCOUNT, REGION, function, '{"a": 1}', service=service, source_arn=source_arn)
 
 
-def test_the_function_runs_on_the_clock_not_within_the_call(clock: DrivenClock, script: Script) -> None:
+def test_the_function_runs_on_the_clock_not_within_the_call(
+    clock: DrivenClock, script: Script
+) -> None:
     function = deploy()
     invoke()
     assert script.asked == []
     clock.settle()
     (run,) = finished(ACCOUNT, REGION)
-    assert (run.invocation.payload, run.invocation.function_arn, run.outcome) == ('{"a": 1}', function.function_arn, OK)
+    assert (run.invocation.payload, run.invocation.function_arn, run.outcome) == (
+        '{"a": 1}',
+        function.function_arn,
+        OK,
+    )
 
 
-def test_an_error_is_tried_again_after_one_and_then_two_minutes(clock: DrivenClock, script: Script) -> None:
+def test_an_error_is_tried_again_after_one_and_then_two_minutes(
+    clock: DrivenClock, script: Script
+) -> None:
     deploy()
     script.outcomes = [BROKEN] * 4
     invoke()
@@ -79,7 +94,9 @@ def test_a_success_ends_the_retries(clock: DrivenClock, script: Script) -> None:
     assert starts() == [(1, 0), (2, 1)]
 
 
-def test_a_function_deleted_before_its_retry_is_not_run(clock: DrivenClock, script: Script, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_function_deleted_before_its_retry_is_not_run(
+    clock: DrivenClock, script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
     deploy()
     script.outcomes = [BROKEN]
     invoke()
@@ -91,7 +108,9 @@ def test_a_function_deleted_before_its_retry_is_not_run(clock: DrivenClock, scri
 
 
 @pytest.mark.parametrize(("copies", "expected"), [([], []), ([0.0, 120.0], [(1, 0), (1, 2)])])
-def test_copies_are_lost_or_doubled_as_the_dial_says(clock: DrivenClock, copies: list[float], expected: list[tuple[int, float]]) -> None:
+def test_copies_are_lost_or_doubled_as_the_dial_says(
+    clock: DrivenClock, copies: list[float], expected: list[tuple[int, float]]
+) -> None:
     deploy()
     current().dials.invocation_copies = lambda: copies
     invoke()
@@ -114,7 +133,9 @@ def test_an_unknown_function_is_a_lookup_error(name: str) -> None:
         invoke(name)
 
 
-def test_the_code_does_not_run_under_the_lock(clock: DrivenClock, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_does_not_run_under_the_lock(
+    clock: DrivenClock, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
     deploy()
     held: list[bool] = []
 
@@ -134,5 +155,9 @@ def test_what_is_printed_reaches_cloudwatch_logs(clock: DrivenClock) -> None:
     clock.settle()
     start, printed, end, report = logged(function)
     request = finished(ACCOUNT, REGION)[0].invocation.request_id
-    assert (start, printed, end) == (f"START RequestId: {request} Version: $LATEST", "hello", f"END RequestId: {request}")
+    assert (start, printed, end) == (
+        f"START RequestId: {request} Version: $LATEST",
+        "hello",
+        f"END RequestId: {request}",
+    )
     assert report.startswith(f"REPORT RequestId: {request}\tDuration: 0.00 ms")

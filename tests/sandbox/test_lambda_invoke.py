@@ -23,18 +23,27 @@ from tests.sandbox.functions import ACCOUNT, REGION, deploy
 
 class Echo:
     def run(self, function: LambdaFunction, invocation: Invocation) -> Outcome:
-        return Outcome(invocation.payload, "Unhandled" if "fail" in invocation.payload else None, "printed ä\n")
+        return Outcome(
+            invocation.payload, "Unhandled" if "fail" in invocation.payload else None, "printed ä\n"
+        )
 
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[DrivenClock]:
-    with DrivenClock(datetime(2026, 11, 23, tzinfo=UTC)) as clock, mock_aws(), awslambda.install(), running(World(clock, Echo())):
+    with (
+        DrivenClock(datetime(2026, 11, 23, tzinfo=UTC)) as clock,
+        mock_aws(),
+        awslambda.install(),
+        running(World(clock, Echo())),
+    ):
         deploy()
         yield clock
 
 
 def invoke(payload: str, **options: Any) -> Any:
-    return boto3.client("lambda", region_name=REGION).invoke(FunctionName="f", Payload=payload.encode(), **options)
+    return boto3.client("lambda", region_name=REGION).invoke(
+        FunctionName="f", Payload=payload.encode(), **options
+    )
 
 
 def test_the_answer_is_the_functions_own() -> None:
@@ -47,7 +56,11 @@ def test_the_answer_is_the_functions_own() -> None:
 
 def test_an_error_is_named_in_the_answer() -> None:
     answer = invoke('"fail"')
-    assert (answer["StatusCode"], answer["FunctionError"], json.load(answer["Payload"])) == (200, "Unhandled", "fail")
+    assert (answer["StatusCode"], answer["FunctionError"], json.load(answer["Payload"])) == (
+        200,
+        "Unhandled",
+        "fail",
+    )
     assert "LogResult" not in answer
 
 
@@ -65,5 +78,7 @@ def test_a_dry_run_runs_nothing(clock: DrivenClock) -> None:
 
 
 def test_a_payload_that_is_no_json_is_refused() -> None:
-    with pytest.raises(ClientError, match=r"InvalidRequestContentException.*Could not parse request body into json"):
+    with pytest.raises(
+        ClientError, match=r"InvalidRequestContentException.*Could not parse request body into json"
+    ):
         invoke("{a}")

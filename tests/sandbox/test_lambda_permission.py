@@ -26,7 +26,12 @@ RULES = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/"
 
 @pytest.fixture(autouse=True)
 def function() -> Iterator[LambdaFunction]:
-    with DrivenClock(datetime(2026, 11, 23, tzinfo=UTC)) as clock, mock_aws(), awslambda.install(), running(World(clock, Mock())):
+    with (
+        DrivenClock(datetime(2026, 11, 23, tzinfo=UTC)) as clock,
+        mock_aws(),
+        awslambda.install(),
+        running(World(clock, Mock())),
+    ):
         yield deploy()
 
 
@@ -36,7 +41,12 @@ def client() -> Any:
 
 
 def statement(**changes: Any) -> dict[str, Any]:
-    request = {"FunctionName": "f", "StatementId": "gate", "Action": "lambda:InvokeFunction", "Principal": EVENTS}
+    request = {
+        "FunctionName": "f",
+        "StatementId": "gate",
+        "Action": "lambda:InvokeFunction",
+        "Principal": EVENTS,
+    }
     return request | {"SourceArn": f"{RULES}gate-*"} | changes
 
 
@@ -44,13 +54,17 @@ def allowed(function: LambdaFunction, rule: str = f"{RULES}gate-1", arn: str | N
     return allows(function, arn or function.function_arn, EVENTS, rule, ACCOUNT)
 
 
-def test_one_statement_with_a_wildcard_covers_later_rules_and_no_others(client: Any, function: LambdaFunction) -> None:
+def test_one_statement_with_a_wildcard_covers_later_rules_and_no_others(
+    client: Any, function: LambdaFunction
+) -> None:
     assert not allowed(function)
     client.add_permission(**statement())
     assert allowed(function)
     assert not allowed(function, f"{RULES}other-1")
     assert not allowed(function, f"arn:aws:events:us-east-1:{ACCOUNT}:rule/gate-1")
-    assert not allows(function, function.function_arn, "s3.amazonaws.com", f"{RULES}gate-1", ACCOUNT)
+    assert not allows(
+        function, function.function_arn, "s3.amazonaws.com", f"{RULES}gate-1", ACCOUNT
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,28 +81,48 @@ def test_one_statement_with_a_wildcard_covers_later_rules_and_no_others(client: 
     ],
     ids=str,
 )
-def test_a_statement_for_something_else_allows_nothing(client: Any, function: LambdaFunction, changes: dict[str, Any]) -> None:
+def test_a_statement_for_something_else_allows_nothing(
+    client: Any, function: LambdaFunction, changes: dict[str, Any]
+) -> None:
     client.publish_version(FunctionName="f")
     client.add_permission(**statement(**changes))
     assert not allowed(function)
 
 
-@pytest.mark.parametrize("changes", [{"SourceAccount": ACCOUNT}, {"Action": "lambda:*"}, {"SourceArn": f"{RULES}gate-?"}], ids=str)
-def test_a_statement_that_fits_allows(client: Any, function: LambdaFunction, changes: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [{"SourceAccount": ACCOUNT}, {"Action": "lambda:*"}, {"SourceArn": f"{RULES}gate-?"}],
+    ids=str,
+)
+def test_a_statement_that_fits_allows(
+    client: Any, function: LambdaFunction, changes: dict[str, Any]
+) -> None:
     client.add_permission(**statement(**changes))
     assert allowed(function)
 
 
-def test_condition_keys_are_case_insensitive_and_unknown_ones_allow_nothing(function: LambdaFunction) -> None:
-    entry = {"Sid": "x", "Effect": "Allow", "Principal": {"Service": EVENTS}, "Action": "lambda:InvokeFunction"}
-    entry |= {"Resource": function.function_arn, "Condition": {"StringLike": {"aws:SourceARN": f"{RULES}*"}}}
+def test_condition_keys_are_case_insensitive_and_unknown_ones_allow_nothing(
+    function: LambdaFunction,
+) -> None:
+    entry = {
+        "Sid": "x",
+        "Effect": "Allow",
+        "Principal": {"Service": EVENTS},
+        "Action": "lambda:InvokeFunction",
+    }
+    entry |= {
+        "Resource": function.function_arn,
+        "Condition": {"StringLike": {"aws:SourceARN": f"{RULES}*"}},
+    }
     function.policy.statements.append(entry)
     assert allowed(function)
     entry["Condition"] = {"StringEquals": {"aws:SourceVpc": "vpc-1"}}
     assert not allowed(function)
 
 
-def test_a_qualified_function_has_a_policy_of_its_own(client: Any, function: LambdaFunction) -> None:
+def test_a_qualified_function_has_a_policy_of_its_own(
+    client: Any, function: LambdaFunction
+) -> None:
     client.publish_version(FunctionName="f")
     client.add_permission(**statement())
     client.add_permission(**statement(Qualifier="1"))
@@ -98,13 +132,18 @@ def test_a_qualified_function_has_a_policy_of_its_own(client: Any, function: Lam
 
 def test_an_existing_statement_id_is_a_conflict(client: Any, function: LambdaFunction) -> None:
     client.add_permission(**statement())
-    with pytest.raises(client.exceptions.ResourceConflictException, match=r"The statement id \(gate\) provided already exists") as error:
+    with pytest.raises(
+        client.exceptions.ResourceConflictException,
+        match=r"The statement id \(gate\) provided already exists",
+    ) as error:
         client.add_permission(**statement(SourceArn=f"{RULES}other-*"))
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 409
     assert not allowed(function, f"{RULES}other-1")
 
 
-def test_get_policy_shows_the_source_as_arn_like_and_remove_permission_ends_it(client: Any, function: LambdaFunction) -> None:
+def test_get_policy_shows_the_source_as_arn_like_and_remove_permission_ends_it(
+    client: Any, function: LambdaFunction
+) -> None:
     client.add_permission(**statement())
     (entry,) = json.loads(client.get_policy(FunctionName="f")["Policy"])["Statement"]
     assert entry == {

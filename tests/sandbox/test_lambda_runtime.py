@@ -33,7 +33,12 @@ URL = "http://127.0.0.1:1"
 @pytest.fixture(autouse=True)
 def executor() -> Iterator[RuntimeExecutor]:
     clock = WallClock(1)
-    with mock_aws(), awslambda.install(), RuntimeExecutor(URL) as executor, running(World(clock, executor)):
+    with (
+        mock_aws(),
+        awslambda.install(),
+        RuntimeExecutor(URL) as executor,
+        running(World(clock, executor)),
+    ):
         yield executor
     clock.stop()
 
@@ -42,7 +47,9 @@ def executor() -> Iterator[RuntimeExecutor]:
 def run(executor: RuntimeExecutor) -> Callable[..., Outcome]:
     def run(function: LambdaFunction, payload: str = "{}") -> Outcome:
         arn = function.function_arn
-        return executor.run(function, Invocation(ACCOUNT, REGION, function.function_name, arn, "request-1", payload))
+        return executor.run(
+            function, Invocation(ACCOUNT, REGION, function.function_name, arn, "request-1", payload)
+        )
 
     return run
 
@@ -56,7 +63,10 @@ def gone(pid: int, within: float = 5) -> bool:
     while time.monotonic() < end:
         try:
             os.kill(pid, 0)
-            if Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            if (
+                Path(f"/proc/{pid}/stat").exists()
+                and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+            ):
                 return True
         except ProcessLookupError:
             return True
@@ -82,19 +92,28 @@ def test_event_context_result_and_print(run: Run) -> None:
     )
     outcome = run(function, '{"word": "ü"}')
     assert outcome.error is None
-    expected = {"arn": function.function_arn, "id": "request-1", "in time": True, "é": {"word": "ü"}}
+    expected = {
+        "arn": function.function_arn,
+        "id": "request-1",
+        "in time": True,
+        "é": {"word": "ü"},
+    }
     assert json.loads(outcome.payload) == expected
     assert outcome.log == "got ü\n"
 
 
-def test_the_function_sees_lambdas_environment_and_nothing_of_the_host(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_function_sees_lambdas_environment_and_nothing_of_the_host(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_PROFILE", "host")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "host-secret")
     monkeypatch.setenv("AWS_ROLE_ARN", "host-role")
     monkeypatch.setenv("HTTPS_PROXY", "http://host")
     monkeypatch.setenv("HOME", "/host")
     source = "import os\ndef f(event, context): return dict(os.environ)"
-    seen: dict[str, str] = json.loads(run(deploy(source, Environment={"Variables": {"MINE": "1"}})).payload)
+    seen: dict[str, str] = json.loads(
+        run(deploy(source, Environment={"Variables": {"MINE": "1"}})).payload
+    )
     assert "host" not in " ".join(seen.values())
     expected = {
         "MINE": "1",
@@ -114,7 +133,11 @@ def test_the_function_sees_lambdas_environment_and_nothing_of_the_host(run: Run,
 
 
 def test_the_credentials_are_the_roles(run: Run) -> None:
-    key = json.loads(run(deploy("import os\ndef f(event, context): return os.environ['AWS_ACCESS_KEY_ID']")).payload)
+    key = json.loads(
+        run(
+            deploy("import os\ndef f(event, context): return os.environ['AWS_ACCESS_KEY_ID']")
+        ).payload
+    )
     session = sts_backends[ACCOUNT]["aws"].get_assumed_role_from_access_key(key)
     assert session
     assert session.arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/f-role/f"
@@ -124,15 +147,33 @@ def test_the_credentials_are_the_roles(run: Run) -> None:
     ("source", "kind", "message"),
     [
         ("def f(event, context): raise ValueError('no')", "ValueError", "no"),
-        ("def f(event, context): return object()", "Runtime.MarshalError", "Unable to marshal response"),
-        ("import nothing_like_it", "Runtime.ImportModuleError", "No module named 'nothing_like_it'"),
+        (
+            "def f(event, context): return object()",
+            "Runtime.MarshalError",
+            "Unable to marshal response",
+        ),
+        (
+            "import nothing_like_it",
+            "Runtime.ImportModuleError",
+            "No module named 'nothing_like_it'",
+        ),
         ("1 / 0", "ZeroDivisionError", "division by zero"),
         ("g = 1", "Runtime.HandlerNotFound", "Handler 'f' missing on module 'app'"),
-        ("import os\ndef f(event, context): os._exit(3)", "Runtime.ExitError", "Runtime exited with error: exit status 3"),
-        ("import os\ndef f(event, context): os.kill(os.getpid(), 9)", "Runtime.ExitError", "Runtime exited with error: signal: SIGKILL"),
+        (
+            "import os\ndef f(event, context): os._exit(3)",
+            "Runtime.ExitError",
+            "Runtime exited with error: exit status 3",
+        ),
+        (
+            "import os\ndef f(event, context): os.kill(os.getpid(), 9)",
+            "Runtime.ExitError",
+            "Runtime exited with error: signal: SIGKILL",
+        ),
     ],
 )
-def test_errors_are_unhandled_with_lambdas_error_object(run: Run, source: str, kind: str, message: str) -> None:
+def test_errors_are_unhandled_with_lambdas_error_object(
+    run: Run, source: str, kind: str, message: str
+) -> None:
     function = deploy(source)
     for _ in range(2):  # a process that died is not used again
         outcome = run(function)
@@ -144,7 +185,10 @@ def test_errors_are_unhandled_with_lambdas_error_object(run: Run, source: str, k
 
 def test_a_timeout_kills_the_process(run: Run, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
-    source = f"import os, time\ndef f(event, context): open({str(pid)!r}, 'w').write(str(os.getpid())); print('here'); time.sleep(60)"
+    source = (
+        f"import os, time\ndef f(event, context): open({str(pid)!r}, "
+        "'w').write(str(os.getpid())); print('here'); time.sleep(60)"
+    )
     outcome = run(deploy(source, Timeout=1))
     assert outcome.error == "Unhandled"
     assert "Task timed out after 1.00 seconds" in json.loads(outcome.payload)["errorMessage"]
@@ -156,7 +200,9 @@ def test_a_warm_process_is_used_again_until_the_function_changes(run: Run) -> No
     function = deploy(PID)
     first = run(function).payload
     assert run(function).payload == first
-    lambda_backends[ACCOUNT][REGION].update_function_configuration("f", "$LATEST", {"Environment": {"Variables": {"A": "1"}}})
+    lambda_backends[ACCOUNT][REGION].update_function_configuration(
+        "f", "$LATEST", {"Environment": {"Variables": {"A": "1"}}}
+    )
     assert run(function).payload != first
     assert gone(int(first))
 
@@ -176,7 +222,9 @@ def test_invocations_at_the_same_time_have_a_process_each(run: Run) -> None:
 def test_nothing_is_left_after_close(executor: RuntimeExecutor, run: Run) -> None:
     before = set(threading.enumerate())
     idle = run(deploy(PID)).payload
-    sleeper = deploy("import time\ndef f(event, context): print('x'); time.sleep(60)", name="sleeper", Timeout=60)
+    sleeper = deploy(
+        "import time\ndef f(event, context): print('x'); time.sleep(60)", name="sleeper", Timeout=60
+    )
     outcomes: list[Any] = []
     thread = threading.Thread(target=lambda: outcomes.append(run(sleeper)))
     thread.start()
@@ -194,7 +242,10 @@ def test_nothing_is_left_after_close(executor: RuntimeExecutor, run: Run) -> Non
 
 def test_a_function_ends_with_a_sandbox_that_is_killed(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
-    endless = f"import os, time\ndef f(event, context):\n  open({str(pid)!r}, 'w').write(f'{{os.getpid()}} ')\n  time.sleep(60)"
+    endless = (
+        f"import os, time\ndef f(event, context):\n  open({str(pid)!r}, "
+        "'w').write(f'{os.getpid()} ')\n  time.sleep(60)"
+    )
     sandbox = f"""
         from moto import mock_aws
         from sandbox.awslambda import Invocation
@@ -208,7 +259,11 @@ def test_a_function_ends_with_a_sandbox_that_is_killed(tmp_path: Path) -> None:
             executor.run(function, Invocation("{ACCOUNT}", "{REGION}", "f", function.function_arn, "1", "{{}}"))
     """
     environment = os.environ | {"TMPDIR": str(tmp_path)}
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(sandbox)], cwd=Path(__file__).parents[2], env=environment)
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(sandbox)],
+        cwd=Path(__file__).parents[2],
+        env=environment,
+    )
     while not (pid.exists() and pid.read_text().endswith(" ")):
         assert process.poll() is None
         time.sleep(0.05)

@@ -1,4 +1,6 @@
-"""The sandbox reaches into moto, whose version is pinned for that. Each name that it patches or relies on exists there."""
+"""The sandbox reaches into moto, whose version is pinned for that. Each name that it patches or
+relies on exists there.
+"""
 
 from __future__ import annotations
 

@@ -42,7 +42,9 @@ def gate(event, context):
 def project(tmp_path: Path) -> Path:
     """A Chalice app with one function."""
     (tmp_path / ".chalice").mkdir()
-    (tmp_path / ".chalice/config.json").write_text(json.dumps({"version": "2.0", "app_name": "small", "stages": {"test": {}}}))
+    (tmp_path / ".chalice/config.json").write_text(
+        json.dumps({"version": "2.0", "app_name": "small", "stages": {"test": {}}})
+    )
     (tmp_path / "app.py").write_text(APP)
     (tmp_path / "requirements.txt").write_text("")
     return tmp_path
@@ -65,10 +67,18 @@ def call(server: SandboxServer, folder: Path, *words: str, expect: int = 0, text
 
 
 def client(server: SandboxServer, service: Any) -> Any:
-    return boto3.client(service, endpoint_url=server.url, region_name=REGION, aws_access_key_id="a", aws_secret_access_key="b")
+    return boto3.client(
+        service,
+        endpoint_url=server.url,
+        region_name=REGION,
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
+    )
 
 
-def test_chalice_deploys_invokes_shows_logs_and_deletes(server: SandboxServer, project: Path) -> None:
+def test_chalice_deploys_invokes_shows_logs_and_deletes(
+    server: SandboxServer, project: Path
+) -> None:
     stage = ("--stage", "test")
     call(server, project, "chalice", "deploy", *stage)
     answer = call(server, project, "chalice", "invoke", *stage, "-n", "gate", text='"chalice"')
@@ -76,7 +86,9 @@ def test_chalice_deploys_invokes_shows_logs_and_deletes(server: SandboxServer, p
         "arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:small-test-gate",
         "me": f"arn:aws:sts::{ACCOUNT}:assumed-role/small-test/small-test-gate",
     }
-    failed = call(server, project, "chalice", "invoke", *stage, "-n", "gate", text='"fail"', expect=1)
+    failed = call(
+        server, project, "chalice", "invoke", *stage, "-n", "gate", text='"fail"', expect=1
+    )
     assert "ValueError: no" in failed
     logs = call(server, project, "chalice", "logs", *stage, "-n", "gate")
     assert "who asks? chalice" in logs
@@ -88,10 +100,23 @@ def test_chalice_deploys_invokes_shows_logs_and_deletes(server: SandboxServer, p
 
 def test_the_aws_cli_invokes(server: SandboxServer, project: Path) -> None:
     call(server, project, "chalice", "deploy", "--stage", "test")
-    text = call(server, project, "aws", "lambda", "invoke", "--function-name", "small-test-gate", "--payload", '"fail"', "out.json")
+    text = call(
+        server,
+        project,
+        "aws",
+        "lambda",
+        "invoke",
+        "--function-name",
+        "small-test-gate",
+        "--payload",
+        '"fail"',
+        "out.json",
+    )
     assert json.loads(text)["FunctionError"] == "Unhandled"
     assert json.loads((project / "out.json").read_text())["errorMessage"] == "no"
-    client(server, "lambda").invoke(FunctionName="small-test-gate", InvocationType="Event", Payload=b'"event"')
+    client(server, "lambda").invoke(
+        FunctionName="small-test-gate", InvocationType="Event", Payload=b'"event"'
+    )
     while len(finished(ACCOUNT, REGION)) < 2:
         time.sleep(0.02)
     assert finished(ACCOUNT, REGION)[1].invocation.payload == '"event"'
@@ -104,7 +129,9 @@ def test_nothing_is_left_and_nothing_remembered(project: Path) -> None:
         client(server, "lambda").invoke(FunctionName="small-test-gate")
         assert os.waitpid(-1, os.WNOHANG) == (0, 0)  # the function's process, kept warm
     deadline = time.monotonic() + 5
-    while {thread.name for thread in threading.enumerate()} - threads and time.monotonic() < deadline:
+    while {
+        thread.name for thread in threading.enumerate()
+    } - threads and time.monotonic() < deadline:
         time.sleep(0.02)
     assert {thread.name for thread in threading.enumerate()} <= threads
     with pytest.raises(ChildProcessError):
@@ -113,7 +140,9 @@ def test_nothing_is_left_and_nothing_remembered(project: Path) -> None:
         assert client(server, "lambda").list_functions()["Functions"] == []
 
 
-def test_the_environment_has_nothing_of_the_hosts(server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_has_nothing_of_the_hosts(
+    server: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_PROFILE", "host")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "host")
     environment = server.environment()
@@ -124,18 +153,30 @@ def test_the_environment_has_nothing_of_the_hosts(server: SandboxServer, monkeyp
 
 def test_the_command_prints_what_to_paste_and_ends_with_ctrl_c() -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "sandbox.server"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-m", "sandbox.server"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         assert process.stdout
         printed = ""
         while "Ctrl-C" not in printed:
             printed += process.stdout.readline()
-        url = re.search(r"^export AWS_ENDPOINT_URL=(http://127\.0\.0\.1:\d+)$", printed, re.MULTILINE)
+        url = re.search(
+            r"^export AWS_ENDPOINT_URL=(http://127\.0\.0\.1:\d+)$", printed, re.MULTILINE
+        )
         assert url
         pasted = printed.split(f"{RULE}\n")[1].splitlines()
         assert url[0] in pasted
         assert all(line.startswith(("export ", "unset ")) for line in pasted)
-        lambda_client = boto3.client("lambda", endpoint_url=url[1], region_name=REGION, aws_access_key_id="a", aws_secret_access_key="b")
+        lambda_client = boto3.client(
+            "lambda",
+            endpoint_url=url[1],
+            region_name=REGION,
+            aws_access_key_id="a",
+            aws_secret_access_key="b",
+        )
         assert lambda_client.list_functions()["Functions"] == []
         process.send_signal(signal.SIGINT)
         rest = process.communicate(timeout=10)[0]
@@ -146,7 +187,11 @@ def test_a_port_that_is_taken_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run(
-            [sys.executable, "-m", "sandbox.server", "--port", str(port)], cwd=ROOT, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "sandbox.server", "--port", str(port)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     assert done.returncode == 1
     assert f"port {port} on 127.0.0.1 is not free" in done.stderr

@@ -1,4 +1,6 @@
-"""A role's session that asks too often is throttled, as AWS does it; nobody else is, and no session until the rates are set."""
+"""A role's session that asks too often is throttled, as AWS does it; nobody else is, and no session
+until the rates are set.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,14 @@ from sandbox.world import Dials
 from tests.conftest import executor
 
 
-def client(service: Any, *, attempts: int = 1, region: str = REGION, url: str | None = None, account: str = ACCOUNT) -> Any:
+def client(
+    service: Any,
+    *,
+    attempts: int = 1,
+    region: str = REGION,
+    url: str | None = None,
+    account: str = ACCOUNT,
+) -> Any:
     """A client with a new session of a role, as a deployed function has it."""
     session = sts_backends[account]["aws"].assume_role(
         region_name=region,
@@ -57,7 +66,9 @@ def answered(call: Callable[[], object], times: int) -> int:
 
 @pytest.fixture
 def world() -> Iterator[DrivenWorld]:
-    with in_process(executor(), dials=Dials(enforce_iam=False, rates={"events:ListRules": 5})) as world:
+    with in_process(
+        executor(), dials=Dials(enforce_iam=False, rates={"events:ListRules": 5})
+    ) as world:
         create_role("worker", "lambda.amazonaws.com")
         yield world
 
@@ -95,7 +106,9 @@ def test_less_than_one_a_second(world: DrivenWorld) -> None:
     assert answered(events.list_rules, 2) == 1
 
 
-def test_operations_without_a_rate_and_callers_who_are_no_session_are_free(world: DrivenWorld) -> None:
+def test_operations_without_a_rate_and_callers_who_are_no_session_are_free(
+    world: DrivenWorld,
+) -> None:
     assert answered(client("events").list_event_buses, 100) == 100
     assert answered(boto3.client("events").list_rules, 100) == 100
 
@@ -152,7 +165,13 @@ def test_a_server_throttles_too() -> None:
     with SandboxServer(dials=Dials(enforce_iam=False, rates={"events:ListRules": 0.001})) as server:
         create_role("worker", "lambda.amazonaws.com")
         with_session = client("events", url=server.url)
-        anybody = boto3.client("events", endpoint_url=server.url, region_name=REGION, aws_access_key_id="me", aws_secret_access_key="me")
+        anybody = boto3.client(
+            "events",
+            endpoint_url=server.url,
+            region_name=REGION,
+            aws_access_key_id="me",
+            aws_secret_access_key="me",
+        )
         assert answered(with_session.list_rules, 3) == 1
         assert answered(anybody.list_rules, 3) == 3
 

@@ -1,1 +1,3 @@
-"""The simulation: seeded histories of pipelines, people and faults, over which the gate's promises are checked."""
+"""The simulation: seeded histories of pipelines, people and faults, over which the gate's promises
+are checked.
+"""

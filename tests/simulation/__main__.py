@@ -21,13 +21,25 @@ from tests.simulation.story import told
 @click.option("--minutes", type=float, help="Play runs for so long.")
 @click.option("--bug", help="Plant this bug, and print the first seed that shows it.")
 @click.option("--first", default=0, show_default=True, help="The first seed of many.")
-def main(seed: int | None, forever: bool, runs: int | None, minutes: float | None, bug: str | None, first: int) -> None:
-    """Play histories of pipelines, people and faults, and check the gate's promises. Exit status 1 where one is broken."""
+def main(
+    seed: int | None,
+    forever: bool,
+    runs: int | None,
+    minutes: float | None,
+    bug: str | None,
+    first: int,
+) -> None:
+    """Play histories of pipelines, people and faults, and check the gate's promises. Exit status 1
+    where one is broken.
+    """
     logging.disable(logging.CRITICAL)  # the sandbox's own warnings: here, faults are the point
     if bug is not None:
         planted = next((one for one in BUGS if one.name == bug), None)
         if planted is None:
-            raise click.BadParameter(f"There is no {bug}. There are {', '.join(one.name for one in BUGS)}.", param_hint="--bug")
+            raise click.BadParameter(
+                f"There is no {bug}. There are {', '.join(one.name for one in BUGS)}.",
+                param_hint="--bug",
+            )
         click.echo(f"{next(number for number in itertools.count(first) if planted.shows(number))}")
         return
     if seed is not None:

@@ -17,7 +17,9 @@ from tests.simulation.record import Record
 
 @contextmanager
 def announced(random: Random, record: Record) -> Iterator[None]:
-    """Set EVENT_BUS for the functions, as .chalice/config.json would: Chalice's test client reads that file at each invocation."""
+    """Set EVENT_BUS for the functions, as .chalice/config.json would: Chalice's test client reads
+    that file at each invocation.
+    """
     record.bus = random.choice(("default", "deployments", *[None] * 5))
     if record.bus is None:
         yield

@@ -1,4 +1,6 @@
-"""Every AWS call that the two functions make passes here, below botocore's own repeats: watched, struck by faults, interrupted."""
+"""Every AWS call that the two functions make passes here, below botocore's own repeats: watched,
+struck by faults, interrupted.
+"""
 
 from __future__ import annotations
 
@@ -30,21 +32,51 @@ REFUSALS = {
     "broken": (500, "InternalFailure", f"Something went wrong {SECRET}"),
     "unavailable": (503, "ServiceUnavailable", f"Come back later {SECRET}"),
     "denied": (400, "AccessDeniedException", "User: somebody is not authorized to perform: this"),
-    "unsigned": (403, "InvalidSignatureException", f"The canonical string should have been 'x-amz-security-token:{SECRET}'"),
+    "unsigned": (
+        403,
+        "InvalidSignatureException",
+        f"The canonical string should have been 'x-amz-security-token:{SECRET}'",
+    ),
     "odd": (400, "UnheardOfException", f"Nobody expects this {SECRET}"),
-    "modified": (400, "ConcurrentModificationException", "There is a concurrent modification on a rule"),
-    "full": (400, "LimitExceededException", "The requested resource exceeds the maximum number allowed"),
-    "conflict": (400, "ConflictException", "Your request cannot be handled because the pipeline is busy"),
+    "modified": (
+        400,
+        "ConcurrentModificationException",
+        "There is a concurrent modification on a rule",
+    ),
+    "full": (
+        400,
+        "LimitExceededException",
+        "The requested resource exceeds the maximum number allowed",
+    ),
+    "conflict": (
+        400,
+        "ConflictException",
+        "Your request cannot be handled because the pipeline is busy",
+    ),
 }
 OK = 200
-QUIET = ("ListPipelineExecutions", "GetPipelineExecution", "ListActionExecutions", "PutJobSuccessResult", "PutJobFailureResult")
+QUIET = (
+    "ListPipelineExecutions",
+    "GetPipelineExecution",
+    "ListActionExecutions",
+    "PutJobSuccessResult",
+    "PutJobFailureResult",
+)
 """Calls that the story does not tell of."""
 
 
 class Calls:
     """Stands between the functions' clients and moto."""
 
-    def __init__(self, world: DrivenWorld, weather: Weather, far: FarWeather, people: People, record: Record, timeout: float) -> None:
+    def __init__(
+        self,
+        world: DrivenWorld,
+        weather: Weather,
+        far: FarWeather,
+        people: People,
+        record: Record,
+        timeout: float,
+    ) -> None:
         self._world = world
         self._near = weather
         self._far = far
@@ -56,7 +88,11 @@ class Calls:
     def send(self, caller: Caller, request: AWSPreparedRequest, event_name: str) -> AWSResponse:
         """One attempt of one call: botocore's event before-send.SERVICE.OPERATION."""
         service, operation = event_name.split(".")[1:3]
-        weather = self._near if caller.place == HOME and operation not in ("AssumeRole", "PutEvents") else self._far
+        weather = (
+            self._near
+            if caller.place == HOME and operation not in ("AssumeRole", "PutEvents")
+            else self._far
+        )
         self._interrupt(weather)
         self.count += 1
         fault = weather.strikes(service, operation)
@@ -86,7 +122,9 @@ class Calls:
             self._record.slow.append((began, utcnow()))
 
     def _pass(self, seconds: float) -> None:
-        """The world goes on for so long; other turns may run meanwhile. A turn that takes longer than its function may is killed."""
+        """The world goes on for so long; other turns may run meanwhile. A turn that takes longer
+        than its function may is killed.
+        """
         if len(self._record.running) > DEEPEST:
             return
         turn = self._record.turn
@@ -96,7 +134,9 @@ class Calls:
             self._record.trouble("takes too long")
             raise SystemExit(1)
 
-    def _struck(self, fault: str, caller: Caller, request: AWSPreparedRequest, operation: str) -> AWSResponse:
+    def _struck(
+        self, fault: str, caller: Caller, request: AWSPreparedRequest, operation: str
+    ) -> AWSResponse:
         url, config = request.url, caller.client.meta.config
         match fault:
             case "unreachable":
@@ -115,13 +155,32 @@ class Calls:
                 self._through(caller, request, operation)
                 raise SystemExit(137)
             case "in part":
-                entry = {"TargetId": "retry", "ErrorCode": "ConcurrentModificationException", "ErrorMessage": SECRET}
-                return answer(request, 200, json.dumps({"FailedEntryCount": 1, "FailedEntries": [entry], "Entries": [entry]}))
+                entry = {
+                    "TargetId": "retry",
+                    "ErrorCode": "ConcurrentModificationException",
+                    "ErrorMessage": SECRET,
+                }
+                return answer(
+                    request,
+                    200,
+                    json.dumps(
+                        {"FailedEntryCount": 1, "FailedEntries": [entry], "Entries": [entry]}
+                    ),
+                )
         status, code, message = REFUSALS[fault]
         if operation == "AssumeRole":  # which speaks XML
-            error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
-            return answer(request, status, f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>")
-        return answer(request, status, json.dumps({"__type": code, "message": message}), {"x-amzn-ErrorType": code})
+            error = (
+                f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+            )
+            return answer(
+                request, status, f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>"
+            )
+        return answer(
+            request,
+            status,
+            json.dumps({"__type": code, "message": message}),
+            {"x-amzn-ErrorType": code},
+        )
 
     def _through(self, caller: Caller, request: AWSPreparedRequest, operation: str) -> AWSResponse:
         """Let the call take effect, and write down what it did."""
@@ -137,7 +196,9 @@ class Calls:
                 self._record.turn.not_retryable = held.status
             return response
         if operation == "AssumeRole":
-            self._record.secrets |= set(re.findall(r"<(?:SecretAccessKey|SessionToken)>([^<]+)<", response.text))
+            self._record.secrets |= set(
+                re.findall(r"<(?:SecretAccessKey|SessionToken)>([^<]+)<", response.text)
+            )
         elif operation in ("PutJobSuccessResult", "PutJobFailureResult"):
             self._answered(_body(request), operation)
         elif operation in ("PutRule", "PutTargets", "RemoveTargets", "PutEvents"):
@@ -154,9 +215,13 @@ class Calls:
             return
         details = asked.get("executionDetails", {})
         if asked.get("continuationToken"):
-            self._record.keeps_open(asked["jobId"], details.get("summary", ""), details.get("percentComplete"))
+            self._record.keeps_open(
+                asked["jobId"], details.get("summary", ""), details.get("percentComplete")
+            )
         else:
-            self._record.answered(asked["jobId"], True, details.get("summary", ""), asked.get("outputVariables"))
+            self._record.answered(
+                asked["jobId"], True, details.get("summary", ""), asked.get("outputVariables")
+            )
 
     def _changed(self, asked: dict[str, Any], operation: str) -> None:
         match operation:
@@ -170,12 +235,16 @@ class Calls:
                 self._record.turn.events += asked["Entries"]
                 self._record.words += [entry["Detail"] for entry in asked["Entries"]]
 
-    def _notice(self, caller: Caller, request: AWSPreparedRequest, operation: str, response: AWSResponse) -> None:
+    def _notice(
+        self, caller: Caller, request: AWSPreparedRequest, operation: str, response: AWSResponse
+    ) -> None:
         """Write down what the function gets to read."""
         if operation == "ListPipelineExecutions" and response.status_code == OK:
             body = _body(request)
             pipeline = named(caller.place, body["pipelineName"])
-            self._record.listed(pipeline, body, json.loads(response.content), (utcnow() - LOOK_BACK).timestamp())
+            self._record.listed(
+                pipeline, body, json.loads(response.content), (utcnow() - LOOK_BACK).timestamp()
+            )
         elif operation == "GetPipelineState" and response.status_code == OK:
             self._record.looked(named(caller.place, _body(request)["name"]))
         if operation not in QUIET:

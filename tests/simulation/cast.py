@@ -19,7 +19,9 @@ MODES = ("SUPERSEDED", "SUPERSEDED", "SUPERSEDED", "QUEUED", "PARALLEL", "PARALL
 
 @dataclass(frozen=True)
 class Cast:
-    """`declarations` by name, in the order in which the pipelines depend on each other; `dependents` have a gate."""
+    """`declarations` by name, in the order in which the pipelines depend on each other;
+    `dependents` have a gate.
+    """
 
     declarations: dict[str, dict[str, Any]]
     dependents: tuple[str, ...]
@@ -37,7 +39,9 @@ def draw(random: Random) -> Cast:
 
 
 def regated(random: Random, name: str, declaration: dict[str, Any], others: list[str]) -> None:
-    """Edit a gated pipeline's first gate: it may wait for others from now on, or look at other intervals."""
+    """Edit a gated pipeline's first gate: it may wait for others from now on, or look at other
+    intervals.
+    """
     for gate in gates(declaration)[:1]:
         gate.update(_gate(random, name, others))
 
@@ -46,8 +50,14 @@ def gates(declaration: dict[str, Any]) -> list[dict[str, Any]]:
     """The configurations of a pipeline's gates, be they rules or actions."""
     found = []
     for stage in declaration["stages"]:
-        rules = [rule for condition in stage.get("beforeEntry", {}).get("conditions", []) for rule in condition["rules"]]
-        actions = [action for action in stage["actions"] if action["actionTypeId"]["provider"] == "Lambda"]
+        rules = [
+            rule
+            for condition in stage.get("beforeEntry", {}).get("conditions", [])
+            for rule in condition["rules"]
+        ]
+        actions = [
+            action for action in stage["actions"] if action["actionTypeId"]["provider"] == "Lambda"
+        ]
         found += [gate["configuration"] for gate in (*rules, *actions)]
     return found
 
@@ -60,7 +70,11 @@ def configured(asked: dict[str, Any]) -> dict[str, str]:
 def _gate(random: Random, name: str, others: list[str]) -> dict[str, str]:
     """The configuration of a gate action."""
     depends_on = random.sample(others, min(len(others), random.choice((1, 1, 1, 2, 3))))
-    asked: dict[str, Any] = {"depends_on": depends_on, "pipeline": name, "execution": "#{codepipeline.PipelineExecutionId}"}
+    asked: dict[str, Any] = {
+        "depends_on": depends_on,
+        "pipeline": name,
+        "execution": "#{codepipeline.PipelineExecutionId}",
+    }
     if random.random() < 0.7:
         asked["retry_minutes"] = random.choice((1, 2, 5, 5, 10, 15, 60))
     if random.random() < BEYOND:
@@ -80,7 +94,10 @@ def _beyond(random: Random, depends_on: list[str]) -> dict[str, Any]:
     if random.random() < 0.2:
         asked["parked"] = "pass"
     if random.random() < 0.3:
-        asked |= {"give_up_minutes": random.choice((3, 10, 30)), "on_give_up": random.choice(("stop", "continue"))}
+        asked |= {
+            "give_up_minutes": random.choice((3, 10, 30)),
+            "on_give_up": random.choice(("stop", "continue")),
+        }
     if random.random() < 0.2:
         asked["revisions"] = "held"
     if random.random() < 0.1:
@@ -88,20 +105,38 @@ def _beyond(random: Random, depends_on: list[str]) -> dict[str, Any]:
     return asked
 
 
-def declaration(random: Random, name: str, asking: list[dict[str, str]], place: str | None = None) -> dict[str, Any]:
-    """A pipeline; `asking` are the configurations of its gates, `place` where they stand, drawn where None."""
-    waits = [_action(f"Wait{number}", "Invoke", "Lambda", configuration) for number, configuration in enumerate(asking)]
+def declaration(
+    random: Random, name: str, asking: list[dict[str, str]], place: str | None = None
+) -> dict[str, Any]:
+    """A pipeline; `asking` are the configurations of its gates, `place` where they stand, drawn
+    where None.
+    """
+    waits = [
+        _action(f"Wait{number}", "Invoke", "Lambda", configuration)
+        for number, configuration in enumerate(asking)
+    ]
     side_by_side = random.random() < 0.5
     stages = [_stage("Source", [_source(random)])]
-    drawn = random.choice(("own stage", "own stage", "own stage", "own stage", "condition", "first action"))
+    drawn = random.choice(
+        ("own stage", "own stage", "own stage", "own stage", "condition", "first action")
+    )
     place = place or drawn
     if waits and place == "own stage":
-        stages += [_stage("Gate", waits)] if side_by_side else [_stage(f"Gate{number}", [wait]) for number, wait in enumerate(waits)]
+        stages += (
+            [_stage("Gate", waits)]
+            if side_by_side
+            else [_stage(f"Gate{number}", [wait]) for number, wait in enumerate(waits)]
+        )
     if random.random() < 0.2:
         stages.append(_stage("Approve", [_action("Approve", "Approval", "Manual", {})]))
-    work = [_stage(stage, [_work(action) for action in actions]) for stage, actions in random.choice(WORK).items()]
+    work = [
+        _stage(stage, [_work(action) for action in actions])
+        for stage, actions in random.choice(WORK).items()
+    ]
     if waits and place == "condition":
-        work[-1]["beforeEntry"] = {"conditions": [{"result": "FAIL", "rules": [_rule(wait) for wait in waits]}]}
+        work[-1]["beforeEntry"] = {
+            "conditions": [{"result": "FAIL", "rules": [_rule(wait) for wait in waits]}]
+        }
     if waits and place == "first action":
         later = [{**action, "runOrder": 2} for action in work[-1]["actions"]]
         work[-1]["actions"] = [*waits, *later]
@@ -142,13 +177,21 @@ def _stage(name: str, actions: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _source(random: Random) -> dict[str, Any]:
     provider = random.choice(("CodeCommit", "CodeCommit", "S3", "ECR"))
-    return {**_action("Source", "Source", provider, {"Place": "here"}), "outputArtifacts": [{"name": "source"}]}
+    return {
+        **_action("Source", "Source", provider, {"Place": "here"}),
+        "outputArtifacts": [{"name": "source"}],
+    }
 
 
 def _work(name: str) -> dict[str, Any]:
-    return {**_action(name, "Build", "CodeBuild", {"ProjectName": "work"}), "inputArtifacts": [{"name": "source"}]}
+    return {
+        **_action(name, "Build", "CodeBuild", {"ProjectName": "work"}),
+        "inputArtifacts": [{"name": "source"}],
+    }
 
 
-def _action(name: str, category: str, provider: str, configuration: dict[str, str]) -> dict[str, Any]:
+def _action(
+    name: str, category: str, provider: str, configuration: dict[str, str]
+) -> dict[str, Any]:
     type_id = {"category": category, "owner": "AWS", "provider": provider, "version": "1"}
     return {"name": name, "actionTypeId": type_id, "configuration": configuration}

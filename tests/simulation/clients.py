@@ -1,4 +1,6 @@
-"""The functions' boto3 clients: made once, their calls led through the simulation, and made lean, as a run makes a hundred calls."""
+"""The functions' boto3 clients: made once, their calls led through the simulation, and made lean,
+as a run makes a hundred calls.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ from sandbox.world import current
 from tests.simulation.places import Place
 
 Send = Callable[["Caller", AWSPreparedRequest, str], AWSResponse]
-"""One attempt of a call: who makes it, the request and botocore's event (before-send.SERVICE.OPERATION)."""
+"""One attempt of a call: who makes it, the request and botocore's event
+(before-send.SERVICE.OPERATION).
+"""
 
 SHORT_WAY = {
     "ListPipelineExecutions": "list_pipeline_executions",
@@ -45,7 +49,9 @@ SHORT_WAY = {
 
 @dataclass(frozen=True)
 class Caller:
-    """A client of the functions'. `place`: where its calls go; `signs`: with a role's session, so that IAM looks at each."""
+    """A client of the functions'. `place`: where its calls go; `signs`: with a role's session, so
+    that IAM looks at each.
+    """
 
     client: BaseClient
     place: Place
@@ -53,7 +59,9 @@ class Caller:
 
 
 _line: list[Send] = []
-"""Through whom the calls go now: the clients outlive a run, for making them takes longer than it does."""
+"""Through whom the calls go now: the clients outlive a run, for making them takes longer than it
+does.
+"""
 _whose_turn: list[Callable[[], str]] = []
 """Tells which function runs: "gate" or "retry"."""
 OF_A_RUN = ("sts",)
@@ -65,7 +73,8 @@ _methods = cache(moto.core.responses.method_names_from_class)
 
 @contextmanager
 def clients_through(send: Send, function: Callable[[], str]) -> Iterator[None]:
-    """Give the functions clients whose calls go through `send` before they reach moto. Each time they are as good as new.
+    """Give the functions clients whose calls go through `send` before they reach moto. Each time
+    they are as good as new.
 
     `function` tells which of them runs: "gate" or "retry".
     """
@@ -88,11 +97,17 @@ def clients_through(send: Send, function: Callable[[], str]) -> Iterator[None]:
 
 
 def through_moto(caller: Caller, request: AWSPreparedRequest, operation: str) -> AWSResponse:
-    """Let a call take effect. CodePipeline's go past moto's HTTP layers as long as they succeed: that halves the time of a run."""
+    """Let a call take effect. CodePipeline's go past moto's HTTP layers as long as they succeed:
+    that halves the time of a run.
+    """
     if operation in SHORT_WAY and not caller.signs:
         response = CodePipelineResponse()
         response.current_account, response.region = caller.place
-        response.body, response.querystring, response.headers = request.body, {}, {"X-Amz-Target": operation}
+        response.body, response.querystring, response.headers = (
+            request.body,
+            {},
+            {"X-Amz-Target": operation},
+        )
         try:
             with current().lock:
                 return answer(request, 200, getattr(response, SHORT_WAY[operation])())
@@ -104,7 +119,9 @@ def through_moto(caller: Caller, request: AWSPreparedRequest, operation: str) ->
     return answered
 
 
-def answer(request: AWSPreparedRequest, status: int, body: str, headers: dict[str, str] | None = None) -> AWSResponse:
+def answer(
+    request: AWSPreparedRequest, status: int, body: str, headers: dict[str, str] | None = None
+) -> AWSResponse:
     """A response to a request, as botocore gets it."""
     return AWSResponse(request.url, status, headers or {}, MockRawResponse(body))  # type: ignore[arg-type]
 
@@ -129,21 +146,32 @@ def _client(*names: Any, **settings: Any) -> Any:
     with patch.object(botocore.retries.quota, "RetryQuota", noted):
         client = _real_client(*names, **settings)
     key, region = settings.get("aws_access_key_id"), settings.get("region_name", REGION)
-    caller = Caller(client, (get_account_id_from(key) if key else ACCOUNT, region), signs=key is not None)
+    caller = Caller(
+        client, (get_account_id_from(key) if key else ACCOUNT, region), signs=key is not None
+    )
     events = client.meta.events
     events.unregister("before-send", botocore_stubber)
-    events.register("before-send", lambda request, event_name, **_: _line[-1](caller, request, event_name))
+    events.register(
+        "before-send", lambda request, event_name, **_: _line[-1](caller, request, event_name)
+    )
     # Neither its signature nor its user agent matters here; together they are a third of a call.
     if not caller.signs:
-        events.unregister(f"request-created.{client.meta.service_model.service_id.hyphenize()}", client._request_signer.handler)
+        events.unregister(
+            f"request-created.{client.meta.service_model.service_id.hyphenize()}",
+            client._request_signer.handler,
+        )
     client._user_agent_creator.to_string = lambda: "simulation"
     return client
 
 
 def _own_session() -> dict[str, str]:
-    """A session of the role of the function that runs: whether it may assume a role elsewhere, IAM decides."""
+    """A session of the role of the function that runs: whether it may assume a role elsewhere, IAM
+    decides.
+    """
     name = f"pipeline-gate-dev-{_whose_turn[-1]()}"
-    session = sts_backends[ACCOUNT]["aws"].assume_role(REGION, name, f"arn:aws:iam::{ACCOUNT}:role/{name}", "", 3600, "")
+    session = sts_backends[ACCOUNT]["aws"].assume_role(
+        REGION, name, f"arn:aws:iam::{ACCOUNT}:role/{name}", "", 3600, ""
+    )
     return {
         "aws_access_key_id": session.access_key_id,
         "aws_secret_access_key": session.secret_access_key,

@@ -1,4 +1,6 @@
-"""Upstreams in another region or account, as docs/elsewhere.md tells to set them up, and what people do there."""
+"""Upstreams in another region or account, as docs/elsewhere.md tells to set them up, and what
+people do there.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ FUNCTIONS = [f"arn:aws:iam::{ACCOUNT}:role/pipeline-gate-dev-{name}" for name in
 
 @dataclass(frozen=True)
 class Far:
-    """A pipeline elsewhere. `forwarded`: a rule there sends its events to the gate's bus; `external_id`: the role there asks for it."""
+    """A pipeline elsewhere. `forwarded`: a rule there sends its events to the gate's bus;
+    `external_id`: the role there asks for it.
+    """
 
     place: Place
     declaration: dict[str, Any]
@@ -46,14 +50,19 @@ class Far:
         """How depends_on names it."""
         entry = {"pipeline": self.name}
         if self.place[0] == OTHERS:
-            entry |= {"role_arn": LOOK, **({"external_id": EXTERNAL_ID} if self.external_id else {})}
+            entry |= {
+                "role_arn": LOOK,
+                **({"external_id": EXTERNAL_ID} if self.external_id else {}),
+            }
         if random.random() < 0.25:
             entry |= random.choice(({"require": "succeeded"}, {"stage": "Deploy"}))
         return entry if len(entry) > 1 else self.name
 
 
 def draw(random: Random, drawn: Cast) -> list[Far]:
-    """One or two pipelines elsewhere, one of them perhaps with the name of one that is at home. Gates wait for them from now on."""
+    """One or two pipelines elsewhere, one of them perhaps with the name of one that is at home.
+    Gates wait for them from now on.
+    """
     external_id = random.random() < 0.7
     far = []
     for place in random.sample(ELSEWHERE, random.choice((1, 1, 2))):
@@ -84,7 +93,8 @@ class Elsewhere:
         self._here = True
 
     def set_up(self, seconds: Callable[[Random, str], tuple[float, str]]) -> None:
-        """Make the pipelines, the role that lets the gate look at those of another account, and the rules that forward events.
+        """Make the pipelines, the role that lets the gate look at those of another account, and the
+        rules that forward events.
 
         `seconds`: how an action of a stage goes.
         """
@@ -96,7 +106,10 @@ class Elsewhere:
                 self._roles(one.external_id)
             there.create_pipeline(one.declaration, [])
             self._record.pipelines[one.name] = there.pipelines[one.declaration["name"]]
-            self._record.story.tell(f"{one.name} is {one.declaration['executionMode']}, events {'' if one.forwarded else 'not '}forwarded")
+            self._record.story.tell(
+                f"{one.name} is {one.declaration['executionMode']}, events "
+                f"{'' if one.forwarded else 'not '}forwarded"
+            )
             if one.forwarded:
                 self._forward(one)
 
@@ -107,7 +120,11 @@ class Elsewhere:
         iam = iam_backends[OTHERS]["aws"]
         if "pipelines" in [role.name for role in iam.roles.values()]:
             return
-        service = {"Effect": "Allow", "Principal": {"Service": "codepipeline.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        service = {
+            "Effect": "Allow",
+            "Principal": {"Service": "codepipeline.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
         iam.create_role("pipelines", _document(service), "/", None, "", [], None)
         gate = {"Effect": "Allow", "Principal": {"AWS": FUNCTIONS}, "Action": "sts:AssumeRole"}
         if external_id:
@@ -122,7 +139,12 @@ class Elsewhere:
     @staticmethod
     def _let_look(role: Role) -> None:
         may = ["codepipeline:ListPipelineExecutions", "codepipeline:GetPipelineState"]
-        role.put_policy("look", _document({"Effect": "Allow", "Action": may, "Resource": f"arn:aws:codepipeline:*:{OTHERS}:*"}))
+        role.put_policy(
+            "look",
+            _document(
+                {"Effect": "Allow", "Action": may, "Resource": f"arn:aws:codepipeline:*:{OTHERS}:*"}
+            ),
+        )
 
     def _forward(self, one: Far) -> None:
         rules = eventbridge.backend(*one.place)
@@ -141,13 +163,21 @@ class Elsewhere:
         moments = [0.05, *(random.uniform(0.5, minutes) for _ in range(random.choice((0, 1, 2))))]
         for one in self._far:
             for moment in moments:
-                clock.call_at(utcnow() + timedelta(minutes=moment), self._act(partial(self._start, one)), "people elsewhere")
+                clock.call_at(
+                    utcnow() + timedelta(minutes=moment),
+                    self._act(partial(self._start, one)),
+                    "people elsewhere",
+                )
         acts: list[Callable[[], None]] = [self._stop, self._stop, self._close, self._open]
         for _ in range(random.choice((0, 1, 2, 4))):
             at = utcnow() + timedelta(minutes=random.uniform(0, minutes))
             clock.call_at(at, self._act(random.choice(acts)), "people elsewhere")
         if random.random() < 0.1:
-            clock.call_at(utcnow() + timedelta(minutes=random.uniform(0, minutes)), self._act(self._delete), "people elsewhere")
+            clock.call_at(
+                utcnow() + timedelta(minutes=random.uniform(0, minutes)),
+                self._act(self._delete),
+                "people elsewhere",
+            )
 
     def leave(self) -> None:
         """Nobody does anything any more, and the gate may look at everything."""
@@ -165,14 +195,20 @@ class Elsewhere:
     def _start(self, one: Far) -> None:
         name = one.declaration["name"]
         if name in backend(one.place).pipelines:
-            backend(one.place).start_pipeline_execution({"name": name}, "arn:aws:iam::123456789012:user/ann")
+            backend(one.place).start_pipeline_execution(
+                {"name": name}, "arn:aws:iam::123456789012:user/ann"
+            )
 
     def _stop(self) -> None:
         one = self._random.choice(self._far)
         pipeline = self._record.pipelines[one.name]
         for execution in list(pipeline.running.values())[:1]:
             self._tell(f"stops {pipeline.name} {execution.id[:8]}")
-            request = {"pipelineName": pipeline.name, "pipelineExecutionId": execution.id, "abandon": self._random.random() < 0.5}
+            request = {
+                "pipelineName": pipeline.name,
+                "pipelineExecutionId": execution.id,
+                "abandon": self._random.random() < 0.5,
+            }
             backend(one.place).stop_pipeline_execution(request)
 
     def _delete(self) -> None:

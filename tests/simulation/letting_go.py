@@ -1,4 +1,6 @@
-"""People who let a held execution go on at once, whatever its upstreams do: what `gatectl release` does."""
+"""People who let a held execution go on at once, whatever its upstreams do: what `gatectl release`
+does.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ BY = f"arn:aws:sts::{ACCOUNT}:assumed-role/team/ann"
 RETRY_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{RETRY}"
 
 
-def plan(random: Random, world: DrivenWorld, people: People, record: Record, minutes: float) -> None:
+def plan(
+    random: Random, world: DrivenWorld, people: People, record: Record, minutes: float
+) -> None:
     """In some runs, somebody does so once to three times."""
     if random.random() > 0.25:
         return
@@ -34,7 +38,9 @@ def plan(random: Random, world: DrivenWorld, people: People, record: Record, min
                 if people.here:
                     _let_go(random, record)
 
-        world.clock.call_at(utcnow() + timedelta(minutes=random.uniform(0.5, minutes)), act, "people")
+        world.clock.call_at(
+            utcnow() + timedelta(minutes=random.uniform(0.5, minutes)), act, "people"
+        )
 
 
 def _let_go(random: Random, record: Record) -> None:
@@ -42,7 +48,9 @@ def _let_go(random: Random, record: Record) -> None:
     in_place = [
         job
         for job in record.jobs()
-        if job.action.status == "InProgress" and job.continuation_token and PREFIX + job.action.execution.id not in with_target()
+        if job.action.status == "InProgress"
+        and job.continuation_token
+        and PREFIX + job.action.execution.id not in with_target()
     ]
     choices: list[str | Job] = [*held, *in_place]
     if not choices:
@@ -51,13 +59,21 @@ def _let_go(random: Random, record: Record) -> None:
     if isinstance(chosen, str):
         (target,) = all_rules()[chosen].targets
         _mark(record, chosen, json.loads(target["Input"]))
-        awslambda.invoke_async(ACCOUNT, REGION, RETRY, all_rules()[chosen].targets[0]["Input"], service="lambda.amazonaws.com")
+        awslambda.invoke_async(
+            ACCOUNT,
+            REGION,
+            RETRY,
+            all_rules()[chosen].targets[0]["Input"],
+            service="lambda.amazonaws.com",
+        )
     else:
         _let_wait_go(record, chosen)
 
 
 def _can_be_retried(record: Record, execution: str) -> bool:
-    """It failed and is the newest of its pipeline, and that is as it was when it began; the command refuses others."""
+    """It failed and is the newest of its pipeline, and that is as it was when it began; the command
+    refuses others.
+    """
     held = record.executions[execution]
     pipeline = record.pipelines[held.pipeline_name]
     needed = held.status == "Failed" and (held.mode == "PARALLEL" or pipeline.history[-1] is held)
@@ -70,12 +86,28 @@ def _let_wait_go(record: Record, job: Job) -> None:
     now, events = utcnow(), eventbridge.backend(ACCOUNT, REGION)
     asked = json.loads(job.action.configuration["UserParameters"])
     with contextlib.suppress(StatementExistsError):
-        statement = {"StatementId": "rules", "Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com"}
+        statement = {
+            "StatementId": "rules",
+            "Action": "lambda:InvokeFunction",
+            "Principal": "events.amazonaws.com",
+        }
         arn = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/pipeline-gate-*"
-        lambda_backends[ACCOUNT][REGION].get_function(RETRY).policy.add_statement(json.dumps({**statement, "SourceArn": arn}))
-    events.put_rule(rule, description=f"Since {now:%Y-%m-%d %H:%M UTC} let go", scheduled_expression=f"cron({now.minute % 5}/5 * * * ? *)")
+        lambda_backends[ACCOUNT][REGION].get_function(RETRY).policy.add_statement(
+            json.dumps({**statement, "SourceArn": arn})
+        )
+    events.put_rule(
+        rule,
+        description=f"Since {now:%Y-%m-%d %H:%M UTC} let go",
+        scheduled_expression=f"cron({now.minute % 5}/5 * * * ? *)",
+    )
     since = {"since": str(job.continuation_token), "mode": "retry"}
-    hold = {"rule": rule, "pipeline": execution.pipeline_name, "execution": execution.id, "depends_on": asked["depends_on"], **since}
+    hold = {
+        "rule": rule,
+        "pipeline": execution.pipeline_name,
+        "execution": execution.id,
+        "depends_on": asked["depends_on"],
+        **since,
+    }
     _mark(record, rule, hold)
 
 
@@ -84,4 +116,6 @@ def _mark(record: Record, rule: str, hold: dict[str, object]) -> None:
     record.story.tell(f"somebody lets {hold['pipeline']} {rule[-36:-28]} go on")
     record.let_go.setdefault(rule[-36:], utcnow())
     record.ruled(rule[-36:], text, by_person=True)
-    eventbridge.backend(ACCOUNT, REGION).put_targets(rule, None, [{"Id": "retry", "Arn": RETRY_ARN, "Input": text}])
+    eventbridge.backend(ACCOUNT, REGION).put_targets(
+        rule, None, [{"Id": "retry", "Arn": RETRY_ARN, "Input": text}]
+    )

@@ -1,4 +1,6 @@
-"""What a gate's action or rule asks for, as the simulation reads it: the promises are judged by this, not by the gate's own reading."""
+"""What a gate's action or rule asks for, as the simulation reads it: the promises are judged by
+this, not by the gate's own reading.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from tests.simulation.turns import Stood
 
 @dataclass(frozen=True)
 class Wanted:
-    """One upstream: what it must have come to, the one stage that counts, and whether it counts while a person holds it up."""
+    """One upstream: what it must have come to, the one stage that counts, and whether it counts
+    while a person holds it up.
+    """
 
     pipeline: str
     require: str = "idle"
@@ -24,7 +28,9 @@ class Wanted:
     parked: str = "wait"
 
     def left_aside(self, stood: Stood) -> bool:
-        """Whether a running execution does not count, as it stood: it is through with the one stage, or it is parked and may be."""
+        """Whether a running execution does not count, as it stood: it is through with the one
+        stage, or it is parked and may be.
+        """
         through = self.stage is not None and self.stage in stood.through
         return stood.over or through or (self.parked == "pass" and stood.parked)
 
@@ -61,7 +67,11 @@ def order(job: Job) -> Order:
 @lru_cache(maxsize=4096)
 def read(text: str) -> Order:
     """What UserParameters ask; in short form, plain names."""
-    given: dict[str, Any] = json.loads(text) if text.startswith("{") else {"depends_on": [name.strip() for name in text.split(",")]}
+    given: dict[str, Any] = (
+        json.loads(text)
+        if text.startswith("{")
+        else {"depends_on": [name.strip() for name in text.split(",")]}
+    )
     return Order(
         wanted=wanted(given),
         minutes=given.get("retry_minutes", 5),
@@ -76,7 +86,9 @@ def read(text: str) -> Order:
 
 
 def wanted(given: Mapping[str, Any]) -> tuple[Wanted, ...]:
-    """The upstreams of UserParameters, or of a rule's Input; one that stands there twice counts once."""
+    """The upstreams of UserParameters, or of a rule's Input; one that stands there twice counts
+    once.
+    """
     return tuple(dict.fromkeys(_wanted(entry, given) for entry in given["depends_on"]))
 
 
@@ -84,4 +96,9 @@ def _wanted(entry: str | dict[str, str], given: Mapping[str, Any]) -> Wanted:
     words: dict[str, str] = {"pipeline": entry} if isinstance(entry, str) else entry
     shared: dict[str, str] = {key: given[key] for key in ("require", "parked") if key in given}
     said = {**shared, **words}
-    return Wanted(as_named(said["pipeline"]), said.get("require", "idle"), said.get("stage"), said.get("parked", "wait"))
+    return Wanted(
+        as_named(said["pipeline"]),
+        said.get("require", "idle"),
+        said.get("stage"),
+        said.get("parked", "wait"),
+    )

@@ -1,4 +1,6 @@
-"""What some pipelines have behind them when a run begins: successes, from which the gate tells how long one usually takes."""
+"""What some pipelines have behind them when a run begins: successes, from which the gate tells how
+long one usually takes.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,20 @@ def history(random: Random, record: Record) -> None:
         for number in range(random.choice((0, 2, 4, 6))):
             failed = random.random() < 0.2
             execution = PipelineExecution(
-                pipeline.name, 1, number, pipeline.mode, "Webhook", "", {}, [], status="Failed" if failed else "Succeeded"
+                pipeline.name,
+                1,
+                number,
+                pipeline.mode,
+                "Webhook",
+                "",
+                {},
+                [],
+                status="Failed" if failed else "Succeeded",
             )
             execution.started = utcnow() - timedelta(hours=10 - number)
-            execution.updated = execution.started + timedelta(seconds=random.choice((100.0, 150.0, 300.0, 600.0)))
+            execution.updated = execution.started + timedelta(
+                seconds=random.choice((100.0, 150.0, 300.0, 600.0))
+            )
             pipeline.history.append(execution)
             pipeline.by_id[execution.id] = execution
             record.past(pipeline, execution, "FAILED" if failed else "SUCCEEDED")

@@ -1,4 +1,6 @@
-"""What people do to the pipelines at any moment: start, push, stop, retry, approve, edit, delete, release a hold, meddle."""
+"""What people do to the pipelines at any moment: start, push, stop, retry, approve, edit, delete,
+release a hold, meddle.
+"""
 
 from __future__ import annotations
 
@@ -72,12 +74,21 @@ class People:
     def plan(self, acts: int, minutes: float) -> None:
         """Plan the first starts, and `acts` more within `minutes`."""
         clock = self._world.clock
-        for moment in (0.1, *(self._random.uniform(1, minutes) for _ in range(self._random.choice((0, 1, 2))))):
+        for moment in (
+            0.1,
+            *(self._random.uniform(1, minutes) for _ in range(self._random.choice((0, 1, 2)))),
+        ):
             clock.call_at(utcnow() + timedelta(minutes=moment), self.start_both, "people")
         for _ in range(acts):
-            clock.call_at(utcnow() + timedelta(minutes=self._random.uniform(0, minutes)), self.act, "people")
+            clock.call_at(
+                utcnow() + timedelta(minutes=self._random.uniform(0, minutes)), self.act, "people"
+            )
         if self._random.random() < 0.08:
-            clock.call_at(utcnow() + timedelta(minutes=self._random.uniform(0, minutes)), self.delete, "people")
+            clock.call_at(
+                utcnow() + timedelta(minutes=self._random.uniform(0, minutes)),
+                self.delete,
+                "people",
+            )
 
     def act(self) -> None:
         """Do something; what AWS refuses is no matter."""
@@ -98,15 +109,23 @@ class People:
             if name in self._cast.dependents:
                 seconds += self._random.choice((5, 15, 30))
             if self._random.random() < 0.9:
-                self._world.clock.call_at(utcnow() + timedelta(seconds=seconds), partial(self._start, name), "people")
+                self._world.clock.call_at(
+                    utcnow() + timedelta(seconds=seconds), partial(self._start, name), "people"
+                )
 
     def _start(self, name: str) -> None:
         if not self.here or name not in self.backend.pipelines:
             return
         declared = self.backend.pipelines[name].pipeline.get("variables") or []
-        given = [{"name": one["name"], "value": self._random.choice(("v1", "v2"))} for one in declared if self._random.random() < 0.5]
+        given = [
+            {"name": one["name"], "value": self._random.choice(("v1", "v2"))}
+            for one in declared
+            if self._random.random() < 0.5
+        ]
         with contextlib.suppress(JsonRESTError), self._world.lock:
-            self.backend.start_pipeline_execution({"name": name, "variables": given}, "arn:aws:iam::123456789012:user/ann")
+            self.backend.start_pipeline_execution(
+                {"name": name, "variables": given}, "arn:aws:iam::123456789012:user/ann"
+            )
 
     def start_one(self, name: str) -> None:
         self._start(name)
@@ -122,12 +141,20 @@ class People:
             self.backend.push(name, "Source", self._random.choice(COMMITS))
 
     def stop(self) -> None:
-        running = [execution for pipeline in self.backend.pipelines.values() for execution in pipeline.running.values()]
+        running = [
+            execution
+            for pipeline in self.backend.pipelines.values()
+            for execution in pipeline.running.values()
+        ]
         if running:
             execution, abandon = self._random.choice(running), self._random.random() < 0.5
             self._tell(f"stops {_named(execution)}{' at once' if abandon else ''}")
             self.backend.stop_pipeline_execution(
-                {"pipelineName": execution.pipeline_name, "pipelineExecutionId": execution.id, "abandon": abandon}
+                {
+                    "pipelineName": execution.pipeline_name,
+                    "pipelineExecutionId": execution.id,
+                    "abandon": abandon,
+                }
             )
 
     def retry_stage(self) -> None:
@@ -145,7 +172,12 @@ class People:
         mode = self._random.choice(("FAILED_ACTIONS", "ALL_ACTIONS"))
         self._tell(f"retries {stage} of {_named(execution)}")
         self.backend.retry_stage_execution(
-            {"pipelineName": execution.pipeline_name, "stageName": stage, "pipelineExecutionId": execution.id, "retryMode": mode}
+            {
+                "pipelineName": execution.pipeline_name,
+                "stageName": stage,
+                "pipelineExecutionId": execution.id,
+                "retryMode": mode,
+            }
         )
 
     def roll_back(self) -> None:
@@ -155,12 +187,17 @@ class People:
     def roll_back_one(self, name: str) -> None:
         pipeline = self.backend.pipeline(name)
         stage = pipeline.stages[-1].name
-        targets = [one for one in pipeline.history if stage in one.stages and one.stages[stage].status == "Succeeded"]
+        targets = [
+            one
+            for one in pipeline.history
+            if stage in one.stages and one.stages[stage].status == "Succeeded"
+        ]
         if targets:
             target = self._random.choice(targets)
             self._tell(f"rolls {stage} of {name} back to {target.id[:8]}")
             self.backend.rollback_stage(
-                {"pipelineName": name, "stageName": stage, "targetPipelineExecutionId": target.id}, "arn:aws:iam::123456789012:user/ann"
+                {"pipelineName": name, "stageName": stage, "targetPipelineExecutionId": target.id},
+                "arn:aws:iam::123456789012:user/ann",
             )
 
     def override(self) -> None:
@@ -183,14 +220,22 @@ class People:
 
     def react(self) -> None:
         """See a held execution, and do what comes to mind."""
-        held = [self._record.executions[name[-36:]] for name in rules() if name[-36:] in self._record.executions]
-        held = [execution for execution in held if execution.pipeline_name in self.backend.pipelines]
+        held = [
+            self._record.executions[name[-36:]]
+            for name in rules()
+            if name[-36:] in self._record.executions
+        ]
+        held = [
+            execution for execution in held if execution.pipeline_name in self.backend.pipelines
+        ]
         if not held:
             return
         execution = self._random.choice(held)
         match self._random.choice(("retry", "retry", "start", "edit", "stop upstream", "push")):
             case "retry":
-                stages = [stage.name for stage in execution.stages.values() if stage.status == "Failed"]
+                stages = [
+                    stage.name for stage in execution.stages.values() if stage.status == "Failed"
+                ]
                 if stages:
                     self._retry(execution, stages[-1])
             case "start":
@@ -203,11 +248,16 @@ class People:
                 self.backend.push(execution.pipeline_name, "Source", self._random.choice(COMMITS))
 
     def approve(self) -> None:
-        for pipeline in [pipeline for pipeline in self._record.pipelines.values() if not pipeline.deleted]:
+        for pipeline in [
+            pipeline for pipeline in self._record.pipelines.values() if not pipeline.deleted
+        ]:
             for token, action in list(pipeline.approvals.items()):
                 if action.status == "InProgress":
                     verdict = self._random.choice(("Approved", "Approved", "Rejected"))
-                    self._tell(f"{'approves' if verdict == 'Approved' else 'rejects'} {_named(action.execution)}")
+                    self._tell(
+                        f"{'approves' if verdict == 'Approved' else 'rejects'} "
+                        f"{_named(action.execution)}"
+                    )
                     pipeline.backend.put_approval_result(
                         {
                             "pipelineName": pipeline.name,
@@ -222,7 +272,9 @@ class People:
         """Retry the stage of a held execution, as one may to see whether it is over."""
         if held := [self._record.executions[name[-36:]] for name in rules()]:
             execution = self._random.choice(held)
-            for stage in [stage.name for stage in execution.stages.values() if stage.status == "Failed"][-1:]:
+            for stage in [
+                stage.name for stage in execution.stages.values() if stage.status == "Failed"
+            ][-1:]:
                 self._retry(execution, stage)
 
     # Pipelines
@@ -263,7 +315,12 @@ class People:
         """Disable or enable the transition into a stage."""
         pipeline = self.backend.pipelines[self._random.choice([*self.backend.pipelines])]
         stage = self._random.choice(pipeline.stages[1:])
-        request = {"pipelineName": pipeline.name, "stageName": stage.name, "transitionType": "Inbound", "reason": "so"}
+        request = {
+            "pipelineName": pipeline.name,
+            "stageName": stage.name,
+            "transitionType": "Inbound",
+            "reason": "so",
+        }
         if stage.transition.enabled:
             self._tell(f"closes the way into {stage.name} of {pipeline.name}")
             self.backend.disable_stage_transition(request)
@@ -294,8 +351,12 @@ class People:
             "depends_on": [],
             "since": utcnow().isoformat(),
         }
-        self._tell(f"invokes the retry for {told['rule'][-36:-28]}, as if it were {_named(execution)}")
-        awslambda.invoke_async(ACCOUNT, REGION, RETRY, json.dumps(told), service="lambda.amazonaws.com")
+        self._tell(
+            f"invokes the retry for {told['rule'][-36:-28]}, as if it were {_named(execution)}"
+        )
+        awslambda.invoke_async(
+            ACCOUNT, REGION, RETRY, json.dumps(told), service="lambda.amazonaws.com"
+        )
 
     def _tell(self, what: str) -> None:
         self._record.story.tell(f"somebody {what}")

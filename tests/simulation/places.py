@@ -1,4 +1,6 @@
-"""Where pipelines are: at home, which is the gate's own account and region, or elsewhere. And how the simulation names them."""
+"""Where pipelines are: at home, which is the gate's own account and region, or elsewhere. And how
+the simulation names them.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def name_of(pipeline: Pipeline) -> str:
 
 
 def as_named(asked: str) -> str:
-    """What `depends_on` says, as the simulation names it: an ARN of a pipeline at home is as good as its name."""
+    """What `depends_on` says, as the simulation names it: an ARN of a pipeline at home is as good
+    as its name.
+    """
     return asked.removeprefix(arn(HOME, ""))
 
 

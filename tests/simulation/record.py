@@ -1,4 +1,6 @@
-"""What really happened in a run, beside what the two functions think of it. The promises are judged by this alone."""
+"""What really happened in a run, beside what the two functions think of it. The promises are judged
+by this alone.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ class Record:
         self.troubles: list[datetime] = []
         """When a fault struck, a delivery went astray, or a turn was slow."""
         self.slow: list[Piece] = []
-        """While a turn paused, a delivery was under way, or one that failed was yet to be repeated."""
+        """While a turn paused, a delivery was under way, or one that failed was yet to be
+        repeated.
+        """
         self.lost_invocations = 0
         self.defects: list[str] = []
         """Of the sandbox or the simulation itself, as tracebacks."""
@@ -103,23 +107,51 @@ class Record:
         self.running.remove(turn)
         turn.ended, turn.error = utcnow(), error is not None
         if error is not None:
-            self.slow.append((turn.ended, turn.ended + RETRY_AFTER[-1]))  # Lambda asks again only then
+            self.slow.append(
+                (turn.ended, turn.ended + RETRY_AFTER[-1])
+            )  # Lambda asks again only then
         turn.lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
         self.words.append(log + payload)
 
     def _truth(self, held: str) -> Truth | None:
         execution = self.executions.get(held)
-        if execution is None or execution.pipeline_name not in self.pipelines or execution.pipeline_name in self.deleted:
+        if (
+            execution is None
+            or execution.pipeline_name not in self.pipelines
+            or execution.pipeline_name in self.deleted
+        ):
             return None  # or it is elsewhere, where nothing is held
-        newer = [other.id for other in self.pipelines[execution.pipeline_name].history if other.number > execution.number]
-        last = [action for stage in execution.stages.values() for action in stage.actions.values() if action.type["provider"] == "Lambda"]
-        last += [rule for stage in execution.stages.values() if stage.entry for rule in stage.entry.rules.values()]
-        return Truth(execution.status, tuple(newer), bool(last) and all(action.status == "Succeeded" for action in last))
+        newer = [
+            other.id
+            for other in self.pipelines[execution.pipeline_name].history
+            if other.number > execution.number
+        ]
+        last = [
+            action
+            for stage in execution.stages.values()
+            for action in stage.actions.values()
+            if action.type["provider"] == "Lambda"
+        ]
+        last += [
+            rule
+            for stage in execution.stages.values()
+            if stage.entry
+            for rule in stage.entry.rules.values()
+        ]
+        return Truth(
+            execution.status,
+            tuple(newer),
+            bool(last) and all(action.status == "Succeeded" for action in last),
+        )
 
     # What the functions' calls did and were told
 
-    def listed(self, pipeline: str, request: dict[str, Any], answer: dict[str, Any], oldest: float) -> None:
-        """A turn read a page of executions. `oldest`: epoch seconds before which it need not look."""
+    def listed(
+        self, pipeline: str, request: dict[str, Any], answer: dict[str, Any], oldest: float
+    ) -> None:
+        """A turn read a page of executions. `oldest`: epoch seconds before which it need not
+        look.
+        """
         page = answer["pipelineExecutionSummaries"]
         read = self.turn.read.setdefault(pipeline, {})
         if "nextToken" not in request:
@@ -132,27 +164,42 @@ class Record:
     def looked(self, pipeline: str) -> None:
         """A turn read where a pipeline's executions stand."""
         model = self.pipelines[pipeline]
-        running = [id_ for id_, (status, _) in self.turn.read.get(pipeline, {}).items() if status in RUNNING]
+        running = [
+            id_
+            for id_, (status, _) in self.turn.read.get(pipeline, {}).items()
+            if status in RUNNING
+        ]
         self.turn.stood[pipeline] = {id_: Stood.of(model, self.executions[id_]) for id_ in running}
         for stage in model.stages:
             if stage.latest is not None:
-                self.turn.in_stage[pipeline, stage.name] = stage.latest.id, stage.latest.stages[stage.name].status
+                self.turn.in_stage[pipeline, stage.name] = (
+                    stage.latest.id,
+                    stage.latest.stages[stage.name].status,
+                )
 
-    def answered(self, job: str, success: bool, text: str, outputs: dict[str, str] | None = None) -> None:
+    def answered(
+        self, job: str, success: bool, text: str, outputs: dict[str, str] | None = None
+    ) -> None:
         self.answers[job] = Answer(self.turn, utcnow(), success, text, outputs or {})
         self.words.append(text)
-        self.story.tell(f"{self.turn.function} answers {self.whose(job)}: {'pass' if success else text[:90]}")
+        self.story.tell(
+            f"{self.turn.function} answers {self.whose(job)}: {'pass' if success else text[:90]}"
+        )
 
     def keeps_open(self, job: str, summary: str, percent: int | None) -> None:
         self.kept.append(Kept(self.turn, utcnow(), job, summary, percent))
         self.words.append(summary)
 
     def started(self, pipeline: str, execution: str) -> None:
-        self.starts.append(Start(self.turn, utcnow(), pipeline, self.executions[execution], self._read()))
+        self.starts.append(
+            Start(self.turn, utcnow(), pipeline, self.executions[execution], self._read())
+        )
 
     def retried(self, execution: str) -> None:
         held = self.executions[execution]
-        self.story.tell(f"{self.turn.function}: takes the stage of {held.pipeline_name} {execution[:8]} again")
+        self.story.tell(
+            f"{self.turn.function}: takes the stage of {held.pipeline_name} {execution[:8]} again"
+        )
         self.retries.append(Start(self.turn, utcnow(), held.pipeline_name, held, self._read()))
 
     def _read(self) -> Read:
@@ -172,11 +219,18 @@ class Record:
         return [job for job in self.jobs() if job.action.execution.id == execution]
 
     def job(self, job: str) -> Job | None:
-        return next((pipeline.jobs[job] for pipeline in self.pipelines.values() if job in pipeline.jobs), None)
+        return next(
+            (pipeline.jobs[job] for pipeline in self.pipelines.values() if job in pipeline.jobs),
+            None,
+        )
 
     def whose(self, job: str) -> str:
         found = self.job(job)
-        return f"{found.action.execution.pipeline_name} {found.action.execution.id[:8]}" if found else f"job {job}"
+        return (
+            f"{found.action.execution.pipeline_name} {found.action.execution.id[:8]}"
+            if found
+            else f"job {job}"
+        )
 
     def busy(self, pipeline: str) -> list[Piece]:
         """When `pipeline` ran, in pieces that may overlap."""
@@ -195,7 +249,12 @@ class Record:
     def held(self, pipeline: str) -> list[Piece]:
         """When a rule held an execution of `pipeline`, which then counts as running."""
         held = {one.held for one in self.rules if one.held in self.executions}
-        return [piece for id_ in held if self.executions[id_].pipeline_name == pipeline for piece in self.ruled_pieces(id_)]
+        return [
+            piece
+            for id_ in held
+            if self.executions[id_].pipeline_name == pipeline
+            for piece in self.ruled_pieces(id_)
+        ]
 
     def ruled_pieces(self, held: str) -> list[Piece]:
         """When the rule of that execution had its target."""
@@ -212,10 +271,17 @@ class Record:
         return pieces if since is None else [*pieces, (since, None)]
 
     def newest_finished(self, pipeline: str, at: datetime) -> tuple[str, str] | None:
-        """The newest execution of `pipeline` that had finished by then, and the state in which it had ended."""
-        return next((found for when, found in reversed([*self._newest_finished(pipeline)]) if when <= at), None)
+        """The newest execution of `pipeline` that had finished by then, and the state in which it
+        had ended.
+        """
+        return next(
+            (found for when, found in reversed([*self._newest_finished(pipeline)]) if when <= at),
+            None,
+        )
 
-    def newest_finished_between(self, pipeline: str, since: datetime, until: datetime) -> list[tuple[str, str] | None]:
+    def newest_finished_between(
+        self, pipeline: str, since: datetime, until: datetime
+    ) -> list[tuple[str, str] | None]:
         """The same after each change of that time: several may come in one moment."""
         return [found for when, found in self._newest_finished(pipeline) if since <= when <= until]
 

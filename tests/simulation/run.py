@@ -1,4 +1,6 @@
-"""One run: a small world, one history, its faults; then fair weather until all rests; then the promises."""
+"""One run: a small world, one history, its faults; then fair weather until all rests; then the
+promises.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ PROJECT = Path(__file__).parents[2]
 
 
 class WatchedExecutor:
-    """Runs the functions as the world's own executor does, and tells the record when a turn begins and ends."""
+    """Runs the functions as the world's own executor does, and tells the record when a turn begins
+    and ends.
+    """
 
     def __init__(self, inner: Executor, record: Record) -> None:
         self._inner = inner
@@ -55,7 +59,9 @@ class WatchedExecutor:
     def run(self, function: LambdaFunction, invocation: Invocation) -> Outcome:
         record, name = self._record, function.function_name.rpartition("-")[2]
         turn = record.begin(name, invocation.payload)
-        record.story.tell(f"{name} begins, for {record.whose(turn.job) if turn.job else turn.held[:8]}")
+        record.story.tell(
+            f"{name} begins, for {record.whose(turn.job) if turn.job else turn.held[:8]}"
+        )
         record.story.depth += 1
         outcome = self._inner.run(function, invocation)
         record.end(turn, outcome.error, outcome.log, outcome.payload)
@@ -69,18 +75,26 @@ def _decision(outcome: Outcome) -> str:
     if outcome.error:
         return f"{answer['errorType']}: {answer['errorMessage']}"[:120]
     return (
-        f"{answer['decision']} {answer.get('reason', '')}"[:120] if isinstance(answer, dict) and "decision" in answer else str(answer)[:120]
+        f"{answer['decision']} {answer.get('reason', '')}"[:120]
+        if isinstance(answer, dict) and "decision" in answer
+        else str(answer)[:120]
     )
 
 
 def simulate(seed: int) -> Result:
-    """Run the history of `seed`. A defect of the simulation or the sandbox counts as a broken promise too."""
+    """Run the history of `seed`. A defect of the simulation or the sandbox counts as a broken
+    promise too.
+    """
     story = Story()
     with ExitStack() as stack:
         stack.enter_context(_seeded(seed))
         world = stack.enter_context(in_process(_executor(), dials=Dials(start_on_create=False)))
         record = Record(story)
-        record.secrets |= {SECRET, ARTIFACT_CREDENTIALS["secretAccessKey"], ARTIFACT_CREDENTIALS["sessionToken"]}
+        record.secrets |= {
+            SECRET,
+            ARTIFACT_CREDENTIALS["secretAccessKey"],
+            ARTIFACT_CREDENTIALS["sessionToken"],
+        }
         try:
             _play(seed, world, record, stack)
         except Exception:
@@ -91,7 +105,9 @@ def simulate(seed: int) -> Result:
             "held": len(holds(record)),
             "released": len(record.starts) + len(record.retries),
         }
-        broken = [f"The run itself failed:\n{defect}" for defect in record.defects] or promises.broken(record, world.dials)
+        broken = [
+            f"The run itself failed:\n{defect}" for defect in record.defects
+        ] or promises.broken(record, world.dials)
         return Result(seed, broken, story.lines, counts)
 
 
@@ -115,19 +131,28 @@ def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> No
     page = script.choice((100, 100, 100, 3, 2))
     stack.enter_context(patch.object(paging, "PAGE", 100 if theme.large_pages else page))
 
-    record.story.tell(f"the theme is {theme.name}; the weather is {weather}; {far_weather}; EVENT_BUS is {record.bus or 'not set'}")
+    record.story.tell(
+        f"the theme is {theme.name}; the weather is {weather}; {far_weather}; EVENT_BUS is "
+        f"{record.bus or 'not set'}"
+    )
     work = _dice(seed, "work")
-    people.backend.outcome = lambda execution, stage, _action: _work(work, stage, weather.fair, theme.seconds(work, execution, stage))
+    people.backend.outcome = lambda execution, stage, _action: _work(
+        work, stage, weather.fair, theme.seconds(work, execution, stage)
+    )
     for declaration in drawn.declarations.values():
         people.backend.create_pipeline(declaration, [])
         record.pipelines[declaration["name"]] = people.backend.pipelines[declaration["name"]]
         asks = [gate["UserParameters"] for gate in cast.gates(declaration)]
-        record.story.tell(f"{declaration['name']} is {declaration['executionMode']} {' and '.join(asks)}")
+        record.story.tell(
+            f"{declaration['name']} is {declaration['executionMode']} {' and '.join(asks)}"
+        )
     others = elsewhere.Elsewhere(_dice(seed, "people elsewhere"), world, record, far)
     others.set_up(lambda random, stage: _work(random, stage, weather.fair))
     history(_dice(seed, "past"), record)
     _deliveries(world, weather, record)
-    people.plan(script.choice((0, 2, 4, 8)) if theme.minutes is None else script.choice((0, 0, 1)), minutes)
+    people.plan(
+        script.choice((0, 2, 4, 8)) if theme.minutes is None else script.choice((0, 0, 1)), minutes
+    )
     theme.plan(_dice(seed, "theme's people"), people, drawn, minutes)
     others.plan(minutes)
     letting_go.plan(_dice(seed, "letting go"), world, people, record, minutes)
@@ -135,7 +160,13 @@ def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> No
     record.story.tell("the weather turns fair, and people leave")
     weather.fair, people.here = True, False
     others.leave()
-    _rest(world, weather, record, Tidying(world, people, record, circles=theme.name == "a circle"), theme.rest)
+    _rest(
+        world,
+        weather,
+        record,
+        Tidying(world, people, record, circles=theme.name == "a circle"),
+        theme.rest,
+    )
 
 
 def _deliveries(world: DrivenWorld, weather: Weather, record: Record) -> None:
@@ -157,8 +188,12 @@ def _deliveries(world: DrivenWorld, weather: Weather, record: Record) -> None:
     world.dials.event_copies, world.dials.invocation_copies = copies, invocations
 
 
-def _rest(world: DrivenWorld, weather: Weather, record: Record, tidying: Tidying, longest: timedelta) -> None:
-    """Fair weather, nobody about: drive on until nothing runs, no rule has a target and the last late delivery has come."""
+def _rest(
+    world: DrivenWorld, weather: Weather, record: Record, tidying: Tidying, longest: timedelta
+) -> None:
+    """Fair weather, nobody about: drive on until nothing runs, no rule has a target and the last
+    late delivery has come.
+    """
     latest = utcnow() + longest
     while utcnow() < latest:
         tidying.tidy()
@@ -172,14 +207,24 @@ def _rest(world: DrivenWorld, weather: Weather, record: Record, tidying: Tidying
 
 
 def _restless(record: Record) -> bool:
-    return any(pipeline.running and not pipeline.deleted for pipeline in record.pipelines.values()) or bool(with_target())
+    return any(
+        pipeline.running and not pipeline.deleted for pipeline in record.pipelines.values()
+    ) or bool(with_target())
 
 
-def _work(random: Random, stage: str, fair: bool, seconds: float | None = None) -> tuple[float, str]:
-    """How an action goes: how long it takes, unless that is given (when people have left, none takes long), and how it ends."""
+def _work(
+    random: Random, stage: str, fair: bool, seconds: float | None = None
+) -> tuple[float, str]:
+    """How an action goes: how long it takes, unless that is given (when people have left, none
+    takes long), and how it ends.
+    """
     if stage == "Source":
         return random.choice((1.0, 2.0, 4.0)), "Failed" if random.random() < 0.03 else "Succeeded"
-    drawn = random.choice((5.0, 60.0)) if fair else random.choice((40.0, 90.0, 90.0, 200.0, 400.0, 1200.0))
+    drawn = (
+        random.choice((5.0, 60.0))
+        if fair
+        else random.choice((40.0, 90.0, 90.0, 200.0, 400.0, 1200.0))
+    )
     return drawn if fair else seconds or drawn, "Failed" if random.random() < 0.15 else "Succeeded"
 
 
@@ -202,7 +247,9 @@ def _seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def _watched(record: Record, calls: Calls) -> Iterator[None]:
-    """Let the record see the executions, and the calls pass through `calls`; a function's calls come from its own role's session."""
+    """Let the record see the executions, and the calls pass through `calls`; a function's calls
+    come from its own role's session.
+    """
     real_event, real_caller = events.pipeline_event, caller.caller_arn
 
     def pipeline_event(pipeline: Pipeline, execution: PipelineExecution, state: str) -> None:
@@ -220,7 +267,9 @@ def _watched(record: Record, calls: Calls) -> Iterator[None]:
         patch.object(responses, "caller_arn", caller_arn),
         patch.object(time, "sleep", calls.sleep),
         clients_through(calls.send, lambda: record.turn.function),
-        patch.object(asking, "at_once", lambda ask_one, many: [ask_one(one) for one in many]),  # threads would draw other stories
+        patch.object(
+            asking, "at_once", lambda ask_one, many: [ask_one(one) for one in many]
+        ),  # threads would draw other stories
     ):
         yield
 

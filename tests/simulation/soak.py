@@ -1,4 +1,6 @@
-"""Many runs on all cores, with a progress bar, until they are done, the time is up or a person stops them."""
+"""Many runs on all cores, with a progress bar, until they are done, the time is up or a person
+stops them.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,11 @@ BLOCK = 20
 
 
 def soak(first: int, runs: int | None, minutes: float | None) -> int:
-    """Play the runs of the seeds from `first` on: `runs` of them, or for so many minutes, or until Ctrl-C.
+    """Play the runs of the seeds from `first` on: `runs` of them, or for so many minutes, or until
+    Ctrl-C.
 
-    Prints the story of each run that breaks a promise, and a line of summary. Returns the exit status.
+    Prints the story of each run that breaks a promise, and a line of summary. Returns the exit
+    status.
     """
     console, began = Console(), time.monotonic()
     end = None if minutes is None else began + 60 * minutes
@@ -43,24 +47,38 @@ def soak(first: int, runs: int | None, minutes: float | None) -> int:
                 if result.broken:
                     broken += 1
                     console.print(told(result), markup=False, highlight=False)
-                progress.update(task, completed=done, rate=done / (time.monotonic() - began), broken=broken)
+                progress.update(
+                    task, completed=done, rate=done / (time.monotonic() - began), broken=broken
+                )
         except KeyboardInterrupt:
             console.print("stopped")
     took = (time.monotonic() - began) / 60
-    console.print(f"{done} runs, {broken} with broken promises, seeds {first}..{first + done - 1}, {took:.1f} min", highlight=False)
+    console.print(
+        f"{done} runs, {broken} with broken promises, seeds {first}..{first + done - 1}, "
+        f"{took:.1f} min",
+        highlight=False,
+    )
     return 1 if broken else 0
 
 
 def _results(first: int, runs: int | None, end: float | None) -> Iterator[Result]:
-    """The results as they come. Blocks of seeds are begun in order, and each that was begun is finished."""
+    """The results as they come. Blocks of seeds are begun in order, and each that was begun is
+    finished.
+    """
     starts = itertools.count(first, BLOCK) if runs is None else range(first, first + runs, BLOCK)
-    blocks = (range(start, start + BLOCK if runs is None else min(start + BLOCK, first + runs)) for start in starts)
+    blocks = (
+        range(start, start + BLOCK if runs is None else min(start + BLOCK, first + runs))
+        for start in starts
+    )
     cores = os.cpu_count() or 1
     with ProcessPoolExecutor(cores, initializer=_quiet) as pool:
         under_way: set[Future[list[Result]]] = set()
         while True:
             if end is None or time.monotonic() < end:
-                under_way |= {pool.submit(_block, block) for block in itertools.islice(blocks, 2 * cores - len(under_way))}
+                under_way |= {
+                    pool.submit(_block, block)
+                    for block in itertools.islice(blocks, 2 * cores - len(under_way))
+                }
             if not under_way:
                 return
             finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)

@@ -21,7 +21,9 @@ class Story:
 
 @dataclass
 class Result:
-    """What a run showed. `broken`: the promises that it broke, as sentences; `counts`: how much happened."""
+    """What a run showed. `broken`: the promises that it broke, as sentences; `counts`: how much
+    happened.
+    """
 
     seed: int
     broken: list[str]

@@ -1,4 +1,6 @@
-"""What some runs are about: situations that would come about by chance too seldom, or not at all. All other runs are plain."""
+"""What some runs are about: situations that would come about by chance too seldom, or not at all.
+All other runs are plain.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,12 @@ def _nothing_more(_random: Random, _people: People, _cast: Cast, _minutes: float
 
 @dataclass(frozen=True)
 class Theme:
-    """`share`: of all runs. `cast` changes who plays, `plan` what people do beside what they do in any run.
+    """`share`: of all runs. `cast` changes who plays, `plan` what people do beside what they do in
+    any run.
 
-    `minutes`: how long people act, where it is not drawn; `asks_again`: after how many seconds CodePipeline asks a gate that waits in
-    place; `busy`: the world goes on, and people act, at any moment between the calls of a function.
+    `minutes`: how long people act, where it is not drawn; `asks_again`: after how many seconds
+    CodePipeline asks a gate that waits in place; `busy`: the world goes on, and people act, at any
+    moment between the calls of a function.
     """
 
     name: str
@@ -47,7 +51,9 @@ class Theme:
     far: bool = False
     """Some upstreams are elsewhere (elsewhere.py)."""
     large_pages: bool = False
-    """AWS lists a hundred executions at once: where there are many upstreams, more calls would only take time."""
+    """AWS lists a hundred executions at once: where there are many upstreams, more calls would only
+    take time.
+    """
 
     def turn(self, weather: Weather) -> None:
         if self.busy:
@@ -63,7 +69,10 @@ class Theme:
 
 
 def drawn(random: Random) -> Theme:
-    return random.choices([PLAIN, *THEMES], [1 - sum(theme.share for theme in THEMES), *(theme.share for theme in THEMES)])[0]
+    return random.choices(
+        [PLAIN, *THEMES],
+        [1 - sum(theme.share for theme in THEMES), *(theme.share for theme in THEMES)],
+    )[0]
 
 
 def _asked(name: str, depends_on: list[Any], **more: Any) -> dict[str, str]:
@@ -76,16 +85,29 @@ def _asked(name: str, depends_on: list[Any], **more: Any) -> dict[str, str]:
 def _ring(random: Random, plain: Cast) -> Cast:
     names = DEPENDENTS[: random.choice((2, 2, 3))]
     declarations = {name: plain.declarations[name] for name in ("infra",) if random.random() < 0.5}
-    hold, require = random.choice(("restart", "retry", "wait", "wait", None)), random.choice(("idle", "idle", "succeeded", None))
+    hold, require = (
+        random.choice(("restart", "retry", "wait", "wait", None)),
+        random.choice(("idle", "idle", "succeeded", None)),
+    )
     everybody = random.random() < 0.3
     for number, name in enumerate(names):
-        others = [other for other in names if other != name] if everybody else [names[(number + 1) % len(names)]]
-        depends_on = [*others, *(name for name in declarations if name == "infra" and random.random() < 0.4)]
+        others = (
+            [other for other in names if other != name]
+            if everybody
+            else [names[(number + 1) % len(names)]]
+        )
+        depends_on = [
+            *others,
+            *(name for name in declarations if name == "infra" and random.random() < 0.4),
+        ]
         more: dict[str, Any] = {"retry_minutes": random.choice((1, 2, 5))}
         more["hold"] = hold or random.choice(("restart", "retry", "wait"))
         more["require"] = require or random.choice(("idle", "succeeded"))
         if random.random() < 0.1:
-            more |= {"give_up_minutes": random.choice((5, 20)), "on_give_up": random.choice(("stop", "continue"))}
+            more |= {
+                "give_up_minutes": random.choice((5, 20)),
+                "on_give_up": random.choice(("stop", "continue")),
+            }
         declarations[name] = declaration(random, name, [_asked(name, depends_on, **more)])
     return Cast(declarations, names)
 
@@ -94,23 +116,40 @@ def _ring(random: Random, plain: Cast) -> Cast:
 
 
 def _day(random: Random, plain: Cast) -> Cast:
-    more: dict[str, Any] = {"hold": random.choice(("wait", "wait", "wait", "restart", "retry")), "retry_minutes": 60}
+    more: dict[str, Any] = {
+        "hold": random.choice(("wait", "wait", "wait", "restart", "retry")),
+        "retry_minutes": 60,
+    }
     if random.random() < 0.3:
-        more |= {"give_up_minutes": random.choice((600, 1390, 1430, 1500)), "on_give_up": random.choice(("stop", "continue"))}
+        more |= {
+            "give_up_minutes": random.choice((600, 1390, 1430, 1500)),
+            "on_give_up": random.choice(("stop", "continue")),
+        }
     infra = {
         **plain.declarations["infra"],
-        "stages": [stage for stage in plain.declarations["infra"]["stages"] if stage["name"] != "Approve"],
+        "stages": [
+            stage for stage in plain.declarations["infra"]["stages"] if stage["name"] != "Approve"
+        ],
     }
-    return Cast({"infra": infra, "k8s": declaration(random, "k8s", [_asked("k8s", ["infra"], **more)])}, ("k8s",))
+    return Cast(
+        {"infra": infra, "k8s": declaration(random, "k8s", [_asked("k8s", ["infra"], **more)])},
+        ("k8s",),
+    )
 
 
 # Many upstreams with long names
 
 
 def _many(random: Random, _plain: Cast) -> Cast:
-    names = [f"{'infrastructure-of-a-department-with-a-long-name-' * 2}"[: random.randint(70, 85)] + f"-{number}" for number in range(8)]
+    names = [
+        f"{'infrastructure-of-a-department-with-a-long-name-' * 2}"[: random.randint(70, 85)]
+        + f"-{number}"
+        for number in range(8)
+    ]
     declarations = {name: declaration(random, name, []) for name in names}
-    declarations["k8s"] = declaration(random, "k8s", [_asked("k8s", names, hold=random.choice(("restart", "wait")))])
+    declarations["k8s"] = declaration(
+        random, "k8s", [_asked("k8s", names, hold=random.choice(("restart", "wait")))]
+    )
     return Cast(declarations, ("k8s",))
 
 
@@ -123,27 +162,50 @@ def _crowds(random: Random, people: People, _cast: Cast, minutes: float) -> None
 
 
 def _keeps_revisions(random: Random, plain: Cast) -> Cast:
-    declarations = {name: plain.declarations[name] for name in plain.declarations if name not in plain.dependents}
+    declarations = {
+        name: plain.declarations[name]
+        for name in plain.declarations
+        if name not in plain.dependents
+    }
     for name in plain.dependents:
-        asked = _asked(name, [*declarations][:2], revisions="held", retry_minutes=random.choice((1, 5)))
-        declarations[name] = {**declaration(random, name, [asked]), "executionMode": random.choice(("SUPERSEDED", "QUEUED"))}
+        asked = _asked(
+            name, [*declarations][:2], revisions="held", retry_minutes=random.choice((1, 5))
+        )
+        declarations[name] = {
+            **declaration(random, name, [asked]),
+            "executionMode": random.choice(("SUPERSEDED", "QUEUED")),
+        }
     return Cast(declarations, plain.dependents)
 
 
 def _pushes(random: Random, people: People, cast: Cast, minutes: float) -> None:
     for _ in range(4):
-        people.at(random.uniform(0.5, minutes), partial(people.push_to, random.choice(cast.dependents)))
+        people.at(
+            random.uniform(0.5, minutes), partial(people.push_to, random.choice(cast.dependents))
+        )
 
 
 # Rollbacks that are held
 
 
 def _last_stage(random: Random, plain: Cast) -> Cast:
-    declarations = {name: plain.declarations[name] for name in plain.declarations if name not in plain.dependents}
+    declarations = {
+        name: plain.declarations[name]
+        for name in plain.declarations
+        if name not in plain.dependents
+    }
     for name in plain.dependents:
-        asked = _asked(name, [*declarations][:2], hold=random.choice(("restart", "restart", "retry", "wait")), retry_minutes=1)
+        asked = _asked(
+            name,
+            [*declarations][:2],
+            hold=random.choice(("restart", "restart", "retry", "wait")),
+            retry_minutes=1,
+        )
         place = random.choice(("condition", "first action"))
-        declarations[name] = {**declaration(random, name, [asked], place), "executionMode": random.choice(("SUPERSEDED", "QUEUED"))}
+        declarations[name] = {
+            **declaration(random, name, [asked], place),
+            "executionMode": random.choice(("SUPERSEDED", "QUEUED")),
+        }
     return Cast(declarations, plain.dependents)
 
 
@@ -162,11 +224,16 @@ def _rollbacks(random: Random, people: People, cast: Cast, minutes: float) -> No
 def _retries(random: Random, plain: Cast) -> Cast:
     for name in plain.dependents:
         for gate in gates(plain.declarations[name]):
-            asked = json.loads(gate["UserParameters"]) if gate["UserParameters"].startswith("{") else {}
+            asked = (
+                json.loads(gate["UserParameters"]) if gate["UserParameters"].startswith("{") else {}
+            )
             depends_on = asked.get("depends_on") or gate["UserParameters"].split(", ")
             more: dict[str, Any] = {"hold": "retry", "retry_minutes": random.choice((1, 2, 5))}
             if random.random() < 0.4:
-                more |= {"give_up_minutes": random.choice((10, 20)), "on_give_up": random.choice(("stop", "continue"))}
+                more |= {
+                    "give_up_minutes": random.choice((10, 20)),
+                    "on_give_up": random.choice(("stop", "continue")),
+                }
             gate.update(_asked(name, depends_on, **more))
     return plain
 

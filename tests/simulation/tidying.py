@@ -1,4 +1,6 @@
-"""The end of a run: people let nothing wait for them any more, and take apart what can never end by itself."""
+"""The end of a run: people let nothing wait for them any more, and take apart what can never end by
+itself.
+"""
 
 from __future__ import annotations
 
@@ -44,19 +46,39 @@ class Tidying:
             for stage in pipeline.stages:
                 if not stage.transition.enabled:
                     pipeline.backend.enable_stage_transition(
-                        {"pipelineName": pipeline.name, "stageName": stage.name, "transitionType": "Inbound"}
+                        {
+                            "pipelineName": pipeline.name,
+                            "stageName": stage.name,
+                            "transitionType": "Inbound",
+                        }
                     )
 
     def _bring_about_successes(self) -> None:
         """Start those whose success is waited for, and which nobody else starts."""
         record, kept = self._record, [name[-36:] for name in with_target()]
-        orders = [order(job) for job in record.jobs() if job.action.execution.id in kept or job.action.status == "InProgress"]
-        required = {wanted.pipeline for asked in orders for wanted in asked.wanted if wanted.require == "succeeded"}
+        orders = [
+            order(job)
+            for job in record.jobs()
+            if job.action.execution.id in kept or job.action.status == "InProgress"
+        ]
+        required = {
+            wanted.pipeline
+            for asked in orders
+            for wanted in asked.wanted
+            if wanted.require == "succeeded"
+        }
         for name in sorted(required - {*record.deleted}):
             pipeline = record.pipelines[name]
-            finished = [one.status for one in pipeline.history if one.status in ("Succeeded", "Failed", "Stopped")]
+            finished = [
+                one.status
+                for one in pipeline.history
+                if one.status in ("Succeeded", "Failed", "Stopped")
+            ]
             failed = [one for one in pipeline.history if one.status == "Failed"]
-            held = any(one.id in kept and (one.mode == "PARALLEL" or one is pipeline.history[-1]) for one in failed)
+            held = any(
+                one.id in kept and (one.mode == "PARALLEL" or one is pipeline.history[-1])
+                for one in failed
+            )
             if self._waits_for_deleted(pipeline.pipeline):
                 self._let_through(name)
             if not pipeline.running and finished[-1:] != ["Succeeded"] and not held:
@@ -64,12 +86,18 @@ class Tidying:
                 pipeline.backend.start_pipeline_execution({"name": pipeline.name}, ANN)
 
     def _take_apart(self) -> None:
-        """Let those that wait for each other for ever only make room for each other, as the message of a deadlock says; and remove the hold
-        of a deleted pipeline, as `gatectl doctor --mend` does: what it waits for may wait for it.
+        """Let those that wait for each other for ever only make room for each other, as the message
+        of a deadlock says; and remove the hold of a deleted pipeline, as `gatectl doctor --mend`
+        does: what it waits for may wait for it.
         """
         now, there = utcnow(), self._people.backend.pipelines
-        names = {one.pipeline for one in stuck_without_help(self._record, waiters(self._record, now), now)} & set(there)
-        names |= {name for name, pipeline in there.items() if self._waits_for_deleted(pipeline.pipeline)}
+        names = {
+            one.pipeline
+            for one in stuck_without_help(self._record, waiters(self._record, now), now)
+        } & set(there)
+        names |= {
+            name for name, pipeline in there.items() if self._waits_for_deleted(pipeline.pipeline)
+        }
         self._stuck_since = {name: self._stuck_since.get(name, now) for name in names}
         for name in [name for name, since in self._stuck_since.items() if now - since >= PATIENCE]:
             self._let_through(name)
@@ -83,17 +111,28 @@ class Tidying:
 
     def _waits_for_deleted(self, declaration: dict[str, Any]) -> bool:
         asked = [read(gate["UserParameters"]) for gate in gates(declaration)]
-        return any(name in self._record.deleted for one in asked if not one.observe for name in one.names)
+        return any(
+            name in self._record.deleted for one in asked if not one.observe for name in one.names
+        )
 
     def _let_through(self, name: str) -> None:
-        """Edit its gates: they make room, and pass where they would wait for a pipeline that is gone."""
+        """Edit its gates: they make room, and pass where they would wait for a pipeline that is
+        gone.
+        """
         self._record.story.tell(f"somebody lets the gates of {name} only make room")
         edited = copy.deepcopy(self._people.backend.pipeline(name).pipeline)
         gone = self._waits_for_deleted(edited)
         for gate in gates(edited):
             text = gate["UserParameters"]
             asked = json.loads(text) if text.startswith("{") else {"depends_on": text.split(", ")}
-            gate["UserParameters"] = json.dumps({**asked, "require": "idle", "hold": "restart", **({"observe": True} if gone else {})})
+            gate["UserParameters"] = json.dumps(
+                {
+                    **asked,
+                    "require": "idle",
+                    "hold": "restart",
+                    **({"observe": True} if gone else {}),
+                }
+            )
         self._people.backend.update_pipeline(edited)
 
     def _remove(self, rule: str) -> None:

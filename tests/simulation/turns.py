@@ -1,4 +1,6 @@
-"""What a run's record is made of: the invocations of the two functions, and what they brought about."""
+"""What a run's record is made of: the invocations of the two functions, and what they brought
+about.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,16 @@ from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.pipeline import Pipeline
 
 Read = dict[str, dict[str, tuple[str, float]]]
-"""What ListPipelineExecutions answered a turn: each pipeline's executions by id, with their status and start time."""
+"""What ListPipelineExecutions answered a turn: each pipeline's executions by id, with their status
+and start time.
+"""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """How a held execution really stood when an invocation of the retry began. `newer`: the executions that came after it."""
+    """How a held execution really stood when an invocation of the retry began. `newer`: the
+    executions that came after it.
+    """
 
     status: str
     newer: tuple[str, ...]
@@ -26,11 +32,15 @@ class Truth:
 
 @dataclass(frozen=True)
 class Stood:
-    """How an execution really stood when a turn read its pipeline's state. `through`: the stages that it had behind it."""
+    """How an execution really stood when a turn read its pipeline's state. `through`: the stages
+    that it had behind it.
+    """
 
     through: frozenset[str] = frozenset()
     parked: bool = False
-    """A person held it up: an approval is all that its stage still waits for, or the way into the next one is closed."""
+    """A person held it up: an approval is all that its stage still waits for, or the way into the
+    next one is closed.
+    """
     over: bool = False
     """It did not run any more."""
 
@@ -39,7 +49,11 @@ class Stood:
         names = [stage.name for stage in pipeline.stages]
         entered = [names.index(name) for name in execution.stages if name in names]
         through = {names[number] for number in range(max(entered, default=0))}
-        through |= {stage.name for stage in execution.stages.values() if stage.status in ("Succeeded", "Skipped")}
+        through |= {
+            stage.name
+            for stage in execution.stages.values()
+            if stage.status in ("Succeeded", "Skipped")
+        }
         return cls(frozenset(through), _parked(pipeline, execution), over=not execution.runs)
 
 
@@ -49,7 +63,9 @@ def _parked(pipeline: Pipeline, execution: PipelineExecution) -> bool:
             in_the_way = stage.occupant is not None and _only_approvals(stage.occupant, stage.name)
             return not stage.transition.enabled or in_the_way
     return any(
-        _only_approvals(execution, name) for name, passage in execution.stages.items() if passage.status in ("InProgress", "Stopping")
+        _only_approvals(execution, name)
+        for name, passage in execution.stages.items()
+        if passage.status in ("InProgress", "Stopping")
     )
 
 
@@ -62,7 +78,8 @@ def _only_approvals(execution: PipelineExecution, stage: str) -> bool:
 class Turn:
     """One invocation of one of the two functions ("gate" or "retry").
 
-    `hits` are the faults that struck it; one that was not struck has no excuse. `at_start` is the truth about the hold, for the retry.
+    `hits` are the faults that struck it; one that was not struck has no excuse. `at_start` is the
+    truth about the hold, for the retry.
     """
 
     function: str
@@ -75,7 +92,9 @@ class Turn:
     stood: dict[str, dict[str, Stood]] = field(default_factory=dict)
     """By pipeline and execution, when the turn read the pipeline's state."""
     in_stage: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
-    """By pipeline and stage the execution that was in it last, and its status there, when the turn read the pipeline's state."""
+    """By pipeline and stage the execution that was in it last, and its status there, when the turn
+    read the pipeline's state.
+    """
     hits: list[str] = field(default_factory=list)
     ended: datetime | None = None
     error: bool = False
@@ -99,7 +118,9 @@ class Turn:
 
 @dataclass(frozen=True)
 class Answer:
-    """A job's result, as CodePipeline accepted it. `outputs`: the output variables of one that passed."""
+    """A job's result, as CodePipeline accepted it. `outputs`: the output variables of one that
+    passed.
+    """
 
     turn: Turn
     at: datetime
@@ -121,7 +142,9 @@ class Kept:
 
 @dataclass(frozen=True)
 class Start:
-    """A new execution that a turn of the retry started. `read` is a copy of what that turn had read until then."""
+    """A new execution that a turn of the retry started. `read` is a copy of what that turn had read
+    until then.
+    """
 
     turn: Turn
     at: datetime

@@ -1,4 +1,6 @@
-"""What AWS does to the functions in a run: which call a fault strikes, which delivery goes astray, until the weather turns fair."""
+"""What AWS does to the functions in a run: which call a fault strikes, which delivery goes astray,
+until the weather turns fair.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,16 @@ OPERATIONS = {
 }
 """The calls that single faults are aimed at, and how often."""
 
-PASSING = ("throttled", "broken", "unavailable", "unreachable", "unheard", "reset", "dies before", "dies after")
+PASSING = (
+    "throttled",
+    "broken",
+    "unavailable",
+    "unreachable",
+    "unheard",
+    "reset",
+    "dies before",
+    "dies after",
+)
 """Faults after which AWS, asked again, may well answer."""
 PERMANENT = ("denied", "unsigned", "odd")
 """Those that a gate need not try again: it may fail the job for them."""
@@ -53,7 +64,9 @@ FAR = {"AssumeRole": 3, "PutEvents": 3, "ListPipelineExecutions": 2, "GetPipelin
 
 @dataclass
 class Strike:
-    """`fault` strikes `operation`, from its `first` attempt of this run on, `times` times (botocore's own repeats count)."""
+    """`fault` strikes `operation`, from its `first` attempt of this run on, `times` times
+    (botocore's own repeats count).
+    """
 
     operation: str
     first: int
@@ -66,7 +79,9 @@ class Strike:
 
 @dataclass
 class Spell:
-    """From `begins` to `ends`, `share` of all calls to `service` (None: to any) meet one of `faults`."""
+    """From `begins` to `ends`, `share` of all calls to `service` (None: to any) meet one of
+    `faults`.
+    """
 
     begins: datetime
     ends: datetime
@@ -75,7 +90,9 @@ class Spell:
     faults: tuple[str, ...]
 
     def __str__(self) -> str:
-        where = f"{self.service or 'any service'} from {self.begins:%H:%M:%S} to {self.ends:%H:%M:%S}"
+        where = (
+            f"{self.service or 'any service'} from {self.begins:%H:%M:%S} to {self.ends:%H:%M:%S}"
+        )
         return f"{self.share:.0%} of calls to {where}: {' or '.join(self.faults)}"
 
 
@@ -88,22 +105,41 @@ class Weather:
         self._counted: dict[str, int] = {}
         self._strikes: list[Strike] = []
         self._spells: list[Spell] = []
-        kind = random.choice(("calm", "mild", "mild", "mild", "rough", "rough", "storm", "outage", "outage"))
+        kind = random.choice(
+            ("calm", "mild", "mild", "mild", "rough", "rough", "storm", "outage", "outage")
+        )
         self.kind = kind
         if kind in ("mild", "rough"):
-            self._strikes = [self._strike() for _ in range(random.randint(2, 4) if kind == "mild" else random.randint(6, 12))]
+            self._strikes = [
+                self._strike()
+                for _ in range(random.randint(2, 4) if kind == "mild" else random.randint(6, 12))
+            ]
         if kind == "storm":
             self._spells = [
-                self._spell(minutes, random.uniform(0.1, 0.7), None, random.choice((PASSING, PASSING, ANY_CALL, ("unheard", "dies after"))))
+                self._spell(
+                    minutes,
+                    random.uniform(0.1, 0.7),
+                    None,
+                    random.choice((PASSING, PASSING, ANY_CALL, ("unheard", "dies after"))),
+                )
             ]
         if kind == "outage":
             faults = random.choice(
-                (("denied",), ("throttled",), ("unavailable", "broken"), ("unreachable",), ("unheard",), ("dies after",))
+                (
+                    ("denied",),
+                    ("throttled",),
+                    ("unavailable", "broken"),
+                    ("unreachable",),
+                    ("unheard",),
+                    ("dies after",),
+                )
             )
             service = random.choice(("codepipeline", "eventbridge", "eventbridge", "lambda"))
             self._spells = [self._spell(minutes, random.choice((1.0, 1.0, 0.8)), service, faults)]
         self.pauses = random.choice((0.0, 0.0, 0.05, 0.2))
-        """How often a turn is interrupted before or after a call, and the world goes on meanwhile."""
+        """How often a turn is interrupted before or after a call, and the world goes on
+        meanwhile.
+        """
         self.busy_people = random.choice((0.0, 0.0, 0.3))
         """How often then somebody acts just at that moment."""
         self.astray = random.choice((0.0, 0.0, 0.0, 0.1, 0.4))
@@ -135,15 +171,24 @@ class Weather:
             return None
         count = self._counted[operation] = self._counted.get(operation, 0) + 1
         for strike in self._strikes:
-            if strike.operation == operation and strike.first <= count < strike.first + strike.times:
+            if (
+                strike.operation == operation
+                and strike.first <= count < strike.first + strike.times
+            ):
                 return strike.fault
         for spell in self._spells:
-            if spell.begins <= utcnow() < spell.ends and spell.service in (None, service) and self._random.random() < spell.share:
+            if (
+                spell.begins <= utcnow() < spell.ends
+                and spell.service in (None, service)
+                and self._random.random() < spell.share
+            ):
                 return self._random.choice(spell.faults)
         return None
 
     def pause(self) -> float | None:
-        """How many seconds a turn waits at this point while the world goes on, or None: it goes on at once."""
+        """How many seconds a turn waits at this point while the world goes on, or None: it goes on
+        at once.
+        """
         if self.fair or self._random.random() >= self.pauses:
             return None
         return self._random.choice((0, 0, 0, 1, 10, 45, 70))
@@ -153,9 +198,13 @@ class Weather:
         if self.fair or self._random.random() >= self.astray:
             return [0.0]
         late = self._random.choice((5.0, 60.0, 300.0, 3600.0, 3 * 3600.0))
-        copies: list[float] = self._random.choice(([], [0.0, 0.0], [0.0, late], [late], [0.0, 2.0, late]))
+        copies: list[float] = self._random.choice(
+            ([], [0.0, 0.0], [0.0, late], [late], [0.0, 2.0, late])
+        )
         if copies:
-            self.latest_arrival = max(self.latest_arrival, utcnow() + timedelta(seconds=max(copies)))
+            self.latest_arrival = max(
+                self.latest_arrival, utcnow() + timedelta(seconds=max(copies))
+            )
         return copies
 
     def chance(self, share: float) -> bool:
@@ -164,18 +213,32 @@ class Weather:
     def _strike(self, operations: Mapping[str, int] = OPERATIONS) -> Strike:
         random = self._random
         operation = random.choices([*operations], [*operations.values()])[0]
-        fault = random.choice(SPECIAL[operation] if operation in SPECIAL and random.random() < 0.5 else ANY_CALL)
+        fault = random.choice(
+            SPECIAL[operation] if operation in SPECIAL and random.random() < 0.5 else ANY_CALL
+        )
         return Strike(
-            operation, random.choice((1, 1, 1, 2, 2, 3)), random.choice((1, 1, 2, 8) if fault in NOT_REPEATED else (1, 20, 40, 80)), fault
+            operation,
+            random.choice((1, 1, 1, 2, 2, 3)),
+            random.choice((1, 1, 2, 8) if fault in NOT_REPEATED else (1, 20, 40, 80)),
+            fault,
         )
 
-    def _spell(self, minutes: float, share: float, service: str | None, faults: tuple[str, ...]) -> Spell:
+    def _spell(
+        self, minutes: float, share: float, service: str | None, faults: tuple[str, ...]
+    ) -> Spell:
         begins = utcnow() + timedelta(minutes=self._random.uniform(-5, minutes / 2))
-        return Spell(begins, begins + timedelta(minutes=self._random.choice((2, 5, 15, 60, 75))), share, service, faults)
+        return Spell(
+            begins,
+            begins + timedelta(minutes=self._random.choice((2, 5, 15, 60, 75))),
+            share,
+            service,
+            faults,
+        )
 
 
 class FarWeather(Weather):
-    """What befalls the calls that only some runs make: of AssumeRole, PutEvents, and those to other regions and accounts.
+    """What befalls the calls that only some runs make: of AssumeRole, PutEvents, and those to other
+    regions and accounts.
 
     It has dice of its own, so that all else goes as it would without them.
     """
@@ -187,8 +250,24 @@ class FarWeather(Weather):
         self._strikes = [self._strike(FAR) for _ in range(random.choice((0, 0, 0, 1, 2, 4)))]
         self._spells = []
         if random.random() < 0.2:
-            faults = random.choice((("denied",), ("throttled",), ("unavailable",), ("unreachable",), ("unheard",), ("dies after",)))
-            self._spells = [self._spell(minutes, random.choice((1.0, 0.5)), random.choice(("sts", "codepipeline", "eventbridge")), faults)]
+            faults = random.choice(
+                (
+                    ("denied",),
+                    ("throttled",),
+                    ("unavailable",),
+                    ("unreachable",),
+                    ("unheard",),
+                    ("dies after",),
+                )
+            )
+            self._spells = [
+                self._spell(
+                    minutes,
+                    random.choice((1.0, 0.5)),
+                    random.choice(("sts", "codepipeline", "eventbridge")),
+                    faults,
+                )
+            ]
         self.pauses = random.choice((0.0, 0.0, 0.05))
         self.busy_people = 0.0
 
@@ -197,4 +276,7 @@ class FarWeather(Weather):
         return self._near.fair
 
     def __str__(self) -> str:
-        return f"far away: {'; '.join(str(fault) for fault in (*self._strikes, *self._spells)) or 'calm'}"
+        return (
+            "far away: "
+            f"{'; '.join(str(fault) for fault in (*self._strikes, *self._spells)) or 'calm'}"
+        )

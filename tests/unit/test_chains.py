@@ -1,4 +1,6 @@
-"""Chains of pipelines that wait for each other: where they come back, and whether that can ever end."""
+"""Chains of pipelines that wait for each other: where they come back, and whether that can ever
+end.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +9,31 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib.chains import LONGEST, MARK_LENGTH, Asker, Cycle, Edge, Mark, Wait, cycle, mark, read_mark
+from chalicelib.chains import (
+    LONGEST,
+    MARK_LENGTH,
+    Asker,
+    Cycle,
+    Edge,
+    Mark,
+    Wait,
+    cycle,
+    mark,
+    read_mark,
+)
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 ME = "5e6f7a8b-0000-4000-8000-000000000001"
 HELD, STAYS = Asker("me", ME, stays=False), Asker("me", ME, stays=True)
 
 
-def found(edges: Sequence[Edge], asker: Asker = HELD, held: str = "", **others: Sequence[Edge]) -> Cycle | None:
+def found(
+    edges: Sequence[Edge], asker: Asker = HELD, held: str = "", **others: Sequence[Edge]
+) -> Cycle | None:
     """Where all further ones wait in place, but those that are `held` by a rule."""
-    return cycle("up", edges, asker, lambda name: Wait(others.get(name, ()), stays=name not in held))
+    return cycle(
+        "up", edges, asker, lambda name: Wait(others.get(name, ()), stays=name not in held)
+    )
 
 
 @pytest.mark.parametrize(
@@ -31,7 +48,9 @@ def found(edges: Sequence[Edge], asker: Asker = HELD, held: str = "", **others: 
         (Edge("me", "idle", (ME[:8],)), HELD, False),
     ],
 )
-def test_it_is_a_deadlock_where_the_asker_can_never_be_what_is_waited_for(edge: Edge, asker: Asker, deadlock: bool) -> None:
+def test_it_is_a_deadlock_where_the_asker_can_never_be_what_is_waited_for(
+    edge: Edge, asker: Asker, deadlock: bool
+) -> None:
     assert found([edge], asker) == Cycle(("me", "up", "me"), deadlock)
 
 
@@ -43,36 +62,54 @@ def test_a_chain_that_ends_elsewhere_is_no_cycle() -> None:
 def test_a_cycle_is_followed_along_the_chain_and_reads_as_a_sentence() -> None:
     around = found([Edge("b", "idle")], b=[Edge("c", "idle")], c=[Edge("me", "succeeded")])
     assert around == Cycle(("me", "up", "b", "c", "me"), deadlock=True)
-    assert str(around) == "me waits for up, which waits for b, which waits for c, which waits for me"
+    assert (
+        str(around) == "me waits for up, which waits for b, which waits for c, which waits for me"
+    )
 
 
 def test_who_is_held_by_a_rule_keeps_nobody_waiting_in_a_circle_unless_for_its_success() -> None:
     to_me, to_c, way = [Edge("me", "idle")], [Edge("c", "idle")], ("me", "up", "b", "c", "me")
     assert found([Edge("b", "idle")], STAYS, b=to_c, c=to_me) == Cycle(way, deadlock=True)
-    assert found([Edge("b", "idle")], STAYS, held="c", b=to_c, c=to_me) == Cycle(way, deadlock=False)
-    assert found([Edge("b", "idle")], STAYS, held="c", b=[Edge("c", "succeeded")], c=to_me) == Cycle(way, deadlock=True)
+    assert found([Edge("b", "idle")], STAYS, held="c", b=to_c, c=to_me) == Cycle(
+        way, deadlock=False
+    )
+    assert found(
+        [Edge("b", "idle")], STAYS, held="c", b=[Edge("c", "succeeded")], c=to_me
+    ) == Cycle(way, deadlock=True)
 
 
 def test_a_deadlock_is_told_though_a_shorter_way_back_is_none() -> None:
     around = found(
-        [Edge("a", "idle"), Edge("b", "idle")], STAYS, held="a", a=[Edge("me", "idle")], b=[Edge("c", "idle")], c=[Edge("me", "idle")]
+        [Edge("a", "idle"), Edge("b", "idle")],
+        STAYS,
+        held="a",
+        a=[Edge("me", "idle")],
+        b=[Edge("c", "idle")],
+        c=[Edge("me", "idle")],
     )
     assert around == Cycle(("me", "up", "b", "c", "me"), deadlock=True)
 
 
 def test_others_that_wait_for_each_other_are_not_followed_for_ever() -> None:
-    assert found([Edge("b", "idle")], b=[Edge("up", "idle"), Edge("c", "idle")], c=[Edge("b", "idle")]) is None
+    assert (
+        found([Edge("b", "idle")], b=[Edge("up", "idle"), Edge("c", "idle")], c=[Edge("b", "idle")])
+        is None
+    )
 
 
 def test_one_that_was_seen_does_not_hide_those_after_it() -> None:
-    assert found([Edge("up", "idle"), Edge("b", "idle")], STAYS, b=[Edge("me", "idle")]) == Cycle(("me", "up", "b", "me"), deadlock=True)
+    assert found([Edge("up", "idle"), Edge("b", "idle")], STAYS, b=[Edge("me", "idle")]) == Cycle(
+        ("me", "up", "b", "me"), deadlock=True
+    )
 
 
 def test_the_one_that_asks_is_never_looked_at() -> None:
     def look(name: str) -> Wait:
         raise AssertionError(f"looked at {name}")
 
-    assert cycle("up", [Edge("me", "idle", ("another0",))], STAYS, look) == Cycle(("me", "up", "me"), deadlock=False)
+    assert cycle("up", [Edge("me", "idle", ("another0",))], STAYS, look) == Cycle(
+        ("me", "up", "me"), deadlock=False
+    )
 
 
 def test_only_so_many_are_looked_at() -> None:
@@ -108,7 +145,18 @@ def test_a_mark_of_very_many_fits() -> None:
     [
         "",
         "arn:aws:states:x",
-        *(f"pipeline-gate {more}" for more in ("", "{}", "[]", "[1]", "[[1]]", '["2026-01-05T12:00:00Z", [1]]', '["9999"]')),
+        *(
+            f"pipeline-gate {more}"
+            for more in (
+                "",
+                "{}",
+                "[]",
+                "[1]",
+                "[[1]]",
+                '["2026-01-05T12:00:00Z", [1]]',
+                '["9999"]',
+            )
+        ),
     ],
 )
 def test_what_somebody_else_wrote_is_no_mark(text: str) -> None:

@@ -1,4 +1,6 @@
-"""The deployment's settings: what would only show at the first hold in production is refused here."""
+"""The deployment's settings: what would only show at the first hold in production is refused
+here.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,10 @@ def test_the_default_interval_is_one_that_the_gate_takes() -> None:
 
 @pytest.mark.parametrize("stage", CONFIG["stages"])
 def test_the_board_is_off_unless_somebody_asks_for_it(stage: str) -> None:
-    assert {**CONFIG["environment_variables"], **CONFIG["stages"][stage].get("environment_variables", {})}["BOARD"] == ""
+    assert {
+        **CONFIG["environment_variables"],
+        **CONFIG["stages"][stage].get("environment_variables", {}),
+    }["BOARD"] == ""
 
 
 def test_nothing_third_party_goes_into_the_zip() -> None:

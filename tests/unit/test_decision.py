@@ -6,7 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.decision import Fate, asked_again, fate, own_restart, passed_the_gate, revisions_to_start_with
+from chalicelib.decision import (
+    Fate,
+    asked_again,
+    fate,
+    own_restart,
+    passed_the_gate,
+    revisions_to_start_with,
+)
 from chalicelib.executions import Attempt, Execution, Revision
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -14,12 +21,21 @@ RETRY = "pipeline-gate-dev-retry"
 BY_RETRY = f"arn:aws:sts::123456789012:assumed-role/some-role/{RETRY}"
 
 
-def run(id_: str, status: str, minute: int = 0, mode: str = "SUPERSEDED", commit: str = "c1", started_by: str = "") -> Execution:
+def run(
+    id_: str,
+    status: str,
+    minute: int = 0,
+    mode: str = "SUPERSEDED",
+    commit: str = "c1",
+    started_by: str = "",
+) -> Execution:
     started = NOON + timedelta(minutes=minute)
     return Execution(id_, status, started, started, mode, {"Source": commit}, started_by)
 
 
-def attempt(status: str, minute: int = 0, function: str = "pipeline-gate-dev-gate", action: str = "Wait") -> Attempt:
+def attempt(
+    status: str, minute: int = 0, function: str = "pipeline-gate-dev-gate", action: str = "Wait"
+) -> Attempt:
     return Attempt("Gate", action, status, NOON + timedelta(minutes=minute), "Lambda", function)
 
 
@@ -37,7 +53,10 @@ def attempt(status: str, minute: int = 0, function: str = "pipeline-gate-dev-gat
         ([run("other", "Failed", 1)], Fate.OVER),
         ([], Fate.OVER),
         ([run("new", "Succeeded", 1, "PARALLEL"), run("held", "Failed", 0, "PARALLEL")], Fate.HELD),
-        ([run("new", "Succeeded", 1, "PARALLEL"), run("held", "InProgress", 0, "PARALLEL")], Fate.UNDECIDED),
+        (
+            [run("new", "Succeeded", 1, "PARALLEL"), run("held", "InProgress", 0, "PARALLEL")],
+            Fate.UNDECIDED,
+        ),
         ([run("new", "Succeeded", 1, "PARALLEL")], Fate.OVER),
         ([run("new", "Succeeded", 1, "QUEUED"), run("held", "Failed", 0, "QUEUED")], Fate.OVER),
     ],
@@ -47,7 +66,10 @@ def test_the_fate_of_a_held_execution(executions: list[Execution], expected: Fat
 
 
 def test_a_hold_that_is_over_says_why() -> None:
-    assert fate("held", [run("new", "InProgress", 1), run("held", "Failed")]).reason == "a newer execution exists: new is InProgress"
+    assert (
+        fate("held", [run("new", "InProgress", 1), run("held", "Failed")]).reason
+        == "a newer execution exists: new is InProgress"
+    )
     assert fate("held", []).reason == "its pipeline knows no execution held any more"
     assert fate("held", [run("held", "Stopped")]).reason == "execution held is Stopped"
 
@@ -60,7 +82,15 @@ def test_a_hold_that_is_over_says_why() -> None:
         ([attempt("Failed", 5), attempt("Succeeded", 1)], True),
         ([attempt("Succeeded"), attempt("Failed", function="deploy-something")], False),
         ([attempt("Succeeded"), attempt("Failed", action="Wait2")], True),
-        ([attempt("Succeeded", function="arn:aws:lambda:eu-west-1:123456789012:function:pipeline-gate-dev-gate")], False),
+        (
+            [
+                attempt(
+                    "Succeeded",
+                    function="arn:aws:lambda:eu-west-1:123456789012:function:pipeline-gate-dev-gate",
+                )
+            ],
+            False,
+        ),
         ([attempt("Succeeded", function="pipeline-gate-dev-gate:live")], False),
         ([], True),
     ],
@@ -69,7 +99,9 @@ def test_whether_the_gate_failed_an_execution(attempts: list[Attempt], by_gate: 
     assert passed_the_gate(attempts, "pipeline-gate-dev-gate") is not by_gate
 
 
-def parallel(id_: str, status: str, minute: int = 0, commit: str = "c1", started_by: str = "") -> Execution:
+def parallel(
+    id_: str, status: str, minute: int = 0, commit: str = "c1", started_by: str = ""
+) -> Execution:
     return run(id_, status, minute, "PARALLEL", commit, started_by)
 
 
@@ -87,13 +119,19 @@ def test_its_own_restart_ends_a_hold_in_parallel_mode() -> None:
     ],
 )
 def test_another_execution_does_not_end_a_hold_in_parallel_mode(other: Execution) -> None:
-    executions = sorted([other, parallel("held", "Failed")], key=lambda one: one.started, reverse=True)
+    executions = sorted(
+        [other, parallel("held", "Failed")], key=lambda one: one.started, reverse=True
+    )
     assert own_restart("held", executions, RETRY) is None
 
 
 @pytest.mark.parametrize("became", ["Failed", "Succeeded", "InProgress"])
 def test_a_restart_that_could_be_a_twins_is_not_taken_for_ones_own(became: str) -> None:
-    executions = [parallel("again", "InProgress", 5, started_by=BY_RETRY), parallel("held", "Failed", 1), parallel("twin", became)]
+    executions = [
+        parallel("again", "InProgress", 5, started_by=BY_RETRY),
+        parallel("held", "Failed", 1),
+        parallel("twin", became),
+    ]
     assert own_restart("held", executions, RETRY) is None
 
 
@@ -101,7 +139,9 @@ def test_only_parallel_mode_knows_restarts_and_keeps_revisions() -> None:
     source = Attempt("Source", "Source", "Succeeded", NOON, "ECR")
     assert own_restart("held", [run("held", "Failed")], RETRY) is None
     assert revisions_to_start_with(run("held", "Failed"), None, [source]) == ()
-    assert revisions_to_start_with(parallel("held", "Failed"), None, [source]) == (Revision("Source", "ECR", "c1"),)
+    assert revisions_to_start_with(parallel("held", "Failed"), None, [source]) == (
+        Revision("Source", "ECR", "c1"),
+    )
 
 
 def test_the_revisions_that_are_asked_for_are_taken_in_any_mode() -> None:
@@ -114,7 +154,9 @@ def test_a_gate_is_asked_again_unless_another_has_closed() -> None:
     failed, again = attempt("Failed"), attempt("InProgress", minute=1)
     assert asked_again([failed, again], "pipeline-gate-dev-gate")
     assert not asked_again([failed], "pipeline-gate-dev-gate")
-    assert not asked_again([failed, attempt("InProgress", minute=1, action="Other")], "pipeline-gate-dev-gate")
+    assert not asked_again(
+        [failed, attempt("InProgress", minute=1, action="Other")], "pipeline-gate-dev-gate"
+    )
 
 
 def test_a_held_execution_that_is_a_restart_itself_is_not_its_own_restart() -> None:
@@ -122,4 +164,6 @@ def test_a_held_execution_that_is_a_restart_itself_is_not_its_own_restart() -> N
 
 
 def test_a_source_whose_provider_aws_does_not_tell_keeps_its_revision() -> None:
-    assert revisions_to_start_with(parallel("held", "Failed"), None, []) == (Revision("Source", "", "c1"),)
+    assert revisions_to_start_with(parallel("held", "Failed"), None, []) == (
+        Revision("Source", "", "c1"),
+    )

@@ -44,8 +44,12 @@ def test_a_plain_name_stays_a_plain_name() -> None:
 
 
 def test_what_is_said_for_all_holds_where_an_entry_says_nothing() -> None:
-    assert read("infra", "succeeded", "pass") == Dependency("infra", require="succeeded", parked="pass")
-    assert read({"pipeline": "infra", "require": "idle"}, "succeeded", "pass") == Dependency("infra", require="idle", parked="pass")
+    assert read("infra", "succeeded", "pass") == Dependency(
+        "infra", require="succeeded", parked="pass"
+    )
+    assert read({"pipeline": "infra", "require": "idle"}, "succeeded", "pass") == Dependency(
+        "infra", require="idle", parked="pass"
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,8 +67,16 @@ def test_whether_it_is_the_pipeline_that_asks(dependency: Dependency, own: bool)
 
 
 def test_an_arn_says_where_it_is_and_a_name_does_not() -> None:
-    assert (Dependency(ARN).name, Dependency(ARN).region, Dependency(ARN).account) == ("infra", "us-east-1", "111122223333")
-    assert (Dependency("infra").name, Dependency("infra").region, Dependency("infra").account) == ("infra", None, None)
+    assert (Dependency(ARN).name, Dependency(ARN).region, Dependency(ARN).account) == (
+        "infra",
+        "us-east-1",
+        "111122223333",
+    )
+    assert (Dependency("infra").name, Dependency("infra").region, Dependency("infra").account) == (
+        "infra",
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ParamValidationError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
 
 from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, sorted_out
 
@@ -19,7 +25,9 @@ def answered(code: str | None, status: int | None = 400, **more: str) -> ClientE
     return ClientError(response, "PutRule")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"])
+@pytest.mark.parametrize(
+    "code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"]
+)
 def test_denied(code: str) -> None:
     error = sorted_out(answered(code, Message="user x may not"), CALL)
     assert isinstance(error, NotPermitted)
@@ -27,7 +35,10 @@ def test_denied(code: str) -> None:
 
 
 def test_denied_without_a_word() -> None:
-    assert str(sorted_out(answered("AccessDenied"), CALL)) == "AWS denied events:PutRule (AccessDenied)"
+    assert (
+        str(sorted_out(answered("AccessDenied"), CALL))
+        == "AWS denied events:PutRule (AccessDenied)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +63,10 @@ def test_not_answered(error: Any, named: str) -> None:
     assert str(found) == f"events:PutRule was not answered ({named})"
 
 
-@pytest.mark.parametrize(("code", "status"), [("ValidationException", 400), ("ValidationException", 499), ("ValidationException", None)])
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("ValidationException", 400), ("ValidationException", 499), ("ValidationException", None)],
+)
 def test_not_expected(code: str, status: int | None) -> None:
     error = sorted_out(answered(code, status, Message="may repeat a secret"), CALL)
     assert isinstance(error, UnexpectedAnswer)

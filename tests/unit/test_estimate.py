@@ -31,7 +31,17 @@ FIVE = (took(4), took(5), took(60))
         ([took(5), took(5), took(5)], 5),
         ([took(60), took(4), took(5)], 5),
         ([took(4), took(5), took(6), took(60)], 6),
-        ([took(5), took(5), took(5, "Failed"), took(5, "Stopped"), took(5, "Superseded"), took(5, "InProgress")], None),
+        (
+            [
+                took(5),
+                took(5),
+                took(5, "Failed"),
+                took(5, "Stopped"),
+                took(5, "Superseded"),
+                took(5, "InProgress"),
+            ],
+            None,
+        ),
         ([took(5), took(5), took(1, kind=ROLLBACK)], None),
         ([took(1, "Failed"), *FIVE], 5),
     ],
@@ -50,7 +60,9 @@ def test_the_end_is_that_of_the_last_one_that_runs() -> None:
     assert expected_end([began(1)], FIVE[:2]) is None
 
 
-@pytest.mark.parametrize(("minutes_ago", "done"), [(0, 0), (1, 20), (2.51, 50), (4.999, 99), (5, 99), (500, 99), (-1, 0)])
+@pytest.mark.parametrize(
+    ("minutes_ago", "done"), [(0, 0), (1, 20), (2.51, 50), (4.999, 99), (5, 99), (500, 99), (-1, 0)]
+)
 def test_an_action_is_at_100_per_cent_only_when_it_is_over(minutes_ago: float, done: int) -> None:
     assert percent([began(minutes_ago)], FIVE, NOON) == done
 

@@ -20,7 +20,13 @@ from chalicelib.parameters import RETRY_MINUTES
 
 ID = "5e6f7a8b-0000-4000-8000-000000000001"
 HERE = Deployment("aws", "eu-west-1", "123456789012", "dev")
-HOLD = Hold(rule_name(HERE, ID), "k8s", ID, tuple(map(Dependency, ("infra", "network"))), datetime(2026, 1, 5, 12, 2, 30, tzinfo=UTC))
+HOLD = Hold(
+    rule_name(HERE, ID),
+    "k8s",
+    ID,
+    tuple(map(Dependency, ("infra", "network"))),
+    datetime(2026, 1, 5, 12, 2, 30, tzinfo=UTC),
+)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +47,9 @@ def test_the_schedule(minute: int, every: int, expected: str) -> None:
     st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - hypothesis adds the zone
     st.sampled_from(RETRY_MINUTES),
 )
-def test_it_fires_retry_minutes_after_the_current_minute_and_at_that_distance_ever_after(now: datetime, every: int) -> None:
+def test_it_fires_retry_minutes_after_the_current_minute_and_at_that_distance_ever_after(
+    now: datetime, every: int
+) -> None:
     fields = schedule(now, every).removeprefix("cron(").removesuffix(")").split()
     times = CronSim(" ".join(fields[:5]).replace("?", "*"), now)
     fired = [next(times) for _ in range(40)]
@@ -64,7 +72,10 @@ def test_a_hold_survives_its_rules_input() -> None:
 
 
 def test_variables_travel_with_the_hold_if_they_fit() -> None:
-    small, large = replace(HOLD, variables={"image": "v1"}), replace(HOLD, variables={"image": "v" * 9000})
+    small, large = (
+        replace(HOLD, variables={"image": "v1"}),
+        replace(HOLD, variables={"image": "v" * 9000}),
+    )
     assert Hold.of(json.loads(small.as_input())) == small
     assert Hold.of(json.loads(large.as_input())) == HOLD
     assert len(large.as_input()) <= 8192  # model: TargetInput
@@ -72,7 +83,9 @@ def test_variables_travel_with_the_hold_if_they_fit() -> None:
 
 def test_variables_that_just_fit_travel_too() -> None:
     frame = len(replace(HOLD, variables={"image": ""}).as_input())
-    fits, too_large = (replace(HOLD, variables={"image": "v" * (8192 - frame + more)}) for more in (0, 1))
+    fits, too_large = (
+        replace(HOLD, variables={"image": "v" * (8192 - frame + more)}) for more in (0, 1)
+    )
     assert len(fits.as_input()) == 8192  # model: TargetInput
     assert Hold.of(json.loads(fits.as_input())) == fits
     assert Hold.of(json.loads(too_large.as_input())) == HOLD
@@ -148,13 +161,19 @@ class context_of:  # noqa: N801 - reads as a function
         self.invoked_function_arn = f"arn:aws:lambda:eu-west-1:123456789012:function:pipeline-gate-{stage}-{function}{qualifier}"
 
 
-@pytest.mark.parametrize("context", [context_of("dev"), context_of("dev", "retry"), context_of("dev", qualifier=":live")])
+@pytest.mark.parametrize(
+    "context", [context_of("dev"), context_of("dev", "retry"), context_of("dev", qualifier=":live")]
+)
 def test_the_retrys_arn_follows_from_either_functions_own(context: object) -> None:
     assert Deployment.of(context) == HERE
-    assert HERE.retry_arn == "arn:aws:lambda:eu-west-1:123456789012:function:pipeline-gate-dev-retry"
+    assert (
+        HERE.retry_arn == "arn:aws:lambda:eu-west-1:123456789012:function:pipeline-gate-dev-retry"
+    )
 
 
-def test_without_an_arn_in_the_context_the_environment_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_arn_in_the_context_the_environment_tells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("RETRY_FUNCTION_ARN", HERE.retry_arn)
     assert Deployment.of(object()) == HERE
     monkeypatch.delenv("RETRY_FUNCTION_ARN")

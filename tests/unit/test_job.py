@@ -18,15 +18,22 @@ def event(configuration: object, **more: object) -> dict[str, object]:
 
 
 def test_a_job_is_read() -> None:
-    assert Job.of(event({"FunctionName": "f", "UserParameters": "infra"})) == Job(ID, "123456789012", "infra")
+    assert Job.of(event({"FunctionName": "f", "UserParameters": "infra"})) == Job(
+        ID, "123456789012", "infra"
+    )
 
 
-@pytest.mark.parametrize("configuration", [{}, None, "text", {"UserParameters": None}, {"UserParameters": ["infra"]}])
+@pytest.mark.parametrize(
+    "configuration", [{}, None, "text", {"UserParameters": None}, {"UserParameters": ["infra"]}]
+)
 def test_a_job_without_parameters_is_still_a_job_to_answer(configuration: object) -> None:
     assert Job.of(event(configuration)) == Job(ID, "123456789012", None)
 
 
-@pytest.mark.parametrize("account", [None, 123456789012, "", "12345678901", "1234567890123", "12345678901x", ["123456789012"]])
+@pytest.mark.parametrize(
+    "account",
+    [None, 123456789012, "", "12345678901", "1234567890123", "12345678901x", ["123456789012"]],
+)
 def test_what_is_no_account_is_not_repeated(account: object) -> None:
     job = event({})["CodePipeline.job"]
     assert isinstance(job, dict)
@@ -34,14 +41,35 @@ def test_what_is_no_account_is_not_repeated(account: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [None, [], "x", {}, {"CodePipeline.job": None}, {"CodePipeline.job": {"id": 5}}, {"CodePipeline.job": {"id": "x"}}]
+    "other",
+    [
+        None,
+        [],
+        "x",
+        {},
+        {"CodePipeline.job": None},
+        {"CodePipeline.job": {"id": 5}},
+        {"CodePipeline.job": {"id": "x"}},
+    ],
 )
 def test_what_is_no_job_is_refused_without_repeating_it(other: object) -> None:
     with pytest.raises(RefusedInput, match="no CodePipeline job"):
         Job.of(other)
 
 
-@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "0001-01-05", "9999-12-31", "1999-12-31T23:59:00+00:00", "x", "", None, 5])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0001-01-01T00:00:00+14:00",
+        "0001-01-05",
+        "9999-12-31",
+        "1999-12-31T23:59:00+00:00",
+        "x",
+        "",
+        None,
+        5,
+    ],
+)
 def test_a_token_that_tells_no_time_a_hold_can_have_begun_tells_none(text: object) -> None:
     assert Job.of(event({}, continuationToken=text)).since is None
 

@@ -11,14 +11,25 @@ import pytest
 from chalicelib import log
 
 
-def test_a_decision_is_one_line_of_json_and_the_functions_result(capsys: pytest.CaptureFixture[str]) -> None:
-    record = log.decision("retry", "waiting", rule="r", started=None, since=datetime(2026, 1, 5, tzinfo=UTC))
+def test_a_decision_is_one_line_of_json_and_the_functions_result(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record = log.decision(
+        "retry", "waiting", rule="r", started=None, since=datetime(2026, 1, 5, tzinfo=UTC)
+    )
     (line,) = capsys.readouterr().out.splitlines()
-    assert json.loads(line) == {"function": "retry", "decision": "waiting", "rule": "r", "since": "2026-01-05 00:00:00+00:00"}
+    assert json.loads(line) == {
+        "function": "retry",
+        "decision": "waiting",
+        "rule": "r",
+        "since": "2026-01-05 00:00:00+00:00",
+    }
     assert json.loads(json.dumps(record, default=str)) == json.loads(line)
 
 
-def test_a_defect_is_logged_with_the_places_it_went_through_but_not_its_message(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_defect_is_logged_with_the_places_it_went_through_but_not_its_message(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with pytest.raises(KeyError) as raised:
         raise KeyError("a secret")
     record = log.defect("gate", raised.value, job="j")
@@ -50,12 +61,20 @@ def test_a_defect_is_logged_with_the_places_it_went_through_but_not_its_message(
     ],
 )
 def test_what_counts_is_a_metric_of_the_function(
-    decided: str, seen: dict[str, object], counted: dict[str, int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    decided: str,
+    seen: dict[str, object],
+    counted: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "pipeline-gate-prod-gate")
     record = log.decision("gate", decided, **seen)
     line = json.loads(capsys.readouterr().out)
-    assert record == {"function": "gate", "decision": decided, **seen}  # the function's result has no metrics in it
+    assert record == {
+        "function": "gate",
+        "decision": decided,
+        **seen,
+    }  # the function's result has no metrics in it
     if not counted:
         assert line == record
         return
@@ -71,7 +90,9 @@ def test_what_counts_is_a_metric_of_the_function(
     )
 
 
-def test_a_metric_has_the_time_of_its_line_in_milliseconds(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_metric_has_the_time_of_its_line_in_milliseconds(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """(guide: CloudWatch_Embedded_Metric_Format_Specification, "Metadata object")"""
     monkeypatch.setattr("time.time", lambda: 1767614670.25)
     log.decision("gate", "held")

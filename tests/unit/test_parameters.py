@@ -33,14 +33,18 @@ def of(default_minutes: str = "5", **asked: object) -> Parameters:
         (json.dumps({"depends_on": ["x" * 100]}), ("x" * 100,)),
     ],
 )
-def test_upstreams_are_read_from_json_and_from_plain_names(text: str, upstreams: tuple[str, ...]) -> None:
-    assert read(text, "5") == Parameters(depends_on=tuple(map(Dependency, upstreams)), retry_minutes=5)
+def test_upstreams_are_read_from_json_and_from_plain_names(
+    text: str, upstreams: tuple[str, ...]
+) -> None:
+    assert read(text, "5") == Parameters(
+        depends_on=tuple(map(Dependency, upstreams)), retry_minutes=5
+    )
 
 
 def test_all_keys_are_read() -> None:
-    assert of(depends_on="infra", retry_minutes=15, pipeline="k8s", execution=EXECUTION) == Parameters(
-        (Dependency("infra"),), 15, "k8s", EXECUTION
-    )
+    assert of(
+        depends_on="infra", retry_minutes=15, pipeline="k8s", execution=EXECUTION
+    ) == Parameters((Dependency("infra"),), 15, "k8s", EXECUTION)
 
 
 def test_the_keys_of_how_to_wait_are_read() -> None:
@@ -53,18 +57,35 @@ def test_the_keys_of_how_to_wait_are_read() -> None:
         bypass="true",
         observe=True,
     )
-    more = {"revisions": "held", "give_up_minutes": 20160, "on_give_up": "continue", "bypass": True, "observe": True}
+    more = {
+        "revisions": "held",
+        "give_up_minutes": 20160,
+        "on_give_up": "continue",
+        "bypass": True,
+        "observe": True,
+    }
     assert {key: getattr(asked, key) for key in more} == more
     assert asked.hold == "wait"
 
 
 def test_what_is_not_said_is_as_the_article_has_it() -> None:
-    asked = of(depends_on="infra", bypass="false", observe=False, hold="restart", require="idle", parked="wait")
+    asked = of(
+        depends_on="infra",
+        bypass="false",
+        observe=False,
+        hold="restart",
+        require="idle",
+        parked="wait",
+    )
     assert asked == of(depends_on="infra") == Parameters((Dependency("infra"),), 5)
 
 
 def test_an_entry_overrides_what_is_said_for_all() -> None:
-    entries = ["net", {"pipeline": "infra", "require": "idle", "stage": "Deploy"}, {"pipeline": "dns", "parked": "wait"}]
+    entries = [
+        "net",
+        {"pipeline": "infra", "require": "idle", "stage": "Deploy"},
+        {"pipeline": "dns", "parked": "wait"},
+    ]
     assert of(depends_on=entries, require="succeeded", parked="pass").depends_on == (
         Dependency("net", require="succeeded", parked="pass"),
         Dependency("infra", require="idle", stage="Deploy", parked="pass"),
@@ -73,8 +94,17 @@ def test_an_entry_overrides_what_is_said_for_all() -> None:
 
 
 def test_one_pipeline_can_be_waited_for_in_two_ways() -> None:
-    two = of(depends_on=["infra", {"pipeline": "infra", "stage": "Deploy", "require": "succeeded"}, {"pipeline": "infra"}])
-    assert two.depends_on == (Dependency("infra"), Dependency("infra", stage="Deploy", require="succeeded"))
+    two = of(
+        depends_on=[
+            "infra",
+            {"pipeline": "infra", "stage": "Deploy", "require": "succeeded"},
+            {"pipeline": "infra"},
+        ]
+    )
+    assert two.depends_on == (
+        Dependency("infra"),
+        Dependency("infra", stage="Deploy", require="succeeded"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +123,9 @@ def test_one_pipeline_can_be_waited_for_in_two_ways() -> None:
         (None, False),
     ],
 )
-def test_one_that_is_to_observe_does_so_whatever_else_is_wrong(text: str | None, observes: bool) -> None:
+def test_one_that_is_to_observe_does_so_whatever_else_is_wrong(
+    text: str | None, observes: bool
+) -> None:
     assert only_observes(text) is observes
 
 
@@ -140,13 +172,21 @@ REFUSED: list[tuple[str | None, str]] = [
     ('{"depends_on": "infra", "retry_minutes": true}', "not true or false"),
     ('{"depends_on": ["k8s"], "pipeline": "k8s"}', "depends on itself"),
     ('{"depends_on": "infra", "pipeline": 3}', "not a number"),
-    ('{"depends_on": "infra", "execution": "#{codepipeline.PipelineExecutionId}"}', "no execution id"),
-    ('{"depends_on": "infra", "execution": "#{codepipeline.PipelineExecutionID}"}', "#{codepipeline.PipelineExecutionId}"),
+    (
+        '{"depends_on": "infra", "execution": "#{codepipeline.PipelineExecutionId}"}',
+        "no execution id",
+    ),
+    (
+        '{"depends_on": "infra", "execution": "#{codepipeline.PipelineExecutionID}"}',
+        "#{codepipeline.PipelineExecutionId}",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("text", "said"), REFUSED)
-def test_what_cannot_be_is_refused_in_one_clear_line_of_plain_ascii(text: str | None, said: str) -> None:
+def test_what_cannot_be_is_refused_in_one_clear_line_of_plain_ascii(
+    text: str | None, said: str
+) -> None:
     with pytest.raises(Misconfigured, match=re.escape(said)) as refusal:
         read(text, "5")
     message = str(refusal.value)

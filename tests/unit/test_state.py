@@ -9,7 +9,10 @@ import pytest
 from chalicelib.state import ActionState, Parked, PipelineState, StageState
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
-ASKS, WORKS = ActionState("Ask", "InProgress", NOON, approval=True), ActionState("Work", "InProgress", NOON, approval=False)
+ASKS, WORKS = (
+    ActionState("Ask", "InProgress", NOON, approval=True),
+    ActionState("Work", "InProgress", NOON, approval=False),
+)
 ASKED = ActionState("Asked", "Succeeded", NOON, approval=False)
 
 
@@ -50,10 +53,15 @@ def test_nobody_is_past_a_stage_that_is_not_there() -> None:
         ([stage("A", "e", "InProgress", actions=(ASKED,))], None),
         ([stage("A", inbound=("e",), closed=True)], Parked("A", None, NOON)),
         ([stage("A", inbound=("e",))], None),
-        ([stage("A", "older", "InProgress", inbound=("e",), actions=(ASKS,))], Parked("A", "Ask", NOON)),
+        (
+            [stage("A", "older", "InProgress", inbound=("e",), actions=(ASKS,))],
+            Parked("A", "Ask", NOON),
+        ),
         ([stage("A", "older", "InProgress", inbound=("e",), actions=(WORKS,))], None),
         ([stage("A", "other", "InProgress", actions=(ASKS,))], None),
     ],
 )
-def test_for_which_person_an_execution_waits(stages: list[StageState], parked: Parked | None) -> None:
+def test_for_which_person_an_execution_waits(
+    stages: list[StageState], parked: Parked | None
+) -> None:
     assert PipelineState(tuple(stages)).parked("e") == parked

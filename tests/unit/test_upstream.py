@@ -17,7 +17,10 @@ from chalicelib.upstream import Upstream, waiting_for
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 INFRA, SUCCEEDED = Dependency("infra"), Dependency("infra", require="succeeded")
 HOLD = Hold("a-rule", "infra", "a", (Dependency("net"),), NOON)
-FOR_EVER, IN_TURN = Cycle(("k8s", "infra", "k8s"), deadlock=True), Cycle(("k8s", "infra", "k8s"), deadlock=False)
+FOR_EVER, IN_TURN = (
+    Cycle(("k8s", "infra", "k8s"), deadlock=True),
+    Cycle(("k8s", "infra", "k8s"), deadlock=False),
+)
 
 
 def history(*statuses: str, mode: str = "SUPERSEDED") -> tuple[Execution, ...]:
@@ -29,8 +32,12 @@ def history(*statuses: str, mode: str = "SUPERSEDED") -> tuple[Execution, ...]:
 
 
 def stage(name: str, execution: str | None, status: str, *, asks: bool = False) -> StageState:
-    action = ActionState("Act", "InProgress" if status in ("InProgress", "Stopping") else status, NOON, approval=asks)
-    return StageState(name, execution, status, (), closed=False, closed_since=None, actions=(action,))
+    action = ActionState(
+        "Act", "InProgress" if status in ("InProgress", "Stopping") else status, NOON, approval=asks
+    )
+    return StageState(
+        name, execution, status, (), closed=False, closed_since=None, actions=(action,)
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,18 +115,52 @@ def test_one_that_runs_and_waits_for_the_one_that_asks_is_a_deadlock_if_it_can_n
     [
         (["Succeeded"], [stage("Net", "a", "Succeeded")], True, True, "a"),
         (["Succeeded"], [stage("Net", "a", "Skipped")], True, False, "a"),
-        (["Failed"], [stage("Net", "a", "Succeeded"), stage("Apps", "a", "Failed")], True, True, "a"),
-        (["Failed", "Succeeded"], [stage("Build", "a", "Failed"), stage("Net", "b", "Succeeded")], True, True, "b"),
+        (
+            ["Failed"],
+            [stage("Net", "a", "Succeeded"), stage("Apps", "a", "Failed")],
+            True,
+            True,
+            "a",
+        ),
+        (
+            ["Failed", "Succeeded"],
+            [stage("Build", "a", "Failed"), stage("Net", "b", "Succeeded")],
+            True,
+            True,
+            "b",
+        ),
         (["Failed"], [stage("Net", "a", "Failed")], True, False, "a"),
-        (["InProgress", "Succeeded"], [stage("Net", "a", "Succeeded"), stage("Apps", "a", "InProgress")], True, True, "a"),
-        (["InProgress", "Succeeded"], [stage("Build", "a", "InProgress"), stage("Net", "b", "Succeeded")], False, False, "b"),
+        (
+            ["InProgress", "Succeeded"],
+            [stage("Net", "a", "Succeeded"), stage("Apps", "a", "InProgress")],
+            True,
+            True,
+            "a",
+        ),
+        (
+            ["InProgress", "Succeeded"],
+            [stage("Build", "a", "InProgress"), stage("Net", "b", "Succeeded")],
+            False,
+            False,
+            "b",
+        ),
         (["InProgress"], [stage("Net", "a", "InProgress")], False, False, "a"),
-        (["Succeeded"], [stage("Net", "a", "InProgress")], False, False, "a"),  # it was retried after the executions were read
+        (
+            ["Succeeded"],
+            [stage("Net", "a", "InProgress")],
+            False,
+            False,
+            "a",
+        ),  # it was retried after the executions were read
         ([], [stage("Net", None, "")], True, False, None),
     ],
 )
-def test_one_stage_of_it(statuses: list[str], stages: list[StageState], idle: bool, succeeded: bool, behind: str | None) -> None:
-    upstream = Upstream(replace(INFRA, stage="Net"), history(*statuses), PipelineState(tuple(stages)))
+def test_one_stage_of_it(
+    statuses: list[str], stages: list[StageState], idle: bool, succeeded: bool, behind: str | None
+) -> None:
+    upstream = Upstream(
+        replace(INFRA, stage="Net"), history(*statuses), PipelineState(tuple(stages))
+    )
     assert (upstream.satisfied, upstream.behind) == (idle, behind)
     assert replace(upstream, wanted=replace(SUCCEEDED, stage="Net")).satisfied is succeeded
 
@@ -127,7 +168,9 @@ def test_one_stage_of_it(statuses: list[str], stages: list[StageState], idle: bo
 def test_in_parallel_mode_an_execution_that_is_not_shown_is_not_past_the_stage() -> None:
     executions = history("InProgress", "InProgress", mode=PARALLEL)
     state = PipelineState((stage("Net", "a", "Succeeded"), stage("Apps", "a", "InProgress")))
-    assert [one.id for one in Upstream(replace(INFRA, stage="Net"), executions, state).blocking] == ["b"]
+    assert [
+        one.id for one in Upstream(replace(INFRA, stage="Net"), executions, state).blocking
+    ] == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -139,19 +182,32 @@ def test_in_parallel_mode_an_execution_that_is_not_shown_is_not_past_the_stage()
     ],
 )
 @pytest.mark.parametrize("one_stage", [None, "Ask"])
-def test_one_that_waits_for_a_person_counts_or_not(stages: list[StageState], runs: bool, one_stage: str | None) -> None:
-    upstream = Upstream(replace(INFRA, parked="pass", stage=one_stage), history("InProgress"), PipelineState(tuple(stages)))
+def test_one_that_waits_for_a_person_counts_or_not(
+    stages: list[StageState], runs: bool, one_stage: str | None
+) -> None:
+    upstream = Upstream(
+        replace(INFRA, parked="pass", stage=one_stage),
+        history("InProgress"),
+        PipelineState(tuple(stages)),
+    )
     assert upstream.satisfied is not runs
     assert not replace(upstream, wanted=replace(INFRA, stage=one_stage)).satisfied
 
 
 def test_a_stage_that_was_retried_after_the_executions_were_read_can_wait_for_a_person() -> None:
-    upstream = Upstream(replace(INFRA, stage="Ask"), history("Failed"), PipelineState((stage("Ask", "a", "InProgress", asks=True),)))
+    upstream = Upstream(
+        replace(INFRA, stage="Ask"),
+        history("Failed"),
+        PipelineState((stage("Ask", "a", "InProgress", asks=True),)),
+    )
     assert not upstream.satisfied
     assert replace(upstream, wanted=replace(upstream.wanted, parked="pass")).satisfied
 
 
-@pytest.mark.parametrize(("statuses", "behind"), [(["Succeeded"], "a"), (["InProgress", "Superseded", "Failed"], "c"), ([], None)])
+@pytest.mark.parametrize(
+    ("statuses", "behind"),
+    [(["Succeeded"], "a"), (["InProgress", "Superseded", "Failed"], "c"), ([], None)],
+)
 def test_behind_whom_a_gate_passes(statuses: list[str], behind: str | None) -> None:
     assert Upstream(INFRA, history(*statuses)).behind == behind
 

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from tests.simulation.planted_bugs import beyond, circles, elsewhere, ending, holding, seeing, telling
+from tests.simulation.planted_bugs import (
+    beyond,
+    circles,
+    elsewhere,
+    ending,
+    holding,
+    seeing,
+    telling,
+)
 from tests.simulation.planted_bugs.bug import BUGS, PlantedBug
 
-__all__ = ["BUGS", "PlantedBug", "beyond", "circles", "elsewhere", "ending", "holding", "seeing", "telling"]
+__all__ = [
+    "BUGS",
+    "PlantedBug",
+    "beyond",
+    "circles",
+    "elsewhere",
+    "ending",
+    "holding",
+    "seeing",
+    "telling",
+]

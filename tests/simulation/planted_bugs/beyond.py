@@ -8,7 +8,19 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib import asking, codepipeline, decision, executions, gate, hold, holding, parameters, retry, state, upstream
+from chalicelib import (
+    asking,
+    codepipeline,
+    decision,
+    executions,
+    gate,
+    hold,
+    holding,
+    parameters,
+    retry,
+    state,
+    upstream,
+)
 from tests.simulation.planted_bugs.bug import both, bug
 
 
@@ -17,7 +29,11 @@ def require_ignored() -> AbstractContextManager[object]:
     return patch.object(upstream.Upstream, "satisfied", property(lambda self: self.idle))
 
 
-@bug("Safe", "of one stage of an upstream, its execution counts as past the stage before it came there", seed=28)
+@bug(
+    "Safe",
+    "of one stage of an upstream, its execution counts as past the stage before it came there",
+    seed=28,
+)
 def past_too_early() -> AbstractContextManager[object]:
     return patch.object(state.PipelineState, "is_past", lambda *_: True)
 
@@ -25,14 +41,23 @@ def past_too_early() -> AbstractContextManager[object]:
 @bug("Safe", "a parked upstream does not count, whatever parked says", seed=9)
 def parked_passes() -> AbstractContextManager[object]:
     def blocking(self: upstream.Upstream) -> Any:
-        return tuple(one for one in self.running if not self.is_past(one) and not (self.state and self.state.parked(one.id)))
+        return tuple(
+            one
+            for one in self.running
+            if not self.is_past(one) and not (self.state and self.state.parked(one.id))
+        )
 
     def look(self: asking.Asking, wanted: Any) -> upstream.Upstream:
         seen = real_look(self, wanted)
-        return replace(seen, state=self._aws.codepipeline.state(wanted.name)) if seen.running else seen
+        return (
+            replace(seen, state=self._aws.codepipeline.state(wanted.name)) if seen.running else seen
+        )
 
     real_look = asking.Asking._look
-    return both(patch.object(upstream.Upstream, "blocking", property(blocking)), patch.object(asking.Asking, "_look", look))
+    return both(
+        patch.object(upstream.Upstream, "blocking", property(blocking)),
+        patch.object(asking.Asking, "_look", look),
+    )
 
 
 @bug("Safe", "a gate that waits in place looks at its upstreams only once", seed=1)
@@ -70,13 +95,17 @@ def refusals_ignored() -> AbstractContextManager[object]:
 
 @bug("Safe", "whoever runs is taken for parked, where parked ones may pass", seed=3)
 def always_parked() -> AbstractContextManager[object]:
-    return patch.object(state.PipelineState, "parked", lambda *_: state.Parked("Deploy", None, None))
+    return patch.object(
+        state.PipelineState, "parked", lambda *_: state.Parked("Deploy", None, None)
+    )
 
 
 @bug("Answered", "a gate that is only to observe holds", seed=75)
 def observe_ignored() -> AbstractContextManager[object]:
     real = parameters.read
-    return patch.object(parameters, "read", lambda *arguments: replace(real(*arguments), observe=False))
+    return patch.object(
+        parameters, "read", lambda *arguments: replace(real(*arguments), observe=False)
+    )
 
 
 @bug("Answered", "bypass is not looked at", seed=341)
@@ -106,13 +135,19 @@ def early_hand_over() -> AbstractContextManager[object]:
 
 @bug("Live", "the revisions that were held are not taken", seed=34)
 def held_revisions_ignored() -> AbstractContextManager[object]:
-    return patch.object(retry, "revisions_to_start_with", lambda own, _, attempts: decision.revisions_to_start_with(own, None, attempts))
+    return patch.object(
+        retry,
+        "revisions_to_start_with",
+        lambda own, _, attempts: decision.revisions_to_start_with(own, None, attempts),
+    )
 
 
 @bug("Once", "a rollback is started like any other", seed=66)
 def rollback_started() -> AbstractContextManager[object]:
     real = executions.Execution.of
-    return patch.object(executions.Execution, "of", lambda summary: replace(real(summary), kind="STANDARD"))
+    return patch.object(
+        executions.Execution, "of", lambda summary: replace(real(summary), kind="STANDARD")
+    )
 
 
 @bug("Live", "a person's mark is not looked at by the gate", seed=15)

@@ -15,9 +15,11 @@ Plant = Callable[[], AbstractContextManager[object]]
 
 @dataclass(frozen=True)
 class PlantedBug:
-    """`what` is broken, in a few words; `plant` breaks it as long as the context lasts; `breaks` is the promise that suffers.
+    """`what` is broken, in a few words; `plant` breaks it as long as the context lasts; `breaks` is
+    the promise that suffers.
 
-    `seed`: the first one whose run catches it; should the code or the simulation change, the test looks on from there.
+    `seed`: the first one whose run catches it; should the code or the simulation change, the test
+    looks on from there.
     """
 
     name: str

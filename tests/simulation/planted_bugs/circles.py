@@ -23,7 +23,11 @@ def no_circle() -> AbstractContextManager[object]:
 @bug("Told", "only circles of two are seen", seed=821)
 def only_of_two() -> AbstractContextManager[object]:
     real = chains.cycle
-    return patch.object(chains, "cycle", lambda upstream, waits, asker, _: real(upstream, waits, asker, lambda _: chains.Wait()))
+    return patch.object(
+        chains,
+        "cycle",
+        lambda upstream, waits, asker, _: real(upstream, waits, asker, lambda _: chains.Wait()),
+    )
 
 
 @bug("Told", "each circle is taken for a deadlock", seed=100)

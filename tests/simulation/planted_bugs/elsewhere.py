@@ -20,7 +20,11 @@ def taken_for_home() -> AbstractContextManager[object]:
 @bug("Answered", "the external id is not given", seed=14)
 def no_external_id() -> AbstractContextManager[object]:
     real = elsewhere.Elsewhere._session
-    return patch.object(elsewhere.Elsewhere, "_session", lambda self, wanted: real(self, replace(wanted, external_id=None)))
+    return patch.object(
+        elsewhere.Elsewhere,
+        "_session",
+        lambda self, wanted: real(self, replace(wanted, external_id=None)),
+    )
 
 
 @bug("Safe", "an upstream whose role cannot be assumed is taken for idle", seed=63)

@@ -8,7 +8,16 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib import codepipeline, decision, errors, eventbridge, hold, retry, retry_function, upstream
+from chalicelib import (
+    codepipeline,
+    decision,
+    errors,
+    eventbridge,
+    hold,
+    retry,
+    retry_function,
+    upstream,
+)
 from tests.simulation.planted_bugs.bug import both, bug
 
 
@@ -49,14 +58,22 @@ def retry_gives_up() -> AbstractContextManager[object]:
 
 @bug("Once", "a newer execution does not end a hold", seed=3)
 def newer_ignored() -> AbstractContextManager[object]:
-    return patch.object(retry, "fate", lambda held, all_: decision.fate(held, [one for one in all_ if one.id == held]))
+    return patch.object(
+        retry,
+        "fate",
+        lambda held, all_: decision.fate(held, [one for one in all_ if one.id == held]),
+    )
 
 
 @bug("Live", "a held execution that is still in progress is taken for over", seed=81)
 def in_progress_is_over() -> AbstractContextManager[object]:
     def fate(held: str, all_: Any) -> decision.Finding:
         found = decision.fate(held, all_)
-        return replace(found, fate=decision.Fate.OVER) if found.fate is decision.Fate.UNDECIDED else found
+        return (
+            replace(found, fate=decision.Fate.OVER)
+            if found.fate is decision.Fate.UNDECIDED
+            else found
+        )
 
     return patch.object(retry, "fate", fate)
 
@@ -83,14 +100,19 @@ def told_is_believed() -> AbstractContextManager[object]:
     def kept_by(self: Any, rule: str) -> Any:
         return real(self, rule) and told[-1]
 
-    return both(patch.object(retry_function, "recheck", recheck), patch.object(eventbridge.EventBridge, "hold_kept_by", kept_by))
+    return both(
+        patch.object(retry_function, "recheck", recheck),
+        patch.object(eventbridge.EventBridge, "hold_kept_by", kept_by),
+    )
 
 
 @bug("Live", "a restart has the default variables", seed=12)
 def no_variables() -> AbstractContextManager[object]:
     real = codepipeline.CodePipeline.start
     return patch.object(
-        codepipeline.CodePipeline, "start", lambda self, pipeline, token, _, revisions: real(self, pipeline, token, {}, revisions)
+        codepipeline.CodePipeline,
+        "start",
+        lambda self, pipeline, token, _, revisions: real(self, pipeline, token, {}, revisions),
     )
 
 
@@ -107,7 +129,12 @@ def undeclared_variable() -> AbstractContextManager[object]:
 @bug("Live", "an upstream that was deleted is waited for", seed=110)
 def deleted_upstream() -> AbstractContextManager[object]:
     def waiting(kept: Any, asking_: Any, now: Any) -> Any:
-        return upstream.waiting_for([replace(one, unanswered="gone") if one.gone else one for one in asking_.upstreams(kept.depends_on)])
+        return upstream.waiting_for(
+            [
+                replace(one, unanswered="gone") if one.gone else one
+                for one in asking_.upstreams(kept.depends_on)
+            ]
+        )
 
     return patch.object(retry, "_waiting", waiting)
 

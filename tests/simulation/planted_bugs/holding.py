@@ -14,7 +14,9 @@ from tests.simulation.planted_bugs.bug import both, bug
 
 @bug("Once", "all holds share one rule", seed=12)
 def shared_rule() -> AbstractContextManager[object]:
-    return patch.object(hold, "rule_name", lambda deployment, _: deployment.rule_prefix + str(uuid.UUID(int=0)))
+    return patch.object(
+        hold, "rule_name", lambda deployment, _: deployment.rule_prefix + str(uuid.UUID(int=0))
+    )
 
 
 @bug("Live", "the job is answered before the hold is made", seed=5)
@@ -31,7 +33,10 @@ def answered_first() -> AbstractContextManager[object]:
             later.pop()()
         return answer
 
-    return both(patch.object(eventbridge.EventBridge, "put", put), patch.object(codepipeline.CodePipeline, "fail", fail))
+    return both(
+        patch.object(eventbridge.EventBridge, "put", put),
+        patch.object(codepipeline.CodePipeline, "fail", fail),
+    )
 
 
 @bug("Live", "nobody lets EventBridge invoke the retry", seed=0)
@@ -79,7 +84,10 @@ def error_text_in_message() -> AbstractContextManager[object]:
         sorted_ = errors.sorted_out(error, call)
         return type(sorted_)(f"{sorted_}: {error}")
 
-    return both(patch.object(codepipeline, "sorted_out", sorted_out), patch.object(eventbridge, "sorted_out", sorted_out))
+    return both(
+        patch.object(codepipeline, "sorted_out", sorted_out),
+        patch.object(eventbridge, "sorted_out", sorted_out),
+    )
 
 
 def _swallowing(function: Callable[..., Any]) -> Callable[..., Any]:

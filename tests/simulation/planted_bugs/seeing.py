@@ -12,7 +12,11 @@ from tests.simulation.planted_bugs.bug import bug
 
 @bug("Safe", "of an upstream's executions only the newest is looked at", seed=1)
 def only_the_newest() -> AbstractContextManager[object]:
-    return patch.object(upstream.Upstream, "running", property(lambda self: tuple(one for one in self.executions[:1] if one.running)))
+    return patch.object(
+        upstream.Upstream,
+        "running",
+        property(lambda self: tuple(one for one in self.executions[:1] if one.running)),
+    )
 
 
 @bug("Safe", "an upstream that is Stopping is taken for idle", seed=39)

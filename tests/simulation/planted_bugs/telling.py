@@ -11,9 +11,15 @@ from chalicelib import announcement, codepipeline, estimate, eventbridge, log, r
 from tests.simulation.planted_bugs.bug import both, bug
 
 
-@bug("Told", "the output variables name the newest execution, whether it has finished or not", seed=0)
+@bug(
+    "Told", "the output variables name the newest execution, whether it has finished or not", seed=0
+)
 def behind_the_newest() -> AbstractContextManager[object]:
-    return patch.object(upstream.Upstream, "behind", property(lambda self: self.executions[0].id if self.executions else None))
+    return patch.object(
+        upstream.Upstream,
+        "behind",
+        property(lambda self: self.executions[0].id if self.executions else None),
+    )
 
 
 @bug("Told", "the output variables name the executions in another order than the upstreams", seed=0)
@@ -87,7 +93,11 @@ def milliseconds() -> AbstractContextManager[object]:
 def _a_thousandfold(real: Any) -> Any:
     def decision(function: str, decided: str, **seen: Any) -> Any:
         waited = seen.get("waited_seconds")
-        return real(function, decided, **{**seen, "waited_seconds": None if waited is None else 1000 * waited})
+        return real(
+            function,
+            decided,
+            **{**seen, "waited_seconds": None if waited is None else 1000 * waited},
+        )
 
     return decision
 
@@ -102,7 +112,9 @@ def other_execution() -> AbstractContextManager[object]:
     real = announcement._detail
 
     def detail(record: Any, state: str) -> Any:
-        return real({**record, "execution": record["started"]} if "started" in record else record, state)
+        return real(
+            {**record, "execution": record["started"]} if "started" in record else record, state
+        )
 
     return patch.object(announcement, "_detail", detail)
 
@@ -114,15 +126,23 @@ def bus_stops_it() -> AbstractContextManager[object]:
         if states and log.came_about(record):
             _put(aws.eventbridge, bus, [announcement._detail(record, state) for state in states])
 
-    return both(patch.object(announcement, "announce", announce), patch.object(retry, "announce", announce))
+    return both(
+        patch.object(announcement, "announce", announce), patch.object(retry, "announce", announce)
+    )
 
 
 @bug("Told", "that an event was not taken is not noticed", seed=9)
 def untaken() -> AbstractContextManager[object]:
-    return patch.object(eventbridge.EventBridge, "tell", lambda self, bus, _, __, details: _put(self, bus, details))
+    return patch.object(
+        eventbridge.EventBridge, "tell", lambda self, bus, _, __, details: _put(self, bus, details)
+    )
 
 
 def _put(room: eventbridge.EventBridge, bus: str, details: Any) -> None:
-    entry: dict[str, Any] = {"EventBusName": bus, "Source": announcement.SOURCE, "DetailType": announcement.DETAIL_TYPE}
+    entry: dict[str, Any] = {
+        "EventBusName": bus,
+        "Source": announcement.SOURCE,
+        "DetailType": announcement.DETAIL_TYPE,
+    }
     entries: list[Any] = [{**entry, "Detail": json.dumps(one, default=str)} for one in details]
     room._client.put_events(Entries=entries)

@@ -19,7 +19,9 @@ __all__ = ["broken"]
 
 
 def broken(record: Record, dials: Dials) -> list[str]:
-    """The promises that a run, which ends now, broke: as sentences. "Told": something that people read or wire up was not so."""
+    """The promises that a run, which ends now, broke: as sentences. "Told": something that people
+    read or wire up was not so.
+    """
     return [
         *safe(record),
         *live(record, utcnow(), dials),

@@ -12,7 +12,10 @@ from tests.simulation.rules import with_target
 
 def clean(record: Record) -> Iterator[str]:
     running = [
-        f"{name} {one.id[:8]}" for name, pipeline in record.pipelines.items() if not pipeline.deleted for one in pipeline.running.values()
+        f"{name} {one.id[:8]}"
+        for name, pipeline in record.pipelines.items()
+        if not pipeline.deleted
+        for one in pipeline.running.values()
     ]
     if running:
         yield f"Clean: it never comes to rest: {', '.join(running)} still running"
@@ -22,7 +25,9 @@ def clean(record: Record) -> Iterator[str]:
 
 
 def _waits_for_a_success(record: Record, held: str) -> bool:
-    """It requires a success that nobody could bring about, such as that of a pipeline whose own upstream was deleted."""
+    """It requires a success that nobody could bring about, such as that of a pipeline whose own
+    upstream was deleted.
+    """
     wanted = [one for job in record.jobs_of(held) for one in order(job).wanted]
     required = {one.pipeline for one in wanted if one.require == "succeeded"}
     newest = [record.newest_finished(name, utcnow()) for name in required]

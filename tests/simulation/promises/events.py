@@ -1,4 +1,6 @@
-"""With EVENT_BUS, each decision that counts is announced as docs/events.md says, unless the log tells why not; nothing else is."""
+"""With EVENT_BUS, each decision that counts is announced as docs/events.md says, unless the log
+tells why not; nothing else is.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,16 @@ STATES = {
     "deadlock": ("DEADLOCKED",),
 }
 """docs/events.md's table."""
-ALIKE = ("pipeline", "execution", "rule", "started", "waited_seconds", "on_give_up", "released_by", "waiting")
+ALIKE = (
+    "pipeline",
+    "execution",
+    "rule",
+    "started",
+    "waited_seconds",
+    "on_give_up",
+    "released_by",
+    "waiting",
+)
 
 
 def events(record: Record) -> Iterator[str]:
@@ -34,7 +45,9 @@ def events(record: Record) -> Iterator[str]:
 
 
 def _unlike(record: Record, turn: Turn) -> Iterator[str]:
-    lines = [line for line in turn.lines if counts(line) and line["decision"] in STATES and record.bus]
+    lines = [
+        line for line in turn.lines if counts(line) and line["decision"] in STATES and record.bus
+    ]
     due = Counter((line["decision"], state) for line in lines for state in STATES[line["decision"]])
     details = [json.loads(event["Detail"]) for event in turn.events]
     sent = Counter((detail["decision"], detail["state"]) for detail in details)
@@ -43,13 +56,26 @@ def _unlike(record: Record, turn: Turn) -> Iterator[str]:
     excused = turn.error or any(line["decision"] == "not announced" for line in turn.lines)
     if (missing := due.keys() - sent.keys()) and not excused:
         yield f"did not announce {sorted(missing)}"
-    if any(sent[key] > due[key] for key in sent) and not any("PutEvents" in hit for hit in turn.hits):
+    if any(sent[key] > due[key] for key in sent) and not any(
+        "PutEvents" in hit for hit in turn.hits
+    ):
         yield f"announced {dict(sent)}, more than once"
-    if turn.error and turn.hits and all(hit.startswith("PutEvents") and "dies" not in hit for hit in turn.hits):
+    if (
+        turn.error
+        and turn.hits
+        and all(hit.startswith("PutEvents") and "dies" not in hit for hit in turn.hits)
+    ):
         yield "failed because an event could not be sent"
     for event, detail in zip(turn.events, details, strict=True):
-        if (event["EventBusName"], event["Source"], event["DetailType"]) != (record.bus, "pipeline-gate", "Pipeline Gate State Change"):
-            yield f"sent another event: {event['Source']}, {event['DetailType']} on {event['EventBusName']}"
+        if (event["EventBusName"], event["Source"], event["DetailType"]) != (
+            record.bus,
+            "pipeline-gate",
+            "Pipeline Gate State Change",
+        ):
+            yield (
+                f"sent another event: {event['Source']}, {event['DetailType']} on "
+                f"{event['EventBusName']}"
+            )
         for line in lines:
             if line["decision"] == detail["decision"]:
                 yield from _other_words(line, detail)

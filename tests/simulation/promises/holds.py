@@ -8,7 +8,9 @@ from tests.simulation.turns import Answer
 
 
 def holds(record: Record) -> dict[str, list[Answer]]:
-    """The answers that held an execution by a rule ("k8s waits for infra since ..."), by the execution's id."""
+    """The answers that held an execution by a rule ("k8s waits for infra since ..."), by the
+    execution's id.
+    """
     found: dict[str, list[Answer]] = {}
     for job_id, answer in record.answers.items():
         job = record.job(job_id)
@@ -18,4 +20,6 @@ def holds(record: Record) -> dict[str, list[Answer]]:
 
 
 def is_hold(job: Job, answer: Answer) -> bool:
-    return not answer.success and answer.text.startswith(f"{job.action.execution.pipeline_name} waits for ")
+    return not answer.success and answer.text.startswith(
+        f"{job.action.execution.pipeline_name} waits for "
+    )

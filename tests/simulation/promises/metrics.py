@@ -1,4 +1,6 @@
-"""Each line of the log is about something that happened, whatever happened has a line, and its metrics are those of docs/events.md."""
+"""Each line of the log is about something that happened, whatever happened has a line, and its
+metrics are those of docs/events.md.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,14 @@ FAILING = ("deadlock", "refused", "defect")
 def metrics(record: Record) -> Iterator[str]:
     for turn in record.turns:
         for line in turn.lines:
-            for sentence in (*_form(turn, line), *(_untrue(record, turn, line) if counts(line) else ())):
-                yield f"Told: at {turn.began:%d %H:%M:%S} the {turn.function}'s log line '{line['decision']}' {sentence}"
+            for sentence in (
+                *_form(turn, line),
+                *(_untrue(record, turn, line) if counts(line) else ()),
+            ):
+                yield (
+                    f"Told: at {turn.began:%d %H:%M:%S} the {turn.function}'s log line "
+                    f"'{line['decision']}' {sentence}"
+                )
     yield from _unsaid(record)
 
 
@@ -44,7 +52,9 @@ def counts(line: Line) -> bool:
 
 
 def _form(turn: Turn, line: Line) -> Iterator[str]:
-    """As CloudWatch's embedded metric format wants it, with the metrics of its decision; an answer that came too late counts nothing."""
+    """As CloudWatch's embedded metric format wants it, with the metrics of its decision; an answer
+    that came too late counts nothing.
+    """
     expected = set() if line.get("answered") is False else COUNTED.get(line["decision"], set())
     if line["decision"] == "let go" and expected and "waited_seconds" in line:
         expected = expected | {"WaitTime"}
@@ -70,31 +80,52 @@ def _form(turn: Turn, line: Line) -> Iterator[str]:
 def _untrue(record: Record, turn: Turn, line: Line) -> Iterator[str]:
     decision, job = line["decision"], line.get("job", "")
     answer = record.answers.get(job)
-    passing = decision in PASSING or (turn.function == "gate" and decision == "gave up" and line["on_give_up"] == "continue")
+    passing = decision in PASSING or (
+        turn.function == "gate" and decision == "gave up" and line["on_give_up"] == "continue"
+    )
     if turn.function == "gate":
         if passing and not (answer and answer.success):
             yield "says that it passed, and it did not"
         failing = decision in FAILING or (decision == "gave up" and not passing)
-        observed = decision in ("refused", "defect") and answer and answer.success and answer.text.startswith("Observe only")
+        observed = (
+            decision in ("refused", "defect")
+            and answer
+            and answer.success
+            and answer.text.startswith("Observe only")
+        )
         if failing and not observed and not (answer and not answer.success):
             yield "says that it failed, and it did not"
         if decision == "held" and not _held(record, turn, line):
             yield "says that it holds, and it does not"
-    elif decision == "started" and not any(one.execution.id == line["started"] and one.turn.held == turn.held for one in record.starts):
+    elif decision == "started" and not any(
+        one.execution.id == line["started"] and one.turn.held == turn.held for one in record.starts
+    ):
         yield "says that it started an execution, and did not"
     elif decision == "retried" and not any(one.turn is turn for one in record.retries):
         yield "says that it retried the stage, and did not"
     elif decision == "gave up" and not any(
-        one.held == line["execution"] and one.hold is None and turn.began <= one.at <= (turn.ended or one.at) for one in record.rules
+        one.held == line["execution"]
+        and one.hold is None
+        and turn.began <= one.at <= (turn.ended or one.at)
+        for one in record.rules
     ):
         yield "says that it gave up, and the hold stands"
-    if "waited_seconds" in line and not -1 <= line["waited_seconds"] <= _longest(record, turn, line).total_seconds() + 1:
-        yield f"says that it waited {line['waited_seconds']} s, and it was {_longest(record, turn, line)} at the most"
+    if (
+        "waited_seconds" in line
+        and not -1 <= line["waited_seconds"] <= _longest(record, turn, line).total_seconds() + 1
+    ):
+        yield (
+            f"says that it waited {line['waited_seconds']} s, and it was "
+            f"{_longest(record, turn, line)} at the most"
+        )
 
 
 def _held(record: Record, turn: Turn, line: Line) -> bool:
     if "rule" in line:
-        return any(one.held == line["execution"] and one.turn is turn and one.hold is not None for one in record.rules)
+        return any(
+            one.held == line["execution"] and one.turn is turn and one.hold is not None
+            for one in record.rules
+        )
     return any(kept.job == line["job"] for kept in record.kept)
 
 
@@ -114,5 +145,12 @@ def _unsaid(record: Record) -> Iterator[str]:
     done += [(one.turn, "started", one.execution.id) for one in record.starts]
     done += [(one.turn, "execution", one.execution.id) for one in record.retries]
     for turn, key, id_ in done:
-        if not turn.hits and not turn.error and not any(line.get(key) == id_ and line["decision"] in COUNTED for line in turn.lines):
-            yield f"Told: at {turn.began:%d %H:%M:%S} the {turn.function} did something about {id_[:8]} that it did not log"
+        if (
+            not turn.hits
+            and not turn.error
+            and not any(line.get(key) == id_ and line["decision"] in COUNTED for line in turn.lines)
+        ):
+            yield (
+                f"Told: at {turn.began:%d %H:%M:%S} the {turn.function} did something about "
+                f"{id_[:8]} that it did not log"
+            )

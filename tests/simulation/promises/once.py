@@ -1,5 +1,6 @@
-"""Once: a hold starts its pipeline at most once, and only while it stands: never when a newer execution exists (PARALLEL aside), never
-while an upstream runs, never for an execution that the gate let pass, never in a rollback's place.
+"""Once: a hold starts its pipeline at most once, and only while it stands: never when a newer
+execution exists (PARALLEL aside), never while an upstream runs, never for an execution that the
+gate let pass, never in a rollback's place.
 """
 
 from __future__ import annotations
@@ -21,17 +22,26 @@ def once(record: Record, memory: timedelta | None) -> Iterator[str]:
         held = record.executions.get(start.turn.held)
         if held is None or held.pipeline_name != start.pipeline:
             of = start.turn.held[:8]
-            yield f"Once: {start.pipeline} {start.execution.id[:8]} was started by the hold of {of}, which is none of its executions"
+            yield (
+                f"Once: {start.pipeline} {start.execution.id[:8]} was started by the hold "
+                f"of {of}, which is none of its executions"
+            )
             continue
         what = f"{start.pipeline} {held.id[:8]} was started again as {start.execution.id[:8]}"
         before = first.setdefault(held.id, start)
-        if before is not start and not (_has_twin(record, held) and memory is not None and start.at - before.at >= memory):
+        if before is not start and not (
+            _has_twin(record, held) and memory is not None and start.at - before.at >= memory
+        ):
             yield f"Once: {what}, after it had been as {before.execution.id[:8]}"
         for sentence in _needless(record, start, held):
             yield f"Once: {what}, though {sentence}"
         yield from _early(record, start, what)
     for retried in record.retries:
-        yield from _early(record, retried, f"the stage of {retried.pipeline} {retried.execution.id[:8]} was retried")
+        yield from _early(
+            record,
+            retried,
+            f"the stage of {retried.pipeline} {retried.execution.id[:8]} was retried",
+        )
 
 
 def _needless(record: Record, start: Start, held: PipelineExecution) -> Iterator[str]:
@@ -56,8 +66,9 @@ def _needless(record: Record, start: Start, held: PipelineExecution) -> Iterator
 
 
 def _has_twin(record: Record, held: PipelineExecution) -> bool:
-    """In PARALLEL mode, another execution that took the same revisions: the restarts of the two cannot be told apart, and only the
-    clientRequestToken keeps a hold whose rule could not be removed from a second start (docs/reliability.md, "What is not promised").
+    """In PARALLEL mode, another execution that took the same revisions: the restarts of the two
+    cannot be told apart, and only the clientRequestToken keeps a hold whose rule could not be
+    removed from a second start (docs/reliability.md, "What is not promised").
     """
     restarts = {start.execution.id for start in record.starts if start.turn.held == held.id}
     took = {action: revision.id for action, revision in held.revisions.items()}
@@ -71,14 +82,18 @@ def _has_twin(record: Record, held: PipelineExecution) -> bool:
 def _early(record: Record, start: Start, what: str) -> Iterator[str]:
     """It saw that an upstream of its hold is not as asked, or did not look."""
     told, let_go = _kept_order(record, start), record.let_go.get(start.turn.held)
-    if told is None or (told.give_up is not None and told.goes_on and _waited(record, start) >= told.give_up):
+    if told is None or (
+        told.give_up is not None and told.goes_on and _waited(record, start) >= told.give_up
+    ):
         return
     if let_go is not None and let_go <= start.at:
         return
     for wanted in told.wanted:
         if wanted.pipeline in record.deleted:
             continue  # a deleted upstream counts as idle, whatever an earlier look of the same turn had read
-        for sentence in unsatisfied(record, wanted, start.turn, start.read, start.at, start.pipeline):
+        for sentence in unsatisfied(
+            record, wanted, start.turn, start.read, start.at, start.pipeline
+        ):
             yield f"Once: {what}, though {sentence}"
 
 
@@ -89,5 +104,9 @@ def _waited(record: Record, start: Start) -> timedelta:
 
 def _kept_order(record: Record, start: Start) -> Order | None:
     """What the gate kept of this execution's wait, as far as the gate's jobs tell without doubt."""
-    orders = [order(job) for job in record.jobs_of(start.turn.held) if job.action.configuration.get("UserParameters")]
+    orders = [
+        order(job)
+        for job in record.jobs_of(start.turn.held)
+        if job.action.configuration.get("UserParameters")
+    ]
     return orders[0] if len(set(orders)) == 1 else None

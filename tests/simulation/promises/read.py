@@ -13,8 +13,12 @@ from tests.simulation.waiters import waits_for
 FINISHED = ("Succeeded", "Failed", "Stopped")
 
 
-def unsatisfied(record: Record, wanted: Wanted, turn: Turn, all_read: Read, until: datetime, asker: str) -> Iterator[str]:
-    """Why, as the answers stood that `turn` had read `until` then, `wanted` is not as the pipeline `asker` wants it."""
+def unsatisfied(
+    record: Record, wanted: Wanted, turn: Turn, all_read: Read, until: datetime, asker: str
+) -> Iterator[str]:
+    """Why, as the answers stood that `turn` had read `until` then, `wanted` is not as the pipeline
+    `asker` wants it.
+    """
     read = all_read.get(wanted.pipeline, {})
     if wanted.pipeline not in turn.complete:
         yield f"it had not read all executions of {wanted.pipeline}"
@@ -35,13 +39,25 @@ def unsatisfied(record: Record, wanted: Wanted, turn: Turn, all_read: Read, unti
         yield from _held(record, wanted, turn, read, until, asker)
 
 
-def _held(record: Record, wanted: Wanted, turn: Turn, read: dict[str, tuple[str, float]], until: datetime, asker: str) -> Iterator[str]:
-    """The gate holds it itself, and did so all the time: it will run again. (Whom it would wait for in a circle need not wait for it.)"""
+def _held(
+    record: Record,
+    wanted: Wanted,
+    turn: Turn,
+    read: dict[str, tuple[str, float]],
+    until: datetime,
+    asker: str,
+) -> Iterator[str]:
+    """The gate holds it itself, and did so all the time: it will run again. (Whom it would wait for
+    in a circle need not wait for it.)
+    """
     newest = max(read.items(), key=lambda item: item[1][1], default=None)
     if newest is None or newest[1][0] != "Failed" or newest[0] not in record.executions:
         return
     if sum(started == newest[1][1] for _, started in read.values()) > 1:
         return  # which of them is the newest, nobody can tell
-    all_the_time = any(began < turn.began and (ended is None or ended > until) for began, ended in record.ruled_pieces(newest[0]))
+    all_the_time = any(
+        began < turn.began and (ended is None or ended > until)
+        for began, ended in record.ruled_pieces(newest[0])
+    )
     if all_the_time and asker not in waits_for(record, wanted.pipeline):
         yield f"{wanted.pipeline} {newest[0][:8]} is held itself"

@@ -1,4 +1,6 @@
-"""Safe: the gate never reports success while what it waits for is not as asked, as the answers it read stood."""
+"""Safe: the gate never reports success while what it waits for is not as asked, as the answers it
+read stood.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def safe(record: Record) -> Iterator[str]:
         if asked.unguarded or _gave_up(record, job, answer, asked) or _let_go(record, job, answer):
             continue
         for wanted in asked.wanted:
-            for sentence in unsatisfied(record, wanted, answer.turn, answer.turn.read, answer.at, pipeline):
+            for sentence in unsatisfied(
+                record, wanted, answer.turn, answer.turn.read, answer.at, pipeline
+            ):
                 yield f"Safe: {record.whose(job_id)} passed though {sentence}"
 
 
@@ -40,4 +44,9 @@ def _gave_up(record: Record, job: Job, answer: Answer, asked: Order) -> bool:
 def _let_go(record: Record, job: Job, answer: Answer) -> bool:
     """Whether a person had let that execution go, and it says so."""
     since = record.let_go.get(job.action.execution.id)
-    return since is not None and since <= answer.at and answer.text.startswith("Goes on in spite of ") and " let it go." in answer.text
+    return (
+        since is not None
+        and since <= answer.at
+        and answer.text.startswith("Goes on in spite of ")
+        and " let it go." in answer.text
+    )

@@ -1,4 +1,6 @@
-"""What the console shows is so: a passed gate's output variables, the percentage, how long it usually takes; all within limits."""
+"""What the console shows is so: a passed gate's output variables, the percentage, how long it
+usually takes; all within limits.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from tests.simulation.turns import Answer, Kept
 
 MOMENT = timedelta(milliseconds=1)
 SUMMARY, MESSAGE, VALUE = 2048, 5000, 1000
-"""The most characters of a summary, a failure's message and a value in an action's configuration (model)."""
+"""The most characters of a summary, a failure's message and a value in an action's configuration
+(model).
+"""
 
 
 def shown(record: Record) -> Iterator[str]:
@@ -47,7 +51,9 @@ def _outputs(record: Record, job: Job, answer: Answer, asked: Order) -> Iterator
         yield f"the decision {decision}, which should be {_decision(job, answer, asked)}"
     if answer.text.startswith("Observe only: would have failed"):
         return
-    if answer.outputs["UpstreamPipelines"] != ",".join(one.pipeline.rpartition(":")[2] for one in asked.wanted):
+    if answer.outputs["UpstreamPipelines"] != ",".join(
+        one.pipeline.rpartition(":")[2] for one in asked.wanted
+    ):
         yield "other upstreams than it waits for"
     if asked.bypass:
         if ids != ["none"]:
@@ -58,7 +64,10 @@ def _outputs(record: Record, job: Job, answer: Answer, asked: Order) -> Iterator
         for wanted, id_ in zip(asked.wanted, ids, strict=True):
             behind = _behind(record, wanted, answer)
             if id_ not in behind:
-                yield f"{id_[:8]} of {wanted.pipeline}, and it was {' or '.join(sorted(one[:8] for one in behind))}"
+                yield (
+                    f"{id_[:8]} of {wanted.pipeline}, and it was "
+                    f"{' or '.join(sorted(one[:8] for one in behind))}"
+                )
     if len(ids) <= 27 and len(answer.outputs["UpstreamExecutionIds"]) > VALUE:
         yield "more than fits into an action's configuration"
 
@@ -81,9 +90,16 @@ def _behind(record: Record, wanted: Wanted, answer: Answer) -> set[str]:
     if wanted.stage:
         return {answer.turn.in_stage.get((wanted.pipeline, wanted.stage), ("none", ""))[0]}
     since, until = answer.turn.began, answer.at
-    found = [record.newest_finished(wanted.pipeline, since - MOMENT), *record.newest_finished_between(wanted.pipeline, since, until)]
+    found = [
+        record.newest_finished(wanted.pipeline, since - MOMENT),
+        *record.newest_finished_between(wanted.pipeline, since, until),
+    ]
     ids = {one[0] if one else "none" for one in found}
-    ids |= {id_ for id_ in answer.turn.read[wanted.pipeline] if any(_began_together(record, id_, other) for other in ids)}
+    ids |= {
+        id_
+        for id_ in answer.turn.read[wanted.pipeline]
+        if any(_began_together(record, id_, other) for other in ids)
+    }
     return ids | ({"none"} if answer.turn.hits else set())  # it may have got no answer
 
 
@@ -95,20 +111,39 @@ def _began_together(record: Record, one: str, other: str) -> bool:
 
 
 def _usual(record: Record, job: Job, text: str, since: datetime, until: datetime) -> Iterator[str]:
-    """What is said of an upstream's usual time is between the shortest and the longest of its successes, of which there are three."""
-    for label, minutes, more in re.findall(r"(\S+(?: \([^)]*\))?) runs: [^.]*\. It usually takes (\d+) min([,;] [a-z ]*)", text):
-        names = [one.pipeline for one in order(job).wanted if one.pipeline.rpartition(":")[2] == label.partition(" ")[0]]
+    """What is said of an upstream's usual time is between the shortest and the longest of its
+    successes, of which there are three.
+    """
+    for label, minutes, more in re.findall(
+        r"(\S+(?: \([^)]*\))?) runs: [^.]*\. It usually takes (\d+) min([,;] [a-z ]*)", text
+    ):
+        names = [
+            one.pipeline
+            for one in order(job).wanted
+            if one.pipeline.rpartition(":")[2] == label.partition(" ")[0]
+        ]
         took = [took for name in names for took in _successes(record, name, until)]
         low, high = min(took, default=timedelta(0)), max(took, default=timedelta(0))
-        if len(took) < 3 or not low - timedelta(minutes=1) <= timedelta(minutes=int(minutes)) <= high + timedelta(minutes=1):
-            yield f"Told: {record.whose(job.id)} was told that {label} usually takes {minutes} min{more}, which {len(took)} successes took"
+        if len(took) < 3 or not low - timedelta(minutes=1) <= timedelta(
+            minutes=int(minutes)
+        ) <= high + timedelta(minutes=1):
+            yield (
+                f"Told: {record.whose(job.id)} was told that {label} usually takes "
+                f"{minutes} min{more}, which {len(took)} successes took"
+            )
 
 
 def _successes(record: Record, pipeline: str, at: datetime) -> list[timedelta]:
     """How long its successful executions had taken by then."""
-    ended = {one.execution: one for one in record.changes if one.pipeline == pipeline and one.at <= at}
-    executions = [(record.executions[id_], one) for id_, one in ended.items() if one.state == "SUCCEEDED"]
-    return [one.at - execution.started for execution, one in executions if execution.type == "STANDARD"]
+    ended = {
+        one.execution: one for one in record.changes if one.pipeline == pipeline and one.at <= at
+    }
+    executions = [
+        (record.executions[id_], one) for id_, one in ended.items() if one.state == "SUCCEEDED"
+    ]
+    return [
+        one.at - execution.started for execution, one in executions if execution.type == "STANDARD"
+    ]
 
 
 # Per cent
@@ -128,12 +163,22 @@ def _percentages(record: Record) -> Iterator[str]:
         if not 0 <= kept.percent <= 99:
             yield f"Told: {record.whose(kept.job)} is {kept.percent} per cent done"
         last = before.get(job.action.id)
-        same = last is not None and _seen(last) == _seen(kept) and not (last.turn.hits or kept.turn.hits)
+        same = (
+            last is not None
+            and _seen(last) == _seen(kept)
+            and not (last.turn.hits or kept.turn.hits)
+        )
         if same and last is not None and last.percent is not None and last.percent > kept.percent:
-            yield f"Told: {record.whose(kept.job)} falls from {last.percent} to {kept.percent} per cent"
+            yield (
+                f"Told: {record.whose(kept.job)} falls from {last.percent} to "
+                f"{kept.percent} per cent"
+            )
         before[job.action.id] = kept
 
 
 def _seen(kept: Kept) -> object:
     """The executions that the turn read, by their state."""
-    return {name: {id_: status for id_, (status, _) in read.items()} for name, read in kept.turn.read.items()}
+    return {
+        name: {id_: status for id_, (status, _) in read.items()}
+        for name, read in kept.turn.read.items()
+    }
