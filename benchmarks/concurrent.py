@@ -29,8 +29,8 @@ from moto.awslambda.models import LambdaFunction
 from moto.core.models import botocore_stubber
 from moto.sts.models import sts_backends
 
-import chalicelib.aws
-from chalicelib.aws import Aws
+import chalicelib.aws.clients
+from chalicelib.aws.clients import Aws
 from chalicelib.gate import answer
 from chalicelib.retry import recheck
 from sandbox.account import ACCOUNT, REGION
@@ -161,7 +161,7 @@ class ConcurrentExecutor:
         """The functions' clients are signed by their roles' sessions, and each of their calls takes
         its time.
         """
-        client = chalicelib.aws.client
+        client = chalicelib.aws.clients.client
 
         def new_client(service: Any, **settings: Any) -> Any:
             return self._timed(client(service, **settings, **self._session()))
@@ -170,7 +170,7 @@ class ConcurrentExecutor:
         # moto looks through its class anew at each call.
         methods = cache(moto.core.responses.method_names_from_class)
         with (
-            patch.object(chalicelib.aws, "client", new_client),
+            patch.object(chalicelib.aws.clients, "client", new_client),
             patch.object(moto.core.responses, "method_names_from_class", methods),
             patch.object(botocore.retries.bucket, "threading", condition),
             contextlib.redirect_stdout(io.StringIO()),

@@ -58,7 +58,7 @@ def late_client(folder: Path) -> str:
 
 
 def paginator(folder: Path) -> str:
-    _change(folder / "chalicelib/codepipeline.py", LOOP, PAGINATOR)
+    _change(folder / "chalicelib/aws/codepipeline.py", LOOP, PAGINATOR)
     return ""
 
 

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from chalicelib import log, messages, parameters
-from chalicelib.asking import Asking
-from chalicelib.aws import Aws
+from chalicelib import parameters
+from chalicelib.aws.clients import Aws
 from chalicelib.errors import FailureType, Misconfigured, NoAnswer, NotPermitted
 from chalicelib.job import Job
 from chalicelib.parameters import Parameters
-from chalicelib.upstream import Upstream, waiting_for
+from chalicelib.pipelines.reader import Asking
+from chalicelib.pipelines.upstream import Upstream, waiting_for
+from chalicelib.records import log
+from chalicelib.wording import messages
 
 
 def answer(event: object, context: object, aws: Aws, now: datetime) -> dict[str, object]:
@@ -47,7 +49,7 @@ def answer(event: object, context: object, aws: Aws, now: datetime) -> dict[str,
         )
         record = log.defect("gate", error, job=job.id, answered=answered)
     if bus := os.environ.get("EVENT_BUS"):
-        from chalicelib.announcement import announce  # noqa: PLC0415 - most have none
+        from chalicelib.records.events import announce  # noqa: PLC0415 - most have none
 
         announce(record, bus, aws)
     return record
@@ -70,7 +72,7 @@ def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, obj
     _refuse_missing(upstreams, job, aws)
     waiting = waiting_for(upstreams)
     if waiting:
-        from chalicelib.holding import Holding  # noqa: PLC0415 - a cold start on the open path does not pay for it
+        from chalicelib.holds.making import Holding  # noqa: PLC0415 - a cold start on the open path does not pay for it
 
         return Holding(job, asked, upstreams, aws, context, now).of(waiting, asking)
     waited = None if job.since is None else int((now - job.since).total_seconds())

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from chalicelib.errors import RefusedInput
-from chalicelib.executions import ID, moment
+from chalicelib.pipelines.execution import ID, moment
 
 _ACCOUNT = re.compile(r"[0-9]{12}")  # model: AccountId
 

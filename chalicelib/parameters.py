@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from chalicelib import dependency
-from chalicelib.dependency import PARKED, REQUIRE, Dependency, Parked, Require, one_of
 from chalicelib.errors import Misconfigured
-from chalicelib.executions import ID, NAME
-from chalicelib.wording import kind_of, listed, quoted
+from chalicelib.phrases import kind_of, listed, quoted
+from chalicelib.pipelines import dependency
+from chalicelib.pipelines.dependency import PARKED, REQUIRE, Dependency, Parked, Require, one_of
+from chalicelib.pipelines.execution import ID, NAME
 
 Mode = Literal["restart", "retry", "wait"]
 Revisions = Literal["latest", "held"]
@@ -216,7 +216,7 @@ def _upstreams(asked: dict[str, object]) -> tuple[Dependency, ...]:
 
 
 def _refuse_too_many(upstreams: tuple[Dependency, ...]) -> None:
-    from chalicelib.hold import pattern  # noqa: PLC0415 - few are the rule
+    from chalicelib.holds.hold import pattern  # noqa: PLC0415 - few are the rule
 
     if len(pattern(upstreams)) > PATTERN_LENGTH:
         raise Misconfigured(

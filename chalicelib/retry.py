@@ -13,11 +13,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-from chalicelib import log
-from chalicelib.announcement import announce
-from chalicelib.asking import LOOK_BACK, Asking
-from chalicelib.aws import Aws
-from chalicelib.decision import (
+from chalicelib.aws.clients import Aws
+from chalicelib.deployment import Deployment
+from chalicelib.errors import (
+    REFUSALS,
+    NoAnswer,
+    NotPermitted,
+    NotRetryable,
+    PipelineNotFound,
+    TakenOver,
+)
+from chalicelib.holds.fate import (
     Fate,
     asked_again,
     closed_gate,
@@ -28,18 +34,12 @@ from chalicelib.decision import (
     passed_the_gate,
     revisions_to_start_with,
 )
-from chalicelib.deployment import Deployment
-from chalicelib.errors import (
-    REFUSALS,
-    NoAnswer,
-    NotPermitted,
-    NotRetryable,
-    PipelineNotFound,
-    TakenOver,
-)
-from chalicelib.executions import PARALLEL, ROLLBACK, Attempt, Revision
-from chalicelib.hold import Hold, rule_named_by
-from chalicelib.upstream import Upstream, waiting_for
+from chalicelib.holds.hold import Hold, rule_named_by
+from chalicelib.pipelines.execution import PARALLEL, ROLLBACK, Attempt, Revision
+from chalicelib.pipelines.reader import LOOK_BACK, Asking
+from chalicelib.pipelines.upstream import Upstream, waiting_for
+from chalicelib.records import log
+from chalicelib.records.events import announce
 
 SURELY_DEAD = timedelta(minutes=30)
 """No gate is still making a rule that is so old: each attempt writes its own time into it, and ends

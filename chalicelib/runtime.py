@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from chalicelib.aws import Aws
+from chalicelib.aws.clients import Aws
 
 aws = Aws()
 

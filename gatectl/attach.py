@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import click
 from botocore.exceptions import ClientError
 
-from chalicelib.dependency import PARKED, REQUIRE, Dependency
+from chalicelib.account.gates import FUNCTION, gates, read
 from chalicelib.deployment import refuse_long
 from chalicelib.errors import Misconfigured, NotPermitted, sorted_out
-from chalicelib.landscape.gates import FUNCTION, gates, read
 from chalicelib.parameters import MODES, MOST_GIVE_UP_MINUTES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
-from chalicelib.wording import minutes, some
+from chalicelib.phrases import minutes, some
+from chalicelib.pipelines.dependency import PARKED, REQUIRE, Dependency
 from gatectl import completion, upstreams
 from gatectl.editing import edit
 from gatectl.functions import deployed

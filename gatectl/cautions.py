@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chalicelib.landscape.gates import Gate, gates
+from chalicelib.account.gates import Gate, gates
 from chalicelib.parameters import Parameters
-from chalicelib.wording import some
+from chalicelib.phrases import some
 from gatectl.structure import Declaration
 
 

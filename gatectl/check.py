@@ -18,10 +18,10 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from chalicelib.dependency import Dependency
-from chalicelib.landscape.account import Account, Pipeline, closed
-from chalicelib.landscape.gates import Gate, is_here
-from chalicelib.wording import some
+from chalicelib.account.gates import Gate, is_here
+from chalicelib.account.reader import Account, Pipeline, closed
+from chalicelib.phrases import some
+from chalicelib.pipelines.dependency import Dependency
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import SEVERITIES, Finding
 from gatectl.findings.looks import Looks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from chalicelib.landscape.gates import gates
+from chalicelib.account.gates import gates
 from gatectl import completion
 from gatectl.editing import edit
 from gatectl.session import Place, options

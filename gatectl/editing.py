@@ -15,8 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from chalicelib.errors import NoAnswer, code, sorted_out
-from chalicelib.executions import NAME
-from chalicelib.wording import some
+from chalicelib.phrases import some
+from chalicelib.pipelines.execution import NAME
 from gatectl import losses
 from gatectl.cautions import cautions
 from gatectl.names import no_such_pipeline

@@ -16,13 +16,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.decision import Fate
+from chalicelib.account.fates import became
+from chalicelib.account.reader import Account, Landscape
+from chalicelib.account.waits import Rule, Wait
 from chalicelib.errors import NoAnswer
-from chalicelib.executions import ID
-from chalicelib.landscape.account import Account, Landscape
-from chalicelib.landscape.fates import became
-from chalicelib.landscape.waits import Rule, Wait
-from chalicelib.wording import clock, some
+from chalicelib.holds.fate import Fate
+from chalicelib.phrases import clock, some
+from chalicelib.pipelines.execution import ID
 from gatectl.findings.stuck import stuck
 from gatectl.session import Place, Refused, options
 from gatectl.unseen import lines, note

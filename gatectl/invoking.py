@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.account.reader import Pipeline
 from chalicelib.errors import NoAnswer, UnexpectedAnswer
-from chalicelib.landscape.account import Pipeline
 from gatectl.findings import iam, lambdas, pipeline_roles
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import Finding

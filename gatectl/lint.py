@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from chalicelib.chains import LONGEST
-from chalicelib.landscape import graph
-from chalicelib.landscape.account import Landscape, Pipeline
-from chalicelib.landscape.circles import MEND, circles
-from chalicelib.landscape.gates import Gate
-from chalicelib.landscape.graph import Edge
-from chalicelib.wording import some
+from chalicelib.account import graph
+from chalicelib.account.cycles import MEND, circles
+from chalicelib.account.gates import Gate
+from chalicelib.account.graph import Edge
+from chalicelib.account.reader import Landscape, Pipeline
+from chalicelib.phrases import some
+from chalicelib.pipelines.wait_cycles import LONGEST
 from gatectl.cautions import of_holds
 from gatectl.findings import deployments, pipelines
 from gatectl.findings.facts import Facts

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chalicelib.codepipeline import CodePipeline
+from chalicelib.account.attempts import at_gates, attempts
+from chalicelib.account.gates import gates
+from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.errors import NoAnswer, NotPermitted, PipelineNotFound, UnexpectedAnswer
-from chalicelib.executions import RUNNING, Attempt
-from chalicelib.landscape.attempts import at_gates, attempts
-from chalicelib.landscape.gates import gates
-from chalicelib.wording import some
+from chalicelib.phrases import some
+from chalicelib.pipelines.execution import RUNNING, Attempt
 from gatectl.structure import Declaration
 
 

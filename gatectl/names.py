@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from chalicelib.wording import some
+from chalicelib.phrases import some
 from gatectl.session import Place, Refused
 
 

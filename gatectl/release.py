@@ -11,15 +11,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Group
 from rich.text import Text
 
-from chalicelib import messages
-from chalicelib.awslambda import AwsLambda
+from chalicelib.account.reader import Account, Landscape, Pipeline
+from chalicelib.account.waits import Wait
+from chalicelib.aws.eventbridge import EventBridge
+from chalicelib.aws.lambda_permission import AwsLambda
 from chalicelib.deployment import Deployment
 from chalicelib.errors import NoAnswer, NoRoom, NotPermitted, sorted_out
-from chalicelib.eventbridge import EventBridge
-from chalicelib.hold import Hold, rule_name, schedule
-from chalicelib.landscape.account import Account, Landscape, Pipeline
-from chalicelib.landscape.waits import Wait
-from chalicelib.wording import clock, some
+from chalicelib.holds.hold import Hold, rule_name, schedule
+from chalicelib.phrases import clock, some
+from chalicelib.wording import messages
 from gatectl.completion import pipelines
 from gatectl.functions import made_by
 from gatectl.holds import Row, rows

@@ -26,6 +26,7 @@ from botocore.exceptions import (
 )
 from rich.console import Console, RenderableType
 
+from chalicelib.account.console import Console as Links
 from chalicelib.errors import (
     Misconfigured,
     NoAnswer,
@@ -38,7 +39,6 @@ from chalicelib.errors import (
     code,
     sorted_out,
 )
-from chalicelib.landscape.console import Console as Links
 
 if TYPE_CHECKING:
     from botocore.session import Session

@@ -10,9 +10,9 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
+from chalicelib.account.gates import Gate, gates, read
 from chalicelib.errors import Misconfigured
-from chalicelib.landscape.gates import Gate, gates, read
-from chalicelib.wording import some
+from chalicelib.phrases import some
 from gatectl.names import case_counts
 
 Declaration = dict[str, Any]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chalicelib.wording import some
+from chalicelib.phrases import some
 from gatectl.session import Place
 
 

@@ -9,15 +9,15 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.chains import LONGEST
-from chalicelib.dependency import Dependency
+from chalicelib.account import graph
+from chalicelib.account.cycles import MEND, circles
+from chalicelib.account.gates import is_here
+from chalicelib.account.reader import AT_ONCE, Landscape, Pipeline
 from chalicelib.errors import Misconfigured
-from chalicelib.landscape import graph
-from chalicelib.landscape.account import AT_ONCE, Landscape, Pipeline
-from chalicelib.landscape.circles import MEND, circles
-from chalicelib.landscape.gates import is_here
 from chalicelib.parameters import refuse_closed_accounts, refuse_self
-from chalicelib.wording import some
+from chalicelib.phrases import some
+from chalicelib.pipelines.dependency import Dependency
+from chalicelib.pipelines.wait_cycles import LONGEST
 from gatectl import names
 from gatectl.session import Place, Refused
 

@@ -16,8 +16,8 @@ import app
 from chalicelib import runtime
 from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
 from sandbox.world import Dials
-from tests.calls import Calls
-from tests.scene import Scene
+from tests.support.calls import Calls
+from tests.support.scene import Scene
 
 
 @cache

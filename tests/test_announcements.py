@@ -12,9 +12,9 @@ import boto3
 import pytest
 
 from chalicelib import gate, retry, runtime
-from tests.asking import ask
-from tests.calls import Calls
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.calls import Calls
+from tests.support.scene import Scene
 
 BYPASS = [{"name": "bypass", "defaultValue": "false"}]
 

@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib.aws import Aws
-from chalicelib.dependency import Dependency
+from chalicelib.aws.clients import Aws
+from chalicelib.aws.eventbridge import EventBridge
 from chalicelib.errors import NoAnswer, NoRoom, NotPermitted, PipelineNotFound, UnexpectedAnswer
-from chalicelib.eventbridge import EventBridge
-from chalicelib.hold import Hold
+from chalicelib.holds.hold import Hold
+from chalicelib.pipelines.dependency import Dependency
 from sandbox.account import REGION
 from sandbox.inprocess import DrivenWorld
-from tests.calls import Calls
-from tests.scene import Scene
+from tests.support.calls import Calls
+from tests.support.scene import Scene
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ID = "5e6f7a8b-0000-4000-8000-000000000001"

@@ -21,15 +21,15 @@ from moto.awslambda.models import LambdaFunction
 
 import app
 from chalicelib import runtime
-from chalicelib.dependency import PARKED, REQUIRE
 from chalicelib.errors import RefusedInput
 from chalicelib.parameters import MODES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
+from chalicelib.pipelines.dependency import PARKED, REQUIRE
 from sandbox.account import ACCOUNT, REGION
 from sandbox.awslambda.invocation import Invocation, Outcome
 from sandbox.inprocess import ChaliceExecutor, in_process
 from sandbox.world import Dials
-from tests.calls import Calls
-from tests.scene import EXECUTION, Scene
+from tests.support.calls import Calls
+from tests.support.scene import EXECUTION, Scene
 
 MISSING = object()
 DEEP = json.loads("[" * 900 + "]" * 900)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.asking import ask
-from tests.calls import Calls
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.calls import Calls
+from tests.support.scene import Scene
 
 BYPASS = [{"name": "bypass", "defaultValue": "false"}]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.calls import Calls
-from tests.scene import Scene
+from tests.support.calls import Calls
+from tests.support.scene import Scene
 
 
 def test_a_hold_of_an_hour_costs_two_executions_and_at_most_forty_calls(

@@ -22,11 +22,14 @@ import boto3
 import pytest
 from moto.iam.models import iam_backends
 
-from chalicelib import announcement, dependency, gate, log, parameters, retry
+from chalicelib import gate, parameters, retry
+from chalicelib.pipelines import dependency
+from chalicelib.records import events as announcement
+from chalicelib.records import log
 from sandbox.account import ACCOUNT, REGION, create_foreign_role
-from tests.calls import Calls
-from tests.gatectl.cli import run
-from tests.scene import EXECUTION, Scene, _action, _deploy, _source
+from tests.support.calls import Calls
+from tests.support.cli import run
+from tests.support.scene import EXECUTION, Scene, _action, _deploy, _source
 
 ROOT = Path(__file__).parents[1]
 README, PARAMETERS, ELSEWHERE, EVENTS, ALARMS = (

@@ -12,8 +12,8 @@ import pytest
 
 from chalicelib import runtime
 from sandbox.account import ACCOUNT, REGION
-from tests.asking import ask
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.scene import Scene
 from tests.test_docs import OTHER_ACCOUNT as OTHERS
 from tests.test_docs import THEIR_PIPELINE_ROLE, in_the_other_account
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.asking import ask
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.scene import Scene
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from chalicelib.parameters import KEYS
-from tests.asking import ask
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.scene import Scene
 
 Story = Callable[[Scene], None]
 

@@ -13,8 +13,8 @@ import app
 from chalicelib import runtime
 from chalicelib.errors import NoAnswer, RefusedInput
 from sandbox.account import ACCOUNT, REGION
-from tests.calls import Calls, timed_out
-from tests.scene import EXECUTION, Scene
+from tests.support.calls import Calls, timed_out
+from tests.support.scene import EXECUTION, Scene
 
 
 def test_an_idle_upstream_lets_the_pipeline_pass_and_says_why(scene: Scene, calls: Calls) -> None:

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.asking import ask
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.scene import Scene
 from tests.test_records import logged
 
 MODES = ("restart", "retry", "wait")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from chalicelib import runtime
-from tests.asking import ask
-from tests.calls import Calls, timed_out
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.calls import Calls, timed_out
+from tests.support.scene import Scene
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.chains import read_mark
-from tests.asking import ask
-from tests.calls import Calls
-from tests.scene import Scene
+from chalicelib.pipelines.wait_cycles import read_mark
+from tests.support.ask import ask
+from tests.support.calls import Calls
+from tests.support.scene import Scene
 
 
 def waits(scene: Scene, minutes: float = 10, **more: Any) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib import asking, runtime
-from tests.asking import ask
-from tests.calls import Calls
-from tests.scene import Scene
+from chalicelib import runtime
+from chalicelib.pipelines import reader as asking
+from tests.support.ask import ask
+from tests.support.calls import Calls
+from tests.support.scene import Scene
 
 NAMES = [f"u{number:02}" for number in range(50)]
 

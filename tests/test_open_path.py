@@ -13,14 +13,16 @@ import pytest
 from chalice.app import LambdaFunction
 
 import app
-from tests.calls import Calls
-from tests.scene import Scene
+from tests.support.calls import Calls
+from tests.support.scene import Scene
 
 ROOT = Path(__file__).parents[1]
 OWN = {
-    *("gate_function", "runtime", "aws", "codepipeline", "executions", "errors"),
-    *("gate", "job", "parameters", "dependency", "asking", "upstream"),
-    *("messages", "wording", "log"),
+    *("gate_function", "runtime", "gate", "job", "parameters", "errors", "phrases"),
+    *("aws", "aws.clients", "aws.codepipeline"),
+    *("pipelines", "pipelines.execution", "pipelines.dependency"),
+    *("pipelines.reader", "pipelines.upstream"),
+    *("records", "records.log", "wording", "wording.messages"),
 }
 """All that it loads of chalicelib: a cold start compiles each."""
 LOADED = """

@@ -19,8 +19,8 @@ from chalicelib.retry import recheck
 from sandbox.account import ACCOUNT, PIPELINE_ROLE, REGION
 from sandbox.clock import utcnow
 from sandbox.inprocess import DrivenWorld
-from tests.calls import Calls
-from tests.scene import EXECUTION, Scene
+from tests.support.calls import Calls
+from tests.support.scene import EXECUTION, Scene
 
 JOB = "11111111-2222-4333-8444-555555555555"
 

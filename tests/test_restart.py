@@ -13,12 +13,12 @@ import boto3
 import pytest
 
 from chalicelib import runtime
-from chalicelib.aws import Aws
+from chalicelib.aws.clients import Aws
 from chalicelib.errors import PipelineNotFound
-from chalicelib.executions import Attempt, Execution, Revision
+from chalicelib.pipelines.execution import Attempt, Execution, Revision
 from sandbox.inprocess import DrivenWorld
-from tests.calls import Calls
-from tests.scene import GATE, Scene
+from tests.support.calls import Calls
+from tests.support.scene import GATE, Scene
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 VARIABLES = [{"name": "image", "defaultValue": "latest"}, {"name": "zone", "defaultValue": "a"}]

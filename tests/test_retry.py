@@ -12,12 +12,12 @@ from chalice.test import Client
 
 import app
 from chalicelib import runtime
-from chalicelib.codepipeline import CodePipeline
+from chalicelib.aws.codepipeline import CodePipeline
+from chalicelib.aws.eventbridge import EventBridge
 from chalicelib.errors import RefusedInput
-from chalicelib.eventbridge import EventBridge
-from chalicelib.executions import Execution
-from tests.calls import Calls, timed_out
-from tests.scene import EXECUTION, Scene
+from chalicelib.pipelines.execution import Execution
+from tests.support.calls import Calls, timed_out
+from tests.support.scene import EXECUTION, Scene
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.asking import ask
-from tests.scene import Scene, gate_stage
+from tests.support.ask import ask
+from tests.support.scene import Scene, gate_stage
 
 
 @pytest.fixture

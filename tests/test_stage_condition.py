@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.asking import ask
-from tests.scene import GATE, Scene
+from tests.support.ask import ask
+from tests.support.scene import GATE, Scene
 
 CONDITION = {"category": "Rule", "owner": "AWS", "provider": "LambdaInvoke", "version": "1"}
 

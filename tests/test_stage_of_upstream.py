@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.asking import ask
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.scene import Scene
 
 NETWORK = {"pipeline": "infra", "stage": "Network"}
 

@@ -11,10 +11,10 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from chalicelib import log
+from chalicelib.account.reader import Account, Landscape
 from chalicelib.board.problem import Problem, told
 from chalicelib.board.snapshot import Json, snapshot
-from chalicelib.landscape.account import Account, Landscape
+from chalicelib.records import log
 
 OFTEN, SELDOM = timedelta(seconds=5), timedelta(minutes=1)
 """The pause between two looks that cost little; and between two that fail again and again."""

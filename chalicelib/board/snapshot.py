@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.decision import Fate
-from chalicelib.landscape import graph
-from chalicelib.landscape.account import Landscape, Pipeline
-from chalicelib.landscape.circles import MEND, Circle, circles
-from chalicelib.landscape.console import Console
-from chalicelib.landscape.fates import became
-from chalicelib.landscape.graph import Edge
-from chalicelib.landscape.states import state_of
-from chalicelib.landscape.waits import Rule, Wait
+from chalicelib.account import graph
+from chalicelib.account.console import Console
+from chalicelib.account.cycles import MEND, Circle, circles
+from chalicelib.account.fates import became
+from chalicelib.account.graph import Edge
+from chalicelib.account.reader import Landscape, Pipeline
+from chalicelib.account.states import state_of
+from chalicelib.account.waits import Rule, Wait
+from chalicelib.holds.fate import Fate
 
 Json = dict[str, Any]
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import click
 from rich.text import Text
 
-from chalicelib.decision import Fate
-from chalicelib.executions import ID
-from chalicelib.landscape.console import Console
-from chalicelib.wording import clock, some
+from chalicelib.account.console import Console
+from chalicelib.holds.fate import Fate
+from chalicelib.phrases import clock, some
+from chalicelib.pipelines.execution import ID
 from gatectl.completion import pipelines
 from gatectl.explain import ended, held, in_place, running, waiters
 from gatectl.explain.because import NOTHING_TO_DO

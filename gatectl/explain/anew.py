@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from chalicelib.dependency import Dependency
-from chalicelib.hold import Hold
-from chalicelib.landscape.gates import Gate
+from chalicelib.account.gates import Gate
+from chalicelib.holds.hold import Hold
 from chalicelib.parameters import Parameters
-from chalicelib.wording import some
+from chalicelib.phrases import some
+from chalicelib.pipelines.dependency import Dependency
 from gatectl.explain.facts import Facts, Story
 from gatectl.explain.told import Way, start, starting
 

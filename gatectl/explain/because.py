@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from chalicelib.landscape.console import Console
-from chalicelib.reasons import why
-from chalicelib.wording import clock, some
+from chalicelib.account.console import Console
+from chalicelib.phrases import clock, some
+from chalicelib.wording.reasons import why
 from gatectl.explain.facts import Behind, Facts, Story, keeping
 from gatectl.explain.told import Way, answer, start
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from chalicelib.decision import closed_gate
+from chalicelib.account.console import Console
 from chalicelib.deployment import APP
 from chalicelib.errors import REFUSALS
-from chalicelib.executions import Attempt
-from chalicelib.landscape.console import Console
-from chalicelib.wording import clock, some
+from chalicelib.holds.fate import closed_gate
+from chalicelib.phrases import clock, some
+from chalicelib.pipelines.execution import Attempt
 from gatectl.explain import given_up
 from gatectl.explain.anew import anew
 from gatectl.explain.facts import Facts, Story, deployed_as
@@ -20,7 +20,7 @@ from gatectl.explain.running import at_its_gates
 from gatectl.explain.told import Told, Way, check, doctor, log, retry_stage, rights
 
 AS_PLANNED, GAVE_UP, DEADLOCK = "and that is as planned", "Gave up: ", "Deadlock: "
-"""How the gate's messages tell what they are (chalicelib.messages)."""
+"""How the gate's messages tell what they are (chalicelib.wording.messages)."""
 NOTHING = "Nothing starts by itself."
 ENDED = {
     "Failed": "failed",

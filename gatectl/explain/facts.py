@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from chalicelib.decision import Fate, fate
-from chalicelib.executions import PARALLEL, Attempt, Execution
-from chalicelib.hold import Hold
-from chalicelib.landscape.account import Pipeline
-from chalicelib.landscape.attempts import at_gates
-from chalicelib.landscape.gates import FUNCTION, Gate
-from chalicelib.landscape.waits import Rule
-from chalicelib.state import PipelineState
-from chalicelib.upstream import Upstream
+from chalicelib.account.attempts import at_gates
+from chalicelib.account.gates import FUNCTION, Gate
+from chalicelib.account.reader import Pipeline
+from chalicelib.account.waits import Rule
+from chalicelib.holds.fate import Fate, fate
+from chalicelib.holds.hold import Hold
+from chalicelib.pipelines.execution import PARALLEL, Attempt, Execution
+from chalicelib.pipelines.state import PipelineState
+from chalicelib.pipelines.upstream import Upstream
 from gatectl.explain.waiters import Waiter
 from gatectl.findings.facts import Function
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from chalicelib.executions import Attempt
-from chalicelib.reasons import why
-from chalicelib.wording import some
+from chalicelib.phrases import some
+from chalicelib.pipelines.execution import Attempt
+from chalicelib.wording.reasons import why
 from gatectl.explain.facts import Facts, Story, keeping
 from gatectl.explain.told import Way, retrying, starting
 

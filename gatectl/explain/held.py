@@ -7,17 +7,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from chalicelib.chains import Cycle
-from chalicelib.decision import Fate, deadlock, fate, passed_the_gate
+from chalicelib.account.console import Console
+from chalicelib.account.cycles import MEND
+from chalicelib.account.waits import Rule
 from chalicelib.deployment import APP
-from chalicelib.executions import ROLLBACK
-from chalicelib.hold import Hold
-from chalicelib.landscape.circles import MEND
-from chalicelib.landscape.console import Console
-from chalicelib.landscape.waits import Rule
-from chalicelib.messages import deadline, first_look
-from chalicelib.reasons import awaited
-from chalicelib.wording import clock, some
+from chalicelib.holds.fate import Fate, deadlock, fate, passed_the_gate
+from chalicelib.holds.hold import Hold
+from chalicelib.phrases import clock, some
+from chalicelib.pipelines.execution import ROLLBACK
+from chalicelib.pipelines.wait_cycles import Cycle
+from chalicelib.wording.messages import deadline, first_look
+from chalicelib.wording.reasons import awaited
 from gatectl.explain import mending
 from gatectl.explain.anew import NO_RETRY, anew, changed, let_go_anew
 from gatectl.explain.because import because, nothing_to_do, people

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from chalicelib.chains import read_mark
-from chalicelib.decision import deadlock
-from chalicelib.executions import Attempt
-from chalicelib.landscape.circles import MEND
-from chalicelib.landscape.console import Console
-from chalicelib.messages import deadline
+from chalicelib.account.console import Console
+from chalicelib.account.cycles import MEND
+from chalicelib.holds.fate import deadlock
 from chalicelib.parameters import Parameters
-from chalicelib.wording import clock, some
+from chalicelib.phrases import clock, some
+from chalicelib.pipelines.execution import Attempt
+from chalicelib.pipelines.wait_cycles import read_mark
+from chalicelib.wording.messages import deadline
 from gatectl.explain.because import because, nothing_to_do, people
 from gatectl.explain.facts import Facts, Story, deployed_as
 from gatectl.explain.told import Told, log, release, stop

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from chalicelib.account.waits import Rule
 from chalicelib.errors import NoAnswer
-from chalicelib.landscape.waits import Rule
-from chalicelib.wording import some
+from chalicelib.phrases import some
 from gatectl.explain.anew import anew
 from gatectl.explain.facts import Facts, Story, Target
 from gatectl.explain.told import Way, detach, mend

@@ -15,18 +15,18 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.asking import LOOK_BACK, Asking, at_once
-from chalicelib.aws import Aws
-from chalicelib.chains import LONGEST, read_mark
-from chalicelib.decision import Fate
-from chalicelib.dependency import Dependency
+from chalicelib.account.attempts import attempts
+from chalicelib.account.reader import Account, Pipeline
+from chalicelib.aws.clients import Aws
 from chalicelib.deployment import APP, Deployment
 from chalicelib.errors import NotPermitted, PipelineNotFound, code
-from chalicelib.executions import NAME, Attempt, Execution
-from chalicelib.landscape.account import Account, Pipeline
-from chalicelib.landscape.attempts import attempts
-from chalicelib.upstream import Upstream
-from chalicelib.wording import SHOWN
+from chalicelib.holds.fate import Fate
+from chalicelib.phrases import SHOWN
+from chalicelib.pipelines.dependency import Dependency
+from chalicelib.pipelines.execution import NAME, Attempt, Execution
+from chalicelib.pipelines.reader import LOOK_BACK, Asking, at_once
+from chalicelib.pipelines.upstream import Upstream
+from chalicelib.pipelines.wait_cycles import LONGEST, read_mark
 from gatectl.explain import ended, held, mending, retrylog
 from gatectl.explain.facts import Behind, Facts, Log, Story, deployed_as
 from gatectl.explain.waiters import Waiter, waiters
@@ -121,7 +121,7 @@ class Reading:
 
     def _waiters(self, pipeline: Pipeline) -> tuple[Waiter, ...]:
         """The rules' descriptions tell which of them are worth a look
-        (chalicelib.messages.rule_description).
+        (chalicelib.wording.messages.rule_description).
         """
         events, prefix = self._client("events"), f"{APP}-"
         listed = [

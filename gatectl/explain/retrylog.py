@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.deployment import Deployment
 from chalicelib.errors import NoAnswer, NotPermitted, code, sorted_out
-from chalicelib.wording import shortened
+from chalicelib.phrases import shortened
 from gatectl.explain.facts import Log
 
 MOST_PAGES = 10

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chalicelib.executions import Attempt
-from chalicelib.landscape.console import Console
-from chalicelib.wording import clock, some
+from chalicelib.account.console import Console
+from chalicelib.phrases import clock, some
+from chalicelib.pipelines.execution import Attempt
 from gatectl.explain.facts import Facts, Story
 from gatectl.explain.told import Told, Way, enable
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chalicelib.upstream import Upstream
+from chalicelib.pipelines.upstream import Upstream
 from gatectl.findings.finding import Words
 
 

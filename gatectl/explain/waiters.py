@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.decision import Fate, fate
-from chalicelib.executions import Execution
-from chalicelib.hold import Hold
-from chalicelib.landscape.account import Pipeline
-from chalicelib.landscape.gates import is_here
-from chalicelib.landscape.waits import Rule
-from chalicelib.upstream import Upstream
-from chalicelib.wording import clock, some
+from chalicelib.account.gates import is_here
+from chalicelib.account.reader import Pipeline
+from chalicelib.account.waits import Rule
+from chalicelib.holds.fate import Fate, fate
+from chalicelib.holds.hold import Hold
+from chalicelib.phrases import clock, some
+from chalicelib.pipelines.execution import Execution
+from chalicelib.pipelines.upstream import Upstream
 from gatectl.explain.told import Told, Way
 
 

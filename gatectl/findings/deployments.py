@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from chalicelib.deployment import STAGE_LENGTH, refuse_long
 from chalicelib.errors import Misconfigured
-from chalicelib.wording import some
+from chalicelib.phrases import some
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import Finding, deploy
 from gatectl.functions import Deployed

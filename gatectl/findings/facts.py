@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from chalicelib.account.reader import Pipeline
+from chalicelib.account.waits import Rule
 from chalicelib.deployment import Deployment
-from chalicelib.executions import Execution
-from chalicelib.hold import Hold
-from chalicelib.landscape.account import Pipeline
-from chalicelib.landscape.waits import Rule
-from chalicelib.wording import some
+from chalicelib.holds.hold import Hold
+from chalicelib.phrases import some
+from chalicelib.pipelines.execution import Execution
 from gatectl.functions import Deployed
 
 

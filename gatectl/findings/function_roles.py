@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from chalicelib.landscape.gates import Gate
-from chalicelib.wording import some
+from chalicelib.account.gates import Gate
+from chalicelib.phrases import some
 from gatectl.findings.facts import Facts, Question, Refusal
 from gatectl.findings.finding import Finding, deploy
 from gatectl.functions import Deployed

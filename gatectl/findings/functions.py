@@ -10,7 +10,7 @@ from gatectl.findings.facts import Facts, Function
 from gatectl.findings.finding import Call, Finding, deploy
 
 SHORT = 120
-"""Seconds. Where AWS throttles, asking goes on for two minutes on average (chalicelib/aws.py)."""
+"""Seconds. Where AWS throttles, asking goes on for two minutes on average (chalicelib/aws/clients.py)."""
 
 GATE_STOPS = "Gate actions get no answer: they hang for 20 minutes, then fail."
 RETRY_STOPS = "No hold ends: what is held does not start again."

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from chalicelib.asking import LOOK_BACK
-from chalicelib.eventbridge import TARGET
-from chalicelib.hold import Hold, pattern, schedule
-from chalicelib.landscape.waits import Rule
-from chalicelib.upstream import Upstream, waiting_for
-from chalicelib.wording import clock, some
+from chalicelib.account.waits import Rule
+from chalicelib.aws.eventbridge import TARGET
+from chalicelib.holds.hold import Hold, pattern, schedule
+from chalicelib.phrases import clock, some
+from chalicelib.pipelines.reader import LOOK_BACK
+from chalicelib.pipelines.upstream import Upstream, waiting_for
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import Call, Finding
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from chalicelib.awslambda import STATEMENT
+from chalicelib.aws.lambda_permission import STATEMENT
 from gatectl.findings.facts import Facts, Function
 from gatectl.findings.finding import Call, Finding
 from gatectl.findings.functions import RETRY_STOPS

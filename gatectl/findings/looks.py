@@ -10,7 +10,7 @@ from typing import TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import NoAnswer, NotPermitted, code, sorted_out
-from chalicelib.wording import some
+from chalicelib.phrases import some
 from gatectl.findings.facts import Unseen
 from gatectl.unseen import by_reason
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from chalicelib.wording import some
+from chalicelib.phrases import some
 from gatectl.findings.facts import Answer, Facts, Question, Refusal
 from gatectl.findings.finding import Call, Finding
 from gatectl.findings.function_roles import depends

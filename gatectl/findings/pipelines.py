@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from chalicelib import messages, parameters
-from chalicelib.dependency import Dependency
+from chalicelib import parameters
+from chalicelib.account.gates import Gate
+from chalicelib.account.reader import Pipeline
 from chalicelib.errors import Misconfigured
-from chalicelib.landscape.account import Pipeline
-from chalicelib.landscape.gates import Gate
+from chalicelib.pipelines.dependency import Dependency
+from chalicelib.wording import messages
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import Finding, Severity
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from chalicelib.asking import LOOK_BACK
-from chalicelib.codepipeline import CodePipeline
-from chalicelib.dependency import Dependency
+from chalicelib.account.reader import AT_ONCE, Account, Pipeline, closed
+from chalicelib.account.waits import Rule
+from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.errors import PipelineNotFound
-from chalicelib.executions import Execution
-from chalicelib.landscape.account import AT_ONCE, Account, Pipeline, closed
-from chalicelib.landscape.waits import Rule
+from chalicelib.pipelines.dependency import Dependency
+from chalicelib.pipelines.execution import Execution
+from chalicelib.pipelines.reader import LOOK_BACK
 from gatectl.findings import function_roles, iam, lambdas, pipeline_roles
 from gatectl.findings.facts import Facts, Function
 from gatectl.findings.looks import Looks

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from chalicelib.decision import Fate, fate
-from chalicelib.decision import Finding as Ended
+from chalicelib.account.waits import Rule
+from chalicelib.aws.eventbridge import TARGET
 from chalicelib.deployment import APP
-from chalicelib.eventbridge import TARGET
-from chalicelib.executions import ID
-from chalicelib.hold import Hold
-from chalicelib.landscape.waits import Rule
+from chalicelib.holds.fate import Fate, fate
+from chalicelib.holds.fate import Finding as Ended
+from chalicelib.holds.hold import Hold
+from chalicelib.phrases import clock
+from chalicelib.pipelines.execution import ID
 from chalicelib.retry import SURELY_DEAD
-from chalicelib.wording import clock
 from gatectl.findings import holds
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import Call, Finding, deploy

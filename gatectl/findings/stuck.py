@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from chalicelib.account.waits import Rule
 from chalicelib.deployment import APP
 from chalicelib.errors import NoAnswer
-from chalicelib.landscape.waits import Rule
 from gatectl.findings import functions, invocation, lambdas, rules
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import Finding

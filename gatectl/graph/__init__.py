@@ -8,8 +8,8 @@ from typing import Literal
 import click
 from rich.text import Text
 
-from chalicelib.landscape.account import Account, Landscape, Pipeline, closed
-from chalicelib.landscape.gates import is_here
+from chalicelib.account.gates import is_here
+from chalicelib.account.reader import Account, Landscape, Pipeline, closed
 from gatectl.graph.nodes import graph_of
 from gatectl.graph.texts import as_json, dot, mermaid
 from gatectl.graph.tree import page

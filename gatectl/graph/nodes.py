@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.landscape import graph
-from chalicelib.landscape.account import Landscape, Pipeline
-from chalicelib.landscape.circles import Circle, asking, circles
-from chalicelib.landscape.graph import Edge
-from chalicelib.landscape.states import State, state_of
-from chalicelib.messages import no_such_stage
-from chalicelib.wording import clock, some
+from chalicelib.account import graph
+from chalicelib.account.cycles import Circle, asking, circles
+from chalicelib.account.graph import Edge
+from chalicelib.account.reader import Landscape, Pipeline
+from chalicelib.account.states import State, state_of
+from chalicelib.phrases import clock, some
+from chalicelib.wording.messages import no_such_stage
 
 SINCE = {"waits": "waits since", "asks": "waits for a person since", "runs": "runs since"}
 LAST = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.landscape.console import Console
+from chalicelib.account.console import Console
 from gatectl.graph.nodes import Graph, Line, Node
 
 FILL = {

@@ -6,7 +6,7 @@ from rich.console import Group
 from rich.text import Text
 from rich.tree import Tree
 
-from chalicelib.landscape.circles import MEND
+from chalicelib.account.cycles import MEND
 from gatectl.graph.nodes import Graph, Line, Node
 
 COLOURS = {

@@ -10,10 +10,10 @@ import click
 from rich.console import Console, Group
 from rich.text import Text
 
-from chalicelib import dependency
-from chalicelib.dependency import Dependency
 from chalicelib.errors import Misconfigured
-from chalicelib.executions import NAME
+from chalicelib.pipelines import dependency
+from chalicelib.pipelines.dependency import Dependency
+from chalicelib.pipelines.execution import NAME
 from gatectl import completion, names
 from gatectl.history.cautions import cautions, of_entries, of_its_own_gate
 from gatectl.history.findings import find

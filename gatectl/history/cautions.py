@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from chalicelib.dependency import Dependency
-from chalicelib.holding import LONGEST_IN_PLACE
-from chalicelib.wording import some
+from chalicelib.holds.making import LONGEST_IN_PLACE
+from chalicelib.phrases import some
+from chalicelib.pipelines.dependency import Dependency
 from gatectl.history.findings import Findings
 from gatectl.history.reading import Past
 from gatectl.wording import lasting, number

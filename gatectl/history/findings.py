@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
 
-from chalicelib.dependency import REQUIRE, Require
-from chalicelib.executions import PARALLEL, ROLLBACK, Execution
 from chalicelib.parameters import MODES
+from chalicelib.pipelines.dependency import REQUIRE, Require
+from chalicelib.pipelines.execution import PARALLEL, ROLLBACK, Execution
 from gatectl.history.spans import ENDLESS, Span, closed
 
 

@@ -11,8 +11,8 @@ from math import ceil
 
 from rich.text import Text
 
-from chalicelib.executions import Execution
-from chalicelib.wording import listed
+from chalicelib.phrases import listed
+from chalicelib.pipelines.execution import Execution
 from gatectl.history.axis import Axis
 from gatectl.history.labels import labels
 from gatectl.history.report import Report

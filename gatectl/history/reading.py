@@ -12,12 +12,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib import shapes
-from chalicelib.asking import LOOK_BACK
-from chalicelib.decision import closed_gate
+from chalicelib.account.gates import FUNCTION, Gate, gates
+from chalicelib.aws import parsing as shapes
 from chalicelib.errors import REFUSALS, code
-from chalicelib.executions import FINISHED, Attempt, Execution
-from chalicelib.landscape.gates import FUNCTION, Gate, gates
+from chalicelib.holds.fate import closed_gate
+from chalicelib.pipelines.execution import FINISHED, Attempt, Execution
+from chalicelib.pipelines.reader import LOOK_BACK
 from gatectl.names import no_such_pipeline
 from gatectl.session import Place
 

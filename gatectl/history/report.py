@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chalicelib.executions import Execution
+from chalicelib.pipelines.execution import Execution
 from gatectl.history.findings import Findings, Group, Policy
 from gatectl.history.reading import Past
 from gatectl.history.spans import ENDLESS

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chalicelib.dependency import Require
-from chalicelib.executions import Execution
+from chalicelib.pipelines.dependency import Require
+from chalicelib.pipelines.execution import Execution
 
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 ENDLESS = datetime.max.replace(tzinfo=UTC)

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from rich.text import Text
 
-from chalicelib.executions import Execution
+from chalicelib.pipelines.execution import Execution
 from gatectl.history.axis import Axis
 from gatectl.history.findings import Held, Overlap, moved
 from gatectl.history.labels import labels

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.wording import some
+from chalicelib.phrases import some
 from gatectl.history.findings import Findings, Group, Policy
 from gatectl.history.labels import labels
 from gatectl.history.report import Report

@@ -4,8 +4,8 @@ are well.
 
 from __future__ import annotations
 
-from tests.asking import ask
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.scene import Scene
 
 DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
 

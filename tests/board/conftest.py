@@ -18,7 +18,7 @@ from tests.board import afternoon
 from tests.board.browser import MISSING, Watched, installed, started
 from tests.board.serving import Scripted
 from tests.conftest import executor
-from tests.scene import Scene
+from tests.support.scene import Scene
 
 Visit = Callable[..., Page]
 

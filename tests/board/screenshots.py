@@ -16,7 +16,7 @@ from tests.board import afternoon
 from tests.board.browser import MISSING, installed, started
 from tests.board.serving import served
 from tests.conftest import executor
-from tests.scene import Scene
+from tests.support.scene import Scene
 
 IMAGES = Path(__file__).parents[2] / "docs/images"
 LARGEST = 200_000

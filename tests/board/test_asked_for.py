@@ -26,10 +26,10 @@ from sandbox.account import REGION
 from sandbox.clock import utcnow
 from sandbox.server import SandboxServer
 from sandbox.world import Dials
-from tests.asking import ask
 from tests.board.conftest import Visit
 from tests.board.test_routes import get
-from tests.scene import GATE, gate_stage
+from tests.support.ask import ask
+from tests.support.scene import GATE, gate_stage
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

@@ -11,10 +11,10 @@ import pytest
 from playwright.sync_api import expect
 
 from sandbox.clock import utcnow
-from tests.asking import ask
 from tests.board.conftest import Visit
 from tests.board.serving import Scripted, served
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.scene import Scene
 
 ATTACK = (
     '<img src=x onerror="window.hit=1"><script>window.hit=1</script><svg '

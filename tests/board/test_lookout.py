@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from chalicelib.board.lookout import Lookout
-from tests.scene import Scene
+from tests.support.scene import Scene
 
 
 class Session(boto3.Session):

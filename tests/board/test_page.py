@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Route, expect
 from sandbox.clock import utcnow
 from tests.board.conftest import Visit
 from tests.board.serving import Scripted, served
-from tests.scene import Scene
+from tests.support.scene import Scene
 
 COUNT_CHANGES = """
 window.drawn = 0;

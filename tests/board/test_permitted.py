@@ -12,8 +12,8 @@ import pytest
 
 from chalicelib.board.lookout import Lookout
 from sandbox.account import ACCOUNT, create_role
-from tests.asking import ask
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.scene import Scene
 
 POLICY: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / ".chalice/policy-board.json").read_text()

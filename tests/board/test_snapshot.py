@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
+from chalicelib.account.reader import Account, Landscape
+from chalicelib.account.waits import Rule
 from chalicelib.board.lookout import Lookout
 from chalicelib.board.snapshot import snapshot
-from chalicelib.landscape.account import Account, Landscape
-from chalicelib.landscape.waits import Rule
 from sandbox.account import REGION
 from sandbox.clock import utcnow
-from tests.asking import ask
-from tests.scene import Scene
-from tests.test_landscape import client
+from tests.support.ask import ask
+from tests.support.scene import Scene
+from tests.test_account import client
 
 DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
 

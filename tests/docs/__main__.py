@@ -12,7 +12,7 @@ from tests.conftest import executor
 from tests.docs.page import Typed, as_told, scenes
 from tests.docs.terminal import play
 from tests.docs.test_console import PAGES
-from tests.scene import Scene
+from tests.support.scene import Scene
 
 
 @click.command()

@@ -15,9 +15,9 @@ from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.inprocess import MONDAY_NOON
-from tests.asking import ask
-from tests.gatectl.deployment import configure
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.deployment import configure
+from tests.support.scene import Scene
 
 SCENES: dict[str, Callable[[Scene], None]] = {}
 

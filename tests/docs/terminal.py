@@ -19,8 +19,8 @@ from moto.moto_api._internal import mock_random
 
 from tests.docs.page import Block, Typed
 from tests.docs.scenes import SCENES
-from tests.gatectl.cli import run
-from tests.scene import Scene
+from tests.support.cli import run
+from tests.support.scene import Scene
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = 100

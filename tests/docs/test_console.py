@@ -8,7 +8,7 @@ import pytest
 
 from tests.docs.page import Block, as_told, scenes
 from tests.docs.terminal import play
-from tests.scene import Scene
+from tests.support.scene import Scene
 
 ROOT = Path(__file__).parents[2]
 IN_PROCESSES_OF_THEIR_OWN = {"tutorial.md"}

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib import errors, messages, reasons
-from chalicelib.chains import Cycle
-from chalicelib.state import PipelineState, StageState
-from chalicelib.upstream import Upstream
+from chalicelib import errors
+from chalicelib.pipelines.state import PipelineState, StageState
+from chalicelib.pipelines.upstream import Upstream
+from chalicelib.pipelines.wait_cycles import Cycle
+from chalicelib.wording import messages, reasons
 from tests.unit.test_sentences import DEADLINE, HOLD, INFRA, NOW
 
 PAGE = (Path(__file__).parents[2] / "docs/messages.md").read_text()

@@ -19,9 +19,9 @@ from sandbox.account import ACCOUNT, create_foreign_role
 from sandbox.iam import enforcement
 from sandbox.server import SandboxServer
 from tests.docs.scenes import SCENES
-from tests.gatectl.cli import Said, run
-from tests.gatectl.deployment import configure
-from tests.scene import Scene
+from tests.support.cli import Said, run
+from tests.support.deployment import configure
+from tests.support.scene import Scene
 from tests.test_docs import sections
 from tests.test_stage_condition import conditioned
 

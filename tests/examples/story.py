@@ -11,7 +11,7 @@ import parliament
 
 from sandbox.account import ACCOUNT, REGION
 from sandbox.iam import role_allows
-from tests.scene import EXECUTION, GATE, Scene
+from tests.support.scene import EXECUTION, GATE, Scene
 
 BYPASS = [{"name": "bypass", "value": "true"}]
 

@@ -17,7 +17,7 @@ from cfnlint.config import ManualArgs
 
 from tests.examples import needs, story
 from tests.examples.readme import ROOT, commands
-from tests.scene import Scene
+from tests.support.scene import Scene
 
 APP = ROOT / "examples/cdk"
 REDUNDANT = "W3005"

@@ -17,7 +17,7 @@ from sandbox.server import SandboxServer
 from sandbox.world import Dials
 from tests.examples import story
 from tests.examples.readme import CONNECTION, EXAMPLES, ROOT, commands
-from tests.scene import Scene
+from tests.support.scene import Scene
 
 TEMPLATE = EXAMPLES / "cloudformation/pipelines.yaml"
 PARAMETERS = {

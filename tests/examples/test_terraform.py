@@ -17,7 +17,7 @@ import pytest
 
 from tests.examples import configuration, needs, story
 from tests.examples.readme import CONNECTION, EXAMPLES, commands
-from tests.scene import Scene
+from tests.support.scene import Scene
 
 FOLDER = EXAMPLES / "terraform"
 GIVEN = {

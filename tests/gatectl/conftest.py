@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.gatectl.deployment import configure
-from tests.scene import Scene
+from tests.support.deployment import configure
+from tests.support.scene import Scene
 
 
 @pytest.fixture

@@ -10,16 +10,16 @@ import botocore.client
 import pytest
 from moto.codepipeline.models import codepipeline_backends
 
-from chalicelib.dependency import PARKED, REQUIRE
 from chalicelib.parameters import MODES, ON_GIVE_UP, REVISIONS
+from chalicelib.pipelines.dependency import PARKED, REQUIRE
 from gatectl.session import Place
 from sandbox.account import ACCOUNT, REGION, create_role
-from tests.asking import ask
-from tests.gatectl.cli import Said, run
-from tests.gatectl.somebody import as_somebody
-from tests.gatectl.structures import GATE, action, entry, gate, pipeline, rule, stage
 from tests.gatectl.test_doctor_roles import role_may
-from tests.scene import EXECUTION, Scene
+from tests.support.ask import ask
+from tests.support.cli import Said, run
+from tests.support.scene import EXECUTION, Scene
+from tests.support.somebody import as_somebody
+from tests.support.structures import GATE, action, entry, gate, pipeline, rule, stage
 
 THERE = "us-east-1"
 

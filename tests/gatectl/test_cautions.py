@@ -10,8 +10,8 @@ import pytest
 
 from gatectl.cautions import cautions
 from gatectl.structure import Declaration, parameters
-from tests.gatectl.structures import TEXT, action, entry, gate, pipeline, rule, stage
-from tests.scene import Scene
+from tests.support.scene import Scene
+from tests.support.structures import TEXT, action, entry, gate, pipeline, rule, stage
 
 ROLLBACK, RETRY = {"result": "ROLLBACK"}, {"result": "RETRY"}
 

@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.account import ACCOUNT, REGION
-from tests.asking import ask
-from tests.gatectl.cli import run
-from tests.scene import Scene, gate_stage
+from tests.support.ask import ask
+from tests.support.cli import run
+from tests.support.scene import Scene, gate_stage
 
 DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
 

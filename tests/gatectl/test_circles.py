@@ -9,12 +9,12 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.landscape import graph
-from chalicelib.landscape.account import Landscape, Pipeline
-from chalicelib.landscape.circles import Circle, circles
+from chalicelib.account import graph
+from chalicelib.account.cycles import Circle, circles
+from chalicelib.account.reader import Landscape, Pipeline
 from sandbox.account import PIPELINE_ROLE
-from tests.asking import ask
-from tests.scene import Scene, gate_stage
+from tests.support.ask import ask
+from tests.support.scene import Scene, gate_stage
 
 WAYS = [
     {"require": require, "hold": hold}

@@ -14,8 +14,8 @@ from botocore.exceptions import ConnectTimeoutError
 
 from gatectl.__main__ import COMMANDS
 from sandbox.account import ACCOUNT, create_role
-from tests.gatectl.cli import complete, run
-from tests.scene import Scene
+from tests.support.cli import complete, run
+from tests.support.scene import Scene
 
 SHELLS = ["bash", "zsh", "fish"]
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from gatectl.session import Place
-from tests.asking import ask
-from tests.gatectl.cli import run
-from tests.gatectl.somebody import as_somebody
-from tests.gatectl.structures import entry, gate, pipeline, rule, stage
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.cli import run
+from tests.support.scene import Scene
+from tests.support.somebody import as_somebody
+from tests.support.structures import entry, gate, pipeline, rule, stage
 
 ENDS = (
     "k8s waits for nobody any more. An execution that a rule holds (`gatectl holds` shows it) "

@@ -19,9 +19,9 @@ from gatectl.findings.facts import Facts
 from gatectl.findings.finding import Finding
 from gatectl.session import AWS_REFUSED, FOUND, INTERRUPTED, WRONG_USE, Place
 from sandbox.eventbridge import EventBridgeBackend
-from tests.gatectl.cli import run
-from tests.gatectl.deployment import delete, findings, mend
-from tests.scene import Scene
+from tests.support.cli import run
+from tests.support.deployment import delete, findings, mend
+from tests.support.scene import Scene
 
 ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 RETRY = "pipeline-gate-dev-retry"

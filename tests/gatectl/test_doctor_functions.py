@@ -14,9 +14,9 @@ from gatectl.findings.facts import Facts, Function
 from gatectl.functions import Deployed
 from sandbox.account import ACCOUNT, REGION
 from sandbox.inprocess import MONDAY_NOON
-from tests.gatectl.cli import run
-from tests.gatectl.deployment import delete, deploy, findings, mend, paste, the_finding
-from tests.scene import GATE, Scene
+from tests.support.cli import run
+from tests.support.deployment import delete, deploy, findings, mend, paste, the_finding
+from tests.support.scene import GATE, Scene
 
 RETRY = "pipeline-gate-dev-retry"
 RULES = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/"

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from chalicelib.dependency import Dependency
-from chalicelib.executions import Execution
-from chalicelib.hold import Hold
-from chalicelib.landscape.account import Pipeline
-from chalicelib.landscape.waits import Rule
+from chalicelib.account.reader import Pipeline
+from chalicelib.account.waits import Rule
+from chalicelib.holds.hold import Hold
+from chalicelib.pipelines.dependency import Dependency
+from chalicelib.pipelines.execution import Execution
 from gatectl.findings import rules
 from gatectl.findings.facts import Facts
 from gatectl.functions import Deployed
 from sandbox.account import ACCOUNT, REGION
 from sandbox.inprocess import MONDAY_NOON
-from tests.gatectl.deployment import retry_arn
+from tests.support.deployment import retry_arn
 
 HELD, INFRA = "11111111-0000-4000-8000-000000000000", "22222222-0000-4000-8000-000000000000"
 SCHEDULE = "cron(2/5 * * * ? *)"

@@ -9,10 +9,10 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from gatectl.findings.reading import Reading
-from tests.asking import ask
-from tests.gatectl.cli import run
-from tests.gatectl.deployment import findings, the_finding
-from tests.scene import EXECUTION, Scene
+from tests.support.ask import ask
+from tests.support.cli import run
+from tests.support.deployment import findings, the_finding
+from tests.support.scene import EXECUTION, Scene
 from tests.test_docs import in_the_other_account
 from tests.test_stage_condition import conditioned
 

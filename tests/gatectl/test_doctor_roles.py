@@ -9,18 +9,18 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from chalicelib.landscape.account import Pipeline
-from chalicelib.landscape.gates import Gate, read
+from chalicelib.account.gates import Gate, read
+from chalicelib.account.reader import Pipeline
 from gatectl.findings import function_roles, iam, pipeline_roles
 from gatectl.findings.facts import Answer, Facts, Function, Question, Refusal
 from gatectl.findings.looks import Looks
 from gatectl.functions import Deployed
 from sandbox.account import ACCOUNT, REGION
 from sandbox.inprocess import MONDAY_NOON
-from tests.asking import ask
-from tests.gatectl.cli import run
-from tests.gatectl.deployment import deploy, findings, mend, paste, the_finding
-from tests.scene import GATE, Scene
+from tests.support.ask import ask
+from tests.support.cli import run
+from tests.support.deployment import deploy, findings, mend, paste, the_finding
+from tests.support.scene import GATE, Scene
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipelines"
 RETRY = "pipeline-gate-dev-retry"

@@ -11,10 +11,10 @@ import pytest
 
 from sandbox.clock import utcnow
 from sandbox.eventbridge import EventBridgeBackend
-from tests.asking import ask
-from tests.gatectl.cli import run
-from tests.gatectl.deployment import delete, deploy, findings, mend, paste, retry_arn, the_finding
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.cli import run
+from tests.support.deployment import delete, deploy, findings, mend, paste, retry_arn, the_finding
+from tests.support.scene import Scene
 
 STRANGER = "arn:aws:lambda:eu-central-1:123456789012:function:somebody-elses"
 

@@ -11,15 +11,15 @@ from unittest.mock import Mock
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.elsewhere import Elsewhere
+from chalicelib.aws.other_accounts import Elsewhere
 from chalicelib.errors import NotPermitted
 from gatectl.session import Place
 from sandbox.account import ACCOUNT
 from tests import test_rollback
-from tests.asking import ask
-from tests.calls import Calls
-from tests.gatectl.cli import Said, run
-from tests.scene import Scene, gate_stage
+from tests.support.ask import ask
+from tests.support.calls import Calls
+from tests.support.cli import Said, run
+from tests.support.scene import Scene, gate_stage
 from tests.test_docs import OTHER_ACCOUNT, THEIR_PIPELINE_ROLE, in_the_other_account
 from tests.test_parked import approve
 from tests.test_stage_condition import conditioned

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.asking import ask
-from tests.gatectl.cli import run
 from tests.gatectl.test_explain import commands, edit, held, words
-from tests.scene import Scene, gate_stage
+from tests.support.ask import ask
+from tests.support.cli import run
+from tests.support.scene import Scene, gate_stage
 
 
 def without_gate(declared: Any) -> None:

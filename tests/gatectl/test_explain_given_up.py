@@ -8,11 +8,11 @@ import shlex
 
 import pytest
 
-from tests.asking import ask
-from tests.gatectl.cli import run
-from tests.gatectl.deployment import paste
 from tests.gatectl.test_explain import RULES, commands, edit, held, short, words
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.cli import run
+from tests.support.deployment import paste
+from tests.support.scene import Scene
 
 TO_GO_ON = "To go on all the same: ask the gate again, and when it waits, let it go:"
 

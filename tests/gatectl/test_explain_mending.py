@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.gatectl import test_explain
-from tests.gatectl.cli import run
-from tests.gatectl.deployment import delete, deploy, mend
 from tests.gatectl.test_explain import commands, held, states, words
-from tests.scene import Scene
+from tests.support.cli import run
+from tests.support.deployment import delete, deploy, mend
+from tests.support.scene import Scene
 
 deny = test_explain.deny
 """The fixture."""

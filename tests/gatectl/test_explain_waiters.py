@@ -4,10 +4,10 @@ itself.
 
 from __future__ import annotations
 
-from tests.asking import ask
-from tests.gatectl.cli import run
 from tests.gatectl.test_explain import commands, edit, held, states
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.cli import run
+from tests.support.scene import Scene
 
 
 def test_who_waits_for_it(scene: Scene) -> None:

@@ -9,9 +9,9 @@ import pydot
 import pytest
 
 from gatectl.session import Place
-from tests.asking import ask
-from tests.gatectl.cli import Said, run
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.cli import Said, run
+from tests.support.scene import Scene
 
 DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
 ODD = "k8s.prod@eu-1_a"

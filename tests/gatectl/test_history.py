@@ -22,10 +22,10 @@ from sandbox.account import ACCOUNT, REGION
 from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.inprocess import MONDAY_NOON, in_process
 from sandbox.world import Dials
-from tests.asking import ask
 from tests.conftest import executor
-from tests.gatectl.cli import run
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.cli import run
+from tests.support.scene import Scene
 from tests.test_docs import OTHER_ACCOUNT as OTHERS
 from tests.test_stage_condition import conditioned
 

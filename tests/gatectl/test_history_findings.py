@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.dependency import REQUIRE, Dependency, Require
-from chalicelib.executions import Execution
 from chalicelib.parameters import MODES
-from chalicelib.upstream import Upstream, waiting_for
+from chalicelib.pipelines.dependency import REQUIRE, Dependency, Require
+from chalicelib.pipelines.execution import Execution
+from chalicelib.pipelines.upstream import Upstream, waiting_for
 from gatectl.history.findings import Policy, find
 from gatectl.history.spans import ALWAYS, ENDLESS, Span, closed, merged
 

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 from rich.console import Console
 
-from chalicelib.executions import Execution
+from chalicelib.pipelines.execution import Execution
 from gatectl.history.axis import Axis
 from gatectl.history.cautions import cautions
 from gatectl.history.findings import find

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
+from chalicelib.account.reader import Account
+from chalicelib.account.waits import Rule
 from chalicelib.errors import NoAnswer
-from chalicelib.landscape.account import Account
-from chalicelib.landscape.waits import Rule
 from gatectl.session import Place
-from tests.asking import ask
-from tests.gatectl.cli import Said, run
 from tests.gatectl.test_doctor import as_somebody_who_may
 from tests.gatectl.test_release import two_gates
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.cli import Said, run
+from tests.support.scene import Scene
 
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 

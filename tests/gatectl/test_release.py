@@ -9,10 +9,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.asking import ask
-from tests.gatectl.cli import run
 from tests.gatectl.test_doctor import as_somebody_who_may
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.cli import run
+from tests.support.scene import Scene
 
 RULES = ["restart", "retry"]
 

@@ -13,6 +13,7 @@ import botocore.client
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from chalicelib.account.reader import Account
 from chalicelib.errors import (
     Misconfigured,
     NoAnswer,
@@ -22,11 +23,10 @@ from chalicelib.errors import (
     PipelineNotFound,
     TakenOver,
 )
-from chalicelib.landscape.account import Account
 from gatectl.session import Place
 from sandbox.account import ACCOUNT, REGION, create_role
-from tests.gatectl.cli import Said, run
-from tests.scene import Scene
+from tests.support.cli import Said, run
+from tests.support.scene import Scene
 
 ATTACH = ("attach", "k8s", "--depends-on", "infra", "--yes")
 UNKNOWN = "Whether k8s was changed is not known: run this command again, and it tells."

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.landscape.gates import gates
+from chalicelib.account.gates import gates
 from gatectl.structure import BYPASS, Declaration, Impossible, parameters, with_gate, without_gates
 from sandbox.account import PIPELINE_ROLE
 from sandbox.codepipeline import limits
 from sandbox.codepipeline import structure as codepipeline
-from tests.gatectl.structures import GATE, TEXT, Stage, action, entry, gate, pipeline, rule, stage
+from tests.support.structures import GATE, TEXT, Stage, action, entry, gate, pipeline, rule, stage
 
 
 def names(declared: Declaration) -> list[str]:

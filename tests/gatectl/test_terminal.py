@@ -22,7 +22,7 @@ import pytest
 from sandbox.account import REGION
 from sandbox.server import SandboxServer
 from sandbox.world import Dials
-from tests.gatectl.structures import GATE, pipeline, stage
+from tests.support.structures import GATE, pipeline, stage
 
 GATECTL = str(Path(sys.executable).with_name("gatectl"))
 ATTACH = ["attach", "k8s", "--depends-on", "infra"]

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from sandbox.account import ACCOUNT
-from tests.asking import ask
-from tests.gatectl.cli import run
 from tests.gatectl.test_doctor import as_somebody_who_may
-from tests.scene import Scene
+from tests.support.ask import ask
+from tests.support.cli import run
+from tests.support.scene import Scene
 
 NOTE = "not looked at: secret (codepipeline:GetPipeline was denied)"
 ALL: dict[str, Any] = {"Effect": "Allow", "Action": "*", "Resource": "*"}

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from sandbox.account import ACCOUNT, PIPELINE_ROLE
-from tests.scene import EXECUTION, GATE, Scene
+from tests.support.scene import EXECUTION, GATE, Scene
 
 OWN = f"arn:aws:iam::{ACCOUNT}:role/own"
 ASKED = {"depends_on": ["infra"], "pipeline": "k8s", "execution": EXECUTION}

@@ -21,7 +21,7 @@ from moto.core.models import botocore_stubber
 from moto.iam.models import get_account_id_from
 from moto.sts.models import sts_backends
 
-import chalicelib.aws
+import chalicelib.aws.clients
 from chalicelib import runtime
 from sandbox.account import ACCOUNT, REGION
 from sandbox.codepipeline.responses import CodePipelineResponse
@@ -67,7 +67,7 @@ _whose_turn: list[Callable[[], str]] = []
 OF_A_RUN = ("sts",)
 """The services whose clients are made anew for each session."""
 _quotas: list[Any] = []
-_real_client = chalicelib.aws.client
+_real_client = chalicelib.aws.clients.client
 _methods = cache(moto.core.responses.method_names_from_class)
 
 
@@ -84,7 +84,7 @@ def clients_through(send: Send, function: Callable[[], str]) -> Iterator[None]:
     _whose_turn.append(function)
     try:
         with (
-            patch.object(chalicelib.aws, "client", _client),
+            patch.object(chalicelib.aws.clients, "client", _client),
             patch.object(runtime, "aws", _aws()),
             # moto looks through its class at each call
             patch.object(moto.core.responses, "method_names_from_class", _methods),

@@ -21,7 +21,7 @@ from moto.awslambda.models import LambdaFunction
 from moto.moto_api._internal import mock_random
 
 import app
-from chalicelib import asking
+from chalicelib.pipelines import reader as asking
 from sandbox.account import ACCOUNT
 from sandbox.awslambda.invocation import Executor, Invocation, Outcome
 from sandbox.clock import utcnow

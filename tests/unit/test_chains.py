@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib.chains import (
+from chalicelib.pipelines.wait_cycles import (
     LONGEST,
     MARK_LENGTH,
     Asker,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.decision import (
+from chalicelib.holds.fate import (
     Fate,
     asked_again,
     fate,
@@ -14,7 +14,7 @@ from chalicelib.decision import (
     passed_the_gate,
     revisions_to_start_with,
 )
-from chalicelib.executions import Attempt, Execution, Revision
+from chalicelib.pipelines.execution import Attempt, Execution, Revision
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 RETRY = "pipeline-gate-dev-retry"

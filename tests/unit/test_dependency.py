@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.dependency import Dependency, read
 from chalicelib.errors import Misconfigured
+from chalicelib.pipelines.dependency import Dependency, read
 
 ARN = "arn:aws:codepipeline:us-east-1:111122223333:infra"
 ROLE = "arn:aws:iam::111122223333:role/pipeline-gate-look"

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.estimate import MOST, expected_end, percent, usual
-from chalicelib.executions import ROLLBACK, Execution
+from chalicelib.pipelines.estimate import MOST, expected_end, percent, usual
+from chalicelib.pipelines.execution import ROLLBACK, Execution
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 

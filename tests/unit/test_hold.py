@@ -12,11 +12,11 @@ from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.dependency import Dependency
 from chalicelib.deployment import STAGE_LENGTH, Deployment
 from chalicelib.errors import Misconfigured, RefusedInput
-from chalicelib.hold import Hold, next_check, pattern, rule_name, rule_named_by, schedule
+from chalicelib.holds.hold import Hold, next_check, pattern, rule_name, rule_named_by, schedule
 from chalicelib.parameters import RETRY_MINUTES
+from chalicelib.pipelines.dependency import Dependency
 
 ID = "5e6f7a8b-0000-4000-8000-000000000001"
 HERE = Deployment("aws", "eu-west-1", "123456789012", "dev")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib import log
+from chalicelib.records import log
 
 
 def test_a_decision_is_one_line_of_json_and_the_functions_result(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from chalicelib import messages
-from chalicelib.dependency import Dependency
-from chalicelib.executions import Execution
-from chalicelib.hold import Hold
-from chalicelib.upstream import Upstream
+from chalicelib.holds.hold import Hold
+from chalicelib.pipelines.dependency import Dependency
+from chalicelib.pipelines.execution import Execution
+from chalicelib.pipelines.upstream import Upstream
+from chalicelib.wording import messages
 
 NOW = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC)
 

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from chalicelib.dependency import Dependency
 from chalicelib.errors import Misconfigured
 from chalicelib.parameters import EXAMPLE, Parameters, only_observes, read
+from chalicelib.pipelines.dependency import Dependency
 
 EXECUTION = "5e6f7a8b-0000-4000-8000-000000000001"
 

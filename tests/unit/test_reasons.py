@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.chains import Cycle
-from chalicelib.dependency import Dependency
-from chalicelib.executions import Execution
-from chalicelib.hold import Hold
-from chalicelib.reasons import awaited, expected, why
-from chalicelib.state import ActionState, PipelineState, StageState
-from chalicelib.upstream import Upstream
+from chalicelib.holds.hold import Hold
+from chalicelib.pipelines.dependency import Dependency
+from chalicelib.pipelines.execution import Execution
+from chalicelib.pipelines.state import ActionState, PipelineState, StageState
+from chalicelib.pipelines.upstream import Upstream
+from chalicelib.pipelines.wait_cycles import Cycle
+from chalicelib.wording.reasons import awaited, expected, why
 
 NOW = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC)
 INFRA, SUCCEEDED, STAGE = (

@@ -12,17 +12,18 @@ from typing import Any
 
 import pytest
 
-from chalicelib import messages, wording
-from chalicelib.chains import Cycle
-from chalicelib.dependency import Dependency
+from chalicelib import phrases as wording
 from chalicelib.deployment import Deployment, refuse_long
 from chalicelib.errors import Misconfigured, RefusedInput, UnexpectedAnswer
-from chalicelib.executions import Execution
-from chalicelib.hold import Hold, pattern, rule_named_by
+from chalicelib.holds.hold import Hold, pattern, rule_named_by
 from chalicelib.job import Job
 from chalicelib.parameters import read, refuse_closed_accounts
-from chalicelib.state import PipelineState, StageState
-from chalicelib.upstream import Upstream
+from chalicelib.pipelines.dependency import Dependency
+from chalicelib.pipelines.execution import Execution
+from chalicelib.pipelines.state import PipelineState, StageState
+from chalicelib.pipelines.upstream import Upstream
+from chalicelib.pipelines.wait_cycles import Cycle
+from chalicelib.wording import messages
 
 NOW = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC)
 EXAMPLE = (

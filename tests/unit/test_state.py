@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib.state import ActionState, Parked, PipelineState, StageState
+from chalicelib.pipelines.state import ActionState, Parked, PipelineState, StageState
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 ASKS, WORKS = (

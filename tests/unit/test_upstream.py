@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.chains import Cycle
-from chalicelib.dependency import Dependency
-from chalicelib.executions import PARALLEL, Execution
-from chalicelib.hold import Hold
-from chalicelib.state import ActionState, PipelineState, StageState
-from chalicelib.upstream import Upstream, waiting_for
+from chalicelib.holds.hold import Hold
+from chalicelib.pipelines.dependency import Dependency
+from chalicelib.pipelines.execution import PARALLEL, Execution
+from chalicelib.pipelines.state import ActionState, PipelineState, StageState
+from chalicelib.pipelines.upstream import Upstream, waiting_for
+from chalicelib.pipelines.wait_cycles import Cycle
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 INFRA, SUCCEEDED = Dependency("infra"), Dependency("infra", require="succeeded")

@@ -8,19 +8,14 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib import (
-    asking,
-    codepipeline,
-    decision,
-    executions,
-    gate,
-    hold,
-    holding,
-    parameters,
-    retry,
-    state,
-    upstream,
-)
+from chalicelib import gate, parameters, retry
+from chalicelib.aws import codepipeline
+from chalicelib.holds import fate as decision
+from chalicelib.holds import hold
+from chalicelib.holds import making as holding
+from chalicelib.pipelines import execution as executions
+from chalicelib.pipelines import reader as asking
+from chalicelib.pipelines import state, upstream
 from tests.simulation.planted_bugs.bug import both, bug
 
 

@@ -6,7 +6,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib import asking, chains
+from chalicelib.pipelines import reader as asking
+from chalicelib.pipelines import wait_cycles as chains
 from tests.simulation.planted_bugs.bug import bug
 
 

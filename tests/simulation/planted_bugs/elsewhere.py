@@ -8,7 +8,12 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib import asking, aws, elsewhere, errors, log, upstream
+from chalicelib import errors
+from chalicelib.aws import clients as aws
+from chalicelib.aws import other_accounts as elsewhere
+from chalicelib.pipelines import reader as asking
+from chalicelib.pipelines import upstream
+from chalicelib.records import log
 from tests.simulation.planted_bugs.bug import bug
 
 

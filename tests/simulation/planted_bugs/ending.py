@@ -8,16 +8,11 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib import (
-    codepipeline,
-    decision,
-    errors,
-    eventbridge,
-    hold,
-    retry,
-    retry_function,
-    upstream,
-)
+from chalicelib import errors, retry, retry_function
+from chalicelib.aws import codepipeline, eventbridge
+from chalicelib.holds import fate as decision
+from chalicelib.holds import hold
+from chalicelib.pipelines import upstream
 from tests.simulation.planted_bugs.bug import both, bug
 
 

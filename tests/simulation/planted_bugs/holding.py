@@ -8,7 +8,10 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib import awslambda, codepipeline, errors, eventbridge, gate, gate_function, hold
+from chalicelib import errors, gate, gate_function
+from chalicelib.aws import codepipeline, eventbridge
+from chalicelib.aws import lambda_permission as awslambda
+from chalicelib.holds import hold
 from tests.simulation.planted_bugs.bug import both, bug
 
 

@@ -6,7 +6,10 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib import codepipeline, errors, executions, gate, upstream
+from chalicelib import errors, gate
+from chalicelib.aws import codepipeline
+from chalicelib.pipelines import execution as executions
+from chalicelib.pipelines import upstream
 from tests.simulation.planted_bugs.bug import bug
 
 

@@ -7,7 +7,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib import announcement, codepipeline, estimate, eventbridge, log, retry, upstream
+from chalicelib import retry
+from chalicelib.aws import codepipeline, eventbridge
+from chalicelib.pipelines import estimate, upstream
+from chalicelib.records import events as announcement
+from chalicelib.records import log
 from tests.simulation.planted_bugs.bug import both, bug
 
 

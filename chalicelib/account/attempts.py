@@ -1,0 +1,35 @@
+"""What an execution has tried, action by action. AWS tells it of every execution, also of those
+that a pipeline's state does not show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chalicelib.account.gates import FUNCTION, Gate
+from chalicelib.aws.codepipeline import CodePipeline
+from chalicelib.pipelines.execution import Attempt
+
+
+def attempts(
+    room: CodePipeline, pipeline: str, gates: Iterable[Gate], execution: str
+) -> tuple[Attempt, ...]:
+    """Every attempt of its actions and, where one of its `gates` is a condition, of the conditions'
+    rules; the oldest first.
+
+    Raises PipelineNotFound.
+    """
+    found = room.attempts(pipeline, execution)
+    if any(gate.condition for gate in gates):
+        found += room.conditions(pipeline, execution)
+    return tuple(sorted(found, key=lambda one: one.started))
+
+
+def at_gates(attempts: Iterable[Attempt]) -> list[Attempt]:
+    """The last attempt of each gate; `attempts`: the oldest first."""
+    last = {
+        (one.stage, one.action, one.condition): one
+        for one in attempts
+        if FUNCTION.fullmatch(one.function)
+    }
+    return list(last.values())

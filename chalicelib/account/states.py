@@ -1,0 +1,55 @@
+"""How a pipeline stands, in a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from chalicelib.account.fates import became
+from chalicelib.account.reader import Pipeline
+from chalicelib.account.waits import Wait
+from chalicelib.holds.fate import Fate
+
+Word = Literal["waits", "asks", "runs", "succeeded", "failed", "stopped", "other", "idle", "unseen"]
+"""waits: at its gate; asks: for a person; succeeded, failed, stopped: how its last execution ended,
+other: without a result of its own; idle: it has not run; unseen: it may not be looked at.
+"""
+
+
+@dataclass(frozen=True)
+class State:
+    """`since`: when that began (aware UTC); `execution`: whose state it is."""
+
+    word: Word
+    since: datetime | None = None
+    execution: str | None = None
+
+
+def state_of(pipeline: Pipeline, waits: Iterable[Wait]) -> State:
+    """Of several executions the one that says most: a wait before a run, a run before what is
+    over.
+    """
+    held = [
+        one
+        for one in waits
+        if one.pipeline == pipeline.name and became(one, pipeline).fate is Fate.HELD
+    ]
+    if held:
+        return State("waits", held[0].since, held[0].execution)
+    if pipeline.unseen:
+        return State("unseen")
+    running = next((execution for execution in pipeline.executions if execution.running), None)
+    if running:
+        parked = pipeline.state.parked(running.id) if pipeline.state else None
+        return (
+            State("asks", parked.since, running.id)
+            if parked
+            else State("runs", running.started, running.id)
+        )
+    if not pipeline.executions:
+        return State("idle")
+    last = next((one for one in pipeline.executions if one.finished), pipeline.executions[0])
+    words: dict[str, Word] = {"Succeeded": "succeeded", "Failed": "failed", "Stopped": "stopped"}
+    return State(words.get(last.status, "other"), last.updated, last.id)

@@ -1,0 +1,188 @@
+"""EventBridge, in the gate's own words: the rule that is a hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.errors import NoAnswer, NoRoom, code, sorted_out
+from chalicelib.holds.hold import Hold, pattern
+from chalicelib.wording import messages
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import (
+        PutEventsRequestEntryTypeDef,
+        PutTargetsResponseTypeDef,
+        RemoveTargetsResponseTypeDef,
+    )
+
+PUTS = 3
+"""How often a rule that is removed while it is being made is made anew."""
+
+TARGET = "retry"
+"""The id of a rule's one target."""
+
+
+class EventBridge:
+    """Every method raises NotPermitted or NoAnswer where AWS denies or does not answer its call."""
+
+    def __init__(self, client: EventBridgeClient) -> None:
+        self._client = client
+
+    def put(self, hold: Hold, schedule: str, description: str, retry_arn: str) -> None:
+        """Make the rule of `hold`, or make it anew. When this returns, the hold stands. Raises
+        NoRoom where there are too many rules.
+        """
+        for _ in range(PUTS):
+            self._put_rule(hold, schedule, description)
+            if self.rewrite(hold, retry_arn):
+                return
+        raise NoAnswer(f"the rule {hold.rule} was removed {PUTS} times while it was being made")
+
+    def _put_rule(self, hold: Hold, schedule: str, description: str) -> None:
+        try:
+            self._client.put_rule(
+                Name=hold.rule,
+                ScheduleExpression=schedule,
+                EventPattern=pattern(hold.depends_on),
+                Description=description,
+                State="ENABLED",
+            )
+        except (ClientError, BotoCoreError) as error:
+            if _is(error, "LimitExceededException"):
+                raise NoRoom("events:PutRule") from error
+            raise sorted_out(error, "events:PutRule") from error
+
+    def rewrite(self, hold: Hold, retry_arn: str) -> bool:
+        """Let the rule keep this from now on.
+
+        False where the rule is gone: somebody, or a late retry of an earlier attempt, found it
+        without a target and removed it.
+        """
+        try:
+            answer = self._client.put_targets(
+                Rule=hold.rule, Targets=[{"Id": TARGET, "Arn": retry_arn, "Input": hold.as_input()}]
+            )
+        except (ClientError, BotoCoreError) as error:
+            if _is(error, "ResourceNotFoundException"):
+                return False
+            raise sorted_out(error, "events:PutTargets") from error
+        _refuse_failed_entries(answer, "events:PutTargets")
+        return True
+
+    def hold_kept_by(self, rule: str) -> Hold | None:
+        """The hold as `rule` keeps it; None where the rule is gone or has no target, so that it can
+        fire nothing.
+
+        Raises ValueError where its target holds something else: then it is not for the gate to act
+        on.
+        """
+        try:
+            targets = self._client.list_targets_by_rule(Rule=rule)["Targets"]
+        except (ClientError, BotoCoreError) as error:
+            if _is(error, "ResourceNotFoundException"):
+                return None
+            raise sorted_out(error, "events:ListTargetsByRule") from error
+        own = next((target for target in targets if target["Id"] == TARGET), None)
+        if own is None:
+            return None
+        hold = Hold.of(_object(own.get("Input", "")))
+        if hold is None or hold.rule != rule:
+            raise ValueError(
+                f"The target of rule {rule} does not hold what the gate wrote there. Remove the "
+                "rule, or let the gate make it anew."
+            )
+        return hold
+
+    def remove(self, rule: str) -> None:
+        """Remove the rule's target, then the rule; either may be gone already. The rule goes last:
+        while its target stands, it fires.
+        """
+        try:
+            answer = self._client.remove_targets(Rule=rule, Ids=[TARGET])
+            _refuse_failed_entries(answer, "events:RemoveTargets")
+        except (ClientError, BotoCoreError) as error:
+            if _is(error, "ResourceNotFoundException"):
+                return
+            raise sorted_out(error, "events:RemoveTargets") from error
+        self.delete_if_empty(rule)
+
+    def delete_if_empty(self, rule: str) -> None:
+        """Delete a rule that has no target. One that has, because a gate has just made it, stays:
+        AWS refuses (model: DeleteRule).
+        """
+        try:
+            self._client.delete_rule(Name=rule)
+        except (ClientError, BotoCoreError) as error:
+            if not _is(error, "ValidationException"):
+                raise sorted_out(error, "events:DeleteRule") from error
+
+    def tell(
+        self, bus: str, source: str, detail_type: str, details: Sequence[Mapping[str, object]]
+    ) -> None:
+        """Put one event for each of `details` on `bus` (a name or an ARN)."""
+        entries: list[PutEventsRequestEntryTypeDef] = [
+            {
+                "EventBusName": bus,
+                "Source": source,
+                "DetailType": detail_type,
+                "Detail": json.dumps(detail, default=str),
+            }
+            for detail in details
+        ]
+        try:
+            answer = self._client.put_events(Entries=entries)
+        except (ClientError, BotoCoreError) as error:
+            raise sorted_out(error, "events:PutEvents") from error
+        if answer["FailedEntryCount"]:
+            raise NoAnswer("events:PutEvents did not take effect")
+
+    def unfinished(self, prefix: str, retry_arn: str, before: datetime) -> list[str]:
+        """The rules named `prefix`... that were made before `before` (aware UTC) and have no
+        target: no gate can be making them any more.
+
+        One call where no such old rule exists, two where one does; of many rules the first hundred
+        are looked at, in time that is all.
+        """
+        try:
+            rules = self._client.list_rules(NamePrefix=prefix)["Rules"]
+            made = {
+                rule["Name"]: messages.described_since(rule.get("Description", ""))
+                for rule in rules
+            }
+            old = [name for name, since in made.items() if since is not None and since < before]
+            with_target = (
+                self._client.list_rule_names_by_target(TargetArn=retry_arn)["RuleNames"]
+                if old
+                else []
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise sorted_out(error, "events:ListRules or ListRuleNamesByTarget") from error
+        return [name for name in old if name not in with_target]
+
+
+def _refuse_failed_entries(
+    answer: PutTargetsResponseTypeDef | RemoveTargetsResponseTypeDef, call: str
+) -> None:
+    if answer[
+        "FailedEntryCount"
+    ]:  # the call itself succeeds although an entry failed (model: PutTargets, RemoveTargets)
+        codes = ", ".join(entry.get("ErrorCode", "?") for entry in answer["FailedEntries"])
+        raise NoAnswer(f"{call} did not take effect ({codes})")
+
+
+def _is(error: Exception, name: str) -> bool:
+    return isinstance(error, ClientError) and code(error) == name
+
+
+def _object(text: str) -> dict[str, object]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,70 @@
+"""CodePipeline in other regions and accounts: a client of that region, in another account under a
+role that the gate may assume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.aws.codepipeline import CodePipeline
+from chalicelib.errors import sorted_out
+
+if TYPE_CHECKING:
+    from chalicelib.pipelines.dependency import Dependency
+
+SESSION_NAME = "pipeline-gate"
+"""How the other account's CloudTrail names who looked."""
+SESSION_SECONDS = 900
+"""The shortest that AWS gives (model: AssumeRole, DurationSeconds): whoever changes the role or
+revokes its sessions waits no longer.
+"""
+SOON = timedelta(minutes=5)
+"""A session that ends so soon is replaced."""
+
+
+class Elsewhere:
+    """`client` makes a botocore client of a service. Clients are kept for the life of a Lambda
+    runtime, or of their session.
+    """
+
+    def __init__(self, client: Callable[..., Any]) -> None:
+        self._client = client
+        self._made: dict[tuple[str | None, ...], tuple[CodePipeline, datetime]] = {}
+
+    def codepipeline(self, wanted: Dependency) -> CodePipeline:
+        """CodePipeline in the upstream's region and account. Raises NotPermitted or NoAnswer where
+        its role cannot be assumed.
+        """
+        place = (wanted.region, wanted.role_arn, wanted.external_id)
+        room, ends = self._made.get(place, (None, datetime.min.replace(tzinfo=UTC)))
+        if room is None or ends - SOON < datetime.now(UTC):
+            session, ends = self._session(wanted)
+            room = CodePipeline(self._client("codepipeline", region_name=wanted.region, **session))
+            self._made[place] = room, ends
+        return room
+
+    def _session(self, wanted: Dependency) -> tuple[dict[str, str], datetime]:
+        """What a client needs to act under the upstream's role, if it has one, and until when."""
+        if wanted.role_arn is None:
+            return {}, datetime.max.replace(tzinfo=UTC)
+        external = {"ExternalId": wanted.external_id} if wanted.external_id else {}
+        try:
+            answer = self._client("sts").assume_role(
+                RoleArn=wanted.role_arn,
+                RoleSessionName=SESSION_NAME,
+                DurationSeconds=SESSION_SECONDS,
+                **external,
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise sorted_out(error, "sts:AssumeRole") from error
+        given = answer["Credentials"]
+        session = {
+            "aws_access_key_id": given["AccessKeyId"],
+            "aws_secret_access_key": given["SecretAccessKey"],
+            "aws_session_token": given["SessionToken"],
+        }
+        return session, given["Expiration"].astimezone(UTC)

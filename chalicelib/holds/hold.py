@@ -1,0 +1,203 @@
+"""A hold: one held execution, and the EventBridge rule that is its memory.
+
+The rule is at once a schedule and a pattern (model: PutRule allows both), so a hold wakes up at the
+end of an upstream and, should that event be lost, every few minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from chalicelib.deployment import Deployment
+from chalicelib.errors import Misconfigured, RefusedInput
+from chalicelib.phrases import quoted
+from chalicelib.pipelines import dependency
+from chalicelib.pipelines.dependency import Dependency
+from chalicelib.pipelines.execution import ID, NAME, moment
+
+ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED")
+"""The states in which an execution is over (guide: detect-state-changes-cloudwatch-events)."""
+STAGE_ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED")
+"""The same for a stage (guide: detect-state-changes-cloudwatch-events)."""
+
+INPUT_LENGTH = 8192  # model: TargetInput
+
+
+@dataclass(frozen=True)
+class Hold:
+    """`execution` of `pipeline` is held by the rule `rule` until what it `depends_on` lets it go
+    on; `since`: aware UTC.
+
+    `variables`: the execution's pipeline variables, where the gate knows them and they fit into the
+    rule. `mode`: "restart" or "retry", how it goes on; `revisions`: "latest", "held" or None, as
+    Parameters has it. `give_up`: when the hold ends in any case (aware UTC), and `on_give_up`,
+    "stop" or "continue", how. `released_by`: the ARN of a person who let it go, whatever its
+    upstreams do.
+    """
+
+    rule: str
+    pipeline: str
+    execution: str
+    depends_on: tuple[Dependency, ...]
+    since: datetime
+    variables: Mapping[str, str] | None = None
+    mode: str = "restart"
+    revisions: str | None = None
+    give_up: datetime | None = None
+    on_give_up: str = "stop"
+    released_by: str | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Self | None:
+        """Read a rule's constant Input, `as_input` turned back; None where it holds less than a
+        hold, or names what can be no pipeline.
+        """
+        try:
+            hold = cls(
+                rule=str(given["rule"]),
+                pipeline=str(given["pipeline"]),
+                execution=str(given["execution"]),
+                depends_on=tuple(map(dependency.read, given["depends_on"])),
+                since=moment(given["since"]),
+                variables={str(name): str(value) for name, value in given["variables"].items()}
+                if "variables" in given
+                else None,
+                mode=str(given.get("mode", "restart")),
+                revisions=str(given["revisions"]) if "revisions" in given else None,
+                give_up=moment(given["give_up"]) if "give_up" in given else None,
+                on_give_up=str(given.get("on_give_up", "stop")),
+                released_by=str(given["released_by"]) if "released_by" in given else None,
+            )
+        except (
+            Misconfigured,
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            OverflowError,
+            RecursionError,
+        ):
+            return None
+        named = re.fullmatch(NAME, hold.pipeline) and re.fullmatch(ID, hold.execution)
+        known = (
+            hold.mode in ("restart", "retry")
+            and hold.on_give_up in ("stop", "continue")
+            and hold.revisions in (None, "latest", "held")
+        )
+        return hold if named and known else None
+
+    def as_input(self) -> str:
+        """All that the retry needs, as the rule's target keeps it."""
+        more = {
+            "mode": None if self.mode == "restart" else self.mode,
+            "revisions": self.revisions,
+            "give_up": self.give_up and self.give_up.isoformat(),
+            "on_give_up": None if self.on_give_up == "stop" else self.on_give_up,
+            "released_by": self.released_by,
+        }
+        hold = {
+            "rule": self.rule,
+            "pipeline": self.pipeline,
+            "execution": self.execution,
+            "depends_on": [one.as_json() for one in self.depends_on],
+            "since": self.since.isoformat(),
+            **{key: value for key, value in more.items() if value is not None},
+        }
+        whole = json.dumps({**hold, "variables": self.variables})
+        # Variables can be larger than a target's Input may be (50 of 1000 characters; model:
+        # PipelineVariableList): then the retry asks.
+        return json.dumps(hold) if self.variables is None or len(whole) > INPUT_LENGTH else whole
+
+    def start_token(self) -> str:
+        """The clientRequestToken of this hold's one start: every repeat of it is the same request
+        ([a-zA-Z0-9-], up to 128; model).
+        """
+        return f"pipeline-gate-{self.execution}"
+
+    def given_up(self, now: datetime) -> bool:
+        return self.give_up is not None and now >= self.give_up
+
+    def ends_anyway(self, now: datetime) -> bool:
+        """Whether it ends whatever its upstreams do: a person let it go, or it has waited as long
+        as it may.
+        """
+        return self.released_by is not None or self.given_up(now)
+
+    @property
+    def ends_by_stopping(self) -> bool:
+        """Where it `ends_anyway`: nothing is started then."""
+        return self.released_by is None and self.on_give_up == "stop"
+
+
+def pattern(depends_on: Sequence[Dependency]) -> str:
+    """The event pattern that matches the end of any execution of the upstreams, and of the stages
+    that are waited for.
+
+    It names no region or account, so that an event which is forwarded from elsewhere wakes the hold
+    up too.
+    """
+    names, stages = (
+        _each(one.name for one in depends_on),
+        _each(one.stage for one in depends_on if one.stage),
+    )
+    ends = _change("Pipeline", {"pipeline": names, "state": ENDS})
+    if not stages:
+        return json.dumps({"source": ["aws.codepipeline"], **ends})
+    staged = _each(one.name for one in depends_on if one.stage)
+    stage_ends = _change("Stage", {"pipeline": staged, "stage": stages, "state": STAGE_ENDS})
+    return json.dumps({"source": ["aws.codepipeline"], "$or": [ends, stage_ends]})
+
+
+def _change(what: str, detail: Mapping[str, Sequence[str]]) -> dict[str, object]:
+    return {"detail-type": [f"CodePipeline {what} Execution State Change"], "detail": detail}
+
+
+def _each(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def rule_name(deployment: Deployment, execution: str) -> str:
+    """Each held execution has a rule of its own, so a late duplicate of one hold can never touch
+    another.
+    """
+    return deployment.rule_prefix + execution
+
+
+def rule_named_by(event: object, deployment: Deployment) -> str:
+    """The name of the rule that an invocation of the retry comes from.
+
+    Raises RefusedInput where the event names none, or one that this deployment's gate did not make.
+    """
+    name = event.get("rule") if isinstance(event, Mapping) else None
+    if not isinstance(name, str):
+        raise RefusedInput(
+            'This event names no hold: {"rule": "..."} is missing. The retry is invoked by the '
+            "gate's own EventBridge rules."
+        )
+    if not re.fullmatch(re.escape(deployment.rule_prefix) + ID, name):
+        raise RefusedInput(
+            f"The rule {quoted(name)} is none of this gate's: those are named "
+            f"{deployment.rule_prefix}<execution id>. Nothing was touched."
+        )
+    return name
+
+
+def schedule(now: datetime, minutes: int) -> str:
+    """A cron expression that fires `minutes` after the current minute of `now` (UTC) and every
+    `minutes` (a divisor of 60) from then on.
+
+    (guide: eb-scheduled-rule-pattern: the fields are minute, hour, day of month, month, day of
+    week, year, in UTC.)
+    """
+    first = now.minute % minutes
+    return f"cron({first} * * * ? *)" if minutes == 60 else f"cron({first}/{minutes} * * * ? *)"
+
+
+def next_check(now: datetime, minutes: int) -> datetime:
+    """The schedule's first time after `now`."""
+    return now.replace(second=0, microsecond=0) + timedelta(minutes=minutes)

@@ -1,0 +1,313 @@
+"""How the gate holds a pipeline: by a rule that starts it (or retries its stage) later, or in
+place, with the action kept open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from chalicelib import job, parameters
+from chalicelib.aws.clients import Aws
+from chalicelib.deployment import Deployment
+from chalicelib.errors import Misconfigured, NoAnswer, NoRoom, NotPermitted, PipelineNotFound
+from chalicelib.gate import let_pass
+from chalicelib.holds import hold
+from chalicelib.holds.fate import deadlock
+from chalicelib.holds.hold import Hold
+from chalicelib.job import Job
+from chalicelib.parameters import Parameters
+from chalicelib.phrases import SHOWN
+from chalicelib.pipelines import estimate
+from chalicelib.pipelines import wait_cycles as chains
+from chalicelib.pipelines.reader import Asking
+from chalicelib.pipelines.upstream import Upstream
+from chalicelib.records import log
+from chalicelib.wording import messages
+from chalicelib.wording.reasons import why
+
+LONGEST_IN_PLACE = timedelta(hours=23)
+"""CodePipeline ends an action after 24 hours (guide: limits): before that, a rule takes over."""
+
+
+class Holding:
+    """One job that cannot pass. `upstreams`: all that it waits for or not."""
+
+    def __init__(
+        self,
+        job: Job,
+        asked: Parameters,
+        upstreams: Sequence[Upstream],
+        aws: Aws,
+        context: object,
+        now: datetime,
+    ) -> None:
+        self._job = job
+        self._asked = asked
+        self._upstreams = upstreams
+        self._aws = aws
+        self._context = context
+        self._now = now
+
+    def of(self, waiting: Sequence[Upstream], asking: Asking) -> dict[str, object]:
+        """Hold the pipeline for the upstreams `waiting`; returns the record."""
+        waiting = [*asking.in_detail(waiting[:SHOWN]), *waiting[SHOWN:]]
+        if self._asked.observe:
+            summary = messages.observed(waiting, self._now)
+            return let_pass(
+                self._job,
+                self._asked,
+                "observed",
+                summary,
+                self._upstreams,
+                self._aws,
+                waiting=_named(waiting),
+            )
+        pipeline, execution = self._held_execution()
+        kept = self._kept(execution)
+        since = self._since(kept)
+        if kept and kept.released_by:
+            return self._let_go(waiting, kept.released_by, since)
+        if cycle := deadlock(waiting):
+            message = messages.deadlock(cycle)
+            answered = self._aws.codepipeline.fail(self._job.id, "ConfigurationError", message)
+            return self._log("deadlock", pipeline, execution, reason=message, answered=answered)
+        give_up = (
+            None
+            if self._asked.give_up_minutes is None
+            else since + timedelta(minutes=self._asked.give_up_minutes)
+        )
+        if give_up and self._now >= give_up:
+            return self._give_up(waiting, pipeline, execution, since)
+        if (
+            self._asked.hold == "wait"
+            and self._now - (self._job.since or self._now) < LONGEST_IN_PLACE
+        ):
+            return self._in_place(waiting, asking, pipeline, execution, since, give_up)
+        return self._by_rule(waiting, pipeline, execution, since, give_up)
+
+    def _in_place(
+        self,
+        waiting: Sequence[Upstream],
+        asking: Asking,
+        pipeline: str,
+        execution: str,
+        since: datetime,
+        give_up: datetime | None,
+    ) -> dict[str, object]:
+        """Keep the action open: CodePipeline asks again."""
+        if self._job.since is None:
+            self._variables(
+                pipeline, execution
+            )  # for its refusal of a mistyped name: later, the hold may need a rule
+        edges = [
+            chains.Edge(
+                one.wanted.name,
+                one.wanted.require,
+                tuple(execution.short_id for execution in one.blocking),
+            )
+            for one in waiting
+            if asking.is_here(one.wanted)
+        ]
+        done = [
+            estimate.percent(one.blocking, one.executions, self._now)
+            for one in waiting
+            if one.foreseeable
+        ]
+        answered = self._aws.codepipeline.keep_open(
+            self._job.id,
+            job.token(since),
+            messages.waits_in_place(
+                waiting, pipeline, since, give_up, self._asked.on_give_up, self._now
+            ),
+            percent=min((one for one in done if one is not None), default=None),
+            mark=chains.mark(since, edges),
+        )
+        decided = "held" if self._job.since is None else "still held"
+        return self._log(
+            decided,
+            pipeline,
+            execution,
+            waiting=_named(waiting),
+            reason=why(waiting, self._now),
+            answered=answered,
+        )
+
+    def _by_rule(
+        self,
+        waiting: Sequence[Upstream],
+        pipeline: str,
+        execution: str,
+        since: datetime,
+        give_up: datetime | None,
+    ) -> dict[str, object]:
+        """Make the rule that is the hold, then fail the action with the reason."""
+        deployment = Deployment.of(self._context)
+        rule = hold.rule_name(deployment, execution)
+        variables = self._variables(pipeline, execution)
+        mode = "retry" if self._asked.hold == "retry" else "restart"
+        kept = Hold(
+            rule,
+            pipeline,
+            execution,
+            self._asked.depends_on,
+            since,
+            variables,
+            mode,
+            self._asked.revisions,
+            give_up,
+            self._asked.on_give_up,
+        )
+        minutes = self._asked.retry_minutes
+        self._aws.awslambda.let_rules_invoke(deployment.retry_arn, deployment.all_rules_arn)
+        try:
+            self._aws.eventbridge.put(
+                kept,
+                schedule=hold.schedule(self._now, minutes),
+                # The time in it is this attempt's own, whenever the hold began: so the sweep knows
+                # that the rule is being made.
+                description=messages.rule_description(kept, waiting, self._now),
+                retry_arn=deployment.retry_arn,
+            )
+        except NoRoom:
+            # Only since when: it stays no longer than there is no room, so for whom it waits is no
+            # link of a deadlock.
+            mark = chains.mark(since, ())
+            answered = self._aws.codepipeline.keep_open(
+                self._job.id, job.token(since), messages.no_room(waiting, self._now), mark=mark
+            )
+            return self._log("kept open", pipeline, execution, answered=answered)
+        # Only now, with the rule in place: an execution that ended before would be lost if the gate
+        # died in between.
+        message = messages.held(
+            waiting, kept, minutes, hold.next_check(self._now, minutes), self._now
+        )
+        answered = self._aws.codepipeline.fail(self._job.id, "JobFailed", message)
+        reason = why(waiting, self._now)
+        return self._log(
+            "held",
+            pipeline,
+            execution,
+            rule=rule,
+            waiting=_named(waiting),
+            reason=reason,
+            answered=answered,
+        )
+
+    # Ending a wait whatever the upstreams do
+
+    def _let_go(
+        self, waiting: Sequence[Upstream], released_by: str, since: datetime
+    ) -> dict[str, object]:
+        summary = messages.let_go(waiting, released_by, since, self._now)
+        # After a hold by a rule, the retry has counted the time.
+        waited = None if self._job.since is None else self._waited(since)
+        seen = {"waiting": _named(waiting), "waited_seconds": waited, "released_by": released_by}
+        return let_pass(
+            self._job, self._asked, "let go", summary, self._upstreams, self._aws, **seen
+        )
+
+    def _give_up(
+        self, waiting: Sequence[Upstream], pipeline: str, execution: str, since: datetime
+    ) -> dict[str, object]:
+        seen = {
+            "waiting": _named(waiting),
+            "waited_seconds": self._waited(since),
+            "on_give_up": self._asked.on_give_up,
+        }
+        if self._asked.on_give_up == "continue":
+            summary = messages.goes_on_all_the_same(waiting, since, self._now)
+            return let_pass(
+                self._job, self._asked, "gave up", summary, self._upstreams, self._aws, **seen
+            )
+        message = messages.gave_up(waiting, since, self._now)
+        answered = self._aws.codepipeline.fail(self._job.id, "JobFailed", message)
+        return self._log(
+            "gave up",
+            pipeline,
+            execution,
+            **seen,
+            reason=why(waiting, self._now),
+            answered=answered,
+        )
+
+    def _waited(self, since: datetime) -> int:
+        return int((self._now - since).total_seconds())
+
+    def _since(self, kept: Hold | None) -> datetime:
+        """Since when this execution waits: a stage that was retried goes on with the deadline that
+        it has.
+        """
+        if self._job.since:
+            return self._job.since
+        goes_on = kept and (
+            kept.released_by or (kept.give_up and self._asked.give_up_minutes is not None)
+        )
+        return kept.since if kept and goes_on else self._now
+
+    # Who is held
+
+    def _held_execution(self) -> tuple[str, str]:
+        """The pipeline and execution to hold: as the action's parameters say, or else as
+        CodePipeline does.
+        """
+        pipeline, execution = self._asked.pipeline, self._asked.execution
+        if pipeline is None or execution is None:
+            told_pipeline, told_execution = self._told_owner()
+            pipeline, execution = pipeline or told_pipeline, execution or told_execution
+        if pipeline is None:
+            raise Misconfigured(messages.who_am_i("pipeline"))
+        if execution is None:
+            raise Misconfigured(messages.who_am_i("execution"))
+        parameters.refuse_self(
+            self._asked.depends_on, pipeline, self._aws.codepipeline.region, self._job.account
+        )
+        return pipeline, execution
+
+    def _told_owner(self) -> tuple[str | None, str | None]:
+        try:
+            return self._aws.codepipeline.owner_of(self._job.id)
+        except NotPermitted:
+            return None, None  # the message to come says how to do without
+
+    def _kept(self, execution: str) -> Hold | None:
+        """The hold of this execution that stands already: made before its stage was retried, or
+        marked by a person who lets it go.
+        """
+        try:
+            return self._aws.eventbridge.hold_kept_by(
+                hold.rule_name(Deployment.of(self._context), execution)
+            )
+        except (Misconfigured, ValueError):
+            return None  # no rule can be named, or it is not the gate's own words: they will be written anew
+        except NoAnswer:
+            if self._asked.give_up_minutes is not None:
+                raise  # its deadline must not move
+            return None  # a doubt is no reason to lose the hold
+
+    def _variables(self, pipeline: str, execution: str) -> dict[str, str] | None:
+        """The variables of the execution to hold. Asking shows a mistyped `pipeline`, whose hold
+        would never end in a start.
+        """
+        try:
+            return self._aws.codepipeline.variables(pipeline, execution)
+        except PipelineNotFound:
+            raise Misconfigured(messages.not_this_pipelines(execution, pipeline)) from None
+        except NoAnswer:
+            return None  # a doubt is no reason to lose the hold: the retry will ask
+
+    def _log(
+        self, decided: str, pipeline: str | None, execution: str | None, **seen: object
+    ) -> dict[str, object]:
+        return log.decision(
+            "gate", decided, job=self._job.id, pipeline=pipeline, execution=execution, **seen
+        )
+
+
+def _named(waiting: Sequence[Upstream]) -> dict[str, object]:
+    """What keeps the gate closed, for the log."""
+    return {
+        one.label: one.unanswered
+        or [f"{execution.id} {execution.status}" for execution in one.blocking]
+        for one in waiting
+    }

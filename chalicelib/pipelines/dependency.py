@@ -1,0 +1,204 @@
+"""One pipeline that is waited for, as a gate action names it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, cast
+
+from chalicelib.errors import Misconfigured
+from chalicelib.phrases import kind_of, listed, quoted
+from chalicelib.pipelines.execution import NAME
+
+Require = Literal["idle", "succeeded"]
+Parked = Literal["wait", "pass"]
+REQUIRE: tuple[Require, ...] = ("idle", "succeeded")
+PARKED: tuple[Parked, ...] = ("wait", "pass")
+KEYS = ("pipeline", "require", "stage", "parked", "role_arn", "external_id")
+
+_ARN = re.compile(
+    rf"arn:[\w-]+:codepipeline:(?P<region>[a-z0-9-]+):(?P<account>\d{{12}}):(?P<name>{NAME})"
+)
+_ROLE = re.compile(r"arn:[\w-]+:iam::(?P<account>\d{12}):role/pipeline-gate-[\w+=,.@-]{1,50}")
+"""The gate's policy allows sts:AssumeRole for roles of these names only
+(.chalice/policy-gate.json).
+"""
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)  # model: sts externalIdType
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """`pipeline`: a name, or the ARN of a pipeline in another region or account.
+
+    `require`: what it must have come to; `stage`: only this stage of it counts; `parked`: whether
+    it counts while a person holds it up.
+    """
+
+    pipeline: str
+    require: Require = "idle"
+    stage: str | None = None
+    parked: Parked = "wait"
+    role_arn: str | None = None
+    external_id: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name alone."""
+        return self.pipeline.rpartition(":")[2]
+
+    @property
+    def region(self) -> str | None:
+        """None: the gate's own."""
+        return self._part("region")
+
+    @property
+    def account(self) -> str | None:
+        """None: the gate's own."""
+        return self._part("account")
+
+    def _part(self, name: str) -> str | None:
+        arn = _ARN.fullmatch(self.pipeline)
+        return arn[name] if arn else None
+
+    @property
+    def label(self) -> str:
+        """For people: "infra", "infra's stage Deploy", "infra (us-east-1)", "infra (us-east-1,
+        account 111122223333)".
+        """
+        where = ""
+        if self.region:
+            where = (
+                f" ({self.region}, account {self.account})"
+                if self.role_arn
+                else f" ({self.region})"
+            )
+        return f"{self.name}{where}'s stage {self.stage}" if self.stage else f"{self.name}{where}"
+
+    def is_pipeline(self, name: str, region: str, account: str) -> bool:
+        """Whether this is the pipeline `name` of the gate's own `region` and `account`."""
+        return (
+            self.name == name and self.region in (None, region) and self.account in (None, account)
+        )
+
+    def seen_from(self, region: str) -> Dependency:
+        """By its plain name where its ARN is of that region, the gate's own, and it needs no role:
+        it is in the gate's account, too.
+        """
+        return (
+            replace(self, pipeline=self.name)
+            if self.region == region and self.role_arn is None
+            else self
+        )
+
+    def as_json(self) -> str | dict[str, str]:
+        """`read` turned back, in as few words as possible."""
+        words = {
+            "pipeline": self.pipeline,
+            "require": None if self.require == "idle" else self.require,
+            "stage": self.stage,
+            "parked": None if self.parked == "wait" else self.parked,
+            "role_arn": self.role_arn,
+            "external_id": self.external_id,
+        }
+        given = {key: value for key, value in words.items() if value is not None}
+        return self.pipeline if len(given) == 1 else given
+
+
+def read(value: object, require: Require = "idle", parked: Parked = "wait") -> Dependency:
+    """Read one entry of depends_on; `require` and `parked` hold where it does not say its own.
+    Raises Misconfigured.
+    """
+    if isinstance(value, str):
+        return Dependency(_pipeline(value), require=require, parked=parked)
+    if not isinstance(value, Mapping):
+        raise Misconfigured(
+            'depends_on must hold pipelines\' names, ARNs or objects like {"pipeline": '
+            f'"infra"}}, not {kind_of(value)}.'
+        )
+    for key in value:
+        if key not in KEYS:
+            raise Misconfigured(
+                f"An entry of depends_on has an unknown key {quoted(str(key))}. Known: "
+                f"{', '.join(KEYS)}."
+            )
+    if "pipeline" not in value:
+        raise Misconfigured(
+            'An entry of depends_on has no "pipeline": it names the pipeline to wait for.'
+        )
+    dependency = Dependency(
+        pipeline=_pipeline(value["pipeline"]),
+        require=cast(Require, one_of(REQUIRE, value.get("require", require), "require")),
+        stage=_stage(value["stage"]) if "stage" in value else None,
+        parked=cast(Parked, one_of(PARKED, value.get("parked", parked), "parked")),
+        role_arn=_role(value["role_arn"]) if "role_arn" in value else None,
+        external_id=_external_id(value["external_id"]) if "external_id" in value else None,
+    )
+    _refuse_half_a_role(dependency)
+    return dependency
+
+
+def one_of(allowed: tuple[str, ...], value: object, key: str) -> str:
+    """`value`, if it is one of the words `allowed` for `key`. Raises Misconfigured."""
+    if not isinstance(value, str) or value not in allowed:
+        what = quoted(value) if isinstance(value, str) else kind_of(value)
+        raise Misconfigured(f"{key} is {what}, but must be one of {listed(allowed)}.")
+    return value
+
+
+def _pipeline(value: object) -> str:
+    if not isinstance(value, str):
+        raise Misconfigured(
+            f"pipeline, in an entry of depends_on, must be a name or an ARN, not {kind_of(value)}."
+        )
+    if not re.fullmatch(NAME, value) and not _ARN.fullmatch(value):
+        raise Misconfigured(
+            f"depends_on has {quoted(value)}, which is no pipeline's name: 1 to 100 letters, "
+            "digits and . @ - _ (several names are "
+            "separated by commas), or an ARN arn:aws:codepipeline:REGION:ACCOUNT:NAME."
+        )
+    return value
+
+
+def _stage(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(NAME, value):
+        what = quoted(value) if isinstance(value, str) else kind_of(value)
+        raise Misconfigured(
+            "stage must be the name of one of the upstream's stages, 1 to 100 letters, digits "
+            f"and . @ - _, not {what}."
+        )
+    return value
+
+
+def _role(value: object) -> str:
+    if not isinstance(value, str) or not _ROLE.fullmatch(value):
+        what = quoted(value) if isinstance(value, str) else kind_of(value)
+        raise Misconfigured(
+            f"role_arn is {what}; it must be the ARN of a role that the gate may assume, "
+            "arn:aws:iam::ACCOUNT:role/pipeline-gate-NAME."
+        )
+    return value
+
+
+def _external_id(value: object) -> str:
+    if not isinstance(value, str) or not _EXTERNAL_ID.fullmatch(value):
+        raise Misconfigured(
+            "external_id must be a string of 2 to 1224 letters, digits and + = , . @ : / - _."
+        )
+    return value
+
+
+def _refuse_half_a_role(dependency: Dependency) -> None:
+    if dependency.external_id and not dependency.role_arn:
+        raise Misconfigured(
+            f"depends_on has an external_id for {dependency.name}, but no role_arn that it would "
+            "be for."
+        )
+    if dependency.role_arn:
+        role = _ROLE.fullmatch(dependency.role_arn)
+        if role is None or dependency.account != role["account"]:
+            raise Misconfigured(
+                f"role_arn is of another account than the pipeline {dependency.name}: name that "
+                "as an ARN, "
+                "arn:aws:codepipeline:REGION:ACCOUNT:NAME, with the role's account."
+            )

@@ -1,0 +1,118 @@
+"""Where the executions of a pipeline stand, as plain data: stages, actions, approvals and closed
+transitions (GetPipelineState).
+
+In PARALLEL mode AWS does not show every execution there (guide: executions-view): of one that is
+not shown, nothing is known here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.pipelines.execution import RUNNING
+
+
+@dataclass(frozen=True)
+class ActionState:
+    """An action's latest run. `mark` is its external execution id, where a gate that waits writes
+    what it waits for.
+    """
+
+    name: str
+    status: str
+    since: datetime | None
+    approval: bool
+    """It waits for a person: CodePipeline shows the token to answer with (model:
+    ActionExecution.token).
+    """
+    mark: str = ""
+    said: str = ""
+    """What the console shows of it: its failure's message, or its summary."""
+
+
+@dataclass(frozen=True)
+class StageState:
+    """`execution` entered the stage last and is `status` in it; `inbound` stand before it; `closed`
+    says its transition is disabled.
+    """
+
+    name: str
+    execution: str | None
+    status: str
+    inbound: tuple[str, ...]
+    closed: bool
+    closed_since: datetime | None
+    actions: tuple[ActionState, ...]
+
+    @property
+    def busy(self) -> bool:
+        return self.status in RUNNING
+
+
+@dataclass(frozen=True)
+class Parked:
+    """What a person has to do before an execution goes on: answer `action` of `stage`, or (`action`
+    None) enable the way into it.
+    """
+
+    stage: str
+    action: str | None
+    since: datetime | None
+
+
+@dataclass(frozen=True)
+class PipelineState:
+    stages: tuple[StageState, ...]
+
+    def stage(self, name: str) -> StageState | None:
+        return next((stage for stage in self.stages if stage.name == name), None)
+
+    def is_past(self, execution: str, stage: str) -> bool:
+        """Whether `execution` has left `stage` behind, or is through with it. False too where AWS
+        does not show it.
+        """
+        names = [one.name for one in self.stages]
+        seen = [
+            number
+            for number, one in enumerate(self.stages)
+            if execution == one.execution or execution in one.inbound
+        ]
+        if stage not in names or not seen:
+            return False
+        latest, asked = self.stages[seen[-1]], names.index(stage)
+        return seen[-1] > asked or (
+            seen[-1] == asked
+            and latest.execution == execution
+            and latest.status in ("Succeeded", "Skipped")
+        )
+
+    def parked(self, execution: str) -> Parked | None:
+        """What person `execution` waits for, if it waits for nothing else; also where it stands
+        behind one that does.
+        """
+        for number, stage in enumerate(self.stages):
+            if stage.execution == execution and stage.busy:
+                return _open_approval(stage)
+            if execution in stage.inbound:
+                if stage.closed:
+                    return Parked(stage.name, None, stage.closed_since)
+                return _open_approval(self.stages[number]) if stage.busy else None
+        return None
+
+    def marks(self, execution: str) -> tuple[str, ...]:
+        """The marks of the actions that are in progress in the stage where `execution` is."""
+        return tuple(
+            action.mark
+            for stage in self.stages
+            if stage.execution == execution and stage.busy
+            for action in stage.actions
+            if action.status == "InProgress" and action.mark
+        )
+
+
+def _open_approval(stage: StageState) -> Parked | None:
+    open_actions = [action for action in stage.actions if action.status == "InProgress"]
+    if not open_actions or not all(action.approval for action in open_actions):
+        return None
+    return Parked(stage.name, open_actions[0].name, open_actions[0].since)

@@ -1,0 +1,161 @@
+"""Pipelines that wait for pipelines that wait: does a chain of them come back to the one that asks,
+and can it ever end?
+
+A pipeline waits in one of two ways: a hold's rule keeps its failed execution, or (`hold`: `wait`)
+its gate action stays in progress and leaves a mark of what it waits for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.pipelines.execution import moment
+
+LONGEST = 10
+"""So many pipelines of a chain are looked at: a longer cycle is waited out."""
+MARK_LENGTH = 1500  # model: ExecutionId, of ExecutionDetails.externalExecutionId
+_MARK = "pipeline-gate "
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A wait for `pipeline` to be `require`; `executions`: for these alone (short ids), None: for
+    the whole pipeline.
+    """
+
+    pipeline: str
+    require: str
+    executions: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Wait:
+    """For whom a pipeline waits, if it waits. `stays`: in place, in progress all the while, and not
+    held by a rule.
+    """
+
+    edges: Sequence[Edge] = ()
+    stays: bool = False
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks: the execution of a pipeline, each None where it is not known. `stays`: it stays in
+    progress while it waits.
+    """
+
+    pipeline: str | None
+    execution: str | None
+    stays: bool
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """The pipelines of a chain that ends where it began, in order. `deadlock`: none of them can
+    ever go on by itself.
+    """
+
+    pipelines: tuple[str, ...]
+    deadlock: bool
+
+    def __str__(self) -> str:
+        return f"{self.pipelines[0]} waits for {', which waits for '.join(self.pipelines[1:])}"
+
+
+def cycle(
+    upstream: str, waits: Sequence[Edge], asker: Asker, look: Callable[[str], Wait]
+) -> Cycle | None:
+    """The shortest way on which `upstream`, which waits as `waits` say, waits for `asker`; `look`
+    tells for whom a further pipeline waits.
+
+    It is a deadlock where each on the way keeps the one before it waiting: because it has to
+    succeed first, or because it has to be idle and stays in progress. Who is held by a rule is
+    idle, and whoever waits for that in a circle goes on; so one after the other does.
+    """
+    if asker.pipeline is None:
+        return None
+    known: dict[str, Wait] = {}
+
+    def wait_of(pipeline: str) -> Wait:
+        if pipeline not in known and len(known) < LONGEST - 1:
+            known[pipeline] = look(pipeline)
+        return known.get(pipeline, Wait())
+
+    for deadlock in (True, False):
+        if path := _way_back(upstream, waits, asker, wait_of, deadlock):
+            return Cycle(path, deadlock)
+    return None
+
+
+def _way_back(
+    upstream: str,
+    waits: Sequence[Edge],
+    asker: Asker,
+    wait_of: Callable[[str], Wait],
+    deadlock: bool,
+) -> tuple[str, ...] | None:
+    """The shortest way from the asker by `upstream` to the asker again; with `deadlock`, along
+    those only that keep each other waiting.
+    """
+    ways: list[tuple[tuple[str, ...], Sequence[Edge]]] = [((str(asker.pipeline), upstream), waits)]
+    seen = {str(asker.pipeline), upstream}
+    for path, edges in ways:  # grows as it is read: the nearest first
+        if any(
+            edge.pipeline == asker.pipeline and (not deadlock or _for_ever(edge, asker))
+            for edge in edges
+        ):
+            return (*path, str(asker.pipeline))
+        for edge in edges:
+            if edge.pipeline in seen:
+                continue
+            ahead = wait_of(edge.pipeline)
+            if ahead.stays or edge.require == "succeeded" or not deadlock:
+                seen.add(edge.pipeline)
+                ways.append(((*path, edge.pipeline), ahead.edges))
+    return None
+
+
+def _for_ever(edge: Edge, asker: Asker) -> bool:
+    waits_for_it = edge.executions is None or (asker.execution or "")[:8] in edge.executions
+    return edge.require == "succeeded" or (asker.stays and waits_for_it)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a gate that waits in place leaves at its action for others to read: since when (aware
+    UTC), and for whom.
+    """
+
+    since: datetime
+    waits: tuple[Edge, ...]
+
+
+def mark(since: datetime, waits: Iterable[Edge]) -> str:
+    """A Mark as text. Of very many waits, those that fit."""
+    whole: list[object] = [since.isoformat()]
+    for edge in waits:
+        if len(_MARK + json.dumps([*whole, _plain(edge)])) <= MARK_LENGTH:
+            whole.append(_plain(edge))
+    return _MARK + json.dumps(whole)
+
+
+def _plain(edge: Edge) -> list[object]:
+    return [edge.pipeline, edge.require, list(edge.executions or ())]
+
+
+def read_mark(text: str) -> Mark | None:
+    """`mark` turned back; None where somebody else wrote it."""
+    if not text.startswith(_MARK):
+        return None
+    try:
+        since, *waits = json.loads(text[len(_MARK) :])
+        edges = [
+            Edge(str(pipeline), str(require), tuple(map(str, executions)))
+            for pipeline, require, executions in waits
+        ]
+        return Mark(moment(since), tuple(edges))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return None
