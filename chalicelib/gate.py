@@ -10,14 +10,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib import parameters
+from chalicelib.answers import end_job, let_pass
 from chalicelib.aws.clients import Aws
-from chalicelib.errors import FailureType, Misconfigured, NoAnswer, NotPermitted
+from chalicelib.errors import Misconfigured, NoAnswer, NotPermitted
 from chalicelib.job import Job
-from chalicelib.parameters import Parameters
 from chalicelib.pipelines.reader import Asking
 from chalicelib.pipelines.upstream import Upstream, waiting_for
 from chalicelib.records import log
-from chalicelib.wording import messages
+from chalicelib.wording import open_gate, refusals
 
 
 def answer(event: object, context: object, aws: Aws, now: datetime) -> dict[str, object]:
@@ -32,7 +32,7 @@ def answer(event: object, context: object, aws: Aws, now: datetime) -> dict[str,
     try:
         record = _decide(job, context, aws, now)
     except (Misconfigured, NotPermitted) as error:
-        answered = _end(job, error.failure_type, str(error), aws)
+        answered = end_job(job, error.failure_type, str(error), aws)
         decided = "observed" if parameters.only_observes(job.user_parameters) else "refused"
         record = log.decision("gate", decided, job=job.id, reason=str(error), answered=answered)
     except NoAnswer as error:
@@ -41,10 +41,10 @@ def answer(event: object, context: object, aws: Aws, now: datetime) -> dict[str,
     except (
         Exception
     ) as error:  # better a failed action with a reason than one that hangs for 20 minutes
-        answered = _end(
+        answered = end_job(
             job,
             "SystemUnavailable",
-            messages.defect(error, getattr(context, "aws_request_id", "?")),
+            refusals.defect(error, getattr(context, "aws_request_id", "?")),
             aws,
         )
         record = log.defect("gate", error, job=job.id, answered=answered)
@@ -58,7 +58,7 @@ def answer(event: object, context: object, aws: Aws, now: datetime) -> dict[str,
 def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, object]:
     asked = parameters.read(job.user_parameters, os.environ.get("RETRY_MINUTES", "5"))
     if asked.bypass:
-        return let_pass(job, asked, "bypassed", messages.bypassed(asked.depends_on), (), aws)
+        return let_pass(job, asked, "bypassed", open_gate.bypassed(asked.depends_on), (), aws)
     parameters.refuse_closed_accounts(asked.depends_on, job.account)
     asked = replace(
         asked, depends_on=tuple(one.seen_from(aws.codepipeline.region) for one in asked.depends_on)
@@ -78,30 +78,8 @@ def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, obj
     waited = None if job.since is None else int((now - job.since).total_seconds())
     decided = "passed" if waited is None else "released"
     return let_pass(
-        job, asked, decided, messages.passed(upstreams, now), upstreams, aws, waited_seconds=waited
+        job, asked, decided, open_gate.passed(upstreams, now), upstreams, aws, waited_seconds=waited
     )
-
-
-def let_pass(
-    job: Job,
-    asked: Parameters,
-    decided: str,
-    summary: str,
-    upstreams: Sequence[Upstream],
-    aws: Aws,
-    **seen: object,
-) -> dict[str, object]:
-    """Let the job's action succeed, with output variables that say how and behind which executions;
-    returns the record.
-    """
-    variables = {
-        "Decision": decided,
-        "UpstreamPipelines": ",".join(one.name for one in asked.depends_on),
-        "UpstreamExecutionIds": ",".join(one.behind or "none" for one in upstreams) or "none",
-    }
-    answered = aws.codepipeline.succeed(job.id, summary, variables)
-    who = {"job": job.id, "pipeline": asked.pipeline, "execution": asked.execution}
-    return log.decision("gate", decided, **who, summary=summary, **seen, answered=answered)
 
 
 def _refuse_missing(upstreams: Sequence[Upstream], job: Job, aws: Aws) -> None:
@@ -114,21 +92,7 @@ def _refuse_missing(upstreams: Sequence[Upstream], job: Job, aws: Aws) -> None:
                 one.wanted.region or aws.codepipeline.region,
                 one.wanted.account or job.account,
             )
-            raise Misconfigured(messages.no_such_upstream(one.wanted.name, account, region))
+            raise Misconfigured(refusals.no_such_upstream(one.wanted.name, account, region))
         if one.wanted.stage and one.state and not one.state.stage(one.wanted.stage):
             stages = [stage.name for stage in one.state.stages]
-            raise Misconfigured(messages.no_such_stage(one.wanted.name, one.wanted.stage, stages))
-
-
-def _end(job: Job, kind: FailureType, message: str, aws: Aws) -> bool:
-    """Fail the job; or, where it was only to observe, let it pass and say what the matter is."""
-    if parameters.only_observes(job.user_parameters):
-        # Every variable, for an action that names one which is not there fails (guide:
-        # reference-variables).
-        variables = {
-            "Decision": "observed",
-            "UpstreamPipelines": "none",
-            "UpstreamExecutionIds": "none",
-        }
-        return aws.codepipeline.succeed(job.id, messages.observed_refusal(message), variables)
-    return aws.codepipeline.fail(job.id, kind, message)
+            raise Misconfigured(refusals.no_such_stage(one.wanted.name, one.wanted.stage, stages))

@@ -216,7 +216,7 @@ def _upstreams(asked: dict[str, object]) -> tuple[Dependency, ...]:
 
 
 def _refuse_too_many(upstreams: tuple[Dependency, ...]) -> None:
-    from chalicelib.holds.hold import pattern  # noqa: PLC0415 - few are the rule
+    from chalicelib.holds.rule import pattern  # noqa: PLC0415 - few are the rule
 
     if len(pattern(upstreams)) > PATTERN_LENGTH:
         raise Misconfigured(

@@ -27,17 +27,17 @@ from chalicelib.holds.fate import (
     Fate,
     asked_again,
     closed_gate,
-    deadlock,
     fate,
     find,
     own_restart,
     passed_the_gate,
     revisions_to_start_with,
 )
-from chalicelib.holds.hold import Hold, rule_named_by
+from chalicelib.holds.hold import Hold
+from chalicelib.holds.rule import rule_named_by
 from chalicelib.pipelines.execution import PARALLEL, ROLLBACK, Attempt, Revision
 from chalicelib.pipelines.reader import LOOK_BACK, Asking
-from chalicelib.pipelines.upstream import Upstream, waiting_for
+from chalicelib.pipelines.upstream import Upstream, deadlock, waiting_for
 from chalicelib.records import log
 from chalicelib.records.events import announce
 

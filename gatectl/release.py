@@ -17,9 +17,10 @@ from chalicelib.aws.eventbridge import EventBridge
 from chalicelib.aws.lambda_permission import AwsLambda
 from chalicelib.deployment import Deployment
 from chalicelib.errors import NoAnswer, NoRoom, NotPermitted, sorted_out
-from chalicelib.holds.hold import Hold, rule_name, schedule
+from chalicelib.holds.hold import Hold
+from chalicelib.holds.rule import rule_name, schedule
 from chalicelib.phrases import clock, some
-from chalicelib.wording import messages
+from chalicelib.wording import held_pipeline
 from gatectl.completion import pipelines
 from gatectl.functions import made_by
 from gatectl.holds import Row, rows
@@ -278,7 +279,7 @@ def _mark(place: Place, wait: Wait, deployment: Deployment, by: str, now: dateti
         deployment.retry_arn, deployment.all_rules_arn
     )
     try:
-        description = messages.rule_description(hold, (), now)
+        description = held_pipeline.rule_description(hold, (), now)
         EventBridge(place.client("events")).put(
             hold, schedule(now, RETRY_MINUTES), description, deployment.retry_arn
         )

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from chalicelib.account.gates import Gate
+from chalicelib.holds import rule
 from chalicelib.holds.hold import Hold
-from chalicelib.wording import messages
 
 _SCHEDULE = re.compile(r"cron\((?P<first>\d+)(?:/(?P<every>\d+))? \* \* \* \? \*\)")
 """As hold.schedule writes it."""
@@ -58,7 +58,7 @@ class Rule:
 
     @property
     def made(self) -> datetime | None:
-        return messages.described_since(self.description)
+        return rule.read_date(self.description)
 
     def next_check(self, now: datetime) -> datetime | None:
         """The schedule's first time after `now` (aware UTC); None where it is no schedule of the
@@ -77,7 +77,7 @@ class Rule:
         second = self.next_check(first) if first else None
         if at is None or first is None or second is None:
             return at
-        return messages.first_look(at, first, (second - first) // timedelta(minutes=1))
+        return rule.find_first_look(at, first, (second - first) // timedelta(minutes=1))
 
     def wait(self, now: datetime, reason: str = "") -> Wait | None:
         """The wait that this rule keeps, if it keeps one."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import NoAnswer, NoRoom, code, sorted_out
-from chalicelib.holds.hold import Hold, pattern
-from chalicelib.wording import messages
+from chalicelib.holds.hold import Hold
+from chalicelib.holds.rule import pattern, read_date
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -151,10 +151,7 @@ class EventBridge:
         """
         try:
             rules = self._client.list_rules(NamePrefix=prefix)["Rules"]
-            made = {
-                rule["Name"]: messages.described_since(rule.get("Description", ""))
-                for rule in rules
-            }
+            made = {rule["Name"]: read_date(rule.get("Description", "")) for rule in rules}
             old = [name for name, since in made.items() if since is not None and since < before]
             with_target = (
                 self._client.list_rule_names_by_target(TargetArn=retry_arn)["RuleNames"]

@@ -8,15 +8,9 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from chalicelib.pipelines.execution import PARALLEL, Attempt, Execution, Revision
-from chalicelib.pipelines.upstream import Upstream
 
 if TYPE_CHECKING:
-    from chalicelib.pipelines.wait_cycles import Cycle
-
-
-def deadlock(waiting: Sequence[Upstream]) -> Cycle | None:
-    """The cycle of pipelines that would wait for each other for ever, if there is one."""
-    return next((upstream.cycle for upstream in waiting if upstream.deadlocked), None)
+    pass
 
 
 class Fate(Enum):

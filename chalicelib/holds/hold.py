@@ -8,22 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
-from chalicelib.deployment import Deployment
-from chalicelib.errors import Misconfigured, RefusedInput
-from chalicelib.phrases import quoted
+from chalicelib.errors import Misconfigured
 from chalicelib.pipelines import dependency
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import ID, NAME, moment
-
-ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED")
-"""The states in which an execution is over (guide: detect-state-changes-cloudwatch-events)."""
-STAGE_ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED")
-"""The same for a stage (guide: detect-state-changes-cloudwatch-events)."""
 
 INPUT_LENGTH = 8192  # model: TargetInput
 
@@ -132,72 +125,3 @@ class Hold:
     def ends_by_stopping(self) -> bool:
         """Where it `ends_anyway`: nothing is started then."""
         return self.released_by is None and self.on_give_up == "stop"
-
-
-def pattern(depends_on: Sequence[Dependency]) -> str:
-    """The event pattern that matches the end of any execution of the upstreams, and of the stages
-    that are waited for.
-
-    It names no region or account, so that an event which is forwarded from elsewhere wakes the hold
-    up too.
-    """
-    names, stages = (
-        _each(one.name for one in depends_on),
-        _each(one.stage for one in depends_on if one.stage),
-    )
-    ends = _change("Pipeline", {"pipeline": names, "state": ENDS})
-    if not stages:
-        return json.dumps({"source": ["aws.codepipeline"], **ends})
-    staged = _each(one.name for one in depends_on if one.stage)
-    stage_ends = _change("Stage", {"pipeline": staged, "stage": stages, "state": STAGE_ENDS})
-    return json.dumps({"source": ["aws.codepipeline"], "$or": [ends, stage_ends]})
-
-
-def _change(what: str, detail: Mapping[str, Sequence[str]]) -> dict[str, object]:
-    return {"detail-type": [f"CodePipeline {what} Execution State Change"], "detail": detail}
-
-
-def _each(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
-
-
-def rule_name(deployment: Deployment, execution: str) -> str:
-    """Each held execution has a rule of its own, so a late duplicate of one hold can never touch
-    another.
-    """
-    return deployment.rule_prefix + execution
-
-
-def rule_named_by(event: object, deployment: Deployment) -> str:
-    """The name of the rule that an invocation of the retry comes from.
-
-    Raises RefusedInput where the event names none, or one that this deployment's gate did not make.
-    """
-    name = event.get("rule") if isinstance(event, Mapping) else None
-    if not isinstance(name, str):
-        raise RefusedInput(
-            'This event names no hold: {"rule": "..."} is missing. The retry is invoked by the '
-            "gate's own EventBridge rules."
-        )
-    if not re.fullmatch(re.escape(deployment.rule_prefix) + ID, name):
-        raise RefusedInput(
-            f"The rule {quoted(name)} is none of this gate's: those are named "
-            f"{deployment.rule_prefix}<execution id>. Nothing was touched."
-        )
-    return name
-
-
-def schedule(now: datetime, minutes: int) -> str:
-    """A cron expression that fires `minutes` after the current minute of `now` (UTC) and every
-    `minutes` (a divisor of 60) from then on.
-
-    (guide: eb-scheduled-rule-pattern: the fields are minute, hour, day of month, month, day of
-    week, year, in UTC.)
-    """
-    first = now.minute % minutes
-    return f"cron({first} * * * ? *)" if minutes == 60 else f"cron({first}/{minutes} * * * ? *)"
-
-
-def next_check(now: datetime, minutes: int) -> datetime:
-    """The schedule's first time after `now`."""
-    return now.replace(second=0, microsecond=0) + timedelta(minutes=minutes)

@@ -8,22 +8,21 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from chalicelib import job, parameters
+from chalicelib.answers import let_pass
 from chalicelib.aws.clients import Aws
 from chalicelib.deployment import Deployment
 from chalicelib.errors import Misconfigured, NoAnswer, NoRoom, NotPermitted, PipelineNotFound
-from chalicelib.gate import let_pass
-from chalicelib.holds import hold
-from chalicelib.holds.fate import deadlock
 from chalicelib.holds.hold import Hold
+from chalicelib.holds.rule import next_check, rule_name, schedule
 from chalicelib.job import Job
 from chalicelib.parameters import Parameters
 from chalicelib.phrases import SHOWN
 from chalicelib.pipelines import estimate
 from chalicelib.pipelines import wait_cycles as chains
 from chalicelib.pipelines.reader import Asking
-from chalicelib.pipelines.upstream import Upstream
+from chalicelib.pipelines.upstream import Upstream, deadlock
 from chalicelib.records import log
-from chalicelib.wording import messages
+from chalicelib.wording import held_pipeline, open_gate, refusals
 from chalicelib.wording.reasons import why
 
 LONGEST_IN_PLACE = timedelta(hours=23)
@@ -53,7 +52,7 @@ class Holding:
         """Hold the pipeline for the upstreams `waiting`; returns the record."""
         waiting = [*asking.in_detail(waiting[:SHOWN]), *waiting[SHOWN:]]
         if self._asked.observe:
-            summary = messages.observed(waiting, self._now)
+            summary = open_gate.observed(waiting, self._now)
             return let_pass(
                 self._job,
                 self._asked,
@@ -69,7 +68,7 @@ class Holding:
         if kept and kept.released_by:
             return self._let_go(waiting, kept.released_by, since)
         if cycle := deadlock(waiting):
-            message = messages.deadlock(cycle)
+            message = held_pipeline.deadlock(cycle)
             answered = self._aws.codepipeline.fail(self._job.id, "ConfigurationError", message)
             return self._log("deadlock", pipeline, execution, reason=message, answered=answered)
         give_up = (
@@ -117,7 +116,7 @@ class Holding:
         answered = self._aws.codepipeline.keep_open(
             self._job.id,
             job.token(since),
-            messages.waits_in_place(
+            held_pipeline.waits_in_place(
                 waiting, pipeline, since, give_up, self._asked.on_give_up, self._now
             ),
             percent=min((one for one in done if one is not None), default=None),
@@ -143,11 +142,11 @@ class Holding:
     ) -> dict[str, object]:
         """Make the rule that is the hold, then fail the action with the reason."""
         deployment = Deployment.of(self._context)
-        rule = hold.rule_name(deployment, execution)
+        name = rule_name(deployment, execution)
         variables = self._variables(pipeline, execution)
         mode = "retry" if self._asked.hold == "retry" else "restart"
         kept = Hold(
-            rule,
+            name,
             pipeline,
             execution,
             self._asked.depends_on,
@@ -163,10 +162,10 @@ class Holding:
         try:
             self._aws.eventbridge.put(
                 kept,
-                schedule=hold.schedule(self._now, minutes),
+                schedule=schedule(self._now, minutes),
                 # The time in it is this attempt's own, whenever the hold began: so the sweep knows
                 # that the rule is being made.
-                description=messages.rule_description(kept, waiting, self._now),
+                description=held_pipeline.rule_description(kept, waiting, self._now),
                 retry_arn=deployment.retry_arn,
             )
         except NoRoom:
@@ -174,13 +173,13 @@ class Holding:
             # link of a deadlock.
             mark = chains.mark(since, ())
             answered = self._aws.codepipeline.keep_open(
-                self._job.id, job.token(since), messages.no_room(waiting, self._now), mark=mark
+                self._job.id, job.token(since), held_pipeline.no_room(waiting, self._now), mark=mark
             )
             return self._log("kept open", pipeline, execution, answered=answered)
         # Only now, with the rule in place: an execution that ended before would be lost if the gate
         # died in between.
-        message = messages.held(
-            waiting, kept, minutes, hold.next_check(self._now, minutes), self._now
+        message = held_pipeline.held(
+            waiting, kept, minutes, next_check(self._now, minutes), self._now
         )
         answered = self._aws.codepipeline.fail(self._job.id, "JobFailed", message)
         reason = why(waiting, self._now)
@@ -188,7 +187,7 @@ class Holding:
             "held",
             pipeline,
             execution,
-            rule=rule,
+            rule=name,
             waiting=_named(waiting),
             reason=reason,
             answered=answered,
@@ -199,7 +198,7 @@ class Holding:
     def _let_go(
         self, waiting: Sequence[Upstream], released_by: str, since: datetime
     ) -> dict[str, object]:
-        summary = messages.let_go(waiting, released_by, since, self._now)
+        summary = open_gate.let_go(waiting, released_by, since, self._now)
         # After a hold by a rule, the retry has counted the time.
         waited = None if self._job.since is None else self._waited(since)
         seen = {"waiting": _named(waiting), "waited_seconds": waited, "released_by": released_by}
@@ -216,11 +215,11 @@ class Holding:
             "on_give_up": self._asked.on_give_up,
         }
         if self._asked.on_give_up == "continue":
-            summary = messages.goes_on_all_the_same(waiting, since, self._now)
+            summary = open_gate.goes_on_all_the_same(waiting, since, self._now)
             return let_pass(
                 self._job, self._asked, "gave up", summary, self._upstreams, self._aws, **seen
             )
-        message = messages.gave_up(waiting, since, self._now)
+        message = held_pipeline.gave_up(waiting, since, self._now)
         answered = self._aws.codepipeline.fail(self._job.id, "JobFailed", message)
         return self._log(
             "gave up",
@@ -256,9 +255,9 @@ class Holding:
             told_pipeline, told_execution = self._told_owner()
             pipeline, execution = pipeline or told_pipeline, execution or told_execution
         if pipeline is None:
-            raise Misconfigured(messages.who_am_i("pipeline"))
+            raise Misconfigured(refusals.who_am_i("pipeline"))
         if execution is None:
-            raise Misconfigured(messages.who_am_i("execution"))
+            raise Misconfigured(refusals.who_am_i("execution"))
         parameters.refuse_self(
             self._asked.depends_on, pipeline, self._aws.codepipeline.region, self._job.account
         )
@@ -276,7 +275,7 @@ class Holding:
         """
         try:
             return self._aws.eventbridge.hold_kept_by(
-                hold.rule_name(Deployment.of(self._context), execution)
+                rule_name(Deployment.of(self._context), execution)
             )
         except (Misconfigured, ValueError):
             return None  # no rule can be named, or it is not the gate's own words: they will be written anew
@@ -292,7 +291,7 @@ class Holding:
         try:
             return self._aws.codepipeline.variables(pipeline, execution)
         except PipelineNotFound:
-            raise Misconfigured(messages.not_this_pipelines(execution, pipeline)) from None
+            raise Misconfigured(refusals.not_this_pipelines(execution, pipeline)) from None
         except NoAnswer:
             return None  # a doubt is no reason to lose the hold: the retry will ask
 

@@ -131,7 +131,7 @@ class Asking:
     def _hold_of(self, failed: Execution) -> Hold | None:
         # The open path behind a succeeded upstream needs no holds.
         from chalicelib.deployment import Deployment  # noqa: PLC0415
-        from chalicelib.holds.hold import rule_name  # noqa: PLC0415
+        from chalicelib.holds.rule import rule_name  # noqa: PLC0415
 
         try:
             return self._aws.eventbridge.hold_kept_by(

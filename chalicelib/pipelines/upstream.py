@@ -148,3 +148,8 @@ def waiting_for(upstreams: Sequence[Upstream]) -> tuple[Upstream, ...]:
     the gate is open.
     """
     return tuple(upstream for upstream in upstreams if not upstream.satisfied)
+
+
+def deadlock(waiting: Sequence[Upstream]) -> Cycle | None:
+    """The cycle of pipelines that would wait for each other for ever, if there is one."""
+    return next((upstream.cycle for upstream in waiting if upstream.deadlocked), None)

@@ -20,7 +20,7 @@ from gatectl.explain.running import at_its_gates
 from gatectl.explain.told import Told, Way, check, doctor, log, retry_stage, rights
 
 AS_PLANNED, GAVE_UP, DEADLOCK = "and that is as planned", "Gave up: ", "Deadlock: "
-"""How the gate's messages tell what they are (chalicelib.wording.messages)."""
+"""How the gate's messages tell what they are (chalicelib.wording.held_pipeline)."""
 NOTHING = "Nothing starts by itself."
 ENDED = {
     "Failed": "failed",

@@ -11,12 +11,14 @@ from chalicelib.account.console import Console
 from chalicelib.account.cycles import MEND
 from chalicelib.account.waits import Rule
 from chalicelib.deployment import APP
-from chalicelib.holds.fate import Fate, deadlock, fate, passed_the_gate
+from chalicelib.holds.fate import Fate, fate, passed_the_gate
 from chalicelib.holds.hold import Hold
+from chalicelib.holds.rule import find_first_look
 from chalicelib.phrases import clock, some
 from chalicelib.pipelines.execution import ROLLBACK
+from chalicelib.pipelines.upstream import deadlock
 from chalicelib.pipelines.wait_cycles import Cycle
-from chalicelib.wording.messages import deadline, first_look
+from chalicelib.wording.held_pipeline import deadline
 from chalicelib.wording.reasons import awaited
 from gatectl.explain import mending
 from gatectl.explain.anew import NO_RETRY, anew, changed, let_go_anew
@@ -106,7 +108,7 @@ def _deadline(facts: Facts, story: Story, hold: Hold) -> str:
     second = story.rule.next_check(first) if story.rule and first else None
     at = hold.give_up
     if at and first and second:
-        at = first_look(at, first, (second - first) // timedelta(minutes=1))
+        at = find_first_look(at, first, (second - first) // timedelta(minutes=1))
     told = deadline(at, hold.on_give_up, facts.now)
     return (
         told.replace("retry this stage then", "start it anew then")

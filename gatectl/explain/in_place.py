@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 
 from chalicelib.account.console import Console
 from chalicelib.account.cycles import MEND
-from chalicelib.holds.fate import deadlock
 from chalicelib.parameters import Parameters
 from chalicelib.phrases import clock, some
 from chalicelib.pipelines.execution import Attempt
+from chalicelib.pipelines.upstream import deadlock
 from chalicelib.pipelines.wait_cycles import read_mark
-from chalicelib.wording.messages import deadline
+from chalicelib.wording.held_pipeline import deadline
 from gatectl.explain.because import because, nothing_to_do, people
 from gatectl.explain.facts import Facts, Story, deployed_as
 from gatectl.explain.told import Told, log, release, stop

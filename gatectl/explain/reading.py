@@ -121,7 +121,7 @@ class Reading:
 
     def _waiters(self, pipeline: Pipeline) -> tuple[Waiter, ...]:
         """The rules' descriptions tell which of them are worth a look
-        (chalicelib.wording.messages.rule_description).
+        (chalicelib.wording.held_pipeline.rule_description).
         """
         events, prefix = self._client("events"), f"{APP}-"
         listed = [

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from chalicelib.account.waits import Rule
 from chalicelib.aws.eventbridge import TARGET
-from chalicelib.holds.hold import Hold, pattern, schedule
+from chalicelib.holds.hold import Hold
+from chalicelib.holds.rule import pattern, schedule
 from chalicelib.phrases import clock, some
 from chalicelib.pipelines.reader import LOOK_BACK
 from chalicelib.pipelines.upstream import Upstream, waiting_for

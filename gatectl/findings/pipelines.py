@@ -10,7 +10,7 @@ from chalicelib.account.gates import Gate
 from chalicelib.account.reader import Pipeline
 from chalicelib.errors import Misconfigured
 from chalicelib.pipelines.dependency import Dependency
-from chalicelib.wording import messages
+from chalicelib.wording import refusals
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import Finding, Severity
 
@@ -97,5 +97,5 @@ def _missing(facts: Facts, wanted: Dependency) -> str:
             f"{region}{f'; did you mean {close[0]}?' if close else '.'}"
         )
     if wanted.stage and wanted.stage not in stages:
-        return messages.no_such_stage(wanted.name, wanted.stage, stages)
+        return refusals.no_such_stage(wanted.name, wanted.stage, stages)
     return ""

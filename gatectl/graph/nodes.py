@@ -13,7 +13,7 @@ from chalicelib.account.graph import Edge
 from chalicelib.account.reader import Landscape, Pipeline
 from chalicelib.account.states import State, state_of
 from chalicelib.phrases import clock, some
-from chalicelib.wording.messages import no_such_stage
+from chalicelib.wording.refusals import no_such_stage
 
 SINCE = {"waits": "waits since", "asks": "waits for a person since", "runs": "runs since"}
 LAST = {

@@ -14,32 +14,32 @@ from chalicelib import errors
 from chalicelib.pipelines.state import PipelineState, StageState
 from chalicelib.pipelines.upstream import Upstream
 from chalicelib.pipelines.wait_cycles import Cycle
-from chalicelib.wording import messages, reasons
+from chalicelib.wording import held_pipeline, open_gate, reasons, refusals
 from tests.unit.test_sentences import DEADLINE, HOLD, INFRA, NOW
 
 PAGE = (Path(__file__).parents[2] / "docs/messages.md").read_text()
 EARLIER = NOW - timedelta(hours=1)
 ANN = "arn:aws:iam::123456789012:user/ann"
 SAID = {
-    "passed": messages.passed([Upstream(INFRA.wanted)], NOW),
-    "bypassed": messages.bypassed([INFRA.wanted]),
-    "held": messages.held([INFRA], HOLD, 5, NOW, NOW),
-    "held to be retried": messages.held([INFRA], replace(HOLD, mode="retry"), 5, NOW, NOW),
-    "waits_in_place": messages.waits_in_place([INFRA], "k8s", EARLIER, DEADLINE, "stop", NOW),
-    "goes_on_all_the_same": messages.goes_on_all_the_same([INFRA], EARLIER, NOW),
-    "let_go": messages.let_go([INFRA], ANN, EARLIER, NOW),
-    "gave_up": messages.gave_up([INFRA], EARLIER, NOW),
-    "observed": messages.observed([INFRA], NOW),
-    "observed_refusal": messages.observed_refusal("There is no pipeline x."),
-    "deadlock": messages.deadlock(Cycle(("a", "b", "a"), deadlock=True)),
-    "no_room": messages.no_room([INFRA], NOW),
-    "no_such_upstream": messages.no_such_upstream("infra", "123456789012", "eu-central-1"),
-    "no_such_stage": messages.no_such_stage("infra", "Deploi", ["Deploy"]),
-    "not_this_pipelines": messages.not_this_pipelines(HOLD.execution, "k8s"),
-    "who_am_i": messages.who_am_i("pipeline"),
-    "defect": messages.defect(errors.UnexpectedAnswer("events:PutRule answered X"), "r"),
+    "passed": open_gate.passed([Upstream(INFRA.wanted)], NOW),
+    "bypassed": open_gate.bypassed([INFRA.wanted]),
+    "held": held_pipeline.held([INFRA], HOLD, 5, NOW, NOW),
+    "held to be retried": held_pipeline.held([INFRA], replace(HOLD, mode="retry"), 5, NOW, NOW),
+    "waits_in_place": held_pipeline.waits_in_place([INFRA], "k8s", EARLIER, DEADLINE, "stop", NOW),
+    "goes_on_all_the_same": open_gate.goes_on_all_the_same([INFRA], EARLIER, NOW),
+    "let_go": open_gate.let_go([INFRA], ANN, EARLIER, NOW),
+    "gave_up": held_pipeline.gave_up([INFRA], EARLIER, NOW),
+    "observed": open_gate.observed([INFRA], NOW),
+    "observed_refusal": open_gate.observed_refusal("There is no pipeline x."),
+    "deadlock": held_pipeline.deadlock(Cycle(("a", "b", "a"), deadlock=True)),
+    "no_room": held_pipeline.no_room([INFRA], NOW),
+    "no_such_upstream": refusals.no_such_upstream("infra", "123456789012", "eu-central-1"),
+    "no_such_stage": refusals.no_such_stage("infra", "Deploi", ["Deploy"]),
+    "not_this_pipelines": refusals.not_this_pipelines(HOLD.execution, "k8s"),
+    "who_am_i": refusals.who_am_i("pipeline"),
+    "defect": refusals.defect(errors.UnexpectedAnswer("events:PutRule answered X"), "r"),
 }
-ELSEWHERE = {"rule_description", "described_since", "deadline", "first_look"}
+ELSEWHERE = {"rule_description", "deadline"}
 """What is no message of its own at the action."""
 
 
@@ -65,13 +65,13 @@ def test_a_message_has_exactly_one_row(name: str) -> None:
 
 
 def test_no_message_is_forgotten() -> None:
-    public = {
+    messages = {
         name
-        for name, _ in inspect.getmembers(messages, inspect.isfunction)
-        if not name.startswith("_")
+        for module in (held_pipeline, open_gate, refusals)
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if not name.startswith("_") and function.__module__ == module.__name__
     }
-    own = {name for name in public if getattr(messages, name).__module__ == messages.__name__}
-    assert own - ELSEWHERE <= set(SAID)
+    assert messages - ELSEWHERE <= set(SAID)
 
 
 def test_the_reasons_are_named_too() -> None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from chalicelib.deployment import STAGE_LENGTH, Deployment
 from chalicelib.errors import Misconfigured, RefusedInput
-from chalicelib.holds.hold import Hold, next_check, pattern, rule_name, rule_named_by, schedule
+from chalicelib.holds.hold import Hold
+from chalicelib.holds.rule import next_check, pattern, rule_name, rule_named_by, schedule
 from chalicelib.parameters import RETRY_MINUTES
 from chalicelib.pipelines.dependency import Dependency
 

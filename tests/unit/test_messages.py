@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from chalicelib.holds import rule
 from chalicelib.holds.hold import Hold
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import Execution
 from chalicelib.pipelines.upstream import Upstream
-from chalicelib.wording import messages
+from chalicelib.wording import held_pipeline, open_gate
 
 NOW = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC)
 
@@ -22,19 +23,19 @@ def run(
 
 
 def test_the_open_gate_names_the_last_execution() -> None:
-    assert messages.passed([Upstream(Dependency("infra"), (run("Succeeded", 1),))], NOW) == (
+    assert open_gate.passed([Upstream(Dependency("infra"), (run("Succeeded", 1),))], NOW) == (
         "infra is idle: last execution 1a2b3c4d Succeeded at 12:03 UTC"
     )
 
 
 def test_a_time_of_another_day_comes_with_its_date() -> None:
-    assert messages.passed(
+    assert open_gate.passed(
         [Upstream(Dependency("infra"), (run("Failed", 24 * 60),))], NOW
     ).endswith("Failed at 2026-01-04 12:04 UTC")
 
 
 def test_a_pipeline_without_executions_is_idle_and_says_so() -> None:
-    assert messages.passed(
+    assert open_gate.passed(
         [Upstream(Dependency("infra")), Upstream(Dependency("network"))], NOW
     ) == (
         "infra is idle: it has not run in the last 14 days; network is idle: it has not run in "
@@ -44,7 +45,7 @@ def test_a_pipeline_without_executions_is_idle_and_says_so() -> None:
 
 def test_a_summary_fits_however_many_upstreams_there_are() -> None:
     assert (
-        len(messages.passed([Upstream(Dependency("x" * 100))] * 100, NOW)) <= 2048
+        len(open_gate.passed([Upstream(Dependency("x" * 100))] * 100, NOW)) <= 2048
     )  # model: ExecutionSummary
 
 
@@ -55,7 +56,9 @@ def hold(*depends_on: str, pipeline: str = "k8s") -> Hold:
 
 
 def held(*waiting: Upstream) -> str:
-    return messages.held(waiting, hold("infra"), 5, datetime(2026, 1, 5, 12, 9, tzinfo=UTC), NOW)
+    return held_pipeline.held(
+        waiting, hold("infra"), 5, datetime(2026, 1, 5, 12, 9, tzinfo=UTC), NOW
+    )
 
 
 def test_the_closed_gate_says_what_it_waits_for_since_when_and_what_happens_next() -> None:
@@ -90,15 +93,15 @@ def test_many_upstreams_are_counted_not_listed() -> None:
 
 
 def test_a_description_fits_the_rule() -> None:
-    said = messages.rule_description(hold(*["y" * 100] * 9, pipeline="x" * 100), [], NOW)
+    said = held_pipeline.rule_description(hold(*["y" * 100] * 9, pipeline="x" * 100), [], NOW)
     assert len(said) <= 512  # model: RuleDescription
-    assert messages.described_since(said) == NOW.replace(second=0)
+    assert rule.read_date(said) == NOW.replace(second=0)
 
 
 def test_a_description_says_who_waits_for_whom_since_when() -> None:
-    said = messages.rule_description(hold("infra"), [], NOW)
+    said = held_pipeline.rule_description(hold("infra"), [], NOW)
     assert said.startswith("Since 2026-01-05 12:04 UTC k8s (execution 5e6f7a8b) waits for infra.")
 
 
 def test_another_rules_description_tells_no_time() -> None:
-    assert messages.described_since("Nightly backup") is None
+    assert rule.read_date("Nightly backup") is None

@@ -15,7 +15,8 @@ import pytest
 from chalicelib import phrases as wording
 from chalicelib.deployment import Deployment, refuse_long
 from chalicelib.errors import Misconfigured, RefusedInput, UnexpectedAnswer
-from chalicelib.holds.hold import Hold, pattern, rule_named_by
+from chalicelib.holds.hold import Hold
+from chalicelib.holds.rule import pattern, rule_named_by
 from chalicelib.job import Job
 from chalicelib.parameters import read, refuse_closed_accounts
 from chalicelib.pipelines.dependency import Dependency
@@ -23,7 +24,7 @@ from chalicelib.pipelines.execution import Execution
 from chalicelib.pipelines.state import PipelineState, StageState
 from chalicelib.pipelines.upstream import Upstream
 from chalicelib.pipelines.wait_cycles import Cycle
-from chalicelib.wording import messages
+from chalicelib.wording import held_pipeline, open_gate, refusals
 
 NOW = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC)
 EXAMPLE = (
@@ -52,7 +53,7 @@ WHY = (
 
 
 def test_held() -> None:
-    assert messages.held(BUSY, HOLD, 5, NOW + timedelta(minutes=5), NOW) == (
+    assert held_pipeline.held(BUSY, HOLD, 5, NOW + timedelta(minutes=5), NOW) == (
         f"k8s waits for infra and net since 12:04 UTC. {WHY} "
         "This execution ends here, and that is as planned: k8s starts again by itself within "
         "seconds of the end of infra and net, "
@@ -69,7 +70,7 @@ def test_held_by_more_than_a_person_wants_to_read() -> None:
         f"p{n} runs: execution 1a2b3c4d is InProgress since 12:01 UTC." for n in range(5)
     )
     names = "p0, p1, p2, p3, p4 and 2 more"
-    assert messages.held(waiting, HOLD, 1, NOW + timedelta(days=1), NOW) == (
+    assert held_pipeline.held(waiting, HOLD, 1, NOW + timedelta(days=1), NOW) == (
         f"k8s waits for {names} since 12:04 UTC. {each} So do 2 more. "
         "This execution ends here, and that is as planned: k8s starts again by itself within "
         f"seconds of the end of {names}, "
@@ -78,30 +79,31 @@ def test_held_by_more_than_a_person_wants_to_read() -> None:
         "To go on now all the same: gatectl release k8s. To stop waiting: remove the EventBridge "
         "rule the-rule with its target."
     )
-    assert "more" not in messages.held(waiting[:5], HOLD, 1, NOW, NOW)
+    assert "more" not in held_pipeline.held(waiting[:5], HOLD, 1, NOW, NOW)
 
 
 def test_no_room() -> None:
-    assert messages.no_room(BUSY, NOW) == (
+    assert held_pipeline.no_room(BUSY, NOW) == (
         f"{WHY} All of EventBridge's rules are taken (300 a region, unless your quota is higher), "
         "so this action stays in progress and "
         "looks again when CodePipeline asks. Remove rules that nobody needs, or ask AWS for a "
         "higher quota."
     )
     assert (
-        len(messages.no_room([Upstream(Dependency("x"), unanswered="y" * 500)] * 9, NOW)) == 2048
+        len(held_pipeline.no_room([Upstream(Dependency("x"), unanswered="y" * 500)] * 9, NOW))
+        == 2048
     )  # model: ExecutionSummary
 
 
 def test_no_such_upstream() -> None:
-    assert messages.no_such_upstream("Infra", "123456789012", "eu-west-1") == (
+    assert refusals.no_such_upstream("Infra", "123456789012", "eu-west-1") == (
         "There is no pipeline Infra in account 123456789012, region eu-west-1. "
         "Correct depends_on in this action's UserParameters; upper and lower case count."
     )
 
 
 def test_not_this_pipelines_execution() -> None:
-    assert messages.not_this_pipelines("5e6f", "k9s") == (
+    assert refusals.not_this_pipelines("5e6f", "k9s") == (
         "k9s has no execution 5e6f. In UserParameters, `pipeline` must be the name of the "
         "pipeline that this "
         'action stands in, and `execution` "#{codepipeline.PipelineExecutionId}".'
@@ -116,7 +118,7 @@ def test_not_this_pipelines_execution() -> None:
     ],
 )
 def test_whose_job_it_is(key: str, right: str) -> None:
-    assert messages.who_am_i(key) == (
+    assert refusals.who_am_i(key) == (
         f"The gate must hold this pipeline, but CodePipeline does not tell it which {key} this is. "
         f"Add {right} to this action's UserParameters."
     )
@@ -130,7 +132,7 @@ def test_whose_job_it_is(key: str, right: str) -> None:
     ],
 )
 def test_a_defect(error: Exception, kind: str) -> None:
-    assert messages.defect(error, "req-1") == (
+    assert refusals.defect(error, "req-1") == (
         f"The gate itself failed ({kind}); neither the pipelines nor this action's parameters "
         "need be at fault. "
         "Retry this stage; if it fails again, look into the gate function's log at request req-1 "
@@ -139,7 +141,7 @@ def test_a_defect(error: Exception, kind: str) -> None:
 
 
 def test_a_rules_description() -> None:
-    assert messages.rule_description(
+    assert held_pipeline.rule_description(
         replace(HOLD, depends_on=(Dependency("infra"), Dependency("net"))), [], NOW
     ) == (
         "Since 2026-01-05 12:04 UTC k8s (execution 5e6f7a8b) waits for infra and net. "
@@ -211,17 +213,19 @@ DEADLINE = NOW + timedelta(hours=2)
     ],
 )
 def test_held_in_other_ways(more: dict[str, Any], said: str) -> None:
-    assert said in messages.held([INFRA], replace(HOLD, **more), 5, NOW + timedelta(minutes=5), NOW)
+    assert said in held_pipeline.held(
+        [INFRA], replace(HOLD, **more), 5, NOW + timedelta(minutes=5), NOW
+    )
 
 
 def test_waits_in_place() -> None:
     began = NOW - timedelta(minutes=10)
-    assert messages.waits_in_place([INFRA], "k8s", began, None, "stop", NOW) == (
+    assert held_pipeline.waits_in_place([INFRA], "k8s", began, None, "stop", NOW) == (
         f"k8s waits for infra since 11:54 UTC. {RUNS} Looked at 12:04 UTC; CodePipeline asks "
         "again by itself. "
         "To go on now all the same: gatectl release k8s. To stop waiting: stop this execution."
     )
-    assert messages.waits_in_place([INFRA], "k8s", began, DEADLINE, "continue", NOW) == (
+    assert held_pipeline.waits_in_place([INFRA], "k8s", began, DEADLINE, "continue", NOW) == (
         f"k8s waits for infra since 11:54 UTC. {RUNS} If that has not come by 14:04 UTC, it goes "
         "on all the same. "
         "Looked at 12:04 UTC; CodePipeline asks again by itself. "
@@ -231,18 +235,18 @@ def test_waits_in_place() -> None:
 
 def test_let_go() -> None:
     ann = "arn:aws:iam::123456789012:user/ann"
-    assert messages.let_go([INFRA], ann, NOW - timedelta(hours=2), NOW) == (
+    assert open_gate.let_go([INFRA], ann, NOW - timedelta(hours=2), NOW) == (
         f"Goes on in spite of infra: waited since 10:04 UTC, and {ann} let it go. {RUNS}"
     )
 
 
 def test_gave_up() -> None:
     began = NOW - timedelta(hours=2)
-    assert messages.gave_up([INFRA], began, NOW) == (
+    assert held_pipeline.gave_up([INFRA], began, NOW) == (
         f"Gave up: waited for infra since 10:04 UTC, as long as give_up_minutes says. {RUNS} "
         "Nothing starts by itself any more. Retry this stage to wait anew."
     )
-    assert messages.goes_on_all_the_same([INFRA], began, NOW) == (
+    assert open_gate.goes_on_all_the_same([INFRA], began, NOW) == (
         "Goes on in spite of infra: waited since 10:04 UTC, as long as give_up_minutes says. "
         f"{RUNS}"
     )
@@ -250,23 +254,24 @@ def test_gave_up() -> None:
 
 def test_observed() -> None:
     assert (
-        messages.observed([INFRA], NOW)
+        open_gate.observed([INFRA], NOW)
         == f"Observe only: would have held this pipeline for infra. {RUNS}"
     )
     assert (
-        messages.observed_refusal("Wrong.") == "Observe only: would have failed this action. Wrong."
+        open_gate.observed_refusal("Wrong.")
+        == "Observe only: would have failed this action. Wrong."
     )
 
 
 def test_bypassed() -> None:
-    assert messages.bypassed([Dependency("infra"), Dependency("net", stage="Deploy")]) == (
+    assert open_gate.bypassed([Dependency("infra"), Dependency("net", stage="Deploy")]) == (
         "Bypassed: the pipeline variable asked for it, so nobody looked whether infra and net's "
         "stage Deploy runs."
     )
 
 
 def test_a_deadlock() -> None:
-    assert messages.deadlock(Cycle(("k8s", "infra", "net", "k8s"), deadlock=True)) == (
+    assert held_pipeline.deadlock(Cycle(("k8s", "infra", "net", "k8s"), deadlock=True)) == (
         "Deadlock: k8s waits for infra, which waits for net, which waits for k8s. None of them "
         "can go on before another does, so nothing "
         "would ever end this wait. Take one of these out of its depends_on, or let it require "
@@ -276,7 +281,7 @@ def test_a_deadlock() -> None:
 
 
 def test_no_such_stage() -> None:
-    assert messages.no_such_stage("infra", "Deplyo", ["Source", "Deploy"]) == (
+    assert refusals.no_such_stage("infra", "Deplyo", ["Source", "Deploy"]) == (
         "infra has no stage Deplyo; it has Source and Deploy. "
         "Correct depends_on in this action's UserParameters; upper and lower case count."
     )
@@ -285,12 +290,12 @@ def test_no_such_stage() -> None:
 @pytest.mark.parametrize(
     "say",
     [
-        lambda many: messages.waits_in_place(many, "k8s", NOW, None, "stop", NOW),
-        lambda many: messages.goes_on_all_the_same(many, NOW, NOW),
-        lambda many: messages.observed(many, NOW),
-        lambda many: messages.bypassed([one.wanted for one in many] * 9),
-        lambda many: messages.observed_refusal("x" * 3000),
-        lambda many: messages.passed(many, NOW),
+        lambda many: held_pipeline.waits_in_place(many, "k8s", NOW, None, "stop", NOW),
+        lambda many: open_gate.goes_on_all_the_same(many, NOW, NOW),
+        lambda many: open_gate.observed(many, NOW),
+        lambda many: open_gate.bypassed([one.wanted for one in many] * 9),
+        lambda many: open_gate.observed_refusal("x" * 3000),
+        lambda many: open_gate.passed(many, NOW),
     ],
 )
 def test_every_summary_fits(say: Callable[[list[Upstream]], str]) -> None:
@@ -302,7 +307,7 @@ def test_every_summary_fits(say: Callable[[list[Upstream]], str]) -> None:
 
 def test_every_failure_fits() -> None:
     many = [Upstream(Dependency("x" * 100), unanswered="z" * 1500)] * 9
-    assert len(messages.gave_up(many, NOW, NOW)) == 5000  # model: Message
+    assert len(held_pipeline.gave_up(many, NOW, NOW)) == 5000  # model: Message
 
 
 def test_what_passes_although_it_runs() -> None:
@@ -314,7 +319,7 @@ def test_what_passes_although_it_runs() -> None:
         Upstream(Dependency("infra", stage="Net", parked="pass"), INFRA.executions, before),
         Upstream(Dependency("infra", parked="pass"), INFRA.executions),
     ]
-    assert messages.passed(passed, NOW) == (
+    assert open_gate.passed(passed, NOW) == (
         "infra's stage Net does not count: execution 1a2b3c4d is past that stage; "
         "infra's stage Net does not count: execution 1a2b3c4d is parked until a person lets it go "
         "on; "
@@ -328,11 +333,11 @@ def test_what_passes_because_its_one_stage_is_idle() -> None:
         "Net", "9a9a9a9a-0000-4000-8000-000000000001", "Succeeded", (), False, None, ()
     )
     wanted, never = Dependency("infra", stage="Net"), replace(there, execution=None, status="")
-    assert messages.passed([Upstream(wanted, done, PipelineState((there,)))], NOW) == (
+    assert open_gate.passed([Upstream(wanted, done, PipelineState((there,)))], NOW) == (
         "infra's stage Net is idle: execution 9a9a9a9a Succeeded there"
     )
     assert (
-        messages.passed([Upstream(wanted, done, PipelineState((never,)))], NOW)
+        open_gate.passed([Upstream(wanted, done, PipelineState((never,)))], NOW)
         == "infra's stage Net is idle: no execution has been there"
     )
 

@@ -11,7 +11,7 @@ from unittest.mock import patch
 from chalicelib import errors, gate, gate_function
 from chalicelib.aws import codepipeline, eventbridge
 from chalicelib.aws import lambda_permission as awslambda
-from chalicelib.holds import hold
+from chalicelib.holds import hold, rule
 from tests.simulation.planted_bugs.bug import both, bug
 
 
@@ -54,7 +54,7 @@ def no_schedule() -> AbstractContextManager[object]:
 
 @bug("Live", "a hold looks only once an hour, whatever retry_minutes says", seed=12)
 def hourly() -> AbstractContextManager[object]:
-    real = hold.schedule
+    real = rule.schedule
     return patch.object(hold, "schedule", lambda now, _: real(now, 60))
 
 

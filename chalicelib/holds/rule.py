@@ -1,0 +1,119 @@
+"""The EventBridge rule of a hold: its name, its event pattern, its schedule and its description."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from chalicelib.deployment import Deployment
+from chalicelib.errors import RefusedInput
+from chalicelib.phrases import quoted
+from chalicelib.pipelines.dependency import Dependency
+from chalicelib.pipelines.execution import ID
+
+ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED")
+"""The states in which an execution is over (guide: detect-state-changes-cloudwatch-events)."""
+
+
+STAGE_ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED")
+"""The same for a stage (guide: detect-state-changes-cloudwatch-events)."""
+
+
+def pattern(depends_on: Sequence[Dependency]) -> str:
+    """The event pattern that matches the end of any execution of the upstreams, and of the stages
+    that are waited for.
+
+    It names no region or account, so that an event which is forwarded from elsewhere wakes the hold
+    up too.
+    """
+    names, stages = (
+        _each(one.name for one in depends_on),
+        _each(one.stage for one in depends_on if one.stage),
+    )
+    ends = _change("Pipeline", {"pipeline": names, "state": ENDS})
+    if not stages:
+        return json.dumps({"source": ["aws.codepipeline"], **ends})
+    staged = _each(one.name for one in depends_on if one.stage)
+    stage_ends = _change("Stage", {"pipeline": staged, "stage": stages, "state": STAGE_ENDS})
+    return json.dumps({"source": ["aws.codepipeline"], "$or": [ends, stage_ends]})
+
+
+def _change(what: str, detail: Mapping[str, Sequence[str]]) -> dict[str, object]:
+    return {"detail-type": [f"CodePipeline {what} Execution State Change"], "detail": detail}
+
+
+def _each(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def rule_name(deployment: Deployment, execution: str) -> str:
+    """Each held execution has a rule of its own, so a late duplicate of one hold can never touch
+    another.
+    """
+    return deployment.rule_prefix + execution
+
+
+def rule_named_by(event: object, deployment: Deployment) -> str:
+    """The name of the rule that an invocation of the retry comes from.
+
+    Raises RefusedInput where the event names none, or one that this deployment's gate did not make.
+    """
+    name = event.get("rule") if isinstance(event, Mapping) else None
+    if not isinstance(name, str):
+        raise RefusedInput(
+            'This event names no hold: {"rule": "..."} is missing. The retry is invoked by the '
+            "gate's own EventBridge rules."
+        )
+    if not re.fullmatch(re.escape(deployment.rule_prefix) + ID, name):
+        raise RefusedInput(
+            f"The rule {quoted(name)} is none of this gate's: those are named "
+            f"{deployment.rule_prefix}<execution id>. Nothing was touched."
+        )
+    return name
+
+
+def schedule(now: datetime, minutes: int) -> str:
+    """A cron expression that fires `minutes` after the current minute of `now` (UTC) and every
+    `minutes` (a divisor of 60) from then on.
+
+    (guide: eb-scheduled-rule-pattern: the fields are minute, hour, day of month, month, day of
+    week, year, in UTC.)
+    """
+    first = now.minute % minutes
+    return f"cron({first} * * * ? *)" if minutes == 60 else f"cron({first}/{minutes} * * * ? *)"
+
+
+def next_check(now: datetime, minutes: int) -> datetime:
+    """The schedule's first time after `now`."""
+    return now.replace(second=0, microsecond=0) + timedelta(minutes=minutes)
+
+
+_DATE = "Since %Y-%m-%d %H:%M UTC"
+_DATE_LENGTH = len("Since 2026-01-05 12:00 UTC")
+
+
+def find_first_look(at: datetime, next_check: datetime, every: int) -> datetime:
+    """The first look of a rule at or after that moment: a deadline is seen then."""
+    return next_check + math.ceil(
+        max(timedelta(), at - next_check) / timedelta(minutes=every)
+    ) * timedelta(minutes=every)
+
+
+def describe_date(now: datetime) -> str:
+    """How a rule's description begins: the minute in which it was made; `read_date` reads it."""
+    return f"{now:{_DATE}}"
+
+
+def read_date(description: str) -> datetime | None:
+    """Return the minute (aware UTC) in which a rule with this description was made.
+
+    None if the description is not the gate's. This is one of two places that parse a text written
+    for people: EventBridge offers no other field to put a date in.
+    """
+    try:
+        return datetime.strptime(description[:_DATE_LENGTH], _DATE).replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,58 @@
+"""Why a gate refuses what it is asked, for the failed action."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from chalicelib.errors import UnexpectedAnswer
+from chalicelib.phrases import some
+
+if TYPE_CHECKING:
+    pass
+
+
+def no_such_upstream(name: str, account: str, region: str) -> str:
+    return (
+        f"There is no pipeline {name} in account {account}, region {region}. "
+        "Correct depends_on in this action's UserParameters; upper and lower case count."
+    )
+
+
+def no_such_stage(pipeline: str, stage: str, stages: Sequence[str]) -> str:
+    return (
+        f"{pipeline} has no stage {stage}; it has {some(stages)}. "
+        "Correct depends_on in this action's UserParameters; upper and lower case count."
+    )
+
+
+def not_this_pipelines(execution: str, pipeline: str) -> str:
+    return (
+        f"{pipeline} has no execution {execution}. In UserParameters, `pipeline` must be the name "
+        "of the pipeline that this "
+        'action stands in, and `execution` "#{codepipeline.PipelineExecutionId}".'
+    )
+
+
+def who_am_i(key: str) -> str:
+    right = {
+        "pipeline": '"pipeline": "<this pipeline\'s name>"',
+        "execution": '"execution": "#{codepipeline.PipelineExecutionId}"',
+    }
+    return (
+        f"The gate must hold this pipeline, but CodePipeline does not tell it which {key} this is. "
+        f"Add {right[key]} to this action's UserParameters."
+    )
+
+
+def defect(error: Exception, request: str) -> str:
+    """For a fault of the gate's own: the console gets its kind, the log (of invocation `request`)
+    the rest.
+    """
+    kind = str(error) if isinstance(error, UnexpectedAnswer) else type(error).__name__
+    return (
+        f"The gate itself failed ({kind}); neither the pipelines nor this action's parameters "
+        "need be at fault. "
+        "Retry this stage; if it fails again, look into the gate function's log at request "
+        f"{request} and report what stands there."
+    )
