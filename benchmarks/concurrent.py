@@ -31,8 +31,8 @@ from moto.sts.models import sts_backends
 
 import chalicelib.aws.clients
 from chalicelib.aws.clients import Aws
-from chalicelib.gate import answer
-from chalicelib.retry import recheck
+from chalicelib.gate import answer_job
+from chalicelib.retry import check_hold
 from sandbox.account import ACCOUNT, REGION
 from sandbox.awslambda.invocation import Invocation, Outcome
 from sandbox.clock import Call, DrivenClock, utcnow
@@ -43,7 +43,7 @@ COLD_START_SECONDS = 0.3
 """What a function's new process takes before the handler runs."""
 TIMEOUT_SECONDS = 900
 """The functions' own time-out (.chalice/config.json)."""
-HANDLERS = {"gate": answer, "retry": recheck}
+HANDLERS = {"gate": answer_job, "retry": check_hold}
 
 
 class ConcurrentClock(DrivenClock):
@@ -161,7 +161,7 @@ class ConcurrentExecutor:
         """The functions' clients are signed by their roles' sessions, and each of their calls takes
         its time.
         """
-        client = chalicelib.aws.clients.client
+        client = chalicelib.aws.clients.make_client
 
         def new_client(service: Any, **settings: Any) -> Any:
             return self._timed(client(service, **settings, **self._session()))

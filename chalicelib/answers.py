@@ -29,11 +29,12 @@ def let_pass(
     variables = {
         "Decision": decided,
         "UpstreamPipelines": ",".join(one.name for one in asked.depends_on),
-        "UpstreamExecutionIds": ",".join(one.behind or "none" for one in upstreams) or "none",
+        "UpstreamExecutionIds": ",".join(one.last_execution_id or "none" for one in upstreams)
+        or "none",
     }
-    answered = aws.codepipeline.succeed(job.id, summary, variables)
+    answered = aws.codepipeline.succeed_job(job.id, summary, variables)
     who = {"job": job.id, "pipeline": asked.pipeline, "execution": asked.execution}
-    return log.decision("gate", decided, **who, summary=summary, **seen, answered=answered)
+    return log.log_decision("gate", decided, **who, summary=summary, **seen, answered=answered)
 
 
 def end_job(job: Job, kind: FailureType, message: str, aws: Aws) -> bool:
@@ -46,5 +47,7 @@ def end_job(job: Job, kind: FailureType, message: str, aws: Aws) -> bool:
             "UpstreamPipelines": "none",
             "UpstreamExecutionIds": "none",
         }
-        return aws.codepipeline.succeed(job.id, open_gate.observed_refusal(message), variables)
-    return aws.codepipeline.fail(job.id, kind, message)
+        return aws.codepipeline.succeed_job(
+            job.id, open_gate.describe_observed_refusal(message), variables
+        )
+    return aws.codepipeline.fail_job(job.id, kind, message)

@@ -32,7 +32,7 @@ class Deployment:
     stage: str
 
     @classmethod
-    def of(cls, context: object) -> Self:
+    def from_context(cls, context: object) -> Self:
         """The deployment whose function runs now: by `context.invoked_function_arn`, or where the
         context has none, as in Chalice's test client, by the environment's RETRY_FUNCTION_ARN.
 
@@ -49,7 +49,7 @@ class Deployment:
                 f"{APP}-STAGE-gate or {APP}-STAGE-retry. "
                 "Deploy it with Chalice, or set RETRY_FUNCTION_ARN."
             )
-        refuse_long(match["stage"])
+        refuse_long_stage(match["stage"])
         return cls(match["partition"], match["region"], match["account"], match["stage"])
 
     @property
@@ -74,7 +74,7 @@ class Deployment:
         return f"{APP}-{self.stage}-"
 
 
-def refuse_long(stage: str) -> None:
+def refuse_long_stage(stage: str) -> None:
     """Raise Misconfigured where a Chalice stage's name leaves no room for an execution's id in a
     rule's name.
     """

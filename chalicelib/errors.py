@@ -101,12 +101,12 @@ _LATER = {
 }
 
 
-def code(error: ClientError) -> str:
+def error_code(error: ClientError) -> str:
     """AWS's error code, such as "AccessDeniedException"; "" where the answer had none."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def sorted_out(error: ClientError | BotoCoreError, call: str) -> Exception:
+def translate_error(error: ClientError | BotoCoreError, call: str) -> Exception:
     """The error to raise for what botocore raised at `call`
     ("codepipeline:StartPipelineExecution").
 
@@ -115,14 +115,14 @@ def sorted_out(error: ClientError | BotoCoreError, call: str) -> Exception:
     signed with.
     """
     if isinstance(error, ClientError):
-        if code(error) in _DENIED:
+        if error_code(error) in _DENIED:
             return NotPermitted(
-                f"AWS denied {call} ({error.response['Error'].get('Message', code(error))})"
+                f"AWS denied {call} ({error.response['Error'].get('Message', error_code(error))})"
             )
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code(error) in _LATER or status >= 500:
-            return NoAnswer(f"{call} was not answered ({code(error)})")
-        return UnexpectedAnswer(f"{call} answered {code(error)}")
+        if error_code(error) in _LATER or status >= 500:
+            return NoAnswer(f"{call} was not answered ({error_code(error)})")
+        return UnexpectedAnswer(f"{call} answered {error_code(error)}")
     if isinstance(error, (BotoConnectionError, HTTPClientError)):
         return NoAnswer(f"{call} was not answered ({type(error).__name__})")
     return error

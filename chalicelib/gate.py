@@ -14,13 +14,13 @@ from chalicelib.answers import end_job, let_pass
 from chalicelib.aws.clients import Aws
 from chalicelib.errors import Misconfigured, NoAnswer, NotPermitted
 from chalicelib.job import Job
-from chalicelib.pipelines.reader import Asking
-from chalicelib.pipelines.upstream import Upstream, waiting_for
+from chalicelib.pipelines.reader import UpstreamReader
+from chalicelib.pipelines.upstream import Upstream, find_unsatisfied
 from chalicelib.records import log
 from chalicelib.wording import open_gate, refusals
 
 
-def answer(event: object, context: object, aws: Aws, now: datetime) -> dict[str, object]:
+def answer_job(event: object, context: object, aws: Aws, now: datetime) -> dict[str, object]:
     """Answer one CodePipeline job (guide: action-reference-Lambda); `now`: aware UTC. Returns what
     was decided, as logged.
 
@@ -28,15 +28,15 @@ def answer(event: object, context: object, aws: Aws, now: datetime) -> dict[str,
     be made or a result not delivered: then Lambda invokes the gate again (guide:
     services-codepipeline: the invocation is asynchronous).
     """
-    job = Job.of(event)
+    job = Job.parse(event)
     try:
         record = _decide(job, context, aws, now)
     except (Misconfigured, NotPermitted) as error:
         answered = end_job(job, error.failure_type, str(error), aws)
         decided = "observed" if parameters.only_observes(job.user_parameters) else "refused"
-        record = log.decision("gate", decided, job=job.id, reason=str(error), answered=answered)
+        record = log.log_decision("gate", decided, job=job.id, reason=str(error), answered=answered)
     except NoAnswer as error:
-        log.decision("gate", "unanswered", job=job.id, reason=str(error))
+        log.log_decision("gate", "unanswered", job=job.id, reason=str(error))
         raise
     except (
         Exception
@@ -44,33 +44,38 @@ def answer(event: object, context: object, aws: Aws, now: datetime) -> dict[str,
         answered = end_job(
             job,
             "SystemUnavailable",
-            refusals.defect(error, getattr(context, "aws_request_id", "?")),
+            refusals.describe_defect(error, getattr(context, "aws_request_id", "?")),
             aws,
         )
-        record = log.defect("gate", error, job=job.id, answered=answered)
+        record = log.log_defect("gate", error, job=job.id, answered=answered)
     if bus := os.environ.get("EVENT_BUS"):
-        from chalicelib.records.events import announce  # noqa: PLC0415 - most have none
+        from chalicelib.records.events import announce_decision  # noqa: PLC0415 - most have none
 
-        announce(record, bus, aws)
+        announce_decision(record, bus, aws)
     return record
 
 
 def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, object]:
-    asked = parameters.read(job.user_parameters, os.environ.get("RETRY_MINUTES", "5"))
+    asked = parameters.parse_parameters(job.user_parameters, os.environ.get("RETRY_MINUTES", "5"))
     if asked.bypass:
-        return let_pass(job, asked, "bypassed", open_gate.bypassed(asked.depends_on), (), aws)
+        return let_pass(
+            job, asked, "bypassed", open_gate.describe_bypass(asked.depends_on), (), aws
+        )
     parameters.refuse_closed_accounts(asked.depends_on, job.account)
     asked = replace(
-        asked, depends_on=tuple(one.seen_from(aws.codepipeline.region) for one in asked.depends_on)
+        asked,
+        depends_on=tuple(one.relative_to(aws.codepipeline.region) for one in asked.depends_on),
     )
     if asked.pipeline:
         parameters.refuse_self(
             asked.depends_on, asked.pipeline, aws.codepipeline.region, job.account
         )
-    asking = Asking(asked.pipeline, asked.execution, aws, context, now, stays=asked.hold == "wait")
-    upstreams = asking.upstreams(asked.depends_on)
+    asking = UpstreamReader(
+        asked.pipeline, asked.execution, aws, context, now, stays_in_progress=asked.hold == "wait"
+    )
+    upstreams = asking.read_upstreams(asked.depends_on)
     _refuse_missing(upstreams, job, aws)
-    waiting = waiting_for(upstreams)
+    waiting = find_unsatisfied(upstreams)
     if waiting:
         from chalicelib.holds.making import Holding  # noqa: PLC0415 - a cold start on the open path does not pay for it
 
@@ -78,7 +83,13 @@ def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, obj
     waited = None if job.since is None else int((now - job.since).total_seconds())
     decided = "passed" if waited is None else "released"
     return let_pass(
-        job, asked, decided, open_gate.passed(upstreams, now), upstreams, aws, waited_seconds=waited
+        job,
+        asked,
+        decided,
+        open_gate.describe_pass(upstreams, now),
+        upstreams,
+        aws,
+        waited_seconds=waited,
     )
 
 
@@ -87,12 +98,16 @@ def _refuse_missing(upstreams: Sequence[Upstream], job: Job, aws: Aws) -> None:
     there.
     """
     for one in upstreams:
-        if one.gone:
+        if one.missing:
             region, account = (
-                one.wanted.region or aws.codepipeline.region,
-                one.wanted.account or job.account,
+                one.dependency.region or aws.codepipeline.region,
+                one.dependency.account or job.account,
             )
-            raise Misconfigured(refusals.no_such_upstream(one.wanted.name, account, region))
-        if one.wanted.stage and one.state and not one.state.stage(one.wanted.stage):
+            raise Misconfigured(
+                refusals.describe_missing_upstream(one.dependency.name, account, region)
+            )
+        if one.dependency.stage and one.state and not one.state.stage(one.dependency.stage):
             stages = [stage.name for stage in one.state.stages]
-            raise Misconfigured(refusals.no_such_stage(one.wanted.name, one.wanted.stage, stages))
+            raise Misconfigured(
+                refusals.describe_missing_stage(one.dependency.name, one.dependency.stage, stages)
+            )

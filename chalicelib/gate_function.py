@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib import runtime
-from chalicelib.gate import answer
+from chalicelib.gate import answer_job
 
 
 def gate(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Invoked by the gate action of a dependent pipeline."""
-    return answer(event, context, runtime.aws, datetime.now(UTC))
+    return answer_job(event, context, runtime.aws, datetime.now(UTC))

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from chalicelib.errors import RefusedInput
-from chalicelib.pipelines.execution import ID, moment
+from chalicelib.pipelines.execution import ID, read_time
 
 _ACCOUNT = re.compile(r"[0-9]{12}")  # model: AccountId
 
@@ -33,7 +33,7 @@ class Job:
     since: datetime | None = None
 
     @classmethod
-    def of(cls, event: object) -> Self:
+    def parse(cls, event: object) -> Self:
         """Read the event of a Lambda action (guide: action-reference-Lambda, "JSON event").
 
         Raises RefusedInput where the event is no CodePipeline job, and says so without repeating
@@ -57,7 +57,7 @@ class Job:
         )
 
 
-def token(since: datetime) -> str:
+def format_token(since: datetime) -> str:
     """The continuation token of an action that has been kept open since then; `Job.since` reads
     it.
     """
@@ -66,7 +66,7 @@ def token(since: datetime) -> str:
 
 def _since(given: object) -> datetime | None:
     try:
-        return moment(given) if isinstance(given, str) else None
+        return read_time(given) if isinstance(given, str) else None
     except (ValueError, OverflowError):
         return None
 

@@ -9,9 +9,16 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from chalicelib.errors import Misconfigured
-from chalicelib.phrases import kind_of, listed, quoted
+from chalicelib.phrases import join_values, name_json_kind, quote
 from chalicelib.pipelines import dependency
-from chalicelib.pipelines.dependency import PARKED, REQUIRE, Dependency, Parked, Require, one_of
+from chalicelib.pipelines.dependency import (
+    PARKED,
+    REQUIRE,
+    Dependency,
+    Parked,
+    Require,
+    check_choice,
+)
 from chalicelib.pipelines.execution import ID, NAME
 
 Mode = Literal["restart", "retry", "wait"]
@@ -72,7 +79,7 @@ class Parameters:
     observe: bool = False
 
 
-def read(text: str | None, default_minutes: str) -> Parameters:
+def parse_parameters(text: str | None, default_minutes: str) -> Parameters:
     """Read UserParameters: JSON, or in short form plain names ("infra, network").
 
     `default_minutes` is the environment's RETRY_MINUTES, taken where the action says none.
@@ -82,7 +89,7 @@ def read(text: str | None, default_minutes: str) -> Parameters:
     for key in asked:
         if key not in KEYS:
             raise Misconfigured(
-                f"UserParameters has an unknown key {quoted(key)}{_did_you_mean(key)}. Known: "
+                f"UserParameters has an unknown key {quote(key)}{_did_you_mean(key)}. Known: "
                 f"{', '.join(KEYS)}."
             )
     parameters = Parameters(
@@ -90,8 +97,8 @@ def read(text: str | None, default_minutes: str) -> Parameters:
         retry_minutes=_retry_minutes(asked, default_minutes),
         pipeline=_own_pipeline(asked),
         execution=_own_execution(asked),
-        hold=cast(Mode, one_of(MODES, asked.get("hold", "restart"), "hold")),
-        revisions=cast(Revisions, one_of(REVISIONS, asked["revisions"], "revisions"))
+        hold=cast(Mode, check_choice(MODES, asked.get("hold", "restart"), "hold")),
+        revisions=cast(Revisions, check_choice(REVISIONS, asked["revisions"], "revisions"))
         if "revisions" in asked
         else None,
         give_up_minutes=_give_up_minutes(asked),
@@ -163,7 +170,7 @@ def _object(text: str) -> dict[str, object]:
         ) from None
     if not isinstance(asked, dict):
         raise Misconfigured(
-            f"UserParameters must be a JSON object or plain names, not {kind_of(asked)}. Right "
+            f"UserParameters must be a JSON object or plain names, not {name_json_kind(asked)}. Right "
             f"would be {EXAMPLE}."
         )
     return asked
@@ -183,9 +190,7 @@ def _each_key_once(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
     result: dict[str, object] = {}
     for key, value in pairs:
         if key in result:
-            raise Misconfigured(
-                f"UserParameters has two keys {quoted(key)}: leave one of them out."
-            )
+            raise Misconfigured(f"UserParameters has two keys {quote(key)}: leave one of them out.")
         result[key] = value
     return result
 
@@ -200,25 +205,27 @@ def _upstreams(asked: dict[str, object]) -> tuple[Dependency, ...]:
     entries = [value] if isinstance(value, (str, dict)) else value
     if not isinstance(entries, list):
         raise Misconfigured(
-            f"depends_on must be a pipeline's name or a list of names, not {kind_of(value)}."
+            f"depends_on must be a pipeline's name or a list of names, not {name_json_kind(value)}."
         )
     if not entries:
         raise Misconfigured(
             "depends_on is an empty list: name at least one pipeline to wait for, or take the "
             "action out."
         )
-    require = cast(Require, one_of(REQUIRE, asked.get("require", "idle"), "require"))
-    parked = cast(Parked, one_of(PARKED, asked.get("parked", "wait"), "parked"))
-    upstreams = tuple(dict.fromkeys(dependency.read(entry, require, parked) for entry in entries))
+    require = cast(Require, check_choice(REQUIRE, asked.get("require", "idle"), "require"))
+    parked = cast(Parked, check_choice(PARKED, asked.get("parked", "wait"), "parked"))
+    upstreams = tuple(
+        dict.fromkeys(dependency.parse_entry(entry, require, parked) for entry in entries)
+    )
     if len(upstreams) > SURELY_FIT:
         _refuse_too_many(upstreams)
     return upstreams
 
 
 def _refuse_too_many(upstreams: tuple[Dependency, ...]) -> None:
-    from chalicelib.holds.rule import pattern  # noqa: PLC0415 - few are the rule
+    from chalicelib.holds.rule import build_pattern  # noqa: PLC0415 - few are the rule
 
-    if len(pattern(upstreams)) > PATTERN_LENGTH:
+    if len(build_pattern(upstreams)) > PATTERN_LENGTH:
         raise Misconfigured(
             f"depends_on has {len(upstreams)} names, more than fit into one EventBridge rule "
             f"({PATTERN_LENGTH} characters, with the rule's own words). Spread them over several "
@@ -230,21 +237,21 @@ def _retry_minutes(asked: dict[str, object], default: str) -> int:
     if "retry_minutes" not in asked:
         if default not in map(str, RETRY_MINUTES):
             raise Misconfigured(
-                f"The gate's environment variable RETRY_MINUTES is {quoted(default)}: it must be "
-                f"one of {listed(RETRY_MINUTES)}. "
+                f"The gate's environment variable RETRY_MINUTES is {quote(default)}: it must be "
+                f"one of {join_values(RETRY_MINUTES)}. "
                 "It stands in .chalice/config.json."
             )
         return int(default)
     value = asked["retry_minutes"]
     if isinstance(value, bool) or not isinstance(value, int):
         raise Misconfigured(
-            f"retry_minutes must be a whole number, one of {listed(RETRY_MINUTES)}, not "
-            f"{kind_of(value)}."
+            f"retry_minutes must be a whole number, one of {join_values(RETRY_MINUTES)}, not "
+            f"{name_json_kind(value)}."
         )
     if value not in RETRY_MINUTES:
         raise Misconfigured(
             f"retry_minutes is {str(value)[:20]}, but must divide 60: one of "
-            f"{listed(RETRY_MINUTES)}."
+            f"{join_values(RETRY_MINUTES)}."
         )
     return value
 
@@ -255,7 +262,7 @@ def _give_up_minutes(asked: dict[str, object]) -> int | None:
     value = asked["give_up_minutes"]
     right = f"a whole number of minutes, 1 to {MOST_GIVE_UP_MINUTES} (14 days)"
     if isinstance(value, bool) or not isinstance(value, int):
-        raise Misconfigured(f"give_up_minutes must be {right}, not {kind_of(value)}.")
+        raise Misconfigured(f"give_up_minutes must be {right}, not {name_json_kind(value)}.")
     if not 1 <= value <= MOST_GIVE_UP_MINUTES:
         raise Misconfigured(f"give_up_minutes is {str(value)[:20]}, but must be {right}.")
     return value
@@ -267,13 +274,13 @@ def _on_give_up(asked: dict[str, object]) -> OnGiveUp:
             "on_give_up says what happens after give_up_minutes, which is not there: add "
             '"give_up_minutes": 120, or the like.'
         )
-    return cast(OnGiveUp, one_of(ON_GIVE_UP, asked.get("on_give_up", "stop"), "on_give_up"))
+    return cast(OnGiveUp, check_choice(ON_GIVE_UP, asked.get("on_give_up", "stop"), "on_give_up"))
 
 
 def _bypass(asked: dict[str, object]) -> bool:
     value = asked.get("bypass", "false")
     if value not in ("true", "false"):
-        what = quoted(value) if isinstance(value, str) else kind_of(value)
+        what = quote(value) if isinstance(value, str) else name_json_kind(value)
         raise Misconfigured(
             f'bypass is {what}, but must be the string "true" or "false". Write it as '
             '"#{variables.bypass}", and declare the pipeline '
@@ -285,7 +292,7 @@ def _bypass(asked: dict[str, object]) -> bool:
 def _observe(asked: dict[str, object]) -> bool:
     value = asked.get("observe", False)
     if not isinstance(value, bool):
-        raise Misconfigured(f"observe must be true or false, not {kind_of(value)}.")
+        raise Misconfigured(f"observe must be true or false, not {name_json_kind(value)}.")
     return value
 
 
@@ -294,10 +301,12 @@ def _own_pipeline(asked: dict[str, object]) -> str | None:
         return None
     value = asked["pipeline"]
     if not isinstance(value, str):
-        raise Misconfigured(f"pipeline must be this pipeline's own name, not {kind_of(value)}.")
+        raise Misconfigured(
+            f"pipeline must be this pipeline's own name, not {name_json_kind(value)}."
+        )
     if not re.fullmatch(NAME, value):
         raise Misconfigured(
-            f"pipeline is {quoted(value)}, which is no pipeline's name: 1 to 100 letters, digits "
+            f"pipeline is {quote(value)}, which is no pipeline's name: 1 to 100 letters, digits "
             "and . @ - _."
         )
     return value
@@ -309,12 +318,12 @@ def _own_execution(asked: dict[str, object]) -> str | None:
     value = asked["execution"]
     if not isinstance(value, str):
         raise Misconfigured(
-            f"execution must be a string, not {kind_of(value)}. Write it as "
+            f"execution must be a string, not {name_json_kind(value)}. Write it as "
             '"#{codepipeline.PipelineExecutionId}".'
         )
     if not re.fullmatch(ID, value):
         raise Misconfigured(
-            f"execution is {quoted(value)}, which is no execution id. "
+            f"execution is {quote(value)}, which is no execution id. "
             'Write it as "#{codepipeline.PipelineExecutionId}": CodePipeline fills in the id.'
         )
     return value

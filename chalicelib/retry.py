@@ -25,21 +25,21 @@ from chalicelib.errors import (
 )
 from chalicelib.holds.fate import (
     Fate,
-    asked_again,
-    closed_gate,
-    fate,
-    find,
-    own_restart,
-    passed_the_gate,
-    revisions_to_start_with,
+    choose_revisions,
+    find_closed_gate,
+    find_execution,
+    find_fate,
+    find_restart,
+    has_passed_gate,
+    is_gate_in_progress,
 )
 from chalicelib.holds.hold import Hold
-from chalicelib.holds.rule import rule_named_by
+from chalicelib.holds.rule import read_rule_name
 from chalicelib.pipelines.execution import PARALLEL, ROLLBACK, Attempt, Revision
-from chalicelib.pipelines.reader import LOOK_BACK, Asking
-from chalicelib.pipelines.upstream import Upstream, deadlock, waiting_for
+from chalicelib.pipelines.reader import LOOK_BACK, UpstreamReader
+from chalicelib.pipelines.upstream import Upstream, find_deadlock, find_unsatisfied
 from chalicelib.records import log
-from chalicelib.records.events import announce
+from chalicelib.records.events import announce_decision
 
 SURELY_DEAD = timedelta(minutes=30)
 """No gate is still making a rule that is so old: each attempt writes its own time into it, and ends
@@ -79,7 +79,7 @@ class Look:
     parallel: bool = False
 
 
-def recheck(event: object, context: object, aws: Aws, now: datetime) -> dict[str, object]:
+def check_hold(event: object, context: object, aws: Aws, now: datetime) -> dict[str, object]:
     """Look at the hold whose rule sent `event` (its constant Input); `now`: aware UTC. Returns what
     was decided, as logged.
 
@@ -88,18 +88,18 @@ def recheck(event: object, context: object, aws: Aws, now: datetime) -> dict[str
     keeps of the hold. Raises RefusedInput where the event names no rule of this gate; NoAnswer or
     NotPermitted where AWS does not do its part: the rule fires again.
     """
-    deployment = Deployment.of(context)
-    rule = rule_named_by(event, deployment)
-    told = Hold.of(event) if isinstance(event, Mapping) else None
+    deployment = Deployment.from_context(context)
+    rule = read_rule_name(event, deployment)
+    told = Hold.parse(event) if isinstance(event, Mapping) else None
     look = _look(told, deployment, aws, context, now) if told else None
     if told and look and look.next in STANDS:
         return _record(told, look, aws, now)
-    kept = aws.eventbridge.hold_kept_by(rule)
+    kept = aws.eventbridge.read_hold(rule)
     if kept is None:
-        aws.eventbridge.delete_if_empty(
+        aws.eventbridge.delete_empty_rule(
             rule
         )  # what a retry leaves behind that died between the target's removal and the rule's
-        return log.decision("retry", "over", rule=rule, reason="the hold ended before")
+        return log.log_decision("retry", "over", rule=rule, reason="the hold ended before")
     if look is None or kept != told:
         look = _look(kept, deployment, aws, context, now)
     record = _act(kept, look, aws, now)
@@ -110,20 +110,20 @@ def recheck(event: object, context: object, aws: Aws, now: datetime) -> dict[str
 
 def _look(hold: Hold, deployment: Deployment, aws: Aws, context: object, now: datetime) -> Look:
     try:
-        asking = Asking(hold.pipeline, hold.execution, aws, context, now)
+        asking = UpstreamReader(hold.pipeline, hold.execution, aws, context, now)
         waiting = _waiting(hold, asking, now)
         reason = f"still waiting for {', '.join(upstream.label for upstream in waiting)}"
         if waiting and not hold.ends_anyway(now):
-            cycle = deadlock(waiting)
+            cycle = find_deadlock(waiting)
             return (
                 Look(Next.DEADLOCK, f"{cycle}: none of them can go on by itself")
                 if cycle
                 else Look(Next.WAIT, reason)
             )
-        executions = aws.codepipeline.executions(
+        executions = aws.codepipeline.list_executions(
             hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution
         )
-        found = fate(hold.execution, executions)
+        found = find_fate(hold.execution, executions)
         if found.fate is Fate.OVER:
             return Look(Next.DROP, found.reason)
         if found.fate is Fate.UNDECIDED:
@@ -131,26 +131,31 @@ def _look(hold: Hold, deployment: Deployment, aws: Aws, context: object, now: da
         if waiting and hold.ends_by_stopping:
             return Look(Next.GIVE_UP, reason)
         attempts = _attempts(hold, deployment, aws)
-        if asked_again(attempts, deployment.gate_function):
+        if is_gate_in_progress(attempts, deployment.gate_function):
             return Look(Next.WAIT, "the held execution has moved on")
-        if passed_the_gate(attempts, deployment.gate_function):
+        if has_passed_gate(attempts, deployment.gate_function):
             return Look(Next.DROP, f"execution {hold.execution} passed the gate at a later attempt")
-        if own_restart(
+        if find_restart(
             hold.execution, executions, deployment.retry_function
         ):  # rare: worth the pages that may show a twin
-            executions = aws.codepipeline.executions(hold.pipeline, since=hold.since - LOOK_BACK)
+            executions = aws.codepipeline.list_executions(
+                hold.pipeline, since=hold.since - LOOK_BACK
+            )
             if (
-                fate(hold.execution, executions).fate is not Fate.HELD
+                find_fate(hold.execution, executions).fate is not Fate.HELD
             ):  # somebody retried its stage while this look went on
                 return Look(Next.WAIT, "the held execution has moved on")
-            if restart := own_restart(hold.execution, executions, deployment.retry_function):
+            if restart := find_restart(hold.execution, executions, deployment.retry_function):
                 return Look(
                     Next.DROP,
                     f"execution {hold.execution} was started again already, as {restart.id}",
                 )
     except PipelineNotFound:
         return Look(Next.DROP, f"the pipeline {hold.pipeline} is gone")
-    own, closed = find(hold.execution, executions), closed_gate(attempts, deployment.gate_function)
+    own, closed = (
+        find_execution(hold.execution, executions),
+        find_closed_gate(attempts, deployment.gate_function),
+    )
     in_place = (
         waiting or hold.mode == "retry" or own.kind == ROLLBACK
     )  # only the same execution's gate knows why it may pass
@@ -164,18 +169,20 @@ def _look(hold: Hold, deployment: Deployment, aws: Aws, context: object, now: da
         f"{f'let go by {hold.released_by}' if hold.released_by else 'gave up'}: {reason}"
         if waiting
         else "the upstreams are idle",
-        revisions_to_start_with(own, hold.revisions, attempts),
+        choose_revisions(own, hold.revisions, attempts),
         closed.stage if closed else "",
         replaceable=own.kind != ROLLBACK,
         parallel=own.mode == PARALLEL,
     )
 
 
-def _waiting(hold: Hold, asking: Asking, now: datetime) -> Sequence[Upstream]:
+def _waiting(hold: Hold, asking: UpstreamReader, now: datetime) -> Sequence[Upstream]:
     """The upstreams that still keep the hold. One that was deleted meanwhile does not: the next
     gate will name it.
     """
-    waiting = waiting_for([one for one in asking.upstreams(hold.depends_on) if not one.gone])
+    waiting = find_unsatisfied(
+        [one for one in asking.read_upstreams(hold.depends_on) if not one.missing]
+    )
     unanswered = [one.unanswered for one in waiting if one.unanswered]
     if unanswered and not hold.ends_anyway(now):
         raise NoAnswer(unanswered[0])
@@ -186,10 +193,10 @@ def _attempts(hold: Hold, deployment: Deployment, aws: Aws) -> tuple[Attempt, ..
     """The attempts of the held execution's actions; those of its stages' conditions too, unless the
     actions show the closed gate.
     """
-    attempts = aws.codepipeline.attempts(hold.pipeline, hold.execution)
-    if closed_gate(attempts, deployment.gate_function):
+    attempts = aws.codepipeline.list_attempts(hold.pipeline, hold.execution)
+    if find_closed_gate(attempts, deployment.gate_function):
         return attempts
-    return (*attempts, *aws.codepipeline.conditions(hold.pipeline, hold.execution))
+    return (*attempts, *aws.codepipeline.list_condition_attempts(hold.pipeline, hold.execution))
 
 
 def _act(hold: Hold, look: Look, aws: Aws, now: datetime) -> dict[str, object]:
@@ -208,7 +215,7 @@ def _act(hold: Hold, look: Look, aws: Aws, now: datetime) -> dict[str, object]:
     # A retried execution keeps its rule: should the gate hold it again, it is the same one. It goes
     # when the execution has ended.
     if look.next not in (*STANDS, Next.RETRY):
-        aws.eventbridge.remove(hold.rule)
+        aws.eventbridge.remove_rule(hold.rule)
     return _record(hold, look, aws, now, started)
 
 
@@ -220,10 +227,10 @@ def _retry_stage(hold: Hold, look: Look, aws: Aws) -> Look:
         except NotRetryable:
             # Edited since, or somebody (an earlier attempt of ours) has retried it already: only
             # another look tells.
-            executions = aws.codepipeline.executions(
+            executions = aws.codepipeline.list_executions(
                 hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution
             )
-            if fate(hold.execution, executions).fate is not Fate.HELD:
+            if find_fate(hold.execution, executions).fate is not Fate.HELD:
                 return Look(Next.WAIT, "the held execution has moved on")
             return replace(
                 look,
@@ -246,8 +253,8 @@ def _start(hold: Hold, look: Look, aws: Aws) -> tuple[Look, str | None]:
     try:
         variables = hold.variables
         if variables is None:
-            variables = aws.codepipeline.variables(hold.pipeline, hold.execution)
-        return look, aws.codepipeline.start(
+            variables = aws.codepipeline.read_variables(hold.pipeline, hold.execution)
+        return look, aws.codepipeline.start_pipeline(
             hold.pipeline, hold.start_token(), variables, look.revisions
         )
     except PipelineNotFound:
@@ -259,25 +266,25 @@ def _sweep(deployment: Deployment, aws: Aws, now: datetime) -> None:
     The release itself is done.
     """
     try:
-        for rule in aws.eventbridge.unfinished(
+        for rule in aws.eventbridge.list_unfinished_rules(
             deployment.rule_prefix, deployment.retry_arn, before=now - SURELY_DEAD
         ):
-            aws.eventbridge.delete_if_empty(rule)
-            log.decision(
+            aws.eventbridge.delete_empty_rule(rule)
+            log.log_decision(
                 "retry",
                 "swept",
                 rule=rule,
                 reason="a rule without a target, left by a gate that died",
             )
     except (NoAnswer, NotPermitted) as error:
-        log.decision("retry", "not swept", reason=str(error))
+        log.log_decision("retry", "not swept", reason=str(error))
 
 
 def _record(
     hold: Hold, look: Look, aws: Aws, now: datetime, started: str | None = None
 ) -> dict[str, object]:
     over = look.next not in STANDS
-    record = log.decision(
+    record = log.log_decision(
         "retry",
         look.next.value,
         reason=look.reason,
@@ -290,5 +297,5 @@ def _record(
         started=started,
     )
     if bus := os.environ.get("EVENT_BUS"):
-        announce(record, bus, aws)
+        announce_decision(record, bus, aws)
     return record

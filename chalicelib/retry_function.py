@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib import runtime
-from chalicelib.retry import recheck
+from chalicelib.retry import check_hold
 
 
 def retry(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Invoked by the rule of a hold."""
-    return recheck(event, context, runtime.aws, datetime.now(UTC))
+    return check_hold(event, context, runtime.aws, datetime.now(UTC))

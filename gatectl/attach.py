@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import click
 from botocore.exceptions import ClientError
 
-from chalicelib.account.gates import FUNCTION, gates, read
-from chalicelib.deployment import refuse_long
-from chalicelib.errors import Misconfigured, NotPermitted, sorted_out
+from chalicelib.account.gates import FUNCTION, find_gates, parse_declared_parameters
+from chalicelib.deployment import refuse_long_stage
+from chalicelib.errors import Misconfigured, NotPermitted, translate_error
 from chalicelib.parameters import MODES, MOST_GIVE_UP_MINUTES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
-from chalicelib.phrases import minutes, some
+from chalicelib.phrases import format_minutes, join_names
 from chalicelib.pipelines.dependency import PARKED, REQUIRE, Dependency
 from gatectl import completion, upstreams
 from gatectl.editing import edit
@@ -144,12 +144,12 @@ def attach(
         text = parameters(pipeline, asked)
     except Impossible as error:
         raise Refused(str(error)) from None
-    wanted = read(text).depends_on
+    wanted = parse_declared_parameters(text).depends_on
     upstreams.refuse_missing(place, pipeline, wanted)
     unseen: list[str] = []
 
     def change(declared: Declaration) -> Declaration:
-        present = gates(declared)
+        present = find_gates(declared)
         return with_gate(
             declared,
             _function(place, function or (present[0].function if present else None), unseen),
@@ -185,13 +185,13 @@ def _does(depends_on: Sequence[Dependency], asked: Mapping[str, object]) -> str:
     for.
     """
     others, settings = (
-        some([one.label for one in depends_on]),
+        join_names([one.label for one in depends_on]),
         f" ({', '.join(said)})" if (said := list(_settings(asked))) else "",
     )
     if asked.get("observe"):
         return f"only says whether it would have waited for {others}{settings}, and never waits."
     idle = [one.label for one in depends_on if one.require == "idle"]
-    ended = f"{some(idle)} {'has' if len(idle) == 1 else 'have'} ended" if idle else ""
+    ended = f"{join_names(idle)} {'has' if len(idle) == 1 else 'have'} ended" if idle else ""
     goes_on = (
         f" It goes on when {ended}, also after a failure: --require succeeded prevents that."
         if idle
@@ -212,7 +212,7 @@ def _settings(asked: Mapping[str, object]) -> Iterator[str]:
         f"{key} {asked[key]}" for key, value in usual.items() if asked.get(key, value) != value
     )
     if "retry_minutes" in asked:
-        yield f"looks again every {minutes(int(str(asked['retry_minutes'])))}"
+        yield f"looks again every {format_minutes(int(str(asked['retry_minutes'])))}"
     if "give_up_minutes" in asked:
         then = " and goes on all the same" if asked.get("on_give_up") == "continue" else ""
         yield f"gives up after {number(int(str(asked['give_up_minutes'])), 'minute')}{then}"
@@ -238,14 +238,14 @@ def _function(place: Place, named: str | None, unseen: list[str]) -> str:
     try:
         there = [one.gate for one in deployed(place) if one.has_gate]
     except ClientError as error:
-        denied = sorted_out(error, "lambda:ListFunctions")
+        denied = translate_error(error, "lambda:ListFunctions")
         if not isinstance(denied, NotPermitted):
             raise
         unseen.append(f"Whether there is a function {named} could not be looked: {denied}.")
     else:
         if match["name"] not in there:
             others = (
-                f"there is {some(there)}. Name it with --function."
+                f"there is {join_names(there)}. Name it with --function."
                 if there
                 else "no gate is deployed there."
             )
@@ -273,7 +273,7 @@ def _able(function: str, stage: str) -> str:
     a hold's.
     """
     try:
-        refuse_long(stage)
+        refuse_long_stage(stage)
     except Misconfigured as error:
         raise Refused(f"{function} can hold nobody. {error} Nothing was changed.") from None
     return function

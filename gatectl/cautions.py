@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chalicelib.account.gates import Gate, gates
+from chalicelib.account.gates import Gate, find_gates
 from chalicelib.parameters import Parameters
-from chalicelib.phrases import some
+from chalicelib.phrases import join_names
 from gatectl.structure import Declaration
 
 
@@ -16,9 +16,9 @@ def cautions(declared: Declaration) -> tuple[str, ...]:
     """A sentence or two for each, with what to do about it."""
     unnamed = [
         text
-        for gate in gates(declared)
-        if gate.asked
-        for text in _of_names(declared["name"], gate.asked)
+        for gate in find_gates(declared)
+        if gate.parameters
+        for text in _of_names(declared["name"], gate.parameters)
     ]
     return (*of_holds(declared), *unnamed)
 
@@ -26,7 +26,10 @@ def cautions(declared: Declaration) -> tuple[str, ...]:
 def of_holds(declared: Declaration) -> tuple[str, ...]:
     """Those alone that are of how the pipeline is built."""
     return tuple(
-        text for gate in gates(declared) if gate.asked for text in _of(declared, gate, gate.asked)
+        text
+        for gate in find_gates(declared)
+        if gate.parameters
+        for text in _of(declared, gate, gate.parameters)
     )
 
 
@@ -109,7 +112,7 @@ def _of_repeating(declared: Declaration, gate: Gate, stage: Declaration) -> Iter
     if before:
         yield (
             f"Before the gate of {declared['name']} {'runs' if len(before) == 1 else 'run'} "
-            f"{some(before)}. A hold starts the pipeline "
+            f"{join_names(before)}. A hold starts the pipeline "
             "again from its sources, so all that is done (and approved) twice. If it is not safe "
             "to do twice, put the gate right after the "
             f"sources (--after {stages[0]}), or let the same execution go on (--hold retry, "

@@ -18,9 +18,9 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from chalicelib.account.gates import Gate, is_here
-from chalicelib.account.reader import Account, Pipeline, closed
-from chalicelib.phrases import some
+from chalicelib.account.gates import Gate, is_local
+from chalicelib.account.reader import AccountReader, Pipeline, list_unseen_pipelines
+from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import Dependency
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import SEVERITIES, Finding
@@ -85,8 +85,8 @@ def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bo
 def _from_aws(place: Place) -> Facts:
     looks = Looks()
     with place.progress("reading pipelines") as progress:
-        pipelines = Account(place.client).pipelines(progress)
-    looks.aside(closed(pipelines))
+        pipelines = AccountReader(place.client).read_pipelines(progress)
+    looks.aside(list_unseen_pipelines(pipelines))
     functions = looks.at(
         "which functions are deployed", "lambda:ListFunctions", lambda: tuple(deployed(place))
     )
@@ -166,7 +166,7 @@ def _from_files(files: Iterable[IO[bytes]], region: str) -> tuple[Facts, tuple[s
     account = _account(pipelines)
 
     def own(wanted: Dependency) -> bool:
-        return is_here(wanted, region) and wanted.account in (None, account)
+        return is_local(wanted, region) and wanted.account in (None, account)
 
     def in_files(wanted: Dependency) -> bool:
         return own(wanted) and wanted.name in pipelines
@@ -189,10 +189,13 @@ def _from_files(files: Iterable[IO[bytes]], region: str) -> tuple[Facts, tuple[s
 
 
 def _only(gate: Gate, judged: Callable[[Dependency], bool]) -> Gate:
-    if gate.asked is None:
+    if gate.parameters is None:
         return gate
     return replace(
-        gate, asked=replace(gate.asked, depends_on=tuple(filter(judged, gate.asked.depends_on)))
+        gate,
+        parameters=replace(
+            gate.parameters, depends_on=tuple(filter(judged, gate.parameters.depends_on))
+        ),
     )
 
 
@@ -200,7 +203,7 @@ def _read(file: IO[bytes]) -> Pipeline:
     right = "Right is what `aws codepipeline get-pipeline --name NAME` prints."
     try:
         whole = json.load(file)
-        return Pipeline.of({"roleArn": "", **whole.get("pipeline", whole)})
+        return Pipeline.parse({"roleArn": "", **whole.get("pipeline", whole)})
     except ValueError as error:
         raise Refused(f"{file.name} is not valid JSON ({error}). {right}") from None
     except (KeyError, TypeError, AttributeError):
@@ -259,7 +262,7 @@ def _summary(facts: Facts, found: Sequence[Finding], where: str) -> str:
 
 
 def _no_file_tells(aside: Sequence[str]) -> str:
-    return f"Whether there is {some(list(aside))}, no file tells."
+    return f"Whether there is {join_names(list(aside))}, no file tells."
 
 
 def _as_json(facts: Facts, found: Sequence[Finding], aside: Sequence[str]) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from chalicelib.account.gates import gates
+from chalicelib.account.gates import find_gates
 from gatectl import completion
 from gatectl.editing import edit
 from gatectl.session import Place, options
@@ -43,7 +43,7 @@ def _done(declared: Declaration) -> str:
     """A hold's rule outlives the gate; a gate that waits in place makes none."""
     name = declared["name"]
     told = f"{name} waits for nobody any more."
-    if all(gate.asked and gate.asked.hold == "wait" for gate in gates(declared)):
+    if all(gate.parameters and gate.parameters.hold == "wait" for gate in find_gates(declared)):
         return told
     return (
         f"{told} An execution that a rule holds (`gatectl holds` shows it) still ends by "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, code, sorted_out
+from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, error_code, translate_error
 from gatectl.findings import examine, page
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import Finding
@@ -119,9 +119,9 @@ def _done(place: Place, finding: Finding) -> bool:
         try:
             answer = getattr(place.client(call.service), call.operation)(**call.parameters)
         except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and code(error) in GONE:
+            if isinstance(error, ClientError) and error_code(error) in GONE:
                 continue  # somebody was quicker
-            told = sorted_out(error, action)
+            told = translate_error(error, action)
             if not isinstance(told, (NotPermitted, NoAnswer, UnexpectedAnswer)):
                 raise
             _say(place, f"{finding.where}: not mended. {told}.")

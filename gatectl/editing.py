@@ -14,8 +14,8 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
-from chalicelib.errors import NoAnswer, code, sorted_out
-from chalicelib.phrases import some
+from chalicelib.errors import NoAnswer, error_code, translate_error
+from chalicelib.phrases import join_names
 from chalicelib.pipelines.execution import NAME
 from gatectl import losses
 from gatectl.cautions import cautions
@@ -90,7 +90,7 @@ def structure(place: Place, codepipeline: Any, pipeline: str) -> Declaration:
     try:
         answer = codepipeline.get_pipeline(name=pipeline)
     except ClientError as error:
-        if code(error) == "PipelineNotFoundException":
+        if error_code(error) == "PipelineNotFoundException":
             raise no_such_pipeline(place, pipeline) from None
         raise
     declared: Declaration = answer["pipeline"]
@@ -98,7 +98,7 @@ def structure(place: Place, codepipeline: Any, pipeline: str) -> Declaration:
     if unknown:
         raise Refused(
             f"{pipeline} has settings that your boto3 does not know and would drop when it writes "
-            f"the pipeline back: {some(unknown)}. "
+            f"the pipeline back: {join_names(unknown)}. "
             "Nothing was changed. Upgrade it: pip install --upgrade boto3."
         )
     return declared
@@ -148,7 +148,7 @@ def _update(
     except KeyboardInterrupt:
         raise Interrupted(f"Stopped. {again}") from None
     except (ClientError, BotoCoreError) as error:
-        told = sorted_out(error, "codepipeline:UpdatePipeline")
+        told = translate_error(error, "codepipeline:UpdatePipeline")
         raise (NoAnswer(f"{told}. {again}") if isinstance(told, NoAnswer) else error) from error
     return cancelled
 

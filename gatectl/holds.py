@@ -16,12 +16,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.account.fates import became
-from chalicelib.account.reader import Account, Landscape
-from chalicelib.account.waits import Rule, Wait
+from chalicelib.account.fates import find_wait_fate
+from chalicelib.account.reader import AccountReader, AccountView
+from chalicelib.account.waits import HoldRule, Wait
 from chalicelib.errors import NoAnswer
 from chalicelib.holds.fate import Fate
-from chalicelib.phrases import clock, some
+from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import ID
 from gatectl.findings.stuck import stuck
 from gatectl.session import Place, Refused, options
@@ -70,7 +70,7 @@ def holds(place: Place, *, links: bool, watch: bool) -> None:
     Examples: gatectl holds
               gatectl holds --watch
     """
-    account = Account(place.client)
+    account = AccountReader(place.client)
     if watch:
         if place.json or links or not place.console.is_terminal:
             raise Refused(
@@ -81,7 +81,7 @@ def holds(place: Place, *, links: bool, watch: bool) -> None:
         return
     now = datetime.now(UTC)
     with place.progress("reading pipelines") as progress:
-        seen = account.look(now, progress)
+        seen = account.read_view(now, progress)
     note(place, seen.unseen)
     found = looked_at(place, seen, now)
     place.show(_page(place, seen, found, now), _as_json(place, seen, found, now))
@@ -95,15 +95,15 @@ def holds(place: Place, *, links: bool, watch: bool) -> None:
             )
 
 
-def _watch(place: Place, account: Account) -> None:
+def _watch(place: Place, account: AccountReader) -> None:
     reading = Text("Reading pipelines ...", style="dim")
-    look: tuple[Landscape, list[Row], datetime] | None = None
+    look: tuple[AccountView, list[Row], datetime] | None = None
     with Live(reading, console=place.console, auto_refresh=False) as live:
         try:
             while True:
                 now = datetime.now(UTC)
                 try:
-                    seen = account.look(now)
+                    seen = account.read_view(now)
                     look = seen, looked_at(place, seen, now), now
                     last = (
                         f"Looked at {now:%H:%M:%S} UTC; looks again every {SECONDS} "
@@ -124,7 +124,7 @@ def _watch(place: Place, account: Account) -> None:
 
 
 def _screen(
-    place: Place, seen: Landscape, found: Sequence[Row], now: datetime, footer: Text
+    place: Place, seen: AccountView, found: Sequence[Row], now: datetime, footer: Text
 ) -> RenderableType:
     """As many rows as the terminal is high for, with all that stands below them."""
     below = [*(Text(f"\n{line}", style="magenta") for line in lines(seen.unseen)), footer]
@@ -136,7 +136,7 @@ def _screen(
     return Group(_page(place, seen, found, now, 1), *below)
 
 
-def rows(seen: Landscape) -> list[Row]:
+def rows(seen: AccountView) -> list[Row]:
     """Everybody who waits, the longest first; then what is left of waits that are over.
 
     One that waits in place and was let go has a rule, too: it is told once.
@@ -150,7 +150,7 @@ def rows(seen: Landscape) -> list[Row]:
     for wait in seen.waits:
         if wait.rule and (wait.pipeline, wait.execution) in in_place:
             continue
-        fate = became(wait, seen.pipelines.get(wait.pipeline))
+        fate = find_wait_fate(wait, seen.pipelines.get(wait.pipeline))
         over = "its stage was retried, and it runs" if fate.fate is Fate.UNDECIDED else fate.reason
         pipeline = seen.pipelines.get(wait.pipeline)
         edited = pipeline is not None and pipeline.edited_since(wait.execution)
@@ -158,14 +158,14 @@ def rows(seen: Landscape) -> list[Row]:
     return sorted(found, key=lambda row: (bool(row.over), str(row.wait.since)))
 
 
-def looked_at(place: Place, seen: Landscape, now: datetime) -> list[Row]:
+def looked_at(place: Place, seen: AccountView, now: datetime) -> list[Row]:
     """The rows, with what keeps a rule from ending its hold."""
     faults = stuck(place, seen.rules, now) if seen.waits else {}
     told = {name: f"{one.where}: {one.what}" for name, one in faults.items()}
     return [replace(row, stuck=told.get(row.wait.rule or "", "")) for row in rows(seen)]
 
 
-def strange(rules: Sequence[Rule]) -> list[Rule]:
+def strange(rules: Sequence[HoldRule]) -> list[HoldRule]:
     """The rules that hold nobody, or cannot end a hold."""
     return [rule for rule in rules if rule.hold is None or not rule.enabled]
 
@@ -174,7 +174,7 @@ def strange(rules: Sequence[Rule]) -> list[Rule]:
 
 
 def _page(
-    place: Place, seen: Landscape, found: Sequence[Row], now: datetime, most: int | None = None
+    place: Place, seen: AccountView, found: Sequence[Row], now: datetime, most: int | None = None
 ) -> RenderableType:
     """`most`: so many rows, and how many more there are."""
     left = len(found[most:]) if most else 0
@@ -184,7 +184,7 @@ def _page(
         _table(place, waiting, now) if waiting else Text(_nobody(place, seen))
     ]
     if dead := [row for row in waiting if row.stuck]:
-        names = some(list(dict.fromkeys(row.wait.pipeline for row in dead)))
+        names = join_names(list(dict.fromkeys(row.wait.pipeline for row in dead)))
         parts.append(
             Text(
                 f"\nNothing will start {names} again: {dead[0].stuck} What to do: gatectl doctor.",
@@ -214,7 +214,7 @@ def _page(
         )
         told = (
             f"{number(len(odd), 'rule')} of the gate's {does}: "
-            f"{some([rule.name for rule in odd])}. What to do: gatectl doctor."
+            f"{join_names([rule.name for rule in odd])}. What to do: gatectl doctor."
         )
         parts += [Text(f"\n{told}", style="yellow")]
     return Group(*parts)
@@ -234,7 +234,7 @@ def _left_over(over: Sequence[Row]) -> str:
     )
 
 
-def _nobody(place: Place, seen: Landscape) -> str:
+def _nobody(place: Place, seen: AccountView) -> str:
     gated = sum(1 for pipeline in seen.pipelines.values() if pipeline.gates)
     if not gated and not seen.rules:
         return (
@@ -264,7 +264,12 @@ def _table(place: Place, waiting: Sequence[Row], now: datetime) -> Table:
         if twice[wait.pipeline] > 1:
             name.append(f" {wait.execution[:8]}", style="dim")
         since = f"{_time(wait.since, now)} ({lasting(now - wait.since)})" if wait.since else "?"
-        cells: list[RenderableType] = [name, some(wait.depends_on), since, _next_look(row, now)]
+        cells: list[RenderableType] = [
+            name,
+            join_names(wait.depends_on),
+            since,
+            _next_look(row, now),
+        ]
         if limited:
             cells.append(_time(wait.gives_up, now) if wait.gives_up else "-")
         table.add_row(*cells, "let go" if row.released_by else HOW[wait.hold])
@@ -278,14 +283,14 @@ def _next_look(row: Row, now: datetime) -> str:
 
 
 def _time(moment: datetime | None, now: datetime) -> str:
-    return clock(moment, now).removesuffix(" UTC") if moment else "?"
+    return format_time(moment, now).removesuffix(" UTC") if moment else "?"
 
 
 def _told(row: Row) -> str:
     reason = re.sub(ID, lambda id_: id_[0][:8], row.over)
     return (
         f"{row.wait.pipeline} (execution {row.wait.execution[:8]}, for "
-        f"{some(row.wait.depends_on)}): {reason}."
+        f"{join_names(row.wait.depends_on)}): {reason}."
     )
 
 
@@ -293,7 +298,7 @@ def _told(row: Row) -> str:
 
 
 def _as_json(
-    place: Place, seen: Landscape, found: Sequence[Row], now: datetime
+    place: Place, seen: AccountView, found: Sequence[Row], now: datetime
 ) -> dict[str, object]:
     return {
         "region": place.region,

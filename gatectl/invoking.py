@@ -25,7 +25,7 @@ def look(place: Place, declared: Declaration) -> list[Finding] | None:
     where IAM may not be asked.
     """
     try:
-        return _look(place, Pipeline.of(declared))
+        return _look(place, Pipeline.parse(declared))
     except (
         ClientError,
         BotoCoreError,

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 from chalicelib.account import graph
-from chalicelib.account.cycles import MEND, circles
+from chalicelib.account.cycles import MEND, classify_circles
 from chalicelib.account.gates import Gate
-from chalicelib.account.graph import Edge
-from chalicelib.account.reader import Landscape, Pipeline
-from chalicelib.phrases import some
-from chalicelib.pipelines.wait_cycles import LONGEST
+from chalicelib.account.graph import DependencyEdge
+from chalicelib.account.reader import AccountView, Pipeline
+from chalicelib.phrases import join_names
+from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE
 from gatectl.cautions import of_holds
 from gatectl.findings import deployments, pipelines
 from gatectl.findings.facts import Facts
@@ -23,7 +23,7 @@ def lint(facts: Facts) -> list[Finding]:
     doctor's own functions.
     """
     gated = {name: one for name, one in (facts.pipelines or {}).items() if one.gates}
-    edges = graph.edges(Landscape(facts.pipelines or {}, (), ()), facts.region)
+    edges = graph.list_edges(AccountView(facts.pipelines or {}, (), ()), facts.region)
     found = [
         *pipelines.findings(facts),
         *(
@@ -44,8 +44,8 @@ def _cautions(pipeline: Pipeline) -> Iterator[Finding]:
         yield Finding("caution", "warning", f"pipeline {pipeline.name}", text, "", "")
 
 
-def _circles(edges: tuple[Edge, ...], gated: Mapping[str, Pipeline]) -> Iterator[Finding]:
-    for circle in circles(edges, gated):
+def _circles(edges: tuple[DependencyEdge, ...], gated: Mapping[str, Pipeline]) -> Iterator[Finding]:
+    for circle in classify_circles(edges, gated):
         severity: Severity = (
             "note"
             if circle.kind == "turns"
@@ -53,12 +53,12 @@ def _circles(edges: tuple[Edge, ...], gated: Mapping[str, Pipeline]) -> Iterator
             if circle.kind == "success" or circle.unseen
             else "warning"
         )
-        where = f"pipelines {some(sorted(set(circle.pipelines)))}"
+        where = f"pipelines {join_names(sorted(set(circle.pipelines)))}"
         kind, how = ("turns", "") if circle.kind == "turns" else ("deadlock", MEND)
         yield Finding(kind, severity, where, str(circle), "", how)
 
 
-def _long_chains(edges: tuple[Edge, ...]) -> Iterator[Finding]:
+def _long_chains(edges: tuple[DependencyEdge, ...]) -> Iterator[Finding]:
     """The longest chain, where a gate does not look at all of it (chains.cycle looks at the nearest
     first).
     """
@@ -66,13 +66,13 @@ def _long_chains(edges: tuple[Edge, ...]) -> Iterator[Finding]:
     for edge in edges:
         waits.setdefault(edge.dependent, []).append(edge.upstream)
     longest = max((_farthest(name, waits) for name in waits), key=len, default=())
-    if len(longest) - 1 > LONGEST:
+    if len(longest) - 1 > MAX_PIPELINES_IN_A_CYCLE:
         yield Finding(
             "long-chain",
             "note",
             f"pipeline {longest[0]}",
             f"It waits along a chain of {len(longest) - 1} pipelines: {', '.join(longest[1:])}.",
-            f"All of it is waited for, but a gate looks at {LONGEST} of them for deadlocks: one "
+            f"All of it is waited for, but a gate looks at {MAX_PIPELINES_IN_A_CYCLE} of them for deadlocks: one "
             "that reaches further is not told.",
             "",
         )
@@ -94,7 +94,7 @@ def _farthest(name: str, waits: Mapping[str, list[str]]) -> tuple[str, ...]:
 
 
 def _contradictions(pipeline: Pipeline) -> Iterator[Finding]:
-    asking = [gate for gate in pipeline.gates if gate.asked and not gate.asked.observe]
+    asking = [gate for gate in pipeline.gates if gate.parameters and not gate.parameters.observe]
     for stage, of_stage in groupby(asking, key=lambda gate: gate.stage):
         together = list(of_stage)
         where = f"pipeline {pipeline.name}, stage {stage}"
@@ -110,7 +110,7 @@ def _contradictions(pipeline: Pipeline) -> Iterator[Finding]:
                 "Let them name the same function.",
             )
         for key in ("hold", "retry_minutes", "give_up_minutes", "on_give_up", "revisions"):
-            values = [str(getattr(gate.asked, key)) for gate in together]
+            values = [str(getattr(gate.parameters, key)) for gate in together]
             if len(set(values)) > 1:
                 yield Finding(
                     "contradiction",
@@ -124,11 +124,15 @@ def _contradictions(pipeline: Pipeline) -> Iterator[Finding]:
 
 
 def _each(gates: list[Gate], values: list[str]) -> str:
-    return some([f"{value} ({gate.action})" for gate, value in zip(gates, values, strict=True)])
+    return join_names(
+        [f"{value} ({gate.action})" for gate, value in zip(gates, values, strict=True)]
+    )
 
 
 def _twice(where: str, gates: list[Gate]) -> Iterator[Finding]:
-    wanted = dict.fromkeys(one for gate in gates if gate.asked for one in gate.asked.depends_on)
+    wanted = dict.fromkeys(
+        one for gate in gates if gate.parameters for one in gate.parameters.depends_on
+    )
     for label, alike in groupby(
         sorted(wanted, key=lambda one: one.label), key=lambda one: one.label
     ):

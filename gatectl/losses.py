@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chalicelib.account.attempts import at_gates, attempts
-from chalicelib.account.gates import gates
+from chalicelib.account.attempts import find_last_gate_attempts, list_attempts
+from chalicelib.account.gates import find_gates
 from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.errors import NoAnswer, NotPermitted, PipelineNotFound, UnexpectedAnswer
-from chalicelib.phrases import some
+from chalicelib.phrases import join_names
 from chalicelib.pipelines.execution import RUNNING, Attempt
 from gatectl.structure import Declaration
 
@@ -57,7 +57,7 @@ def restart(pipeline: str) -> tuple[str, ...]:
 
 
 def _named(executions: Sequence[str]) -> str:
-    return f"Execution{'s' * (len(executions) > 1)} {some([one[:8] for one in executions])}"
+    return f"Execution{'s' * (len(executions) > 1)} {join_names([one[:8] for one in executions])}"
 
 
 def _in_place(codepipeline: Any, declared: Declaration, executions: Sequence[str]) -> list[str]:
@@ -65,7 +65,9 @@ def _in_place(codepipeline: Any, declared: Declaration, executions: Sequence[str
     the caution stands, too. What runs began with the structure as it is, for an edit would have
     cancelled it.
     """
-    own = [gate for gate in gates(declared) if gate.asked and gate.asked.hold == "wait"]
+    own = [
+        gate for gate in find_gates(declared) if gate.parameters and gate.parameters.hold == "wait"
+    ]
     if not own:
         return []
     room, name = CodePipeline(codepipeline), declared["name"]
@@ -73,7 +75,10 @@ def _in_place(codepipeline: Any, declared: Declaration, executions: Sequence[str
         return [
             one
             for one in executions
-            if any(_waits(gate) for gate in at_gates(attempts(room, name, own, one)))
+            if any(
+                _waits(gate)
+                for gate in find_last_gate_attempts(list_attempts(room, name, own, one))
+            )
         ]
     except (NotPermitted, NoAnswer, UnexpectedAnswer, PipelineNotFound):
         return []
@@ -81,4 +86,4 @@ def _in_place(codepipeline: Any, declared: Declaration, executions: Sequence[str
 
 def _waits(gate: Attempt) -> bool:
     """It has been asked, and has not let the execution pass."""
-    return gate.status == "InProgress" and bool(gate.said)
+    return gate.status == "InProgress" and bool(gate.message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from chalicelib.phrases import some
+from chalicelib.phrases import join_names
 from gatectl.session import Place, Refused
 
 
@@ -35,7 +35,7 @@ def no_such_pipeline(place: Place, name: str, region: str | None = None) -> Refu
     there = (
         f"did you mean {close[0]}?"
         if close
-        else f"there {'are' if len(names) > 1 else 'is'} {some(names)}."
+        else f"there {'are' if len(names) > 1 else 'is'} {join_names(names)}."
     )
     return Refused(f"{missing}; {there}{case_counts(name, names)}")
 

@@ -11,15 +11,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Group
 from rich.text import Text
 
-from chalicelib.account.reader import Account, Landscape, Pipeline
+from chalicelib.account.reader import AccountReader, AccountView, Pipeline
 from chalicelib.account.waits import Wait
 from chalicelib.aws.eventbridge import EventBridge
-from chalicelib.aws.lambda_permission import AwsLambda
+from chalicelib.aws.lambda_permission import LambdaPermissions
 from chalicelib.deployment import Deployment
-from chalicelib.errors import NoAnswer, NoRoom, NotPermitted, sorted_out
+from chalicelib.errors import NoAnswer, NoRoom, NotPermitted, translate_error
 from chalicelib.holds.hold import Hold
-from chalicelib.holds.rule import rule_name, schedule
-from chalicelib.phrases import clock, some
+from chalicelib.holds.rule import build_schedule, name_rule
+from chalicelib.phrases import format_time, join_names
 from chalicelib.wording import held_pipeline
 from gatectl.completion import pipelines
 from gatectl.functions import made_by
@@ -57,7 +57,7 @@ def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) ->
     """
     now = datetime.now(UTC)
     with place.progress("reading pipelines") as progress:
-        seen = Account(place.client).look(now, progress)
+        seen = AccountReader(place.client).read_view(now, progress)
     note(place, seen.unseen)
     held = [row for row in rows(seen) if row.wait.pipeline == pipeline and not row.over]
     waits = [row.wait for row in held if row.wait.execution.startswith(execution or "")]
@@ -104,7 +104,7 @@ def _about(wait: Wait) -> str:
     since = f" since {wait.since:%Y-%m-%d %H:%M UTC}" if wait.since else ""
     return (
         f"Execution {wait.execution[:8]} of {wait.pipeline} waits for "
-        f"{some(list(wait.depends_on))}{since}."
+        f"{join_names(list(wait.depends_on))}{since}."
     )
 
 
@@ -128,7 +128,7 @@ def _risk(
         Refused,
     ) as error:  # a refusal: it began before explain looks back to
         told = (
-            sorted_out(error, "codepipeline:GetPipeline")
+            translate_error(error, "codepipeline:GetPipeline")
             if isinstance(error, (ClientError, BotoCoreError))
             else error
         )
@@ -150,7 +150,7 @@ def _risk(
 
 
 def _nobody_waits(
-    place: Place, seen: Landscape, held: Sequence[Row], pipeline: str, execution: str | None
+    place: Place, seen: AccountView, held: Sequence[Row], pipeline: str, execution: str | None
 ) -> Exception:
     if held:
         others = ", ".join(row.wait.execution[:8] for row in held)
@@ -162,7 +162,7 @@ def _nobody_waits(
     return Refused(f"{pipeline} is not held now. `gatectl explain {pipeline}` says how it stands.")
 
 
-def _refuse_edited(place: Place, seen: Landscape, wait: Wait) -> None:
+def _refuse_edited(place: Place, seen: AccountView, wait: Wait) -> None:
     """AWS does not retry a stage of a pipeline that was edited since (guide: actions-retry), and a
     new execution would wait anew.
     """
@@ -196,10 +196,10 @@ def _anew(place: Place, pipeline: Pipeline) -> str:
     )
     if not pipeline.gates:
         return f". {pipeline.name} has no gate any more: a start goes through: {start}."
-    asked = [gate.asked for gate in pipeline.gates]
+    asked = [gate.parameters for gate in pipeline.gates]
     if all(one and one.observe for one in asked):
         return f". Its gate only observes now: a start goes through: {start}."
-    names = some(
+    names = join_names(
         list(
             dict.fromkeys(
                 wanted.label
@@ -232,8 +232,8 @@ def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
         )
     eventbridge = EventBridge(place.client("events"))
     deployment = _deployment(place, made_by(wait.rule, wait.execution), by)
-    kept = eventbridge.hold_kept_by(wait.rule)
-    if kept is None or not eventbridge.rewrite(
+    kept = eventbridge.read_hold(wait.rule)
+    if kept is None or not eventbridge.put_target(
         marked := replace(kept, released_by=by), deployment.retry_arn
     ):
         return (
@@ -247,11 +247,11 @@ def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
             Payload=marked.as_input(),
         )
     except (ClientError, BotoCoreError) as error:
-        at = f" at {clock(wait.next_check, now)}" if wait.next_check else ""
+        at = f" at {format_time(wait.next_check, now)}" if wait.next_check else ""
         return (
             f"{wait.pipeline} is let go, and goes on when its rule is looked at next{at}. It "
             "would within seconds, but the retry could not "
-            f"be invoked: {sorted_out(error, 'lambda:InvokeFunction')}."
+            f"be invoked: {translate_error(error, 'lambda:InvokeFunction')}."
         )
     return (
         f"{wait.pipeline} goes on within seconds: its stage is retried, and the gate lets "
@@ -264,10 +264,12 @@ def _mark(place: Place, wait: Wait, deployment: Deployment, by: str, now: dateti
     place is let go.
     """
     asked = [
-        gate.asked for gate in wait.gates if gate.asked and gate.deployed_as == deployment.stage
+        gate.parameters
+        for gate in wait.gates
+        if gate.parameters and gate.deployed_as == deployment.stage
     ]
     hold = Hold(
-        rule_name(deployment, wait.execution),
+        name_rule(deployment, wait.execution),
         wait.pipeline,
         wait.execution,
         tuple(dict.fromkeys(one for each in asked for one in each.depends_on)),
@@ -275,13 +277,13 @@ def _mark(place: Place, wait: Wait, deployment: Deployment, by: str, now: dateti
         mode="retry",
         released_by=by,
     )
-    AwsLambda(place.client("lambda")).let_rules_invoke(
+    LambdaPermissions(place.client("lambda")).allow_rules(
         deployment.retry_arn, deployment.all_rules_arn
     )
     try:
-        description = held_pipeline.rule_description(hold, (), now)
-        EventBridge(place.client("events")).put(
-            hold, schedule(now, RETRY_MINUTES), description, deployment.retry_arn
+        description = held_pipeline.describe_rule(hold, (), now)
+        EventBridge(place.client("events")).put_hold(
+            hold, build_schedule(now, RETRY_MINUTES), description, deployment.retry_arn
         )
     except NoRoom:
         raise NoRule(

@@ -26,7 +26,7 @@ from botocore.exceptions import (
 )
 from rich.console import Console, RenderableType
 
-from chalicelib.account.console import Console as Links
+from chalicelib.account.console import ConsoleLinks as Links
 from chalicelib.errors import (
     Misconfigured,
     NoAnswer,
@@ -36,8 +36,8 @@ from chalicelib.errors import (
     PipelineNotFound,
     TakenOver,
     UnexpectedAnswer,
-    code,
-    sorted_out,
+    error_code,
+    translate_error,
 )
 
 if TYPE_CHECKING:
@@ -345,19 +345,19 @@ _CREDENTIALS = frozenset(
 def _told(error: Exception) -> str:
     """AWS's own words only where they cannot repeat what a request was signed with."""
     refusal = error.__cause__ or error
-    if isinstance(refusal, ClientError) and code(refusal) in _CREDENTIALS:
+    if isinstance(refusal, ClientError) and error_code(refusal) in _CREDENTIALS:
         return (
-            f"AWS does not accept your credentials ({code(refusal)}): they have expired, "
+            f"AWS does not accept your credentials ({error_code(refusal)}): they have expired, "
             "or are wrong. Sign in again (aws sso login)."
         )
     if isinstance(error, ClientError) and _status(error) == FAILED:
         return (
-            f"AWS did not answer {error.operation_name} ({code(error)}): "
+            f"AWS did not answer {error.operation_name} ({error_code(error)}): "
             f"{error.response.get('Error', {}).get('Message', '')}"
         )
     if isinstance(error, ClientError):
         return (
-            f"AWS refused {error.operation_name} ({code(error)}): "
+            f"AWS refused {error.operation_name} ({error_code(error)}): "
             f"{error.response.get('Error', {}).get('Message', '')}"
         )
     return str(error)
@@ -370,7 +370,7 @@ def _status(error: Exception) -> int:
     answer = error.__cause__ or error
     if not isinstance(answer, ClientError):
         return FAILED if isinstance(answer, (NoAnswer, BotoCoreError)) else AWS_REFUSED
-    later = code(answer) not in _CREDENTIALS and isinstance(
-        sorted_out(answer, answer.operation_name), NoAnswer
+    later = error_code(answer) not in _CREDENTIALS and isinstance(
+        translate_error(answer, answer.operation_name), NoAnswer
     )
     return FAILED if later else AWS_REFUSED

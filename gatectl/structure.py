@@ -10,9 +10,9 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
-from chalicelib.account.gates import Gate, gates, read
+from chalicelib.account.gates import Gate, find_gates, parse_declared_parameters
 from chalicelib.errors import Misconfigured
-from chalicelib.phrases import some
+from chalicelib.phrases import join_names
 from gatectl.names import case_counts
 
 Declaration = dict[str, Any]
@@ -37,7 +37,7 @@ def parameters(pipeline: str, asked: Mapping[str, object]) -> str:
     """
     text = json.dumps({**asked, "pipeline": pipeline, "execution": EXECUTION})
     try:
-        read(text)
+        parse_declared_parameters(text)
     except Misconfigured as error:
         raise Impossible(str(error)) from None
     if len(text) > PARAMETERS_LENGTH:
@@ -59,17 +59,17 @@ def with_gate(
     one that it does not follow. A new one becomes a stage of its own, after the stage `after` or
     else the first, which takes the sources. Raises Impossible.
     """
-    name, stages, present = declared["name"], _names(declared), gates(declared)
+    name, stages, present = declared["name"], _names(declared), find_gates(declared)
     if len(present) > 1:
         raise Impossible(
             f"{name} has several gates "
-            f"({some([f'{gate.stage}/{gate.action}' for gate in present])}), and which one is "
+            f"({join_names([f'{gate.stage}/{gate.action}' for gate in present])}), and which one is "
             "meant cannot be "
             "told: change them by hand."
         )
     if after is not None and after not in stages:
         raise Impossible(
-            f"{name} has no stage {after}; it has {some(stages)}.{case_counts(after, stages)}"
+            f"{name} has no stage {after}; it has {join_names(stages)}.{case_counts(after, stages)}"
         )
     changed = copy.deepcopy(declared)
     if present:
@@ -89,7 +89,7 @@ def without_gates(declared: Declaration) -> Declaration:
     """
     changed = copy.deepcopy(declared)
     for stage in changed["stages"]:
-        own = {(gate.action, gate.condition) for gate in gates({"stages": [stage]})}
+        own = {(gate.action, gate.condition) for gate in find_gates({"stages": [stage]})}
         stage["actions"] = [
             action for action in stage["actions"] if (action["name"], False) not in own
         ]
@@ -141,7 +141,7 @@ def _same(text: str, other: str) -> bool:
 
 def _declared(changed: Declaration) -> Iterator[dict[str, Any]]:
     """The declarations of its gates themselves."""
-    own = {(gate.stage, gate.action, gate.condition) for gate in gates(changed)}
+    own = {(gate.stage, gate.action, gate.condition) for gate in find_gates(changed)}
     for stage in changed["stages"]:
         yield from (
             action for action in stage["actions"] if (stage["name"], action["name"], False) in own
@@ -255,7 +255,7 @@ def _refuse_conditions(stage: Declaration, why: str) -> None:
         ]
         if rules:
             raise Impossible(
-                f"{why} with its condition {at} ({some(rules)}): move that to another stage first."
+                f"{why} with its condition {at} ({join_names(rules)}): move that to another stage first."
             )
 
 

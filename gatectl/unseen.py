@@ -6,13 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chalicelib.phrases import some
+from chalicelib.phrases import join_names
 from gatectl.session import Place
 
 
 def lines(unseen: Mapping[str, str]) -> list[str]:
     """A line for each reason; `unseen`: why, by name (landscape/account.py)."""
-    return [f"not looked at: {some(names)} ({why})" for why, names in by_reason(unseen).items()]
+    return [
+        f"not looked at: {join_names(names)} ({why})" for why, names in by_reason(unseen).items()
+    ]
 
 
 def by_reason(unseen: Mapping[str, str]) -> dict[str, list[str]]:

@@ -10,14 +10,14 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.account import graph
-from chalicelib.account.cycles import MEND, circles
-from chalicelib.account.gates import is_here
-from chalicelib.account.reader import AT_ONCE, Landscape, Pipeline
+from chalicelib.account.cycles import MEND, classify_circles
+from chalicelib.account.gates import is_local
+from chalicelib.account.reader import AT_ONCE, AccountView, Pipeline
 from chalicelib.errors import Misconfigured
 from chalicelib.parameters import refuse_closed_accounts, refuse_self
-from chalicelib.phrases import some
+from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import Dependency
-from chalicelib.pipelines.wait_cycles import LONGEST
+from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE
 from gatectl import names
 from gatectl.session import Place, Refused
 
@@ -89,7 +89,7 @@ def _refuse_missing_stage(place: Place, region: str, pipeline: str, stage: str) 
     if stage not in stages:
         raise Refused(
             f"{pipeline} has no stage {stage}; it has "
-            f"{some(stages)}.{names.case_counts(stage, stages)}"
+            f"{join_names(stages)}.{names.case_counts(stage, stages)}"
         )
 
 
@@ -97,8 +97,10 @@ def deadlocks(place: Place, declared: Mapping[str, Any]) -> list[str]:
     """A sentence or two for each circle that can come to a stop, in the pipeline that is so
     declared and those that it waits for.
     """
-    pipelines = _along(place, Pipeline.of(declared))
-    found = circles(graph.edges(Landscape(pipelines, (), ()), place.region), pipelines)
+    pipelines = _along(place, Pipeline.parse(declared))
+    found = classify_circles(
+        graph.list_edges(AccountView(pipelines, (), ()), place.region), pipelines
+    )
     return [f"{circle} {MEND}" for circle in found if circle.kind != "turns"]
 
 
@@ -110,7 +112,7 @@ def _along(place: Place, pipeline: Pipeline) -> dict[str, Pipeline]:
 
     def look(name: str) -> Pipeline | None:
         try:
-            return Pipeline.of(codepipeline.get_pipeline(name=name)["pipeline"])
+            return Pipeline.parse(codepipeline.get_pipeline(name=name)["pipeline"])
         except (
             ClientError,
             BotoCoreError,
@@ -121,13 +123,13 @@ def _along(place: Place, pipeline: Pipeline) -> dict[str, Pipeline]:
     nearest: list[Pipeline] = [pipeline]
     asked = {pipeline.name}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for _ in range(LONGEST + 1):
+        for _ in range(MAX_PIPELINES_IN_A_CYCLE + 1):
             read |= {one.name: one for one in nearest}
             ahead = {
                 one.name
                 for each in nearest
                 for one in each.depends_on
-                if is_here(one, place.region)
+                if is_local(one, place.region)
             } - asked
             asked |= ahead
             nearest = [one for one in pool.map(look, sorted(ahead)) if one]

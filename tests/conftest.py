@@ -36,7 +36,7 @@ def service_models_read_once() -> Iterator[None]:
 
 @pytest.fixture
 def world() -> Iterator[DrivenWorld]:
-    vars(runtime.aws).pop("_elsewhere", None)  # its sessions are another world's
+    vars(runtime.aws).pop("_other_accounts", None)  # its sessions are another world's
     with in_process(executor(), dials=Dials(start_on_create=False)) as world:
         yield world
 

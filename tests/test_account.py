@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from chalicelib.account.reader import Account, Landscape
+from chalicelib.account.reader import AccountReader, AccountView
 from chalicelib.errors import NotPermitted
 from sandbox.clock import utcnow
 from tests.support.scene import EXECUTION, Scene
@@ -21,8 +21,8 @@ def client(service: str) -> Any:
     return boto3.client(service)  # type: ignore[call-overload]
 
 
-def look() -> Landscape:
-    return Account(client).look(utcnow())
+def look() -> AccountView:
+    return AccountReader(client).read_view(utcnow())
 
 
 def test_it_knows_the_gated_pipelines_and_those_they_wait_for(scene: Scene) -> None:
@@ -54,7 +54,7 @@ def test_it_knows_the_gated_pipelines_and_those_they_wait_for(scene: Scene) -> N
 def test_a_gate_that_would_refuse_what_is_asked_is_told_with_the_reason(scene: Scene) -> None:
     scene.gated("k8s", {"depend_on": ["infra"]})
     (gate,) = look().pipelines["k8s"].gates
-    assert gate.asked is None
+    assert gate.parameters is None
     assert gate.problem.startswith(
         'UserParameters has an unknown key "depend_on" (did you mean depends_on?)'
     )
@@ -153,18 +153,18 @@ def test_a_further_look_reads_only_the_structures_that_changed(scene: Scene) -> 
         room.meta.events.register("before-call", lambda model, **_: made.append(model.name))
         return room
 
-    account = Account(watched)
-    account.look(utcnow())
+    account = AccountReader(watched)
+    account.read_view(utcnow())
     assert made.count("GetPipeline") == 2
     made.clear()
-    account.look(utcnow())
+    account.read_view(utcnow())
     assert "GetPipeline" not in made
     declared = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
     declared["stages"][1]["actions"][0]["configuration"]["UserParameters"] = "network"
     scene.codepipeline.update_pipeline(pipeline=declared)
-    assert account.look(utcnow()).pipelines["k8s"].upstreams == ("network",)
+    assert account.read_view(utcnow()).pipelines["k8s"].upstreams == ("network",)
     scene.codepipeline.delete_pipeline(name="k8s")
-    assert "k8s" not in account.look(utcnow()).pipelines
+    assert "k8s" not in account.read_view(utcnow()).pipelines
 
 
 @pytest.mark.usefixtures("scene")
@@ -177,4 +177,4 @@ def test_a_denied_call_is_told_by_its_name() -> None:
         return room
 
     with pytest.raises(NotPermitted, match="codepipeline:ListPipelines"):
-        Account(denied).look(utcnow())
+        AccountReader(denied).read_view(utcnow())

@@ -28,41 +28,53 @@ ARN = f"arn:aws:lambda:{REGION}:123456789012:function:pipeline-gate-dev-retry"
 
 
 def put(eventbridge: EventBridge) -> None:
-    eventbridge.put(HOLD, "rate(5 minutes)", "a hold", ARN)
+    eventbridge.put_hold(HOLD, "rate(5 minutes)", "a hold", ARN)
 
 
 Ask = Callable[[Aws], object]
 CALLS: list[tuple[str, Ask]] = [
-    ("codepipeline:ListPipelineExecutions", lambda aws: aws.codepipeline.executions("infra", NOON)),
-    ("codepipeline:GetPipelineExecution", lambda aws: aws.codepipeline.variables("infra", ID)),
-    ("codepipeline:ListActionExecutions", lambda aws: aws.codepipeline.attempts("infra", ID)),
-    ("codepipeline:ListRuleExecutions", lambda aws: aws.codepipeline.conditions("infra", ID)),
-    ("codepipeline:GetPipelineState", lambda aws: aws.codepipeline.state("infra")),
+    (
+        "codepipeline:ListPipelineExecutions",
+        lambda aws: aws.codepipeline.list_executions("infra", NOON),
+    ),
+    ("codepipeline:GetPipelineExecution", lambda aws: aws.codepipeline.read_variables("infra", ID)),
+    ("codepipeline:ListActionExecutions", lambda aws: aws.codepipeline.list_attempts("infra", ID)),
+    (
+        "codepipeline:ListRuleExecutions",
+        lambda aws: aws.codepipeline.list_condition_attempts("infra", ID),
+    ),
+    ("codepipeline:GetPipelineState", lambda aws: aws.codepipeline.read_state("infra")),
     (
         "codepipeline:RetryStageExecution",
         lambda aws: aws.codepipeline.retry_stage("infra", "Gate", ID),
     ),
-    ("codepipeline:GetJobDetails", lambda aws: aws.codepipeline.owner_of(ID)),
-    ("codepipeline:PutJobSuccessResult", lambda aws: aws.codepipeline.succeed(ID, "idle", {})),
+    ("codepipeline:GetJobDetails", lambda aws: aws.codepipeline.read_job_owner(ID)),
+    ("codepipeline:PutJobSuccessResult", lambda aws: aws.codepipeline.succeed_job(ID, "idle", {})),
     (
         "codepipeline:PutJobSuccessResult",
-        lambda aws: aws.codepipeline.keep_open(ID, "token", "no room"),
+        lambda aws: aws.codepipeline.keep_job_open(ID, "token", "no room"),
     ),
     (
         "codepipeline:PutJobFailureResult",
-        lambda aws: aws.codepipeline.fail(ID, "JobFailed", "held"),
+        lambda aws: aws.codepipeline.fail_job(ID, "JobFailed", "held"),
     ),
     (
         "codepipeline:StartPipelineExecution",
-        lambda aws: aws.codepipeline.start("infra", "token", {}, ()),
+        lambda aws: aws.codepipeline.start_pipeline("infra", "token", {}, ()),
     ),
     ("events:PutRule", lambda aws: put(aws.eventbridge)),
     ("events:PutTargets", lambda aws: put(aws.eventbridge)),
-    ("events:PutEvents", lambda aws: aws.eventbridge.tell("default", "pipeline-gate", "x", [{}])),
-    ("events:ListTargetsByRule", lambda aws: aws.eventbridge.hold_kept_by(RULE)),
-    ("events:RemoveTargets", lambda aws: aws.eventbridge.remove(RULE)),
-    ("events:DeleteRule", lambda aws: aws.eventbridge.delete_if_empty(RULE)),
-    ("lambda:AddPermission", lambda aws: aws.awslambda.let_rules_invoke(ARN, "arn:aws:events:*")),
+    (
+        "events:PutEvents",
+        lambda aws: aws.eventbridge.send_events("default", "pipeline-gate", "x", [{}]),
+    ),
+    ("events:ListTargetsByRule", lambda aws: aws.eventbridge.read_hold(RULE)),
+    ("events:RemoveTargets", lambda aws: aws.eventbridge.remove_rule(RULE)),
+    ("events:DeleteRule", lambda aws: aws.eventbridge.delete_empty_rule(RULE)),
+    (
+        "lambda:AddPermission",
+        lambda aws: aws.lambda_permissions.allow_rules(ARN, "arn:aws:events:*"),
+    ),
 ]
 each_call = pytest.mark.parametrize(("call", "ask"), CALLS)
 
@@ -71,7 +83,11 @@ each_call = pytest.mark.parametrize(("call", "ask"), CALLS)
 def aws(world: DrivenWorld) -> Aws:
     """Clients of this test's own, as in a Lambda runtime that has just begun."""
     aws = Aws()
-    made = (aws.codepipeline, aws.eventbridge, aws.awslambda)  # now, so that `refusing` sees them
+    made = (
+        aws.codepipeline,
+        aws.eventbridge,
+        aws.lambda_permissions,
+    )  # now, so that `refusing` sees them
     assert all(made)
     return aws
 
@@ -120,13 +136,13 @@ def test_a_job_that_has_its_result_or_is_gone_is_no_error(
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda aws: aws.codepipeline.executions("nowhere", NOON),
-        lambda aws: aws.codepipeline.variables("nowhere", ID),
-        lambda aws: aws.codepipeline.attempts("nowhere", ID),
-        lambda aws: aws.codepipeline.conditions("nowhere", ID),
-        lambda aws: aws.codepipeline.state("nowhere"),
+        lambda aws: aws.codepipeline.list_executions("nowhere", NOON),
+        lambda aws: aws.codepipeline.read_variables("nowhere", ID),
+        lambda aws: aws.codepipeline.list_attempts("nowhere", ID),
+        lambda aws: aws.codepipeline.list_condition_attempts("nowhere", ID),
+        lambda aws: aws.codepipeline.read_state("nowhere"),
         lambda aws: aws.codepipeline.retry_stage("nowhere", "Gate", ID),
-        lambda aws: aws.codepipeline.start("nowhere", "token", {}, ()),
+        lambda aws: aws.codepipeline.start_pipeline("nowhere", "token", {}, ()),
     ],
 )
 def test_a_pipeline_that_does_not_exist_is_named(aws: Aws, ask: Ask) -> None:
@@ -139,7 +155,7 @@ def test_an_execution_that_does_not_exist_counts_as_its_pipelines_fault(
 ) -> None:
     scene.pipeline("infra")
     with pytest.raises(PipelineNotFound, match=r"^infra$"):
-        aws.codepipeline.variables("infra", ID)
+        aws.codepipeline.read_variables("infra", ID)
 
 
 def test_a_quota_of_rules_that_is_used_up_is_told_apart(aws: Aws, scene: Scene) -> None:
@@ -157,7 +173,7 @@ def test_a_rule_that_goes_while_it_is_made_leaves_a_hold_unmade(aws: Aws, refusi
 
 
 def test_rules_may_invoke_the_retry_and_do_nothing_else(aws: Aws, scene: Scene) -> None:
-    aws.awslambda.let_rules_invoke(ARN, f"arn:aws:events:{REGION}:123456789012:rule/x-*")
+    aws.lambda_permissions.allow_rules(ARN, f"arn:aws:events:{REGION}:123456789012:rule/x-*")
     (statement,) = json.loads(scene.awslambda.get_policy(FunctionName=ARN)["Policy"])["Statement"]
     assert (statement["Sid"], statement["Effect"], statement["Action"]) == (
         "pipeline-gate-rules",
@@ -168,8 +184,8 @@ def test_rules_may_invoke_the_retry_and_do_nothing_else(aws: Aws, scene: Scene) 
 
 
 def test_a_rule_that_is_gone_keeps_no_hold_and_needs_no_removal(aws: Aws) -> None:
-    assert aws.eventbridge.hold_kept_by(RULE) is None
-    aws.eventbridge.remove(RULE)
+    assert aws.eventbridge.read_hold(RULE) is None
+    aws.eventbridge.remove_rule(RULE)
 
 
 @pytest.mark.parametrize("held", ["[]", "{}", HOLD.as_input().replace(RULE, "another")])
@@ -177,7 +193,7 @@ def test_a_target_that_holds_something_else_is_said_to(aws: Aws, scene: Scene, h
     put(aws.eventbridge)
     scene.events.put_targets(Rule=RULE, Targets=[{"Id": "retry", "Arn": ARN, "Input": held}])
     with pytest.raises(ValueError, match="does not hold") as error:
-        aws.eventbridge.hold_kept_by(RULE)
+        aws.eventbridge.read_hold(RULE)
     assert str(error.value) == (
         f"The target of rule {RULE} does not hold what the gate wrote there. Remove the rule, or "
         "let the gate make it anew."
@@ -188,7 +204,7 @@ def test_a_target_without_an_input_is_not_the_gates(aws: Aws, scene: Scene) -> N
     put(aws.eventbridge)
     scene.events.put_targets(Rule=RULE, Targets=[{"Id": "retry", "Arn": ARN}])
     with pytest.raises(ValueError, match="does not hold"):
-        aws.eventbridge.hold_kept_by(RULE)
+        aws.eventbridge.read_hold(RULE)
 
 
 @pytest.mark.parametrize(
@@ -223,12 +239,12 @@ def test_entries_that_fail_in_part_are_named_by_awss_code(
 def test_a_rule_with_somebody_elses_target_keeps_no_hold(aws: Aws, scene: Scene) -> None:
     put(aws.eventbridge)
     scene.events.put_targets(Rule=RULE, Targets=[{"Id": "mine", "Arn": ARN}])
-    assert aws.eventbridge.hold_kept_by(RULE) == HOLD
+    assert aws.eventbridge.read_hold(RULE) == HOLD
     scene.events.remove_targets(Rule=RULE, Ids=["retry"])
-    assert aws.eventbridge.hold_kept_by(RULE) is None
+    assert aws.eventbridge.read_hold(RULE) is None
 
 
-@pytest.mark.parametrize("client", ["codepipeline", "eventbridge", "awslambda"])
+@pytest.mark.parametrize("client", ["codepipeline", "eventbridge", "lambda_permissions"])
 def test_aws_is_asked_for_minutes_and_given_seconds_for_each_answer(aws: Aws, client: str) -> None:
     config = getattr(aws, client)._client.meta.config
     assert (config.connect_timeout, config.read_timeout) == (3, 10)

@@ -389,7 +389,7 @@ def examples(text: str) -> list[str]:
 
 @pytest.mark.parametrize("text", [*examples(README), *examples(PARAMETERS)])
 def test_the_gate_takes_the_documents_examples(text: str) -> None:
-    asked = parameters.read(
+    asked = parameters.parse_parameters(
         text.replace(EXECUTION, AN_ID).replace("#{variables.bypass}", "true"), "5"
     )
     assert asked.depends_on

@@ -112,7 +112,7 @@ class TestAnotherAccount:
         self, scene: Scene, role: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assumed: list[str] = []
-        elsewhere = runtime.aws._elsewhere
+        elsewhere = runtime.aws._other_accounts
         real = elsewhere._session
 
         def session(wanted: Any) -> Any:
@@ -147,7 +147,7 @@ class TestAnotherAccount:
         )["events"]
         written = json.dumps([logs, scene.gate_action()], default=str)
         assert "a-word-that-both-know" not in written
-        for room, _ in runtime.aws._elsewhere._made.values():
+        for room, _ in runtime.aws._other_accounts._made.values():
             client: Any = room._client
             secret = client._request_signer._credentials
             assert secret.secret_key not in written

@@ -341,7 +341,7 @@ def test_a_defect_of_the_gate_fails_the_job_rather_than_let_it_hang(
     def broken(*_: object) -> None:
         raise KeyError("secret detail")
 
-    monkeypatch.setattr("chalicelib.gate.waiting_for", broken)
+    monkeypatch.setattr("chalicelib.gate.find_unsatisfied", broken)
     scene.pipeline("infra")
     kind, message = scene.refusal("infra")
     assert kind == "SystemUnavailable"

@@ -26,13 +26,13 @@ def fifty(scene: Scene) -> Scene:
 def test_they_are_asked_side_by_side(fifty: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """No call returns before all of them are under way: one after the other would wait for ever."""
     together = threading.Barrier(len(NAMES), timeout=30)
-    real = runtime.aws.codepipeline.executions
+    real = runtime.aws.codepipeline.list_executions
 
     def executions(*arguments: Any, **more: Any) -> Any:
         together.wait()
         return real(*arguments, **more)
 
-    monkeypatch.setattr(runtime.aws.codepipeline, "executions", executions)
+    monkeypatch.setattr(runtime.aws.codepipeline, "list_executions", executions)
     fifty.gated("k8s", ask(*NAMES))
     fifty.start("k8s")
     assert fifty.statuses() == ["InProgress"]
@@ -74,5 +74,5 @@ def test_one_that_raises_is_not_lost_among_many() -> None:
         return 10 // number
 
     with pytest.raises(ZeroDivisionError):
-        asking.at_once(ask_one, [5, 0, 2])
-    assert asking.at_once(ask_one, [5, 2]) == [2, 5]
+        asking.run_in_parallel(ask_one, [5, 0, 2])
+    assert asking.run_in_parallel(ask_one, [5, 2]) == [2, 5]

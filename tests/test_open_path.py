@@ -22,7 +22,7 @@ OWN = {
     *("aws", "aws.clients", "aws.codepipeline"),
     *("pipelines", "pipelines.execution", "pipelines.dependency"),
     *("pipelines.reader", "pipelines.upstream"),
-    *("records", "records.log", "wording", "wording.messages"),
+    *("records", "records.log", "answers", "wording", "wording.open_gate", "wording.refusals"),
 }
 """All that it loads of chalicelib: a cold start compiles each."""
 LOADED = """

@@ -196,7 +196,9 @@ def test_aws_cdk_3332_the_action_never_ended_though_its_function_had(
     """It had returned without a result for the job. Here a defect of the gate's own is a result,
     too.
     """
-    monkeypatch.setattr("chalicelib.pipelines.reader.Asking.upstreams", lambda *_: 1 / 0)
+    monkeypatch.setattr(
+        "chalicelib.pipelines.reader.UpstreamReader.read_upstreams", lambda *_: 1 / 0
+    )
     scene.pipeline("infra")
     kind, message = scene.refusal(ask())
     assert (kind, message.startswith("The gate itself failed (ZeroDivisionError)")) == (

@@ -14,8 +14,8 @@ from chalice.test import Client
 import app
 from chalicelib import runtime
 from chalicelib.errors import NoAnswer
-from chalicelib.gate import answer
-from chalicelib.retry import recheck
+from chalicelib.gate import answer_job
+from chalicelib.retry import check_hold
 from sandbox.account import ACCOUNT, PIPELINE_ROLE, REGION
 from sandbox.clock import utcnow
 from sandbox.inprocess import DrivenWorld
@@ -109,12 +109,12 @@ def test_held_by_the_deployment_whose_function_runs(scene: Scene) -> None:
         invoked_function_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:pipeline-gate-prod-gate"
     )
     execution, job = new_job(scene)
-    said = answer(job, context, runtime.aws, utcnow())
+    said = answer_job(job, context, runtime.aws, utcnow())
     assert said["rule"] == f"pipeline-gate-prod-{execution}"
     (target,) = scene.events.list_targets_by_rule(Rule=f"pipeline-gate-prod-{execution}")["Targets"]
     assert target["Arn"].endswith(":function:pipeline-gate-prod-retry")
     assert (
-        recheck(json.loads(target["Input"]), context, runtime.aws, utcnow())["decision"]
+        check_hold(json.loads(target["Input"]), context, runtime.aws, utcnow())["decision"]
         == "waiting"
     )
 
@@ -126,7 +126,7 @@ def test_held_with_the_documented_interval_where_the_environment_says_none(
     scene.start("infra")
     monkeypatch.delenv("RETRY_MINUTES", raising=False)
     execution, job = new_job(scene)
-    answer(job, None, runtime.aws, utcnow())
+    answer_job(job, None, runtime.aws, utcnow())
     assert (
         "/5 "
         in scene.events.describe_rule(Name=f"pipeline-gate-dev-{execution}")["ScheduleExpression"]
@@ -138,7 +138,7 @@ def test_held_with_the_environments_interval(scene: Scene, monkeypatch: pytest.M
     scene.start("infra")
     monkeypatch.setenv("RETRY_MINUTES", "15")
     execution, job = new_job(scene)
-    answer(job, None, runtime.aws, utcnow())
+    answer_job(job, None, runtime.aws, utcnow())
     assert (
         "/15 "
         in scene.events.describe_rule(Name=f"pipeline-gate-dev-{execution}")["ScheduleExpression"]
@@ -152,7 +152,7 @@ def test_a_defect_points_to_the_log_of_its_invocation(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, context: object, request_: str
 ) -> None:
     told: list[dict[str, Any]] = []
-    monkeypatch.setattr("chalicelib.gate.waiting_for", lambda _: 1 / 0)
+    monkeypatch.setattr("chalicelib.gate.find_unsatisfied", lambda _: 1 / 0)
     monkeypatch.setattr(
         runtime.aws.codepipeline._client,
         "put_job_failure_result",
@@ -160,7 +160,7 @@ def test_a_defect_points_to_the_log_of_its_invocation(
     )
     scene.pipeline("infra")
     _, job = new_job(scene)
-    answer(job, context, runtime.aws, utcnow())
+    answer_job(job, context, runtime.aws, utcnow())
     (result,) = told
     assert f"log at request {request_} and" in result["failureDetails"]["message"]
 
@@ -218,7 +218,7 @@ def test_refused(scene: Scene, answered: bool) -> None:
 
 
 def test_a_defect(scene: Scene, answered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.gate.waiting_for", lambda _: 1 / 0)
+    monkeypatch.setattr("chalicelib.gate.find_unsatisfied", lambda _: 1 / 0)
     scene.pipeline("infra")
     _, said = ask(scene)
     places = said.pop("places")

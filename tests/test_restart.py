@@ -50,7 +50,7 @@ def asked(aws: Aws, monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> dict[st
     monkeypatch.setattr(
         aws.codepipeline._client, "start_pipeline_execution", start_pipeline_execution
     )
-    assert aws.codepipeline.start(*arguments) == "the-new-one"
+    assert aws.codepipeline.start_pipeline(*arguments) == "the-new-one"
     (request,) = requests
     return request
 
@@ -94,8 +94,8 @@ def test_what_was_edited_away_is_left_out(scene: Scene, variables: Any) -> None:
         Revision("Source", "CodeCommit", "c" * 40),
         Revision("OldSource", "CodeCommit", "d" * 40),
     ]
-    id_ = aws.codepipeline.start("k8s", "token", {"image": "v1", "zone": "b"}, revisions)
-    assert aws.codepipeline.variables("k8s", id_) == ({"image": "v1"} if variables else {})
+    id_ = aws.codepipeline.start_pipeline("k8s", "token", {"image": "v1", "zone": "b"}, revisions)
+    assert aws.codepipeline.read_variables("k8s", id_) == ({"image": "v1"} if variables else {})
     scene.wait(seconds=3)
     (execution,) = scene.executions()
     assert [revision["revisionId"] for revision in execution["sourceRevisions"]] == ["c" * 40]
@@ -107,14 +107,14 @@ def test_a_pipeline_that_is_deleted_meanwhile_is_named(scene: Scene) -> None:
     with Calls(aws) as calls:
         calls.fail("StartPipelineExecution", "ValidationException")
         with pytest.raises(PipelineNotFound, match=r"^k8s$"):
-            aws.codepipeline.start("k8s", "token", {}, ())
+            aws.codepipeline.start_pipeline("k8s", "token", {}, ())
     assert calls.made == ["StartPipelineExecution", "GetPipeline"]
 
 
 def test_an_execution_is_read_as_aws_tells_of_it(scene: Scene) -> None:
     scene.pipeline("infra", seconds=60, mode="QUEUED")
     id_ = scene.start("infra")
-    (execution,) = Aws().codepipeline.executions("infra", datetime(2026, 11, 23, tzinfo=UTC))
+    (execution,) = Aws().codepipeline.list_executions("infra", datetime(2026, 11, 23, tzinfo=UTC))
     (told,) = scene.executions("infra")
     assert (execution.id, execution.status, execution.mode) == (id_, "InProgress", "QUEUED")
     assert (execution.started, execution.updated) == (told["startTime"], told["lastUpdateTime"])
@@ -128,10 +128,10 @@ def test_an_attempt_is_read_as_aws_tells_of_it(scene: Scene) -> None:
     scene.pipeline("infra")
     scene.start("infra")
     scene.k8s()
-    gate, source = Aws().codepipeline.attempts("k8s", scene.start("k8s"))
+    gate, source = Aws().codepipeline.list_attempts("k8s", scene.start("k8s"))
     message = scene.gate_action()["errorDetails"]["message"]
     assert gate == Attempt(
-        "Gate", "Wait", "Failed", gate.started, "Lambda", GATE, error="JobFailed", said=message
+        "Gate", "Wait", "Failed", gate.started, "Lambda", GATE, error="JobFailed", message=message
     )
     commit = scene.executions()[0]["sourceRevisions"][0]["revisionId"]
     assert source == Attempt(
@@ -143,7 +143,7 @@ def test_an_attempt_is_read_as_aws_tells_of_it(scene: Scene) -> None:
 def test_only_the_executions_own_attempts_are_read(scene: Scene) -> None:
     scene.pipeline("k8s", seconds=1)
     first, _ = scene.start("k8s"), scene.start("k8s")
-    assert [attempt.action for attempt in Aws().codepipeline.attempts("k8s", first)] == [
+    assert [attempt.action for attempt in Aws().codepipeline.list_attempts("k8s", first)] == [
         "Deploy",
         "Source",
     ]
@@ -162,7 +162,7 @@ def test_an_attempt_of_which_aws_tells_little(
         "startTime": NOON,
         **given,
     }
-    assert pages(monkeypatch, {"actionExecutionDetails": [detail]}).codepipeline.attempts(
+    assert pages(monkeypatch, {"actionExecutionDetails": [detail]}).codepipeline.list_attempts(
         "k8s", "x"
     ) == (Attempt("Build", "Test", "InProgress", NOON, "", ""),)
 
@@ -178,9 +178,11 @@ def test_an_execution_of_which_aws_tells_little(
         "lastUpdateTime": NOON,
         **given,
     }
-    assert pages(monkeypatch, {"pipelineExecutionSummaries": [summary]}).codepipeline.executions(
-        "k8s", NOON
-    ) == (Execution("x", "Failed", NOON, NOON, "SUPERSEDED", {}, ""),)
+    assert pages(
+        monkeypatch, {"pipelineExecutionSummaries": [summary]}
+    ).codepipeline.list_executions("k8s", NOON) == (
+        Execution("x", "Failed", NOON, NOON, "SUPERSEDED", {}, ""),
+    )
 
 
 def test_a_revision_without_an_id_is_empty(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +195,7 @@ def test_a_revision_without_an_id_is_empty(scene: Scene, monkeypatch: pytest.Mon
     answer = {
         "pipelineExecutionSummaries": [{**summary, "sourceRevisions": [{"actionName": "Source"}]}]
     }
-    (execution,) = pages(monkeypatch, answer).codepipeline.executions("k8s", NOON)
+    (execution,) = pages(monkeypatch, answer).codepipeline.list_executions("k8s", NOON)
     assert execution.revisions == {"Source": ""}
 
 
@@ -210,7 +212,7 @@ def test_the_history_is_read_as_far_as_the_held_execution(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws = pages(monkeypatch, *(summaries(ids) for ids in ("ab", "cd", "ef")))
-    read = aws.codepipeline.executions("k8s", since=NOON - timedelta(days=14), until="c")
+    read = aws.codepipeline.list_executions("k8s", since=NOON - timedelta(days=14), until="c")
     assert "".join(execution.id for execution in read) == "abcd"
 
 
@@ -218,8 +220,8 @@ def test_the_history_is_read_until_an_execution_began_before_the_time_that_matte
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws = pages(monkeypatch, *(summaries(ids) for ids in ("ab", "cd")))
-    assert len(aws.codepipeline.executions("k8s", since=NOON)) == 4
-    assert len(aws.codepipeline.executions("k8s", since=NOON + timedelta(seconds=1))) == 2
+    assert len(aws.codepipeline.list_executions("k8s", since=NOON)) == 4
+    assert len(aws.codepipeline.list_executions("k8s", since=NOON + timedelta(seconds=1))) == 2
 
 
 def test_an_execution_without_variables_has_none(
@@ -229,7 +231,7 @@ def test_an_execution_without_variables_has_none(
     monkeypatch.setattr(
         aws.codepipeline._client, "get_pipeline_execution", lambda **_: {"pipelineExecution": {}}
     )
-    assert aws.codepipeline.variables("k8s", "x") == {}
+    assert aws.codepipeline.read_variables("k8s", "x") == {}
 
 
 @pytest.fixture
@@ -293,7 +295,7 @@ def test_a_restart_that_aws_has_forgotten_the_token_of_is_not_repeated(
     held = scene.start("k8s")
     # In this process both functions have the test's own credentials, so the trigger does not show
     # the retry's session.
-    told = Execution.of
+    told = Execution.parse
 
     def by_retry(summary: Any) -> Execution:
         execution = told(summary)
@@ -305,7 +307,7 @@ def test_a_restart_that_aws_has_forgotten_the_token_of_is_not_repeated(
             )
         )
 
-    monkeypatch.setattr(Execution, "of", by_retry)
+    monkeypatch.setattr(Execution, "parse", by_retry)
     calls.fail("RemoveTargets", "InternalException")
     scene.wait(minutes=30)
     calls.mend()
@@ -335,7 +337,7 @@ def test_variables_that_aws_did_not_tell_while_holding_are_asked_for_before_the_
     scene.wait(minutes=11)
     restart, held = scene.executions()
     assert (restart["status"], held["status"]) == ("Succeeded", "Failed")
-    assert Aws().codepipeline.variables("k8s", restart["pipelineExecutionId"]) == {
+    assert Aws().codepipeline.read_variables("k8s", restart["pipelineExecutionId"]) == {
         "image": "v1.2.3"
     }
 

@@ -177,7 +177,7 @@ class TestParallelMode:
             retry_stage(scene, held)
             return executions[0]
 
-        monkeypatch.setattr("chalicelib.retry.own_restart", suspected)
+        monkeypatch.setattr("chalicelib.retry.find_restart", suspected)
         assert invoke_retry({"rule": f"pipeline-gate-dev-{held}"})["decision"] == "waiting"
         assert scene.statuses() == ["InProgress"]
 
@@ -243,7 +243,7 @@ def test_one_whose_stage_somebody_retries_during_the_look_has_not_passed(
     """Its gate is asked again, and may hold it again: a rule that were removed just then would be
     the one of this new hold.
     """
-    attempts, remove = CodePipeline.attempts, EventBridge.remove
+    attempts, remove = CodePipeline.list_attempts, EventBridge.remove_rule
     retried: list[str] = []
 
     def somebody_is_faster(self: CodePipeline, pipeline: str, execution: str) -> Any:
@@ -263,8 +263,8 @@ def test_one_whose_stage_somebody_retries_during_the_look_has_not_passed(
         scene.wait(seconds=5)
         remove(self, rule)
 
-    monkeypatch.setattr(CodePipeline, "attempts", somebody_is_faster)
-    monkeypatch.setattr(EventBridge, "remove", later)
+    monkeypatch.setattr(CodePipeline, "list_attempts", somebody_is_faster)
+    monkeypatch.setattr(EventBridge, "remove_rule", later)
     scene.wait(minutes=15)
     assert retried == [held]
     assert (scene.statuses("infra"), scene.statuses()) == (["InProgress", "Succeeded"], ["Failed"])
@@ -437,7 +437,7 @@ def test_a_hold_that_is_made_anew_survives_a_late_look_at_the_old_one(
     gate has put the target back.
     """
     rule = f"pipeline-gate-dev-{held}"
-    monkeypatch.setattr(runtime.aws.eventbridge, "hold_kept_by", lambda _: None)
+    monkeypatch.setattr(runtime.aws.eventbridge, "read_hold", lambda _: None)
     assert invoke_retry({"rule": rule})["decision"] == "over"
     assert len(scene.events.list_targets_by_rule(Rule=rule)["Targets"]) == 1
 

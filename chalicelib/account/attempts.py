@@ -11,7 +11,7 @@ from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.pipelines.execution import Attempt
 
 
-def attempts(
+def list_attempts(
     room: CodePipeline, pipeline: str, gates: Iterable[Gate], execution: str
 ) -> tuple[Attempt, ...]:
     """Every attempt of its actions and, where one of its `gates` is a condition, of the conditions'
@@ -19,13 +19,13 @@ def attempts(
 
     Raises PipelineNotFound.
     """
-    found = room.attempts(pipeline, execution)
+    found = room.list_attempts(pipeline, execution)
     if any(gate.condition for gate in gates):
-        found += room.conditions(pipeline, execution)
+        found += room.list_condition_attempts(pipeline, execution)
     return tuple(sorted(found, key=lambda one: one.started))
 
 
-def at_gates(attempts: Iterable[Attempt]) -> list[Attempt]:
+def find_last_gate_attempts(attempts: Iterable[Attempt]) -> list[Attempt]:
     """The last attempt of each gate; `attempts`: the oldest first."""
     last = {
         (one.stage, one.action, one.condition): one

@@ -10,7 +10,7 @@ _HOSTS = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-
 
 
 @dataclass(frozen=True)
-class Console:
+class ConsoleLinks:
     """The console of one region. Its pages' addresses are those that it shows itself (practice: AWS
     promises none of them).
     """

@@ -11,9 +11,9 @@ from typing import Literal
 
 from chalicelib.account import graph
 from chalicelib.account.gates import Gate
-from chalicelib.account.graph import Edge
+from chalicelib.account.graph import DependencyEdge
 from chalicelib.account.reader import Pipeline
-from chalicelib.pipelines.wait_cycles import LONGEST, Cycle
+from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE, Cycle
 
 Kind = Literal["turns", "together", "success"]
 """turns: whoever is held is idle, so one after the other goes on; together: a deadlock when they
@@ -34,7 +34,7 @@ class Circle:
         """Whether it is longer than what a gate looks at, so that a deadlock in it is waited out
         instead of told.
         """
-        return self.kind != "turns" and len(self.pipelines) - 2 > LONGEST
+        return self.kind != "turns" and len(self.pipelines) - 2 > MAX_PIPELINES_IN_A_CYCLE
 
     def __str__(self) -> str:
         """Sentences: who waits for whom, and what comes of it."""
@@ -51,7 +51,7 @@ class Circle:
             else "When they wait at the same time, none can ever go on."
         )
         fails = (
-            f"A gate looks at {LONGEST} pipelines of a chain: it does not see this, and they wait "
+            f"A gate looks at {MAX_PIPELINES_IN_A_CYCLE} pipelines of a chain: it does not see this, and they wait "
             "for ever."
             if self.unseen
             else "The gate that sees it fails its action then."
@@ -66,52 +66,58 @@ MEND = (
 """What ends a deadlock."""
 
 
-def circles(edges: Iterable[Edge], pipelines: Mapping[str, Pipeline]) -> list[Circle]:
+def classify_circles(
+    edges: Iterable[DependencyEdge], pipelines: Mapping[str, Pipeline]
+) -> list[Circle]:
     """The circles, deadlocks first; of pipelines that are in several of a kind, one of the
     shortest. Who only observes is in none.
     """
     real = [edge for edge in edges if _asking(edge, pipelines)]
     stuck = [edge for edge in real if _stuck(edge, pipelines)]
-    deadlocks = [Circle(found, _kind(found, stuck)) for found in graph.circles(stuck)]
+    deadlocks = [Circle(found, _kind(found, stuck)) for found in graph.find_circles(stuck)]
     told = {name for circle in deadlocks for name in circle.pipelines}
     return [
         *deadlocks,
-        *(Circle(found, "turns") for found in graph.circles(real) if not told.intersection(found)),
+        *(
+            Circle(found, "turns")
+            for found in graph.find_circles(real)
+            if not told.intersection(found)
+        ),
     ]
 
 
-def _kind(found: Sequence[str], stuck: Iterable[Edge]) -> Kind:
+def _kind(found: Sequence[str], stuck: Iterable[DependencyEdge]) -> Kind:
     demanding = {
-        (edge.dependent, edge.upstream) for edge in stuck if edge.wanted.require == "succeeded"
+        (edge.dependent, edge.upstream) for edge in stuck if edge.dependency.require == "succeeded"
     }
     return "success" if demanding.issuperset(pairwise(found)) else "together"
 
 
-def _stuck(edge: Edge, pipelines: Mapping[str, Pipeline]) -> bool:
+def _stuck(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> bool:
     """Whether the dependent stays held while its upstream waits at its own gate: that one has to
     succeed first, or stays in progress.
     """
     upstream = pipelines[edge.upstream]
-    holding = [gate for gate in upstream.gates if gate.asked and not gate.asked.observe]
-    if edge.wanted.stage in upstream.stages and holding:
+    holding = [gate for gate in upstream.gates if gate.parameters and not gate.parameters.observe]
+    if edge.dependency.stage in upstream.stages and holding:
         first = min(upstream.stages.index(gate.stage) for gate in holding)
-        if upstream.stages.index(edge.wanted.stage) < first:
+        if upstream.stages.index(edge.dependency.stage) < first:
             return False  # it is past that stage when it waits
-    return edge.wanted.require == "succeeded" or any(
-        gate.asked.hold == "wait" for gate in holding if gate.asked
+    return edge.dependency.require == "succeeded" or any(
+        gate.parameters.hold == "wait" for gate in holding if gate.parameters
     )
 
 
-def _asking(edge: Edge, pipelines: Mapping[str, Pipeline]) -> bool:
+def _asking(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> bool:
     return edge.upstream in pipelines and any(
-        gate.asked and not gate.asked.observe for gate in asking(edge, pipelines)
+        gate.parameters and not gate.parameters.observe for gate in asking(edge, pipelines)
     )
 
 
-def asking(edge: Edge, pipelines: Mapping[str, Pipeline]) -> tuple[Gate, ...]:
+def asking(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> tuple[Gate, ...]:
     """The gates of the dependent that ask for this."""
     return tuple(
         gate
         for gate in pipelines[edge.dependent].gates
-        if gate.asked and edge.wanted in gate.asked.depends_on
+        if gate.parameters and edge.dependency in gate.parameters.depends_on
     )

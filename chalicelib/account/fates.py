@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from chalicelib.account.reader import Pipeline
 from chalicelib.account.waits import Wait
-from chalicelib.holds.fate import Fate, Finding, fate
+from chalicelib.holds.fate import Fate, HoldFate, find_fate
 from chalicelib.pipelines.execution import PARALLEL
 
 READ = 100
 """So many executions of a pipeline an account reads: older ones are not known here."""
 
 
-def became(wait: Wait, pipeline: Pipeline | None) -> Finding:
+def find_wait_fate(wait: Wait, pipeline: Pipeline | None) -> HoldFate:
     """What became of the execution that waited; `pipeline`: its own, None where that is gone.
     UNDECIDED: its stage was retried, it runs.
 
@@ -21,21 +21,21 @@ def became(wait: Wait, pipeline: Pipeline | None) -> Finding:
     where AWS shows its stages still.
     """
     if wait.rule is None:
-        return Finding(Fate.HELD)  # its action is in progress
+        return HoldFate(Fate.HELD)  # its action is in progress
     if pipeline is None:
-        return Finding(Fate.OVER, f"the pipeline {wait.pipeline} is gone")
+        return HoldFate(Fate.OVER, f"the pipeline {wait.pipeline} is gone")
     if pipeline.unseen:
-        return Finding(Fate.HELD)  # as far as its rule tells
+        return HoldFate(Fate.HELD)  # as far as its rule tells
     executions = pipeline.executions
     if (
         pipeline.mode == PARALLEL
         and len(executions) >= READ
         and all(one.id != wait.execution for one in executions)
     ):
-        return Finding(Fate.HELD)  # older than what was read
-    found = fate(wait.execution, executions)
+        return HoldFate(Fate.HELD)  # older than what was read
+    found = find_fate(wait.execution, executions)
     if found.fate is Fate.HELD and _passed(wait, pipeline):
-        return Finding(Fate.OVER, f"execution {wait.execution} passed the gate at a later attempt")
+        return HoldFate(Fate.OVER, f"execution {wait.execution} passed the gate at a later attempt")
     return found
 
 

@@ -44,11 +44,11 @@ class Gate:
     text: str
     condition: bool = False
     role: str | None = None
-    asked: Parameters | None = None
+    parameters: Parameters | None = None
     problem: str = ""
 
 
-def gates(pipeline: Mapping[str, Any]) -> tuple[Gate, ...]:
+def find_gates(pipeline: Mapping[str, Any]) -> tuple[Gate, ...]:
     """Every gate of a pipeline's declaration (model: PipelineDeclaration), in the pipeline's
     order.
     """
@@ -79,20 +79,20 @@ def _gate(stage: str, declared: Mapping[str, Any], *, condition: bool) -> Iterat
         declared.get("roleArn"),
     )
     try:
-        yield replace(gate, asked=read(text))
+        yield replace(gate, parameters=parse_declared_parameters(text))
     except Misconfigured as error:
         yield replace(gate, problem=str(error))
 
 
-def is_here(wanted: Dependency, region: str) -> bool:
+def is_local(wanted: Dependency, region: str) -> bool:
     """Whether the pipeline that a gate in `region` waits for is one of its own region and
     account.
     """
     return wanted.role_arn is None and wanted.region in (None, region)
 
 
-def read(text: str) -> Parameters:
+def parse_declared_parameters(text: str) -> Parameters:
     """UserParameters as they stand in the structure. Raises Misconfigured."""
     for placeholder, filled_in in _PLACEHOLDERS:
         text = placeholder.sub(filled_in, text)
-    return parameters.read(text, "5")
+    return parameters.parse_parameters(text, "5")

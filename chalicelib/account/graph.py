@@ -5,36 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from chalicelib.account.gates import is_here
-from chalicelib.account.reader import Landscape
+from chalicelib.account.gates import is_local
+from chalicelib.account.reader import AccountView
 from chalicelib.pipelines.dependency import Dependency
 
 
 @dataclass(frozen=True)
-class Edge:
+class DependencyEdge:
     """`dependent` waits for `upstream`, as `wanted` says. `upstream`: a name, or the ARN of a
     pipeline in another region or account.
     """
 
     upstream: str
     dependent: str
-    wanted: Dependency
+    dependency: Dependency
 
 
-def edges(landscape: Landscape, region: str) -> tuple[Edge, ...]:
+def list_edges(landscape: AccountView, region: str) -> tuple[DependencyEdge, ...]:
     """Every edge once, by the dependent's name and in the order in which its gates name the
     upstreams. `region`: the landscape's.
     """
     return tuple(
         dict.fromkeys(
-            Edge(wanted.name if is_here(wanted, region) else wanted.pipeline, name, wanted)
+            DependencyEdge(
+                wanted.name if is_local(wanted, region) else wanted.pipeline, name, wanted
+            )
             for name, pipeline in sorted(landscape.pipelines.items())
             for wanted in pipeline.depends_on
         )
     )
 
 
-def circles(found: Iterable[Edge]) -> tuple[tuple[str, ...], ...]:
+def find_circles(found: Iterable[DependencyEdge]) -> tuple[tuple[str, ...], ...]:
     """The circles: of each group of pipelines that wait for each other the shortest through its
     first, which begins and ends it.
     """

@@ -14,14 +14,14 @@ from typing import Any, Self, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.account.attempts import at_gates, attempts
-from chalicelib.account.gates import Gate, gates, is_here
-from chalicelib.account.waits import Rule, Wait
+from chalicelib.account.attempts import find_last_gate_attempts, list_attempts
+from chalicelib.account.gates import Gate, find_gates, is_local
+from chalicelib.account.waits import HoldRule, Wait
 from chalicelib.aws import parsing as shapes
 from chalicelib.aws.codepipeline import CodePipeline
-from chalicelib.aws.eventbridge import TARGET
+from chalicelib.aws.eventbridge import TARGET_ID
 from chalicelib.deployment import APP
-from chalicelib.errors import NotPermitted, PipelineNotFound, code, sorted_out
+from chalicelib.errors import NotPermitted, PipelineNotFound, error_code, translate_error
 from chalicelib.holds.hold import Hold
 from chalicelib.parameters import Parameters
 from chalicelib.pipelines.dependency import Dependency
@@ -63,12 +63,12 @@ class Pipeline:
     unseen: str = ""
 
     @classmethod
-    def of(cls, declared: Mapping[str, Any]) -> Self:
+    def parse(cls, declared: Mapping[str, Any]) -> Self:
         """As it is declared (model: PipelineDeclaration)."""
         return cls(
             declared["name"],
             declared.get("executionMode", "SUPERSEDED"),
-            gates(declared),
+            find_gates(declared),
             role=declared["roleArn"],
             stages=tuple(stage["name"] for stage in declared["stages"]),
             declared=declared,
@@ -77,7 +77,9 @@ class Pipeline:
     @property
     def depends_on(self) -> tuple[Dependency, ...]:
         """What its gates wait for."""
-        return tuple(one for gate in self.gates if gate.asked for one in gate.asked.depends_on)
+        return tuple(
+            one for gate in self.gates if gate.parameters for one in gate.parameters.depends_on
+        )
 
     @property
     def upstreams(self) -> tuple[str, ...]:
@@ -99,18 +101,18 @@ class Pipeline:
 
 
 @dataclass(frozen=True)
-class Landscape:
+class AccountView:
     """The gated pipelines, those that they wait for and those that are held, by name; who waits
     now; and the gate's rules. `unseen`: what of the account could not be looked at, and why.
     """
 
     pipelines: Mapping[str, Pipeline]
     waits: tuple[Wait, ...]
-    rules: tuple[Rule, ...]
+    rules: tuple[HoldRule, ...]
     unseen: Mapping[str, str] = field(default_factory=dict)
 
 
-class Account:
+class AccountReader:
     """One region of an account. `client` makes a boto3 client of a service ("codepipeline",
     "events").
 
@@ -129,7 +131,7 @@ class Account:
         self._known: dict[str, tuple[object, Pipeline]] = {}
         self._denied = NotPermitted("AWS denied codepipeline:GetPipeline")
 
-    def pipelines(
+    def read_pipelines(
         self, progress: Callable[[int, int], None] = lambda done, of: None
     ) -> dict[str, Pipeline]:
         """Every pipeline with its gates, by name; `progress` is told how many of how many have been
@@ -160,19 +162,19 @@ class Account:
             raise self._denied
         return {name: self._known[name][1] for name in sorted(self._known)}
 
-    def look(
+    def read_view(
         self, now: datetime, progress: Callable[[int, int], None] = lambda done, of: None
-    ) -> Landscape:
+    ) -> AccountView:
         """What is gated, and who waits at `now` (aware UTC)."""
-        everything = self.pipelines(progress)
-        rules = self.rules()
+        everything = self.read_pipelines(progress)
+        rules = self.read_rules()
         held = {rule.hold.pipeline for rule in rules if rule.hold}
         gated = {name for name, pipeline in everything.items() if pipeline.gates}
         upstreams = {
             one.name
             for name in gated
             for one in everything[name].depends_on
-            if is_here(one, self.region)
+            if is_local(one, self.region)
         }
         wanted = [
             everything[name] for name in sorted((gated | upstreams | held) & everything.keys())
@@ -186,7 +188,7 @@ class Account:
             one for name, one in read.items() if (name in held or one.running) and not one.unseen
         ]
         read |= {one.name: one for one in self._each(self._with_state, asked)}
-        aside = closed(everything)
+        aside = list_unseen_pipelines(everything)
         hidden = [(one, execution) for one in read.values() for execution in _hidden(one)]
         for (one, execution), tried in zip(hidden, self._each(self._tried, hidden), strict=True):
             if isinstance(tried, NotPermitted):
@@ -201,9 +203,9 @@ class Account:
             (wait for wait in [*by_rule, *in_place] if wait),
             key=lambda wait: (wait.pipeline, str(wait.since)),
         )
-        return Landscape(read, tuple(waits), rules, aside)
+        return AccountView(read, tuple(waits), rules, aside)
 
-    def rules(self, executions: Iterable[str] = ("",)) -> tuple[Rule, ...]:
+    def read_rules(self, executions: Iterable[str] = ("",)) -> tuple[HoldRule, ...]:
         """Every rule of the gate's in this region, of any of its deployments; or those alone that
         are named after one of `executions`.
         """
@@ -220,11 +222,11 @@ class Account:
     def _structure(self, name: str) -> Pipeline | None:
         with _asking("codepipeline:GetPipeline"):
             try:
-                return Pipeline.of(self._codepipeline.get_pipeline(name=name)["pipeline"])
+                return Pipeline.parse(self._codepipeline.get_pipeline(name=name)["pipeline"])
             except ClientError as error:
-                if code(error) == "PipelineNotFoundException":
+                if error_code(error) == "PipelineNotFoundException":
                     return None  # deleted since it was listed
-                denied = sorted_out(error, "codepipeline:GetPipeline")
+                denied = translate_error(error, "codepipeline:GetPipeline")
                 if not isinstance(denied, NotPermitted):
                     raise
                 self._denied = denied
@@ -237,13 +239,13 @@ class Account:
                     "pipelineExecutionSummaries"
                 ]
             except ClientError as error:
-                if code(error) == "PipelineNotFoundException":
+                if error_code(error) == "PipelineNotFoundException":
                     return pipeline
                 raise
         return replace(
             pipeline,
             executions=tuple(
-                sorted(map(Execution.of, found), key=lambda one: one.started, reverse=True)
+                sorted(map(Execution.parse, found), key=lambda one: one.started, reverse=True)
             ),
         )
 
@@ -252,10 +254,12 @@ class Account:
             try:
                 return replace(
                     pipeline,
-                    state=shapes.state(self._codepipeline.get_pipeline_state(name=pipeline.name)),
+                    state=shapes.parse_state(
+                        self._codepipeline.get_pipeline_state(name=pipeline.name)
+                    ),
                 )
             except ClientError as error:
-                if code(error) == "PipelineNotFoundException":
+                if error_code(error) == "PipelineNotFoundException":
                     return pipeline
                 raise
 
@@ -266,8 +270,8 @@ class Account:
         pipeline, execution = one
         try:
             return tuple(
-                at_gates(
-                    attempts(
+                find_last_gate_attempts(
+                    list_attempts(
                         CodePipeline(self._codepipeline), pipeline.name, pipeline.gates, execution
                     )
                 )
@@ -277,18 +281,18 @@ class Account:
         except NotPermitted as error:
             return error
 
-    def _rule(self, rule: Mapping[str, Any]) -> Rule | None:
+    def _rule(self, rule: Mapping[str, Any]) -> HoldRule | None:
         with _asking("events:ListTargetsByRule"):
             try:
                 targets = self._events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
             except ClientError as error:
-                if code(error) == "ResourceNotFoundException":
+                if error_code(error) == "ResourceNotFoundException":
                     return None  # its hold ended since it was listed
                 raise
-        own = next((target for target in targets if target["Id"] == TARGET), None)
-        hold = Hold.of(_object(own.get("Input", ""))) if own else None
+        own = next((target for target in targets if target["Id"] == TARGET_ID), None)
+        hold = Hold.parse(_object(own.get("Input", ""))) if own else None
         mine = hold if hold and hold.rule == rule["Name"] else None
-        return Rule(
+        return HoldRule(
             rule["Name"],
             rule.get("ScheduleExpression", ""),
             rule.get("Description", ""),
@@ -309,17 +313,17 @@ def _denied(error: NotPermitted) -> str:
     return f"{str(error).removeprefix('AWS denied ').partition(' (')[0]} was denied"
 
 
-def closed(pipelines: Mapping[str, Pipeline]) -> dict[str, str]:
+def list_unseen_pipelines(pipelines: Mapping[str, Pipeline]) -> dict[str, str]:
     """Those that may not be looked at, by name, and why."""
     return {name: one.unseen for name, one in pipelines.items() if one.unseen}
 
 
-def _reason(pipelines: Mapping[str, Pipeline], rule: Rule) -> str:
+def _reason(pipelines: Mapping[str, Pipeline], rule: HoldRule) -> str:
     pipeline = pipelines.get(rule.hold.pipeline) if rule.hold else None
     if pipeline is None or rule.hold is None:
         return ""
     actions = _gate_actions(pipeline, rule.hold.execution)
-    return next((action.said for _, action in actions if action.status == "Failed"), "")
+    return next((action.message for _, action in actions if action.status == "Failed"), "")
 
 
 def _hidden(pipeline: Pipeline) -> list[str]:
@@ -329,7 +333,9 @@ def _hidden(pipeline: Pipeline) -> list[str]:
     state = pipeline.state
     if state is None or pipeline.mode != PARALLEL:
         return []
-    stages = {gate.stage for gate in pipeline.gates if gate.asked and gate.asked.hold == "wait"}
+    stages = {
+        gate.stage for gate in pipeline.gates if gate.parameters and gate.parameters.hold == "wait"
+    }
     shown = {(stage.name, stage.execution) for stage in state.stages}
     return [
         one.id
@@ -349,7 +355,7 @@ def _in_place(pipeline: Pipeline, region: str) -> Iterator[Wait]:
         waiting = [
             (gate, action)
             for gate, action in _gate_actions(pipeline, execution)
-            if action.status == "InProgress" and action.said
+            if action.status == "InProgress" and action.message
         ]
         if waiting:
             told = [_told(gate, action, region) for gate, action in waiting]
@@ -362,7 +368,7 @@ def _in_place(pipeline: Pipeline, region: str) -> Iterator[Wait]:
                 min((since for _, since, _ in told if since), default=None),
                 give_up=give_up,
                 gives_up=give_up,
-                reason=" ".join(dict.fromkeys(action.said for _, action in waiting)),
+                reason=" ".join(dict.fromkeys(action.message for _, action in waiting)),
                 gates=tuple(gate for gate, _ in waiting),
             )
 
@@ -373,10 +379,10 @@ def _told(
     """For whom a gate's action is kept in progress, since when, and when it gives up."""
     mark = read_mark(action.mark)
     since = mark.since if mark else action.since
-    limit = gate.asked.give_up_minutes if gate.asked else None
+    limit = gate.parameters.give_up_minutes if gate.parameters else None
     cut = len(action.mark) > MARK_LENGTH - LONG_EDGE
     return (
-        _awaited(gate.asked, mark, region, cut=cut),
+        _awaited(gate.parameters, mark, region, cut=cut),
         since,
         since + timedelta(minutes=limit) if since and limit else None,
     )
@@ -387,8 +393,8 @@ def _awaited(asked: Parameters | None, mark: Mark | None, region: str, *, cut: b
     elsewhere, and (`cut`) those for which it had no room.
     """
     marked = [edge.pipeline for edge in mark.waits] if mark else []
-    wanted = [one.seen_from(region) for one in asked.depends_on] if asked else []
-    named = [one.label for one in wanted if cut or not is_here(one, region) or one.name in marked]
+    wanted = [one.relative_to(region) for one in asked.depends_on] if asked else []
+    named = [one.label for one in wanted if cut or not is_local(one, region) or one.name in marked]
     return named or marked or [one.label for one in wanted]
 
 
@@ -410,7 +416,7 @@ def _gate_actions(pipeline: Pipeline, execution: str) -> Iterator[tuple[Gate, Ac
                     attempt.started,
                     approval=False,
                     mark=attempt.mark,
-                    said=attempt.said,
+                    message=attempt.message,
                 ),
             )
 
@@ -420,7 +426,7 @@ def _asking(call: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        raise sorted_out(error, call) from error
+        raise translate_error(error, call) from error
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from chalicelib.account.fates import became
+from chalicelib.account.fates import find_wait_fate
 from chalicelib.account.reader import Pipeline
 from chalicelib.account.waits import Wait
 from chalicelib.holds.fate import Fate
@@ -19,7 +19,7 @@ other: without a result of its own; idle: it has not run; unseen: it may not be 
 
 
 @dataclass(frozen=True)
-class State:
+class PipelineStatus:
     """`since`: when that began (aware UTC); `execution`: whose state it is."""
 
     word: Word
@@ -27,29 +27,29 @@ class State:
     execution: str | None = None
 
 
-def state_of(pipeline: Pipeline, waits: Iterable[Wait]) -> State:
+def find_state(pipeline: Pipeline, waits: Iterable[Wait]) -> PipelineStatus:
     """Of several executions the one that says most: a wait before a run, a run before what is
     over.
     """
     held = [
         one
         for one in waits
-        if one.pipeline == pipeline.name and became(one, pipeline).fate is Fate.HELD
+        if one.pipeline == pipeline.name and find_wait_fate(one, pipeline).fate is Fate.HELD
     ]
     if held:
-        return State("waits", held[0].since, held[0].execution)
+        return PipelineStatus("waits", held[0].since, held[0].execution)
     if pipeline.unseen:
-        return State("unseen")
+        return PipelineStatus("unseen")
     running = next((execution for execution in pipeline.executions if execution.running), None)
     if running:
         parked = pipeline.state.parked(running.id) if pipeline.state else None
         return (
-            State("asks", parked.since, running.id)
+            PipelineStatus("asks", parked.since, running.id)
             if parked
-            else State("runs", running.started, running.id)
+            else PipelineStatus("runs", running.started, running.id)
         )
     if not pipeline.executions:
-        return State("idle")
+        return PipelineStatus("idle")
     last = next((one for one in pipeline.executions if one.finished), pipeline.executions[0])
     words: dict[str, Word] = {"Succeeded": "succeeded", "Failed": "failed", "Stopped": "stopped"}
-    return State(words.get(last.status, "other"), last.updated, last.id)
+    return PipelineStatus(words.get(last.status, "other"), last.updated, last.id)

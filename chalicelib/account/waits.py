@@ -41,7 +41,7 @@ class Wait:
 
 
 @dataclass(frozen=True)
-class Rule:
+class HoldRule:
     """A rule of the gate's, as EventBridge keeps it. `hold`: None where its target is missing
     (`has_target`) or not the gate's own. `targets`: whom it invokes, ARNs by the targets' ids.
 
@@ -57,7 +57,7 @@ class Rule:
     targets: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def made(self) -> datetime | None:
+    def made_at(self) -> datetime | None:
         return rule.read_date(self.description)
 
     def next_check(self, now: datetime) -> datetime | None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.aws.eventbridge import EventBridge
-    from chalicelib.aws.lambda_permission import AwsLambda
-    from chalicelib.aws.other_accounts import Elsewhere
+    from chalicelib.aws.lambda_permission import LambdaPermissions
+    from chalicelib.aws.other_accounts import OtherAccounts
     from chalicelib.pipelines.dependency import Dependency
 
 
@@ -33,7 +33,7 @@ class Aws:
     """
 
     def __init__(self, make: Callable[..., Any] | None = None) -> None:
-        self._make = make or client
+        self._make = make or make_client
 
     @cached_property
     def codepipeline(self) -> CodePipeline:
@@ -46,23 +46,23 @@ class Aws:
         return EventBridge(self._make("events"))
 
     @cached_property
-    def awslambda(self) -> AwsLambda:
-        from chalicelib.aws.lambda_permission import AwsLambda  # noqa: PLC0415
+    def lambda_permissions(self) -> LambdaPermissions:
+        from chalicelib.aws.lambda_permission import LambdaPermissions  # noqa: PLC0415
 
-        return AwsLambda(self._make("lambda"))
+        return LambdaPermissions(self._make("lambda"))
 
-    def codepipeline_of(self, wanted: Dependency) -> CodePipeline:
+    def codepipeline_for(self, wanted: Dependency) -> CodePipeline:
         """CodePipeline where that upstream lives. Raises NotPermitted or NoAnswer where its role
         cannot be assumed.
         """
         here = wanted.role_arn is None and wanted.region in (None, self.codepipeline.region)
-        return self.codepipeline if here else self._elsewhere.codepipeline(wanted)
+        return self.codepipeline if here else self._other_accounts.connect(wanted)
 
     @cached_property
-    def _elsewhere(self) -> Elsewhere:
-        from chalicelib.aws.other_accounts import Elsewhere  # noqa: PLC0415
+    def _other_accounts(self) -> OtherAccounts:
+        from chalicelib.aws.other_accounts import OtherAccounts  # noqa: PLC0415
 
-        return Elsewhere(self._make)
+        return OtherAccounts(self._make)
 
 
 _one_at_a_time = threading.Lock()
@@ -71,7 +71,7 @@ boto3, "Session", multithreading).
 """
 
 
-def client(service: str, **more: Any) -> Any:
+def make_client(service: str, **more: Any) -> Any:
     """A botocore client of "codepipeline" or the like; `more`: its region and credentials, where
     they are not the environment's.
     """

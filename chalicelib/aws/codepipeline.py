@@ -15,8 +15,8 @@ from chalicelib.errors import (
     NotRetryable,
     PipelineNotFound,
     TakenOver,
-    code,
-    sorted_out,
+    error_code,
+    translate_error,
 )
 from chalicelib.pipelines.execution import Attempt, Execution, Revision
 
@@ -48,7 +48,7 @@ class CodePipeline:
     def region(self) -> str:
         return self._client.meta.region_name
 
-    def executions(
+    def list_executions(
         self, pipeline: str, since: datetime, until: str | None = None, finished: bool = False
     ) -> tuple[Execution, ...]:
         """The executions of `pipeline`, newest first, page by page until one began before `since`
@@ -69,16 +69,16 @@ class CodePipeline:
         # those that began together.
         return tuple(sorted(found, key=lambda execution: execution.started, reverse=True))
 
-    def state(self, pipeline: str) -> PipelineState:
+    def read_state(self, pipeline: str) -> PipelineState:
         """Where its executions stand (model: GetPipelineState). Raises PipelineNotFound."""
         from chalicelib.aws import parsing as shapes  # noqa: PLC0415 - the open path asks for none of these
 
         try:
-            return shapes.state(self._client.get_pipeline_state(name=pipeline))
+            return shapes.parse_state(self._client.get_pipeline_state(name=pipeline))
         except (ClientError, BotoCoreError) as error:
             raise _sorted_out(error, "codepipeline:GetPipelineState", pipeline) from error
 
-    def variables(self, pipeline: str, execution: str) -> dict[str, str]:
+    def read_variables(self, pipeline: str, execution: str) -> dict[str, str]:
         """The pipeline variables of `execution`, by name, as resolved when it started (model:
         GetPipelineExecution).
 
@@ -95,7 +95,7 @@ class CodePipeline:
             for variable in answer["pipelineExecution"].get("variables", [])
         }
 
-    def attempts(self, pipeline: str, execution: str) -> tuple[Attempt, ...]:
+    def list_attempts(self, pipeline: str, execution: str) -> tuple[Attempt, ...]:
         """Every attempt of every action of `execution` (model: ListActionExecutions). Raises
         PipelineNotFound.
         """
@@ -106,14 +106,14 @@ class CodePipeline:
                 pipelineName=pipeline, filter={"pipelineExecutionId": execution}
             )
             return tuple(
-                shapes.attempt(detail)
+                shapes.parse_attempt(detail)
                 for page in pages
                 for detail in page["actionExecutionDetails"]
             )
         except (ClientError, BotoCoreError) as error:
             raise _sorted_out(error, "codepipeline:ListActionExecutions", pipeline) from error
 
-    def conditions(self, pipeline: str, execution: str) -> tuple[Attempt, ...]:
+    def list_condition_attempts(self, pipeline: str, execution: str) -> tuple[Attempt, ...]:
         """Every run of every rule of its stages' conditions (model: ListRuleExecutions). Raises
         PipelineNotFound.
         """
@@ -124,14 +124,14 @@ class CodePipeline:
                 pipelineName=pipeline, filter={"pipelineExecutionId": execution}
             )
             return tuple(
-                shapes.condition(detail)
+                shapes.parse_condition_attempt(detail)
                 for page in pages
                 for detail in page["ruleExecutionDetails"]
             )
         except (ClientError, BotoCoreError) as error:
             raise _sorted_out(error, "codepipeline:ListRuleExecutions", pipeline) from error
 
-    def owner_of(self, job: str) -> tuple[str | None, str | None]:
+    def read_job_owner(self, job: str) -> tuple[str | None, str | None]:
         """The pipeline and the execution that `job` belongs to, each None where AWS does not say:
         it promises to for custom actions only (model: GetJobDetails). The answer also holds
         credentials; nothing else of it is kept.
@@ -139,11 +139,11 @@ class CodePipeline:
         try:
             data = self._client.get_job_details(jobId=job)["jobDetails"]["data"]
         except (ClientError, BotoCoreError) as error:
-            raise sorted_out(error, "codepipeline:GetJobDetails") from error
+            raise translate_error(error, "codepipeline:GetJobDetails") from error
         context = data.get("pipelineContext", {})
         return context.get("pipelineName"), context.get("pipelineExecutionId")
 
-    def succeed(self, job: str, summary: str, variables: Mapping[str, str]) -> bool:
+    def succeed_job(self, job: str, summary: str, variables: Mapping[str, str]) -> bool:
         """Let the action of `job` pass, with these output variables. False where the job has its
         result already, or is gone: then nothing happened.
         """
@@ -153,7 +153,7 @@ class CodePipeline:
             outputVariables=variables,
         )
 
-    def keep_open(
+    def keep_job_open(
         self,
         job: str,
         token: str,
@@ -181,7 +181,7 @@ class CodePipeline:
             return _answered_before(error, "codepipeline:PutJobSuccessResult")
         return True
 
-    def fail(self, job: str, kind: FailureType, message: str) -> bool:
+    def fail_job(self, job: str, kind: FailureType, message: str) -> bool:
         """Fail the action of `job`. False where the job has its result already, or is gone: then
         nothing happened.
         """
@@ -193,7 +193,7 @@ class CodePipeline:
             return _answered_before(error, "codepipeline:PutJobFailureResult")
         return True
 
-    def start(
+    def start_pipeline(
         self, pipeline: str, token: str, variables: Mapping[str, str], revisions: Sequence[Revision]
     ) -> str:
         """Start `pipeline` with these variables and source revisions, and return the new
@@ -277,7 +277,7 @@ class CodePipeline:
         try:
             while True:  # botocore's paginator would read its own data first: a dozen milliseconds of a cold start
                 page = self._client.list_pipeline_executions(pipelineName=pipeline, **more)
-                yield tuple(map(Execution.of, page["pipelineExecutionSummaries"]))
+                yield tuple(map(Execution.parse, page["pipelineExecutionSummaries"]))
                 if not page.get("nextToken"):
                     return
                 more = {"nextToken": page["nextToken"]}
@@ -286,16 +286,16 @@ class CodePipeline:
 
 
 def _is(error: Exception, *codes: str) -> bool:
-    return isinstance(error, ClientError) and code(error) in codes
+    return isinstance(error, ClientError) and error_code(error) in codes
 
 
 def _sorted_out(error: ClientError | BotoCoreError, call: str, pipeline: str) -> Exception:
     if _is(error, "PipelineNotFoundException", "PipelineExecutionNotFoundException"):
         return PipelineNotFound(pipeline)
-    return sorted_out(error, call)
+    return translate_error(error, call)
 
 
 def _answered_before(error: ClientError | BotoCoreError, call: str) -> bool:
     if _is(error, "InvalidJobStateException", "JobNotFoundException"):
         return False
-    raise sorted_out(error, call) from error
+    raise translate_error(error, call) from error

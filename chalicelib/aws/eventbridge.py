@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import NoAnswer, NoRoom, code, sorted_out
+from chalicelib.errors import NoAnswer, NoRoom, error_code, translate_error
 from chalicelib.holds.hold import Hold
-from chalicelib.holds.rule import pattern, read_date
+from chalicelib.holds.rule import build_pattern, read_date
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
         RemoveTargetsResponseTypeDef,
     )
 
-PUTS = 3
+MAX_PUT_ATTEMPTS = 3
 """How often a rule that is removed while it is being made is made anew."""
 
-TARGET = "retry"
+TARGET_ID = "retry"
 """The id of a rule's one target."""
 
 
@@ -34,31 +34,33 @@ class EventBridge:
     def __init__(self, client: EventBridgeClient) -> None:
         self._client = client
 
-    def put(self, hold: Hold, schedule: str, description: str, retry_arn: str) -> None:
+    def put_hold(self, hold: Hold, schedule: str, description: str, retry_arn: str) -> None:
         """Make the rule of `hold`, or make it anew. When this returns, the hold stands. Raises
         NoRoom where there are too many rules.
         """
-        for _ in range(PUTS):
+        for _ in range(MAX_PUT_ATTEMPTS):
             self._put_rule(hold, schedule, description)
-            if self.rewrite(hold, retry_arn):
+            if self.put_target(hold, retry_arn):
                 return
-        raise NoAnswer(f"the rule {hold.rule} was removed {PUTS} times while it was being made")
+        raise NoAnswer(
+            f"the rule {hold.rule} was removed {MAX_PUT_ATTEMPTS} times while it was being made"
+        )
 
     def _put_rule(self, hold: Hold, schedule: str, description: str) -> None:
         try:
             self._client.put_rule(
                 Name=hold.rule,
                 ScheduleExpression=schedule,
-                EventPattern=pattern(hold.depends_on),
+                EventPattern=build_pattern(hold.depends_on),
                 Description=description,
                 State="ENABLED",
             )
         except (ClientError, BotoCoreError) as error:
             if _is(error, "LimitExceededException"):
                 raise NoRoom("events:PutRule") from error
-            raise sorted_out(error, "events:PutRule") from error
+            raise translate_error(error, "events:PutRule") from error
 
-    def rewrite(self, hold: Hold, retry_arn: str) -> bool:
+    def put_target(self, hold: Hold, retry_arn: str) -> bool:
         """Let the rule keep this from now on.
 
         False where the rule is gone: somebody, or a late retry of an earlier attempt, found it
@@ -66,16 +68,17 @@ class EventBridge:
         """
         try:
             answer = self._client.put_targets(
-                Rule=hold.rule, Targets=[{"Id": TARGET, "Arn": retry_arn, "Input": hold.as_input()}]
+                Rule=hold.rule,
+                Targets=[{"Id": TARGET_ID, "Arn": retry_arn, "Input": hold.as_input()}],
             )
         except (ClientError, BotoCoreError) as error:
             if _is(error, "ResourceNotFoundException"):
                 return False
-            raise sorted_out(error, "events:PutTargets") from error
+            raise translate_error(error, "events:PutTargets") from error
         _refuse_failed_entries(answer, "events:PutTargets")
         return True
 
-    def hold_kept_by(self, rule: str) -> Hold | None:
+    def read_hold(self, rule: str) -> Hold | None:
         """The hold as `rule` keeps it; None where the rule is gone or has no target, so that it can
         fire nothing.
 
@@ -87,11 +90,11 @@ class EventBridge:
         except (ClientError, BotoCoreError) as error:
             if _is(error, "ResourceNotFoundException"):
                 return None
-            raise sorted_out(error, "events:ListTargetsByRule") from error
-        own = next((target for target in targets if target["Id"] == TARGET), None)
+            raise translate_error(error, "events:ListTargetsByRule") from error
+        own = next((target for target in targets if target["Id"] == TARGET_ID), None)
         if own is None:
             return None
-        hold = Hold.of(_object(own.get("Input", "")))
+        hold = Hold.parse(_object(own.get("Input", "")))
         if hold is None or hold.rule != rule:
             raise ValueError(
                 f"The target of rule {rule} does not hold what the gate wrote there. Remove the "
@@ -99,20 +102,20 @@ class EventBridge:
             )
         return hold
 
-    def remove(self, rule: str) -> None:
+    def remove_rule(self, rule: str) -> None:
         """Remove the rule's target, then the rule; either may be gone already. The rule goes last:
         while its target stands, it fires.
         """
         try:
-            answer = self._client.remove_targets(Rule=rule, Ids=[TARGET])
+            answer = self._client.remove_targets(Rule=rule, Ids=[TARGET_ID])
             _refuse_failed_entries(answer, "events:RemoveTargets")
         except (ClientError, BotoCoreError) as error:
             if _is(error, "ResourceNotFoundException"):
                 return
-            raise sorted_out(error, "events:RemoveTargets") from error
-        self.delete_if_empty(rule)
+            raise translate_error(error, "events:RemoveTargets") from error
+        self.delete_empty_rule(rule)
 
-    def delete_if_empty(self, rule: str) -> None:
+    def delete_empty_rule(self, rule: str) -> None:
         """Delete a rule that has no target. One that has, because a gate has just made it, stays:
         AWS refuses (model: DeleteRule).
         """
@@ -120,9 +123,9 @@ class EventBridge:
             self._client.delete_rule(Name=rule)
         except (ClientError, BotoCoreError) as error:
             if not _is(error, "ValidationException"):
-                raise sorted_out(error, "events:DeleteRule") from error
+                raise translate_error(error, "events:DeleteRule") from error
 
-    def tell(
+    def send_events(
         self, bus: str, source: str, detail_type: str, details: Sequence[Mapping[str, object]]
     ) -> None:
         """Put one event for each of `details` on `bus` (a name or an ARN)."""
@@ -138,11 +141,11 @@ class EventBridge:
         try:
             answer = self._client.put_events(Entries=entries)
         except (ClientError, BotoCoreError) as error:
-            raise sorted_out(error, "events:PutEvents") from error
+            raise translate_error(error, "events:PutEvents") from error
         if answer["FailedEntryCount"]:
             raise NoAnswer("events:PutEvents did not take effect")
 
-    def unfinished(self, prefix: str, retry_arn: str, before: datetime) -> list[str]:
+    def list_unfinished_rules(self, prefix: str, retry_arn: str, before: datetime) -> list[str]:
         """The rules named `prefix`... that were made before `before` (aware UTC) and have no
         target: no gate can be making them any more.
 
@@ -159,7 +162,7 @@ class EventBridge:
                 else []
             )
         except (ClientError, BotoCoreError) as error:
-            raise sorted_out(error, "events:ListRules or ListRuleNamesByTarget") from error
+            raise translate_error(error, "events:ListRules or ListRuleNamesByTarget") from error
         return [name for name in old if name not in with_target]
 
 
@@ -174,7 +177,7 @@ def _refuse_failed_entries(
 
 
 def _is(error: Exception, name: str) -> bool:
-    return isinstance(error, ClientError) and code(error) == name
+    return isinstance(error, ClientError) and error_code(error) == name
 
 
 def _object(text: str) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import code, sorted_out
+from chalicelib.errors import error_code, translate_error
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 STATEMENT = "pipeline-gate-rules"
 
 
-class AwsLambda:
+class LambdaPermissions:
     """Every method raises NotPermitted or NoAnswer where AWS denies or does not answer its call."""
 
     def __init__(self, client: LambdaClient) -> None:
         self._client = client
 
-    def let_rules_invoke(self, function: str, rules: str) -> None:
+    def allow_rules(self, function: str, rules: str) -> None:
         """Let EventBridge rules whose ARN matches the pattern `rules` invoke `function`, if they
         may not yet.
 
@@ -36,6 +36,6 @@ class AwsLambda:
                 SourceArn=rules,
             )
         except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and code(error) == "ResourceConflictException":
+            if isinstance(error, ClientError) and error_code(error) == "ResourceConflictException":
                 return  # the statement is there already (model: AddPermission)
-            raise sorted_out(error, "lambda:AddPermission") from error
+            raise translate_error(error, "lambda:AddPermission") from error

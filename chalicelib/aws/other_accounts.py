@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws.codepipeline import CodePipeline
-from chalicelib.errors import sorted_out
+from chalicelib.errors import translate_error
 
 if TYPE_CHECKING:
     from chalicelib.pipelines.dependency import Dependency
@@ -22,11 +22,11 @@ SESSION_SECONDS = 900
 """The shortest that AWS gives (model: AssumeRole, DurationSeconds): whoever changes the role or
 revokes its sessions waits no longer.
 """
-SOON = timedelta(minutes=5)
+RENEW_BEFORE = timedelta(minutes=5)
 """A session that ends so soon is replaced."""
 
 
-class Elsewhere:
+class OtherAccounts:
     """`client` makes a botocore client of a service. Clients are kept for the life of a Lambda
     runtime, or of their session.
     """
@@ -35,13 +35,13 @@ class Elsewhere:
         self._client = client
         self._made: dict[tuple[str | None, ...], tuple[CodePipeline, datetime]] = {}
 
-    def codepipeline(self, wanted: Dependency) -> CodePipeline:
+    def connect(self, wanted: Dependency) -> CodePipeline:
         """CodePipeline in the upstream's region and account. Raises NotPermitted or NoAnswer where
         its role cannot be assumed.
         """
         place = (wanted.region, wanted.role_arn, wanted.external_id)
         room, ends = self._made.get(place, (None, datetime.min.replace(tzinfo=UTC)))
-        if room is None or ends - SOON < datetime.now(UTC):
+        if room is None or ends - RENEW_BEFORE < datetime.now(UTC):
             session, ends = self._session(wanted)
             room = CodePipeline(self._client("codepipeline", region_name=wanted.region, **session))
             self._made[place] = room, ends
@@ -60,7 +60,7 @@ class Elsewhere:
                 **external,
             )
         except (ClientError, BotoCoreError) as error:
-            raise sorted_out(error, "sts:AssumeRole") from error
+            raise translate_error(error, "sts:AssumeRole") from error
         given = answer["Credentials"]
         session = {
             "aws_access_key_id": given["AccessKeyId"],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     )
 
 
-def attempt(detail: ActionExecutionDetailTypeDef) -> Attempt:
+def parse_attempt(detail: ActionExecutionDetailTypeDef) -> Attempt:
     given, result = detail.get("input", {}), detail.get("output", {}).get("executionResult", {})
     return Attempt(
         stage=detail["stageName"],
@@ -32,13 +32,13 @@ def attempt(detail: ActionExecutionDetailTypeDef) -> Attempt:
         provider=given.get("actionTypeId", {}).get("provider", ""),
         function=given.get("configuration", {}).get("FunctionName", ""),
         error=result.get("errorDetails", {}).get("code", ""),
-        said=result.get("errorDetails", {}).get("message", "")
+        message=result.get("errorDetails", {}).get("message", "")
         or result.get("externalExecutionSummary", ""),
         mark=result.get("externalExecutionId", ""),
     )
 
 
-def condition(detail: RuleExecutionDetailTypeDef) -> Attempt:
+def parse_condition_attempt(detail: RuleExecutionDetailTypeDef) -> Attempt:
     """A run of a stage condition's rule."""
     given, result = detail.get("input", {}), detail.get("output", {}).get("executionResult", {})
     return Attempt(
@@ -50,13 +50,13 @@ def condition(detail: RuleExecutionDetailTypeDef) -> Attempt:
         function=given.get("configuration", {}).get("FunctionName", ""),
         condition=True,
         error=result.get("errorDetails", {}).get("code", ""),
-        said=result.get("errorDetails", {}).get("message", "")
+        message=result.get("errorDetails", {}).get("message", "")
         or result.get("externalExecutionSummary", ""),
         mark=result.get("externalExecutionId", ""),
     )
 
 
-def state(answer: GetPipelineStateOutputTypeDef) -> PipelineState:
+def parse_state(answer: GetPipelineStateOutputTypeDef) -> PipelineState:
     return PipelineState(tuple(map(_stage, answer["stageStates"])))
 
 
@@ -68,8 +68,8 @@ def _stage(stage: StageStateTypeDef) -> StageState:
         execution=latest["pipelineExecutionId"] if latest else None,
         status=latest["status"] if latest else "",
         inbound=tuple(one["pipelineExecutionId"] for one in stage.get("inboundExecutions", [])),
-        closed=transition.get("enabled") is False,
-        closed_since=since.astimezone(UTC) if since else None,
+        transition_disabled=transition.get("enabled") is False,
+        disabled_since=since.astimezone(UTC) if since else None,
         actions=tuple(map(_action, [*stage.get("actionStates", [])])) + _rules(stage),
     )
 
@@ -83,7 +83,7 @@ def _action(action: ActionStateTypeDef) -> ActionState:
         since=since.astimezone(UTC) if since else None,
         approval="token" in latest,
         mark=latest.get("externalExecutionId", ""),
-        said=_said(latest),
+        message=_said(latest),
     )
 
 
@@ -102,7 +102,7 @@ def _rules(stage: StageStateTypeDef) -> tuple[ActionState, ...]:
             since=None,
             approval=False,
             mark=rule.get("latestExecution", {}).get("externalExecutionId", ""),
-            said=_said(rule.get("latestExecution", {})),
+            message=_said(rule.get("latestExecution", {})),
         )
         for rule in rules
     )

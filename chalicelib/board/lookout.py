@@ -11,8 +11,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from chalicelib.account.reader import Account, Landscape
-from chalicelib.board.problem import Problem, told
+from chalicelib.account.reader import AccountReader, AccountView
+from chalicelib.board.problem import Problem, describe_problem
 from chalicelib.board.snapshot import Json, snapshot
 from chalicelib.records import log
 
@@ -23,7 +23,7 @@ CALLS_A_SECOND = 4
 
 
 @dataclass(frozen=True)
-class Answer:
+class BoardAnswer:
     """`state`: what is known, as JSON, without the time of the look (`looked_at`, aware UTC; None
     where none has succeeded), so that it changes only when something does. `ask_again`: when to
     come back, because only then it can have changed.
@@ -47,44 +47,44 @@ class Lookout:
         self._session = session
         self._clock = clock
         self._one_at_a_time = threading.Lock()
-        self._account: Account | None = None
+        self._account: AccountReader | None = None
         self._seen: Json | None = None
         self._looked_at: datetime | None = None
         self._problem: Problem | None = None
         self._pause = OFTEN
         self._next = datetime.min.replace(tzinfo=UTC)
 
-    def ask(self) -> Answer:
+    def ask(self) -> BoardAnswer:
         """What is known now. AWS's failures are told in it; nothing is raised."""
         with self._one_at_a_time:
             if self._clock() >= self._next:
                 self._look()
                 self._next = self._clock() + self._pause
             state = {"seen": self._seen, "problem": self._problem and self._problem.text}
-            return Answer(state, self._looked_at, self._next - self._clock())
+            return BoardAnswer(state, self._looked_at, self._next - self._clock())
 
     def _look(self) -> None:
         now = self._clock()
         try:
             # A new session reads credentials anew: those of a file may have been renewed.
-            self._account = self._account or Account(_clients(self._session()))
-            landscape = self._account.look(now)
+            self._account = self._account or AccountReader(_clients(self._session()))
+            landscape = self._account.read_view(now)
             self._seen = snapshot(landscape, self._account.region, now)
         except (
             Exception
         ) as error:  # whatever it is, the page says so, and shows what was seen before
-            self._problem = told(error)
+            self._problem = describe_problem(error)
             self._pause = min(self._pause * 2, SELDOM)
             if self._problem.credentials:
                 self._account = None
             if self._problem.defect:
-                log.defect("board", error)
+                log.log_defect("board", error)
         else:
             self._looked_at, self._problem = now, None
             self._pause = max(OFTEN, timedelta(seconds=calls(landscape) / CALLS_A_SECOND))
 
 
-def calls(landscape: Landscape) -> int:
+def calls(landscape: AccountView) -> int:
     """What a look at this landscape costs, when no structure has changed: two lists, a call for
     each thing that is in them, and one for each that may not be looked at.
     """

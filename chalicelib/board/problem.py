@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, code
+from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, error_code
 
 _NOT_TAKEN = {
     "ExpiredToken",
@@ -31,12 +31,16 @@ class Problem:
     defect: bool = False
 
 
-def told(error: Exception) -> Problem:
+def describe_problem(error: Exception) -> Problem:
     """What to say of an error that a look raised."""
     cause = error.__cause__
-    if isinstance(error, NoAnswer) and isinstance(cause, ClientError) and code(cause) in _NOT_TAKEN:
+    if (
+        isinstance(error, NoAnswer)
+        and isinstance(cause, ClientError)
+        and error_code(cause) in _NOT_TAKEN
+    ):
         return Problem(
-            f"AWS does not take the Board's credentials any more ({code(cause)}). Renew them, for "
+            f"AWS does not take the Board's credentials any more ({error_code(cause)}). Renew them, for "
             "example with aws sso login: "
             "the Board takes new ones from your AWS configuration by itself. If they are in "
             "AWS_... variables, start it again.",

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.account import graph
-from chalicelib.account.console import Console
-from chalicelib.account.cycles import MEND, Circle, circles
-from chalicelib.account.fates import became
-from chalicelib.account.graph import Edge
-from chalicelib.account.reader import Landscape, Pipeline
-from chalicelib.account.states import state_of
-from chalicelib.account.waits import Rule, Wait
+from chalicelib.account.console import ConsoleLinks
+from chalicelib.account.cycles import MEND, Circle, classify_circles
+from chalicelib.account.fates import find_wait_fate
+from chalicelib.account.graph import DependencyEdge
+from chalicelib.account.reader import AccountView, Pipeline
+from chalicelib.account.states import find_state
+from chalicelib.account.waits import HoldRule, Wait
 from chalicelib.holds.fate import Fate
 
 Json = dict[str, Any]
@@ -24,19 +24,19 @@ MAKING = timedelta(minutes=15)
 """So long a gate may be about to give a new rule its target: then Lambda has ended it."""
 
 
-def snapshot(seen: Landscape, region: str, now: datetime) -> Json:
+def snapshot(seen: AccountView, region: str, now: datetime) -> Json:
     """What `seen` at `now` (aware UTC) in `region` comes to.
 
     A pipeline's `state` is a word of landscape/states.py, or "elsewhere" (not seen from here) or
     "missing". A hold that is needless by now is no wait: its rule goes by itself.
     """
     role = next((pipeline.role for pipeline in seen.pipelines.values() if pipeline.role), ":::::")
-    console = Console(region, role.split(":")[1] or "aws")
-    edges = graph.edges(seen, region)
+    console = ConsoleLinks(region, role.split(":")[1] or "aws")
+    edges = graph.list_edges(seen, region)
     waits = [
         wait
         for wait in seen.waits
-        if became(wait, seen.pipelines.get(wait.pipeline)).fate is Fate.HELD
+        if find_wait_fate(wait, seen.pipelines.get(wait.pipeline)).fate is Fate.HELD
     ]
     let_go = {rule.hold.execution: rule.hold.released_by for rule in seen.rules if rule.hold}
     pipelines = {one.name: _pipeline(one, waits, console) for one in seen.pipelines.values()}
@@ -52,15 +52,17 @@ def snapshot(seen: Landscape, region: str, now: datetime) -> Json:
         ],
         "refusing": [*_refusing(seen, console)],
         "deadlocks": [
-            _deadlock(circle) for circle in circles(edges, seen.pipelines) if circle.kind != "turns"
+            _deadlock(circle)
+            for circle in classify_circles(edges, seen.pipelines)
+            if circle.kind != "turns"
         ],
         "not_looked_at": [{"name": name, "why": why} for name, why in seen.unseen.items()],
         "left_over": [_left_over(rule, console) for rule in seen.rules if _is_left_over(rule, now)],
     }
 
 
-def _pipeline(pipeline: Pipeline, waits: Sequence[Wait], console: Console) -> Json:
-    state = state_of(pipeline, waits)
+def _pipeline(pipeline: Pipeline, waits: Sequence[Wait], console: ConsoleLinks) -> Json:
+    state = find_state(pipeline, waits)
     held = {wait.execution for wait in waits if wait.pipeline == pipeline.name}
     busy = held | {one.id for one in pipeline.executions if one.running}
     return {
@@ -76,32 +78,32 @@ def _pipeline(pipeline: Pipeline, waits: Sequence[Wait], console: Console) -> Js
     }
 
 
-def _unseen(edge: Edge) -> Json:
+def _unseen(edge: DependencyEdge) -> Json:
     """An upstream that the look did not reach."""
-    wanted = edge.wanted
+    wanted = edge.dependency
     where = f"{wanted.region}, account {wanted.account}" if wanted.role_arn else wanted.region or ""
     state = "elsewhere" if edge.upstream == wanted.pipeline != wanted.name else "missing"
     nothing = {"link": None, "gated": False, "since": None, "execution": None, "more": 0}
     return {"id": edge.upstream, "name": wanted.name, "where": where, "state": state, **nothing}
 
 
-def _edge(edge: Edge, pipelines: Mapping[str, Json]) -> Json:
+def _edge(edge: DependencyEdge, pipelines: Mapping[str, Json]) -> Json:
     """`holds`: its dependent waits now, and as far as the states tell for this upstream."""
     upstream, dependent = pipelines[edge.upstream]["state"], pipelines[edge.dependent]["state"]
-    must_succeed = edge.wanted.require == "succeeded"
+    must_succeed = edge.dependency.require == "succeeded"
     closed = upstream in ("waits", "asks", "runs", "elsewhere") or (
         must_succeed and upstream != "succeeded"
     )
     return {
         "from": edge.upstream,
         "to": edge.dependent,
-        "stage": edge.wanted.stage,
+        "stage": edge.dependency.stage,
         "must_succeed": must_succeed,
         "holds": dependent == "waits" and closed,
     }
 
 
-def _wait(wait: Wait, let_go_by: str | None, console: Console) -> Json:
+def _wait(wait: Wait, let_go_by: str | None, console: ConsoleLinks) -> Json:
     return {
         "pipeline": wait.pipeline,
         "link": console.pipeline(wait.pipeline),
@@ -117,7 +119,7 @@ def _wait(wait: Wait, let_go_by: str | None, console: Console) -> Json:
     }
 
 
-def _refusing(seen: Landscape, console: Console) -> Iterator[Json]:
+def _refusing(seen: AccountView, console: ConsoleLinks) -> Iterator[Json]:
     for pipeline in seen.pipelines.values():
         for gate in pipeline.gates:
             if gate.problem:
@@ -129,14 +131,14 @@ def _deadlock(circle: Circle) -> Json:
     return {"pipelines": sorted({*circle.pipelines}), "text": f"{circle} {MEND}"}
 
 
-def _is_left_over(rule: Rule, now: datetime) -> bool:
+def _is_left_over(rule: HoldRule, now: datetime) -> bool:
     return rule.hold is None and not (
-        not rule.has_target and rule.made and now - rule.made < MAKING
+        not rule.has_target and rule.made_at and now - rule.made_at < MAKING
     )
 
 
-def _left_over(rule: Rule, console: Console) -> Json:
-    link, made = console.rule(rule.name), _text(rule.made)
+def _left_over(rule: HoldRule, console: ConsoleLinks) -> Json:
+    link, made = console.rule(rule.name), _text(rule.made_at)
     return {
         "name": rule.name,
         "link": link,
@@ -146,7 +148,7 @@ def _left_over(rule: Rule, console: Console) -> Json:
     }
 
 
-def _execution(pipeline: str, id_: str, console: Console) -> Json:
+def _execution(pipeline: str, id_: str, console: ConsoleLinks) -> Json:
     return {"id": id_, "link": console.execution(pipeline, id_)}
 
 

@@ -22,12 +22,12 @@ class Fate(Enum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class HoldFate:
     fate: Fate
     reason: str = ""
 
 
-def fate(held: str, executions: Sequence[Execution]) -> Finding:
+def find_fate(held: str, executions: Sequence[Execution]) -> HoldFate:
     """What became of execution `held`, by its pipeline's `executions` (newest first; they reach
     back to it, or hold all there are).
 
@@ -39,19 +39,19 @@ def fate(held: str, executions: Sequence[Execution]) -> Finding:
     if (
         own and own.running
     ):  # also where there is a newer one: its gate may have to hold it again, or look for a person's mark in its rule
-        return Finding(Fate.UNDECIDED)
+        return HoldFate(Fate.UNDECIDED)
     if (
         newest and newest.id != held and (own or newest).mode != PARALLEL
     ):  # there they are independent (guide: execution-modes)
-        return Finding(Fate.OVER, f"a newer execution exists: {newest.id} is {newest.status}")
+        return HoldFate(Fate.OVER, f"a newer execution exists: {newest.id} is {newest.status}")
     if own is None:
-        return Finding(Fate.OVER, f"its pipeline knows no execution {held} any more")
+        return HoldFate(Fate.OVER, f"its pipeline knows no execution {held} any more")
     if own.status != "Failed":
-        return Finding(Fate.OVER, f"execution {held} is {own.status}")
-    return Finding(Fate.HELD)
+        return HoldFate(Fate.OVER, f"execution {held} is {own.status}")
+    return HoldFate(Fate.HELD)
 
 
-def closed_gate(attempts: Sequence[Attempt], gate_function: str) -> Attempt | None:
+def find_closed_gate(attempts: Sequence[Attempt], gate_function: str) -> Attempt | None:
     """The gate's attempt that failed an execution: the last one of an action, or of a stage
     condition, that did not pass.
 
@@ -68,20 +68,22 @@ def closed_gate(attempts: Sequence[Attempt], gate_function: str) -> Attempt | No
     return None
 
 
-def passed_the_gate(attempts: Sequence[Attempt], gate_function: str) -> bool:
+def has_passed_gate(attempts: Sequence[Attempt], gate_function: str) -> bool:
     """Whether an execution that failed did so after the gate had let it pass.
 
     Where the attempts show no gate at all, the benefit of the doubt goes to the hold: better a
     start too many than none.
     """
-    return bool(_gates(attempts, gate_function)) and closed_gate(attempts, gate_function) is None
+    return (
+        bool(_gates(attempts, gate_function)) and find_closed_gate(attempts, gate_function) is None
+    )
 
 
-def asked_again(attempts: Sequence[Attempt], gate_function: str) -> bool:
+def is_gate_in_progress(attempts: Sequence[Attempt], gate_function: str) -> bool:
     """Whether no gate has closed, but one is being asked: somebody has retried the stage of an
     execution that was seen to have failed.
     """
-    return closed_gate(attempts, gate_function) is None and any(
+    return find_closed_gate(attempts, gate_function) is None and any(
         last.status == "InProgress" for last in _gates(attempts, gate_function)
     )
 
@@ -94,7 +96,7 @@ def _gates(attempts: Sequence[Attempt], gate_function: str) -> list[Attempt]:
     return list(last.values())
 
 
-def own_restart(
+def find_restart(
     held: str, executions: Sequence[Execution], retry_function: str
 ) -> Execution | None:
     """In PARALLEL mode, the execution with which `held` was started again already, where that is
@@ -105,7 +107,7 @@ def own_restart(
     that one's restart: then None, and the caller starts with a token that AWS knows already if it
     was this one's.
     """
-    own = find(held, executions)
+    own = find_execution(held, executions)
     if own.mode != PARALLEL:
         return None
     alike = [execution for execution in executions if execution.revisions == own.revisions]
@@ -116,7 +118,7 @@ def own_restart(
     return restarts[-1] if restarts and not twins else None
 
 
-def revisions_to_start_with(
+def choose_revisions(
     own: Execution, asked: str | None, attempts: Sequence[Attempt]
 ) -> tuple[Revision, ...]:
     """Those that the held execution `own` took, if `asked` is "held" or, in PARALLEL mode, nothing
@@ -131,6 +133,6 @@ def revisions_to_start_with(
     )
 
 
-def find(id_: str, executions: Sequence[Execution]) -> Execution:
+def find_execution(id_: str, executions: Sequence[Execution]) -> Execution:
     """The execution `id_`, which is among them."""
     return next(execution for execution in executions if execution.id == id_)

@@ -16,7 +16,7 @@ from typing import Any, Self
 from chalicelib.errors import Misconfigured
 from chalicelib.pipelines import dependency
 from chalicelib.pipelines.dependency import Dependency
-from chalicelib.pipelines.execution import ID, NAME, moment
+from chalicelib.pipelines.execution import ID, NAME, read_time
 
 INPUT_LENGTH = 8192  # model: TargetInput
 
@@ -46,7 +46,7 @@ class Hold:
     released_by: str | None = None
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Self | None:
+    def parse(cls, given: Mapping[str, Any]) -> Self | None:
         """Read a rule's constant Input, `as_input` turned back; None where it holds less than a
         hold, or names what can be no pipeline.
         """
@@ -55,14 +55,14 @@ class Hold:
                 rule=str(given["rule"]),
                 pipeline=str(given["pipeline"]),
                 execution=str(given["execution"]),
-                depends_on=tuple(map(dependency.read, given["depends_on"])),
-                since=moment(given["since"]),
+                depends_on=tuple(map(dependency.parse_entry, given["depends_on"])),
+                since=read_time(given["since"]),
                 variables={str(name): str(value) for name, value in given["variables"].items()}
                 if "variables" in given
                 else None,
                 mode=str(given.get("mode", "restart")),
                 revisions=str(given["revisions"]) if "revisions" in given else None,
-                give_up=moment(given["give_up"]) if "give_up" in given else None,
+                give_up=read_time(given["give_up"]) if "give_up" in given else None,
                 on_give_up=str(given.get("on_give_up", "stop")),
                 released_by=str(given["released_by"]) if "released_by" in given else None,
             )

@@ -13,17 +13,17 @@ from chalicelib.aws.clients import Aws
 from chalicelib.deployment import Deployment
 from chalicelib.errors import Misconfigured, NoAnswer, NoRoom, NotPermitted, PipelineNotFound
 from chalicelib.holds.hold import Hold
-from chalicelib.holds.rule import next_check, rule_name, schedule
+from chalicelib.holds.rule import build_schedule, find_next_check, name_rule
 from chalicelib.job import Job
 from chalicelib.parameters import Parameters
-from chalicelib.phrases import SHOWN
+from chalicelib.phrases import MAX_NAMES
 from chalicelib.pipelines import estimate
 from chalicelib.pipelines import wait_cycles as chains
-from chalicelib.pipelines.reader import Asking
-from chalicelib.pipelines.upstream import Upstream, deadlock
+from chalicelib.pipelines.reader import UpstreamReader
+from chalicelib.pipelines.upstream import Upstream, find_deadlock
 from chalicelib.records import log
 from chalicelib.wording import held_pipeline, open_gate, refusals
-from chalicelib.wording.reasons import why
+from chalicelib.wording.reasons import describe_reasons
 
 LONGEST_IN_PLACE = timedelta(hours=23)
 """CodePipeline ends an action after 24 hours (guide: limits): before that, a rule takes over."""
@@ -48,11 +48,11 @@ class Holding:
         self._context = context
         self._now = now
 
-    def of(self, waiting: Sequence[Upstream], asking: Asking) -> dict[str, object]:
+    def of(self, waiting: Sequence[Upstream], asking: UpstreamReader) -> dict[str, object]:
         """Hold the pipeline for the upstreams `waiting`; returns the record."""
-        waiting = [*asking.in_detail(waiting[:SHOWN]), *waiting[SHOWN:]]
+        waiting = [*asking.read_details(waiting[:MAX_NAMES]), *waiting[MAX_NAMES:]]
         if self._asked.observe:
-            summary = open_gate.observed(waiting, self._now)
+            summary = open_gate.describe_observed_wait(waiting, self._now)
             return let_pass(
                 self._job,
                 self._asked,
@@ -67,9 +67,9 @@ class Holding:
         since = self._since(kept)
         if kept and kept.released_by:
             return self._let_go(waiting, kept.released_by, since)
-        if cycle := deadlock(waiting):
-            message = held_pipeline.deadlock(cycle)
-            answered = self._aws.codepipeline.fail(self._job.id, "ConfigurationError", message)
+        if cycle := find_deadlock(waiting):
+            message = held_pipeline.describe_deadlock(cycle)
+            answered = self._aws.codepipeline.fail_job(self._job.id, "ConfigurationError", message)
             return self._log("deadlock", pipeline, execution, reason=message, answered=answered)
         give_up = (
             None
@@ -88,7 +88,7 @@ class Holding:
     def _in_place(
         self,
         waiting: Sequence[Upstream],
-        asking: Asking,
+        asking: UpstreamReader,
         pipeline: str,
         execution: str,
         since: datetime,
@@ -100,27 +100,27 @@ class Holding:
                 pipeline, execution
             )  # for its refusal of a mistyped name: later, the hold may need a rule
         edges = [
-            chains.Edge(
-                one.wanted.name,
-                one.wanted.require,
+            chains.WaitEdge(
+                one.dependency.name,
+                one.dependency.require,
                 tuple(execution.short_id for execution in one.blocking),
             )
             for one in waiting
-            if asking.is_here(one.wanted)
+            if asking.is_local(one.dependency)
         ]
         done = [
-            estimate.percent(one.blocking, one.executions, self._now)
+            estimate.estimate_percent(one.blocking, one.executions, self._now)
             for one in waiting
             if one.foreseeable
         ]
-        answered = self._aws.codepipeline.keep_open(
+        answered = self._aws.codepipeline.keep_job_open(
             self._job.id,
-            job.token(since),
-            held_pipeline.waits_in_place(
+            job.format_token(since),
+            held_pipeline.describe_wait(
                 waiting, pipeline, since, give_up, self._asked.on_give_up, self._now
             ),
             percent=min((one for one in done if one is not None), default=None),
-            mark=chains.mark(since, edges),
+            mark=chains.format_mark(since, edges),
         )
         decided = "held" if self._job.since is None else "still held"
         return self._log(
@@ -128,7 +128,7 @@ class Holding:
             pipeline,
             execution,
             waiting=_named(waiting),
-            reason=why(waiting, self._now),
+            reason=describe_reasons(waiting, self._now),
             answered=answered,
         )
 
@@ -141,8 +141,8 @@ class Holding:
         give_up: datetime | None,
     ) -> dict[str, object]:
         """Make the rule that is the hold, then fail the action with the reason."""
-        deployment = Deployment.of(self._context)
-        name = rule_name(deployment, execution)
+        deployment = Deployment.from_context(self._context)
+        name = name_rule(deployment, execution)
         variables = self._variables(pipeline, execution)
         mode = "retry" if self._asked.hold == "retry" else "restart"
         kept = Hold(
@@ -158,31 +158,34 @@ class Holding:
             self._asked.on_give_up,
         )
         minutes = self._asked.retry_minutes
-        self._aws.awslambda.let_rules_invoke(deployment.retry_arn, deployment.all_rules_arn)
+        self._aws.lambda_permissions.allow_rules(deployment.retry_arn, deployment.all_rules_arn)
         try:
-            self._aws.eventbridge.put(
+            self._aws.eventbridge.put_hold(
                 kept,
-                schedule=schedule(self._now, minutes),
+                schedule=build_schedule(self._now, minutes),
                 # The time in it is this attempt's own, whenever the hold began: so the sweep knows
                 # that the rule is being made.
-                description=held_pipeline.rule_description(kept, waiting, self._now),
+                description=held_pipeline.describe_rule(kept, waiting, self._now),
                 retry_arn=deployment.retry_arn,
             )
         except NoRoom:
             # Only since when: it stays no longer than there is no room, so for whom it waits is no
             # link of a deadlock.
-            mark = chains.mark(since, ())
-            answered = self._aws.codepipeline.keep_open(
-                self._job.id, job.token(since), held_pipeline.no_room(waiting, self._now), mark=mark
+            mark = chains.format_mark(since, ())
+            answered = self._aws.codepipeline.keep_job_open(
+                self._job.id,
+                job.format_token(since),
+                held_pipeline.describe_full_quota(waiting, self._now),
+                mark=mark,
             )
             return self._log("kept open", pipeline, execution, answered=answered)
         # Only now, with the rule in place: an execution that ended before would be lost if the gate
         # died in between.
-        message = held_pipeline.held(
-            waiting, kept, minutes, next_check(self._now, minutes), self._now
+        message = held_pipeline.describe_hold(
+            waiting, kept, minutes, find_next_check(self._now, minutes), self._now
         )
-        answered = self._aws.codepipeline.fail(self._job.id, "JobFailed", message)
-        reason = why(waiting, self._now)
+        answered = self._aws.codepipeline.fail_job(self._job.id, "JobFailed", message)
+        reason = describe_reasons(waiting, self._now)
         return self._log(
             "held",
             pipeline,
@@ -198,7 +201,7 @@ class Holding:
     def _let_go(
         self, waiting: Sequence[Upstream], released_by: str, since: datetime
     ) -> dict[str, object]:
-        summary = open_gate.let_go(waiting, released_by, since, self._now)
+        summary = open_gate.describe_release(waiting, released_by, since, self._now)
         # After a hold by a rule, the retry has counted the time.
         waited = None if self._job.since is None else self._waited(since)
         seen = {"waiting": _named(waiting), "waited_seconds": waited, "released_by": released_by}
@@ -215,18 +218,18 @@ class Holding:
             "on_give_up": self._asked.on_give_up,
         }
         if self._asked.on_give_up == "continue":
-            summary = open_gate.goes_on_all_the_same(waiting, since, self._now)
+            summary = open_gate.describe_pass_after_give_up(waiting, since, self._now)
             return let_pass(
                 self._job, self._asked, "gave up", summary, self._upstreams, self._aws, **seen
             )
-        message = held_pipeline.gave_up(waiting, since, self._now)
-        answered = self._aws.codepipeline.fail(self._job.id, "JobFailed", message)
+        message = held_pipeline.describe_give_up(waiting, since, self._now)
+        answered = self._aws.codepipeline.fail_job(self._job.id, "JobFailed", message)
         return self._log(
             "gave up",
             pipeline,
             execution,
             **seen,
-            reason=why(waiting, self._now),
+            reason=describe_reasons(waiting, self._now),
             answered=answered,
         )
 
@@ -255,9 +258,9 @@ class Holding:
             told_pipeline, told_execution = self._told_owner()
             pipeline, execution = pipeline or told_pipeline, execution or told_execution
         if pipeline is None:
-            raise Misconfigured(refusals.who_am_i("pipeline"))
+            raise Misconfigured(refusals.describe_unknown_owner("pipeline"))
         if execution is None:
-            raise Misconfigured(refusals.who_am_i("execution"))
+            raise Misconfigured(refusals.describe_unknown_owner("execution"))
         parameters.refuse_self(
             self._asked.depends_on, pipeline, self._aws.codepipeline.region, self._job.account
         )
@@ -265,7 +268,7 @@ class Holding:
 
     def _told_owner(self) -> tuple[str | None, str | None]:
         try:
-            return self._aws.codepipeline.owner_of(self._job.id)
+            return self._aws.codepipeline.read_job_owner(self._job.id)
         except NotPermitted:
             return None, None  # the message to come says how to do without
 
@@ -274,8 +277,8 @@ class Holding:
         marked by a person who lets it go.
         """
         try:
-            return self._aws.eventbridge.hold_kept_by(
-                rule_name(Deployment.of(self._context), execution)
+            return self._aws.eventbridge.read_hold(
+                name_rule(Deployment.from_context(self._context), execution)
             )
         except (Misconfigured, ValueError):
             return None  # no rule can be named, or it is not the gate's own words: they will be written anew
@@ -289,16 +292,16 @@ class Holding:
         would never end in a start.
         """
         try:
-            return self._aws.codepipeline.variables(pipeline, execution)
+            return self._aws.codepipeline.read_variables(pipeline, execution)
         except PipelineNotFound:
-            raise Misconfigured(refusals.not_this_pipelines(execution, pipeline)) from None
+            raise Misconfigured(refusals.describe_foreign_execution(execution, pipeline)) from None
         except NoAnswer:
             return None  # a doubt is no reason to lose the hold: the retry will ask
 
     def _log(
         self, decided: str, pipeline: str | None, execution: str | None, **seen: object
     ) -> dict[str, object]:
-        return log.decision(
+        return log.log_decision(
             "gate", decided, job=self._job.id, pipeline=pipeline, execution=execution, **seen
         )
 

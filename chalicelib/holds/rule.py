@@ -10,19 +10,19 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib.deployment import Deployment
 from chalicelib.errors import RefusedInput
-from chalicelib.phrases import quoted
+from chalicelib.phrases import quote
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import ID
 
-ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED")
+END_STATES = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED")
 """The states in which an execution is over (guide: detect-state-changes-cloudwatch-events)."""
 
 
-STAGE_ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED")
+STAGE_END_STATES = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED")
 """The same for a stage (guide: detect-state-changes-cloudwatch-events)."""
 
 
-def pattern(depends_on: Sequence[Dependency]) -> str:
+def build_pattern(depends_on: Sequence[Dependency]) -> str:
     """The event pattern that matches the end of any execution of the upstreams, and of the stages
     that are waited for.
 
@@ -33,11 +33,11 @@ def pattern(depends_on: Sequence[Dependency]) -> str:
         _each(one.name for one in depends_on),
         _each(one.stage for one in depends_on if one.stage),
     )
-    ends = _change("Pipeline", {"pipeline": names, "state": ENDS})
+    ends = _change("Pipeline", {"pipeline": names, "state": END_STATES})
     if not stages:
         return json.dumps({"source": ["aws.codepipeline"], **ends})
     staged = _each(one.name for one in depends_on if one.stage)
-    stage_ends = _change("Stage", {"pipeline": staged, "stage": stages, "state": STAGE_ENDS})
+    stage_ends = _change("Stage", {"pipeline": staged, "stage": stages, "state": STAGE_END_STATES})
     return json.dumps({"source": ["aws.codepipeline"], "$or": [ends, stage_ends]})
 
 
@@ -49,14 +49,14 @@ def _each(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def rule_name(deployment: Deployment, execution: str) -> str:
+def name_rule(deployment: Deployment, execution: str) -> str:
     """Each held execution has a rule of its own, so a late duplicate of one hold can never touch
     another.
     """
     return deployment.rule_prefix + execution
 
 
-def rule_named_by(event: object, deployment: Deployment) -> str:
+def read_rule_name(event: object, deployment: Deployment) -> str:
     """The name of the rule that an invocation of the retry comes from.
 
     Raises RefusedInput where the event names none, or one that this deployment's gate did not make.
@@ -69,13 +69,13 @@ def rule_named_by(event: object, deployment: Deployment) -> str:
         )
     if not re.fullmatch(re.escape(deployment.rule_prefix) + ID, name):
         raise RefusedInput(
-            f"The rule {quoted(name)} is none of this gate's: those are named "
+            f"The rule {quote(name)} is none of this gate's: those are named "
             f"{deployment.rule_prefix}<execution id>. Nothing was touched."
         )
     return name
 
 
-def schedule(now: datetime, minutes: int) -> str:
+def build_schedule(now: datetime, minutes: int) -> str:
     """A cron expression that fires `minutes` after the current minute of `now` (UTC) and every
     `minutes` (a divisor of 60) from then on.
 
@@ -86,7 +86,7 @@ def schedule(now: datetime, minutes: int) -> str:
     return f"cron({first} * * * ? *)" if minutes == 60 else f"cron({first}/{minutes} * * * ? *)"
 
 
-def next_check(now: datetime, minutes: int) -> datetime:
+def find_next_check(now: datetime, minutes: int) -> datetime:
     """The schedule's first time after `now`."""
     return now.replace(second=0, microsecond=0) + timedelta(minutes=minutes)
 

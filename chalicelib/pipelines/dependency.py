@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from chalicelib.errors import Misconfigured
-from chalicelib.phrases import kind_of, listed, quoted
+from chalicelib.phrases import join_values, name_json_kind, quote
 from chalicelib.pipelines.execution import NAME
 
 Require = Literal["idle", "succeeded"]
@@ -81,7 +81,7 @@ class Dependency:
             self.name == name and self.region in (None, region) and self.account in (None, account)
         )
 
-    def seen_from(self, region: str) -> Dependency:
+    def relative_to(self, region: str) -> Dependency:
         """By its plain name where its ARN is of that region, the gate's own, and it needs no role:
         it is in the gate's account, too.
         """
@@ -105,7 +105,7 @@ class Dependency:
         return self.pipeline if len(given) == 1 else given
 
 
-def read(value: object, require: Require = "idle", parked: Parked = "wait") -> Dependency:
+def parse_entry(value: object, require: Require = "idle", parked: Parked = "wait") -> Dependency:
     """Read one entry of depends_on; `require` and `parked` hold where it does not say its own.
     Raises Misconfigured.
     """
@@ -114,12 +114,12 @@ def read(value: object, require: Require = "idle", parked: Parked = "wait") -> D
     if not isinstance(value, Mapping):
         raise Misconfigured(
             'depends_on must hold pipelines\' names, ARNs or objects like {"pipeline": '
-            f'"infra"}}, not {kind_of(value)}.'
+            f'"infra"}}, not {name_json_kind(value)}.'
         )
     for key in value:
         if key not in KEYS:
             raise Misconfigured(
-                f"An entry of depends_on has an unknown key {quoted(str(key))}. Known: "
+                f"An entry of depends_on has an unknown key {quote(str(key))}. Known: "
                 f"{', '.join(KEYS)}."
             )
     if "pipeline" not in value:
@@ -128,9 +128,9 @@ def read(value: object, require: Require = "idle", parked: Parked = "wait") -> D
         )
     dependency = Dependency(
         pipeline=_pipeline(value["pipeline"]),
-        require=cast(Require, one_of(REQUIRE, value.get("require", require), "require")),
+        require=cast(Require, check_choice(REQUIRE, value.get("require", require), "require")),
         stage=_stage(value["stage"]) if "stage" in value else None,
-        parked=cast(Parked, one_of(PARKED, value.get("parked", parked), "parked")),
+        parked=cast(Parked, check_choice(PARKED, value.get("parked", parked), "parked")),
         role_arn=_role(value["role_arn"]) if "role_arn" in value else None,
         external_id=_external_id(value["external_id"]) if "external_id" in value else None,
     )
@@ -138,22 +138,22 @@ def read(value: object, require: Require = "idle", parked: Parked = "wait") -> D
     return dependency
 
 
-def one_of(allowed: tuple[str, ...], value: object, key: str) -> str:
+def check_choice(allowed: tuple[str, ...], value: object, key: str) -> str:
     """`value`, if it is one of the words `allowed` for `key`. Raises Misconfigured."""
     if not isinstance(value, str) or value not in allowed:
-        what = quoted(value) if isinstance(value, str) else kind_of(value)
-        raise Misconfigured(f"{key} is {what}, but must be one of {listed(allowed)}.")
+        what = quote(value) if isinstance(value, str) else name_json_kind(value)
+        raise Misconfigured(f"{key} is {what}, but must be one of {join_values(allowed)}.")
     return value
 
 
 def _pipeline(value: object) -> str:
     if not isinstance(value, str):
         raise Misconfigured(
-            f"pipeline, in an entry of depends_on, must be a name or an ARN, not {kind_of(value)}."
+            f"pipeline, in an entry of depends_on, must be a name or an ARN, not {name_json_kind(value)}."
         )
     if not re.fullmatch(NAME, value) and not _ARN.fullmatch(value):
         raise Misconfigured(
-            f"depends_on has {quoted(value)}, which is no pipeline's name: 1 to 100 letters, "
+            f"depends_on has {quote(value)}, which is no pipeline's name: 1 to 100 letters, "
             "digits and . @ - _ (several names are "
             "separated by commas), or an ARN arn:aws:codepipeline:REGION:ACCOUNT:NAME."
         )
@@ -162,7 +162,7 @@ def _pipeline(value: object) -> str:
 
 def _stage(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(NAME, value):
-        what = quoted(value) if isinstance(value, str) else kind_of(value)
+        what = quote(value) if isinstance(value, str) else name_json_kind(value)
         raise Misconfigured(
             "stage must be the name of one of the upstream's stages, 1 to 100 letters, digits "
             f"and . @ - _, not {what}."
@@ -172,7 +172,7 @@ def _stage(value: object) -> str:
 
 def _role(value: object) -> str:
     if not isinstance(value, str) or not _ROLE.fullmatch(value):
-        what = quoted(value) if isinstance(value, str) else kind_of(value)
+        what = quote(value) if isinstance(value, str) else name_json_kind(value)
         raise Misconfigured(
             f"role_arn is {what}; it must be the ARN of a role that the gate may assume, "
             "arn:aws:iam::ACCOUNT:role/pipeline-gate-NAME."

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 
 from chalicelib.pipelines.execution import ROLLBACK, Execution
 
-FEWEST = 3
+MIN_SUCCESSES = 3
 """From fewer successes nothing is concluded."""
-MOST = 20
+MAX_SUCCESSES = 20
 """More than the newest of them are not looked at: pipelines change."""
 
 
-def usual(executions: Sequence[Execution]) -> timedelta | None:
+def estimate_duration(executions: Sequence[Execution]) -> timedelta | None:
     """The median duration of the newest successful ones among `executions` (newest first); None
     where there are too few.
 
@@ -24,27 +24,27 @@ def usual(executions: Sequence[Execution]) -> timedelta | None:
         one.updated - one.started
         for one in executions
         if one.status == "Succeeded" and one.kind != ROLLBACK
-    ][:MOST]
+    ][:MAX_SUCCESSES]
     return (
-        sorted(durations)[len(durations) // 2] if len(durations) >= FEWEST else None
+        sorted(durations)[len(durations) // 2] if len(durations) >= MIN_SUCCESSES else None
     )  # the median, without a slow import
 
 
-def expected_end(running: Sequence[Execution], executions: Sequence[Execution]) -> datetime | None:
+def estimate_end(running: Sequence[Execution], executions: Sequence[Execution]) -> datetime | None:
     """When the last of `running` will be done, if it takes as long as usual (aware UTC); None where
     nothing can be said.
     """
-    takes = usual(executions)
+    takes = estimate_duration(executions)
     return max(one.started for one in running) + takes if running and takes is not None else None
 
 
-def percent(
+def estimate_percent(
     running: Sequence[Execution], executions: Sequence[Execution], now: datetime
 ) -> int | None:
     """How much of its usual time the last of `running` has taken by `now`: 0 to 99; None where
     nothing can be said.
     """
-    takes = usual(executions)
+    takes = estimate_duration(executions)
     if not running or not takes:
         return None
     return max(0, min(99, int(100 * ((now - max(one.started for one in running)) / takes))))

@@ -24,7 +24,7 @@ PARALLEL = "PARALLEL"
 ROLLBACK = "ROLLBACK"
 
 
-def moment(text: str) -> datetime:
+def read_time(text: str) -> datetime:
     """An aware UTC time, read back from where the gate left it. Raises ValueError or OverflowError
     where it is none to reckon with.
     """
@@ -53,7 +53,7 @@ class Execution:
     kind: str = "STANDARD"
 
     @classmethod
-    def of(cls, summary: PipelineExecutionSummaryTypeDef) -> Self:
+    def parse(cls, summary: PipelineExecutionSummaryTypeDef) -> Self:
         return cls(
             id=summary["pipelineExecutionId"],
             status=summary["status"],
@@ -100,7 +100,7 @@ class Attempt:
     function: str = ""
     condition: bool = False
     error: str = ""
-    said: str = ""
+    message: str = ""
     mark: str = ""
 
 

@@ -18,18 +18,18 @@ from chalicelib.pipelines.upstream import Upstream
 if TYPE_CHECKING:
     from chalicelib.holds.hold import Hold
     from chalicelib.pipelines.state import PipelineState
-    from chalicelib.pipelines.wait_cycles import Cycle, Edge, Wait
+    from chalicelib.pipelines.wait_cycles import Cycle, WaitEdge, WaitingPipeline
 
 LOOK_BACK = timedelta(days=14)
 """How far back an execution may have begun that still runs."""
-LOOKS = 3
+MAX_LOOKS = 3
 """So often an upstream is looked at that is started again while it is being looked at."""
 
 Asked = TypeVar("Asked")
 Found = TypeVar("Found")
 
 
-def at_once(ask_one: Callable[[Asked], Found], many: Sequence[Asked]) -> list[Found]:
+def run_in_parallel(ask_one: Callable[[Asked], Found], many: Sequence[Asked]) -> list[Found]:
     """`ask_one` of each of `many`, side by side; the results in their order."""
     if len(many) < 2:
         return [ask_one(one) for one in many]
@@ -39,7 +39,7 @@ def at_once(ask_one: Callable[[Asked], Found], many: Sequence[Asked]) -> list[Fo
         return list(pool.map(ask_one, many))
 
 
-class Asking:
+class UpstreamReader:
     """Looks at upstreams on behalf of an execution of a pipeline, in one invocation that began at
     `now` (aware UTC).
 
@@ -55,64 +55,64 @@ class Asking:
         context: object,
         now: datetime,
         *,
-        stays: bool = False,
+        stays_in_progress: bool = False,
     ) -> None:
         self._pipeline = pipeline
         self._execution = execution
-        self._stays = stays
+        self._stays = stays_in_progress
         self._aws = aws
         self._context = context
         self._now = now
 
-    def upstreams(self, wanted: Sequence[Dependency]) -> list[Upstream]:
+    def read_upstreams(self, wanted: Sequence[Dependency]) -> list[Upstream]:
         """Each of them as it is. One that AWS does not tell of is `unanswered`, one that is not
         there `gone`. Raises NotPermitted.
         """
-        return at_once(self._upstream, wanted)
+        return run_in_parallel(self._read_upstream, wanted)
 
-    def in_detail(self, waiting: Sequence[Upstream]) -> list[Upstream]:
+    def read_details(self, waiting: Sequence[Upstream]) -> list[Upstream]:
         """The same upstreams, with what keeps those that run: whom they wait for themselves. For
         people, and to see deadlocks.
         """
-        return at_once(self._detailed, waiting)
+        return run_in_parallel(self._read_detail, waiting)
 
-    def _upstream(self, wanted: Dependency) -> Upstream:
+    def _read_upstream(self, wanted: Dependency) -> Upstream:
         try:
             upstream = Upstream(wanted)
-            for _ in range(LOOKS):
-                before, upstream = upstream, self._look(wanted)
-                failed = upstream.perhaps_held
-                if failed is None or not self.is_here(wanted) or failed == before.perhaps_held:
+            for _ in range(MAX_LOOKS):
+                before, upstream = upstream, self._read_executions(wanted)
+                failed = upstream.possibly_held
+                if failed is None or not self.is_local(wanted) or failed == before.possibly_held:
                     return upstream
-                hold = self._hold_of(failed)
+                hold = self._read_hold(failed)
                 if hold:
                     return replace(
-                        upstream, hold=hold, cycle=self._cycle(wanted, self._edges_of(hold))
+                        upstream, hold=hold, cycle=self._find_cycle(wanted, self._list_edges(hold))
                     )
                 # The rule may just have gone because the retry has started the pipeline again: only
                 # a second look tells.
         except PipelineNotFound:
-            return Upstream(wanted, gone=True)
+            return Upstream(wanted, missing=True)
         except NoAnswer as error:  # it may run: only a known idle upstream opens the gate
             return Upstream(wanted, unanswered=str(error))
         return Upstream(wanted, unanswered="it was started again and again while the gate looked")
 
-    def _look(self, wanted: Dependency) -> Upstream:
-        room = self._aws.codepipeline_of(wanted)
-        executions = room.executions(
+    def _read_executions(self, wanted: Dependency) -> Upstream:
+        room = self._aws.codepipeline_for(wanted)
+        executions = room.list_executions(
             wanted.name, since=self._now - LOOK_BACK, finished=wanted.require == "succeeded"
         )
         upstream = Upstream(wanted, executions)
         if wanted.stage or (wanted.parked == "pass" and upstream.running):
-            return replace(upstream, state=room.state(wanted.name))
+            return replace(upstream, state=room.read_state(wanted.name))
         return upstream
 
-    def _detailed(self, upstream: Upstream) -> Upstream:
+    def _read_detail(self, upstream: Upstream) -> Upstream:
         if not upstream.running:
             return upstream
         try:
-            state = upstream.state or self._aws.codepipeline_of(upstream.wanted).state(
-                upstream.wanted.name
+            state = upstream.state or self._aws.codepipeline_for(upstream.dependency).read_state(
+                upstream.dependency.name
             )
         except (
             Exception
@@ -120,55 +120,62 @@ class Asking:
             return upstream
         edges = _marked(state, upstream.blocking)
         found = (
-            self._cycle(upstream.wanted, edges) if edges and self.is_here(upstream.wanted) else None
+            self._find_cycle(upstream.dependency, edges)
+            if edges and self.is_local(upstream.dependency)
+            else None
         )
         return replace(upstream, state=state, cycle=found or upstream.cycle)
 
-    def is_here(self, wanted: Dependency) -> bool:
+    def is_local(self, wanted: Dependency) -> bool:
         """Whether it lives where this gate does, so that this gate may hold it."""
         return wanted.role_arn is None and wanted.region in (None, self._aws.codepipeline.region)
 
-    def _hold_of(self, failed: Execution) -> Hold | None:
+    def _read_hold(self, failed: Execution) -> Hold | None:
         # The open path behind a succeeded upstream needs no holds.
         from chalicelib.deployment import Deployment  # noqa: PLC0415
-        from chalicelib.holds.rule import rule_name  # noqa: PLC0415
+        from chalicelib.holds.rule import name_rule  # noqa: PLC0415
 
         try:
-            return self._aws.eventbridge.hold_kept_by(
-                rule_name(Deployment.of(self._context), failed.id)
+            return self._aws.eventbridge.read_hold(
+                name_rule(Deployment.from_context(self._context), failed.id)
             )
         except (Misconfigured, ValueError):
             return None  # a gate that cannot name its rules has made none; what somebody else wrote there holds nobody
 
-    def _cycle(self, wanted: Dependency, waits: Sequence[Edge]) -> Cycle | None:
-        from chalicelib.pipelines.wait_cycles import Asker, cycle  # noqa: PLC0415
+    def _find_cycle(self, wanted: Dependency, waits: Sequence[WaitEdge]) -> Cycle | None:
+        from chalicelib.pipelines.wait_cycles import Requester, find_cycle  # noqa: PLC0415
 
-        return cycle(
-            wanted.name, waits, Asker(self._pipeline, self._execution, self._stays), self._wait_of
+        return find_cycle(
+            wanted.name,
+            waits,
+            Requester(self._pipeline, self._execution, self._stays),
+            self._read_wait,
         )
 
-    def _wait_of(self, pipeline: str) -> Wait:
+    def _read_wait(self, pipeline: str) -> WaitingPipeline:
         """For whom a pipeline further up the chain waits, if it waits."""
-        from chalicelib.pipelines.wait_cycles import Wait  # noqa: PLC0415
+        from chalicelib.pipelines.wait_cycles import WaitingPipeline  # noqa: PLC0415
 
         room, since = self._aws.codepipeline, self._now - LOOK_BACK
         try:
-            upstream = Upstream(Dependency(pipeline), room.executions(pipeline, since=since))
+            upstream = Upstream(Dependency(pipeline), room.list_executions(pipeline, since=since))
             if upstream.running:
-                return Wait(_marked(room.state(pipeline), upstream.running), stays=True)
-            hold = self._hold_of(upstream.perhaps_held) if upstream.perhaps_held else None
+                return WaitingPipeline(
+                    _marked(room.read_state(pipeline), upstream.running), stays_in_progress=True
+                )
+            hold = self._read_hold(upstream.possibly_held) if upstream.possibly_held else None
         except (NoAnswer, PipelineNotFound):
-            return Wait()
-        return Wait(self._edges_of(hold) if hold else ())
+            return WaitingPipeline()
+        return WaitingPipeline(self._list_edges(hold) if hold else ())
 
-    def _edges_of(self, hold: Hold) -> list[Edge]:
+    def _list_edges(self, hold: Hold) -> list[WaitEdge]:
         """For whom a held pipeline waits here: one of the same name elsewhere is another."""
-        from chalicelib.pipelines.wait_cycles import Edge  # noqa: PLC0415
+        from chalicelib.pipelines.wait_cycles import WaitEdge  # noqa: PLC0415
 
-        return [Edge(one.name, one.require) for one in hold.depends_on if self.is_here(one)]
+        return [WaitEdge(one.name, one.require) for one in hold.depends_on if self.is_local(one)]
 
 
-def _marked(state: PipelineState, running: Sequence[Execution]) -> list[Edge]:
+def _marked(state: PipelineState, running: Sequence[Execution]) -> list[WaitEdge]:
     """For whom these executions wait in place, as their gates have marked it."""
     from chalicelib.pipelines.wait_cycles import read_mark  # noqa: PLC0415
 

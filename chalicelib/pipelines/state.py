@@ -27,7 +27,7 @@ class ActionState:
     ActionExecution.token).
     """
     mark: str = ""
-    said: str = ""
+    message: str = ""
     """What the console shows of it: its failure's message, or its summary."""
 
 
@@ -41,8 +41,8 @@ class StageState:
     execution: str | None
     status: str
     inbound: tuple[str, ...]
-    closed: bool
-    closed_since: datetime | None
+    transition_disabled: bool
+    disabled_since: datetime | None
     actions: tuple[ActionState, ...]
 
     @property
@@ -95,8 +95,8 @@ class PipelineState:
             if stage.execution == execution and stage.busy:
                 return _open_approval(stage)
             if execution in stage.inbound:
-                if stage.closed:
-                    return Parked(stage.name, None, stage.closed_since)
+                if stage.transition_disabled:
+                    return Parked(stage.name, None, stage.disabled_since)
                 return _open_approval(self.stages[number]) if stage.busy else None
         return None
 

@@ -22,17 +22,17 @@ class Upstream:
     for the pipeline that asks. `gone`: there is no such pipeline.
     """
 
-    wanted: Dependency
+    dependency: Dependency
     executions: tuple[Execution, ...] = ()
     state: PipelineState | None = None
     hold: Hold | None = None
     cycle: Cycle | None = None
     unanswered: str | None = None
-    gone: bool = False
+    missing: bool = False
 
     @property
     def label(self) -> str:
-        return self.wanted.label
+        return self.dependency.label
 
     @property
     def running(self) -> tuple[Execution, ...]:
@@ -46,7 +46,8 @@ class Upstream:
         return tuple(
             one
             for one in self.running
-            if not self.is_past(one) and not (self.wanted.parked == "pass" and self._parked(one))
+            if not self.is_past(one)
+            and not (self.dependency.parked == "pass" and self._parked(one))
         )
 
     @property
@@ -54,7 +55,7 @@ class Upstream:
         """Whether past executions tell how long those that count still take: not how long one stage
         does, nor a person.
         """
-        return self.wanted.stage is None and not any(self._parked(one) for one in self.blocking)
+        return self.dependency.stage is None and not any(self._parked(one) for one in self.blocking)
 
     @property
     def newest_finished(self) -> Execution | None:
@@ -62,12 +63,12 @@ class Upstream:
         return next((execution for execution in self.executions if execution.finished), None)
 
     @property
-    def behind(self) -> str | None:
+    def last_execution_id(self) -> str | None:
         """The id of the execution that left what was waited for as it is: the last one in its one
         stage, or the newest that finished.
         """
-        if self.wanted.stage and self.state:
-            stage = self.state.stage(self.wanted.stage)
+        if self.dependency.stage and self.state:
+            stage = self.state.stage(self.dependency.stage)
             return stage.execution if stage else None
         return self.newest_finished.id if self.newest_finished else None
 
@@ -76,13 +77,13 @@ class Upstream:
         """What is waited for has succeeded: the stage as its latest execution left it, or the
         newest finished execution.
         """
-        if self.wanted.stage:
-            stage = self.state.stage(self.wanted.stage) if self.state else None
+        if self.dependency.stage:
+            stage = self.state.stage(self.dependency.stage) if self.state else None
             return stage is not None and stage.status == "Succeeded"
         return self.newest_finished is not None and self.newest_finished.status == "Succeeded"
 
     @property
-    def perhaps_held(self) -> Execution | None:
+    def possibly_held(self) -> Execution | None:
         """The execution whose hold would make this upstream run again: its newest, if that failed.
 
         In PARALLEL mode, where a newer one ends no hold, the newest that failed.
@@ -111,7 +112,7 @@ class Upstream:
     @property
     def satisfied(self) -> bool:
         """As idle, or as successful, as it has to be."""
-        return self.idle and (self.wanted.require == "idle" or self.succeeded)
+        return self.idle and (self.dependency.require == "idle" or self.succeeded)
 
     @property
     def deadlocked(self) -> bool:
@@ -123,7 +124,9 @@ class Upstream:
     def is_past(self, execution: Execution) -> bool:
         """Whether it is through with the one stage that is waited for."""
         return bool(
-            self.wanted.stage and self.state and self.state.is_past(execution.id, self.wanted.stage)
+            self.dependency.stage
+            and self.state
+            and self.state.is_past(execution.id, self.dependency.stage)
         )
 
     def _parked(self, execution: Execution) -> bool:
@@ -132,24 +135,28 @@ class Upstream:
     @property
     def _stage_is_busy(self) -> bool:
         """As the state shows it, which was read after the executions."""
-        stage = self.state.stage(self.wanted.stage) if self.state and self.wanted.stage else None
+        stage = (
+            self.state.stage(self.dependency.stage)
+            if self.state and self.dependency.stage
+            else None
+        )
         if stage is None or not stage.busy:
             return False
         return not (
-            self.wanted.parked == "pass"
+            self.dependency.parked == "pass"
             and stage.execution
             and self.state
             and self.state.parked(stage.execution)
         )
 
 
-def waiting_for(upstreams: Sequence[Upstream]) -> tuple[Upstream, ...]:
+def find_unsatisfied(upstreams: Sequence[Upstream]) -> tuple[Upstream, ...]:
     """The upstreams that keep the gate closed, those of which AWS does not tell among them. None:
     the gate is open.
     """
     return tuple(upstream for upstream in upstreams if not upstream.satisfied)
 
 
-def deadlock(waiting: Sequence[Upstream]) -> Cycle | None:
+def find_deadlock(waiting: Sequence[Upstream]) -> Cycle | None:
     """The cycle of pipelines that would wait for each other for ever, if there is one."""
     return next((upstream.cycle for upstream in waiting if upstream.deadlocked), None)

@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.pipelines.execution import moment
+from chalicelib.pipelines.execution import read_time
 
-LONGEST = 10
+MAX_PIPELINES_IN_A_CYCLE = 10
 """So many pipelines of a chain are looked at: a longer cycle is waited out."""
 MARK_LENGTH = 1500  # model: ExecutionId, of ExecutionDetails.externalExecutionId
 _MARK = "pipeline-gate "
 
 
 @dataclass(frozen=True)
-class Edge:
+class WaitEdge:
     """A wait for `pipeline` to be `require`; `executions`: for these alone (short ids), None: for
     the whole pipeline.
     """
@@ -32,24 +32,24 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Wait:
+class WaitingPipeline:
     """For whom a pipeline waits, if it waits. `stays`: in place, in progress all the while, and not
     held by a rule.
     """
 
-    edges: Sequence[Edge] = ()
-    stays: bool = False
+    edges: Sequence[WaitEdge] = ()
+    stays_in_progress: bool = False
 
 
 @dataclass(frozen=True)
-class Asker:
+class Requester:
     """Who asks: the execution of a pipeline, each None where it is not known. `stays`: it stays in
     progress while it waits.
     """
 
     pipeline: str | None
     execution: str | None
-    stays: bool
+    stays_in_progress: bool
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,11 @@ class Cycle:
         return f"{self.pipelines[0]} waits for {', which waits for '.join(self.pipelines[1:])}"
 
 
-def cycle(
-    upstream: str, waits: Sequence[Edge], asker: Asker, look: Callable[[str], Wait]
+def find_cycle(
+    upstream: str,
+    waits: Sequence[WaitEdge],
+    asker: Requester,
+    look: Callable[[str], WaitingPipeline],
 ) -> Cycle | None:
     """The shortest way on which `upstream`, which waits as `waits` say, waits for `asker`; `look`
     tells for whom a further pipeline waits.
@@ -77,12 +80,12 @@ def cycle(
     """
     if asker.pipeline is None:
         return None
-    known: dict[str, Wait] = {}
+    known: dict[str, WaitingPipeline] = {}
 
-    def wait_of(pipeline: str) -> Wait:
-        if pipeline not in known and len(known) < LONGEST - 1:
+    def wait_of(pipeline: str) -> WaitingPipeline:
+        if pipeline not in known and len(known) < MAX_PIPELINES_IN_A_CYCLE - 1:
             known[pipeline] = look(pipeline)
-        return known.get(pipeline, Wait())
+        return known.get(pipeline, WaitingPipeline())
 
     for deadlock in (True, False):
         if path := _way_back(upstream, waits, asker, wait_of, deadlock):
@@ -92,15 +95,17 @@ def cycle(
 
 def _way_back(
     upstream: str,
-    waits: Sequence[Edge],
-    asker: Asker,
-    wait_of: Callable[[str], Wait],
+    waits: Sequence[WaitEdge],
+    asker: Requester,
+    wait_of: Callable[[str], WaitingPipeline],
     deadlock: bool,
 ) -> tuple[str, ...] | None:
     """The shortest way from the asker by `upstream` to the asker again; with `deadlock`, along
     those only that keep each other waiting.
     """
-    ways: list[tuple[tuple[str, ...], Sequence[Edge]]] = [((str(asker.pipeline), upstream), waits)]
+    ways: list[tuple[tuple[str, ...], Sequence[WaitEdge]]] = [
+        ((str(asker.pipeline), upstream), waits)
+    ]
     seen = {str(asker.pipeline), upstream}
     for path, edges in ways:  # grows as it is read: the nearest first
         if any(
@@ -112,15 +117,15 @@ def _way_back(
             if edge.pipeline in seen:
                 continue
             ahead = wait_of(edge.pipeline)
-            if ahead.stays or edge.require == "succeeded" or not deadlock:
+            if ahead.stays_in_progress or edge.require == "succeeded" or not deadlock:
                 seen.add(edge.pipeline)
                 ways.append(((*path, edge.pipeline), ahead.edges))
     return None
 
 
-def _for_ever(edge: Edge, asker: Asker) -> bool:
+def _for_ever(edge: WaitEdge, asker: Requester) -> bool:
     waits_for_it = edge.executions is None or (asker.execution or "")[:8] in edge.executions
-    return edge.require == "succeeded" or (asker.stays and waits_for_it)
+    return edge.require == "succeeded" or (asker.stays_in_progress and waits_for_it)
 
 
 @dataclass(frozen=True)
@@ -130,10 +135,10 @@ class Mark:
     """
 
     since: datetime
-    waits: tuple[Edge, ...]
+    waits: tuple[WaitEdge, ...]
 
 
-def mark(since: datetime, waits: Iterable[Edge]) -> str:
+def format_mark(since: datetime, waits: Iterable[WaitEdge]) -> str:
     """A Mark as text. Of very many waits, those that fit."""
     whole: list[object] = [since.isoformat()]
     for edge in waits:
@@ -142,7 +147,7 @@ def mark(since: datetime, waits: Iterable[Edge]) -> str:
     return _MARK + json.dumps(whole)
 
 
-def _plain(edge: Edge) -> list[object]:
+def _plain(edge: WaitEdge) -> list[object]:
     return [edge.pipeline, edge.require, list(edge.executions or ())]
 
 
@@ -153,9 +158,9 @@ def read_mark(text: str) -> Mark | None:
     try:
         since, *waits = json.loads(text[len(_MARK) :])
         edges = [
-            Edge(str(pipeline), str(require), tuple(map(str, executions)))
+            WaitEdge(str(pipeline), str(require), tuple(map(str, executions)))
             for pipeline, require, executions in waits
         ]
-        return Mark(moment(since), tuple(edges))
+        return Mark(read_time(since), tuple(edges))
     except (TypeError, ValueError, OverflowError, RecursionError):
         return None

@@ -41,18 +41,18 @@ _DETAIL = (
 )
 
 
-def announce(record: Mapping[str, object], bus: str, aws: Aws) -> None:
+def announce_decision(record: Mapping[str, object], bus: str, aws: Aws) -> None:
     """Tell `bus` (a name or an ARN) of what `record` says was decided. That it cannot be told
     changes nothing else.
     """
     states = STATES.get(str(record["decision"]), ()) if log.came_about(record) else ()
     if states:
         try:
-            aws.eventbridge.tell(
+            aws.eventbridge.send_events(
                 bus, SOURCE, DETAIL_TYPE, [_detail(record, state) for state in states]
             )
         except Exception as error:  # an announcement is a courtesy: the decision stands, and its record is in the log
-            log.decision(
+            log.log_decision(
                 str(record["function"]), "not announced", bus=bus, reason=type(error).__name__
             )
 

@@ -32,7 +32,7 @@ METRICS = {
 """The metrics that count a decision."""
 
 
-def decision(function: str, decided: str, **seen: object) -> dict[str, object]:
+def log_decision(function: str, decided: str, **seen: object) -> dict[str, object]:
     """Log what `function` decided and what it saw; returns the record, which is also the function's
     result.
 
@@ -49,7 +49,7 @@ def decision(function: str, decided: str, **seen: object) -> dict[str, object]:
     return record
 
 
-def defect(function: str, error: Exception, **seen: object) -> dict[str, object]:
+def log_defect(function: str, error: Exception, **seen: object) -> dict[str, object]:
     """Log an error of our own with the places it went through; not its message, which may repeat
     what it choked on.
     """
@@ -57,7 +57,7 @@ def defect(function: str, error: Exception, **seen: object) -> dict[str, object]
         f"{frame.filename}:{frame.lineno} {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)
     ]
-    return decision(function, "defect", error=type(error).__name__, places=places, **seen)
+    return log_decision(function, "defect", error=type(error).__name__, places=places, **seen)
 
 
 def came_about(record: Mapping[str, object]) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chalicelib.holds.rule import describe_date, find_first_look
-from chalicelib.phrases import clock, minutes, shortened, some
+from chalicelib.phrases import format_minutes, format_time, join_names, shorten
 
 if TYPE_CHECKING:
     from chalicelib.holds.hold import Hold
@@ -21,24 +21,24 @@ MESSAGE_LENGTH = 5000  # model: Message
 DESCRIPTION_LENGTH = 512  # model: RuleDescription
 
 
-def held(
+def describe_hold(
     waiting: Sequence[Upstream], hold: Hold, every: int, next_check: datetime, now: datetime
 ) -> str:
     """Why the gate is closed and what happens next, for the failed action. `waiting`: the upstreams
     that keep it closed.
     """
-    from chalicelib.wording.reasons import awaited, why  # noqa: PLC0415
+    from chalicelib.wording.reasons import describe_end_of_wait, describe_reasons  # noqa: PLC0415
 
-    pipeline, names = hold.pipeline, some([upstream.label for upstream in waiting])
+    pipeline, names = hold.pipeline, join_names([upstream.label for upstream in waiting])
     if hold.mode == "retry":
         ends, goes_on = "This action ends here", "its stage is retried by itself"
     else:
         ends, goes_on = "This execution ends here", f"{pipeline} starts again by itself"
-    return shortened(
-        f"{pipeline} waits for {names} since {clock(hold.since, now)}. {why(waiting, now)} "
-        f"{ends}, and that is as planned: {goes_on} within seconds of {awaited(waiting)} "
-        f"(looked at again every {minutes(every)} too, next at {clock(next_check, now)}). "
-        f"{deadline(hold.give_up and find_first_look(hold.give_up, next_check, every), hold.on_give_up, now)}"
+    return shorten(
+        f"{pipeline} waits for {names} since {format_time(hold.since, now)}. {describe_reasons(waiting, now)} "
+        f"{ends}, and that is as planned: {goes_on} within seconds of {describe_end_of_wait(waiting)} "
+        f"(looked at again every {format_minutes(every)} too, next at {format_time(next_check, now)}). "
+        f"{describe_deadline(hold.give_up and find_first_look(hold.give_up, next_check, every), hold.on_give_up, now)}"
         f"{'Until then there' if hold.give_up else 'There'} is nothing to do. To go on now all "
         f"the same: gatectl release {pipeline}. "
         f"To stop waiting: remove the EventBridge rule {hold.rule} with its target.",
@@ -46,7 +46,7 @@ def held(
     )
 
 
-def waits_in_place(
+def describe_wait(
     waiting: Sequence[Upstream],
     pipeline: str,
     since: datetime,
@@ -55,12 +55,12 @@ def waits_in_place(
     now: datetime,
 ) -> str:
     """Why the action is still in progress, for its summary."""
-    from chalicelib.wording.reasons import why  # noqa: PLC0415
+    from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
-    return shortened(
-        f"{pipeline} waits for {some([upstream.label for upstream in waiting])} since "
-        f"{clock(since, now)}. {why(waiting, now)} "
-        f"{deadline(give_up, on_give_up, now)}Looked at {clock(now, now)}; CodePipeline asks "
+    return shorten(
+        f"{pipeline} waits for {join_names([upstream.label for upstream in waiting])} since "
+        f"{format_time(since, now)}. {describe_reasons(waiting, now)} "
+        f"{describe_deadline(give_up, on_give_up, now)}Looked at {format_time(now, now)}; CodePipeline asks "
         "again by itself. "
         f"To go on now all the same: gatectl release {pipeline}. To stop waiting: stop this "
         "execution.",
@@ -68,7 +68,7 @@ def waits_in_place(
     )
 
 
-def deadline(give_up: datetime | None, on_give_up: str, now: datetime) -> str:
+def describe_deadline(give_up: datetime | None, on_give_up: str, now: datetime) -> str:
     """What happens when, where a wait has an end; else nothing."""
     if give_up is None:
         return ""
@@ -77,23 +77,23 @@ def deadline(give_up: datetime | None, on_give_up: str, now: datetime) -> str:
         if on_give_up == "continue"
         else "the wait ends and nothing is started: retry this stage then"
     )
-    return f"If that has not come by {clock(give_up, now)}, {then}. "
+    return f"If that has not come by {format_time(give_up, now)}, {then}. "
 
 
-def gave_up(waiting: Sequence[Upstream], since: datetime, now: datetime) -> str:
+def describe_give_up(waiting: Sequence[Upstream], since: datetime, now: datetime) -> str:
     """That the wait is given up and the pipeline stops, for the failed action."""
-    from chalicelib.wording.reasons import why  # noqa: PLC0415
+    from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
-    names = some([upstream.label for upstream in waiting])
-    return shortened(
-        f"Gave up: waited for {names} since {clock(since, now)}, as long as give_up_minutes says. "
-        f"{why(waiting, now)} "
+    names = join_names([upstream.label for upstream in waiting])
+    return shorten(
+        f"Gave up: waited for {names} since {format_time(since, now)}, as long as give_up_minutes says. "
+        f"{describe_reasons(waiting, now)} "
         "Nothing starts by itself any more. Retry this stage to wait anew.",
         MESSAGE_LENGTH,
     )
 
 
-def deadlock(cycle: Cycle) -> str:
+def describe_deadlock(cycle: Cycle) -> str:
     return (
         f"Deadlock: {cycle}. None of them can go on before another does, so nothing would ever "
         "end this wait. "
@@ -102,26 +102,26 @@ def deadlock(cycle: Cycle) -> str:
     )
 
 
-def rule_description(hold: Hold, waiting: Sequence[Upstream], now: datetime) -> str:
+def describe_rule(hold: Hold, waiting: Sequence[Upstream], now: datetime) -> str:
     """Who waits for whom since when, for people who look through EventBridge's rules, and for
     `rule.read_date`.
     """
-    from chalicelib.wording.reasons import expected  # noqa: PLC0415
+    from chalicelib.wording.reasons import describe_expected_end  # noqa: PLC0415
 
-    return shortened(
+    return shorten(
         f"{describe_date(now)} {hold.pipeline} (execution {hold.execution[:8]}) waits for "
-        f"{some([one.label for one in hold.depends_on])}. {expected(waiting, now)}Pipeline Gate "
+        f"{join_names([one.label for one in hold.depends_on])}. {describe_expected_end(waiting, now)}Pipeline Gate "
         "removes this rule when the wait is over.",
         DESCRIPTION_LENGTH,
     )
 
 
-def no_room(waiting: Sequence[Upstream], now: datetime) -> str:
+def describe_full_quota(waiting: Sequence[Upstream], now: datetime) -> str:
     """Why the gate keeps the action open instead of making a hold, for its summary."""
-    from chalicelib.wording.reasons import why  # noqa: PLC0415
+    from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
-    return shortened(
-        f"{why(waiting, now)} All of EventBridge's rules are taken (300 a region, unless your "
+    return shorten(
+        f"{describe_reasons(waiting, now)} All of EventBridge's rules are taken (300 a region, unless your "
         "quota is higher), so this action stays in "
         "progress and looks again when CodePipeline asks. Remove rules that nobody needs, or ask "
         "AWS for a higher quota.",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.phrases import SHOWN, clock, shortened, some
+from chalicelib.phrases import MAX_NAMES, format_time, join_names, shorten
 
 if TYPE_CHECKING:
     from chalicelib.pipelines.dependency import Dependency
@@ -15,60 +15,60 @@ if TYPE_CHECKING:
 SUMMARY_LENGTH = 2048  # model: ExecutionSummary
 
 
-def passed(upstreams: Sequence[Upstream], now: datetime) -> str:
+def describe_pass(upstreams: Sequence[Upstream], now: datetime) -> str:
     """Why the gate is open, for the action's summary."""
-    more = [f"so are {len(upstreams) - SHOWN} more"] if len(upstreams) > SHOWN else []
-    return shortened(
-        "; ".join([*(_open(upstream, now) for upstream in upstreams[:SHOWN]), *more]),
+    more = [f"so are {len(upstreams) - MAX_NAMES} more"] if len(upstreams) > MAX_NAMES else []
+    return shorten(
+        "; ".join([*(_open(upstream, now) for upstream in upstreams[:MAX_NAMES]), *more]),
         SUMMARY_LENGTH,
     )
 
 
-def bypassed(wanted: Sequence[Dependency]) -> str:
-    return shortened(
+def describe_bypass(wanted: Sequence[Dependency]) -> str:
+    return shorten(
         "Bypassed: the pipeline variable asked for it, so nobody looked whether "
-        f"{some([one.label for one in wanted])} runs.",
+        f"{join_names([one.label for one in wanted])} runs.",
         SUMMARY_LENGTH,
     )
 
 
-def goes_on_all_the_same(waiting: Sequence[Upstream], since: datetime, now: datetime) -> str:
+def describe_pass_after_give_up(waiting: Sequence[Upstream], since: datetime, now: datetime) -> str:
     """That the wait is given up and the pipeline goes on, for the action's summary."""
-    from chalicelib.wording.reasons import why  # noqa: PLC0415
+    from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
-    names = some([upstream.label for upstream in waiting])
-    return shortened(
-        f"Goes on in spite of {names}: waited since {clock(since, now)}, as long as "
-        f"give_up_minutes says. {why(waiting, now)}",
+    names = join_names([upstream.label for upstream in waiting])
+    return shorten(
+        f"Goes on in spite of {names}: waited since {format_time(since, now)}, as long as "
+        f"give_up_minutes says. {describe_reasons(waiting, now)}",
         SUMMARY_LENGTH,
     )
 
 
-def let_go(waiting: Sequence[Upstream], by: str, since: datetime, now: datetime) -> str:
+def describe_release(waiting: Sequence[Upstream], by: str, since: datetime, now: datetime) -> str:
     """That a person lets the pipeline go on, for the action's summary."""
-    from chalicelib.wording.reasons import why  # noqa: PLC0415
+    from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
-    names = some([upstream.label for upstream in waiting])
-    return shortened(
-        f"Goes on in spite of {names}: waited since {clock(since, now)}, and {by} let it go. "
-        f"{why(waiting, now)}",
+    names = join_names([upstream.label for upstream in waiting])
+    return shorten(
+        f"Goes on in spite of {names}: waited since {format_time(since, now)}, and {by} let it go. "
+        f"{describe_reasons(waiting, now)}",
         SUMMARY_LENGTH,
     )
 
 
-def observed(waiting: Sequence[Upstream], now: datetime) -> str:
+def describe_observed_wait(waiting: Sequence[Upstream], now: datetime) -> str:
     """What the gate would have done, for the summary of one that only observes."""
-    from chalicelib.wording.reasons import why  # noqa: PLC0415
+    from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
-    names = some([upstream.label for upstream in waiting])
-    return shortened(
-        f"Observe only: would have held this pipeline for {names}. {why(waiting, now)}",
+    names = join_names([upstream.label for upstream in waiting])
+    return shorten(
+        f"Observe only: would have held this pipeline for {names}. {describe_reasons(waiting, now)}",
         SUMMARY_LENGTH,
     )
 
 
-def observed_refusal(message: str) -> str:
-    return shortened(f"Observe only: would have failed this action. {message}", SUMMARY_LENGTH)
+def describe_observed_refusal(message: str) -> str:
+    return shorten(f"Observe only: would have failed this action. {message}", SUMMARY_LENGTH)
 
 
 def _open(upstream: Upstream, now: datetime) -> str:
@@ -80,8 +80,8 @@ def _open(upstream: Upstream, now: datetime) -> str:
             else "parked until a person lets it go on"
         )
         return f"{name} does not count: execution {upstream.running[0].short_id} is {why}"
-    if upstream.wanted.stage:
-        stage = upstream.state.stage(upstream.wanted.stage) if upstream.state else None
+    if upstream.dependency.stage:
+        stage = upstream.state.stage(upstream.dependency.stage) if upstream.state else None
         there = (
             f"execution {stage.execution[:8]} {stage.status} there"
             if stage and stage.execution
@@ -92,5 +92,5 @@ def _open(upstream: Upstream, now: datetime) -> str:
         return f"{name} is idle: it has not run in the last 14 days"
     return (
         f"{name} is idle: last execution {last.short_id} {last.status} at "
-        f"{clock(last.updated, now)}"
+        f"{format_time(last.updated, now)}"
     )

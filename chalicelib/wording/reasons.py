@@ -7,47 +7,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from chalicelib.phrases import SHOWN, clock, some
+from chalicelib.phrases import MAX_NAMES, format_time, join_names
 from chalicelib.pipelines import estimate
 from chalicelib.pipelines.execution import Execution
 from chalicelib.pipelines.state import Parked
 from chalicelib.pipelines.upstream import Upstream
 
 
-def why(waiting: Sequence[Upstream], now: datetime) -> str:
+def describe_reasons(waiting: Sequence[Upstream], now: datetime) -> str:
     """A sentence or two for each of the first upstreams, and how many more there are."""
-    more = [f"So do {len(waiting) - SHOWN} more."] if len(waiting) > SHOWN else []
-    return " ".join([*(_busy(upstream, now) for upstream in waiting[:SHOWN]), *more])
+    more = [f"So do {len(waiting) - MAX_NAMES} more."] if len(waiting) > MAX_NAMES else []
+    return " ".join([*(_busy(upstream, now) for upstream in waiting[:MAX_NAMES]), *more])
 
 
-def awaited(waiting: Sequence[Upstream]) -> str:
+def describe_end_of_wait(waiting: Sequence[Upstream]) -> str:
     """What ends the wait: "the end of infra and network, successful or not", "the next success of
     infra".
     """
-    ends = [one.label for one in waiting if one.wanted.require == "idle"]
-    successes = [one.label for one in waiting if one.wanted.require == "succeeded"]
-    parts = [f"the end of {some(ends)}, successful or not"] if ends else []
+    ends = [one.label for one in waiting if one.dependency.require == "idle"]
+    successes = [one.label for one in waiting if one.dependency.require == "succeeded"]
+    parts = [f"the end of {join_names(ends)}, successful or not"] if ends else []
     return ", and ".join(
-        [*parts, *([f"the next success of {some(successes)}"] if successes else [])]
+        [*parts, *([f"the next success of {join_names(successes)}"] if successes else [])]
     ) + _forwarded(waiting)
 
 
 def _forwarded(waiting: Sequence[Upstream]) -> str:
     return (
         ", if its events are forwarded to this region's event bus"
-        if any(one.wanted.region for one in waiting)
+        if any(one.dependency.region for one in waiting)
         else ""
     )
 
 
-def expected(waiting: Sequence[Upstream], now: datetime) -> str:
+def describe_expected_end(waiting: Sequence[Upstream], now: datetime) -> str:
     """When the last of them will be done, if that can be told: "Expected about 12:20 UTC. ", or
     nothing.
     """
     ends = [_end(one) for one in waiting]
     known = [end for end in ends if end is not None]
     return (
-        f"Expected about {clock(max(known), now)}. "
+        f"Expected about {format_time(max(known), now)}. "
         if known and len(known) == len(ends) and max(known) > now
         else ""
     )
@@ -60,12 +60,12 @@ def _busy(upstream: Upstream, now: datetime) -> str:
     if upstream.blocking:
         return (
             f"{name} runs: "
-            f"{some([_running(one, upstream, now) for one in upstream.blocking])}.{_until(upstream, now)}"
+            f"{join_names([_running(one, upstream, now) for one in upstream.blocking])}.{_until(upstream, now)}"
         )
     if upstream.hold and not upstream.cycle:
-        others = some([one.label for one in upstream.hold.depends_on])
+        others = join_names([one.label for one in upstream.hold.depends_on])
         return (
-            f"{name} is held itself since {clock(upstream.hold.since, now)}, and will run "
+            f"{name} is held itself since {format_time(upstream.hold.since, now)}, and will run "
             f"again: it waits for {others}."
         )
     if not upstream.idle:
@@ -75,8 +75,8 @@ def _busy(upstream: Upstream, now: datetime) -> str:
 
 def _not_succeeded(upstream: Upstream, now: datetime) -> str:
     last = upstream.newest_finished
-    if upstream.wanted.stage:
-        stage = upstream.state.stage(upstream.wanted.stage) if upstream.state else None
+    if upstream.dependency.stage:
+        stage = upstream.state.stage(upstream.dependency.stage) if upstream.state else None
         return (
             f"{upstream.label} has not succeeded: "
             f"{f'it is {stage.status}' if stage and stage.status else 'it has never run'}."
@@ -85,7 +85,7 @@ def _not_succeeded(upstream: Upstream, now: datetime) -> str:
         return f"{upstream.label} has not succeeded: it has never finished an execution."
     return (
         f"{upstream.label} has not succeeded: its last execution {last.short_id} "
-        f"{last.status} at {clock(last.updated, now)}."
+        f"{last.status} at {format_time(last.updated, now)}."
     )
 
 
@@ -94,24 +94,24 @@ def _running(execution: Execution, upstream: Upstream, now: datetime) -> str:
     waits = f" and waits for a person: {_person(parked, now)}" if parked else ""
     return (
         f"execution {execution.short_id} is {execution.status} since "
-        f"{clock(execution.started, now)}{waits}"
+        f"{format_time(execution.started, now)}{waits}"
     )
 
 
 def _person(parked: Parked, now: datetime) -> str:
-    since = f" since {clock(parked.since, now)}" if parked.since else ""
+    since = f" since {format_time(parked.since, now)}" if parked.since else ""
     if parked.action is None:
         return f"the transition into its stage {parked.stage} is disabled{since}"
     return f"the approval {parked.action} in its stage {parked.stage} is open{since}"
 
 
 def _until(upstream: Upstream, now: datetime) -> str:
-    takes, end = estimate.usual(upstream.executions), _end(upstream)
+    takes, end = estimate.estimate_duration(upstream.executions), _end(upstream)
     if takes is None or end is None:
         return ""
     usual = f"It usually takes {max(1, round(takes.total_seconds() / 60))} min"
     return (
-        f" {usual}, so until about {clock(end, now)}."
+        f" {usual}, so until about {format_time(end, now)}."
         if end > now
         else f" {usual}; this time it takes longer."
     )
@@ -119,7 +119,7 @@ def _until(upstream: Upstream, now: datetime) -> str:
 
 def _end(upstream: Upstream) -> datetime | None:
     return (
-        estimate.expected_end(upstream.blocking, upstream.executions)
+        estimate.estimate_end(upstream.blocking, upstream.executions)
         if upstream.foreseeable
         else None
     )

@@ -6,27 +6,27 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.errors import UnexpectedAnswer
-from chalicelib.phrases import some
+from chalicelib.phrases import join_names
 
 if TYPE_CHECKING:
     pass
 
 
-def no_such_upstream(name: str, account: str, region: str) -> str:
+def describe_missing_upstream(name: str, account: str, region: str) -> str:
     return (
         f"There is no pipeline {name} in account {account}, region {region}. "
         "Correct depends_on in this action's UserParameters; upper and lower case count."
     )
 
 
-def no_such_stage(pipeline: str, stage: str, stages: Sequence[str]) -> str:
+def describe_missing_stage(pipeline: str, stage: str, stages: Sequence[str]) -> str:
     return (
-        f"{pipeline} has no stage {stage}; it has {some(stages)}. "
+        f"{pipeline} has no stage {stage}; it has {join_names(stages)}. "
         "Correct depends_on in this action's UserParameters; upper and lower case count."
     )
 
 
-def not_this_pipelines(execution: str, pipeline: str) -> str:
+def describe_foreign_execution(execution: str, pipeline: str) -> str:
     return (
         f"{pipeline} has no execution {execution}. In UserParameters, `pipeline` must be the name "
         "of the pipeline that this "
@@ -34,7 +34,7 @@ def not_this_pipelines(execution: str, pipeline: str) -> str:
     )
 
 
-def who_am_i(key: str) -> str:
+def describe_unknown_owner(key: str) -> str:
     right = {
         "pipeline": '"pipeline": "<this pipeline\'s name>"',
         "execution": '"execution": "#{codepipeline.PipelineExecutionId}"',
@@ -45,7 +45,7 @@ def who_am_i(key: str) -> str:
     )
 
 
-def defect(error: Exception, request: str) -> str:
+def describe_defect(error: Exception, request: str) -> str:
     """For a fault of the gate's own: the console gets its kind, the log (of invocation `request`)
     the rest.
     """

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import click
 from rich.text import Text
 
-from chalicelib.account.console import Console
+from chalicelib.account.console import ConsoleLinks
 from chalicelib.holds.fate import Fate
-from chalicelib.phrases import clock, some
+from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import ID
 from gatectl.completion import pipelines
 from gatectl.explain import ended, held, in_place, running, waiters
@@ -46,7 +46,7 @@ def explain(place: Place, pipeline: str, execution: str | None) -> None:
         _show(place, one)
 
 
-def explained(facts: Facts, links: Console) -> Iterator[Told]:
+def explained(facts: Facts, links: ConsoleLinks) -> Iterator[Told]:
     """All that is to be said, the newest execution first."""
     stories = [_of(facts, story, links) for story in facts.stories]
     if not stories:
@@ -62,7 +62,7 @@ def explained(facts: Facts, links: Console) -> Iterator[Told]:
     yield from _of_the_pipeline(facts)
 
 
-def _of(facts: Facts, story: Story, links: Console) -> Told:
+def _of(facts: Facts, story: Story, links: ConsoleLinks) -> Told:
     if held.is_held(facts, story):
         return held.told(facts, story, links)
     if story.asking:
@@ -100,13 +100,13 @@ def _of_the_pipeline(facts: Facts) -> Iterator[Told]:
         hold = rule.hold
         if hold and (fate is Fate.OVER or hold.execution in passed):
             check = rule.next_check(facts.now)
-            looks = f" It looks next at {clock(check, facts.now)}." if check else ""
+            looks = f" It looks next at {format_time(check, facts.now)}." if check else ""
             why = (
                 reason
                 if fate is Fate.OVER
                 else f"execution {hold.execution} has passed the gate since"
             )
-            others = some([one.label for one in hold.depends_on]) or "nobody"
+            others = join_names([one.label for one in hold.depends_on]) or "nobody"
             short = re.sub(ID, lambda id_: id_[0][:8], why)
             what = f"The rule {rule.name} is left of a hold that nobody needs any more: {short}."
             yield Told(
@@ -116,7 +116,7 @@ def _of_the_pipeline(facts: Facts) -> Iterator[Told]:
                 (),
                 f"It goes by itself at its first look after the end of {others}.{looks}",
             )
-    refused = {gate.said for story in facts.stories for gate in story.gates}
+    refused = {gate.message for story in facts.stories for gate in story.gates}
     for gate in facts.pipeline.gates:
         if gate.problem and gate.problem not in refused:
             what = (
@@ -177,7 +177,7 @@ def _as_json(place: Place, facts: Facts, told: list[Told]) -> dict[str, object]:
     }
 
 
-def _facts(facts: Facts, story: Story, links: Console) -> dict[str, object]:
+def _facts(facts: Facts, story: Story, links: ConsoleLinks) -> dict[str, object]:
     hold = story.hold
     return {
         "status": story.execution.status,
@@ -195,13 +195,13 @@ def _facts(facts: Facts, story: Story, links: Console) -> dict[str, object]:
 def _upstream(one: Behind) -> dict[str, object]:
     upstream = one.upstream
     return {
-        "pipeline": upstream.wanted.pipeline,
-        "require": upstream.wanted.require,
-        "stage": upstream.wanted.stage,
+        "pipeline": upstream.dependency.pipeline,
+        "require": upstream.dependency.require,
+        "stage": upstream.dependency.stage,
         "satisfied": upstream.satisfied,
         "running": [execution.id for execution in upstream.blocking],
         "unknown": upstream.unanswered,
-        "gone": upstream.gone,
+        "gone": upstream.missing,
         "waits": one.waits or None,
         "waits_for": [_upstream(behind) for behind in one.behind],
     }

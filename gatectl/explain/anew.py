@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from chalicelib.account.gates import Gate
 from chalicelib.holds.hold import Hold
 from chalicelib.parameters import Parameters
-from chalicelib.phrases import some
+from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import Dependency
 from gatectl.explain.facts import Facts, Story
 from gatectl.explain.told import Way, start, starting
@@ -33,8 +33,8 @@ def _finds(gates: Sequence[Gate], region: str) -> str:
         return ": it has no gate now, so nothing holds it"
     if any(gate.problem for gate in gates):
         return ", so that it asks its gate, which refuses what it is asked now"
-    asked = [gate.asked for gate in gates if gate.asked and not gate.asked.observe]
-    wanted = {one.seen_from(region): None for each in asked for one in each.depends_on}
+    asked = [gate.parameters for gate in gates if gate.parameters and not gate.parameters.observe]
+    wanted = {one.relative_to(region): None for each in asked for one in each.depends_on}
     return (
         f", so that it asks its gate, which waits for {waits_for(list(wanted))}"
         if wanted
@@ -48,8 +48,8 @@ def waits_for(wanted: Sequence[Dependency]) -> str:
     succeeded = [one.label for one in wanted if one.require == "succeeded"]
     return ", and ".join(
         [
-            *([some(idle)] if idle else []),
-            *([f"a success of {some(succeeded)}"] if succeeded else []),
+            *([join_names(idle)] if idle else []),
+            *([f"a success of {join_names(succeeded)}"] if succeeded else []),
         ]
     )
 
@@ -57,7 +57,7 @@ def waits_for(wanted: Sequence[Dependency]) -> str:
 def changed(facts: Facts, story: Story, hold: Hold) -> Iterator[str]:
     """That the gate asks for something else by now than when it made this hold, where it does."""
     declared = [facts.gate_of(attempt) for attempt in story.gates if attempt.status == "Failed"]
-    asked = next((gate.asked for gate in declared if gate and gate.asked), None)
+    asked = next((gate.parameters for gate in declared if gate and gate.parameters), None)
     if asked is None:
         return
     then, now = _of_hold(hold, facts.region), _of_gate(asked, hold, facts.region)
@@ -65,7 +65,7 @@ def changed(facts: Facts, story: Story, hold: Hold) -> Iterator[str]:
     if differ:
         began = (
             "Its gate was changed since. This hold keeps to what was asked when it "
-            f"began: {some(differ)}."
+            f"began: {join_names(differ)}."
         )
         yield f"{began} What starts anew asks as it is now."
 
@@ -88,10 +88,10 @@ def _settings(
     """By their keys in UserParameters, as far as a rule keeps them. on_give_up counts only where
     there is a limit.
     """
-    seen = [one.seen_from(region) for one in wanted]
+    seen = [one.relative_to(region) for one in wanted]
     return {
         "depends_on": waits_for(seen),
-        "parked": f"pass for {some([one.label for one in passes])}"
+        "parked": f"pass for {join_names([one.label for one in passes])}"
         if (passes := [one for one in seen if one.parked == "pass"])
         else "wait",
         "hold": mode,

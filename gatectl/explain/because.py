@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from chalicelib.account.console import Console
-from chalicelib.phrases import clock, some
-from chalicelib.wording.reasons import why
+from chalicelib.account.console import ConsoleLinks
+from chalicelib.phrases import format_time, join_names
+from chalicelib.wording.reasons import describe_reasons
 from gatectl.explain.facts import Behind, Facts, Story, keeping
 from gatectl.explain.told import Way, answer, start
 
@@ -22,11 +22,11 @@ def because(facts: Facts, story: Story) -> tuple[str, ...]:
     paragraphs = [" ".join(_of(one, facts.now)) for one in kept]
     ends = list(dict.fromkeys(end.upstream.label for one in kept for end in _ends(one)))
     if any(keeping(one.behind) for one in kept):
-        paragraphs.append(f"In the end it all hangs on {some(ends)}.")
-    gone = [one.upstream.label for one in story.looked if one.upstream.gone]
+        paragraphs.append(f"In the end it all hangs on {join_names(ends)}.")
+    gone = [one.upstream.label for one in story.looked if one.upstream.missing]
     if gone:
         paragraphs.append(
-            f"{some(gone)} {'is' if len(gone) == 1 else 'are'} not there any more: the gate that "
+            f"{join_names(gone)} {'is' if len(gone) == 1 else 'are'} not there any more: the gate that "
             "is asked next says so."
         )
     if any(one.upstream.unanswered for one in kept):
@@ -35,12 +35,12 @@ def because(facts: Facts, story: Story) -> tuple[str, ...]:
 
 
 def _of(one: Behind, now: datetime) -> Iterator[str]:
-    yield why([one.upstream], now)
+    yield describe_reasons([one.upstream], now)
     kept = keeping(one.behind)
     if one.waits == "in place":
         yield (
             "It waits itself, at its gate, for "
-            f"{some([behind.upstream.label for behind in one.behind])}."
+            f"{join_names([behind.upstream.label for behind in one.behind])}."
         )
     for behind in kept:
         yield from _of(behind, now)
@@ -59,14 +59,14 @@ def _ends(one: Behind) -> Iterator[Behind]:
 
 def _said_then(facts: Facts, story: Story) -> list[str]:
     """What the gate saw, where its caller may not look now."""
-    said = [(one.started, one.said) for one in story.gates if one.said]
+    said = [(one.started, one.message) for one in story.gates if one.message]
     return [
-        f"The gate may see more. At {clock(when, facts.now)} it said: {text}"
+        f"The gate may see more. At {format_time(when, facts.now)} it said: {text}"
         for when, text in said[-1:]
     ]
 
 
-def people(facts: Facts, story: Story, links: Console) -> Iterator[Way]:
+def people(facts: Facts, story: Story, links: ConsoleLinks) -> Iterator[Way]:
     """What persons have to do before those go on that wait for nothing else."""
     for one in story.keeping:
         for end in _ends(one):
@@ -75,8 +75,8 @@ def people(facts: Facts, story: Story, links: Console) -> Iterator[Way]:
                 yield way
             elif (
                 end.upstream.idle
-                and end.upstream.wanted.region in (None, facts.region)
-                and end.upstream.wanted.role_arn is None
+                and end.upstream.dependency.region in (None, facts.region)
+                and end.upstream.dependency.role_arn is None
             ):
                 yield start(
                     end.name,

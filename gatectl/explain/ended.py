@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from chalicelib.account.console import Console
+from chalicelib.account.console import ConsoleLinks
 from chalicelib.deployment import APP
 from chalicelib.errors import REFUSALS
-from chalicelib.holds.fate import closed_gate
-from chalicelib.phrases import clock, some
+from chalicelib.holds.fate import find_closed_gate
+from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import Attempt
 from gatectl.explain import given_up
 from gatectl.explain.anew import anew
@@ -32,7 +32,9 @@ ENDED = {
 
 def closed(story: Story) -> Attempt | None:
     """The gate's attempt that failed it."""
-    found = [closed_gate(story.attempts, f"{APP}-{deployed_as(gate)}-gate") for gate in story.gates]
+    found = [
+        find_closed_gate(story.attempts, f"{APP}-{deployed_as(gate)}-gate") for gate in story.gates
+    ]
     return next((one for one in found if one), None)
 
 
@@ -47,19 +49,19 @@ def lost(facts: Facts, story: Story) -> Attempt | None:
         and not facts.newer(story.execution)
         else None
     )
-    return gate if gate and AS_PLANNED in gate.said else None
+    return gate if gate and AS_PLANNED in gate.message else None
 
 
 def given_up_by_the_gate(story: Story) -> Attempt | None:
     """The gate's attempt that was the last one of a wait that was given up."""
     gate = closed(story) if story.execution.status == "Failed" else None
-    return gate if gate and gate.said.startswith(GAVE_UP) else None
+    return gate if gate and gate.message.startswith(GAVE_UP) else None
 
 
-def told(facts: Facts, story: Story, links: Console) -> Told:
+def told(facts: Facts, story: Story, links: ConsoleLinks) -> Told:
     own, name = story.execution, facts.name
     newer, gate = facts.newer(own), closed(story) if own.status == "Failed" else None
-    when = clock(own.updated, facts.now)
+    when = format_time(own.updated, facts.now)
     passed = tuple(at_its_gates(facts, story))
     if newer and own.status in ("Failed", "Superseded"):
         over = f"A newer one took over: {newer.short_id} is {newer.status}."
@@ -86,13 +88,13 @@ def told(facts: Facts, story: Story, links: Console) -> Told:
     return Told(own.status.lower(), own.id, what, passed, NOTHING, (anew(facts),))
 
 
-def _elsewhere(facts: Facts, story: Story, links: Console) -> Told:
+def _elsewhere(facts: Facts, story: Story, links: ConsoleLinks) -> Told:
     """Failed, and not at a gate."""
     own = story.execution
     failed = [one for one in story.attempts if one.status == "Failed"]
     at = failed[-1] if failed else None
     where = f" at {at.action} in its stage {at.stage}" if at else ""
-    said = (f"It says: {at.said}",) if at and at.said else ()
+    said = (f"It says: {at.message}",) if at and at.message else ()
     ways = [Way("see what AWS shows of it", link=links.execution(facts.name, own.id))]
     if at and not facts.edited_since(own):
         ways.insert(
@@ -105,7 +107,7 @@ def _elsewhere(facts: Facts, story: Story, links: Console) -> Told:
         "failed",
         own.id,
         f"{facts.name} does not wait: execution {own.short_id} failed{where}, at "
-        f"{clock(own.updated, facts.now)}. "
+        f"{format_time(own.updated, facts.now)}. "
         "That is not the gate's doing.",
         (*said, *at_its_gates(facts, story)),
         NOTHING,
@@ -119,45 +121,45 @@ def _elsewhere(facts: Facts, story: Story, links: Console) -> Told:
 def _by_the_gate(facts: Facts, story: Story, gate: Attempt) -> Told:
     own, where = story.execution, f"the gate in its stage {gate.stage}"
     again = tuple(_again(facts, story, gate))
-    if gate.said.startswith(GAVE_UP):
+    if gate.message.startswith(GAVE_UP):
         what = (
             f"{facts.name} does not wait any more: {where} gave up at "
-            f"{clock(own.updated, facts.now)}."
+            f"{format_time(own.updated, facts.now)}."
         )
         return Told(
             "gave up",
             own.id,
             what,
-            (gate.said, *given_up.now(facts, story)),
+            (gate.message, *given_up.now(facts, story)),
             NOTHING,
             (*again, *given_up.ways(facts, story, gate)),
         )
-    if gate.said.startswith(DEADLOCK):
+    if gate.message.startswith(DEADLOCK):
         what = (
             f"{facts.name} does not wait: {where} failed it at "
-            f"{clock(own.updated, facts.now)}, for the wait would never end."
+            f"{format_time(own.updated, facts.now)}, for the wait would never end."
         )
-        return Told("deadlock", own.id, what, (gate.said,), NOTHING, (check(), *again))
-    if AS_PLANNED in gate.said:
+        return Told("deadlock", own.id, what, (gate.message,), NOTHING, (check(), *again))
+    if AS_PLANNED in gate.message:
         return _gone(facts, story, gate, again)
     if gate.error in REFUSALS:
         mends = (
-            (rights(gate.said, facts.account), doctor())
+            (rights(gate.message, facts.account), doctor())
             if gate.error == "PermissionError"
             else (check(),)
         )
         what = (
             f"{facts.name} does not wait: {where} refused what it was asked, at "
-            f"{clock(own.updated, facts.now)}."
+            f"{format_time(own.updated, facts.now)}."
         )
         return Told(
             "refused", own.id, what, tuple(_refusal(facts, gate)), NOTHING, (*mends, *again)
         )
     what = (
         f"{facts.name} does not wait: {where} gave no answer, and CodePipeline failed it "
-        f"at {clock(own.updated, facts.now)}."
+        f"at {format_time(own.updated, facts.now)}."
     )
-    said = (f"It says: {gate.said}",) if gate.said else ()
+    said = (f"It says: {gate.message}",) if gate.message else ()
     return Told(
         "unanswered",
         own.id,
@@ -169,12 +171,12 @@ def _by_the_gate(facts: Facts, story: Story, gate: Attempt) -> Told:
 
 
 def _refusal(facts: Facts, gate: Attempt) -> Iterator[str]:
-    yield f"It says: {gate.said}"
+    yield f"It says: {gate.message}"
     declared = facts.gate_of(gate)
     if declared and gate.error == "ConfigurationError":
         yield (
             f"It still would: {declared.problem}"
-            if declared.problem and declared.problem != gate.said
+            if declared.problem and declared.problem != gate.message
             else f"What it is asked stands in UserParameters of the action {gate.action}: "
             f"{declared.text}"
         )
@@ -190,17 +192,21 @@ def _again(facts: Facts, story: Story, gate: Attempt) -> Iterator[Way]:
 
 def _gone(facts: Facts, story: Story, gate: Attempt, again: tuple[Way, ...]) -> Told:
     """It was held, and the rule is gone."""
-    own, since = story.execution, clock(gate.started, facts.now)
+    own, since = story.execution, format_time(gate.started, facts.now)
     records = story.log.records if story.log else ()
     when, record = records[-1] if records else (own.updated, {})
-    at, decision, reason = clock(when, facts.now), record.get("decision"), record.get("reason", "")
+    at, decision, reason = (
+        format_time(when, facts.now),
+        record.get("decision"),
+        record.get("reason", ""),
+    )
     declared = facts.gate_of(gate)
     others = (
-        some([one.label for one in declared.asked.depends_on])
-        if declared and declared.asked
+        join_names([one.label for one in declared.parameters.depends_on])
+        if declared and declared.parameters
         else "others"
     )
-    limit = declared.asked.give_up_minutes if declared and declared.asked else None
+    limit = declared.parameters.give_up_minutes if declared and declared.parameters else None
     waited = f"it had waited for {others} since {since}"
     if decision == "gave up":
         what = (

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from chalicelib.account.attempts import at_gates
+from chalicelib.account.attempts import find_last_gate_attempts
 from chalicelib.account.gates import FUNCTION, Gate
 from chalicelib.account.reader import Pipeline
-from chalicelib.account.waits import Rule
-from chalicelib.holds.fate import Fate, fate
+from chalicelib.account.waits import HoldRule
+from chalicelib.holds.fate import Fate, find_fate
 from chalicelib.holds.hold import Hold
 from chalicelib.pipelines.execution import PARALLEL, Attempt, Execution
 from chalicelib.pipelines.state import PipelineState
@@ -32,14 +32,14 @@ class Behind:
 
     @property
     def name(self) -> str:
-        return self.upstream.wanted.name
+        return self.upstream.dependency.name
 
 
 def keeping(looked: Sequence[Behind]) -> list[Behind]:
     """Those that keep somebody waiting. One that is gone keeps nobody: the retry leaves it
     aside.
     """
-    return [one for one in looked if not one.upstream.satisfied and not one.upstream.gone]
+    return [one for one in looked if not one.upstream.satisfied and not one.upstream.missing]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Story:
 
     execution: Execution
     attempts: tuple[Attempt, ...] = ()
-    rule: Rule | None = None
+    rule: HoldRule | None = None
     looked: tuple[Behind, ...] = ()
     log: Log | None = None
     left: tuple[Behind, ...] = ()
@@ -96,7 +96,7 @@ class Story:
     @property
     def gates(self) -> list[Attempt]:
         """The last attempt of each of its gates."""
-        return at_gates(self.attempts)
+        return find_last_gate_attempts(self.attempts)
 
     @property
     def asking(self) -> Attempt | None:
@@ -126,7 +126,7 @@ class Facts:
     account: str
     pipeline: Pipeline
     edited: datetime | None
-    rules: tuple[Rule, ...]
+    rules: tuple[HoldRule, ...]
     stories: tuple[Story, ...] = ()
     more: int = 0
     waiters: tuple[Waiter, ...] = ()
@@ -161,11 +161,11 @@ class Facts:
             None,
         )
 
-    def fates(self) -> Iterator[tuple[Rule, Fate, str]]:
+    def fates(self) -> Iterator[tuple[HoldRule, Fate, str]]:
         """What became of each execution that a rule keeps, and why it is over."""
         for rule in self.rules:
             if rule.hold:
-                found = fate(rule.hold.execution, self.pipeline.executions)
+                found = find_fate(rule.hold.execution, self.pipeline.executions)
                 yield rule, found.fate, found.reason
 
 

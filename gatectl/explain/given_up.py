@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from chalicelib.phrases import some
+from chalicelib.phrases import join_names
 from chalicelib.pipelines.execution import Attempt
-from chalicelib.wording.reasons import why
+from chalicelib.wording.reasons import describe_reasons
 from gatectl.explain.facts import Facts, Story, keeping
 from gatectl.explain.told import Way, retrying, starting
 
@@ -20,9 +20,9 @@ def now(facts: Facts, story: Story) -> Iterator[str]:
     """How those stand now that it had waited for."""
     kept = [one.upstream for one in keeping(story.left)]
     if kept:
-        yield f"As it is now: {why(kept, facts.now)}"
+        yield f"As it is now: {describe_reasons(kept, facts.now)}"
     elif story.left:
-        names = some([one.upstream.label for one in story.left])
+        names = join_names([one.upstream.label for one in story.left])
         yield (
             f"As it is now, nothing of {names} keeps it any more: its gate lets it pass "
             "when it is asked again."

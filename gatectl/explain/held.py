@@ -7,19 +7,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from chalicelib.account.console import Console
+from chalicelib.account.console import ConsoleLinks
 from chalicelib.account.cycles import MEND
-from chalicelib.account.waits import Rule
+from chalicelib.account.waits import HoldRule
 from chalicelib.deployment import APP
-from chalicelib.holds.fate import Fate, fate, passed_the_gate
+from chalicelib.holds.fate import Fate, find_fate, has_passed_gate
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.rule import find_first_look
-from chalicelib.phrases import clock, some
+from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import ROLLBACK
-from chalicelib.pipelines.upstream import deadlock
+from chalicelib.pipelines.upstream import find_deadlock
 from chalicelib.pipelines.wait_cycles import Cycle
-from chalicelib.wording.held_pipeline import deadline
-from chalicelib.wording.reasons import awaited
+from chalicelib.wording.held_pipeline import describe_deadline
+from chalicelib.wording.reasons import describe_end_of_wait
 from gatectl.explain import mending
 from gatectl.explain.anew import NO_RETRY, anew, changed, let_go_anew
 from gatectl.explain.because import because, nothing_to_do, people
@@ -38,10 +38,10 @@ def is_held(facts: Facts, story: Story) -> bool:
     if (
         story.rule is None
         or story.hold is None
-        or fate(story.execution.id, facts.pipeline.executions).fate is not Fate.HELD
+        or find_fate(story.execution.id, facts.pipeline.executions).fate is not Fate.HELD
     ):
         return False
-    return not passed_the_gate(story.attempts, f"{APP}-{stage_of(story.rule)}-gate")
+    return not has_passed_gate(story.attempts, f"{APP}-{stage_of(story.rule)}-gate")
 
 
 def is_late(facts: Facts, story: Story) -> bool:
@@ -49,12 +49,12 @@ def is_late(facts: Facts, story: Story) -> bool:
     return not story.keeping and (story.ended is None or facts.now - story.ended > SOON)
 
 
-def told(facts: Facts, story: Story, links: Console) -> Told:
+def told(facts: Facts, story: Story, links: ConsoleLinks) -> Told:
     """`story` is held, by this rule."""
     hold, rule = story.hold, story.rule
     if hold is None or rule is None:
         raise ValueError(f"execution {story.execution.id} is not held")
-    cycle = deadlock(story.waiting)
+    cycle = find_deadlock(story.waiting)
     fault = mending.fault(facts, story)
     if fault:
         return _broken(facts, story, hold, fault)
@@ -68,7 +68,7 @@ def told(facts: Facts, story: Story, links: Console) -> Told:
 
 
 def _since(facts: Facts, hold: Hold) -> str:
-    return f"since {clock(hold.since, facts.now)} ({lasting(facts.now - hold.since)})"
+    return f"since {format_time(hold.since, facts.now)} ({lasting(facts.now - hold.since)})"
 
 
 def _failed(story: Story) -> str:
@@ -78,10 +78,13 @@ def _failed(story: Story) -> str:
     )
 
 
-def _waits(facts: Facts, story: Story, hold: Hold, links: Console) -> Told:
-    names, persons = some([one.label for one in story.waiting]), tuple(people(facts, story, links))
+def _waits(facts: Facts, story: Story, hold: Hold, links: ConsoleLinks) -> Told:
+    names, persons = (
+        join_names([one.label for one in story.waiting]),
+        tuple(people(facts, story, links)),
+    )
     over = hold.given_up(facts.now)
-    then = _goes_on(facts, story, hold, f"within seconds of {awaited(story.waiting)}")
+    then = _goes_on(facts, story, hold, f"within seconds of {describe_end_of_wait(story.waiting)}")
     if over and hold.give_up:
         ends = (
             "the wait ends and nothing is started"
@@ -89,7 +92,7 @@ def _waits(facts: Facts, story: Story, hold: Hold, links: Console) -> Told:
             else "it goes on all the same"
         )
         then = (
-            f"Its time was over at {clock(hold.give_up, facts.now)}: {ends}, at the next "
+            f"Its time was over at {format_time(hold.give_up, facts.now)}: {ends}, at the next "
             f"look; {_looks(facts, story)}."
         )
     return Told(
@@ -109,7 +112,7 @@ def _deadline(facts: Facts, story: Story, hold: Hold) -> str:
     at = hold.give_up
     if at and first and second:
         at = find_first_look(at, first, (second - first) // timedelta(minutes=1))
-    told = deadline(at, hold.on_give_up, facts.now)
+    told = describe_deadline(at, hold.on_give_up, facts.now)
     return (
         told.replace("retry this stage then", "start it anew then")
         if facts.edited_since(story.execution)
@@ -143,7 +146,7 @@ def _goes_on(facts: Facts, story: Story, hold: Hold, soon: str) -> str:
 def _looks(facts: Facts, story: Story) -> str:
     check = story.rule.next_check(facts.now) if story.rule else None
     return (
-        f"in any case it is looked at again at {clock(check, facts.now)}"
+        f"in any case it is looked at again at {format_time(check, facts.now)}"
         if check
         else "else nobody looks: its rule has no schedule"
     )
@@ -164,7 +167,7 @@ def _let_go(facts: Facts, story: Story, hold: Hold) -> Told:
         "let go",
         story.execution.id,
         f"{facts.name} was let go by {hold.released_by}, after it had waited for "
-        f"{some([one.label for one in hold.depends_on])} "
+        f"{join_names([one.label for one in hold.depends_on])} "
         f"{_since(facts, hold)}.",
         (),
         "Its stage is retried within seconds, and the gate lets execution "
@@ -186,7 +189,7 @@ def _deadlocked(facts: Facts, story: Story, hold: Hold, cycle: Cycle) -> Told:
 
 
 def _broken(facts: Facts, story: Story, hold: Hold, fault: Finding) -> Told:
-    names = some([one.label for one in hold.depends_on])
+    names = join_names([one.label for one in hold.depends_on])
     waits = (
         f"waits for {names}"
         if story.keeping
@@ -207,9 +210,9 @@ def _broken(facts: Facts, story: Story, hold: Hold, fault: Finding) -> Told:
 # When nothing keeps it any more
 
 
-def _due(facts: Facts, story: Story, hold: Hold, rule: Rule) -> Told:
-    names = some([one.label for one in hold.depends_on])
-    when = f" since {clock(story.ended, facts.now)}" if story.ended else ""
+def _due(facts: Facts, story: Story, hold: Hold, rule: HoldRule) -> Told:
+    names = join_names([one.label for one in hold.depends_on])
+    when = f" since {format_time(story.ended, facts.now)}" if story.ended else ""
     if not is_late(facts, story):
         over = (
             f"{names} {'has' if len(hold.depends_on) == 1 else 'have'} ended, and nothing "
@@ -242,11 +245,11 @@ def _last_words(facts: Facts, story: Story) -> Iterator[str]:
         yield "The retry has never run: its rule does not reach it."
     elif read.errors:
         when, error = read.errors[-1]
-        yield f"The retry failed at {clock(when, facts.now)}: {error}"
+        yield f"The retry failed at {format_time(when, facts.now)}: {error}"
     elif read.records:
         when, record = read.records[-1]
         yield (
-            f"The retry said at {clock(when, facts.now)}: {record['decision']}: "
+            f"The retry said at {format_time(when, facts.now)}: {record['decision']}: "
             f"{record.get('reason', '')}."
         )
     else:

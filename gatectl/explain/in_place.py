@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from chalicelib.account.console import Console
+from chalicelib.account.console import ConsoleLinks
 from chalicelib.account.cycles import MEND
 from chalicelib.parameters import Parameters
-from chalicelib.phrases import clock, some
+from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import Attempt
-from chalicelib.pipelines.upstream import deadlock
+from chalicelib.pipelines.upstream import find_deadlock
 from chalicelib.pipelines.wait_cycles import read_mark
-from chalicelib.wording.held_pipeline import deadline
+from chalicelib.wording.held_pipeline import describe_deadline
 from gatectl.explain.because import because, nothing_to_do, people
 from gatectl.explain.facts import Facts, Story, deployed_as
 from gatectl.explain.told import Told, log, release, stop
@@ -24,20 +24,20 @@ NO_ANSWER = timedelta(minutes=2)
 AGAIN = "CodePipeline asks the gate again by itself, and that lets it pass"
 
 
-def told(facts: Facts, story: Story, gate: Attempt, links: Console) -> Told:
+def told(facts: Facts, story: Story, gate: Attempt, links: ConsoleLinks) -> Told:
     """`gate` is in progress."""
-    if not gate.said:
+    if not gate.message:
         return _being_asked(facts, story, gate)
     mark, declared = read_mark(gate.mark), facts.gate_of(gate)
-    asked = declared.asked if declared else None
+    asked = declared.parameters if declared else None
     since = mark.since if mark else gate.started
-    lasts = f"since {clock(since, facts.now)} ({lasting(facts.now - since)})"
+    lasts = f"since {format_time(since, facts.now)} ({lasting(facts.now - since)})"
     if story.hold and story.hold.released_by:
         what = f"{facts.name} was let go by {story.hold.released_by}, after it had waited {lasts}."
         return Told(
             "let go", story.execution.id, what, (), f"{AGAIN}: AWS does not say how often it asks."
         )
-    cycle = deadlock(story.waiting)
+    cycle = find_deadlock(story.waiting)
     persons = tuple(people(facts, story, links))
     ways = (
         *persons,
@@ -64,13 +64,13 @@ def told(facts: Facts, story: Story, gate: Attempt, links: Console) -> Told:
             f"{AGAIN}: AWS does not say how often it asks.",
             ways,
         )
-    names = some([one.label for one in story.waiting]) or "what it depends on"
+    names = join_names([one.label for one in story.waiting]) or "what it depends on"
     return Told(
         "waits",
         story.execution.id,
         f"{facts.name} waits for {names} {lasts}, in place: execution {story.execution.short_id} "
         f"stays in progress at {_place(gate)}.",
-        because(facts, story) if story.looked else (f"The gate said: {gate.said}",),
+        because(facts, story) if story.looked else (f"The gate said: {gate.message}",),
         f"{AGAIN} once that is over; AWS does not say how often it asks. "
         f"{_deadline(facts, asked, since)}{nothing_to_do(persons)}".strip(),
         ways,
@@ -88,12 +88,14 @@ def _place(gate: Attempt) -> str:
 def _deadline(facts: Facts, asked: Parameters | None, since: datetime) -> str:
     if asked is None or asked.give_up_minutes is None:
         return ""
-    return deadline(since + timedelta(minutes=asked.give_up_minutes), asked.on_give_up, facts.now)
+    return describe_deadline(
+        since + timedelta(minutes=asked.give_up_minutes), asked.on_give_up, facts.now
+    )
 
 
 def _being_asked(facts: Facts, story: Story, gate: Attempt) -> Told:
     what = (
-        f"The gate of {facts.name} is being asked since {clock(gate.started, facts.now)}, "
+        f"The gate of {facts.name} is being asked since {format_time(gate.started, facts.now)}, "
         f"for execution {story.execution.short_id}"
     )
     if facts.now - gate.started < NO_ANSWER:

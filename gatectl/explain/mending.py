@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.account.waits import Rule
+from chalicelib.account.waits import HoldRule
 from chalicelib.errors import NoAnswer
-from chalicelib.phrases import some
+from chalicelib.phrases import join_names
 from gatectl.explain.anew import anew
 from gatectl.explain.facts import Facts, Story, Target
 from gatectl.explain.told import Way, detach, mend
@@ -20,12 +20,12 @@ from gatectl.findings.looks import Looks
 from gatectl.functions import Deployed, made_by
 
 
-def stage_of(rule: Rule) -> str:
+def stage_of(rule: HoldRule) -> str:
     """The Chalice stage of the gate that made it, as its name has it."""
     return made_by(rule.name, rule.hold.execution) if rule.hold else ""
 
 
-def look(client: Any, rule: Rule) -> Target:
+def look(client: Any, rule: HoldRule) -> Target:
     """At the retry that is to end the rule's hold. `client`: boto3's, of Lambda."""
     looks, retry = Looks(), Deployed(stage_of(rule), has_gate=False, has_retry=True)
     try:
@@ -33,7 +33,7 @@ def look(client: Any, rule: Rule) -> Target:
     except NoAnswer as error:  # the rest can be told all the same
         return Target(unseen=str(error))
     denied = {one.why: None for one in looks.unseen}
-    return Target(found.get(retry.retry), some(list(denied)) if denied else "")
+    return Target(found.get(retry.retry), join_names(list(denied)) if denied else "")
 
 
 def fault(facts: Facts, story: Story) -> Finding | None:
@@ -49,7 +49,7 @@ def fault(facts: Facts, story: Story) -> Finding | None:
     return next((one for one in (*found, *at_retry) if one.severity == "error"), None)
 
 
-def _doctors(facts: Facts, story: Story, rule: Rule) -> doctors.Facts:
+def _doctors(facts: Facts, story: Story, rule: HoldRule) -> doctors.Facts:
     """What the doctor would know of it."""
     target, stage = story.target or Target(unseen="it was not looked at"), stage_of(rule)
     there = Deployed(

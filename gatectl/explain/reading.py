@@ -15,18 +15,18 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.account.attempts import attempts
-from chalicelib.account.reader import Account, Pipeline
+from chalicelib.account.attempts import list_attempts
+from chalicelib.account.reader import AccountReader, Pipeline
 from chalicelib.aws.clients import Aws
 from chalicelib.deployment import APP, Deployment
-from chalicelib.errors import NotPermitted, PipelineNotFound, code
+from chalicelib.errors import NotPermitted, PipelineNotFound, error_code
 from chalicelib.holds.fate import Fate
-from chalicelib.phrases import SHOWN
+from chalicelib.phrases import MAX_NAMES
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import NAME, Attempt, Execution
-from chalicelib.pipelines.reader import LOOK_BACK, Asking, at_once
+from chalicelib.pipelines.reader import LOOK_BACK, UpstreamReader, run_in_parallel
 from chalicelib.pipelines.upstream import Upstream
-from chalicelib.pipelines.wait_cycles import LONGEST, read_mark
+from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE, read_mark
 from gatectl.explain import ended, held, mending, retrylog
 from gatectl.explain.facts import Behind, Facts, Log, Story, deployed_as
 from gatectl.explain.waiters import Waiter, waiters
@@ -53,8 +53,8 @@ class Reading:
             facts = replace(facts, waiters=self._waiters(facts.pipeline))
         return replace(
             facts,
-            stories=tuple(at_once(partial(self._story, facts), chosen[:SHOWN])),
-            more=max(0, len(chosen) - SHOWN),
+            stories=tuple(run_in_parallel(partial(self._story, facts), chosen[:MAX_NAMES])),
+            more=max(0, len(chosen) - MAX_NAMES),
         )
 
     def _client(self, service: str, region_name: str | None = None, **session: str) -> Any:
@@ -67,25 +67,27 @@ class Reading:
         try:
             answer = self._place.client("codepipeline").get_pipeline(name=name)
         except ClientError as error:
-            if code(error) == "PipelineNotFoundException":
+            if error_code(error) == "PipelineNotFoundException":
                 raise no_such_pipeline(self._place, name) from None
             raise
-        pipeline = Pipeline.of(answer["pipeline"])
-        executions = self._aws.codepipeline.executions(name, since=self._now - LOOK_BACK)
-        rules = Account(self._place.client).rules([one.id for one in executions])
+        pipeline = Pipeline.parse(answer["pipeline"])
+        executions = self._aws.codepipeline.list_executions(name, since=self._now - LOOK_BACK)
+        rules = AccountReader(self._place.client).read_rules([one.id for one in executions])
         _, partition, _, _, account, _ = pipeline.role.split(":", 5)
         return Facts(
             self._now,
             self._place.region,
             partition,
             account,
-            replace(pipeline, executions=executions, state=self._aws.codepipeline.state(name)),
+            replace(pipeline, executions=executions, state=self._aws.codepipeline.read_state(name)),
             answer["metadata"].get("updated"),
             rules,
         )
 
     def _story(self, facts: Facts, execution: Execution) -> Story:
-        ordered = attempts(self._aws.codepipeline, facts.name, facts.pipeline.gates, execution.id)
+        ordered = list_attempts(
+            self._aws.codepipeline, facts.name, facts.pipeline.gates, execution.id
+        )
         rule = next(
             (one for one in facts.rules if one.hold and one.hold.execution == execution.id), None
         )
@@ -134,11 +136,11 @@ class Reading:
             for rule in listed
             if _may_wait_for(pipeline.name, rule.get("Description", ""))
         ]
-        rules = Account(self._place.client).rules(telling) if telling else ()
+        rules = AccountReader(self._place.client).read_rules(telling) if telling else ()
 
         def executions(of: str) -> Sequence[Execution] | None:
             try:
-                return self._aws.codepipeline.executions(of, since=self._now - LOOK_BACK)
+                return self._aws.codepipeline.list_executions(of, since=self._now - LOOK_BACK)
             except NotPermitted:
                 return None
             except PipelineNotFound:
@@ -186,23 +188,25 @@ class Reading:
         """The upstreams of one that waits; of those that wait themselves theirs, too, as far as a
         gate looks.
         """
-        asking = Asking(pipeline, execution, self._aws, context, self._now, stays=stays)
+        asking = UpstreamReader(
+            pipeline, execution, self._aws, context, self._now, stays_in_progress=stays
+        )
         looked = []
-        for upstream in at_once(partial(_one, asking), wanted):
+        for upstream in run_in_parallel(partial(_one, asking), wanted):
             one = Behind(upstream)
             if (
                 not upstream.satisfied
-                and asking.is_here(upstream.wanted)
-                and upstream.wanted.name not in seen
-                and len(seen) <= LONGEST
+                and asking.is_local(upstream.dependency)
+                and upstream.dependency.name not in seen
+                and len(seen) <= MAX_PIPELINES_IN_A_CYCLE
             ):
-                seen.add(upstream.wanted.name)
+                seen.add(upstream.dependency.name)
                 one = self._waits_too(context, upstream, seen)
             looked.append(one)
         return tuple(looked)
 
     def _waits_too(self, context: object, upstream: Upstream, seen: set[str]) -> Behind:
-        name = upstream.wanted.name
+        name = upstream.dependency.name
         if upstream.hold:
             behind = self._behind(
                 context, name, upstream.hold.execution, upstream.hold.depends_on, seen, stays=False
@@ -230,10 +234,10 @@ class Reading:
         return Behind(upstream)
 
 
-def _one(asking: Asking, wanted: Dependency) -> Upstream:
+def _one(asking: UpstreamReader, wanted: Dependency) -> Upstream:
     """What this caller may not see is unknown to him, and known to the gate."""
     try:
-        (upstream,) = asking.in_detail(asking.upstreams([wanted]))
+        (upstream,) = asking.read_details(asking.read_upstreams([wanted]))
     except NotPermitted as error:
         return Upstream(wanted, unanswered=str(error))
     return upstream
@@ -245,7 +249,7 @@ def _may_wait_for(name: str, description: str) -> bool:
 
 def _wanted(facts: Facts, gate: Attempt) -> Sequence[Dependency]:
     declared = facts.gate_of(gate)
-    return declared.asked.depends_on if declared and declared.asked else ()
+    return declared.parameters.depends_on if declared and declared.parameters else ()
 
 
 def _chosen(facts: Facts, execution: str | None) -> list[Execution]:
@@ -256,7 +260,7 @@ def _chosen(facts: Facts, execution: str | None) -> list[Execution]:
     if execution:
         found = [one for one in executions if one.id.startswith(execution)]
         if not found:
-            some = ", ".join(one.short_id for one in executions[:SHOWN])
+            some = ", ".join(one.short_id for one in executions[:MAX_NAMES])
             there = f"its newest are {some}" if some else "it has never run"
             raise Refused(
                 f"No execution of {facts.name} of the last {LOOK_BACK.days} days begins with "

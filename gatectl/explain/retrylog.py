@@ -11,8 +11,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.deployment import Deployment
-from chalicelib.errors import NoAnswer, NotPermitted, code, sorted_out
-from chalicelib.phrases import shortened
+from chalicelib.errors import NoAnswer, NotPermitted, error_code, translate_error
+from chalicelib.phrases import shorten
 from gatectl.explain.facts import Log
 
 MOST_PAGES = 10
@@ -45,14 +45,14 @@ def read(client: Any, deployment: Deployment, rule: str, since: datetime) -> Log
                 record = _record(text)
                 if text.startswith(ERROR):
                     errors.append(
-                        (when, shortened(text.splitlines()[0].removeprefix(ERROR).strip(), 300))
+                        (when, shorten(text.splitlines()[0].removeprefix(ERROR).strip(), 300))
                     )
                 elif record.get("rule") == rule and record.get("decision") != "waiting":
                     records.append((when, record))
     except (ClientError, BotoCoreError) as error:
-        if isinstance(error, ClientError) and code(error) == "ResourceNotFoundException":
+        if isinstance(error, ClientError) and error_code(error) == "ResourceNotFoundException":
             return Log(silent=True)
-        told = sorted_out(error, "logs:FilterLogEvents")
+        told = translate_error(error, "logs:FilterLogEvents")
         if isinstance(told, (NotPermitted, NoAnswer)):
             return Log(unread=str(told))
         raise told from error

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chalicelib.account.console import Console
-from chalicelib.phrases import clock, some
+from chalicelib.account.console import ConsoleLinks
+from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import Attempt
 from gatectl.explain.facts import Facts, Story
 from gatectl.explain.told import Told, Way, enable
 
 
-def told(facts: Facts, story: Story, links: Console) -> Told:
+def told(facts: Facts, story: Story, links: ConsoleLinks) -> Told:
     own, name = story.execution, facts.name
     who = f"Execution {own.short_id} of {name}"
     why = tuple(at_its_gates(facts, story))
@@ -23,8 +23,12 @@ def told(facts: Facts, story: Story, links: Console) -> Told:
             "stopping", own.id, f"{who} is being stopped: somebody has asked for that.", why, then
         )
     before = next((stage for stage in facts.state.stages if own.id in stage.inbound), None)
-    if before and before.closed:
-        since = f" since {clock(before.closed_since, facts.now)}" if before.closed_since else ""
+    if before and before.transition_disabled:
+        since = (
+            f" since {format_time(before.disabled_since, facts.now)}"
+            if before.disabled_since
+            else ""
+        )
         what = (
             f"{who} waits for a person: the transition into its stage {before.name} is "
             f"disabled{since}. That is not the gate's doing."
@@ -57,7 +61,7 @@ def told(facts: Facts, story: Story, links: Console) -> Told:
     return Told(
         "runs",
         own.id,
-        f"{who} runs since {clock(own.started, facts.now)}{_where(story)}. It waits for no other "
+        f"{who} runs since {format_time(own.started, facts.now)}{_where(story)}. It waits for no other "
         "pipeline now.",
         why,
     )
@@ -72,12 +76,12 @@ def _order(facts: Facts) -> str:
 
 
 def _asks(
-    facts: Facts, story: Story, approval: Attempt, why: tuple[str, ...], links: Console
+    facts: Facts, story: Story, approval: Attempt, why: tuple[str, ...], links: ConsoleLinks
 ) -> Told:
     what = (
         f"Execution {story.execution.short_id} of {facts.name} waits for a person: the approval "
         f"{approval.action} in its stage "
-        f"{approval.stage} is open since {clock(approval.started, facts.now)}. That is not the "
+        f"{approval.stage} is open since {format_time(approval.started, facts.now)}. That is not the "
         "gate's doing."
     )
     way = Way("answer it", link=links.pipeline(facts.name))
@@ -97,7 +101,7 @@ def _where(story: Story) -> str:
         for one in story.attempts
         if one.status == "InProgress"
     ]
-    return f", and is at {some(works)}" if works else ""
+    return f", and is at {join_names(works)}" if works else ""
 
 
 def at_its_gates(facts: Facts, story: Story) -> Iterator[str]:
@@ -106,16 +110,22 @@ def at_its_gates(facts: Facts, story: Story) -> Iterator[str]:
     for gate in facts.pipeline.gates:
         attempt = asked.get((gate.stage, gate.action))
         observes = (
-            " It only observes, and never holds." if gate.asked and gate.asked.observe else ""
+            " It only observes, and never holds."
+            if gate.parameters and gate.parameters.observe
+            else ""
         )
         if attempt and attempt.status == "Succeeded":
-            said = f": {attempt.said.rstrip('.')}" if attempt.said else ""
+            said = f": {attempt.message.rstrip('.')}" if attempt.message else ""
             yield (
                 f"Its gate in the stage {gate.stage} let it pass at "
-                f"{clock(attempt.started, facts.now)}{said}.{observes}"
+                f"{format_time(attempt.started, facts.now)}{said}.{observes}"
             )
         elif attempt is None and story.execution.running:
-            others = some([one.label for one in gate.asked.depends_on]) if gate.asked else ""
+            others = (
+                join_names([one.label for one in gate.parameters.depends_on])
+                if gate.parameters
+                else ""
+            )
             waits = f", which waits for {others}" if others else ""
             yield f"It has not come to its gate in the stage {gate.stage} yet{waits}.{observes}"
     if story.rule and story.execution.running:

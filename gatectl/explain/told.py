@@ -153,5 +153,5 @@ def answer(upstream: Upstream, link: str) -> Way | None:
     if parked is None:
         return None
     if parked.action is None:
-        return enable(upstream.wanted.name, parked.stage)
+        return enable(upstream.dependency.name, parked.stage)
     return Way(f"answer the approval {parked.action} of {upstream.label}", link=link)

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.account.gates import is_here
+from chalicelib.account.gates import is_local
 from chalicelib.account.reader import Pipeline
-from chalicelib.account.waits import Rule
-from chalicelib.holds.fate import Fate, fate
+from chalicelib.account.waits import HoldRule
+from chalicelib.holds.fate import Fate, find_fate
 from chalicelib.holds.hold import Hold
-from chalicelib.phrases import clock, some
+from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import Execution
 from chalicelib.pipelines.upstream import Upstream
 from gatectl.explain.told import Told, Way
@@ -30,7 +30,7 @@ class Waiter:
 def waiters(
     pipeline: Pipeline,
     region: str,
-    rules: Sequence[Rule],
+    rules: Sequence[HoldRule],
     executions: Callable[[str], Sequence[Execution] | None],
 ) -> tuple[Waiter, ...]:
     """Those that `rules` hold, and that this pipeline keeps, the longest first. `executions`: what
@@ -40,19 +40,19 @@ def waiters(
     for hold in sorted((rule.hold for rule in rules if rule.hold), key=lambda hold: hold.since):
         if hold.pipeline not in found and _waits_for(hold, pipeline, region):
             known = executions(hold.pipeline)
-            if known is None or fate(hold.execution, known).fate is Fate.HELD:
+            if known is None or find_fate(hold.execution, known).fate is Fate.HELD:
                 found[hold.pipeline] = Waiter(hold.pipeline, hold.since)
     return tuple(found.values())
 
 
 def _waits_for(hold: Hold, pipeline: Pipeline, region: str) -> bool:
-    wanted = [one for one in hold.depends_on if one.name == pipeline.name and is_here(one, region)]
+    wanted = [one for one in hold.depends_on if one.name == pipeline.name and is_local(one, region)]
     return any(not Upstream(one, pipeline.executions, pipeline.state).satisfied for one in wanted)
 
 
 def told(name: str, waiting: Sequence[Waiter], now: datetime) -> Told:
     """That they wait, for one that waits for nobody itself."""
-    what = some([f"{one.name} (since {clock(one.since, now)})" for one in waiting])
+    what = join_names([f"{one.name} (since {format_time(one.since, now)})" for one in waiting])
     wait = "waits" if len(waiting) == 1 else "wait"
     ways = tuple(
         Way(f"see why {one.name} waits", (("gatectl", "explain", one.name),)) for one in waiting[:3]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chalicelib.deployment import STAGE_LENGTH, refuse_long
+from chalicelib.deployment import STAGE_LENGTH, refuse_long_stage
 from chalicelib.errors import Misconfigured
-from chalicelib.phrases import some
+from chalicelib.phrases import join_names
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import Finding, deploy
 from gatectl.functions import Deployed
@@ -52,7 +52,7 @@ def _elsewhere(function: str, pipelines: list[str]) -> Finding:
         "gate-elsewhere",
         "note",
         f"function {function}",
-        f"{some(pipelines)} {'names' if len(pipelines) == 1 else 'name'} it as the gate, and it "
+        f"{join_names(pipelines)} {'names' if len(pipelines) == 1 else 'name'} it as the gate, and it "
         f"is in {region}, account {account}.",
         "It was not looked at: whether it is there, and may do what it has to, can only be seen "
         "there.",
@@ -67,7 +67,7 @@ def _named_in_vain(facts: Facts, stage: str, gates: list[str]) -> Finding:
         "gate-not-deployed",
         "error",
         f"function {facts.deployment(stage).gate_function}",
-        f"It is not there, and {some(pipelines)} {'names' if len(pipelines) == 1 else 'name'} it "
+        f"It is not there, and {join_names(pipelines)} {'names' if len(pipelines) == 1 else 'name'} it "
         "as the gate.",
         "That gate action fails at once, and nothing goes past it.",
         f"Deploy it{f', or name {others} there' if others else ''}.",
@@ -99,7 +99,7 @@ def _whole(facts: Facts, deployed: Deployed, named: list[str]) -> Iterator[Findi
             again,
         )
     try:
-        refuse_long(deployed.stage)
+        refuse_long_stage(deployed.stage)
     except Misconfigured as error:
         how = "Deploy it under a shorter name, and let the pipelines name that one."
         short = (deploy(deployed.stage[:STAGE_LENGTH].rstrip("-")),)

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.account.reader import Pipeline
-from chalicelib.account.waits import Rule
+from chalicelib.account.waits import HoldRule
 from chalicelib.deployment import Deployment
 from chalicelib.holds.hold import Hold
-from chalicelib.phrases import some
+from chalicelib.phrases import join_names
 from chalicelib.pipelines.execution import Execution
 from gatectl.functions import Deployed
 
@@ -95,7 +95,7 @@ class Facts:
     deployed: tuple[Deployed, ...] | None = None
     functions: Mapping[str, Function] = field(default_factory=dict)
     pipelines: Mapping[str, Pipeline] | None = None
-    rules: tuple[Rule, ...] | None = None
+    rules: tuple[HoldRule, ...] | None = None
     rules_in_all: int | None = None
     executions: Mapping[str, tuple[Execution, ...]] = field(default_factory=dict)
     elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -140,7 +140,7 @@ class Facts:
         """A sentence to add, or nothing."""
         held = sorted({hold.pipeline for hold in self.holds_of(stage)})
         return (
-            f" {some(held)} {'waits' if len(held) == 1 else 'wait'} now, and will not start again."
+            f" {join_names(held)} {'waits' if len(held) == 1 else 'wait'} now, and will not start again."
             if held
             else ""
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from chalicelib.account.gates import Gate
-from chalicelib.phrases import some
+from chalicelib.phrases import join_names
 from gatectl.findings.facts import Facts, Question, Refusal
 from gatectl.findings.finding import Finding, deploy
 from gatectl.functions import Deployed
@@ -112,8 +112,8 @@ def _both_need(facts: Facts, stage: str, environment: Mapping[str, str]) -> Iter
         {
             one.role_arn
             for gate in _gates(facts, stage)
-            if gate.asked
-            for one in gate.asked.depends_on
+            if gate.parameters
+            for one in gate.parameters.depends_on
             if one.role_arn
         }
     )
@@ -130,8 +130,8 @@ def _upstreams(facts: Facts, stage: str) -> list[str]:
     wanted = [
         one
         for gate in _gates(facts, stage)
-        if gate.asked
-        for one in gate.asked.depends_on
+        if gate.parameters
+        for one in gate.parameters.depends_on
         if not one.role_arn
     ]
     return sorted(
@@ -204,7 +204,7 @@ def _calls(refused: list[Refusal]) -> str:
     first: dict[str, Refusal] = {}
     for one in refused:
         first.setdefault(one.action, one)
-    return some(
+    return join_names(
         [
             f"{action} on {_short(one.resource)}{f' ({one.by})' if one.by else ''}"
             for action, one in first.items()
@@ -227,7 +227,7 @@ def _forbidden(refused: list[Refusal]) -> str:
 
 def depends(where: str, unknown: list[Refusal]) -> Iterator[Finding]:
     if unknown:
-        keys = some(sorted({key for one in unknown for key in one.unknown}))
+        keys = join_names(sorted({key for one in unknown for key in one.unknown}))
         yield Finding(
             "role-depends",
             "note",

@@ -100,7 +100,7 @@ def _settings(function: Function, which: str, stops: str, stage: str) -> Iterato
         )
     if which == "gate":
         try:
-            parameters.read("infra", function.environment.get("RETRY_MINUTES", "5"))
+            parameters.parse_parameters("infra", function.environment.get("RETRY_MINUTES", "5"))
         except Misconfigured as error:
             means = "Each gate action that does not say its own retry_minutes fails."
             yield Finding(

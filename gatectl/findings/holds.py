@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from chalicelib.account.waits import Rule
-from chalicelib.aws.eventbridge import TARGET
+from chalicelib.account.waits import HoldRule
+from chalicelib.aws.eventbridge import TARGET_ID
 from chalicelib.holds.hold import Hold
-from chalicelib.holds.rule import pattern, schedule
-from chalicelib.phrases import clock, some
+from chalicelib.holds.rule import build_pattern, build_schedule
+from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.reader import LOOK_BACK
-from chalicelib.pipelines.upstream import Upstream, waiting_for
+from chalicelib.pipelines.upstream import Upstream, find_unsatisfied
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import Call, Finding
 
@@ -21,7 +21,7 @@ holds end together.
 """
 
 
-def findings(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Finding]:
+def findings(facts: Facts, rule: HoldRule, hold: Hold, stage: str) -> Iterator[Finding]:
     """Of the rule that keeps `hold`, made by the deployment `stage`."""
     yield from list(_faults(facts, rule, hold, stage)) or _overdue(facts, rule, hold, stage)
     if facts.now - hold.since > LOOK_BACK:
@@ -29,7 +29,7 @@ def findings(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Findi
             "long-hold",
             "warning",
             f"rule {rule.name}",
-            f"It holds {hold.pipeline} since {clock(hold.since, facts.now)}, for more than "
+            f"It holds {hold.pipeline} since {format_time(hold.since, facts.now)}, for more than "
             f"{LOOK_BACK.days} days.",
             f"It waits for {awaited(hold)}. Perhaps nobody knows.",
             "See why, and let it go if it need not wait; give_up_minutes ends such waits by "
@@ -38,7 +38,7 @@ def findings(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Findi
         )
 
 
-def _faults(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Finding]:
+def _faults(facts: Facts, rule: HoldRule, hold: Hold, stage: str) -> Iterator[Finding]:
     where, retry = f"rule {rule.name}", facts.deployment(stage).retry_arn
     stuck = f"{hold.pipeline} waits for {awaited(hold)}, and nothing will start it again."
     if not rule.enabled:
@@ -52,13 +52,13 @@ def _faults(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Findin
             "Enable it.",
             calls=(enable,),
         )
-    if rule.targets[TARGET] != retry:
-        target = {"Id": TARGET, "Arn": retry, "Input": hold.as_input()}
+    if rule.targets[TARGET_ID] != retry:
+        target = {"Id": TARGET_ID, "Arn": retry, "Input": hold.as_input()}
         yield Finding(
             "wrong-target",
             "error",
             where,
-            f"It invokes {rule.targets[TARGET]}, not the retry.",
+            f"It invokes {rule.targets[TARGET_ID]}, not the retry.",
             stuck,
             "Let it invoke the retry.",
             calls=(Call("events", "put_targets", {"Rule": rule.name, "Targets": [target]}),),
@@ -66,8 +66,8 @@ def _faults(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Findin
     if rule.next_check(facts.now) is None:
         made = {
             "Name": rule.name,
-            "ScheduleExpression": schedule(hold.since, 5),
-            "EventPattern": pattern(hold.depends_on),
+            "ScheduleExpression": build_schedule(hold.since, 5),
+            "EventPattern": build_pattern(hold.depends_on),
             "Description": rule.description,
             "State": "ENABLED",
         }
@@ -83,20 +83,20 @@ def _faults(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Findin
             "Write the rule anew, as the gate would: it looks every 5 minutes then.",
             calls=(Call("events", "put_rule", made),),
         )
-    if others := sorted(rule.targets.keys() - {TARGET}):
+    if others := sorted(rule.targets.keys() - {TARGET_ID}):
         yield Finding(
             "more-targets",
             "warning",
             where,
             "It has targets that the gate did not make: "
-            f"{some([f'{one} ({rule.targets[one]})' for one in others])}.",
+            f"{join_names([f'{one} ({rule.targets[one]})' for one in others])}.",
             "When the hold ends, the rule cannot be removed, and goes on to invoke those.",
             "Take those out, or ask whoever made them.",
             (Call("events", "remove_targets", {"Rule": rule.name, "Ids": others}).words,),
         )
 
 
-def _overdue(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Finding]:
+def _overdue(facts: Facts, rule: HoldRule, hold: Hold, stage: str) -> Iterator[Finding]:
     """The pipeline should have gone on by now: the sign of whatever else is wrong."""
     first = rule.next_check(facts.now)
     second = rule.next_check(first) if first else None
@@ -114,7 +114,7 @@ def _overdue(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Findi
         "overdue",
         "error",
         f"rule {rule.name}",
-        f"{hold.pipeline} is still held, although {why} since {clock(since, facts.now)}.",
+        f"{hold.pipeline} is still held, although {why} since {format_time(since, facts.now)}.",
         "The retry should have started it long ago. It does not do its work.",
         "Its log says why; or let the pipeline go by hand.",
         (
@@ -150,11 +150,11 @@ def _ended(facts: Facts, hold: Hold) -> datetime | None:
             ),
             None,
         )
-        if waiting_for([Upstream(wanted, executions, hold=kept)]):
+        if find_unsatisfied([Upstream(wanted, executions, hold=kept)]):
             return None
         ends += [one.updated for one in executions]
     return max(ends)
 
 
 def awaited(hold: Hold) -> str:
-    return some([one.label for one in hold.depends_on]) if hold.depends_on else "nobody"
+    return join_names([one.label for one in hold.depends_on]) if hold.depends_on else "nobody"

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import NoAnswer, NotPermitted, code, sorted_out
-from chalicelib.phrases import some
+from chalicelib.errors import NoAnswer, NotPermitted, error_code, translate_error
+from chalicelib.phrases import join_names
 from gatectl.findings.facts import Unseen
 from gatectl.unseen import by_reason
 
@@ -27,7 +27,9 @@ class Looks:
     def aside(self, unseen: Mapping[str, str]) -> None:
         """Single pipelines that AWS does not let be looked at, and why (landscape/account.py)."""
         for why, names in by_reason(unseen).items():
-            self._unseen.setdefault(f"the pipeline{'s' * (len(names) > 1)} {some(names)}", why)
+            self._unseen.setdefault(
+                f"the pipeline{'s' * (len(names) > 1)} {join_names(names)}", why
+            )
 
     @property
     def unseen(self) -> tuple[Unseen, ...]:
@@ -49,10 +51,10 @@ class Looks:
         try:
             return ask()
         except (ClientError, BotoCoreError, NotPermitted, NoAnswer) as error:
-            if isinstance(error, ClientError) and code(error) in GONE:
+            if isinstance(error, ClientError) and error_code(error) in GONE:
                 return gone
             sorted_error = (
-                sorted_out(error, action)
+                translate_error(error, action)
                 if isinstance(error, (ClientError, BotoCoreError))
                 else error
             )

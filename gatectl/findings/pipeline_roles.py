@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from chalicelib.phrases import some
+from chalicelib.phrases import join_names
 from gatectl.findings.facts import Answer, Facts, Question, Refusal
 from gatectl.findings.finding import Call, Finding
 from gatectl.findings.function_roles import depends
@@ -130,7 +130,7 @@ def _to_be_let(facts: Facts, lacking: Sequence[tuple[Invoker, Refusal]]) -> Find
     calls: tuple[Call, ...] = ()
     if there is None:
         unknown = f"whether it has a policy {policy}, which --mend would write, is not known"
-        how = f"Allow it lambda:InvokeFunction on {some(resources)}: {unknown}."
+        how = f"Allow it lambda:InvokeFunction on {join_names(resources)}: {unknown}."
     else:
         calls = (
             Call(
@@ -168,11 +168,11 @@ def _name(invoker: Invoker) -> str:
 
 def _names(resources: Sequence[str]) -> str:
     """Functions, each with its alias or version where it is named with one."""
-    return some([one.rpartition("function:")[2] for one in resources])
+    return join_names([one.rpartition("function:")[2] for one in resources])
 
 
 def _whose(pipelines: Sequence[str]) -> str:
-    return f"which {some(pipelines)} {'has' if len(pipelines) == 1 else 'have'}"
+    return f"which {join_names(pipelines)} {'has' if len(pipelines) == 1 else 'have'}"
 
 
 def _policy_of(invoker: Invoker) -> tuple[str, str]:

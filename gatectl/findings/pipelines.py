@@ -38,20 +38,20 @@ def _gate(facts: Facts, pipeline: Pipeline, gate: Gate) -> Iterator[Finding]:
     refused = _refused(facts, pipeline, gate)
     if refused:
         yield Finding("gate-refuses", severity, where, refused, means, HERE)
-    if gate.asked is None:
+    if gate.parameters is None:
         return
-    for one in gate.asked.depends_on:
+    for one in gate.parameters.depends_on:
         problem = _missing(facts, one)
         if problem:
             yield Finding("no-upstream", severity, where, problem, means, HERE)
     right = f'"pipeline": "{pipeline.name}", "execution": "#{{codepipeline.PipelineExecutionId}}"'
-    if gate.asked.pipeline not in (None, pipeline.name):
-        what = f'It says "pipeline": "{gate.asked.pipeline}", which is another pipeline.'
+    if gate.parameters.pipeline not in (None, pipeline.name):
+        what = f'It says "pipeline": "{gate.parameters.pipeline}", which is another pipeline.'
         fails = "When it has to wait, the gate finds no such execution there, and fails the action."
         yield Finding(
             "other-pipeline", "error", where, what, fails, f"Write {right} in UserParameters."
         )
-    elif gate.asked.pipeline is None or gate.asked.execution is None:
+    elif gate.parameters.pipeline is None or gate.parameters.execution is None:
         yield Finding(
             "unnamed",
             "warning",
@@ -65,11 +65,13 @@ def _gate(facts: Facts, pipeline: Pipeline, gate: Gate) -> Iterator[Finding]:
 
 def _refused(facts: Facts, pipeline: Pipeline, gate: Gate) -> str:
     """Why the gate would refuse what the action asks, in its own words."""
-    if gate.asked is None:
+    if gate.parameters is None:
         return gate.problem
     try:
-        parameters.refuse_closed_accounts(gate.asked.depends_on, facts.account)
-        parameters.refuse_self(gate.asked.depends_on, pipeline.name, facts.region, facts.account)
+        parameters.refuse_closed_accounts(gate.parameters.depends_on, facts.account)
+        parameters.refuse_self(
+            gate.parameters.depends_on, pipeline.name, facts.region, facts.account
+        )
     except Misconfigured as error:
         return str(error)
     return ""
@@ -97,5 +99,5 @@ def _missing(facts: Facts, wanted: Dependency) -> str:
             f"{region}{f'; did you mean {close[0]}?' if close else '.'}"
         )
     if wanted.stage and wanted.stage not in stages:
-        return refusals.no_such_stage(wanted.name, wanted.stage, stages)
+        return refusals.describe_missing_stage(wanted.name, wanted.stage, stages)
     return ""

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from chalicelib.account.reader import AT_ONCE, Account, Pipeline, closed
-from chalicelib.account.waits import Rule
+from chalicelib.account.reader import AT_ONCE, AccountReader, Pipeline, list_unseen_pipelines
+from chalicelib.account.waits import HoldRule
 from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.errors import PipelineNotFound
 from chalicelib.pipelines.dependency import Dependency
@@ -38,7 +38,7 @@ class Reading:
             service: place.client(service)
             for service in ("sts", "lambda", "events", "codepipeline", "iam")
         }
-        self._account = Account(self._clients.__getitem__)
+        self._account = AccountReader(self._clients.__getitem__)
         self._looks = Looks()
 
     def facts(self) -> Facts:
@@ -62,13 +62,13 @@ class Reading:
         with self._place.progress("reading pipelines") as progress:
             facts = replace(
                 facts,
-                pipelines=look("the pipelines", "", lambda: self._account.pipelines(progress)),
+                pipelines=look("the pipelines", "", lambda: self._account.read_pipelines(progress)),
             )
-        self._looks.aside(closed(facts.pipelines or {}))
+        self._looks.aside(list_unseen_pipelines(facts.pipelines or {}))
         facts = replace(
             facts,
             functions=lambdas.functions(self._clients["lambda"], self._looks, facts.deployed or ()),
-            rules=look("the gate's rules", "", self._account.rules),
+            rules=look("the gate's rules", "", self._account.read_rules),
             rules_in_all=look("how many rules there are", "events:ListRules", self._count_rules),
         )
         facts = replace(
@@ -86,7 +86,7 @@ class Reading:
         )
 
     def _executions(
-        self, pipelines: Mapping[str, Pipeline], rules: Iterable[Rule], now: datetime
+        self, pipelines: Mapping[str, Pipeline], rules: Iterable[HoldRule], now: datetime
     ) -> dict[str, tuple[Execution, ...]]:
         """Of the pipelines that are held, back to the holds, and of those that they wait for."""
         since: dict[str, datetime] = {}
@@ -104,7 +104,7 @@ class Reading:
                 return self._looks.at(
                     "what became of held executions",
                     "",
-                    lambda: room.executions(name, since[name] - LOOK_BACK),
+                    lambda: room.list_executions(name, since[name] - LOOK_BACK),
                 )
             except PipelineNotFound:
                 return None  # deleted since it was listed
@@ -118,10 +118,10 @@ class Reading:
 
     def _elsewhere(self, facts: Facts) -> dict[str, tuple[str, ...]]:
         asked = [
-            gate.asked
+            gate.parameters
             for pipeline in (facts.pipelines or {}).values()
             for gate in pipeline.gates
-            if gate.asked
+            if gate.parameters
         ]
         wanted = {
             one.pipeline: one

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from chalicelib.account.waits import Rule
-from chalicelib.aws.eventbridge import TARGET
+from chalicelib.account.waits import HoldRule
+from chalicelib.aws.eventbridge import TARGET_ID
 from chalicelib.deployment import APP
-from chalicelib.holds.fate import Fate, fate
-from chalicelib.holds.fate import Finding as Ended
+from chalicelib.holds.fate import Fate, find_fate
+from chalicelib.holds.fate import HoldFate as Ended
 from chalicelib.holds.hold import Hold
-from chalicelib.phrases import clock
+from chalicelib.phrases import format_time
 from chalicelib.pipelines.execution import ID
 from chalicelib.retry import SURELY_DEAD
 from gatectl.findings import holds
@@ -49,7 +49,7 @@ def findings(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _stranger(rule: Rule) -> Finding:
+def _stranger(rule: HoldRule) -> Finding:
     return Finding(
         "strange-rule",
         "note",
@@ -61,13 +61,13 @@ def _stranger(rule: Rule) -> Finding:
     )
 
 
-def _without_target(rule: Rule, now: datetime) -> Iterator[Finding]:
+def _without_target(rule: HoldRule, now: datetime) -> Iterator[Finding]:
     """A gate may just be making it; one that is old, no gate is making any more
     (retry.SURELY_DEAD).
     """
-    if rule.made is not None and now - rule.made <= SURELY_DEAD:
+    if rule.made_at is not None and now - rule.made_at <= SURELY_DEAD:
         return
-    known = rule.made is not None
+    known = rule.made_at is not None
     delete = Call("events", "delete_rule", {"Name": rule.name})
     yield Finding(
         "empty-rule",
@@ -86,7 +86,7 @@ def _without_target(rule: Rule, now: datetime) -> Iterator[Finding]:
     )
 
 
-def _unreadable(rule: Rule, execution: str) -> Finding:
+def _unreadable(rule: HoldRule, execution: str) -> Finding:
     about = f" It says: {rule.description}" if rule.description else ""
     return Finding(
         "unreadable-rule",
@@ -100,7 +100,7 @@ def _unreadable(rule: Rule, execution: str) -> Finding:
     )
 
 
-def _removal(rule: Rule) -> tuple[Call, ...]:
+def _removal(rule: HoldRule) -> tuple[Call, ...]:
     remove = Call("events", "remove_targets", {"Rule": rule.name, "Ids": sorted(rule.targets)})
     return (remove, Call("events", "delete_rule", {"Name": rule.name}))
 
@@ -108,7 +108,7 @@ def _removal(rule: Rule) -> tuple[Call, ...]:
 # Rules that keep a hold
 
 
-def _hold(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Finding]:
+def _hold(facts: Facts, rule: HoldRule, hold: Hold, stage: str) -> Iterator[Finding]:
     found, has_retry = (
         _fate(facts, hold),
         facts.deployed is None
@@ -116,7 +116,9 @@ def _hold(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Iterator[Finding]
     )
     if found.fate is Fate.OVER:
         works = (
-            has_retry and rule.enabled and rule.targets[TARGET] == facts.deployment(stage).retry_arn
+            has_retry
+            and rule.enabled
+            and rule.targets[TARGET_ID] == facts.deployment(stage).retry_arn
         )
         yield _left_behind(facts, rule, hold, found.reason, goes_by_itself=works)
     elif found.fate is Fate.HELD:
@@ -135,15 +137,15 @@ def _fate(facts: Facts, hold: Hold) -> Ended:
     if facts.pipelines is not None and hold.pipeline not in facts.pipelines:
         return Ended(Fate.OVER, f"the pipeline {hold.pipeline} is gone")
     executions = facts.executions.get(hold.pipeline)
-    return Ended(Fate.HELD) if executions is None else fate(hold.execution, executions)
+    return Ended(Fate.HELD) if executions is None else find_fate(hold.execution, executions)
 
 
 def _left_behind(
-    facts: Facts, rule: Rule, hold: Hold, over: str, *, goes_by_itself: bool
+    facts: Facts, rule: HoldRule, hold: Hold, over: str, *, goes_by_itself: bool
 ) -> Finding:
     where = f"rule {rule.name}"
     what, removal = f"It keeps a hold that nobody needs any more: {over}.", _removal(rule)
-    if rule.targets.keys() != {TARGET}:
+    if rule.targets.keys() != {TARGET_ID}:
         means = "It cannot go by itself, for it has targets that the gate did not make."
         return Finding(
             "left-behind",
@@ -158,7 +160,7 @@ def _left_behind(
         means = "It holds nobody, and nothing removes it: it does not invoke the gate's retry."
         return Finding("left-behind", "warning", where, what, means, "Remove it.", calls=removal)
     check = rule.next_check(facts.now)
-    looks = f" It looks next at {clock(check, facts.now)}." if check else ""
+    looks = f" It looks next at {format_time(check, facts.now)}." if check else ""
     means = (
         "That is normal: it goes by itself at its first look after the end of "
         f"{awaited(hold)}.{looks}"
@@ -166,12 +168,12 @@ def _left_behind(
     return Finding("over", "note", where, what, means, "Remove it now, or leave it.", calls=removal)
 
 
-def _orphan(facts: Facts, rule: Rule, hold: Hold, stage: str) -> Finding:
+def _orphan(facts: Facts, rule: HoldRule, hold: Hold, stage: str) -> Finding:
     return Finding(
         "orphan",
         "error",
         f"rule {rule.name}",
-        f"It holds {hold.pipeline} since {clock(hold.since, facts.now)}, and "
+        f"It holds {hold.pipeline} since {format_time(hold.since, facts.now)}, and "
         f"{facts.deployment(stage).retry_function} is not there.",
         f"Nothing starts {hold.pipeline} again.",
         f"Deploy it again, and the hold goes on. Or start {hold.pipeline} by hand: then --mend "

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from chalicelib.account.waits import Rule
+from chalicelib.account.waits import HoldRule
 from chalicelib.deployment import APP
 from chalicelib.errors import NoAnswer
 from gatectl.findings import functions, invocation, lambdas, rules
@@ -18,7 +18,7 @@ from gatectl.functions import Deployed, made_by
 from gatectl.session import Place
 
 
-def stuck(place: Place, kept: Sequence[Rule], now: datetime) -> dict[str, Finding]:
+def stuck(place: Place, kept: Sequence[HoldRule], now: datetime) -> dict[str, Finding]:
     """Of these rules, those that will start nobody, by name, and why. What may not be looked at
     counts as sound; each retry is looked at once.
     """

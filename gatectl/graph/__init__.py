@@ -8,8 +8,8 @@ from typing import Literal
 import click
 from rich.text import Text
 
-from chalicelib.account.gates import is_here
-from chalicelib.account.reader import Account, Landscape, Pipeline, closed
+from chalicelib.account.gates import is_local
+from chalicelib.account.reader import AccountReader, AccountView, Pipeline, list_unseen_pipelines
 from gatectl.graph.nodes import graph_of
 from gatectl.graph.texts import as_json, dot, mermaid
 from gatectl.graph.tree import page
@@ -40,11 +40,11 @@ def graph(place: Place, form: Literal["tree", "mermaid", "dot", "json"], *, no_s
               gatectl graph --format dot --no-state | dot -Tsvg > pipelines.svg
     """
     place.json = place.json or form == "json"
-    account, now = Account(place.client), datetime.now(UTC)
+    account, now = AccountReader(place.client), datetime.now(UTC)
     with place.progress("reading pipelines") as progress:
-        everything = account.pipelines(progress)
-        seen = _structure(everything, place.region) if no_state else account.look(now)
-    note(place, closed(everything))
+        everything = account.read_pipelines(progress)
+        seen = _structure(everything, place.region) if no_state else account.read_view(now)
+    note(place, list_unseen_pipelines(everything))
     drawn = graph_of(seen, place.region, everything, None if no_state else now)
     if place.json:
         place.show("", as_json(drawn, place.region, place.links))
@@ -57,13 +57,13 @@ def graph(place: Place, form: Literal["tree", "mermaid", "dot", "json"], *, no_s
         place.console.print(page(drawn) if drawn.nodes else Text(_nothing(place)))
 
 
-def _structure(everything: dict[str, Pipeline], region: str) -> Landscape:
+def _structure(everything: dict[str, Pipeline], region: str) -> AccountView:
     """What is gated, and what is waited for, without their states."""
     gated = {name for name, pipeline in everything.items() if pipeline.gates}
     wanted = gated | {
-        one.name for name in gated for one in everything[name].depends_on if is_here(one, region)
+        one.name for name in gated for one in everything[name].depends_on if is_local(one, region)
     }
-    return Landscape(
+    return AccountView(
         {name: pipeline for name, pipeline in everything.items() if name in wanted}, (), ()
     )
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.account import graph
-from chalicelib.account.cycles import Circle, asking, circles
-from chalicelib.account.graph import Edge
-from chalicelib.account.reader import Landscape, Pipeline
-from chalicelib.account.states import State, state_of
-from chalicelib.phrases import clock, some
-from chalicelib.wording.refusals import no_such_stage
+from chalicelib.account.cycles import Circle, asking, classify_circles
+from chalicelib.account.graph import DependencyEdge
+from chalicelib.account.reader import AccountView, Pipeline
+from chalicelib.account.states import PipelineStatus, find_state
+from chalicelib.phrases import format_time, join_names
+from chalicelib.wording.refusals import describe_missing_stage
 
 SINCE = {"waits": "waits since", "asks": "waits for a person since", "runs": "runs since"}
 LAST = {
@@ -38,7 +38,7 @@ class Node:
     kind: str
     says: str
     gated: bool = False
-    state: State | None = None
+    state: PipelineStatus | None = None
     problem: str = ""
 
 
@@ -48,14 +48,14 @@ class Line:
     `problem`: that the upstream has no such stage.
     """
 
-    edge: Edge
+    edge: DependencyEdge
     holds: tuple[str, ...]
     problem: str = ""
 
     @property
     def notes(self) -> list[str]:
         """What is out of the ordinary about it, each in a few words."""
-        wanted = self.edge.wanted
+        wanted = self.edge.dependency
         said = {
             "its stage "
             f"{wanted.stage}{', which is not there' if self.problem else ''}": wanted.stage
@@ -91,11 +91,11 @@ class Graph:
         return [node for node in self.nodes.values() if node.problem and node.kind != "unknown"]
 
 
-def graph_of(seen: Landscape, region: str, there: Collection[str], now: datetime | None) -> Graph:
+def graph_of(seen: AccountView, region: str, there: Collection[str], now: datetime | None) -> Graph:
     """The graph of what was `seen`; `there`: the names of all pipelines of this region; `now`
     (aware UTC): None for one without states.
     """
-    edges = graph.edges(seen, region)
+    edges = graph.list_edges(seen, region)
     ends = {end for edge in edges for end in (edge.upstream, edge.dependent)}
     concerned = [
         pipeline
@@ -109,16 +109,16 @@ def graph_of(seen: Landscape, region: str, there: Collection[str], now: datetime
         if edge.upstream not in nodes
     }
     lines = tuple(Line(edge, _holds(edge, seen), _no_such_stage(edge, seen)) for edge in edges)
-    return Graph(nodes, lines, tuple(circles(edges, seen.pipelines)))
+    return Graph(nodes, lines, tuple(classify_circles(edges, seen.pipelines)))
 
 
-def _holds(edge: Edge, seen: Landscape) -> tuple[str, ...]:
-    asked = [gate.asked for gate in asking(edge, seen.pipelines) if gate.asked]
+def _holds(edge: DependencyEdge, seen: AccountView) -> tuple[str, ...]:
+    asked = [gate.parameters for gate in asking(edge, seen.pipelines) if gate.parameters]
     return tuple(dict.fromkeys(one.hold for one in asked if not one.observe))
 
 
-def _no_such_stage(edge: Edge, seen: Landscape) -> str:
-    wanted, upstream = edge.wanted, seen.pipelines.get(edge.upstream)
+def _no_such_stage(edge: DependencyEdge, seen: AccountView) -> str:
+    wanted, upstream = edge.dependency, seen.pipelines.get(edge.upstream)
     if (
         upstream is None
         or not upstream.stages
@@ -127,37 +127,39 @@ def _no_such_stage(edge: Edge, seen: Landscape) -> str:
     ):
         return ""  # none: AWS does not let its structure be read
     return (
-        f"{no_such_stage(upstream.name, wanted.stage, upstream.stages)} {edge.dependent} "
+        f"{describe_missing_stage(upstream.name, wanted.stage, upstream.stages)} {edge.dependent} "
         "waits for it."
     )
 
 
-def _node(pipeline: Pipeline, seen: Landscape, now: datetime | None) -> Node:
+def _node(pipeline: Pipeline, seen: AccountView, now: datetime | None) -> Node:
     problem = next((gate.problem for gate in pipeline.gates if gate.problem), "")
     node = Node(pipeline.name, pipeline.name, "", "", bool(pipeline.gates), problem=problem)
     if now is None:
         return node
-    state = state_of(pipeline, seen.waits)
+    state = find_state(pipeline, seen.waits)
     return replace(node, kind=state.word, says=_says(state, now), state=state)
 
 
-def _says(state: State, now: datetime) -> str:
+def _says(state: PipelineStatus, now: datetime) -> str:
     if state.since is None:
         return NEVER.get(state.word) or SINCE.get(state.word, state.word).removesuffix(" since")
     verb = SINCE.get(state.word) or f"{LAST[state.word]} at"
-    return f"{verb} {clock(state.since, now)}"
+    return f"{verb} {format_time(state.since, now)}"
 
 
-def _unseen(edge: Edge, edges: Iterable[Edge], region: str, there: Collection[str]) -> Node:
+def _unseen(
+    edge: DependencyEdge, edges: Iterable[DependencyEdge], region: str, there: Collection[str]
+) -> Node:
     """An upstream that is not in this region and account, or nowhere."""
-    wanted = replace(edge.wanted, stage=None)
+    wanted = replace(edge.dependency, stage=None)
     if edge.upstream != wanted.name:
         return Node(edge.upstream, wanted.label, "elsewhere", "is elsewhere: not looked at")
     waiting = sorted({one.dependent for one in edges if one.upstream == edge.upstream})
     close = difflib.get_close_matches(wanted.name, there, n=1)
     mean = f"; did you mean {close[0]}?" if close else "."
     problem = (
-        f"There is no pipeline {wanted.name} in {region}{mean} {some(waiting)} "
+        f"There is no pipeline {wanted.name} in {region}{mean} {join_names(waiting)} "
         f"{'waits' if len(waiting) == 1 else 'wait'} for it."
     )
     return Node(wanted.name, wanted.name, "unknown", "is not there", problem=problem)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.account.console import Console
+from chalicelib.account.console import ConsoleLinks
 from gatectl.graph.nodes import Graph, Line, Node
 
 FILL = {
@@ -62,7 +62,7 @@ def _label(node: Node, line_break: str) -> str:
     return f"{node.label}{line_break}{node.says}" if node.says else node.label
 
 
-def as_json(graph: Graph, region: str, links: Console) -> dict[str, Any]:
+def as_json(graph: Graph, region: str, links: ConsoleLinks) -> dict[str, Any]:
     """The keys stay as they are."""
     return {
         "region": region,
@@ -81,7 +81,7 @@ def as_json(graph: Graph, region: str, links: Console) -> dict[str, Any]:
     }
 
 
-def _node(node: Node, links: Console) -> dict[str, Any]:
+def _node(node: Node, links: ConsoleLinks) -> dict[str, Any]:
     here = node.kind not in ("elsewhere", "unknown")
     return {
         "id": node.id,
@@ -97,7 +97,7 @@ def _node(node: Node, links: Console) -> dict[str, Any]:
 
 
 def _edge(line: Line) -> dict[str, Any]:
-    wanted = line.edge.wanted
+    wanted = line.edge.dependency
     return {
         "upstream": line.edge.upstream,
         "dependent": line.edge.dependent,

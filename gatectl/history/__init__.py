@@ -96,7 +96,7 @@ def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int)
 
 def _dependency(entry: Entry) -> Dependency:
     try:
-        wanted = dependency.read(entry)
+        wanted = dependency.parse_entry(entry)
     except Misconfigured as error:
         raise Refused(str(error)) from None
     if wanted.stage:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from chalicelib.holds.making import LONGEST_IN_PLACE
-from chalicelib.phrases import some
+from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import Dependency
 from gatectl.history.findings import Findings
 from gatectl.history.reading import Past
@@ -40,13 +40,13 @@ def of_its_own_gate(pipeline: Past) -> Iterator[str]:
         f"{'is' if pipeline.held == 1 else 'are'} left out here."
     )
     if pipeline.gates:
-        others = some(
+        others = join_names(
             list(
                 dict.fromkeys(
                     one.label
                     for gate in pipeline.gates
-                    if gate.asked
-                    for one in gate.asked.depends_on
+                    if gate.parameters
+                    for one in gate.parameters.depends_on
                 )
             )
         )
@@ -64,13 +64,13 @@ def of_entries(wanted: Sequence[Dependency]) -> Iterator[str]:
     demanding = [one.label for one in wanted if one.require == "succeeded"]
     if 0 < len(demanding) < len(wanted):
         yield (
-            f"Success is required of {some(demanding)} only. Here, idle and succeeded are each "
+            f"Success is required of {join_names(demanding)} only. Here, idle and succeeded are each "
             "required of all: a gate as you ask for it "
             "holds no less than with idle, and no more than with succeeded."
         )
     if passed := [one.label for one in wanted if one.parked == "pass"]:
         yield (
-            f'{some(passed)} may pass while only a person is waited for ("parked": "pass"). AWS '
+            f'{join_names(passed)} may pass while only a person is waited for ("parked": "pass"). AWS '
             "does not tell when that was, so the whole "
             "execution counts as at work: the gate would have held less."
         )

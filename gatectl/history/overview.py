@@ -11,7 +11,7 @@ from math import ceil
 
 from rich.text import Text
 
-from chalicelib.phrases import listed
+from chalicelib.phrases import join_values
 from chalicelib.pipelines.execution import Execution
 from gatectl.history.axis import Axis
 from gatectl.history.labels import labels
@@ -36,7 +36,7 @@ def overview(report: Report, width: int) -> list[Text]:
         ("failed", _counts(failed, axis), "red"),
         ("held", _counts(held, axis), "magenta"),
     ]
-    highest = listed(
+    highest = join_values(
         f"{lasting(max(each))} of {label}"
         for label, each in zip(names, work, strict=True)
         if any(each)

@@ -12,10 +12,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.account.gates import FUNCTION, Gate, gates
+from chalicelib.account.gates import FUNCTION, Gate, find_gates
 from chalicelib.aws import parsing as shapes
-from chalicelib.errors import REFUSALS, code
-from chalicelib.holds.fate import closed_gate
+from chalicelib.errors import REFUSALS, error_code
+from chalicelib.holds.fate import find_closed_gate
 from chalicelib.pipelines.execution import FINISHED, Attempt, Execution
 from chalicelib.pipelines.reader import LOOK_BACK
 from gatectl.names import no_such_pipeline
@@ -68,7 +68,7 @@ class Reading:
         try:
             answer = self._client.get_pipeline(name=name)
         except ClientError as error:
-            if code(error) == "PipelineNotFoundException":
+            if error_code(error) == "PipelineNotFoundException":
                 raise no_such_pipeline(self._place, name, self._region) from None
             raise
         declared, metadata = answer["pipeline"], answer["metadata"]
@@ -82,7 +82,7 @@ class Reading:
             metadata["pipelineArn"],
             mode,
             created,
-            gates(declared),
+            find_gates(declared),
             edited=declared.get("version", 1) > 1,
         )
 
@@ -121,7 +121,7 @@ class Reading:
         )
         # Newest first in practice, but the model promises no order; the sort keeps AWS's among
         # those that began together.
-        found = sorted(map(Execution.of, reversed(listed)), key=lambda one: one.started)
+        found = sorted(map(Execution.parse, reversed(listed)), key=lambda one: one.started)
         return [
             replace(one, updated=max(self._now, one.started)) if one.running else one
             for one in found
@@ -134,9 +134,11 @@ class Reading:
         attempts: dict[str, list[Attempt]] = defaultdict(list)
         lists: list[tuple[str, str, Callable[[Any], Attempt]]] = []
         if past.gates or perhaps:
-            lists.append(("list_action_executions", "actionExecutionDetails", shapes.attempt))
+            lists.append(("list_action_executions", "actionExecutionDetails", shapes.parse_attempt))
         if any(gate.condition for gate in past.gates) or perhaps:
-            lists.append(("list_rule_executions", "ruleExecutionDetails", shapes.condition))
+            lists.append(
+                ("list_rule_executions", "ruleExecutionDetails", shapes.parse_condition_attempt)
+            )
         for operation, key, read in lists:
             for one in self._back(
                 past.name, operation, key, f"gate of {past.name}", self._since, self._before
@@ -148,7 +150,7 @@ class Reading:
             for one in those
         ]
         last = [
-            (execution, closed_gate(those, function["name"]))
+            (execution, find_closed_gate(those, function["name"]))
             for execution, those, function in named
             if function
         ]

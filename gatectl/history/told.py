@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.phrases import some
+from chalicelib.phrases import join_names
 from gatectl.history.findings import Findings, Group, Policy
 from gatectl.history.labels import labels
 from gatectl.history.report import Report
@@ -48,7 +48,7 @@ def _figures(report: Report, width: int) -> Iterator[RenderableType]:
     found, name = report.findings, report.pipeline.label
     days = f"{report.since:%Y-%m-%d} to {report.now:%Y-%m-%d} ({_days(report.now - report.since)})"
     yield Text(
-        f"{name} behind {some([one.label for one in report.upstreams])}, {days}", style="bold"
+        f"{name} behind {join_names([one.label for one in report.upstreams])}, {days}", style="bold"
     )
     yield from map(_caution, report.first)
     if not found.executions:

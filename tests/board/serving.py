@@ -16,7 +16,7 @@ from chalice.config import Config
 from chalice.local import ChaliceRequestHandler, create_local_server
 
 from chalicelib.board import routes
-from chalicelib.board.lookout import Answer, Lookout
+from chalicelib.board.lookout import BoardAnswer, Lookout
 
 HOST = "127.0.0.1"
 
@@ -32,9 +32,9 @@ class Scripted(Lookout):
         self.ask_again = timedelta(seconds=5)
         self.asked = 0
 
-    def ask(self) -> Answer:
+    def ask(self) -> BoardAnswer:
         self.asked += 1
-        return Answer(
+        return BoardAnswer(
             {"seen": self.seen, "problem": self.problem},
             self.at if self.seen else None,
             self.ask_again,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.account.reader import Account, Landscape
-from chalicelib.account.waits import Rule
+from chalicelib.account.reader import AccountReader, AccountView
+from chalicelib.account.waits import HoldRule
 from chalicelib.board.lookout import Lookout
 from chalicelib.board.snapshot import snapshot
 from sandbox.account import REGION
@@ -102,15 +102,15 @@ def test_a_hold_that_is_needless_by_now_is_no_wait(scene: Scene) -> None:
 
 
 @pytest.fixture
-def held(scene: Scene) -> Landscape:
+def held(scene: Scene) -> AccountView:
     scene.pipeline("infra", seconds=3000)
     scene.k8s()
     scene.start("infra")
     scene.start("k8s")
-    return Account(client).look(utcnow())
+    return AccountReader(client).read_view(utcnow())
 
 
-def test_who_let_it_go_is_told(held: Landscape) -> None:
+def test_who_let_it_go_is_told(held: AccountView) -> None:
     (rule,) = held.rules
     assert rule.hold
     let_go = replace(
@@ -132,17 +132,17 @@ def test_one_that_waits_in_place_and_is_let_go_is_told_once(scene: Scene) -> Non
     scene.gated("k8s", ask(hold="wait"))
     scene.start("infra")
     waiting = scene.start("k8s")
-    (wait,) = Account(client).look(utcnow()).waits
+    (wait,) = AccountReader(client).read_view(utcnow()).waits
     by_rule = replace(wait, hold="retry", rule=f"pipeline-gate-dev-{waiting}")
-    look = Account(client).look(utcnow())
+    look = AccountReader(client).read_view(utcnow())
     assert len(snapshot(replace(look, waits=(wait, by_rule)), REGION, utcnow())["waits"]) == 1
 
 
 @pytest.mark.parametrize(("minutes", "told"), [(14, 0), (16, 1)])
 def test_a_rule_without_a_target_is_left_over_when_no_gate_can_still_be_making_it(
-    held: Landscape, scene: Scene, minutes: int, told: int
+    held: AccountView, scene: Scene, minutes: int, told: int
 ) -> None:
-    rule = Rule(
+    rule = HoldRule(
         "pipeline-gate-dev-x",
         "cron(0/5 * * * ? *)",
         f"Since {utcnow():%Y-%m-%d %H:%M} UTC k8s ...",
@@ -162,7 +162,7 @@ def test_a_rule_without_a_target_is_left_over_when_no_gate_can_still_be_making_i
     ],
 )
 def test_links_lead_into_the_console_of_the_partition(
-    held: Landscape, partition: str, host: str
+    held: AccountView, partition: str, host: str
 ) -> None:
     there = {
         name: replace(one, role=f"arn:{partition}:iam::123456789012:role/pipelines")

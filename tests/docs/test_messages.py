@@ -21,25 +21,31 @@ PAGE = (Path(__file__).parents[2] / "docs/messages.md").read_text()
 EARLIER = NOW - timedelta(hours=1)
 ANN = "arn:aws:iam::123456789012:user/ann"
 SAID = {
-    "passed": open_gate.passed([Upstream(INFRA.wanted)], NOW),
-    "bypassed": open_gate.bypassed([INFRA.wanted]),
-    "held": held_pipeline.held([INFRA], HOLD, 5, NOW, NOW),
-    "held to be retried": held_pipeline.held([INFRA], replace(HOLD, mode="retry"), 5, NOW, NOW),
-    "waits_in_place": held_pipeline.waits_in_place([INFRA], "k8s", EARLIER, DEADLINE, "stop", NOW),
-    "goes_on_all_the_same": open_gate.goes_on_all_the_same([INFRA], EARLIER, NOW),
-    "let_go": open_gate.let_go([INFRA], ANN, EARLIER, NOW),
-    "gave_up": held_pipeline.gave_up([INFRA], EARLIER, NOW),
-    "observed": open_gate.observed([INFRA], NOW),
-    "observed_refusal": open_gate.observed_refusal("There is no pipeline x."),
-    "deadlock": held_pipeline.deadlock(Cycle(("a", "b", "a"), deadlock=True)),
-    "no_room": held_pipeline.no_room([INFRA], NOW),
-    "no_such_upstream": refusals.no_such_upstream("infra", "123456789012", "eu-central-1"),
-    "no_such_stage": refusals.no_such_stage("infra", "Deploi", ["Deploy"]),
-    "not_this_pipelines": refusals.not_this_pipelines(HOLD.execution, "k8s"),
-    "who_am_i": refusals.who_am_i("pipeline"),
-    "defect": refusals.defect(errors.UnexpectedAnswer("events:PutRule answered X"), "r"),
+    "describe_pass": open_gate.describe_pass([Upstream(INFRA.dependency)], NOW),
+    "describe_bypass": open_gate.describe_bypass([INFRA.dependency]),
+    "describe_hold": held_pipeline.describe_hold([INFRA], HOLD, 5, NOW, NOW),
+    "held to be retried": held_pipeline.describe_hold(
+        [INFRA], replace(HOLD, mode="retry"), 5, NOW, NOW
+    ),
+    "describe_wait": held_pipeline.describe_wait([INFRA], "k8s", EARLIER, DEADLINE, "stop", NOW),
+    "describe_pass_after_give_up": open_gate.describe_pass_after_give_up([INFRA], EARLIER, NOW),
+    "describe_release": open_gate.describe_release([INFRA], ANN, EARLIER, NOW),
+    "describe_give_up": held_pipeline.describe_give_up([INFRA], EARLIER, NOW),
+    "describe_observed_wait": open_gate.describe_observed_wait([INFRA], NOW),
+    "describe_observed_refusal": open_gate.describe_observed_refusal("There is no pipeline x."),
+    "describe_deadlock": held_pipeline.describe_deadlock(Cycle(("a", "b", "a"), deadlock=True)),
+    "describe_full_quota": held_pipeline.describe_full_quota([INFRA], NOW),
+    "describe_missing_upstream": refusals.describe_missing_upstream(
+        "infra", "123456789012", "eu-central-1"
+    ),
+    "describe_missing_stage": refusals.describe_missing_stage("infra", "Deploi", ["Deploy"]),
+    "describe_foreign_execution": refusals.describe_foreign_execution(HOLD.execution, "k8s"),
+    "describe_unknown_owner": refusals.describe_unknown_owner("pipeline"),
+    "describe_defect": refusals.describe_defect(
+        errors.UnexpectedAnswer("events:PutRule answered X"), "r"
+    ),
 }
-ELSEWHERE = {"rule_description", "deadline"}
+ELSEWHERE = {"describe_rule", "describe_deadline"}
 """What is no message of its own at the action."""
 
 
@@ -76,7 +82,7 @@ def test_no_message_is_forgotten() -> None:
 
 def test_the_reasons_are_named_too() -> None:
     wanted, failed = (
-        replace(INFRA.wanted, require="succeeded"),
+        replace(INFRA.dependency, require="succeeded"),
         replace(INFRA.executions[0], status="Failed"),
     )
     busy = PipelineState((StageState("Net", failed.id, "InProgress", (), False, None, ()),))
@@ -86,11 +92,11 @@ def test_the_reasons_are_named_too() -> None:
             INFRA,
             unanswered="codepipeline:ListPipelineExecutions was not answered (ThrottlingException)",
         ),
-        Upstream(INFRA.wanted, (failed,), hold=replace(HOLD, depends_on=(INFRA.wanted,))),
-        Upstream(replace(INFRA.wanted, stage="Net"), (failed,), busy),
+        Upstream(INFRA.dependency, (failed,), hold=replace(HOLD, depends_on=(INFRA.dependency,))),
+        Upstream(replace(INFRA.dependency, stage="Net"), (failed,), busy),
         Upstream(wanted, (failed,)),
         Upstream(wanted),
     )
     for upstream in reasons_for:
-        said = reasons.why([upstream], NOW)
+        said = reasons.describe_reasons([upstream], NOW)
         assert any(matches(pieces, said) for pieces in rows("Why it waits")), said

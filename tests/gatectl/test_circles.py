@@ -10,8 +10,8 @@ import boto3
 import pytest
 
 from chalicelib.account import graph
-from chalicelib.account.cycles import Circle, circles
-from chalicelib.account.reader import Landscape, Pipeline
+from chalicelib.account.cycles import Circle, classify_circles
+from chalicelib.account.reader import AccountView, Pipeline
 from sandbox.account import PIPELINE_ROLE
 from tests.support.ask import ask
 from tests.support.scene import Scene, gate_stage
@@ -28,12 +28,12 @@ def gated(name: str, asked: object, *stages: str) -> Pipeline:
         gate_stage(asked) if stage == "Gate" else {"name": stage, "actions": []}
         for stage in stages or ("Source", "Gate", "Deploy")
     ]
-    return Pipeline.of({"name": name, "roleArn": PIPELINE_ROLE, "stages": declared})
+    return Pipeline.parse({"name": name, "roleArn": PIPELINE_ROLE, "stages": declared})
 
 
 def of(*pipelines: Pipeline) -> list[Circle]:
     by_name = {one.name: one for one in pipelines}
-    return circles(graph.edges(Landscape(by_name, (), ()), "eu-central-1"), by_name)
+    return classify_circles(graph.list_edges(AccountView(by_name, (), ()), "eu-central-1"), by_name)
 
 
 def kinds(found: list[Circle]) -> list[tuple[str, str]]:

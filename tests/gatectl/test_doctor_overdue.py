@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.account.reader import Pipeline
-from chalicelib.account.waits import Rule
+from chalicelib.account.waits import HoldRule
 from chalicelib.holds.hold import Hold
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import Execution
@@ -34,13 +34,13 @@ def execution(id_: str, status: str, minutes: float) -> Execution:
 
 def rule_of(
     pipeline: str, execution: str, *depends_on: Dependency, schedule: str = SCHEDULE, **more: Any
-) -> Rule:
+) -> HoldRule:
     name = f"pipeline-gate-dev-{execution}"
     hold = Hold(name, pipeline, execution, depends_on, ago(300), **more)
-    return Rule(name, schedule, "", True, hold, targets={"retry": retry_arn()})
+    return HoldRule(name, schedule, "", True, hold, targets={"retry": retry_arn()})
 
 
-def kinds(*rules_: Rule, pipelines: str = "k8s infra", **executions: Execution) -> list[str]:
+def kinds(*rules_: HoldRule, pipelines: str = "k8s infra", **executions: Execution) -> list[str]:
     """What is found of these rules, where these are the newest executions of the pipelines."""
     facts = Facts(
         MONDAY_NOON,

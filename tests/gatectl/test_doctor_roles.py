@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from chalicelib.account.gates import Gate, read
+from chalicelib.account.gates import Gate, parse_declared_parameters
 from chalicelib.account.reader import Pipeline
 from gatectl.findings import function_roles, iam, pipeline_roles
 from gatectl.findings.facts import Answer, Facts, Function, Question, Refusal
@@ -396,7 +396,7 @@ def test_a_role_of_another_account_acts_there() -> None:
 
 
 def test_of_many_pipelines_iam_is_asked_in_few_calls() -> None:
-    gate = Gate("Gate", "Wait", GATE, "dev", "infra", asked=read("infra"))
+    gate = Gate("Gate", "Wait", GATE, "dev", "infra", parameters=parse_declared_parameters("infra"))
     asked = function_roles.questions(
         facts(*(Pipeline(f"team-{number}", gates=(gate,), role=ROLE) for number in range(200)))
     )

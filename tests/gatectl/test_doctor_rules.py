@@ -168,7 +168,7 @@ def test_one_that_should_have_ended_long_ago(held: Scene, monkeypatch: pytest.Mo
     def broken(*_: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("chalicelib.retry.rule_named_by", broken)
+    monkeypatch.setattr("chalicelib.retry.read_rule_name", broken)
     held.wait(minutes=62)
     assert findings() == []
     held.wait(minutes=20)

@@ -11,7 +11,7 @@ from unittest.mock import Mock
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.aws.other_accounts import Elsewhere
+from chalicelib.aws.other_accounts import OtherAccounts
 from chalicelib.errors import NotPermitted
 from gatectl.session import Place
 from sandbox.account import ACCOUNT
@@ -827,7 +827,7 @@ class TestItDoesNotWait:
         there.pipeline("infra", roleArn=THEIR_PIPELINE_ROLE)
         scene.gated("k8s", ask(THEIRS))
         refusal = NotPermitted("AWS denied sts:AssumeRole (the gate's role may not)")
-        monkeypatch.setattr(Elsewhere, "_session", Mock(side_effect=refusal))
+        monkeypatch.setattr(OtherAccounts, "_session", Mock(side_effect=refusal))
         scene.start("k8s")
         said = run("explain", "k8s")
         assert "It says: AWS denied sts:AssumeRole" in said.words

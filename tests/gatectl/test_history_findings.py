@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from chalicelib.parameters import MODES
 from chalicelib.pipelines.dependency import REQUIRE, Dependency, Require
 from chalicelib.pipelines.execution import Execution
-from chalicelib.pipelines.upstream import Upstream, waiting_for
+from chalicelib.pipelines.upstream import Upstream, find_unsatisfied
 from gatectl.history.findings import Policy, find
 from gatectl.history.spans import ALWAYS, ENDLESS, Span, closed, merged
 
@@ -232,7 +232,7 @@ def is_open(upstreams: Sequence[Sequence[Execution]], require: Require, minute: 
         for those in upstreams
     ]
     newest_first = [tuple(sorted(those, key=lambda one: one.started)[::-1]) for those in then]
-    return not waiting_for(
+    return not find_unsatisfied(
         [Upstream(Dependency("infra", require), those) for those in newest_first]
     )
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.account.reader import Account
-from chalicelib.account.waits import Rule
+from chalicelib.account.reader import AccountReader
+from chalicelib.account.waits import HoldRule
 from chalicelib.errors import NoAnswer
 from gatectl.session import Place
 from tests.gatectl.test_doctor import as_somebody_who_may
@@ -463,17 +463,19 @@ class TestAtATerminal:
     ) -> None:
         monkeypatch.setenv("FORCE_COLOR", "1")
         monkeypatch.setenv("TERM", "xterm-256color")
-        rules = Account.rules
+        rules = AccountReader.read_rules
         looks: list[float] = []
 
-        def unanswered(account: Account) -> tuple[Rule, ...]:
+        def unanswered(account: AccountReader) -> tuple[HoldRule, ...]:
             raise NoAnswer("events:ListRules was not answered (ThrottlingException)")
 
         def passes(seconds: float) -> None:
             looks.append(seconds)
             if len(looks) == 3:
                 raise KeyboardInterrupt
-            monkeypatch.setattr(Account, "rules", unanswered if len(looks) == 1 else rules)
+            monkeypatch.setattr(
+                AccountReader, "read_rules", unanswered if len(looks) == 1 else rules
+            )
 
         monkeypatch.setattr("gatectl.holds.sleep", passes)
         said = run("holds", "--watch")

@@ -13,7 +13,7 @@ import botocore.client
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from chalicelib.account.reader import Account
+from chalicelib.account.reader import AccountReader
 from chalicelib.errors import (
     Misconfigured,
     NoAnswer,
@@ -365,7 +365,7 @@ def test_what_no_command_provides_for_is_a_sentence_all_the_same(
     def look(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(Account, "look", look)
+    monkeypatch.setattr(AccountReader, "read_view", look)
     said = run("holds")
     assert said.status == status
     assert one_line(said).startswith(f"Error: {told}")

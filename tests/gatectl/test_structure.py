@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.account.gates import gates
+from chalicelib.account.gates import find_gates
 from gatectl.structure import BYPASS, Declaration, Impossible, parameters, with_gate, without_gates
 from sandbox.account import PIPELINE_ROLE
 from sandbox.codepipeline import limits
@@ -144,7 +144,7 @@ after_any = st.none() | st.sampled_from(["Source", *NAMES])
 def test_attach_then_detach_gives_back_what_was_there(
     declared: Declaration, asked: dict[str, Any], after: str | None
 ) -> None:
-    assume(not gates(declared))
+    assume(not find_gates(declared))
     try:
         attached = with_gate(declared, GATE, parameters("k8s", asked), after)
     except Impossible:
@@ -168,7 +168,7 @@ def test_attach_changes_the_one_gate_and_keeps_all_else_or_refuses(
     finally:
         assert declared == before
     taken_by_aws(attached)
-    (only,) = gates(attached)
+    (only,) = find_gates(attached)
     assert json.loads(only.text) == json.loads(text)
     assert rest(attached) == rest(declared)
     if after and not only.condition:
@@ -188,10 +188,10 @@ def test_detach_takes_all_gates_and_keeps_all_else_or_refuses(declared: Declarat
     finally:
         assert declared == before
     taken_by_aws(detached)
-    assert gates(detached) == ()
+    assert find_gates(detached) == ()
     assert rest(detached) == rest(declared)
     assert detached.get("variables") == declared.get("variables")
-    if not gates(declared):
+    if not find_gates(declared):
         assert detached == declared
 
 

@@ -67,7 +67,7 @@ _whose_turn: list[Callable[[], str]] = []
 OF_A_RUN = ("sts",)
 """The services whose clients are made anew for each session."""
 _quotas: list[Any] = []
-_real_client = chalicelib.aws.clients.client
+_real_client = chalicelib.aws.clients.make_client
 _methods = cache(moto.core.responses.method_names_from_class)
 
 
@@ -84,12 +84,12 @@ def clients_through(send: Send, function: Callable[[], str]) -> Iterator[None]:
     _whose_turn.append(function)
     try:
         with (
-            patch.object(chalicelib.aws.clients, "client", _client),
+            patch.object(chalicelib.aws.clients, "make_client", _client),
             patch.object(runtime, "aws", _aws()),
             # moto looks through its class at each call
             patch.object(moto.core.responses, "method_names_from_class", _methods),
         ):
-            vars(runtime.aws).pop("_elsewhere", None)  # its sessions are another run's
+            vars(runtime.aws).pop("_other_accounts", None)  # its sessions are another run's
             yield
     finally:
         _line.pop()

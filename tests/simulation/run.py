@@ -268,7 +268,7 @@ def _watched(record: Record, calls: Calls) -> Iterator[None]:
         patch.object(time, "sleep", calls.sleep),
         clients_through(calls.send, lambda: record.turn.function),
         patch.object(
-            asking, "at_once", lambda ask_one, many: [ask_one(one) for one in many]
+            asking, "run_in_parallel", lambda ask_one, many: [ask_one(one) for one in many]
         ),  # threads would draw other stories
     ):
         yield

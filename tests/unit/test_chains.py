@@ -10,57 +10,65 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib.pipelines.wait_cycles import (
-    LONGEST,
     MARK_LENGTH,
-    Asker,
+    MAX_PIPELINES_IN_A_CYCLE,
     Cycle,
-    Edge,
     Mark,
-    Wait,
-    cycle,
-    mark,
+    Requester,
+    WaitEdge,
+    WaitingPipeline,
+    find_cycle,
+    format_mark,
     read_mark,
 )
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 ME = "5e6f7a8b-0000-4000-8000-000000000001"
-HELD, STAYS = Asker("me", ME, stays=False), Asker("me", ME, stays=True)
+HELD, STAYS = (
+    Requester("me", ME, stays_in_progress=False),
+    Requester("me", ME, stays_in_progress=True),
+)
 
 
 def found(
-    edges: Sequence[Edge], asker: Asker = HELD, held: str = "", **others: Sequence[Edge]
+    edges: Sequence[WaitEdge], asker: Requester = HELD, held: str = "", **others: Sequence[WaitEdge]
 ) -> Cycle | None:
     """Where all further ones wait in place, but those that are `held` by a rule."""
-    return cycle(
-        "up", edges, asker, lambda name: Wait(others.get(name, ()), stays=name not in held)
+    return find_cycle(
+        "up",
+        edges,
+        asker,
+        lambda name: WaitingPipeline(others.get(name, ()), stays_in_progress=name not in held),
     )
 
 
 @pytest.mark.parametrize(
     ("edge", "asker", "deadlock"),
     [
-        (Edge("me", "idle"), HELD, False),
-        (Edge("me", "idle"), STAYS, True),
-        (Edge("me", "succeeded"), HELD, True),
-        (Edge("me", "succeeded"), STAYS, True),
-        (Edge("me", "idle", (ME[:8],)), STAYS, True),
-        (Edge("me", "idle", ("another0",)), STAYS, False),
-        (Edge("me", "idle", (ME[:8],)), HELD, False),
+        (WaitEdge("me", "idle"), HELD, False),
+        (WaitEdge("me", "idle"), STAYS, True),
+        (WaitEdge("me", "succeeded"), HELD, True),
+        (WaitEdge("me", "succeeded"), STAYS, True),
+        (WaitEdge("me", "idle", (ME[:8],)), STAYS, True),
+        (WaitEdge("me", "idle", ("another0",)), STAYS, False),
+        (WaitEdge("me", "idle", (ME[:8],)), HELD, False),
     ],
 )
 def test_it_is_a_deadlock_where_the_asker_can_never_be_what_is_waited_for(
-    edge: Edge, asker: Asker, deadlock: bool
+    edge: WaitEdge, asker: Requester, deadlock: bool
 ) -> None:
     assert found([edge], asker) == Cycle(("me", "up", "me"), deadlock)
 
 
 def test_a_chain_that_ends_elsewhere_is_no_cycle() -> None:
-    assert found([Edge("infra", "idle")], infra=[Edge("net", "idle")]) is None
+    assert found([WaitEdge("infra", "idle")], infra=[WaitEdge("net", "idle")]) is None
     assert found([]) is None
 
 
 def test_a_cycle_is_followed_along_the_chain_and_reads_as_a_sentence() -> None:
-    around = found([Edge("b", "idle")], b=[Edge("c", "idle")], c=[Edge("me", "succeeded")])
+    around = found(
+        [WaitEdge("b", "idle")], b=[WaitEdge("c", "idle")], c=[WaitEdge("me", "succeeded")]
+    )
     assert around == Cycle(("me", "up", "b", "c", "me"), deadlock=True)
     assert (
         str(around) == "me waits for up, which waits for b, which waits for c, which waits for me"
@@ -68,46 +76,54 @@ def test_a_cycle_is_followed_along_the_chain_and_reads_as_a_sentence() -> None:
 
 
 def test_who_is_held_by_a_rule_keeps_nobody_waiting_in_a_circle_unless_for_its_success() -> None:
-    to_me, to_c, way = [Edge("me", "idle")], [Edge("c", "idle")], ("me", "up", "b", "c", "me")
-    assert found([Edge("b", "idle")], STAYS, b=to_c, c=to_me) == Cycle(way, deadlock=True)
-    assert found([Edge("b", "idle")], STAYS, held="c", b=to_c, c=to_me) == Cycle(
+    to_me, to_c, way = (
+        [WaitEdge("me", "idle")],
+        [WaitEdge("c", "idle")],
+        ("me", "up", "b", "c", "me"),
+    )
+    assert found([WaitEdge("b", "idle")], STAYS, b=to_c, c=to_me) == Cycle(way, deadlock=True)
+    assert found([WaitEdge("b", "idle")], STAYS, held="c", b=to_c, c=to_me) == Cycle(
         way, deadlock=False
     )
     assert found(
-        [Edge("b", "idle")], STAYS, held="c", b=[Edge("c", "succeeded")], c=to_me
+        [WaitEdge("b", "idle")], STAYS, held="c", b=[WaitEdge("c", "succeeded")], c=to_me
     ) == Cycle(way, deadlock=True)
 
 
 def test_a_deadlock_is_told_though_a_shorter_way_back_is_none() -> None:
     around = found(
-        [Edge("a", "idle"), Edge("b", "idle")],
+        [WaitEdge("a", "idle"), WaitEdge("b", "idle")],
         STAYS,
         held="a",
-        a=[Edge("me", "idle")],
-        b=[Edge("c", "idle")],
-        c=[Edge("me", "idle")],
+        a=[WaitEdge("me", "idle")],
+        b=[WaitEdge("c", "idle")],
+        c=[WaitEdge("me", "idle")],
     )
     assert around == Cycle(("me", "up", "b", "c", "me"), deadlock=True)
 
 
 def test_others_that_wait_for_each_other_are_not_followed_for_ever() -> None:
     assert (
-        found([Edge("b", "idle")], b=[Edge("up", "idle"), Edge("c", "idle")], c=[Edge("b", "idle")])
+        found(
+            [WaitEdge("b", "idle")],
+            b=[WaitEdge("up", "idle"), WaitEdge("c", "idle")],
+            c=[WaitEdge("b", "idle")],
+        )
         is None
     )
 
 
 def test_one_that_was_seen_does_not_hide_those_after_it() -> None:
-    assert found([Edge("up", "idle"), Edge("b", "idle")], STAYS, b=[Edge("me", "idle")]) == Cycle(
-        ("me", "up", "b", "me"), deadlock=True
-    )
+    assert found(
+        [WaitEdge("up", "idle"), WaitEdge("b", "idle")], STAYS, b=[WaitEdge("me", "idle")]
+    ) == Cycle(("me", "up", "b", "me"), deadlock=True)
 
 
 def test_the_one_that_asks_is_never_looked_at() -> None:
-    def look(name: str) -> Wait:
+    def look(name: str) -> WaitingPipeline:
         raise AssertionError(f"looked at {name}")
 
-    assert cycle("up", [Edge("me", "idle", ("another0",))], STAYS, look) == Cycle(
+    assert find_cycle("up", [WaitEdge("me", "idle", ("another0",))], STAYS, look) == Cycle(
         ("me", "up", "me"), deadlock=False
     )
 
@@ -115,25 +131,27 @@ def test_the_one_that_asks_is_never_looked_at() -> None:
 def test_only_so_many_are_looked_at() -> None:
     looked: list[str] = []
 
-    def look(name: str) -> Wait:
+    def look(name: str) -> WaitingPipeline:
         looked.append(name)
-        return Wait([Edge(f"{name}x", "idle")], stays=True)
+        return WaitingPipeline([WaitEdge(f"{name}x", "idle")], stays_in_progress=True)
 
-    assert cycle("up", [Edge("x", "idle")], HELD, look) is None
-    assert len(looked) == LONGEST - 1
+    assert find_cycle("up", [WaitEdge("x", "idle")], HELD, look) is None
+    assert len(looked) == MAX_PIPELINES_IN_A_CYCLE - 1
 
 
 def test_who_does_not_say_who_it_is_closes_no_cycle() -> None:
-    assert found([Edge("me", "succeeded")], Asker(None, ME, stays=True)) is None
+    assert found([WaitEdge("me", "succeeded")], Requester(None, ME, stays_in_progress=True)) is None
 
 
 def test_a_mark_is_read_as_it_was_written() -> None:
-    edges = (Edge("infra", "idle", ("1a2b3c4d",)), Edge("net", "succeeded", ()))
-    assert read_mark(mark(NOON, edges)) == Mark(NOON, edges)
+    edges = (WaitEdge("infra", "idle", ("1a2b3c4d",)), WaitEdge("net", "succeeded", ()))
+    assert read_mark(format_mark(NOON, edges)) == Mark(NOON, edges)
 
 
 def test_a_mark_of_very_many_fits() -> None:
-    text = mark(NOON, [Edge("x" * 100, "idle", tuple(f"{n:08}" for n in range(10)))] * 50)
+    text = format_mark(
+        NOON, [WaitEdge("x" * 100, "idle", tuple(f"{n:08}" for n in range(10)))] * 50
+    )
     assert len(text) <= MARK_LENGTH
     read = read_mark(text)
     assert read

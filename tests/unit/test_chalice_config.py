@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.deployment import refuse_long
+from chalicelib.deployment import refuse_long_stage
 from chalicelib.parameters import RETRY_MINUTES
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +19,7 @@ CONFIG: dict[str, Any] = json.loads((ROOT / ".chalice/config.json").read_text())
 
 @pytest.mark.parametrize("stage", CONFIG["stages"])
 def test_a_stages_name_leaves_room_in_its_rules_names(stage: str) -> None:
-    refuse_long(stage)
+    refuse_long_stage(stage)
 
 
 @pytest.mark.parametrize("stage", CONFIG["stages"])

@@ -8,11 +8,11 @@ import pytest
 
 from chalicelib.holds.fate import (
     Fate,
-    asked_again,
-    fate,
-    own_restart,
-    passed_the_gate,
-    revisions_to_start_with,
+    choose_revisions,
+    find_fate,
+    find_restart,
+    has_passed_gate,
+    is_gate_in_progress,
 )
 from chalicelib.pipelines.execution import Attempt, Execution, Revision
 
@@ -62,16 +62,16 @@ def attempt(
     ],
 )
 def test_the_fate_of_a_held_execution(executions: list[Execution], expected: Fate) -> None:
-    assert fate("held", executions).fate is expected
+    assert find_fate("held", executions).fate is expected
 
 
 def test_a_hold_that_is_over_says_why() -> None:
     assert (
-        fate("held", [run("new", "InProgress", 1), run("held", "Failed")]).reason
+        find_fate("held", [run("new", "InProgress", 1), run("held", "Failed")]).reason
         == "a newer execution exists: new is InProgress"
     )
-    assert fate("held", []).reason == "its pipeline knows no execution held any more"
-    assert fate("held", [run("held", "Stopped")]).reason == "execution held is Stopped"
+    assert find_fate("held", []).reason == "its pipeline knows no execution held any more"
+    assert find_fate("held", [run("held", "Stopped")]).reason == "execution held is Stopped"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_hold_that_is_over_says_why() -> None:
     ],
 )
 def test_whether_the_gate_failed_an_execution(attempts: list[Attempt], by_gate: bool) -> None:
-    assert passed_the_gate(attempts, "pipeline-gate-dev-gate") is not by_gate
+    assert has_passed_gate(attempts, "pipeline-gate-dev-gate") is not by_gate
 
 
 def parallel(
@@ -107,7 +107,7 @@ def parallel(
 
 def test_its_own_restart_ends_a_hold_in_parallel_mode() -> None:
     restart = parallel("again", "InProgress", 5, started_by=BY_RETRY)
-    assert own_restart("held", [restart, parallel("held", "Failed")], RETRY) == restart
+    assert find_restart("held", [restart, parallel("held", "Failed")], RETRY) == restart
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_another_execution_does_not_end_a_hold_in_parallel_mode(other: Execution
     executions = sorted(
         [other, parallel("held", "Failed")], key=lambda one: one.started, reverse=True
     )
-    assert own_restart("held", executions, RETRY) is None
+    assert find_restart("held", executions, RETRY) is None
 
 
 @pytest.mark.parametrize("became", ["Failed", "Succeeded", "InProgress"])
@@ -132,38 +132,36 @@ def test_a_restart_that_could_be_a_twins_is_not_taken_for_ones_own(became: str) 
         parallel("held", "Failed", 1),
         parallel("twin", became),
     ]
-    assert own_restart("held", executions, RETRY) is None
+    assert find_restart("held", executions, RETRY) is None
 
 
 def test_only_parallel_mode_knows_restarts_and_keeps_revisions() -> None:
     source = Attempt("Source", "Source", "Succeeded", NOON, "ECR")
-    assert own_restart("held", [run("held", "Failed")], RETRY) is None
-    assert revisions_to_start_with(run("held", "Failed"), None, [source]) == ()
-    assert revisions_to_start_with(parallel("held", "Failed"), None, [source]) == (
+    assert find_restart("held", [run("held", "Failed")], RETRY) is None
+    assert choose_revisions(run("held", "Failed"), None, [source]) == ()
+    assert choose_revisions(parallel("held", "Failed"), None, [source]) == (
         Revision("Source", "ECR", "c1"),
     )
 
 
 def test_the_revisions_that_are_asked_for_are_taken_in_any_mode() -> None:
     for own in (run("held", "Failed"), parallel("held", "Failed")):
-        assert revisions_to_start_with(own, "latest", []) == ()
-        assert revisions_to_start_with(own, "held", []) == (Revision("Source", "", "c1"),)
+        assert choose_revisions(own, "latest", []) == ()
+        assert choose_revisions(own, "held", []) == (Revision("Source", "", "c1"),)
 
 
 def test_a_gate_is_asked_again_unless_another_has_closed() -> None:
     failed, again = attempt("Failed"), attempt("InProgress", minute=1)
-    assert asked_again([failed, again], "pipeline-gate-dev-gate")
-    assert not asked_again([failed], "pipeline-gate-dev-gate")
-    assert not asked_again(
+    assert is_gate_in_progress([failed, again], "pipeline-gate-dev-gate")
+    assert not is_gate_in_progress([failed], "pipeline-gate-dev-gate")
+    assert not is_gate_in_progress(
         [failed, attempt("InProgress", minute=1, action="Other")], "pipeline-gate-dev-gate"
     )
 
 
 def test_a_held_execution_that_is_a_restart_itself_is_not_its_own_restart() -> None:
-    assert own_restart("held", [parallel("held", "Failed", started_by=BY_RETRY)], RETRY) is None
+    assert find_restart("held", [parallel("held", "Failed", started_by=BY_RETRY)], RETRY) is None
 
 
 def test_a_source_whose_provider_aws_does_not_tell_keeps_its_revision() -> None:
-    assert revisions_to_start_with(parallel("held", "Failed"), None, []) == (
-        Revision("Source", "", "c1"),
-    )
+    assert choose_revisions(parallel("held", "Failed"), None, []) == (Revision("Source", "", "c1"),)

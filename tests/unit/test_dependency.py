@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.errors import Misconfigured
-from chalicelib.pipelines.dependency import Dependency, read
+from chalicelib.pipelines.dependency import Dependency, parse_entry
 
 ARN = "arn:aws:codepipeline:us-east-1:111122223333:infra"
 ROLE = "arn:aws:iam::111122223333:role/pipeline-gate-look"
@@ -36,7 +36,7 @@ def test_what_people_read(dependency: Dependency, label: str) -> None:
     ],
 )
 def test_it_survives_the_rules_input(dependency: Dependency) -> None:
-    assert read(dependency.as_json()) == dependency
+    assert parse_entry(dependency.as_json()) == dependency
 
 
 def test_a_plain_name_stays_a_plain_name() -> None:
@@ -44,10 +44,10 @@ def test_a_plain_name_stays_a_plain_name() -> None:
 
 
 def test_what_is_said_for_all_holds_where_an_entry_says_nothing() -> None:
-    assert read("infra", "succeeded", "pass") == Dependency(
+    assert parse_entry("infra", "succeeded", "pass") == Dependency(
         "infra", require="succeeded", parked="pass"
     )
-    assert read({"pipeline": "infra", "require": "idle"}, "succeeded", "pass") == Dependency(
+    assert parse_entry({"pipeline": "infra", "require": "idle"}, "succeeded", "pass") == Dependency(
         "infra", require="idle", parked="pass"
     )
 
@@ -92,7 +92,7 @@ def test_an_arn_says_where_it_is_and_a_name_does_not() -> None:
     ],
 )
 def test_what_stands_at_a_limit_is_accepted(entry: dict[str, object]) -> None:
-    assert {**entry, "pipeline": read(entry).pipeline} == entry
+    assert {**entry, "pipeline": parse_entry(entry).pipeline} == entry
 
 
 @pytest.mark.parametrize(
@@ -124,4 +124,4 @@ def test_what_stands_at_a_limit_is_accepted(entry: dict[str, object]) -> None:
 )
 def test_what_lies_beyond_is_refused(entry: object) -> None:
     with pytest.raises(Misconfigured):
-        read(entry)
+        parse_entry(entry)

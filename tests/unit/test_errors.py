@@ -13,7 +13,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, sorted_out
+from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, translate_error
 
 CALL = "events:PutRule"
 
@@ -29,14 +29,14 @@ def answered(code: str | None, status: int | None = 400, **more: str) -> ClientE
     "code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"]
 )
 def test_denied(code: str) -> None:
-    error = sorted_out(answered(code, Message="user x may not"), CALL)
+    error = translate_error(answered(code, Message="user x may not"), CALL)
     assert isinstance(error, NotPermitted)
     assert str(error) == "AWS denied events:PutRule (user x may not)"
 
 
 def test_denied_without_a_word() -> None:
     assert (
-        str(sorted_out(answered("AccessDenied"), CALL))
+        str(translate_error(answered("AccessDenied"), CALL))
         == "AWS denied events:PutRule (AccessDenied)"
     )
 
@@ -58,7 +58,7 @@ def test_denied_without_a_word() -> None:
     ],
 )
 def test_not_answered(error: Any, named: str) -> None:
-    found = sorted_out(error, CALL)
+    found = translate_error(error, CALL)
     assert isinstance(found, NoAnswer)
     assert str(found) == f"events:PutRule was not answered ({named})"
 
@@ -68,11 +68,11 @@ def test_not_answered(error: Any, named: str) -> None:
     [("ValidationException", 400), ("ValidationException", 499), ("ValidationException", None)],
 )
 def test_not_expected(code: str, status: int | None) -> None:
-    error = sorted_out(answered(code, status, Message="may repeat a secret"), CALL)
+    error = translate_error(answered(code, status, Message="may repeat a secret"), CALL)
     assert isinstance(error, UnexpectedAnswer)
     assert str(error) == "events:PutRule answered ValidationException"
 
 
 def test_botocores_complaint_about_an_argument_is_itself() -> None:
     error = ParamValidationError(report="no")
-    assert sorted_out(error, CALL) is error
+    assert translate_error(error, CALL) is error

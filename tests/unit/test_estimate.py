@@ -6,7 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.pipelines.estimate import MOST, expected_end, percent, usual
+from chalicelib.pipelines.estimate import (
+    MAX_SUCCESSES,
+    estimate_duration,
+    estimate_end,
+    estimate_percent,
+)
 from chalicelib.pipelines.execution import ROLLBACK, Execution
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -47,31 +52,33 @@ FIVE = (took(4), took(5), took(60))
     ],
 )
 def test_the_median_of_enough_successes(history: list[Execution], minutes: float | None) -> None:
-    assert usual(history) == (None if minutes is None else timedelta(minutes=minutes))
+    assert estimate_duration(history) == (None if minutes is None else timedelta(minutes=minutes))
 
 
 def test_how_long_it_took_long_ago_does_not_count() -> None:
-    assert usual([*[took(10)] * MOST, *[took(99)] * 100]) == timedelta(minutes=10)
+    assert estimate_duration([*[took(10)] * MAX_SUCCESSES, *[took(99)] * 100]) == timedelta(
+        minutes=10
+    )
 
 
 def test_the_end_is_that_of_the_last_one_that_runs() -> None:
-    assert expected_end([began(1), began(3)], FIVE) == NOON + timedelta(minutes=4)
-    assert expected_end([], FIVE) is None
-    assert expected_end([began(1)], FIVE[:2]) is None
+    assert estimate_end([began(1), began(3)], FIVE) == NOON + timedelta(minutes=4)
+    assert estimate_end([], FIVE) is None
+    assert estimate_end([began(1)], FIVE[:2]) is None
 
 
 @pytest.mark.parametrize(
     ("minutes_ago", "done"), [(0, 0), (1, 20), (2.51, 50), (4.999, 99), (5, 99), (500, 99), (-1, 0)]
 )
 def test_an_action_is_at_100_per_cent_only_when_it_is_over(minutes_ago: float, done: int) -> None:
-    assert percent([began(minutes_ago)], FIVE, NOON) == done
+    assert estimate_percent([began(minutes_ago)], FIVE, NOON) == done
 
 
 def test_of_several_the_last_one_tells_how_far_it_is() -> None:
-    assert percent([began(4), began(1)], FIVE, NOON) == 20
+    assert estimate_percent([began(4), began(1)], FIVE, NOON) == 20
 
 
 @pytest.mark.parametrize("history", [FIVE[:2], (took(0), took(0), took(0))])
 def test_without_a_measure_there_is_no_per_cent(history: tuple[Execution, ...]) -> None:
-    assert percent([began(1)], history, NOON) is None
-    assert percent([], FIVE, NOON) is None
+    assert estimate_percent([began(1)], history, NOON) is None
+    assert estimate_percent([], FIVE, NOON) is None

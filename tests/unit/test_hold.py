@@ -15,14 +15,20 @@ from hypothesis import strategies as st
 from chalicelib.deployment import STAGE_LENGTH, Deployment
 from chalicelib.errors import Misconfigured, RefusedInput
 from chalicelib.holds.hold import Hold
-from chalicelib.holds.rule import next_check, pattern, rule_name, rule_named_by, schedule
+from chalicelib.holds.rule import (
+    build_pattern,
+    build_schedule,
+    find_next_check,
+    name_rule,
+    read_rule_name,
+)
 from chalicelib.parameters import RETRY_MINUTES
 from chalicelib.pipelines.dependency import Dependency
 
 ID = "5e6f7a8b-0000-4000-8000-000000000001"
 HERE = Deployment("aws", "eu-west-1", "123456789012", "dev")
 HOLD = Hold(
-    rule_name(HERE, ID),
+    name_rule(HERE, ID),
     "k8s",
     ID,
     tuple(map(Dependency, ("infra", "network"))),
@@ -41,7 +47,7 @@ HOLD = Hold(
     ],
 )
 def test_the_schedule(minute: int, every: int, expected: str) -> None:
-    assert schedule(datetime(2026, 1, 5, 12, minute, 30, tzinfo=UTC), every) == expected
+    assert build_schedule(datetime(2026, 1, 5, 12, minute, 30, tzinfo=UTC), every) == expected
 
 
 @given(
@@ -51,25 +57,25 @@ def test_the_schedule(minute: int, every: int, expected: str) -> None:
 def test_it_fires_retry_minutes_after_the_current_minute_and_at_that_distance_ever_after(
     now: datetime, every: int
 ) -> None:
-    fields = schedule(now, every).removeprefix("cron(").removesuffix(")").split()
+    fields = build_schedule(now, every).removeprefix("cron(").removesuffix(")").split()
     times = CronSim(" ".join(fields[:5]).replace("?", "*"), now)
     fired = [next(times) for _ in range(40)]
-    assert fired[0] == next_check(now, every)
+    assert fired[0] == find_next_check(now, every)
     assert {later - earlier for earlier, later in pairwise(fired)} == {timedelta(minutes=every)}
 
 
 def test_the_longest_stage_name_fills_a_rules_name() -> None:
-    longest = Deployment.of(context_of("s" * STAGE_LENGTH))
-    assert len(rule_name(longest, ID)) == 64  # model: RuleName
+    longest = Deployment.from_context(context_of("s" * STAGE_LENGTH))
+    assert len(name_rule(longest, ID)) == 64  # model: RuleName
 
 
 def test_a_longer_stage_name_is_refused() -> None:
     with pytest.raises(Misconfigured, match="Take a shorter name"):
-        Deployment.of(context_of("s" * (STAGE_LENGTH + 1)))
+        Deployment.from_context(context_of("s" * (STAGE_LENGTH + 1)))
 
 
 def test_a_hold_survives_its_rules_input() -> None:
-    assert Hold.of(json.loads(HOLD.as_input())) == HOLD
+    assert Hold.parse(json.loads(HOLD.as_input())) == HOLD
 
 
 def test_variables_travel_with_the_hold_if_they_fit() -> None:
@@ -77,8 +83,8 @@ def test_variables_travel_with_the_hold_if_they_fit() -> None:
         replace(HOLD, variables={"image": "v1"}),
         replace(HOLD, variables={"image": "v" * 9000}),
     )
-    assert Hold.of(json.loads(small.as_input())) == small
-    assert Hold.of(json.loads(large.as_input())) == HOLD
+    assert Hold.parse(json.loads(small.as_input())) == small
+    assert Hold.parse(json.loads(large.as_input())) == HOLD
     assert len(large.as_input()) <= 8192  # model: TargetInput
 
 
@@ -88,15 +94,15 @@ def test_variables_that_just_fit_travel_too() -> None:
         replace(HOLD, variables={"image": "v" * (8192 - frame + more)}) for more in (0, 1)
     )
     assert len(fits.as_input()) == 8192  # model: TargetInput
-    assert Hold.of(json.loads(fits.as_input())) == fits
-    assert Hold.of(json.loads(too_large.as_input())) == HOLD
+    assert Hold.parse(json.loads(fits.as_input())) == fits
+    assert Hold.parse(json.loads(too_large.as_input())) == HOLD
 
 
 WHOLE = json.loads(HOLD.as_input())
 
 
 def test_times_are_read_as_utc() -> None:
-    hold = Hold.of({**WHOLE, "since": "2026-01-05T13:02:30+01:00"})
+    hold = Hold.parse({**WHOLE, "since": "2026-01-05T13:02:30+01:00"})
     assert hold is not None
     assert hold.since.tzinfo is UTC
     assert hold == HOLD
@@ -118,11 +124,11 @@ def test_times_are_read_as_utc() -> None:
     ],
 )
 def test_less_than_a_hold_is_none(broken: dict[str, object]) -> None:
-    assert Hold.of(broken) is None
+    assert Hold.parse(broken) is None
 
 
 def test_the_pattern_matches_all_ends_and_only_ends() -> None:
-    ends = json.loads(pattern(HOLD.depends_on))
+    ends = json.loads(build_pattern(HOLD.depends_on))
     assert ends["detail"] == {
         "pipeline": ["infra", "network"],
         "state": ["SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED"],
@@ -148,11 +154,11 @@ def test_the_pattern_matches_all_ends_and_only_ends() -> None:
 )
 def test_a_rule_that_is_not_this_gates_is_refused(event: object) -> None:
     with pytest.raises(RefusedInput):
-        rule_named_by(event, HERE)
+        read_rule_name(event, HERE)
 
 
 def test_a_rule_of_this_gate_is_taken() -> None:
-    assert rule_named_by({"rule": HOLD.rule}, HERE) == HOLD.rule
+    assert read_rule_name({"rule": HOLD.rule}, HERE) == HOLD.rule
 
 
 class context_of:  # noqa: N801 - reads as a function
@@ -166,7 +172,7 @@ class context_of:  # noqa: N801 - reads as a function
     "context", [context_of("dev"), context_of("dev", "retry"), context_of("dev", qualifier=":live")]
 )
 def test_the_retrys_arn_follows_from_either_functions_own(context: object) -> None:
-    assert Deployment.of(context) == HERE
+    assert Deployment.from_context(context) == HERE
     assert (
         HERE.retry_arn == "arn:aws:lambda:eu-west-1:123456789012:function:pipeline-gate-dev-retry"
     )
@@ -176,7 +182,7 @@ def test_without_an_arn_in_the_context_the_environment_tells(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("RETRY_FUNCTION_ARN", HERE.retry_arn)
-    assert Deployment.of(object()) == HERE
+    assert Deployment.from_context(object()) == HERE
     monkeypatch.delenv("RETRY_FUNCTION_ARN")
     with pytest.raises(Misconfigured, match="RETRY_FUNCTION_ARN"):
-        Deployment.of(object())
+        Deployment.from_context(object())

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib.errors import RefusedInput
-from chalicelib.job import Job, token
+from chalicelib.job import Job, format_token
 
 ID = "11111111-2222-4333-8444-555555555555"
 
@@ -18,7 +18,7 @@ def event(configuration: object, **more: object) -> dict[str, object]:
 
 
 def test_a_job_is_read() -> None:
-    assert Job.of(event({"FunctionName": "f", "UserParameters": "infra"})) == Job(
+    assert Job.parse(event({"FunctionName": "f", "UserParameters": "infra"})) == Job(
         ID, "123456789012", "infra"
     )
 
@@ -27,7 +27,7 @@ def test_a_job_is_read() -> None:
     "configuration", [{}, None, "text", {"UserParameters": None}, {"UserParameters": ["infra"]}]
 )
 def test_a_job_without_parameters_is_still_a_job_to_answer(configuration: object) -> None:
-    assert Job.of(event(configuration)) == Job(ID, "123456789012", None)
+    assert Job.parse(event(configuration)) == Job(ID, "123456789012", None)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_job_without_parameters_is_still_a_job_to_answer(configuration: object
 def test_what_is_no_account_is_not_repeated(account: object) -> None:
     job = event({})["CodePipeline.job"]
     assert isinstance(job, dict)
-    assert Job.of({"CodePipeline.job": {**job, "accountId": account}}).account == "?"
+    assert Job.parse({"CodePipeline.job": {**job, "accountId": account}}).account == "?"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_what_is_no_account_is_not_repeated(account: object) -> None:
 )
 def test_what_is_no_job_is_refused_without_repeating_it(other: object) -> None:
     with pytest.raises(RefusedInput, match="no CodePipeline job"):
-        Job.of(other)
+        Job.parse(other)
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def test_what_is_no_job_is_refused_without_repeating_it(other: object) -> None:
     ],
 )
 def test_a_token_that_tells_no_time_a_hold_can_have_begun_tells_none(text: object) -> None:
-    assert Job.of(event({}, continuationToken=text)).since is None
+    assert Job.parse(event({}, continuationToken=text)).since is None
 
 
 def test_a_token_tells_since_when_its_action_is_open() -> None:
     since = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC)
-    assert Job.of(event({}, continuationToken=token(since))).since == since
+    assert Job.parse(event({}, continuationToken=format_token(since))).since == since

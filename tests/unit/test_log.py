@@ -14,7 +14,7 @@ from chalicelib.records import log
 def test_a_decision_is_one_line_of_json_and_the_functions_result(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    record = log.decision(
+    record = log.log_decision(
         "retry", "waiting", rule="r", started=None, since=datetime(2026, 1, 5, tzinfo=UTC)
     )
     (line,) = capsys.readouterr().out.splitlines()
@@ -32,7 +32,7 @@ def test_a_defect_is_logged_with_the_places_it_went_through_but_not_its_message(
 ) -> None:
     with pytest.raises(KeyError) as raised:
         raise KeyError("a secret")
-    record = log.defect("gate", raised.value, job="j")
+    record = log.log_defect("gate", raised.value, job="j")
     places = record.pop("places")
     assert record == {"function": "gate", "decision": "defect", "error": "KeyError", "job": "j"}
     assert isinstance(places, list)
@@ -68,7 +68,7 @@ def test_what_counts_is_a_metric_of_the_function(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "pipeline-gate-prod-gate")
-    record = log.decision("gate", decided, **seen)
+    record = log.log_decision("gate", decided, **seen)
     line = json.loads(capsys.readouterr().out)
     assert record == {
         "function": "gate",
@@ -95,5 +95,5 @@ def test_a_metric_has_the_time_of_its_line_in_milliseconds(
 ) -> None:
     """(guide: CloudWatch_Embedded_Metric_Format_Specification, "Metadata object")"""
     monkeypatch.setattr("time.time", lambda: 1767614670.25)
-    log.decision("gate", "held")
+    log.log_decision("gate", "held")
     assert json.loads(capsys.readouterr().out)["_aws"]["Timestamp"] == 1767614670250

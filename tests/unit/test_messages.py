@@ -23,19 +23,19 @@ def run(
 
 
 def test_the_open_gate_names_the_last_execution() -> None:
-    assert open_gate.passed([Upstream(Dependency("infra"), (run("Succeeded", 1),))], NOW) == (
-        "infra is idle: last execution 1a2b3c4d Succeeded at 12:03 UTC"
-    )
+    assert open_gate.describe_pass(
+        [Upstream(Dependency("infra"), (run("Succeeded", 1),))], NOW
+    ) == ("infra is idle: last execution 1a2b3c4d Succeeded at 12:03 UTC")
 
 
 def test_a_time_of_another_day_comes_with_its_date() -> None:
-    assert open_gate.passed(
+    assert open_gate.describe_pass(
         [Upstream(Dependency("infra"), (run("Failed", 24 * 60),))], NOW
     ).endswith("Failed at 2026-01-04 12:04 UTC")
 
 
 def test_a_pipeline_without_executions_is_idle_and_says_so() -> None:
-    assert open_gate.passed(
+    assert open_gate.describe_pass(
         [Upstream(Dependency("infra")), Upstream(Dependency("network"))], NOW
     ) == (
         "infra is idle: it has not run in the last 14 days; network is idle: it has not run in "
@@ -45,7 +45,7 @@ def test_a_pipeline_without_executions_is_idle_and_says_so() -> None:
 
 def test_a_summary_fits_however_many_upstreams_there_are() -> None:
     assert (
-        len(open_gate.passed([Upstream(Dependency("x" * 100))] * 100, NOW)) <= 2048
+        len(open_gate.describe_pass([Upstream(Dependency("x" * 100))] * 100, NOW)) <= 2048
     )  # model: ExecutionSummary
 
 
@@ -56,7 +56,7 @@ def hold(*depends_on: str, pipeline: str = "k8s") -> Hold:
 
 
 def held(*waiting: Upstream) -> str:
-    return held_pipeline.held(
+    return held_pipeline.describe_hold(
         waiting, hold("infra"), 5, datetime(2026, 1, 5, 12, 9, tzinfo=UTC), NOW
     )
 
@@ -93,13 +93,13 @@ def test_many_upstreams_are_counted_not_listed() -> None:
 
 
 def test_a_description_fits_the_rule() -> None:
-    said = held_pipeline.rule_description(hold(*["y" * 100] * 9, pipeline="x" * 100), [], NOW)
+    said = held_pipeline.describe_rule(hold(*["y" * 100] * 9, pipeline="x" * 100), [], NOW)
     assert len(said) <= 512  # model: RuleDescription
     assert rule.read_date(said) == NOW.replace(second=0)
 
 
 def test_a_description_says_who_waits_for_whom_since_when() -> None:
-    said = held_pipeline.rule_description(hold("infra"), [], NOW)
+    said = held_pipeline.describe_rule(hold("infra"), [], NOW)
     assert said.startswith("Since 2026-01-05 12:04 UTC k8s (execution 5e6f7a8b) waits for infra.")
 
 

@@ -8,14 +8,14 @@ import re
 import pytest
 
 from chalicelib.errors import Misconfigured
-from chalicelib.parameters import EXAMPLE, Parameters, only_observes, read
+from chalicelib.parameters import EXAMPLE, Parameters, only_observes, parse_parameters
 from chalicelib.pipelines.dependency import Dependency
 
 EXECUTION = "5e6f7a8b-0000-4000-8000-000000000001"
 
 
 def of(default_minutes: str = "5", **asked: object) -> Parameters:
-    return read(json.dumps(asked), default_minutes)
+    return parse_parameters(json.dumps(asked), default_minutes)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def of(default_minutes: str = "5", **asked: object) -> Parameters:
 def test_upstreams_are_read_from_json_and_from_plain_names(
     text: str, upstreams: tuple[str, ...]
 ) -> None:
-    assert read(text, "5") == Parameters(
+    assert parse_parameters(text, "5") == Parameters(
         depends_on=tuple(map(Dependency, upstreams)), retry_minutes=5
     )
 
@@ -131,7 +131,7 @@ def test_one_that_is_to_observe_does_so_whatever_else_is_wrong(
 
 def test_the_documented_example_is_accepted_once_codepipeline_has_filled_it_in() -> None:
     filled = EXAMPLE.replace("#{codepipeline.PipelineExecutionId}", EXECUTION)
-    assert read(filled, "5") == Parameters((Dependency("infra"),), 5, "k8s", EXECUTION)
+    assert parse_parameters(filled, "5") == Parameters((Dependency("infra"),), 5, "k8s", EXECUTION)
 
 
 def test_the_environment_changes_the_default_of_retry_minutes_only() -> None:
@@ -188,7 +188,7 @@ def test_what_cannot_be_is_refused_in_one_clear_line_of_plain_ascii(
     text: str | None, said: str
 ) -> None:
     with pytest.raises(Misconfigured, match=re.escape(said)) as refusal:
-        read(text, "5")
+        parse_parameters(text, "5")
     message = str(refusal.value)
     assert message.isascii()
     assert message.isprintable()

@@ -13,7 +13,7 @@ from chalicelib.pipelines.execution import Execution
 from chalicelib.pipelines.state import ActionState, PipelineState, StageState
 from chalicelib.pipelines.upstream import Upstream
 from chalicelib.pipelines.wait_cycles import Cycle
-from chalicelib.wording.reasons import awaited, expected, why
+from chalicelib.wording.reasons import describe_end_of_wait, describe_expected_end, describe_reasons
 
 NOW = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC)
 INFRA, SUCCEEDED, STAGE = (
@@ -141,7 +141,7 @@ IS_RUNNING = "infra runs: execution 1a2b3c4d is InProgress since 12:01 UTC"
     ],
 )
 def test_why(upstream: Upstream, said: str) -> None:
-    assert why([upstream], NOW) == said
+    assert describe_reasons([upstream], NOW) == said
 
 
 USUALLY_TEN = tuple(run("Succeeded", 100 * n, 10) for n in (1, 2, 3))
@@ -162,14 +162,14 @@ USUALLY_TEN = tuple(run("Succeeded", 100 * n, 10) for n in (1, 2, 3))
     ],
 )
 def test_how_long_still(began: int, usually: tuple[Execution, ...], said: str) -> None:
-    sentence = why([Upstream(INFRA, (run("InProgress", began), *usually))], NOW)
+    sentence = describe_reasons([Upstream(INFRA, (run("InProgress", began), *usually))], NOW)
     assert sentence.partition(" UTC.")[2] == said
 
 
 def test_who_waits_for_a_person_is_given_no_time() -> None:
     upstream = Upstream(INFRA, (run("InProgress", 3), *USUALLY_TEN), PipelineState((ASKS,)))
-    assert "usually" not in why([upstream], NOW)
-    assert expected([upstream], NOW) == ""
+    assert "usually" not in describe_reasons([upstream], NOW)
+    assert describe_expected_end([upstream], NOW) == ""
 
 
 def test_of_one_stage_the_past_executions_tell_no_time() -> None:
@@ -177,19 +177,19 @@ def test_of_one_stage_the_past_executions_tell_no_time() -> None:
         STAGE, (run("InProgress", 3), *USUALLY_TEN), PipelineState((stage("InProgress"),))
     )
     assert (
-        why([upstream], NOW)
+        describe_reasons([upstream], NOW)
         == "infra's stage Net runs: execution 1a2b3c4d is InProgress since 12:01 UTC."
     )
-    assert expected([upstream], NOW) == ""
+    assert describe_expected_end([upstream], NOW) == ""
 
 
 def test_each_has_its_sentence_and_of_many_the_rest_is_counted() -> None:
     assert (
-        why([RUNNING, Upstream(SUCCEEDED)], NOW)
+        describe_reasons([RUNNING, Upstream(SUCCEEDED)], NOW)
         == f"{IS_RUNNING}. infra has not succeeded: it has never finished an execution."
     )
-    assert why([RUNNING] * 5, NOW).count("infra runs") == 5
-    assert why([RUNNING] * 7, NOW).endswith(". So do 2 more.")
+    assert describe_reasons([RUNNING] * 5, NOW).count("infra runs") == 5
+    assert describe_reasons([RUNNING] * 7, NOW).endswith(". So do 2 more.")
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_each_has_its_sentence_and_of_many_the_rest_is_counted() -> None:
     ],
 )
 def test_what_is_awaited(wanted: list[Dependency], said: str) -> None:
-    assert awaited([Upstream(one) for one in wanted]) == said
+    assert describe_end_of_wait([Upstream(one) for one in wanted]) == said
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_when_the_last_of_them_is_expected(
     waiting: list[tuple[int, tuple[Execution, ...]]], said: str
 ) -> None:
     assert (
-        expected(
+        describe_expected_end(
             [Upstream(INFRA, (run("InProgress", began), *usually)) for began, usually in waiting],
             NOW,
         )

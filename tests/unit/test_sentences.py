@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from chalicelib import phrases as wording
-from chalicelib.deployment import Deployment, refuse_long
+from chalicelib.deployment import Deployment, refuse_long_stage
 from chalicelib.errors import Misconfigured, RefusedInput, UnexpectedAnswer
 from chalicelib.holds.hold import Hold
-from chalicelib.holds.rule import pattern, rule_named_by
+from chalicelib.holds.rule import build_pattern, read_rule_name
 from chalicelib.job import Job
-from chalicelib.parameters import read, refuse_closed_accounts
+from chalicelib.parameters import parse_parameters, refuse_closed_accounts
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import Execution
 from chalicelib.pipelines.state import PipelineState, StageState
@@ -53,7 +53,7 @@ WHY = (
 
 
 def test_held() -> None:
-    assert held_pipeline.held(BUSY, HOLD, 5, NOW + timedelta(minutes=5), NOW) == (
+    assert held_pipeline.describe_hold(BUSY, HOLD, 5, NOW + timedelta(minutes=5), NOW) == (
         f"k8s waits for infra and net since 12:04 UTC. {WHY} "
         "This execution ends here, and that is as planned: k8s starts again by itself within "
         "seconds of the end of infra and net, "
@@ -70,7 +70,7 @@ def test_held_by_more_than_a_person_wants_to_read() -> None:
         f"p{n} runs: execution 1a2b3c4d is InProgress since 12:01 UTC." for n in range(5)
     )
     names = "p0, p1, p2, p3, p4 and 2 more"
-    assert held_pipeline.held(waiting, HOLD, 1, NOW + timedelta(days=1), NOW) == (
+    assert held_pipeline.describe_hold(waiting, HOLD, 1, NOW + timedelta(days=1), NOW) == (
         f"k8s waits for {names} since 12:04 UTC. {each} So do 2 more. "
         "This execution ends here, and that is as planned: k8s starts again by itself within "
         f"seconds of the end of {names}, "
@@ -79,31 +79,35 @@ def test_held_by_more_than_a_person_wants_to_read() -> None:
         "To go on now all the same: gatectl release k8s. To stop waiting: remove the EventBridge "
         "rule the-rule with its target."
     )
-    assert "more" not in held_pipeline.held(waiting[:5], HOLD, 1, NOW, NOW)
+    assert "more" not in held_pipeline.describe_hold(waiting[:5], HOLD, 1, NOW, NOW)
 
 
 def test_no_room() -> None:
-    assert held_pipeline.no_room(BUSY, NOW) == (
+    assert held_pipeline.describe_full_quota(BUSY, NOW) == (
         f"{WHY} All of EventBridge's rules are taken (300 a region, unless your quota is higher), "
         "so this action stays in progress and "
         "looks again when CodePipeline asks. Remove rules that nobody needs, or ask AWS for a "
         "higher quota."
     )
     assert (
-        len(held_pipeline.no_room([Upstream(Dependency("x"), unanswered="y" * 500)] * 9, NOW))
+        len(
+            held_pipeline.describe_full_quota(
+                [Upstream(Dependency("x"), unanswered="y" * 500)] * 9, NOW
+            )
+        )
         == 2048
     )  # model: ExecutionSummary
 
 
 def test_no_such_upstream() -> None:
-    assert refusals.no_such_upstream("Infra", "123456789012", "eu-west-1") == (
+    assert refusals.describe_missing_upstream("Infra", "123456789012", "eu-west-1") == (
         "There is no pipeline Infra in account 123456789012, region eu-west-1. "
         "Correct depends_on in this action's UserParameters; upper and lower case count."
     )
 
 
 def test_not_this_pipelines_execution() -> None:
-    assert refusals.not_this_pipelines("5e6f", "k9s") == (
+    assert refusals.describe_foreign_execution("5e6f", "k9s") == (
         "k9s has no execution 5e6f. In UserParameters, `pipeline` must be the name of the "
         "pipeline that this "
         'action stands in, and `execution` "#{codepipeline.PipelineExecutionId}".'
@@ -118,7 +122,7 @@ def test_not_this_pipelines_execution() -> None:
     ],
 )
 def test_whose_job_it_is(key: str, right: str) -> None:
-    assert refusals.who_am_i(key) == (
+    assert refusals.describe_unknown_owner(key) == (
         f"The gate must hold this pipeline, but CodePipeline does not tell it which {key} this is. "
         f"Add {right} to this action's UserParameters."
     )
@@ -132,7 +136,7 @@ def test_whose_job_it_is(key: str, right: str) -> None:
     ],
 )
 def test_a_defect(error: Exception, kind: str) -> None:
-    assert refusals.defect(error, "req-1") == (
+    assert refusals.describe_defect(error, "req-1") == (
         f"The gate itself failed ({kind}); neither the pipelines nor this action's parameters "
         "need be at fault. "
         "Retry this stage; if it fails again, look into the gate function's log at request req-1 "
@@ -141,7 +145,7 @@ def test_a_defect(error: Exception, kind: str) -> None:
 
 
 def test_a_rules_description() -> None:
-    assert held_pipeline.rule_description(
+    assert held_pipeline.describe_rule(
         replace(HOLD, depends_on=(Dependency("infra"), Dependency("net"))), [], NOW
     ) == (
         "Since 2026-01-05 12:04 UTC k8s (execution 5e6f7a8b) waits for infra and net. "
@@ -160,13 +164,13 @@ def test_a_rules_description() -> None:
     ],
 )
 def test_names_in_a_sentence(names: list[str], said: str) -> None:
-    assert wording.some(names) == said
+    assert wording.join_names(names) == said
 
 
 def test_what_is_too_long_ends_in_dots() -> None:
-    assert wording.quoted("x" * 60) == '"' + "x" * 60 + '"'
-    assert wording.quoted("x" * 61) == '"' + "x" * 60 + '..."'
-    assert (wording.shortened("x" * 10, 10), wording.shortened("x" * 11, 10)) == (
+    assert wording.quote("x" * 60) == '"' + "x" * 60 + '"'
+    assert wording.quote("x" * 61) == '"' + "x" * 60 + '..."'
+    assert (wording.shorten("x" * 10, 10), wording.shorten("x" * 11, 10)) == (
         "x" * 10,
         "x" * 7 + "...",
     )
@@ -213,19 +217,19 @@ DEADLINE = NOW + timedelta(hours=2)
     ],
 )
 def test_held_in_other_ways(more: dict[str, Any], said: str) -> None:
-    assert said in held_pipeline.held(
+    assert said in held_pipeline.describe_hold(
         [INFRA], replace(HOLD, **more), 5, NOW + timedelta(minutes=5), NOW
     )
 
 
 def test_waits_in_place() -> None:
     began = NOW - timedelta(minutes=10)
-    assert held_pipeline.waits_in_place([INFRA], "k8s", began, None, "stop", NOW) == (
+    assert held_pipeline.describe_wait([INFRA], "k8s", began, None, "stop", NOW) == (
         f"k8s waits for infra since 11:54 UTC. {RUNS} Looked at 12:04 UTC; CodePipeline asks "
         "again by itself. "
         "To go on now all the same: gatectl release k8s. To stop waiting: stop this execution."
     )
-    assert held_pipeline.waits_in_place([INFRA], "k8s", began, DEADLINE, "continue", NOW) == (
+    assert held_pipeline.describe_wait([INFRA], "k8s", began, DEADLINE, "continue", NOW) == (
         f"k8s waits for infra since 11:54 UTC. {RUNS} If that has not come by 14:04 UTC, it goes "
         "on all the same. "
         "Looked at 12:04 UTC; CodePipeline asks again by itself. "
@@ -235,18 +239,18 @@ def test_waits_in_place() -> None:
 
 def test_let_go() -> None:
     ann = "arn:aws:iam::123456789012:user/ann"
-    assert open_gate.let_go([INFRA], ann, NOW - timedelta(hours=2), NOW) == (
+    assert open_gate.describe_release([INFRA], ann, NOW - timedelta(hours=2), NOW) == (
         f"Goes on in spite of infra: waited since 10:04 UTC, and {ann} let it go. {RUNS}"
     )
 
 
 def test_gave_up() -> None:
     began = NOW - timedelta(hours=2)
-    assert held_pipeline.gave_up([INFRA], began, NOW) == (
+    assert held_pipeline.describe_give_up([INFRA], began, NOW) == (
         f"Gave up: waited for infra since 10:04 UTC, as long as give_up_minutes says. {RUNS} "
         "Nothing starts by itself any more. Retry this stage to wait anew."
     )
-    assert open_gate.goes_on_all_the_same([INFRA], began, NOW) == (
+    assert open_gate.describe_pass_after_give_up([INFRA], began, NOW) == (
         "Goes on in spite of infra: waited since 10:04 UTC, as long as give_up_minutes says. "
         f"{RUNS}"
     )
@@ -254,24 +258,26 @@ def test_gave_up() -> None:
 
 def test_observed() -> None:
     assert (
-        open_gate.observed([INFRA], NOW)
+        open_gate.describe_observed_wait([INFRA], NOW)
         == f"Observe only: would have held this pipeline for infra. {RUNS}"
     )
     assert (
-        open_gate.observed_refusal("Wrong.")
+        open_gate.describe_observed_refusal("Wrong.")
         == "Observe only: would have failed this action. Wrong."
     )
 
 
 def test_bypassed() -> None:
-    assert open_gate.bypassed([Dependency("infra"), Dependency("net", stage="Deploy")]) == (
+    assert open_gate.describe_bypass([Dependency("infra"), Dependency("net", stage="Deploy")]) == (
         "Bypassed: the pipeline variable asked for it, so nobody looked whether infra and net's "
         "stage Deploy runs."
     )
 
 
 def test_a_deadlock() -> None:
-    assert held_pipeline.deadlock(Cycle(("k8s", "infra", "net", "k8s"), deadlock=True)) == (
+    assert held_pipeline.describe_deadlock(
+        Cycle(("k8s", "infra", "net", "k8s"), deadlock=True)
+    ) == (
         "Deadlock: k8s waits for infra, which waits for net, which waits for k8s. None of them "
         "can go on before another does, so nothing "
         "would ever end this wait. Take one of these out of its depends_on, or let it require "
@@ -281,7 +287,7 @@ def test_a_deadlock() -> None:
 
 
 def test_no_such_stage() -> None:
-    assert refusals.no_such_stage("infra", "Deplyo", ["Source", "Deploy"]) == (
+    assert refusals.describe_missing_stage("infra", "Deplyo", ["Source", "Deploy"]) == (
         "infra has no stage Deplyo; it has Source and Deploy. "
         "Correct depends_on in this action's UserParameters; upper and lower case count."
     )
@@ -290,12 +296,12 @@ def test_no_such_stage() -> None:
 @pytest.mark.parametrize(
     "say",
     [
-        lambda many: held_pipeline.waits_in_place(many, "k8s", NOW, None, "stop", NOW),
-        lambda many: open_gate.goes_on_all_the_same(many, NOW, NOW),
-        lambda many: open_gate.observed(many, NOW),
-        lambda many: open_gate.bypassed([one.wanted for one in many] * 9),
-        lambda many: open_gate.observed_refusal("x" * 3000),
-        lambda many: open_gate.passed(many, NOW),
+        lambda many: held_pipeline.describe_wait(many, "k8s", NOW, None, "stop", NOW),
+        lambda many: open_gate.describe_pass_after_give_up(many, NOW, NOW),
+        lambda many: open_gate.describe_observed_wait(many, NOW),
+        lambda many: open_gate.describe_bypass([upstream.dependency for upstream in many] * 9),
+        lambda many: open_gate.describe_observed_refusal("x" * 3000),
+        lambda many: open_gate.describe_pass(many, NOW),
     ],
 )
 def test_every_summary_fits(say: Callable[[list[Upstream]], str]) -> None:
@@ -307,7 +313,7 @@ def test_every_summary_fits(say: Callable[[list[Upstream]], str]) -> None:
 
 def test_every_failure_fits() -> None:
     many = [Upstream(Dependency("x" * 100), unanswered="z" * 1500)] * 9
-    assert len(held_pipeline.gave_up(many, NOW, NOW)) == 5000  # model: Message
+    assert len(held_pipeline.describe_give_up(many, NOW, NOW)) == 5000  # model: Message
 
 
 def test_what_passes_although_it_runs() -> None:
@@ -319,7 +325,7 @@ def test_what_passes_although_it_runs() -> None:
         Upstream(Dependency("infra", stage="Net", parked="pass"), INFRA.executions, before),
         Upstream(Dependency("infra", parked="pass"), INFRA.executions),
     ]
-    assert open_gate.passed(passed, NOW) == (
+    assert open_gate.describe_pass(passed, NOW) == (
         "infra's stage Net does not count: execution 1a2b3c4d is past that stage; "
         "infra's stage Net does not count: execution 1a2b3c4d is parked until a person lets it go "
         "on; "
@@ -333,11 +339,11 @@ def test_what_passes_because_its_one_stage_is_idle() -> None:
         "Net", "9a9a9a9a-0000-4000-8000-000000000001", "Succeeded", (), False, None, ()
     )
     wanted, never = Dependency("infra", stage="Net"), replace(there, execution=None, status="")
-    assert open_gate.passed([Upstream(wanted, done, PipelineState((there,)))], NOW) == (
+    assert open_gate.describe_pass([Upstream(wanted, done, PipelineState((there,)))], NOW) == (
         "infra's stage Net is idle: execution 9a9a9a9a Succeeded there"
     )
     assert (
-        open_gate.passed([Upstream(wanted, done, PipelineState((never,)))], NOW)
+        open_gate.describe_pass([Upstream(wanted, done, PipelineState((never,)))], NOW)
         == "infra's stage Net is idle: no execution has been there"
     )
 
@@ -565,7 +571,7 @@ PARAMETERS: list[tuple[str | None, str]] = [
 
 @pytest.mark.parametrize(("text", "said"), PARAMETERS)
 def test_wrong_parameters(text: str | None, said: str) -> None:
-    assert refused(lambda: read(text, "5"), Misconfigured) == said
+    assert refused(lambda: parse_parameters(text, "5"), Misconfigured) == said
 
 
 def test_an_account_that_is_closed_to_the_gate() -> None:
@@ -581,7 +587,7 @@ def test_an_account_that_is_closed_to_the_gate() -> None:
 
 
 def test_a_wrong_default() -> None:
-    assert refused(lambda: read("infra", "7"), Misconfigured) == (
+    assert refused(lambda: parse_parameters("infra", "7"), Misconfigured) == (
         f'The gate\'s environment variable RETRY_MINUTES is "7": it must be one of {MINUTES}. It '
         "stands in .chalice/config.json."
     )
@@ -589,12 +595,16 @@ def test_a_wrong_default() -> None:
 
 def test_as_many_names_as_a_rule_takes() -> None:
     names = [f"{n:0>44}" for n in range(37)]
-    longest = [*names, "x" * (2048 - len(pattern([Dependency(name) for name in (*names, "")])))]
-    asked = read(json.dumps({"depends_on": longest}), "5")
-    assert len(pattern(asked.depends_on)) == 2048  # EventBridge's default quota
+    longest = [
+        *names,
+        "x" * (2048 - len(build_pattern([Dependency(name) for name in (*names, "")]))),
+    ]
+    asked = parse_parameters(json.dumps({"depends_on": longest}), "5")
+    assert len(build_pattern(asked.depends_on)) == 2048  # EventBridge's default quota
     assert [one.name for one in asked.depends_on] == longest
     assert refused(
-        lambda: read(json.dumps({"depends_on": [*names, longest[-1] + "x"]}), "5"), Misconfigured
+        lambda: parse_parameters(json.dumps({"depends_on": [*names, longest[-1] + "x"]}), "5"),
+        Misconfigured,
     ) == (
         "depends_on has 38 names, more than fit into one EventBridge rule (2048 characters, with "
         "the rule's own words). "
@@ -603,16 +613,16 @@ def test_as_many_names_as_a_rule_takes() -> None:
 
 
 def test_events_that_a_function_does_not_serve() -> None:
-    assert refused(lambda: Job.of({}), RefusedInput) == (
+    assert refused(lambda: Job.parse({}), RefusedInput) == (
         "This event is no CodePipeline job: it has no `CodePipeline.job` with the `id` of one. "
         "The gate is invoked by an action of provider Lambda in a pipeline, not by hand."
     )
     here = Deployment("aws", "eu-west-1", "123456789012", "dev")
-    assert refused(lambda: rule_named_by({}, here), RefusedInput) == (
+    assert refused(lambda: read_rule_name({}, here), RefusedInput) == (
         'This event names no hold: {"rule": "..."} is missing. The retry is invoked by the '
         "gate's own EventBridge rules."
     )
-    assert refused(lambda: rule_named_by({"rule": "nightly"}, here), RefusedInput) == (
+    assert refused(lambda: read_rule_name({"rule": "nightly"}, here), RefusedInput) == (
         'The rule "nightly" is none of this gate\'s: those are named pipeline-gate-dev-<execution '
         "id>. Nothing was touched."
     )
@@ -620,12 +630,12 @@ def test_events_that_a_function_does_not_serve() -> None:
 
 def test_a_deployment_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RETRY_FUNCTION_ARN", raising=False)
-    assert refused(lambda: Deployment.of(None), Misconfigured) == (
+    assert refused(lambda: Deployment.from_context(None), Misconfigured) == (
         "The gate cannot tell its deployment: '' is no ARN of a function pipeline-gate-STAGE-gate "
         "or pipeline-gate-STAGE-retry. "
         "Deploy it with Chalice, or set RETRY_FUNCTION_ARN."
     )
-    assert refused(lambda: refuse_long("s" * 14), Misconfigured) == (
+    assert refused(lambda: refuse_long_stage("s" * 14), Misconfigured) == (
         "The Chalice stage 'ssssssssssssss' has 14 characters; the gate's rules are named after "
         "it, and that leaves room for 13. "
         "Take a shorter name."

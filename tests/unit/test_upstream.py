@@ -11,7 +11,7 @@ from chalicelib.holds.hold import Hold
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import PARALLEL, Execution
 from chalicelib.pipelines.state import ActionState, PipelineState, StageState
-from chalicelib.pipelines.upstream import Upstream, waiting_for
+from chalicelib.pipelines.upstream import Upstream, find_unsatisfied
 from chalicelib.pipelines.wait_cycles import Cycle
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -36,7 +36,13 @@ def stage(name: str, execution: str | None, status: str, *, asks: bool = False) 
         "Act", "InProgress" if status in ("InProgress", "Stopping") else status, NOON, approval=asks
     )
     return StageState(
-        name, execution, status, (), closed=False, closed_since=None, actions=(action,)
+        name,
+        execution,
+        status,
+        (),
+        transition_disabled=False,
+        disabled_since=None,
+        actions=(action,),
     )
 
 
@@ -83,7 +89,7 @@ def test_one_of_which_aws_does_not_tell_is_neither() -> None:
     ],
 )
 def test_which_execution_may_be_held(executions: tuple[Execution, ...], held: str | None) -> None:
-    found = Upstream(INFRA, executions).perhaps_held
+    found = Upstream(INFRA, executions).possibly_held
     assert (found.id if found else None) == held
 
 
@@ -161,8 +167,8 @@ def test_one_stage_of_it(
     upstream = Upstream(
         replace(INFRA, stage="Net"), history(*statuses), PipelineState(tuple(stages))
     )
-    assert (upstream.satisfied, upstream.behind) == (idle, behind)
-    assert replace(upstream, wanted=replace(SUCCEEDED, stage="Net")).satisfied is succeeded
+    assert (upstream.satisfied, upstream.last_execution_id) == (idle, behind)
+    assert replace(upstream, dependency=replace(SUCCEEDED, stage="Net")).satisfied is succeeded
 
 
 def test_in_parallel_mode_an_execution_that_is_not_shown_is_not_past_the_stage() -> None:
@@ -191,7 +197,7 @@ def test_one_that_waits_for_a_person_counts_or_not(
         PipelineState(tuple(stages)),
     )
     assert upstream.satisfied is not runs
-    assert not replace(upstream, wanted=replace(INFRA, stage=one_stage)).satisfied
+    assert not replace(upstream, dependency=replace(INFRA, stage=one_stage)).satisfied
 
 
 def test_a_stage_that_was_retried_after_the_executions_were_read_can_wait_for_a_person() -> None:
@@ -201,7 +207,7 @@ def test_a_stage_that_was_retried_after_the_executions_were_read_can_wait_for_a_
         PipelineState((stage("Ask", "a", "InProgress", asks=True),)),
     )
     assert not upstream.satisfied
-    assert replace(upstream, wanted=replace(upstream.wanted, parked="pass")).satisfied
+    assert replace(upstream, dependency=replace(upstream.dependency, parked="pass")).satisfied
 
 
 @pytest.mark.parametrize(
@@ -209,20 +215,25 @@ def test_a_stage_that_was_retried_after_the_executions_were_read_can_wait_for_a_
     [(["Succeeded"], "a"), (["InProgress", "Superseded", "Failed"], "c"), ([], None)],
 )
 def test_behind_whom_a_gate_passes(statuses: list[str], behind: str | None) -> None:
-    assert Upstream(INFRA, history(*statuses)).behind == behind
+    assert Upstream(INFRA, history(*statuses)).last_execution_id == behind
 
 
 @pytest.mark.parametrize("status", ["InProgress", "Stopping"])
 def test_an_upstream_runs_also_when_an_older_execution_does(status: str) -> None:
     upstream = Upstream(INFRA, history("Succeeded", status))
-    assert waiting_for([upstream]) == (upstream,)
+    assert find_unsatisfied([upstream]) == (upstream,)
 
 
 @pytest.mark.parametrize("status", ["Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"])
 def test_the_gate_is_open_when_no_execution_runs(status: str) -> None:
-    assert waiting_for([Upstream(INFRA, history(status)), Upstream(Dependency("never-ran"))]) == ()
+    assert (
+        find_unsatisfied([Upstream(INFRA, history(status)), Upstream(Dependency("never-ran"))])
+        == ()
+    )
 
 
 def test_an_upstream_that_aws_does_not_tell_of_keeps_the_gate_closed() -> None:
     silent = Upstream(INFRA, unanswered="throttled")
-    assert waiting_for([silent, Upstream(Dependency("network"), history("Succeeded"))]) == (silent,)
+    assert find_unsatisfied([silent, Upstream(Dependency("network"), history("Succeeded"))]) == (
+        silent,
+    )

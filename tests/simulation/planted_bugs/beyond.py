@@ -42,22 +42,24 @@ def parked_passes() -> AbstractContextManager[object]:
             if not self.is_past(one) and not (self.state and self.state.parked(one.id))
         )
 
-    def look(self: asking.Asking, wanted: Any) -> upstream.Upstream:
+    def look(self: asking.UpstreamReader, wanted: Any) -> upstream.Upstream:
         seen = real_look(self, wanted)
         return (
-            replace(seen, state=self._aws.codepipeline.state(wanted.name)) if seen.running else seen
+            replace(seen, state=self._aws.codepipeline.read_state(wanted.name))
+            if seen.running
+            else seen
         )
 
-    real_look = asking.Asking._look
+    real_look = asking.UpstreamReader._read_executions
     return both(
         patch.object(upstream.Upstream, "blocking", property(blocking)),
-        patch.object(asking.Asking, "_look", look),
+        patch.object(asking.UpstreamReader, "_read_executions", look),
     )
 
 
 @bug("Safe", "a gate that waits in place looks at its upstreams only once", seed=1)
 def waits_once() -> AbstractContextManager[object]:
-    real = upstream.waiting_for
+    real = upstream.find_unsatisfied
     asked: set[str] = set()
 
     def waiting_for(upstreams: Any) -> Any:
@@ -70,7 +72,7 @@ def waits_once() -> AbstractContextManager[object]:
             asked.add(key)
         return found
 
-    return patch.object(gate, "waiting_for", waiting_for)
+    return patch.object(gate, "find_unsatisfied", waiting_for)
 
 
 @bug("Live", "a hold never gives up", seed=44)
@@ -80,7 +82,7 @@ def never_gives_up() -> AbstractContextManager[object]:
 
 @bug("Once", "a condition's rules are not looked at: what it let pass is started again", seed=844)
 def conditions_ignored() -> AbstractContextManager[object]:
-    return patch.object(codepipeline.CodePipeline, "conditions", lambda *_: ())
+    return patch.object(codepipeline.CodePipeline, "list_condition_attempts", lambda *_: ())
 
 
 @bug("Clean", "a gate that refused is asked again for ever", seed=110)
@@ -97,9 +99,9 @@ def always_parked() -> AbstractContextManager[object]:
 
 @bug("Answered", "a gate that is only to observe holds", seed=75)
 def observe_ignored() -> AbstractContextManager[object]:
-    real = parameters.read
+    real = parameters.parse_parameters
     return patch.object(
-        parameters, "read", lambda *arguments: replace(real(*arguments), observe=False)
+        parameters, "parse_parameters", lambda *arguments: replace(real(*arguments), observe=False)
     )
 
 
@@ -132,16 +134,16 @@ def early_hand_over() -> AbstractContextManager[object]:
 def held_revisions_ignored() -> AbstractContextManager[object]:
     return patch.object(
         retry,
-        "revisions_to_start_with",
-        lambda own, _, attempts: decision.revisions_to_start_with(own, None, attempts),
+        "choose_revisions",
+        lambda own, _, attempts: decision.choose_revisions(own, None, attempts),
     )
 
 
 @bug("Once", "a rollback is started like any other", seed=66)
 def rollback_started() -> AbstractContextManager[object]:
-    real = executions.Execution.of
+    real = executions.Execution.parse
     return patch.object(
-        executions.Execution, "of", lambda summary: replace(real(summary), kind="STANDARD")
+        executions.Execution, "parse", lambda summary: replace(real(summary), kind="STANDARD")
     )
 
 

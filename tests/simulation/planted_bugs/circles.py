@@ -13,7 +13,7 @@ from tests.simulation.planted_bugs.bug import bug
 
 @bug("Safe", "an upstream that is held itself is taken for idle", seed=22)
 def held_is_idle() -> AbstractContextManager[object]:
-    return patch.object(asking.Asking, "_hold_of", lambda *_: None)
+    return patch.object(asking.UpstreamReader, "_read_hold", lambda *_: None)
 
 
 @bug("Told", "no circle is seen", seed=4)
@@ -23,11 +23,13 @@ def no_circle() -> AbstractContextManager[object]:
 
 @bug("Told", "only circles of two are seen", seed=821)
 def only_of_two() -> AbstractContextManager[object]:
-    real = chains.cycle
+    real = chains.find_cycle
     return patch.object(
         chains,
         "cycle",
-        lambda upstream, waits, asker, _: real(upstream, waits, asker, lambda _: chains.Wait()),
+        lambda upstream, waits, asker, _: real(
+            upstream, waits, asker, lambda _: chains.WaitingPipeline()
+        ),
     )
 
 
@@ -38,15 +40,15 @@ def each_is_a_deadlock() -> AbstractContextManager[object]:
 
 @bug("Told", "a gate that waits in place leaves no mark", seed=4)
 def no_mark() -> AbstractContextManager[object]:
-    real = chains.mark
-    return patch.object(chains, "mark", lambda since, _: real(since, ()))
+    real = chains.format_mark
+    return patch.object(chains, "format_mark", lambda since, _: real(since, ()))
 
 
 @bug("Told", "whoever waits in place is taken for one that makes room", seed=4)
 def never_stays() -> AbstractContextManager[object]:
-    real = asking.Asking.__init__
+    real = asking.UpstreamReader.__init__
 
     def init(self: Any, *arguments: Any, **_: Any) -> None:
         real(self, *arguments)
 
-    return patch.object(asking.Asking, "__init__", init)
+    return patch.object(asking.UpstreamReader, "__init__", init)

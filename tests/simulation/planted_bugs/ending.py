@@ -35,12 +35,14 @@ def rule_goes_first() -> AbstractContextManager[object]:
 
 @bug("Clean", "the rule's target is not removed", seed=0)
 def target_stays() -> AbstractContextManager[object]:
-    return patch.object(eventbridge.EventBridge, "remove", eventbridge.EventBridge.delete_if_empty)
+    return patch.object(
+        eventbridge.EventBridge, "remove_rule", eventbridge.EventBridge.delete_empty_rule
+    )
 
 
 @bug("Live", "a retry that AWS does not answer removes the rule", seed=25)
 def retry_gives_up() -> AbstractContextManager[object]:
-    real = retry.recheck
+    real = retry.check_hold
 
     def recheck(event: Any, context: Any, aws: Any, now: Any) -> Any:
         try:
@@ -48,72 +50,72 @@ def retry_gives_up() -> AbstractContextManager[object]:
         except errors.NoAnswer:
             return aws.eventbridge.remove(event["rule"])
 
-    return patch.object(retry_function, "recheck", recheck)
+    return patch.object(retry_function, "check_hold", recheck)
 
 
 @bug("Once", "a newer execution does not end a hold", seed=3)
 def newer_ignored() -> AbstractContextManager[object]:
     return patch.object(
         retry,
-        "fate",
-        lambda held, all_: decision.fate(held, [one for one in all_ if one.id == held]),
+        "find_fate",
+        lambda held, all_: decision.find_fate(held, [one for one in all_ if one.id == held]),
     )
 
 
 @bug("Live", "a held execution that is still in progress is taken for over", seed=81)
 def in_progress_is_over() -> AbstractContextManager[object]:
-    def fate(held: str, all_: Any) -> decision.Finding:
-        found = decision.fate(held, all_)
+    def fate(held: str, all_: Any) -> decision.HoldFate:
+        found = decision.find_fate(held, all_)
         return (
             replace(found, fate=decision.Fate.OVER)
             if found.fate is decision.Fate.UNDECIDED
             else found
         )
 
-    return patch.object(retry, "fate", fate)
+    return patch.object(retry, "find_fate", fate)
 
 
 @bug("Once", "an execution that the gate let pass at a later attempt is started again", seed=73)
 def later_pass_ignored() -> AbstractContextManager[object]:
-    return patch.object(retry, "passed_the_gate", lambda *_: False)
+    return patch.object(retry, "has_passed_gate", lambda *_: False)
 
 
 @bug("Once", "the retry does not look at the upstreams", seed=3)
 def upstreams_ignored() -> AbstractContextManager[object]:
-    return patch.object(retry, "waiting_for", lambda _: ())
+    return patch.object(retry, "find_unsatisfied", lambda _: ())
 
 
 @bug("Once", "the retry acts on what it is told, not on what EventBridge keeps", seed=57)
 def told_is_believed() -> AbstractContextManager[object]:
-    real, real_recheck = eventbridge.EventBridge.hold_kept_by, retry.recheck
+    real, real_recheck = eventbridge.EventBridge.read_hold, retry.check_hold
     told: list[hold.Hold | None] = []
 
     def recheck(event: Any, *more: Any) -> Any:
-        told[:] = [hold.Hold.of(event)]
+        told[:] = [hold.Hold.parse(event)]
         return real_recheck(event, *more)
 
     def kept_by(self: Any, rule: str) -> Any:
         return real(self, rule) and told[-1]
 
     return both(
-        patch.object(retry_function, "recheck", recheck),
-        patch.object(eventbridge.EventBridge, "hold_kept_by", kept_by),
+        patch.object(retry_function, "check_hold", recheck),
+        patch.object(eventbridge.EventBridge, "read_hold", kept_by),
     )
 
 
 @bug("Live", "a restart has the default variables", seed=12)
 def no_variables() -> AbstractContextManager[object]:
-    real = codepipeline.CodePipeline.start
+    real = codepipeline.CodePipeline.start_pipeline
     return patch.object(
         codepipeline.CodePipeline,
-        "start",
+        "start_pipeline",
         lambda self, pipeline, token, _, revisions: real(self, pipeline, token, {}, revisions),
     )
 
 
 @bug("Live", "a restart in PARALLEL mode takes the newest revisions", seed=34)
 def newest_revisions() -> AbstractContextManager[object]:
-    return patch.object(retry, "revisions_to_start_with", lambda *_: ())
+    return patch.object(retry, "choose_revisions", lambda *_: ())
 
 
 @bug("Live", "a variable that was edited away keeps the pipeline from starting", seed=233)
@@ -124,7 +126,7 @@ def undeclared_variable() -> AbstractContextManager[object]:
 @bug("Live", "an upstream that was deleted is waited for", seed=110)
 def deleted_upstream() -> AbstractContextManager[object]:
     def waiting(kept: Any, asking_: Any, now: Any) -> Any:
-        return upstream.waiting_for(
+        return upstream.find_unsatisfied(
             [
                 replace(one, unanswered="gone") if one.gone else one
                 for one in asking_.upstreams(kept.depends_on)

@@ -11,20 +11,20 @@ from unittest.mock import patch
 from chalicelib import errors, gate, gate_function
 from chalicelib.aws import codepipeline, eventbridge
 from chalicelib.aws import lambda_permission as awslambda
-from chalicelib.holds import hold, rule
+from chalicelib.holds import making, rule
 from tests.simulation.planted_bugs.bug import both, bug
 
 
 @bug("Once", "all holds share one rule", seed=12)
 def shared_rule() -> AbstractContextManager[object]:
     return patch.object(
-        hold, "rule_name", lambda deployment, _: deployment.rule_prefix + str(uuid.UUID(int=0))
+        making, "name_rule", lambda deployment, _: deployment.rule_prefix + str(uuid.UUID(int=0))
     )
 
 
 @bug("Live", "the job is answered before the hold is made", seed=5)
 def answered_first() -> AbstractContextManager[object]:
-    real_put, real_fail = eventbridge.EventBridge.put, codepipeline.CodePipeline.fail
+    real_put, real_fail = eventbridge.EventBridge.put_hold, codepipeline.CodePipeline.fail_job
     later: list[Callable[[], None]] = []
 
     def put(self: Any, *arguments: Any, **more: Any) -> None:
@@ -37,25 +37,25 @@ def answered_first() -> AbstractContextManager[object]:
         return answer
 
     return both(
-        patch.object(eventbridge.EventBridge, "put", put),
-        patch.object(codepipeline.CodePipeline, "fail", fail),
+        patch.object(eventbridge.EventBridge, "put_hold", put),
+        patch.object(codepipeline.CodePipeline, "fail_job", fail),
     )
 
 
 @bug("Live", "nobody lets EventBridge invoke the retry", seed=0)
 def no_permission() -> AbstractContextManager[object]:
-    return patch.object(awslambda.AwsLambda, "let_rules_invoke", lambda *_: None)
+    return patch.object(awslambda.LambdaPermissions, "allow_rules", lambda *_: None)
 
 
 @bug("Live", "a hold has no schedule, only events end it", seed=3)
 def no_schedule() -> AbstractContextManager[object]:
-    return patch.object(hold, "schedule", lambda *_: "")
+    return patch.object(making, "build_schedule", lambda *_: "")
 
 
 @bug("Live", "a hold looks only once an hour, whatever retry_minutes says", seed=12)
 def hourly() -> AbstractContextManager[object]:
-    real = rule.schedule
-    return patch.object(hold, "schedule", lambda now, _: real(now, 60))
+    real = rule.build_schedule
+    return patch.object(making, "build_schedule", lambda now, _: real(now, 60))
 
 
 @bug("Live", "entries that failed in part are not looked at", seed=85)
@@ -65,12 +65,12 @@ def failed_entries_ignored() -> AbstractContextManager[object]:
 
 @bug("Answered", "a gate that AWS does not answer ends as if all were well", seed=9)
 def gate_swallows() -> AbstractContextManager[object]:
-    return patch.object(gate_function, "answer", _swallowing(gate.answer))
+    return patch.object(gate_function, "answer_job", _swallowing(gate.answer_job))
 
 
 @bug("Answered", "a gate that AWS does not answer fails the job without a hold", seed=13)
 def fails_without_hold() -> AbstractContextManager[object]:
-    real = eventbridge.EventBridge.put
+    real = eventbridge.EventBridge.put_hold
 
     def put(*arguments: Any, **more: Any) -> None:
         try:
@@ -78,18 +78,18 @@ def fails_without_hold() -> AbstractContextManager[object]:
         except errors.NoAnswer as error:
             raise errors.Misconfigured(str(error)) from error
 
-    return patch.object(eventbridge.EventBridge, "put", put)
+    return patch.object(eventbridge.EventBridge, "put_hold", put)
 
 
 @bug("Answered", "the text of AWS's errors is passed on", seed=10)
 def error_text_in_message() -> AbstractContextManager[object]:
     def sorted_out(error: Any, call: str) -> Exception:
-        sorted_ = errors.sorted_out(error, call)
+        sorted_ = errors.translate_error(error, call)
         return type(sorted_)(f"{sorted_}: {error}")
 
     return both(
-        patch.object(codepipeline, "sorted_out", sorted_out),
-        patch.object(eventbridge, "sorted_out", sorted_out),
+        patch.object(codepipeline, "translate_error", sorted_out),
+        patch.object(eventbridge, "translate_error", sorted_out),
     )
 
 

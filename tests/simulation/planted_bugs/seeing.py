@@ -44,7 +44,7 @@ def unanswered_is_idle() -> AbstractContextManager[object]:
 
 @bug("Safe", "an upstream that the gate may not look at is taken for idle", seed=123)
 def denied_is_idle() -> AbstractContextManager[object]:
-    real = codepipeline.CodePipeline.executions
+    real = codepipeline.CodePipeline.list_executions
 
     def seen(self: codepipeline.CodePipeline, *arguments: Any, **more: Any) -> Any:
         try:
@@ -52,9 +52,11 @@ def denied_is_idle() -> AbstractContextManager[object]:
         except errors.NotPermitted:
             return ()
 
-    return patch.object(codepipeline.CodePipeline, "executions", seen)
+    return patch.object(codepipeline.CodePipeline, "list_executions", seen)
 
 
 @bug("Safe", "only the first of several upstreams is looked at", seed=0)
 def only_the_first_upstream() -> AbstractContextManager[object]:
-    return patch.object(gate, "waiting_for", lambda upstreams: upstream.waiting_for(upstreams[:1]))
+    return patch.object(
+        gate, "find_unsatisfied", lambda upstreams: upstream.find_unsatisfied(upstreams[:1])
+    )

@@ -21,56 +21,56 @@ from tests.simulation.planted_bugs.bug import both, bug
 def behind_the_newest() -> AbstractContextManager[object]:
     return patch.object(
         upstream.Upstream,
-        "behind",
+        "last_execution_id",
         property(lambda self: self.executions[0].id if self.executions else None),
     )
 
 
 @bug("Told", "the output variables name the executions in another order than the upstreams", seed=0)
 def other_order() -> AbstractContextManager[object]:
-    real = codepipeline.CodePipeline.succeed
+    real = codepipeline.CodePipeline.succeed_job
 
     def succeed(self: Any, job: str, summary: str, variables: Any) -> bool:
         ids = ",".join(reversed(variables["UpstreamExecutionIds"].split(",")))
         return real(self, job, summary, {**variables, "UpstreamExecutionIds": ids})
 
-    return patch.object(codepipeline.CodePipeline, "succeed", succeed)
+    return patch.object(codepipeline.CodePipeline, "succeed_job", succeed)
 
 
 @bug("Told", "a gate that passes after a wait says that it just passed", seed=3)
 def never_released() -> AbstractContextManager[object]:
-    real = codepipeline.CodePipeline.succeed
+    real = codepipeline.CodePipeline.succeed_job
 
     def succeed(self: Any, job: str, summary: str, variables: Any) -> bool:
         decision = variables["Decision"].replace("released", "passed")
         return real(self, job, summary, {**variables, "Decision": decision})
 
-    return patch.object(codepipeline.CodePipeline, "succeed", succeed)
+    return patch.object(codepipeline.CodePipeline, "succeed_job", succeed)
 
 
 @bug("Told", "the percentage tells what is left, not what is done", seed=3)
 def percent_left() -> AbstractContextManager[object]:
-    real = estimate.percent
+    real = estimate.estimate_percent
 
     def percent(*arguments: Any) -> int | None:
         done = real(*arguments)
         return None if done is None else 99 - done
 
-    return patch.object(estimate, "percent", percent)
+    return patch.object(estimate, "estimate_percent", percent)
 
 
 @bug("Told", "one success is enough to tell how long it usually takes", seed=3)
 def one_is_enough() -> AbstractContextManager[object]:
-    return patch.object(estimate, "FEWEST", 1)
+    return patch.object(estimate, "MIN_SUCCESSES", 1)
 
 
 @bug("Told", "how long it usually takes is told from failures, too", seed=1)
 def failures_count() -> AbstractContextManager[object]:
     def usual(executions: Any) -> Any:
         durations = sorted(one.updated - one.started for one in executions if one.finished)
-        return durations[len(durations) // 2] if len(durations) >= estimate.FEWEST else None
+        return durations[len(durations) // 2] if len(durations) >= estimate.MIN_SUCCESSES else None
 
-    return patch.object(estimate, "usual", usual)
+    return patch.object(estimate, "estimate_duration", usual)
 
 
 @bug("Told", "an answer that came too late is counted", seed=1)
@@ -88,7 +88,7 @@ def milliseconds() -> AbstractContextManager[object]:
     real = retry._record
 
     def record(hold: Any, look: Any, aws: Any, now: Any, started: Any = None) -> Any:
-        with patch.object(log, "decision", _a_thousandfold(log.decision)):
+        with patch.object(log, "log_decision", _a_thousandfold(log.log_decision)):
             return real(hold, look, aws, now, started)
 
     return patch.object(retry, "_record", record)
@@ -131,14 +131,17 @@ def bus_stops_it() -> AbstractContextManager[object]:
             _put(aws.eventbridge, bus, [announcement._detail(record, state) for state in states])
 
     return both(
-        patch.object(announcement, "announce", announce), patch.object(retry, "announce", announce)
+        patch.object(announcement, "announce_decision", announce),
+        patch.object(retry, "announce_decision", announce),
     )
 
 
 @bug("Told", "that an event was not taken is not noticed", seed=9)
 def untaken() -> AbstractContextManager[object]:
     return patch.object(
-        eventbridge.EventBridge, "tell", lambda self, bus, _, __, details: _put(self, bus, details)
+        eventbridge.EventBridge,
+        "send_events",
+        lambda self, bus, _, __, details: _put(self, bus, details),
     )
 
 
