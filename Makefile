@@ -16,7 +16,7 @@ help:
 	@echo "make examples what the tests of examples/ need besides: the CDK, Terraform's parser (some 700 MB). Else they are skipped"
 	@echo "make test     all tests but the long ones"
 	@echo "make long     the long ones: the bugs that the simulation has to catch, history played twice"
-	@echo "make bench    how fast and how cheap it is, beside a bare handler, the article's design and the throttle (some three minutes)"
+	@echo "make bench    how fast and how cheap it is, beside a bare handler, the article's design and the throttle (about two minutes)"
 	@echo "make costs    what 1,000 gated pipelines cost in a month, on paper"
 	@echo "make soak     the simulation, until told to stop"
 	@echo "make mutants  mutation testing of chalicelib (an hour or two)"

@@ -1,1 +1,1 @@
-"""How Pipeline Gate does under load and in time, measured in the sandbox. Never deployed."""
+"""Measures how fast Pipeline Gate is and what it costs. Never deployed."""

@@ -1,9 +1,8 @@
-"""Many Lambda invocations at once, on driven time: a discrete-event run that is exact, repeatable,
-and done in seconds.
+"""Many Lambda invocations at once, on driven time: an exact and repeatable run that takes seconds.
 
-Whatever falls due runs on a thread of its own, but only one thread runs at a time. Who sleeps (an
-AWS call that takes its time, botocore between two attempts) hands over until the driven time has
-come, so 300 invocations share a minute as they would in AWS.
+Each call that falls due runs on a thread of its own, but only one thread runs at a time. A thread
+that sleeps (in an AWS call, or in botocore between two attempts) lets the others run until the
+driven time has come. So 300 invocations share a minute as they would in AWS.
 """
 
 from __future__ import annotations
@@ -38,17 +37,17 @@ from sandbox.awslambda.invocation import Invocation, Outcome
 from sandbox.clock import Call, DrivenClock, utcnow
 
 CALL_SECONDS = 0.02
-"""What one AWS call takes, half of it before it has its effect and half after."""
+"""How long an AWS call takes: half of it passes before the call has its effect, half after."""
 COLD_START_SECONDS = 0.3
-"""What a function's new process takes before the handler runs."""
+"""How long a new process takes before the handler runs."""
 TIMEOUT_SECONDS = 900
 """The functions' own time-out (.chalice/config.json)."""
 HANDLERS = {"gate": answer_job, "retry": check_hold}
 
 
 class ConcurrentClock(DrivenClock):
-    """A DrivenClock whose calls may sleep, and others run meanwhile. The thread that made it drives
-    it.
+    """A DrivenClock on which a call that sleeps lets other calls run. The thread that makes the
+    clock drives it.
     """
 
     def __init__(self, start: datetime) -> None:
@@ -57,8 +56,8 @@ class ConcurrentClock(DrivenClock):
         self._handed_over = threading.Semaphore(0)
         self._defects: list[BaseException] = []
 
-    def call_at(self, when: datetime, what: Callable[[], object], label: str = "") -> Call:
-        return super().call_at(when, lambda: self._begin(what, label), label)
+    def call_at(self, when: datetime, callback: Callable[[], object], label: str = "") -> Call:
+        return super().call_at(when, lambda: self._start_thread(callback, label), label)
 
     def sleep(self, seconds: float) -> None:
         if threading.current_thread() is self._driver:
@@ -66,30 +65,30 @@ class ConcurrentClock(DrivenClock):
             return
         turn = threading.Semaphore(0)
         super().call_at(
-            utcnow() + timedelta(seconds=seconds), lambda: self._go_on(turn), "wakes up"
+            utcnow() + timedelta(seconds=seconds), lambda: self._resume_thread(turn), "wakes up"
         )
         self._handed_over.release()
         turn.acquire()
 
-    def _begin(self, what: Callable[[], object], label: str) -> None:
-        threading.Thread(target=self._attempt, args=(what,), name=label, daemon=True).start()
-        self._wait()
+    def _start_thread(self, callback: Callable[[], object], label: str) -> None:
+        threading.Thread(target=self._run, args=(callback,), name=label, daemon=True).start()
+        self._wait_for_thread()
 
-    def _go_on(self, turn: threading.Semaphore) -> None:
+    def _resume_thread(self, turn: threading.Semaphore) -> None:
         turn.release()
-        self._wait()
+        self._wait_for_thread()
 
-    def _wait(self) -> None:
-        """The driver waits until the thread that runs sleeps or ends. Raises what it died of: a
-        defect of the benchmark or the sandbox.
+    def _wait_for_thread(self) -> None:
+        """Wait until the running thread sleeps or ends. If it died, raise its error: a defect of
+        the benchmark or the sandbox.
         """
         self._handed_over.acquire()
         if self._defects:
             raise self._defects.pop()
 
-    def _attempt(self, what: Callable[[], object]) -> None:
+    def _run(self, callback: Callable[[], object]) -> None:
         try:
-            what()
+            callback()
         except BaseException as error:  # raised on the driver's thread
             self._defects.append(error)
         finally:
@@ -97,30 +96,26 @@ class ConcurrentClock(DrivenClock):
 
 
 @dataclass(frozen=True)
-class Answered:
-    """One attempt of one AWS call of a function. `when`: aware UTC, as it reached AWS."""
+class AnsweredCall:
+    """One attempt of an AWS call of a function. `when`: aware UTC, as it reached AWS."""
 
     when: datetime
-    function: str
     operation: str
     throttled: bool
 
 
 @dataclass
 class ConcurrentExecutor:
-    """The Executor that runs each invocation in an environment of its own: one that is idle and
-    warm, else a new one.
+    """Runs each invocation in an environment of its own: a warm one if one is idle, or a new one.
 
     An environment is what a Lambda process keeps: the clients with their retry quotas.
     """
 
-    calls: list[Answered] = field(default_factory=list)
-    longest: timedelta = timedelta(0)
-    """The longest invocation."""
+    calls: list[AnsweredCall] = field(default_factory=list)
     _idle: dict[str, list[Aws]] = field(default_factory=dict)
     _credentials: dict[str, dict[str, str]] = field(default_factory=dict)
     _here: threading.local = field(default_factory=threading.local)
-    """`function`: the one that runs on this thread."""
+    """`function`: the function that runs on this thread."""
 
     def run(self, function: LambdaFunction, invocation: Invocation) -> Outcome:
         name = function.function_name.rpartition("-")[2]
@@ -148,43 +143,44 @@ class ConcurrentExecutor:
                 "",
             )
         idle.append(aws)
-        took = utcnow() - begun
-        self.longest = max(self.longest, took)
-        if took > timedelta(seconds=TIMEOUT_SECONDS):
+        duration = utcnow() - begun
+        if duration > timedelta(seconds=TIMEOUT_SECONDS):
             raise RuntimeError(
-                f"{name} took {took}: Lambda would have killed it, and this benchmark does not"
+                f"{name} took {duration}: Lambda would have killed it, and this benchmark does not"
             )
         return outcome
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        """The functions' clients are signed by their roles' sessions, and each of their calls takes
-        its time.
+        """In the block, the functions' clients are signed by their roles' sessions, and each of
+        their calls takes CALL_SECONDS.
         """
-        client = chalicelib.aws.clients.make_client
+        make_client = chalicelib.aws.clients.make_client
 
-        def new_client(service: Any, **settings: Any) -> Any:
-            return self._timed(client(service, **settings, **self._session()))
+        def make_slow_client(service: Any, **settings: Any) -> Any:
+            return self._slow_down(make_client(service, **settings, **self._find_credentials()))
 
         condition = SimpleNamespace(Lock=threading.Lock, Condition=_DrivenCondition)
-        # moto looks through its class anew at each call.
+        # moto searches its class again at each call.
         methods = cache(moto.core.responses.method_names_from_class)
         with (
-            patch.object(chalicelib.aws.clients, "client", new_client),
+            patch.object(chalicelib.aws.clients, "make_client", make_slow_client),
             patch.object(moto.core.responses, "method_names_from_class", methods),
             patch.object(botocore.retries.bucket, "threading", condition),
             contextlib.redirect_stdout(io.StringIO()),
         ):
             yield
 
-    def _session(self) -> dict[str, str]:
+    def _find_credentials(self) -> dict[str, str]:
         name = self._here.function
         if name not in self._credentials:
-            self._credentials[name] = _role_session(name)
+            self._credentials[name] = _assume_role(name)
         return self._credentials[name]
 
-    def _timed(self, client: Any) -> Any:
-        """Let moto answer last, after botocore's own handlers, such as the rate limit of the mode
+    def _slow_down(self, client: Any) -> Any:
+        """Make each call take CALL_SECONDS, and record it.
+
+        moto answers last, after botocore's own handlers, such as the rate limit of the mode
         "adaptive".
         """
 
@@ -196,7 +192,7 @@ class ConcurrentExecutor:
                 raise RuntimeError(f"moto does not answer {request.url}")
             operation = f"{client.meta.service_model.endpoint_prefix}:{event_name.split('.')[2]}"
             throttled = response.status_code in (400, 429) and b"Rate exceeded" in response.content
-            self.calls.append(Answered(when, self._here.function, operation, throttled))
+            self.calls.append(AnsweredCall(when, operation, throttled))
             time.sleep(CALL_SECONDS / 2)
             return response
 
@@ -207,16 +203,14 @@ class ConcurrentExecutor:
 
 
 class _DrivenCondition(threading.Condition):
-    """For botocore's client-side token bucket, which waits in real time. No two invocations share
-    one.
-    """
+    """Makes botocore's client-side token bucket wait on driven time. Invocations share none."""
 
     def wait(self, timeout: float | None = None) -> bool:
         time.sleep(max(timeout or 0, 0.001))
         return False
 
 
-def _role_session(name: str) -> dict[str, str]:
+def _assume_role(name: str) -> dict[str, str]:
     function = f"pipeline-gate-dev-{name}"
     session = sts_backends[ACCOUNT]["aws"].assume_role(
         region_name=REGION,

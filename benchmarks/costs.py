@@ -1,4 +1,4 @@
-"""What a gate costs in a month, on paper: what the sandbox counts, times AWS's prices. `python -m
+"""What a gate costs in a month: what the sandbox counts, times AWS's prices. `python -m
 benchmarks.costs`
 """
 
@@ -10,69 +10,81 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.designs import OURS, play
+from benchmarks.designs import OURS, play_hold
 
 # US dollars, us-east-1, as AWS's price pages had them in 2026, without the free tiers.
-ACTION_MINUTE = (
-    0.002  # CodePipeline, V2: "rounded up to the nearest minute"; V1 costs nothing by the action
-)
-REQUEST, GB_SECOND = 0.20e-6, 0.0000166667  # Lambda
-LOGS_GB = 0.50  # CloudWatch Logs, taken in
-METRIC = 0.30  # CloudWatch, a month
+ACTION_MINUTE_DOLLARS = 0.002
+"""CodePipeline, V2: "rounded up to the nearest minute". V1 does not charge for actions."""
+LAMBDA_REQUEST_DOLLARS = 0.20e-6
+LAMBDA_GB_SECOND_DOLLARS = 0.0000166667
+LOG_GB_DOLLARS = 0.50
+"""CloudWatch Logs, ingestion."""
+METRIC_DOLLARS = 0.30
+"""CloudWatch, per month."""
 
-GB = 0.25
+MEMORY_GB = 0.25
 """lambda_memory_size in .chalice/config.json."""
-SECONDS = 1.0
-"""An invocation, cold, with time to spare: an assumption (docs/performance.md has what was
-measured).
+INVOCATION_SECONDS = 1.0
+"""How long an invocation takes. An assumption on the safe side: docs/performance.md has what was
+measured.
 """
-LINE_BYTES = 1500
+INVOCATION_LOG_BYTES = 1500
 """What an invocation logs, with Lambda's own lines: an assumption."""
-METRICS = 15
-"""At most: docs/events.md."""
-OPEN = (1, 1)
-"""Invocations and action minutes of an open gate."""
-UNGATED = 2
-"""Action minutes of one run of the sandbox's pipeline without its gate: a source and a deploy, of a
-minute at most.
+MAX_METRICS = 15
+"""docs/events.md."""
+UNGATED_ACTION_MINUTES = 2
+"""Of one run of the sandbox's pipeline without its gate: a source and a deploy, each of a minute at
+most.
 """
 
 
 @dataclass(frozen=True)
-class Hold:
-    """What a hold takes beyond an open gate."""
+class Usage:
+    """What AWS charges for."""
 
     invocations: int
     action_minutes: int
 
 
-def held(minutes: float, mode: str) -> Hold:
-    """A hold of so long in a gate's mode, counted in the sandbox."""
-    story = play(OURS, 60 * minutes, hold=mode)
-    return Hold(story.invocations.total() - OPEN[0], story.action_minutes - UNGATED - OPEN[1])
+OPEN_GATE = Usage(invocations=1, action_minutes=1)
 
 
-def each(invocations: float, action_minutes: float) -> float:
-    """US dollars for one open gate or one hold; only the metrics cost the same however many there
-    are.
+def count_hold_usage(minutes: float, mode: str) -> Usage:
+    """What a hold uses in addition to an open gate, counted in the sandbox."""
+    counts = play_hold(OURS, 60 * minutes, mode=mode)
+    return Usage(
+        invocations=counts.invocations.total() - OPEN_GATE.invocations,
+        action_minutes=counts.action_minutes - UNGATED_ACTION_MINUTES - OPEN_GATE.action_minutes,
+    )
+
+
+def calculate_dollars(usage: Usage) -> float:
+    """US dollars for one open gate or one hold, without the metrics: their price does not depend on
+    how many there are.
     """
-    return action_minutes * ACTION_MINUTE + sum(_small_change(invocations).values())
+    return usage.action_minutes * ACTION_MINUTE_DOLLARS + sum(
+        _price_invocations(usage.invocations).values()
+    )
 
 
-def month(executions: float, holds: float, hold: Hold) -> dict[str, float]:
-    """US dollars, by what they are for."""
+def calculate_month(executions: float, holds: float, hold: Usage) -> dict[str, float]:
+    """US dollars per month, by what they pay for."""
+    invocations = executions * OPEN_GATE.invocations + holds * hold.invocations
     return {
-        "action minutes of open gates (V2)": executions * OPEN[1] * ACTION_MINUTE,
-        "action minutes of holds (V2)": holds * hold.action_minutes * ACTION_MINUTE,
-        **_small_change(executions * OPEN[0] + holds * hold.invocations),
-        "metrics": METRICS * METRIC,
+        "action minutes of open gates (V2)": executions
+        * OPEN_GATE.action_minutes
+        * ACTION_MINUTE_DOLLARS,
+        "action minutes of holds (V2)": holds * hold.action_minutes * ACTION_MINUTE_DOLLARS,
+        **_price_invocations(invocations),
+        "metrics": MAX_METRICS * METRIC_DOLLARS,
     }
 
 
-def _small_change(invocations: float) -> dict[str, float]:
+def _price_invocations(invocations: float) -> dict[str, float]:
+    gb_seconds = MEMORY_GB * INVOCATION_SECONDS
     return {
-        "Lambda": invocations * (REQUEST + GB * SECONDS * GB_SECOND),
-        "logs": invocations * LINE_BYTES / 1e9 * LOGS_GB,
+        "Lambda": invocations * (LAMBDA_REQUEST_DOLLARS + gb_seconds * LAMBDA_GB_SECOND_DOLLARS),
+        "logs": invocations * INVOCATION_LOG_BYTES / 1e9 * LOG_GB_DOLLARS,
     }
 
 
@@ -100,7 +112,7 @@ def _small_change(invocations: float) -> dict[str, float]:
 )
 @click.option(
     "--held",
-    "share",
+    "held_percent",
     default=20,
     show_default=True,
     type=click.IntRange(0, 100),
@@ -113,27 +125,27 @@ def _small_change(invocations: float) -> dict[str, float]:
     type=click.IntRange(1),
     help="How long a hold lasts, in minutes.",
 )
-def main(pipelines: int, runs: int, days: int, share: int, minutes: int) -> None:
+def main(pipelines: int, runs: int, days: int, held_percent: int, minutes: int) -> None:
     """Print what gates cost in a month, in US dollars, for each way to hold."""
     executions = pipelines * runs * days
-    holds = executions * share / 100
-    modes = {mode: held(minutes, mode) for mode in ("restart", "retry", "wait")}
-    bills = {mode: month(executions, holds, hold) for mode, hold in modes.items()}
+    holds = executions * held_percent / 100
+    usages = {mode: count_hold_usage(minutes, mode) for mode in ("restart", "retry", "wait")}
+    bills = {mode: calculate_month(executions, holds, usage) for mode, usage in usages.items()}
     table = Table(box=None, pad_edge=False)
-    for heading in ("", *modes):
+    for heading in ("", *usages):
         table.add_column(heading, justify="right" if heading else "left")
     table.add_row(f"Counted: what a hold of {minutes} minutes takes")
-    table.add_row("  invocations", *(str(hold.invocations) for hold in modes.values()))
-    table.add_row("  action minutes", *(str(hold.action_minutes) for hold in modes.values()))
+    table.add_row("  invocations", *(str(usage.invocations) for usage in usages.values()))
+    table.add_row("  action minutes", *(str(usage.action_minutes) for usage in usages.values()))
     table.add_row("US dollars, each time")
-    table.add_row("  an open gate (V2)", *(f"{each(*OPEN):.4f}" for _ in modes))
+    table.add_row("  an open gate (V2)", *(f"{calculate_dollars(OPEN_GATE):.4f}" for _ in usages))
     table.add_row(
         "  such a hold (V2)",
-        *(f"{each(hold.invocations, hold.action_minutes):.4f}" for hold in modes.values()),
+        *(f"{calculate_dollars(usage):.4f}" for usage in usages.values()),
     )
     table.add_row("US dollars a month")
-    for line in bills["restart"]:
-        table.add_row(f"  {line}", *(f"{bill[line]:.2f}" for bill in bills.values()))
+    for item in bills["restart"]:
+        table.add_row(f"  {item}", *(f"{bill[item]:.2f}" for bill in bills.values()))
     table.add_row("  in all", *(f"{sum(bill.values()):.2f}" for bill in bills.values()))
     table.add_row(
         "  a pipeline", *(f"{sum(bill.values()) / pipelines:.2f}" for bill in bills.values())

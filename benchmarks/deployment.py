@@ -1,4 +1,4 @@
-"""What `chalice` makes of the project: for benchmarks that measure what is really deployed."""
+"""What `chalice package` makes of the project, for benchmarks that measure what is deployed."""
 
 from __future__ import annotations
 
@@ -13,51 +13,45 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-OF_CHALICE = ("app.py", "requirements.txt", "chalicelib", ".chalice")
-NOT_DEPLOYED = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "venv")
+PACKAGED_PATHS = ("app.py", "requirements.txt", "chalicelib", ".chalice")
+IGNORED_PATHS = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "venv")
 
 
 @contextmanager
-def project() -> Iterator[Path]:
-    """A copy of the project, for what Chalice leaves behind in it."""
-    with tempfile.TemporaryDirectory(prefix="pipeline-gate-bench-") as folder:
-        for name in OF_CHALICE:
-            source, target = ROOT / name, Path(folder) / name
-            if source.is_dir():
-                shutil.copytree(source, target, ignore=NOT_DEPLOYED)
+def unpack_deployment(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+    """The deployment zip, unpacked as Lambda unpacks it, and the handler of the function `gate`.
+
+    Chalice works in a copy of the project, which is gone after the block.
+    """
+    with tempfile.TemporaryDirectory(prefix="pipeline-gate-bench-") as name:
+        folder = Path(name)
+        for path in PACKAGED_PATHS:
+            if (ROOT / path).is_dir():
+                shutil.copytree(ROOT / path, folder / path, ignore=IGNORED_PATHS)
             else:
-                shutil.copy(source, target)
-        yield Path(folder)
-
-
-def chalice(folder: Path, environment: Mapping[str, str], *words: str) -> None:
-    """Run a command of Chalice's in `folder`. RuntimeError with its output where it fails."""
-    command = [str(Path(sys.executable).with_name("chalice")), *words]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"chalice {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
-
-
-@contextmanager
-def unpacked(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
-    """The deployment zip, unpacked as Lambda unpacks it, and the handler of the function `gate`."""
-    with project() as folder:
-        chalice(
-            folder,
-            {**environment, "AWS_DEFAULT_REGION": "eu-central-1"},
-            "package",
-            "--stage",
-            "dev",
-            "packaged",
-        )
+                shutil.copy(ROOT / path, folder / path)
+        _package(folder, environment)
         template = json.loads((folder / "packaged/sam.json").read_text())
-        functions = [
-            one["Properties"]
-            for one in template["Resources"].values()
-            if one["Type"] == "AWS::Serverless::Function"
+        handlers = [
+            resource["Properties"]["Handler"]
+            for resource in template["Resources"].values()
+            if resource["Type"] == "AWS::Serverless::Function"
         ]
-        (handler,) = [one["Handler"] for one in functions if one["Handler"].endswith(".gate")]
+        (handler,) = [name for name in handlers if name.endswith(".gate")]
         zipfile.ZipFile(folder / "packaged/deployment.zip").extractall(folder / "task")
         yield folder / "task", handler
+
+
+def _package(folder: Path, environment: Mapping[str, str]) -> None:
+    """Run `chalice package`. Raises RuntimeError with its output if it fails."""
+    chalice = str(Path(sys.executable).with_name("chalice"))
+    run = subprocess.run(
+        [chalice, "package", "--stage", "dev", "packaged"],
+        cwd=folder,
+        env={**environment, "AWS_DEFAULT_REGION": "eu-central-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        raise RuntimeError(f"chalice package failed:\n{run.stdout}{run.stderr}")

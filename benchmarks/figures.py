@@ -1,25 +1,25 @@
-"""What a benchmark tells: rows of figures beside others of the same run, and what they have to
-reach.
-"""
+"""What a benchmark measures: figures beside others of the same run, and their targets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-Tell = Callable[[str], None]
-"""Says what is going on now, for a person who waits."""
+ShowProgress = Callable[[str], None]
+"""Shows the person who waits what is being measured now."""
 Pair = tuple[float, float | None]
-"""Ours, and the other's where there is one."""
+"""Our figure, and the one that it is compared with, if there is one."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """`unit`: "ms", "s", or "" for a count. The target, if there is one: `at_most`, of ours;
-    `ratio_at_most`, of ours to the other's.
+class Quantity:
+    """What a figure counts or times, and its target, if there is one.
+
+    `unit`: "ms", "s", or "" for a count. `at_most` limits our figure; `ratio_at_most` limits our
+    figure divided by the other one.
     """
 
-    what: str
+    label: str
     unit: str = ""
     at_most: float | None = None
     ratio_at_most: float | None = None
@@ -27,18 +27,22 @@ class Row:
 
 @dataclass(frozen=True)
 class Part:
-    """One benchmark. `measure` returns a pair of figures for each of `rows`."""
+    """One benchmark. `measure` returns a pair of figures for each of `quantities`.
+
+    `title` also says what our figures are compared with, unless the labels do.
+    """
 
     name: str
     title: str
-    """Says also what stands beside ours, unless each row does."""
-    rows: tuple[Row, ...]
-    measure: Callable[[Tell], Sequence[Pair]]
+    quantities: tuple[Quantity, ...]
+    measure: Callable[[ShowProgress], Sequence[Pair]]
 
 
 @dataclass(frozen=True)
 class Figure:
-    row: Row
+    """One measured quantity: our figure and the one that it is compared with."""
+
+    quantity: Quantity
     ours: float
     other: float | None
 
@@ -47,18 +51,20 @@ class Figure:
         return self.ours / self.other if self.other else None
 
     @property
-    def reached(self) -> bool | None:
-        """None where there is nothing to reach."""
-        if self.row.at_most is not None:
-            return self.ours <= self.row.at_most
-        if self.row.ratio_at_most is not None:
-            return self.ratio is not None and self.ratio <= self.row.ratio_at_most
+    def is_reached(self) -> bool | None:
+        """Whether the target is met; None if there is no target."""
+        if self.quantity.at_most is not None:
+            return self.ours <= self.quantity.at_most
+        if self.quantity.ratio_at_most is not None:
+            return self.ratio is not None and self.ratio <= self.quantity.ratio_at_most
         return None
 
 
-def figures(part: Part, tell: Tell) -> list[Figure]:
-    """Measure it now."""
+def measure_part(part: Part, show_progress: ShowProgress) -> list[Figure]:
+    """Run the benchmark now."""
     return [
-        Figure(row, ours, other)
-        for row, (ours, other) in zip(part.rows, part.measure(tell), strict=True)
+        Figure(quantity, ours, other)
+        for quantity, (ours, other) in zip(
+            part.quantities, part.measure(show_progress), strict=True
+        )
     ]

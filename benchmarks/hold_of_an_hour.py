@@ -4,34 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.designs import ARTICLE, OURS, Story, play
-from benchmarks.figures import Pair, Part, Row, Tell
+from benchmarks.designs import ARTICLE, OURS, HoldCounts, play_hold
+from benchmarks.figures import Pair, Part, Quantity, ShowProgress
 
-SECONDS = 3600
-
-
-def measure(tell: Tell) -> Sequence[Pair]:
-    tell("60 minutes, both designs")
-    return list(zip(_counted(play(OURS, SECONDS)), _counted(play(ARTICLE, SECONDS)), strict=True))
+HOLD_SECONDS = 3600
 
 
-def _counted(story: Story) -> tuple[int, int, int, int]:
+def measure(show_progress: ShowProgress) -> Sequence[Pair]:
+    show_progress("60 minutes, both designs")
+    ours, article = (_list_figures(play_hold(design, HOLD_SECONDS)) for design in (OURS, ARTICLE))
+    return list(zip(ours, article, strict=True))
+
+
+def _list_figures(counts: HoldCounts) -> tuple[int, int, int, int]:
     return (
-        story.calls.total(),
-        story.invocations.total(),
-        len(story.statuses),
-        story.statuses.count("Failed"),
+        counts.calls.total(),
+        counts.invocations.total(),
+        len(counts.statuses),
+        counts.statuses.count("Failed"),
     )
 
 
 PART = Part(
-    "hold",
-    "60 minutes held, beside the article's",
-    (
-        Row("AWS calls", at_most=40),
-        Row("Lambda invocations"),
-        Row("executions of the waiting pipeline", at_most=2),
-        Row("of them failed"),
+    name="hold",
+    title="60 minutes held, beside the article's",
+    quantities=(
+        Quantity("AWS calls", at_most=40),
+        Quantity("Lambda invocations"),
+        Quantity("executions of the waiting pipeline", at_most=2),
+        Quantity("of them failed"),
     ),
-    measure,
+    measure=measure,
 )

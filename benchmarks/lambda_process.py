@@ -1,6 +1,4 @@
-"""A process as Lambda starts one: its own runtime client, a handler, AWS wherever a URL says.
-Measured from outside.
-"""
+"""A process as Lambda starts one, timed from outside: Lambda's runtime client with a handler."""
 
 from __future__ import annotations
 
@@ -19,13 +17,13 @@ from sandbox.awslambda.invocation import Invocation
 from sandbox.awslambda.runtime_api import RuntimeApi, Said, Work
 
 FUNCTION = "pipeline-gate-dev-gate"
-LATE = 60.0
-"""Seconds."""
+ANSWER_TIMEOUT_SECONDS = 60.0
 
 
 class LambdaProcess:
-    """Begins with the block and ends with it. What it imports from `folder` is compiled anew, for
-    there Lambda cannot write.
+    """Lives as long as the block. It imports from `folder` and calls AWS at `url`.
+
+    What it imports from there is compiled again each time, because Lambda cannot write there.
     """
 
     def __init__(self, folder: Path, handler: str, url: str) -> None:
@@ -39,7 +37,7 @@ class LambdaProcess:
         self._process = subprocess.Popen(
             self._command,
             cwd=self._folder,
-            env=environment(self._url) | {"AWS_LAMBDA_RUNTIME_API": self._api.address},
+            env=make_environment(self._url) | {"AWS_LAMBDA_RUNTIME_API": self._api.address},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -55,34 +53,36 @@ class LambdaProcess:
         self._process.wait()
         self._api.close()
 
-    def ready(self) -> float:
-        """Wait until it asks for its first event; the seconds since its start."""
-        self._expect("ready")
+    def wait_until_ready(self) -> float:
+        """Wait until the process asks for its first event. Returns the seconds since its start."""
+        self._expect_report("ready")
         return time.perf_counter() - self._began
 
     def answer(self, event: Mapping[str, object]) -> float:
-        """Hand it an event; the seconds until its answer. It is ready again then."""
+        """Hand over an event, and wait until the process is ready for the next one.
+
+        Returns the seconds from the event to the answer.
+        """
         arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}"
         handed_over = time.perf_counter()
-        self._api.work.put(
-            Work(Invocation(ACCOUNT, REGION, FUNCTION, arn, "1", json.dumps(event)), LATE)
-        )
-        self._expect("result")
-        took = time.perf_counter() - handed_over
-        self._expect("ready")
-        return took
+        invocation = Invocation(ACCOUNT, REGION, FUNCTION, arn, "1", json.dumps(event))
+        self._api.work.put(Work(invocation, ANSWER_TIMEOUT_SECONDS))
+        self._expect_report("result")
+        seconds = time.perf_counter() - handed_over
+        self._expect_report("ready")
+        return seconds
 
-    def _expect(self, kind: str) -> None:
-        said: Said = self._api.said.get(timeout=LATE)
-        if said.kind != kind:
+    def _expect_report(self, kind: str) -> None:
+        report: Said = self._api.said.get(timeout=ANSWER_TIMEOUT_SECONDS)
+        if report.kind != kind:
             raise RuntimeError(
-                f"{' '.join(self._command)} said {said.kind} instead of {kind}: {said.text}"
+                f"{' '.join(self._command)} reported {report.kind} instead of {kind}: {report.text}"
             )
 
 
-def environment(url: str) -> dict[str, str]:
-    """What Lambda gives a process (guide: configuration-envvars), as far as it matters here, with
-    AWS at `url`.
+def make_environment(url: str) -> dict[str, str]:
+    """The variables that Lambda sets for a process and that matter here (guide:
+    configuration-envvars), with AWS at `url`.
     """
     return {
         "PATH": os.environ["PATH"],
@@ -102,16 +102,16 @@ def environment(url: str) -> dict[str, str]:
     }
 
 
-def job(upstreams: Sequence[str]) -> dict[str, object]:
-    """The event of a gate action that waits for these (guide: action-reference-Lambda, "JSON
-    event").
+def make_job(upstreams: Sequence[str]) -> dict[str, object]:
+    """The event of a gate action that waits for these upstreams (guide: action-reference-Lambda,
+    "JSON event").
     """
-    asked = {
+    parameters = {
         "depends_on": upstreams,
         "pipeline": "k8s",
         "execution": "5e6f7a8b-0000-4000-8000-000000000002",
     }
-    configuration = {"FunctionName": FUNCTION, "UserParameters": json.dumps(asked)}
+    configuration = {"FunctionName": FUNCTION, "UserParameters": json.dumps(parameters)}
     data = {
         "actionConfiguration": {"configuration": configuration},
         "inputArtifacts": [],

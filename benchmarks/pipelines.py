@@ -1,4 +1,4 @@
-"""Pipelines as the article has them, made in the backend itself: setting the scene costs no AWS
+"""The article's pipelines, made in the sandbox's backend, so that setting the scene takes no AWS
 call.
 """
 
@@ -11,9 +11,19 @@ from sandbox.account import PIPELINE_ROLE
 from sandbox.codepipeline.models import CodePipelineBackend
 
 
-def start(backend: CodePipelineBackend, name: str, stages: list[dict[str, Any]]) -> None:
-    """A new pipeline: Source, `stages`, Deploy; it starts at once."""
+def create_pipeline(backend: CodePipelineBackend, name: str, stages: list[dict[str, Any]]) -> None:
+    """A new pipeline: Source, `stages`, Deploy. It starts at once."""
     artifacts = [{"name": "source"}]
+    source = _make_stage(
+        "Source",
+        "Source",
+        "CodeCommit",
+        {"RepositoryName": name, "BranchName": "main"},
+        outputArtifacts=artifacts,
+    )
+    deploy = _make_stage(
+        "Deploy", "Build", "CodeBuild", {"ProjectName": name}, inputArtifacts=artifacts
+    )
     backend.create_pipeline(
         {
             "name": name,
@@ -21,52 +31,37 @@ def start(backend: CodePipelineBackend, name: str, stages: list[dict[str, Any]])
             "artifactStore": {"type": "S3", "location": "artifacts"},
             "pipelineType": "V2",
             "executionMode": "SUPERSEDED",
-            "stages": [
-                _stage(
-                    "Source",
-                    "Source",
-                    "CodeCommit",
-                    {"RepositoryName": name, "BranchName": "main"},
-                    outputArtifacts=artifacts,
-                ),
-                *stages,
-                _stage(
-                    "Deploy", "Build", "CodeBuild", {"ProjectName": name}, inputArtifacts=artifacts
-                ),
-            ],
+            "stages": [source, *stages, deploy],
         },
         [],
     )
     backend.start_pipeline_execution({"name": name})
 
 
-def gate(
-    name: str, upstream: str, function: str = "pipeline-gate-dev-gate", **more: object
+def make_gate_stage(
+    pipeline: str, upstream: str, function: str = "pipeline-gate-dev-gate", **options: object
 ) -> dict[str, Any]:
-    """The stage with which pipeline `name` waits for `upstream`; `function` is the gate, `more` are
-    its further parameters.
+    """The stage in which `pipeline` waits for `upstream`. `function` is the gate, `options` are
+    further parameters of it.
     """
-    asked = {
+    parameters = {
         "depends_on": [upstream],
-        "pipeline": name,
+        "pipeline": pipeline,
         "execution": "#{codepipeline.PipelineExecutionId}",
-        **more,
+        **options,
     }
-    return _stage(
-        "Gate", "Invoke", "Lambda", {"FunctionName": function, "UserParameters": json.dumps(asked)}
+    return _make_stage(
+        "Gate",
+        "Invoke",
+        "Lambda",
+        {"FunctionName": function, "UserParameters": json.dumps(parameters)},
     )
 
 
-def approval() -> dict[str, Any]:
-    """A stage that a person ends."""
-    return _stage("Approve", "Approval", "Manual", {})
-
-
-def _stage(
-    name: str, category: str, provider: str, configuration: dict[str, str], **more: Any
+def _make_stage(
+    name: str, category: str, provider: str, configuration: dict[str, str], **artifacts: Any
 ) -> dict[str, Any]:
-    kind = {"category": category, "owner": "AWS", "provider": provider, "version": "1"}
-    return {
-        "name": name,
-        "actions": [{"name": name, "actionTypeId": kind, "configuration": configuration, **more}],
-    }
+    """A stage with one action of the same name."""
+    action_type = {"category": category, "owner": "AWS", "provider": provider, "version": "1"}
+    action = {"name": name, "actionTypeId": action_type, "configuration": configuration}
+    return {"name": name, "actions": [action | artifacts]}

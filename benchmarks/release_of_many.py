@@ -1,8 +1,7 @@
 """One upstream ends, and hundreds of pipelines that it held start again, while AWS throttles.
 
-How near is that to what the throttle allows at all, and is every pipeline started, once, and every
-rule removed? `python -m benchmarks.release_of_many` shows more of it than the table of `make bench`
-does.
+The last pass is compared with the least time that the throttle allows. Every pipeline must be
+started exactly once, and every rule removed.
 """
 
 from __future__ import annotations
@@ -17,16 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-import click
 from moto.codepipeline.models import codepipeline_backends
 from moto.moto_api._internal import mock_random
-from rich.console import Console
-from rich.table import Table
 
 import app
 from benchmarks.concurrent import ConcurrentClock, ConcurrentExecutor
-from benchmarks.figures import Pair, Part, Row, Tell
-from benchmarks.pipelines import gate, start
+from benchmarks.figures import Pair, Part, Quantity, ShowProgress
+from benchmarks.pipelines import create_pipeline, make_gate_stage
 from sandbox import eventbridge
 from sandbox.account import ACCOUNT, REGION
 from sandbox.awslambda import finished
@@ -36,123 +32,109 @@ from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
 from sandbox.world import Dials
 
-OTHERS = "*"
+ANY_OTHER_CALL = "*"
 RATES: Mapping[str, float] = {
     "codepipeline:StartPipelineExecution": 5,
     "codepipeline:ListPipelineExecutions": 10,
     "events:PutRule": 5,
-    OTHERS: 50,
+    ANY_OTHER_CALL: 50,
 }
-"""Calls a second. Assumptions: AWS publishes none for CodePipeline, and for EventBridge "about 50"
-(guide: eb-quota).
+"""Calls per second. Assumptions: AWS publishes none for CodePipeline, and "about 50" for
+EventBridge (guide: eb-quota).
 """
-AT_MOST = timedelta(hours=2)
+MAX_DURATION = timedelta(hours=2)
 UPSTREAM = "infra"
 HOLDS = 300
+SEED = 1
+UNTHROTTLED_HOLDS = 10
+"""As many as no throttle would slow down."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """What a release showed. Seconds count from the upstream's end. Calls are those of the two
-    functions from then on.
-    """
+    """What happened from the upstream's end on."""
 
-    once: int
-    """How many pipelines were started exactly once. Another one's gate got no answer in time and
-    held it a second time.
+    started_once: int
+    """How many pipelines were started exactly once. Each other one was held a second time, because
+    its gate got no answer in time.
     """
-    last_start: float
-    """When the last held pipeline was started."""
     last_pass: float
-    """When the gate let the last of them pass."""
+    """Seconds until the gate let the last of them pass."""
     answered: Counter[str]
-    """Calls that AWS answered, by function and operation: "retry events:DeleteRule"."""
+    """The functions' calls that AWS answered, by operation: "events:DeleteRule"."""
     throttled: Counter[str]
-    """The same for those that it throttled."""
-    invocations: Counter[str]
-    """By function."""
-    errors: int
-    """Invocations that ended in an error; Lambda tries each again, twice at most."""
-    longest: float
-    """The longest invocation."""
+    """The functions' calls that AWS throttled, by operation."""
+    failed_invocations: int
+    """Invocations that ended in an error. Lambda tries each again, twice at most."""
 
 
 def release(holds: int, seed: int, rates: Mapping[str, float]) -> Release:
-    """Hold so many pipelines without throttling, then let their upstream end with it. Raises
-    AssertionError where a promise is broken.
+    """Hold so many pipelines without throttling, then throttle and let their upstream end.
+
+    AssertionError if a rule stays, or if a pipeline does not succeed in the end.
     """
     executor = ConcurrentExecutor()
-    with _seeded(seed), _world(executor) as world:
+    with _seed_randomness(seed), _enter_world(executor) as world:
         backend = cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
         upstream_seconds = _draw(420, 720)
         backend.outcome = lambda execution, stage, _: (
-            _seconds(execution, stage, upstream_seconds),
+            _choose_seconds(execution, stage, upstream_seconds),
             "Succeeded",
         )
         names = [f"k8s-{number:03}" for number in range(holds)]
         eventbridge.backend(ACCOUNT, REGION).rules_per_bus = max(300, holds)
-        start(backend, UPSTREAM, [])
+        create_pipeline(backend, UPSTREAM, [])
         upstream = backend.pipelines[UPSTREAM].history[0]
-        for (
-            name
-        ) in names:  # within five minutes, so that the schedules of their holds fire in any minute
+        # Within five minutes, so that the schedules of their holds fire in any minute.
+        for name in names:
             world.clock.call_at(
                 utcnow() + timedelta(seconds=_draw(5, 305)),
-                partial(start, backend, name, [gate(name, UPSTREAM)]),
+                partial(create_pipeline, backend, name, [make_gate_stage(name, UPSTREAM)]),
             )
-        world.dials.events_on = (
-            False  # nothing matches yet, and three hundred rules would look at each event
-        )
+        # No event matches a rule yet, and matching each with three hundred rules takes long.
+        world.dials.events_on = False
         world.clock.advance(timedelta(seconds=upstream_seconds))
         world.dials.events_on = True
         _expect(
-            _statuses(backend, names) == Counter({("Failed",): holds}) and _rules() == holds,
+            _count_histories(backend, names) == Counter({("Failed",): holds})
+            and _count_rules() == holds,
             "every pipeline is held",
         )
 
         world.dials.rates, executor.calls = dict(rates), []
-        executor.longest = timedelta(0)
-        begun = utcnow()
+        latest_end = utcnow() + MAX_DURATION
         while (
-            _rules() or any(backend.pipelines[name].running for name in (UPSTREAM, *names))
-        ) and utcnow() < begun + AT_MOST:
+            _count_rules() or any(backend.pipelines[name].running for name in (UPSTREAM, *names))
+        ) and utcnow() < latest_end:
             world.clock.advance(timedelta(seconds=10))
-        _expect(not _rules(), "no rule is left")
+        _expect(not _count_rules(), "no rule is left")
         _expect(
-            all(ends[-1] == "Succeeded" for ends in _statuses(backend, names)),
+            all(statuses[-1] == "Succeeded" for statuses in _count_histories(backend, names)),
             "every pipeline is started again and succeeds",
         )
-        return _seen(backend, names, executor, upstream.updated)
+        return _read_release(backend, names, executor, upstream.updated)
 
 
-def needed(holds: int) -> tuple[Counter[str], Counter[str]]:
-    """The calls that a release needs, by operation: the retries', and those of the gates of the
-    pipelines that start.
-
-    As many as a small one makes that nothing throttles.
+def count_calls(holds: int) -> Counter[str]:
+    """The calls of a release that nothing throttles, by operation: those of the retries, and those
+    of the gates of the pipelines that start.
     """
-    few = 10
-    calls: dict[str, Counter[str]] = {"retry": Counter(), "gate": Counter()}
-    for name, count in release(few, 1, {}).answered.items():
-        function, operation = name.split()
-        calls[function][operation] = count * holds // few
-    return calls["retry"], calls["gate"]
+    calls = release(UNTHROTTLED_HOLDS, SEED, {}).answered
+    return Counter(
+        {operation: count * holds // UNTHROTTLED_HOLDS for operation, count in calls.items()}
+    )
 
 
-def bound(calls: Mapping[str, int]) -> float:
-    """The seconds that the throttle makes these calls take: those of the operation that takes
-    longest.
-    """
-    return max(count / _rate(operation) for operation, count in calls.items())
-
-
-def _rate(operation: str) -> float:
-    return RATES.get(operation, RATES[OTHERS])
+def find_least_seconds(calls: Mapping[str, int]) -> float:
+    """The seconds that these calls take at least: those of the operation that is throttled most."""
+    return max(
+        count / RATES.get(operation, RATES[ANY_OTHER_CALL]) for operation, count in calls.items()
+    )
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """botocore's jitter, all ids, and when the pipelines start, follow from the seed."""
+def _seed_randomness(seed: int) -> Iterator[None]:
+    """Make botocore's jitter, all ids, and the times at which the pipelines start repeatable."""
     state = random.getstate()
     random.seed(seed)
     mock_random.seed(seed)
@@ -163,7 +145,7 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 @contextmanager
-def _world(executor: ConcurrentExecutor) -> Iterator[DrivenWorld]:
+def _enter_world(executor: ConcurrentExecutor) -> Iterator[DrivenWorld]:
     deployed = ChaliceExecutor(app, Path(app.__file__).parent)
     dials = Dials(start_on_create=False, enforce_iam=False)
     with (
@@ -176,139 +158,65 @@ def _world(executor: ConcurrentExecutor) -> Iterator[DrivenWorld]:
 
 
 def _draw(least: float, most: float) -> float:
-    """Seconds, by the run's seed."""
+    """Seconds, which follow from the run's seed."""
     return random.uniform(least, most)  # noqa: S311 - no secret
 
 
-def _seconds(execution: PipelineExecution, stage: str, upstream_seconds: float) -> float:
+def _choose_seconds(execution: PipelineExecution, stage: str, upstream_seconds: float) -> float:
+    """How long an action of this stage takes."""
     if stage == "Source":
         return 2
     return upstream_seconds if execution.pipeline_name == UPSTREAM else 30
 
 
-def _statuses(backend: CodePipelineBackend, names: list[str]) -> Counter[tuple[str, ...]]:
+def _count_histories(backend: CodePipelineBackend, names: list[str]) -> Counter[tuple[str, ...]]:
+    """How many pipelines have which executions: their statuses, oldest first."""
     return Counter(
         tuple(execution.status for execution in backend.pipelines[name].history) for name in names
     )
 
 
-def _rules() -> int:
+def _count_rules() -> int:
     return len(eventbridge.backend(ACCOUNT, REGION).describe_event_bus("default").rules)
 
 
-def _seen(
+def _read_release(
     backend: CodePipelineBackend, names: list[str], executor: ConcurrentExecutor, end: datetime
 ) -> Release:
     runs = [run for run in finished(ACCOUNT, REGION) if run.started >= end]
-    passed = [run.ended for run in runs if '"passed"' in run.outcome.payload]
-    last_start = max(backend.pipelines[name].history[-1].started for name in names)
+    passes = [run.ended for run in runs if '"passed"' in run.outcome.payload]
     calls = [call for call in executor.calls if call.when >= end]
     return Release(
-        once=_statuses(backend, names)["Failed", "Succeeded"],
-        last_start=(last_start - end).total_seconds(),
-        last_pass=(max(passed) - end).total_seconds(),
-        answered=Counter(
-            f"{call.function} {call.operation}" for call in calls if not call.throttled
-        ),
-        throttled=Counter(f"{call.function} {call.operation}" for call in calls if call.throttled),
-        invocations=Counter(run.invocation.function_name.rpartition("-")[2] for run in runs),
-        errors=sum(run.outcome.error is not None for run in runs),
-        longest=executor.longest.total_seconds(),
+        started_once=_count_histories(backend, names)["Failed", "Succeeded"],
+        last_pass=(max(passes) - end).total_seconds(),
+        answered=Counter(call.operation for call in calls if not call.throttled),
+        throttled=Counter(call.operation for call in calls if call.throttled),
+        failed_invocations=sum(run.outcome.error is not None for run in runs),
     )
 
 
-def _expect(held: bool, promise: str) -> None:
-    if not held:
-        raise AssertionError(f"It does not hold that {promise}.")
+def _expect(is_kept: bool, promise: str) -> None:
+    if not is_kept:
+        raise AssertionError(f"This is not so: {promise}.")
 
 
-def tables(holds: int, seen: Release) -> tuple[Table, Table]:
-    """What the throttle allows, and what happened."""
-    of_retry, of_gate = needed(holds)
-    of_both = of_retry + of_gate
-    throttle = Table(title="The throttle")
-    throttle.add_column("operation", no_wrap=True)
-    for heading in ("a second", "by retries", "by gates", "take", "throttled"):
-        throttle.add_column(heading, justify="right", no_wrap=True)
-    for operation in (*RATES, *sorted(of_both.keys() - RATES.keys())):
-        if operation != OTHERS:
-            throttled = sum(
-                count for name, count in seen.throttled.items() if name.endswith(f" {operation}")
-            )
-            calls = (of_retry[operation], of_gate[operation])
-            throttle.add_row(
-                operation.partition(":")[2],
-                f"{_rate(operation):g}",
-                *map(str, calls),
-                f"{sum(calls) / _rate(operation):.0f} s",
-                str(throttled),
-            )
-    release = Table("what", "", title=f"{holds} holds end at once", show_header=False)
-    for what, value in (
-        ("started again exactly once", f"{seen.once} of {holds}"),
-        ("rules left", "0"),
-        ("last start after the upstream's end", f"{seen.last_start:.1f} s"),
-        ("last gate passed after the upstream's end", f"{seen.last_pass:.1f} s"),
-        ("the throttle's bound, all calls", f"{bound(of_both):.0f} s"),
-        ("[bold]last pass / bound", f"[bold]{seen.last_pass / bound(of_both):.2f}"),
-        ("last start / bound", f"{seen.last_start / bound(of_both):.2f}"),
-        (
-            "last start / bound of the retries' calls alone",
-            f"{seen.last_start / bound(of_retry):.2f}",
-        ),
-        (
-            "invocations of the retry, of the gate",
-            f"{seen.invocations['retry']}, {seen.invocations['gate']}",
-        ),
-        ("invocations that ended in an error and were tried again", str(seen.errors)),
-        ("longest invocation", f"{seen.longest:.0f} s"),
-    ):
-        release.add_row(what, value)
-    return throttle, release
-
-
-def measure(tell: Tell) -> Sequence[Pair]:
-    tell(f"{HOLDS} holds: this takes about {5 + HOLDS // 12} s")
-    seen = release(HOLDS, 1, RATES)
-    of_retry, of_gate = needed(HOLDS)
-    return [(seen.last_pass, bound(of_retry + of_gate)), (HOLDS - seen.once, None)]
+def measure(show_progress: ShowProgress) -> Sequence[Pair]:
+    show_progress(f"{HOLDS} holds: this takes about {5 + HOLDS // 12} s")
+    throttled = release(HOLDS, SEED, RATES)
+    return [
+        (throttled.last_pass, find_least_seconds(count_calls(HOLDS))),
+        (HOLDS - throttled.started_once, None),
+        (throttled.failed_invocations, None),
+    ]
 
 
 PART = Part(
-    "release",
-    f"{HOLDS} holds at once, beside the throttle",
-    (
-        Row("the last gate passes", "s", ratio_at_most=1.3),
-        Row("pipelines started twice", at_most=0),
+    name="release",
+    title=f"{HOLDS} holds at once, beside the throttle",
+    quantities=(
+        Quantity("the last gate passes", "s", ratio_at_most=1.3),
+        Quantity("pipelines started twice", at_most=0),
+        Quantity("invocations that failed"),
     ),
-    measure,
+    measure=measure,
 )
-
-
-@click.command()
-@click.option(
-    "--holds", default=HOLDS, show_default=True, help="So many pipelines wait for one upstream."
-)
-@click.option(
-    "--seed",
-    default=1,
-    show_default=True,
-    help="Of botocore's jitter and the moments at which the pipelines start.",
-)
-def main(holds: int, seed: int) -> None:
-    """Print how a release of many holds goes under AWS's throttling. Exit code 1 where a pipeline
-    was started twice.
-    """
-    console = Console()
-    with console.status(f"{holds} holds: this takes about {5 + holds // 12} s"):
-        seen = release(holds, seed, RATES)
-        both = tables(holds, seen)
-    console.print(*both)
-    if seen.once < holds:
-        raise click.ClickException(
-            f"{holds - seen.once} pipelines were held again after their start, and started twice."
-        )
-
-
-if __name__ == "__main__":
-    main()

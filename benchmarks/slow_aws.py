@@ -1,8 +1,7 @@
-"""A CodePipeline whose pipelines are idle, and that takes its time: every call is answered after so
-many seconds.
+"""A stand-in for CodePipeline that answers every call after a set time. Its pipelines are idle.
 
-It stands in for AWS where only the gate's own time is of interest; it runs in a process of its own,
-so as not to take part in it.
+Used to measure the gate's own time. It runs in a process of its own, so that its work is not
+measured with the gate's.
 """
 
 from __future__ import annotations
@@ -19,10 +18,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FULL_PAGE = 100  # model: ListPipelineExecutions, maxResults
-HOURS_APART = 6
+HOURS_BETWEEN_EXECUTIONS = 6
 
 
-class Handler(BaseHTTPRequestHandler):
+class SlowHandler(BaseHTTPRequestHandler):
+    """Answers each call after `seconds`; ListPipelineExecutions with `history`."""
+
     protocol_version = "HTTP/1.1"  # connections stay open, as AWS's do
     disable_nagle_algorithm = True
     wbufsize = -1
@@ -47,33 +48,36 @@ class Handler(BaseHTTPRequestHandler):
         """No line for each request."""
 
 
-class Server(ThreadingHTTPServer):
+class SlowServer(ThreadingHTTPServer):
     request_queue_size = 128
     daemon_threads = True
 
 
 @contextmanager
 def slow_aws(seconds: float, executions: int = 0) -> Iterator[str]:
-    """Its URL, as long as the block lasts. Each pipeline has run so many times."""
+    """Serve as long as the block lasts, and yield the URL. Each pipeline has run so many times."""
     command = [sys.executable, "-m", "benchmarks.slow_aws", str(seconds), str(executions)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None  # noqa: S101 - as asked for
+        assert process.stdout is not None  # noqa: S101 - PIPE sets it
         try:
             yield process.stdout.readline().strip()
         finally:
             process.terminate()
 
 
-def history(executions: int) -> bytes:
-    """An answer of ListPipelineExecutions: that many, newest first, with all that AWS tells of each
-    (model: PipelineExecutionSummary).
+def make_history(executions: int) -> bytes:
+    """An answer of ListPipelineExecutions: that many executions, newest first, each with every
+    field that AWS fills in (model: PipelineExecutionSummary).
     """
+    connection = "arn:aws:codestar-connections:eu-central-1:123456789012:connection/x"
+    now = time.time()
+    starts = [now - number * HOURS_BETWEEN_EXECUTIONS * 3600 for number in range(1, 1 + executions)]
     summaries = [
         {
             "pipelineExecutionId": str(uuid.UUID(int=number)),
             "status": "Succeeded",
-            "startTime": time.time() - (number + 1) * HOURS_APART * 3600,
-            "lastUpdateTime": time.time() - (number + 1) * HOURS_APART * 3600 + 600,
+            "startTime": start,
+            "lastUpdateTime": start + 600,
             "sourceRevisions": [
                 {
                     "actionName": "Source",
@@ -84,18 +88,19 @@ def history(executions: int) -> bytes:
             ],
             "trigger": {
                 "triggerType": "Webhook",
-                "triggerDetail": "arn:aws:codestar-connections:eu-central-1:123456789012:connection/x",
+                "triggerDetail": connection,
             },
             "executionMode": "SUPERSEDED",
             "executionType": "STANDARD",
         }
-        for number in range(executions)
+        for number, start in enumerate(starts)
     ]
     return json.dumps({"pipelineExecutionSummaries": summaries}).encode()
 
 
 if __name__ == "__main__":
-    Handler.seconds, Handler.history = float(sys.argv[1]), history(int(sys.argv[2]))
-    with Server(("127.0.0.1", 0), Handler) as server:
+    SlowHandler.seconds = float(sys.argv[1])
+    SlowHandler.history = make_history(int(sys.argv[2]))
+    with SlowServer(("127.0.0.1", 0), SlowHandler) as server:
         print(f"http://127.0.0.1:{server.server_port}", flush=True)
         server.serve_forever()

@@ -1,1 +1,1 @@
-"""The article's plain design, to measure beside."""
+"""The article's plain design, with which the gate is compared."""

@@ -1,10 +1,9 @@
-"""The plain design of the article that this project goes beyond (README, "Where this goes beyond
-the article"): two handlers.
+"""The plain design of the article (README, "Where this goes beyond the article"): two handlers.
 
-The gate fails the waiting action and makes a rule that fires once, five minutes later; the retry
-removes that rule and starts the pipeline, whose gate asks again. What the article leaves open is
-chosen in its favour: one look for "is the main pipeline running", clients that are kept, a
-permission for the rule that was given once.
+The gate fails the waiting action and makes a rule that fires once, five minutes later. The retry
+removes that rule and starts the pipeline, whose gate then asks again. What the article leaves open
+is decided in its favor: the gate lists the main pipeline's executions only once, the clients are
+kept, and the rule's permission was given once.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from chalice import Chalice
 app = Chalice(app_name="article", configure_logs=False)
 MAIN, DEPENDENT = "infra", "k8s"
 RULE = f"start-{DEPENDENT}"
-LATER = timedelta(minutes=5)
+RETRY_DELAY = timedelta(minutes=5)
 
 
 @app.lambda_function(name="gate")
@@ -33,7 +32,7 @@ def gate(event: dict[str, Any], context: Any) -> None:
     if not any(execution["status"] == "InProgress" for execution in executions):
         _codepipeline().put_job_success_result(jobId=job)
         return
-    at = datetime.now(UTC) + LATER
+    at = datetime.now(UTC) + RETRY_DELAY
     _events().put_rule(
         Name=RULE, ScheduleExpression=f"cron({at.minute} {at.hour} {at.day} {at.month} ? {at.year})"
     )

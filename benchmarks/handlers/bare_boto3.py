@@ -1,5 +1,5 @@
-"""The least that answers a job, with boto3 and nothing else: what the gate's cold start is compared
-with.
+"""The smallest handler that answers a job, with boto3 and nothing else. The gate's cold start is
+compared with it.
 """
 
 import json

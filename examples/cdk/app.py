@@ -1,4 +1,4 @@
-"""The CDK app. What differs from team to team is context: in cdk.json, or -c connection_arn=...
+"""The CDK app. Each team sets its own values as context: in cdk.json, or with -c connection_arn=...
 examples/README.md has the commands.
 """
 
@@ -10,7 +10,8 @@ from pipelines import Pipelines
 app = cdk.App()
 
 
-def context(key: str) -> str:
+def read_context(key: str) -> str:
+    """The value of a context key. Exits if it is not set."""
     value: str | None = app.node.try_get_context(key)
     if not value:
         raise SystemExit(
@@ -22,10 +23,10 @@ def context(key: str) -> str:
 Pipelines(
     app,
     "Pipelines",
-    gate=context("gate_stage"),
-    connection_arn=context("connection_arn"),
-    infra_repository=context("infra_repository"),
-    k8s_repository=context("k8s_repository"),
-    branch=context("branch"),
+    gate_deployed_as=read_context("gate_stage"),
+    connection_arn=read_context("connection_arn"),
+    infra_repository=read_context("infra_repository"),
+    k8s_repository=read_context("k8s_repository"),
+    branch=read_context("branch"),
 )
 app.synth()

@@ -16,27 +16,26 @@ def gate_stage(
     pipeline: str,
     depends_on: Sequence[str | Mapping[str, object]],
     bypass: codepipeline.Variable | None = None,
-    more: Mapping[str, object] | None = None,
+    options: Mapping[str, object] | None = None,
     deployed_as: str = "prod",
 ) -> codepipeline.StageProps:
-    """The stage in which a pipeline waits until those that it depends on have finished; its role
-    may then invoke the gate.
+    """The stage in which a pipeline waits until those that it depends on have finished. The
+    pipeline's role gets the right to invoke the gate.
 
-    Put it right after the source: a held execution has then done nothing yet that would be done
-    twice.
+    Put the stage right after the source: a restarted execution then repeats only the source.
 
     `pipeline`: the name of the pipeline that gets the stage. `depends_on`: names, or objects as
-    docs/parameters.md has them. `bypass`: a variable of the pipeline; an execution for which it is
-    "true" passes without a look. `more`: other keys of docs/parameters.md, such as {"require":
-    "succeeded"}. `deployed_as`: the stage of `chalice deploy --stage prod`, in this account and
-    region.
+    described in docs/parameters.md. `bypass`: a variable of the pipeline; an execution for which it
+    is "true" passes without a check. `options`: other keys of docs/parameters.md, such as
+    {"require": "succeeded"}. `deployed_as`: the stage of `chalice deploy --stage prod`, in this
+    account and region.
     """
     parameters: dict[str, object] = {
         "depends_on": depends_on,
         "pipeline": pipeline,
         "execution": codepipeline.GlobalVariables.EXECUTION_ID,  # CodePipeline fills it in
         **({"bypass": bypass.reference()} if bypass else {}),
-        **(more or {}),
+        **(options or {}),
     }
     gate = aws_lambda.Function.from_function_name(
         scope, f"{pipeline}-gate", f"pipeline-gate-{deployed_as}-gate"

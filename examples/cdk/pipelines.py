@@ -1,4 +1,4 @@
-"""Two pipelines, as a team would have them: k8s deploys only when infra does not run."""
+"""Two pipelines, as a team would have them: k8s deploys only while infra is not running."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from gate import gate_stage
 
 
 class Pipelines(Stack):
-    """The pipelines infra and k8s, and the bucket for their artifacts. Repositories are
+    """The pipelines infra and k8s, and the bucket for their artifacts.
+
+    `gate_deployed_as`: the stage of `chalice deploy` to which the gate belongs. Repositories are
     owner/name.
     """
 
@@ -21,7 +23,7 @@ class Pipelines(Stack):
         scope: Construct,
         id_: str,
         *,
-        gate: str,
+        gate_deployed_as: str,
         connection_arn: str,
         infra_repository: str,
         k8s_repository: str,
@@ -36,42 +38,48 @@ class Pipelines(Stack):
             block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=aws_s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
-            # With S3's own key, as CodePipeline writes by default. A pipeline across accounts needs
-            # a key of yours.
+            # S3's own key, which CodePipeline uses by default. A pipeline across accounts needs a
+            # key of yours.
             encryption=aws_s3.BucketEncryption.KMS_MANAGED,
             bucket_key_enabled=True,
-            # Gone when nobody can retry or roll back to them any more.
+            # Deleted when executions can no longer be retried or rolled back to.
             lifecycle_rules=[
                 aws_s3.LifecycleRule(
                     expiration=Duration.days(90),
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                 )
             ],
-            removal_policy=RemovalPolicy.RETAIN,  # S3 deletes no bucket that has something in it
+            removal_policy=RemovalPolicy.RETAIN,  # S3 does not delete a bucket that is not empty
         )
 
-        infra = self.pipeline("infra", infra_repository)
-        # For the urgent fix that cannot wait: aws codepipeline start-pipeline-execution --name k8s
-        # --variables name=bypass,value=true Leave it out where who may start k8s must not pass.
+        infra = self.add_pipeline("infra", infra_repository)
+        # For an urgent fix that cannot wait:
+        #   aws codepipeline start-pipeline-execution --name k8s
+        #     --variables name=bypass,value=true
+        # Leave it out if people who may start k8s must not bypass the gate.
         bypass = codepipeline.Variable(
             variable_name="bypass",
             default_value="false",
             description="true passes the gate without a look at infra",
         )
         wait = gate_stage(
-            self, pipeline="k8s", depends_on=[infra.pipeline_name], bypass=bypass, deployed_as=gate
+            self,
+            pipeline="k8s",
+            depends_on=[infra.pipeline_name],
+            bypass=bypass,
+            deployed_as=gate_deployed_as,
         )
-        self.pipeline("k8s", k8s_repository, wait, variables=[bypass])
+        self.add_pipeline("k8s", k8s_repository, wait, variables=[bypass])
 
-    def pipeline(
+    def add_pipeline(
         self,
         name: str,
         repository: str,
         *between: codepipeline.StageProps,
         variables: Sequence[codepipeline.Variable] = (),
     ) -> codepipeline.Pipeline:
-        """Source, the stages `between`, and a Deploy that does what buildspec.yml in the repository
-        says.
+        """A pipeline: Source, the stages `between`, and a Deploy that runs the repository's
+        buildspec.yml.
         """
         source = codepipeline.Artifact("source")
         owner, _, repo = repository.partition("/")
@@ -89,11 +97,11 @@ class Pipelines(Stack):
             environment=aws_codebuild.BuildEnvironment(
                 build_image=aws_codebuild.LinuxBuildImage.AMAZON_LINUX_2023_5
             ),
-        )  # project.add_to_role_policy(...): what this deployment needs, and no more
+        )  # project.add_to_role_policy(...): only what this deployment needs
         deploy = actions.CodeBuildAction(action_name="Deploy", project=project, input=source)
-        # CodePipeline acts for everybody: with this role only for this pipeline.
+        # CodePipeline may use the role only for this pipeline, not for any other.
         source_arn = self.format_arn(service="codepipeline", resource=name)
-        only_this = {
+        for_this_pipeline = {
             "StringEquals": {"aws:SourceAccount": self.account},
             "ArnLike": {"aws:SourceArn": source_arn},
         }
@@ -101,7 +109,7 @@ class Pipelines(Stack):
             self,
             f"{name}-role",
             assumed_by=aws_iam.ServicePrincipal("codepipeline.amazonaws.com").with_conditions(
-                only_this
+                for_this_pipeline
             ),
         )
         pipeline = codepipeline.Pipeline(
@@ -111,7 +119,7 @@ class Pipelines(Stack):
             role=role,
             pipeline_type=codepipeline.PipelineType.V2,  # V1 has no variables
             artifact_bucket=self.artifacts,
-            use_pipeline_role_for_actions=True,  # a role a pipeline, not one more for each action
+            use_pipeline_role_for_actions=True,  # one role per pipeline, not one more per action
             variables=list(variables),
             stages=[
                 codepipeline.StageProps(stage_name="Source", actions=[fetch]),
@@ -119,8 +127,8 @@ class Pipelines(Stack):
                 codepipeline.StageProps(stage_name="Deploy", actions=[deploy]),
             ],
         )
-        # The service was renamed, and which action counts follows from the name in the connection's
-        # ARN; the CDK allows the old one.
+        # The service was renamed. The name in the connection's ARN decides which action is needed,
+        # and the CDK allows only the old one.
         pipeline.add_to_role_policy(
             aws_iam.PolicyStatement(
                 actions=["codeconnections:UseConnection"], resources=[self.connection_arn]

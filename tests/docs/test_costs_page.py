@@ -1,5 +1,5 @@
-"""docs/costs.md, and the README's sentence on costs: the figures for a quick reckoning are what is
-reckoned now.
+"""docs/costs.md and the README's sentence on costs state the costs that benchmarks.costs
+calculates.
 """
 
 from __future__ import annotations
@@ -10,40 +10,43 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.costs import METRIC, METRICS, OPEN, each, held, main
+from benchmarks.costs import (
+    MAX_METRICS,
+    METRIC_DOLLARS,
+    OPEN_GATE,
+    calculate_dollars,
+    count_hold_usage,
+    main,
+)
 
 ROOT = Path(__file__).parents[2]
 PAGE, README = (ROOT / "docs/costs.md").read_text(), (ROOT / "README.md").read_text()
 
 
-def told(what: str) -> float:
+def read_dollars(label: str) -> float:
     """The dollars in a row of the table."""
-    row = re.search(rf"^\| {re.escape(what)} \| ([0-9.]+) ?", PAGE, flags=re.MULTILINE)
-    assert row, what
+    row = re.search(rf"^\| {re.escape(label)} \| ([0-9.]+) ?", PAGE, flags=re.MULTILINE)
+    assert row, label
     return float(row[1])
 
 
 @pytest.mark.parametrize("minutes", [12, 60])
 @pytest.mark.parametrize("mode", ["restart", "retry"])
-def test_a_hold_by_a_rule_costs_the_same_however_long(mode: str, minutes: int) -> None:
-    hold = held(minutes, mode)
-    assert each(hold.invocations, hold.action_minutes) == pytest.approx(
-        told(f"a hold, `{mode}`"), abs=0.0002
-    )
+def test_a_hold_by_a_rule_costs_the_same_for_any_duration(mode: str, minutes: int) -> None:
+    dollars = calculate_dollars(count_hold_usage(minutes, mode))
+    assert dollars == pytest.approx(read_dollars(f"a hold, `{mode}`"), abs=0.0002)
 
 
 def test_a_wait_in_place_costs_by_the_minute() -> None:
-    short, long = held(12, "wait"), held(60, "wait")
-    more = each(long.invocations, long.action_minutes) - each(
-        short.invocations, short.action_minutes
-    )
-    assert more / 48 == pytest.approx(told("a hold, `wait`"), abs=0.0002)
+    short, long = (calculate_dollars(count_hold_usage(minutes, "wait")) for minutes in (12, 60))
+    assert (long - short) / 48 == pytest.approx(read_dollars("a hold, `wait`"), abs=0.0002)
 
 
-def test_an_open_gate_and_the_metrics_cost_what_is_told() -> None:
-    assert each(*OPEN) == pytest.approx(told("a run that the gate lets pass"), abs=0.0001)
-    assert told("metrics, for all pipelines together") == METRICS * METRIC
-    assert f"{each(*OPEN):.3f} dollars" in README
+def test_the_documents_state_the_costs_of_an_open_gate_and_of_the_metrics() -> None:
+    dollars = calculate_dollars(OPEN_GATE)
+    assert dollars == pytest.approx(read_dollars("a run that the gate lets pass"), abs=0.0001)
+    assert read_dollars("metrics, for all pipelines together") == MAX_METRICS * METRIC_DOLLARS
+    assert f"{dollars:.3f} dollars" in README
 
 
 def test_options_are_explained_in_sentences() -> None:
