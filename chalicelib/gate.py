@@ -71,7 +71,12 @@ def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, obj
             asked.depends_on, asked.pipeline, aws.codepipeline.region, job.account
         )
     asking = UpstreamReader(
-        asked.pipeline, asked.execution, aws, context, now, stays_in_progress=asked.hold == "wait"
+        asked.pipeline,
+        asked.execution,
+        aws,
+        context,
+        now,
+        stays_in_progress=asked.mode.stays_in_progress,
     )
     upstreams = asking.read_upstreams(asked.depends_on)
     _refuse_missing(upstreams, job, aws)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from chalicelib.errors import Misconfigured
+from chalicelib.holds.mode import DEFAULT, MODES, HoldMode
 from chalicelib.phrases import join_values, name_json_kind, quote
 from chalicelib.pipelines import dependency
 from chalicelib.pipelines.dependency import (
@@ -21,7 +22,6 @@ from chalicelib.pipelines.dependency import (
 )
 from chalicelib.pipelines.execution import ID, NAME
 
-Mode = Literal["restart", "retry", "wait"]
 Revisions = Literal["latest", "held"]
 OnGiveUp = Literal["stop", "continue"]
 
@@ -47,7 +47,6 @@ RETRY_MINUTES = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60)
 """The divisors of 60: only they make a cron expression whose distances are all alike."""
 MOST_GIVE_UP_MINUTES = 14 * 24 * 60
 """As far as the gate looks back."""
-MODES: tuple[Mode, ...] = ("restart", "retry", "wait")
 REVISIONS: tuple[Revisions, ...] = ("latest", "held")
 ON_GIVE_UP: tuple[OnGiveUp, ...] = ("stop", "continue")
 
@@ -71,7 +70,7 @@ class Parameters:
     retry_minutes: int
     pipeline: str | None = None
     execution: str | None = None
-    hold: Mode = "restart"
+    mode: HoldMode = DEFAULT
     revisions: Revisions | None = None
     give_up_minutes: int | None = None
     on_give_up: OnGiveUp = "stop"
@@ -97,7 +96,7 @@ def parse_parameters(text: str | None, default_minutes: str) -> Parameters:
         retry_minutes=_retry_minutes(asked, default_minutes),
         pipeline=_own_pipeline(asked),
         execution=_own_execution(asked),
-        hold=cast(Mode, check_choice(MODES, asked.get("hold", "restart"), "hold")),
+        mode=MODES[check_choice(tuple(MODES), asked.get("hold", DEFAULT.name), "hold")],
         revisions=cast(Revisions, check_choice(REVISIONS, asked["revisions"], "revisions"))
         if "revisions" in asked
         else None,

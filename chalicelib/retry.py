@@ -157,7 +157,7 @@ def _look(hold: Hold, deployment: Deployment, aws: Aws, context: object, now: da
         find_closed_gate(attempts, deployment.gate_function),
     )
     in_place = (
-        waiting or hold.mode == "retry" or own.kind == ROLLBACK
+        waiting or not hold.mode.starts_over or own.kind == ROLLBACK
     )  # only the same execution's gate knows why it may pass
     if in_place and closed and closed.error in REFUSALS:
         return Look(

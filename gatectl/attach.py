@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 from chalicelib.account.gates import FUNCTION, find_gates, parse_declared_parameters
 from chalicelib.deployment import refuse_long_stage
 from chalicelib.errors import Misconfigured, NotPermitted, translate_error
-from chalicelib.parameters import MODES, MOST_GIVE_UP_MINUTES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
+from chalicelib.holds.mode import MODES
+from chalicelib.parameters import MOST_GIVE_UP_MINUTES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
 from chalicelib.phrases import format_minutes, join_names
 from chalicelib.pipelines.dependency import PARKED, REQUIRE, Dependency
 from gatectl import completion, upstreams
@@ -47,7 +48,7 @@ from gatectl.wording import number
 )
 @click.option(
     "--hold",
-    type=click.Choice(MODES),
+    type=click.Choice(tuple(MODES)),
     help="How the pipeline is held. restart: fails, and starts anew; retry: fails, and its stage "
     "is retried; wait: stays in progress.  "
     "[default: restart]",

@@ -36,16 +36,16 @@ def of_holds(declared: Declaration) -> tuple[str, ...]:
 def _of(declared: Declaration, gate: Gate, asked: Parameters) -> Iterator[str]:
     name = declared["name"]
     stage = next(stage for stage in declared["stages"] if stage["name"] == gate.stage)
-    if asked.hold != "wait":
+    if asked.mode.fails_execution:
         yield from _of_failing(stage, name)
-    if asked.hold == "restart":
+    if asked.mode.starts_over:
         yield from _of_repeating(declared, gate, stage)
     if not gate.condition and stage is declared["stages"][-1] and not _later(gate, stage):
         yield (
             f"Nothing in {name} comes after its gate, so there is nothing that waits. Put "
             "it before the work (--after)."
         )
-    if asked.hold != "wait" and declared.get("executionMode") == "QUEUED":
+    if not asked.mode.keeps_queue_order and declared.get("executionMode") == "QUEUED":
         yield (
             f"{name} is in QUEUED mode: a held execution has failed, so the next in the queue is "
             "let in before it, and the hold is "

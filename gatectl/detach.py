@@ -43,7 +43,9 @@ def _done(declared: Declaration) -> str:
     """A hold's rule outlives the gate; a gate that waits in place makes none."""
     name = declared["name"]
     told = f"{name} waits for nobody any more."
-    if all(gate.parameters and gate.parameters.hold == "wait" for gate in find_gates(declared)):
+    if all(
+        gate.parameters and gate.parameters.mode.stays_in_progress for gate in find_gates(declared)
+    ):
         return told
     return (
         f"{told} An execution that a rule holds (`gatectl holds` shows it) still ends by "

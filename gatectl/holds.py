@@ -30,8 +30,6 @@ from gatectl.wording import lasting, number
 
 SECONDS = 15
 """Between two looks of --watch."""
-HOW = {"restart": "restart", "retry": "retry", "wait": "in place"}
-"""The table's words for a `hold`."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Row:
         actions-retry).
         """
         return not (self.over or self.released_by or self.stuck) and (
-            self.wait.hold == "wait" or not self.edited
+            self.wait.mode.stays_in_progress or not self.edited
         )
 
 
@@ -272,7 +270,7 @@ def _table(place: Place, waiting: Sequence[Row], now: datetime) -> Table:
         ]
         if limited:
             cells.append(_time(wait.gives_up, now) if wait.gives_up else "-")
-        table.add_row(*cells, "let go" if row.released_by else HOW[wait.hold])
+        table.add_row(*cells, "let go" if row.released_by else wait.mode.name)
     return table
 
 
@@ -315,7 +313,7 @@ def _row_as_json(place: Place, row: Row, now: datetime) -> dict[str, object]:
         "waits": not row.over,
         "over": row.over or None,
         "depends_on": wait.depends_on,
-        "hold": wait.hold,
+        "hold": wait.mode.name,
         "since": wait.since,
         "seconds": int((now - wait.since).total_seconds()) if wait.since else None,
         "next_check": wait.next_check,

@@ -110,7 +110,8 @@ def _contradictions(pipeline: Pipeline) -> Iterator[Finding]:
                 "Let them name the same function.",
             )
         for key in ("hold", "retry_minutes", "give_up_minutes", "on_give_up", "revisions"):
-            values = [str(getattr(gate.parameters, key)) for gate in together]
+            field = "mode" if key == "hold" else key
+            values = [str(getattr(gate.parameters, field)) for gate in together]
             if len(set(values)) > 1:
                 yield Finding(
                     "contradiction",

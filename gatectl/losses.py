@@ -66,7 +66,9 @@ def _in_place(codepipeline: Any, declared: Declaration, executions: Sequence[str
     cancelled it.
     """
     own = [
-        gate for gate in find_gates(declared) if gate.parameters and gate.parameters.hold == "wait"
+        gate
+        for gate in find_gates(declared)
+        if gate.parameters and gate.parameters.mode.stays_in_progress
     ]
     if not own:
         return []

@@ -18,6 +18,7 @@ from chalicelib.aws.lambda_permission import LambdaPermissions
 from chalicelib.deployment import Deployment
 from chalicelib.errors import NoAnswer, NoRoom, NotPermitted, translate_error
 from chalicelib.holds.hold import Hold
+from chalicelib.holds.mode import RETRY
 from chalicelib.holds.rule import build_schedule, name_rule
 from chalicelib.phrases import format_time, join_names
 from chalicelib.wording import held_pipeline
@@ -95,7 +96,8 @@ def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) ->
         ) from None
     if place.json:
         executions = [
-            {"execution": wait.execution, "rule": wait.rule, "hold": wait.hold} for wait in waits
+            {"execution": wait.execution, "rule": wait.rule, "hold": wait.mode.name}
+            for wait in waits
         ]
         place.show("", {"pipeline": pipeline, "released_by": by, "released": executions})
 
@@ -177,7 +179,7 @@ def _refuse_edited(place: Place, seen: AccountView, wait: Wait) -> None:
     edited = (
         place.client("codepipeline").get_pipeline(name=wait.pipeline)["metadata"].get("updated")
     )
-    if wait.hold != "wait" and began and edited and edited > began:
+    if wait.mode.fails_execution and began and edited and edited > began:
         raise Refused(
             f"{wait.pipeline} was edited after execution {wait.execution[:8]} began, so AWS does "
             "not retry its stage"
@@ -274,7 +276,7 @@ def _mark(place: Place, wait: Wait, deployment: Deployment, by: str, now: dateti
         wait.execution,
         tuple(dict.fromkeys(one for each in asked for one in each.depends_on)),
         wait.since or now,
-        mode="retry",
+        mode=RETRY,
         released_by=by,
     )
     LambdaPermissions(place.client("lambda")).allow_rules(

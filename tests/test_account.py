@@ -79,7 +79,7 @@ def test_a_hold_is_told_with_what_the_console_says_of_it(scene: Scene, mode: str
     began = utcnow()
     scene.wait(minutes=7)
     (wait,) = look().waits
-    assert (wait.pipeline, wait.execution, wait.hold, wait.depends_on) == (
+    assert (wait.pipeline, wait.execution, wait.mode.name, wait.depends_on) == (
         "apps",
         held,
         mode,
@@ -104,7 +104,7 @@ def test_a_wait_in_place_is_told_too(scene: Scene) -> None:
     waiting = scene.start("k8s")
     scene.wait(minutes=3)
     (wait,) = look().waits
-    assert (wait.pipeline, wait.execution, wait.hold, wait.depends_on, wait.rule) == (
+    assert (wait.pipeline, wait.execution, wait.mode.name, wait.depends_on, wait.rule) == (
         "k8s",
         waiting,
         "wait",

@@ -22,7 +22,8 @@ from moto.awslambda.models import LambdaFunction
 import app
 from chalicelib import runtime
 from chalicelib.errors import RefusedInput
-from chalicelib.parameters import MODES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
+from chalicelib.holds.mode import MODES
+from chalicelib.parameters import ON_GIVE_UP, RETRY_MINUTES, REVISIONS
 from chalicelib.pipelines.dependency import PARKED, REQUIRE
 from sandbox.account import ACCOUNT, REGION
 from sandbox.awslambda.invocation import Invocation, Outcome
@@ -105,7 +106,7 @@ def nearly_right(draw: st.DrawFn) -> str:
         ),
         "require": values.filter(lambda value: value not in REQUIRE),
         "parked": values.filter(lambda value: value not in PARKED),
-        "hold": values.filter(lambda value: value not in MODES),
+        "hold": values.filter(lambda value: value not in [*MODES]),
         "revisions": values.filter(lambda value: value not in REVISIONS),
         "give_up_minutes": values.filter(
             lambda value: (
@@ -151,7 +152,7 @@ right = st.fixed_dictionaries(
     optional={
         "require": st.sampled_from(REQUIRE),
         "parked": st.sampled_from(PARKED),
-        "hold": st.sampled_from(MODES),
+        "hold": st.sampled_from([*MODES]),
         "revisions": st.sampled_from(REVISIONS),
         "retry_minutes": st.sampled_from(RETRY_MINUTES),
         "give_up_minutes": st.integers(1, 20160),

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 OWN = {
     *("gate_function", "runtime", "gate", "job", "parameters", "errors", "phrases"),
     *("aws", "aws.clients", "aws.codepipeline"),
-    *("pipelines", "pipelines.execution", "pipelines.dependency"),
+    *("holds", "holds.mode", "pipelines", "pipelines.execution", "pipelines.dependency"),
     *("pipelines.reader", "pipelines.upstream"),
     *("records", "records.log", "answers", "wording", "wording.open_gate", "wording.refusals"),
 }

@@ -104,7 +104,7 @@ def _stuck(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> bool:
         if upstream.stages.index(edge.dependency.stage) < first:
             return False  # it is past that stage when it waits
     return edge.dependency.require == "succeeded" or any(
-        gate.parameters.hold == "wait" for gate in holding if gate.parameters
+        gate.parameters.mode.stays_in_progress for gate in holding if gate.parameters
     )
 
 

@@ -23,6 +23,7 @@ from chalicelib.aws.eventbridge import TARGET_ID
 from chalicelib.deployment import APP
 from chalicelib.errors import NotPermitted, PipelineNotFound, error_code, translate_error
 from chalicelib.holds.hold import Hold
+from chalicelib.holds.mode import WAIT
 from chalicelib.parameters import Parameters
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import PARALLEL, Attempt, Execution
@@ -334,7 +335,9 @@ def _hidden(pipeline: Pipeline) -> list[str]:
     if state is None or pipeline.mode != PARALLEL:
         return []
     stages = {
-        gate.stage for gate in pipeline.gates if gate.parameters and gate.parameters.hold == "wait"
+        gate.stage
+        for gate in pipeline.gates
+        if gate.parameters and gate.parameters.mode.stays_in_progress
     }
     shown = {(stage.name, stage.execution) for stage in state.stages}
     return [
@@ -363,7 +366,7 @@ def _in_place(pipeline: Pipeline, region: str) -> Iterator[Wait]:
             yield Wait(
                 pipeline.name,
                 execution,
-                "wait",
+                WAIT,
                 tuple(dict.fromkeys(name for names, _, _ in told for name in names)),
                 min((since for _, since, _ in told if since), default=None),
                 give_up=give_up,

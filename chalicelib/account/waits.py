@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
 
 from chalicelib.account.gates import Gate
 from chalicelib.holds import rule
 from chalicelib.holds.hold import Hold
+from chalicelib.holds.mode import HoldMode
 
 _SCHEDULE = re.compile(r"cron\((?P<first>\d+)(?:/(?P<every>\d+))? \* \* \* \? \*\)")
 """As hold.schedule writes it."""
@@ -20,7 +20,7 @@ _SCHEDULE = re.compile(r"cron\((?P<first>\d+)(?:/(?P<every>\d+))? \* \* \* \? \*
 class Wait:
     """An execution that waits for others.
 
-    `hold`: "restart" or "retry", by `rule`; or "wait", in place. `depends_on`: labels for people.
+    `mode`: that of its `rule`, or of an action that stays in progress (`rule` None). `depends_on`: labels for people.
     `since` and `next_check` (None in place: CodePipeline asks when it likes) are aware UTC; so are
     `give_up`, the deadline, and `gives_up`, when it is seen: by a rule at its first look after
     that. `reason`: what the console shows at the gate action; "" where it shows nothing of it.
@@ -29,7 +29,7 @@ class Wait:
 
     pipeline: str
     execution: str
-    hold: Literal["restart", "retry", "wait"]
+    mode: HoldMode
     depends_on: tuple[str, ...]
     since: datetime | None
     rule: str | None = None
@@ -87,7 +87,7 @@ class HoldRule:
         return Wait(
             pipeline=hold.pipeline,
             execution=hold.execution,
-            hold="retry" if hold.mode == "retry" else "restart",
+            mode=hold.mode,
             depends_on=tuple(one.label for one in hold.depends_on),
             since=hold.since,
             rule=self.name,

@@ -23,11 +23,10 @@ function standing({ state, since }) {
 const upstreamsOf = (id, pipelines, edges) =>
   edges.filter((edge) => edge.to === id).map((edge) => ({ edge, upstream: pipelines.find((one) => one.id === edge.from) }));
 
-const GOES_ON = {
-  restart: (when) => `It starts again by itself ${when}.`,
-  retry: (when) => `Its stage is retried by itself ${when}.`,
-  wait: (when) => `It goes on by itself ${when}, in the same execution.`,
-};
+function goesOn(wait, when) {
+  if (wait.stays_in_progress) return `It goes on by itself ${when}, in the same execution.`;
+  return wait.starts_over ? `It starts again by itself ${when}.` : `Its stage is retried by itself ${when}.`;
+}
 
 const joined = (names, one, several) => names.length && `${listed(names)} ${names.length === 1 ? one : several}`;
 
@@ -50,7 +49,7 @@ function next({ wait, upstreams }) {
     failed.length && `Somebody has to bring ${listed(failed.map((one) => one.name))} to a success.`,
     asking.length && `Somebody has to let ${listed(asking.map((one) => one.name))} go on: an approval is open, or a transition disabled.`,
   ].filter(Boolean);
-  return `${GOES_ON[wait.hold](whenItGoesOn(upstreams))} ${todo.join(" ") || "There is nothing to do."}`;
+  return `${goesOn(wait, whenItGoesOn(upstreams))} ${todo.join(" ") || "There is nothing to do."}`;
 }
 
 /** One that waits, as a card. `upstreams`: those that its pipeline waits for, each with its edge; `open`: with what its gate says. */
@@ -58,7 +57,7 @@ function waitCard({ wait, upstreams, open }) {
   const { pipeline, execution, rule } = wait;
   const facts = [
     wait.next_check && ["Looks again", clock("in", wait.next_check)],
-    wait.hold === "wait" && ["Looks again", "when CodePipeline asks"],
+    wait.stays_in_progress && ["Looks again", "when CodePipeline asks"],
     wait.give_up && ["Gives up", clock("in", wait.give_up)],
   ].filter(Boolean);
   const links = [executionLink(execution, pipeline, "Execution "), rule && link("Rule", rule.link, `The rule that holds ${pipeline}`)];

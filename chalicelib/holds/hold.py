@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from chalicelib.errors import Misconfigured
+from chalicelib.holds.mode import DEFAULT, HoldMode, parse_rule_mode
 from chalicelib.pipelines import dependency
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import ID, NAME, read_time
@@ -39,7 +40,7 @@ class Hold:
     depends_on: tuple[Dependency, ...]
     since: datetime
     variables: Mapping[str, str] | None = None
-    mode: str = "restart"
+    mode: HoldMode = DEFAULT
     revisions: str | None = None
     give_up: datetime | None = None
     on_give_up: str = "stop"
@@ -60,7 +61,7 @@ class Hold:
                 variables={str(name): str(value) for name, value in given["variables"].items()}
                 if "variables" in given
                 else None,
-                mode=str(given.get("mode", "restart")),
+                mode=parse_rule_mode(given.get("mode", DEFAULT.name)),
                 revisions=str(given["revisions"]) if "revisions" in given else None,
                 give_up=read_time(given["give_up"]) if "give_up" in given else None,
                 on_give_up=str(given.get("on_give_up", "stop")),
@@ -77,17 +78,17 @@ class Hold:
         ):
             return None
         named = re.fullmatch(NAME, hold.pipeline) and re.fullmatch(ID, hold.execution)
-        known = (
-            hold.mode in ("restart", "retry")
-            and hold.on_give_up in ("stop", "continue")
-            and hold.revisions in (None, "latest", "held")
+        known = hold.on_give_up in ("stop", "continue") and hold.revisions in (
+            None,
+            "latest",
+            "held",
         )
         return hold if named and known else None
 
     def as_input(self) -> str:
         """All that the retry needs, as the rule's target keeps it."""
         more = {
-            "mode": None if self.mode == "restart" else self.mode,
+            "mode": None if self.mode == DEFAULT else self.mode.name,
             "revisions": self.revisions,
             "give_up": self.give_up and self.give_up.isoformat(),
             "on_give_up": None if self.on_give_up == "stop" else self.on_give_up,

@@ -13,6 +13,7 @@ from chalicelib.aws.clients import Aws
 from chalicelib.deployment import Deployment
 from chalicelib.errors import Misconfigured, NoAnswer, NoRoom, NotPermitted, PipelineNotFound
 from chalicelib.holds.hold import Hold
+from chalicelib.holds.mode import MODES
 from chalicelib.holds.rule import build_schedule, find_next_check, name_rule
 from chalicelib.job import Job
 from chalicelib.parameters import Parameters
@@ -79,7 +80,7 @@ class Holding:
         if give_up and self._now >= give_up:
             return self._give_up(waiting, pipeline, execution, since)
         if (
-            self._asked.hold == "wait"
+            self._asked.mode.stays_in_progress
             and self._now - (self._job.since or self._now) < LONGEST_IN_PLACE
         ):
             return self._in_place(waiting, asking, pipeline, execution, since, give_up)
@@ -144,7 +145,7 @@ class Holding:
         deployment = Deployment.from_context(self._context)
         name = name_rule(deployment, execution)
         variables = self._variables(pipeline, execution)
-        mode = "retry" if self._asked.hold == "retry" else "restart"
+        mode = MODES[self._asked.mode.mode_of_rule]
         kept = Hold(
             name,
             pipeline,

@@ -30,7 +30,7 @@ def describe_hold(
     from chalicelib.wording.reasons import describe_end_of_wait, describe_reasons  # noqa: PLC0415
 
     pipeline, names = hold.pipeline, join_names([upstream.label for upstream in waiting])
-    if hold.mode == "retry":
+    if not hold.mode.starts_over:
         ends, goes_on = "This action ends here", "its stage is retried by itself"
     else:
         ends, goes_on = "This execution ends here", f"{pipeline} starts again by itself"

@@ -72,14 +72,13 @@ def changed(facts: Facts, story: Story, hold: Hold) -> Iterator[str]:
 
 def _of_hold(hold: Hold, region: str) -> dict[str, str]:
     limit = round((hold.give_up - hold.since).total_seconds() / 60) if hold.give_up else None
-    return _settings(hold.depends_on, hold.mode, limit, hold.on_give_up, region)
+    return _settings(hold.depends_on, hold.mode.name, limit, hold.on_give_up, region)
 
 
 def _of_gate(asked: Parameters, hold: Hold, region: str) -> dict[str, str]:
-    mode = (
-        hold.mode if asked.hold == "wait" else asked.hold
-    )  # a rule takes over from a long wait in place
-    return _settings(asked.depends_on, mode, asked.give_up_minutes, asked.on_give_up, region)
+    # A rule takes over from a long wait in place.
+    mode = hold.mode if asked.mode.stays_in_progress else asked.mode
+    return _settings(asked.depends_on, mode.name, asked.give_up_minutes, asked.on_give_up, region)
 
 
 def _settings(

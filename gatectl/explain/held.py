@@ -133,10 +133,10 @@ def _goes_on(facts: Facts, story: Story, hold: Hold, soon: str) -> str:
             f"Its hold ends {soon}, and nothing is started: {NO_RETRY}, and no start takes "
             "a rollback's place"
         )
-    elif edited and hold.mode == "retry":
+    elif edited and not hold.mode.starts_over:
         asks = "asks anew" if facts.pipeline.gates else "has no gate to ask any more"
         then = f"{facts.name} starts again by itself {soon}, and {asks}: {NO_RETRY}"
-    elif rollback or hold.mode == "retry":
+    elif rollback or not hold.mode.starts_over:
         then = f"The same execution goes on by itself {soon}: its stage is retried"
     else:
         then = f"{facts.name} starts again by itself {soon}"

@@ -12,6 +12,7 @@ from chalicelib.account.cycles import Circle, asking, classify_circles
 from chalicelib.account.graph import DependencyEdge
 from chalicelib.account.reader import AccountView, Pipeline
 from chalicelib.account.states import PipelineStatus, find_state
+from chalicelib.holds.mode import HoldMode
 from chalicelib.phrases import format_time, join_names
 from chalicelib.wording.refusals import describe_missing_stage
 
@@ -49,7 +50,7 @@ class Line:
     """
 
     edge: DependencyEdge
-    holds: tuple[str, ...]
+    holds: tuple[HoldMode, ...]
     problem: str = ""
 
     @property
@@ -62,8 +63,8 @@ class Line:
             is not None,
             "must succeed": wanted.require == "succeeded",
             "not while it waits for a person": wanted.parked == "pass",
-            "is retried": "retry" in self.holds,
-            "waits in place": "wait" in self.holds,
+            "is retried": any(mode.fails_execution and not mode.starts_over for mode in self.holds),
+            "waits in place": any(mode.stays_in_progress for mode in self.holds),
             "only observed": not self.holds,
         }
         return [note for note, so in said.items() if so]
@@ -112,9 +113,9 @@ def graph_of(seen: AccountView, region: str, there: Collection[str], now: dateti
     return Graph(nodes, lines, tuple(classify_circles(edges, seen.pipelines)))
 
 
-def _holds(edge: DependencyEdge, seen: AccountView) -> tuple[str, ...]:
+def _holds(edge: DependencyEdge, seen: AccountView) -> tuple[HoldMode, ...]:
     asked = [gate.parameters for gate in asking(edge, seen.pipelines) if gate.parameters]
-    return tuple(dict.fromkeys(one.hold for one in asked if not one.observe))
+    return tuple(dict.fromkeys(one.mode for one in asked if not one.observe))
 
 
 def _no_such_stage(edge: DependencyEdge, seen: AccountView) -> str:

@@ -104,6 +104,6 @@ def _edge(line: Line) -> dict[str, Any]:
         "require": wanted.require,
         "stage": wanted.stage,
         "parked": wanted.parked,
-        "hold": line.holds,
+        "hold": [mode.name for mode in line.holds],
         "problem": line.problem or None,
     }

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
 
-from chalicelib.parameters import MODES
+from chalicelib.holds.mode import MODES, HoldMode
 from chalicelib.pipelines.dependency import REQUIRE, Require
 from chalicelib.pipelines.execution import PARALLEL, ROLLBACK, Execution
 from gatectl.history.spans import ENDLESS, Span, closed
@@ -72,7 +72,7 @@ class Way:
     same.
     """
 
-    hold: str
+    mode: HoldMode
     go_on: tuple[Held, ...]
     replaced: int
     waiting: int
@@ -189,16 +189,14 @@ def held(executions: Sequence[Execution], spans: Sequence[Span]) -> tuple[Held, 
 
 
 def remain(
-    waiting: Sequence[Held], executions: Sequence[Execution], hold: str, mode: str
+    waiting: Sequence[Held], executions: Sequence[Execution], hold: HoldMode, mode: str
 ) -> tuple[Held, ...]:
     """Those of `waiting` that no newer one replaces (both oldest first; docs/parameters.md,
     "hold").
     """
-    if mode == PARALLEL or (mode == "QUEUED" and hold == "wait"):
+    if mode == PARALLEL or (mode == "QUEUED" and hold.keeps_queue_order):
         return tuple(waiting)
-    if (
-        hold == "wait"
-    ):  # the first keeps the gate's stage; of those that come before the stage meanwhile, the newest remains
+    if hold.stays_in_progress:  # the first keeps the gate's stage; of those that come before the stage meanwhile, the newest remains
         first, last = (
             {one.until: one for one in reversed(waiting)},
             {one.until: one for one in waiting},
@@ -223,14 +221,14 @@ def _policy(
     passed = len(met_some - {one.execution.id for one in waiting})
     later = overlapping((moved(one) for one in waiting if one.until != ENDLESS), others)
 
-    def way(hold: str) -> Way:
+    def way(hold: HoldMode) -> Way:
         remaining = remain(waiting, executions, hold, mode)
         going = tuple(one for one in remaining if one.until != ENDLESS)
         meeting = passed + sum(bool(later[one.execution.id]) for one in going)
         return Way(hold, going, len(waiting) - len(remaining), len(remaining) - len(going), meeting)
 
     waits = tuple(min(one.until, now) - one.execution.started for one in waiting)
-    return Policy(require, waiting, waits, tuple(map(way, MODES)))
+    return Policy(require, waiting, waits, tuple(map(way, MODES.values())))
 
 
 def moved(one: Held) -> Execution:

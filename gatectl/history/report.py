@@ -78,8 +78,8 @@ class Report:
             ],
             "ways": [
                 {
-                    "hold": way.hold,
-                    "failed": 0 if way.hold == "wait" else len(policy.held),
+                    "hold": way.mode.name,
+                    "failed": 0 if way.mode.stays_in_progress else len(policy.held),
                     "go_on": len(way.go_on),
                     "replaced": way.replaced,
                     "waiting": way.waiting,

@@ -10,13 +10,13 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from chalicelib.holds.mode import HoldMode
 from chalicelib.phrases import join_names
 from gatectl.history.findings import Findings, Group, Policy
 from gatectl.history.labels import labels
 from gatectl.history.report import Report
 from gatectl.wording import lasting, share
 
-HOW = {"restart": "started anew", "retry": "retried", "wait": "in place"}
 NO_RESULT = "No result: superseded, cancelled or still at work. The shares leave these aside."
 REPLACED = "Replaced: a newer execution came meanwhile, and brings the change along. "
 OVERLAP = "Overlap: all the same, for an upstream began while they ran."
@@ -151,18 +151,24 @@ def _ways(report: Report) -> Table:
     )
     for policy in report.findings.policies:
         for way in policy.ways if policy.held else ():
-            fail = 0 if way.hold == "wait" else len(policy.held)
+            fail = 0 if way.mode.stays_in_progress else len(policy.held)
             require = policy.require if way is policy.ways[0] else ""
             table.add_row(
                 require,
-                way.hold,
+                way.mode.name,
                 str(fail),
-                f"{len(way.go_on)} {HOW[way.hold]}",
+                f"{len(way.go_on)} {_how(way.mode)}",
                 str(way.replaced),
                 str(way.waiting),
                 str(way.overlapping),
             )
     return table
+
+
+def _how(mode: HoldMode) -> str:
+    if mode.stays_in_progress:
+        return "in place"
+    return "started anew" if mode.starts_over else "retried"
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib import errors
+from chalicelib.holds.mode import RETRY
 from chalicelib.pipelines.state import PipelineState, StageState
 from chalicelib.pipelines.upstream import Upstream
 from chalicelib.pipelines.wait_cycles import Cycle
@@ -25,7 +26,7 @@ SAID = {
     "describe_bypass": open_gate.describe_bypass([INFRA.dependency]),
     "describe_hold": held_pipeline.describe_hold([INFRA], HOLD, 5, NOW, NOW),
     "held to be retried": held_pipeline.describe_hold(
-        [INFRA], replace(HOLD, mode="retry"), 5, NOW, NOW
+        [INFRA], replace(HOLD, mode=RETRY), 5, NOW, NOW
     ),
     "describe_wait": held_pipeline.describe_wait([INFRA], "k8s", EARLIER, DEADLINE, "stop", NOW),
     "describe_pass_after_give_up": open_gate.describe_pass_after_give_up([INFRA], EARLIER, NOW),

@@ -10,7 +10,8 @@ import botocore.client
 import pytest
 from moto.codepipeline.models import codepipeline_backends
 
-from chalicelib.parameters import MODES, ON_GIVE_UP, REVISIONS
+from chalicelib.holds.mode import MODES
+from chalicelib.parameters import ON_GIVE_UP, REVISIONS
 from chalicelib.pipelines.dependency import PARKED, REQUIRE
 from gatectl.session import Place
 from sandbox.account import ACCOUNT, REGION, create_role

@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.codepipeline.models import codepipeline_backends
 
-from chalicelib.parameters import MODES
+from chalicelib.holds.mode import MODES
 from sandbox.account import ACCOUNT, REGION
 from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.inprocess import MONDAY_NOON, in_process

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.parameters import MODES
+from chalicelib.holds.mode import MODES
 from chalicelib.pipelines.dependency import REQUIRE, Dependency, Require
 from chalicelib.pipelines.execution import Execution
 from chalicelib.pipelines.upstream import Upstream, find_unsatisfied
@@ -177,7 +177,7 @@ class TestWhatWouldBeHeld:
     )
     def test_who_goes_on(self, mode: str, hold: str, go_on: list[str]) -> None:
         idle = find(self.K8S, {"infra": self.INFRA}, mode, NOW).policy("idle")
-        (way,) = [way for way in idle.ways if way.hold == hold]
+        (way,) = [way for way in idle.ways if way.mode.name == hold]
         assert [one.execution.id for one in way.go_on] == go_on
 
     def test_what_overlaps_all_the_same(self) -> None:
@@ -285,7 +285,7 @@ class Pipeline:
     network=pasts(["STANDARD"], shortest=1),
     mode=st.sampled_from(["SUPERSEDED", "QUEUED", "PARALLEL"]),
     require=st.sampled_from(REQUIRE),
-    hold=st.sampled_from(MODES),
+    hold=st.sampled_from([*MODES]),
 )
 @settings(max_examples=100, deadline=None)
 def test_it_is_what_a_simulation_minute_by_minute_finds(
@@ -310,7 +310,7 @@ def test_it_is_what_a_simulation_minute_by_minute_finds(
 
     policy = find(k8s, {"infra": infra, "network": network}, mode, at(END)).policy(require)
     assert [one.execution.id for one in policy.held] == pipeline.held
-    (way,) = [way for way in policy.ways if way.hold == hold]
+    (way,) = [way for way in policy.ways if way.mode.name == hold]
     assert (way.replaced, way.waiting) == (
         len(pipeline.held) - len(way.go_on) - len(pipeline.standing),
         len(pipeline.standing),

@@ -49,7 +49,7 @@ def test_who_waits_for_whom_since_when_and_when_it_is_looked_at_next(held: Scene
     said = run("holds")
     assert said.status == 0
     assert lines(said, "k8s") == ["k8s infra 12:00 (7 min) 12:10 restart"]
-    assert lines(said, "apps") == ["apps k8s 12:00 (7 min) - in place"]
+    assert lines(said, "apps") == ["apps k8s 12:00 (7 min) - wait"]
     assert "gatectl explain k8s" in said.words
 
 
@@ -183,7 +183,7 @@ def test_one_that_is_kept_open_for_lack_of_room_waits_since_it_began(
     [
         ("restart", "12:05 12:35 restart"),
         ("retry", "12:05 12:35 retry"),
-        ("wait", "- 12:32 in place"),
+        ("wait", "- 12:32 wait"),
     ],
 )
 def test_when_it_gives_up(scene: Scene, mode: str, shown: str) -> None:
@@ -502,7 +502,7 @@ class TestAtATerminal:
         monkeypatch.setattr("gatectl.holds.sleep", stop)
         out = run("holds", "--watch").out
         *page, _ = out[out.rindex("since (UTC)") :].splitlines()  # the last is the cursor's
-        named = [line for line in page if "restart" in line or "in place" in line]
+        named = [line for line in page if line.rstrip().endswith(("restart", "wait"))]
         assert len(page) == 12
         assert len(named) >= 5
         assert (

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from chalicelib.errors import Misconfigured
+from chalicelib.holds.mode import WAIT
 from chalicelib.parameters import EXAMPLE, Parameters, only_observes, parse_parameters
 from chalicelib.pipelines.dependency import Dependency
 
@@ -65,7 +66,7 @@ def test_the_keys_of_how_to_wait_are_read() -> None:
         "observe": True,
     }
     assert {key: getattr(asked, key) for key in more} == more
-    assert asked.hold == "wait"
+    assert asked.mode == WAIT
 
 
 def test_what_is_not_said_is_as_the_article_has_it() -> None:
