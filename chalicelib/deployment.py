@@ -54,15 +54,18 @@ class Deployment:
 
     @property
     def gate_function(self) -> str:
-        return f"{APP}-{self.stage}-gate"
+        return name_gate_function(self.stage)
 
     @property
     def retry_function(self) -> str:
-        return f"{APP}-{self.stage}-retry"
+        return name_retry_function(self.stage)
 
     @property
     def retry_arn(self) -> str:
-        return f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{self.retry_function}"
+        return (
+            f"arn:{self.partition}:lambda:{self.region}:{self.account}:"
+            f"function:{self.retry_function}"
+        )
 
     @property
     def all_rules_arn(self) -> str:
@@ -72,6 +75,16 @@ class Deployment:
     @property
     def rule_prefix(self) -> str:
         return f"{APP}-{self.stage}-"
+
+
+def name_gate_function(stage: str) -> str:
+    """Return the name of the gate function that is deployed as the Chalice stage `stage`."""
+    return f"{APP}-{stage}-gate"
+
+
+def name_retry_function(stage: str) -> str:
+    """Return the name of the retry function that is deployed as the Chalice stage `stage`."""
+    return f"{APP}-{stage}-retry"
 
 
 def refuse_long_stage(stage: str) -> None:

@@ -1,5 +1,13 @@
-"""What can go wrong, by what is to be done about it; and the one place that sorts botocore's errors
-into that.
+"""What can go wrong, by what is to be done about it.
+
+    Misconfigured     the user has to correct something       -> the action fails and says what
+    NotPermitted      AWS denied a call                       -> the action fails and names the call
+    NoAnswer          AWS did not answer, or said "later"     -> Lambda or the rule tries again
+    UnexpectedAnswer  AWS refused a call for no known reason  -> a defect of the gate
+    RefusedInput      the event is not for this function      -> nothing is touched
+    NoRoom, NotRetryable, TakenOver, PipelineNotFound         -> answers that the caller decides on
+
+`translate_error` is the one place that sorts botocore's errors into these.
 """
 
 from __future__ import annotations
@@ -29,9 +37,17 @@ class Misconfigured(Exception):
 
 
 class NotPermitted(Exception):
-    """AWS denied a call; the message names the call and who was denied."""
+    """AWS denied `call`, such as "events:PutRule". `detail` says who was denied, in AWS's words.
+    `elsewhere`: the call was one that a role in another account has to allow.
+    """
 
     failure_type: FailureType = "PermissionError"
+
+    def __init__(self, call: str, detail: str, *, elsewhere: bool = False) -> None:
+        super().__init__(f"AWS denied {call} ({detail})")
+        self.call = call
+        self.detail = detail
+        self.elsewhere = elsewhere
 
 
 class NoAnswer(Exception):
@@ -116,9 +132,7 @@ def translate_error(error: ClientError | BotoCoreError, call: str) -> Exception:
     """
     if isinstance(error, ClientError):
         if error_code(error) in _DENIED:
-            return NotPermitted(
-                f"AWS denied {call} ({error.response['Error'].get('Message', error_code(error))})"
-            )
+            return NotPermitted(call, error.response["Error"].get("Message", error_code(error)))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if error_code(error) in _LATER or status >= 500:
             return NoAnswer(f"{call} was not answered ({error_code(error)})")

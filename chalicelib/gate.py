@@ -1,5 +1,5 @@
 """The gate: answers the waiting pipeline's action. While an upstream keeps it closed, it holds the
-pipeline; else it lets it pass.
+pipeline; otherwise it lets it pass.
 """
 
 from __future__ import annotations
@@ -9,110 +9,129 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from chalicelib import parameters
-from chalicelib.answers import end_job, let_pass
+from chalicelib.answers import let_pass, refuse_job
 from chalicelib.aws.clients import Aws
 from chalicelib.errors import Misconfigured, NoAnswer, NotPermitted
+from chalicelib.holds.verdict import Verdict
 from chalicelib.job import Job
+from chalicelib.parameters import (
+    only_observes,
+    parse_parameters,
+    refuse_closed_accounts,
+    refuse_self,
+)
 from chalicelib.pipelines.reader import UpstreamReader
 from chalicelib.pipelines.upstream import Upstream, find_unsatisfied
-from chalicelib.records import log
-from chalicelib.wording import open_gate, refusals
+from chalicelib.records.log import log_decision, log_defect
+from chalicelib.records.outcomes import Outcome
+from chalicelib.records.report import report_decision
+from chalicelib.wording.open_gate import describe_bypass, describe_pass
+from chalicelib.wording.refusals import (
+    describe_defect,
+    describe_missing_stage,
+    describe_missing_upstream,
+)
 
 
 def answer_job(event: object, context: object, aws: Aws, now: datetime) -> dict[str, object]:
     """Answer one CodePipeline job (guide: action-reference-Lambda); `now`: aware UTC. Returns what
     was decided, as logged.
 
-    Raises RefusedInput where the event is no job, and NoAnswer or NotPermitted where a hold cannot
-    be made or a result not delivered: then Lambda invokes the gate again (guide:
+    Raises RefusedInput if the event is no job. Raises NoAnswer or NotPermitted if a hold cannot be
+    made or a result cannot be delivered: then Lambda invokes the gate again (guide:
     services-codepipeline: the invocation is asynchronous).
     """
     job = Job.parse(event)
     try:
-        record = _decide(job, context, aws, now)
+        return _decide(job, context, aws, now)
     except (Misconfigured, NotPermitted) as error:
-        answered = end_job(job, error.failure_type, str(error), aws)
-        decided = "observed" if parameters.only_observes(job.user_parameters) else "refused"
-        record = log.log_decision("gate", decided, job=job.id, reason=str(error), answered=answered)
+        return _refuse(job, error, aws, now)
     except NoAnswer as error:
-        log.log_decision("gate", "unanswered", job=job.id, reason=str(error))
+        log_decision("gate", Outcome.UNANSWERED, job=job.id, reason=str(error))
         raise
-    except (
-        Exception
-    ) as error:  # better a failed action with a reason than one that hangs for 20 minutes
-        answered = end_job(
-            job,
-            "SystemUnavailable",
-            refusals.describe_defect(error, getattr(context, "aws_request_id", "?")),
-            aws,
-        )
-        record = log.log_defect("gate", error, job=job.id, answered=answered)
-    if bus := os.environ.get("EVENT_BUS"):
-        from chalicelib.records.events import announce_decision  # noqa: PLC0415 - most have none
-
-        announce_decision(record, bus, aws)
-    return record
+    except Exception as error:
+        # Better a failed action with a reason than one that hangs for 20 minutes.
+        message = describe_defect(error, getattr(context, "aws_request_id", "?"))
+        answered = refuse_job(job, Verdict.REFUSED, "SystemUnavailable", message, aws)
+        record = log_defect("gate", error, job=job.id, answered=answered)
+        _report_end_of_wait(job, "the gate itself failed", answered, aws, now)
+        return record
 
 
 def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, object]:
-    asked = parameters.parse_parameters(job.user_parameters, os.environ.get("RETRY_MINUTES", "5"))
-    if asked.bypass:
-        return let_pass(
-            job, asked, "bypassed", open_gate.describe_bypass(asked.depends_on), (), aws
-        )
-    parameters.refuse_closed_accounts(asked.depends_on, job.account)
-    asked = replace(
-        asked,
-        depends_on=tuple(one.relative_to(aws.codepipeline.region) for one in asked.depends_on),
+    parameters = parse_parameters(job.user_parameters, os.environ.get("RETRY_MINUTES", "5"))
+    if parameters.bypass:
+        summary = describe_bypass(parameters.depends_on)
+        return let_pass(job, parameters, Outcome.BYPASSED, summary, (), aws)
+    refuse_closed_accounts(parameters.depends_on, job.account)
+    region = aws.codepipeline.region
+    parameters = replace(
+        parameters, depends_on=tuple(entry.relative_to(region) for entry in parameters.depends_on)
     )
-    if asked.pipeline:
-        parameters.refuse_self(
-            asked.depends_on, asked.pipeline, aws.codepipeline.region, job.account
-        )
-    asking = UpstreamReader(
-        asked.pipeline,
-        asked.execution,
+    if parameters.pipeline:
+        refuse_self(parameters.depends_on, parameters.pipeline, region, job.account)
+    reader = UpstreamReader(
+        parameters.pipeline,
+        parameters.execution,
         aws,
         context,
         now,
-        stays_in_progress=asked.mode.stays_in_progress,
+        stays_in_progress=parameters.mode.stays_in_progress,
     )
-    upstreams = asking.read_upstreams(asked.depends_on)
+    upstreams = reader.read_upstreams(parameters.depends_on)
     _refuse_missing(upstreams, job, aws)
     waiting = find_unsatisfied(upstreams)
     if waiting:
-        from chalicelib.holds.making import Holding  # noqa: PLC0415 - a cold start on the open path does not pay for it
+        # A cold start on the open path does not pay for this import.
+        from chalicelib.holds.making import ClosedGate  # noqa: PLC0415
 
-        return Holding(job, asked, upstreams, aws, context, now).of(waiting, asking)
-    waited = None if job.since is None else int((now - job.since).total_seconds())
-    decided = "passed" if waited is None else "released"
-    return let_pass(
-        job,
-        asked,
-        decided,
-        open_gate.describe_pass(upstreams, now),
-        upstreams,
-        aws,
-        waited_seconds=waited,
-    )
+        gate = ClosedGate(job, parameters, upstreams, aws, context, now)
+        return gate.hold_pipeline(waiting, reader)
+    outcome = Outcome.WAIT_RELEASED if job.since else Outcome.PASSED
+    summary, waited = describe_pass(upstreams, now), job.count_waited_seconds(now)
+    return let_pass(job, parameters, outcome, summary, upstreams, aws, waited_seconds=waited)
 
 
 def _refuse_missing(upstreams: Sequence[Upstream], job: Job, aws: Aws) -> None:
-    """Raise Misconfigured where an upstream, or the one stage of it that is waited for, is not
-    there.
-    """
-    for one in upstreams:
-        if one.missing:
-            region, account = (
-                one.dependency.region or aws.codepipeline.region,
-                one.dependency.account or job.account,
-            )
-            raise Misconfigured(
-                refusals.describe_missing_upstream(one.dependency.name, account, region)
-            )
-        if one.dependency.stage and one.state and not one.state.stage(one.dependency.stage):
-            stages = [stage.name for stage in one.state.stages]
-            raise Misconfigured(
-                refusals.describe_missing_stage(one.dependency.name, one.dependency.stage, stages)
-            )
+    """Raise Misconfigured if an upstream, or the one stage of it that counts, does not exist."""
+    for upstream in upstreams:
+        entry = upstream.dependency
+        if upstream.missing:
+            region, account = entry.region or aws.codepipeline.region, entry.account or job.account
+            raise Misconfigured(describe_missing_upstream(entry.name, account, region))
+        if entry.stage and upstream.state and not upstream.state.stage(entry.stage):
+            stages = [stage.name for stage in upstream.state.stages]
+            raise Misconfigured(describe_missing_stage(entry.name, entry.stage, stages))
+
+
+def _refuse(
+    job: Job, error: Misconfigured | NotPermitted, aws: Aws, now: datetime
+) -> dict[str, object]:
+    elsewhere = isinstance(error, NotPermitted) and error.elsewhere
+    verdict = Verdict.REFUSED_ELSEWHERE if elsewhere else Verdict.REFUSED
+    answered = refuse_job(job, verdict, error.failure_type, str(error), aws)
+    outcome = Outcome.OBSERVED if only_observes(job.user_parameters) else Outcome.REFUSED
+    record = report_decision("gate", outcome, aws, job=job.id, reason=str(error), answered=answered)
+    _report_end_of_wait(job, str(error), answered, aws, now)
+    return record
+
+
+def _report_end_of_wait(job: Job, reason: str, answered: bool, aws: Aws, now: datetime) -> None:
+    """Report the end of a wait whose action had stayed in progress until the gate refused it."""
+    if job.since:
+        try:
+            parameters = parse_parameters(job.user_parameters, "5")
+            pipeline, execution = parameters.pipeline, parameters.execution
+        except Misconfigured:
+            pipeline = execution = None
+        report_decision(
+            "gate",
+            Outcome.DROPPED,
+            aws,
+            job=job.id,
+            pipeline=pipeline,
+            execution=execution,
+            reason=reason,
+            waited_seconds=job.count_waited_seconds(now),
+            answered=answered,
+        )

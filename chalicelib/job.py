@@ -39,37 +39,43 @@ class Job:
         Raises RefusedInput where the event is no CodePipeline job, and says so without repeating
         it.
         """
-        job = _mapping(_mapping(event).get("CodePipeline.job"))
+        job = _as_mapping(_as_mapping(event).get("CodePipeline.job"))
         if not isinstance(job.get("id"), str) or not re.fullmatch(ID, job["id"]):
             raise RefusedInput(
                 "This event is no CodePipeline job: it has no `CodePipeline.job` with the `id` of "
                 "one. "
                 "The gate is invoked by an action of provider Lambda in a pipeline, not by hand."
             )
-        data = _mapping(job.get("data"))
-        configuration = _mapping(_mapping(data.get("actionConfiguration")).get("configuration"))
+        data = _as_mapping(job.get("data"))
+        configuration = _as_mapping(
+            _as_mapping(data.get("actionConfiguration")).get("configuration")
+        )
         parameters, account = configuration.get("UserParameters"), job.get("accountId")
         return cls(
             id=job["id"],
             account=account if isinstance(account, str) and _ACCOUNT.fullmatch(account) else "?",
             user_parameters=parameters if isinstance(parameters, str) else None,
-            since=_since(data.get("continuationToken")),
+            since=_parse_token(data.get("continuationToken")),
         )
+
+    def count_waited_seconds(self, now: datetime) -> int | None:
+        """How long this action has been kept open; None for an action's first job."""
+        return int((now - self.since).total_seconds()) if self.since else None
 
 
 def format_token(since: datetime) -> str:
-    """The continuation token of an action that has been kept open since then; `Job.since` reads
-    it.
+    """Return the continuation token of an action that has been kept open since then; `Job.since`
+    reads it.
     """
     return since.isoformat()
 
 
-def _since(given: object) -> datetime | None:
+def _parse_token(token: object) -> datetime | None:
     try:
-        return read_time(given) if isinstance(given, str) else None
+        return read_time(token) if isinstance(token, str) else None
     except (ValueError, OverflowError):
         return None
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def _as_mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}

@@ -1,4 +1,4 @@
-"""The retry: looks whether a hold is over, and lets the held pipeline go on when its upstreams let
+"""The retry: checks whether a hold is over, and lets the held pipeline go on when its upstreams let
 it.
 
 The rule that invokes it keeps firing until it is removed, and it is removed last. So whatever fails
@@ -7,7 +7,6 @@ or dies on the way is done again.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,55 +23,53 @@ from chalicelib.errors import (
     TakenOver,
 )
 from chalicelib.holds.fate import (
-    Fate,
+    MOVED_ON,
+    Evidence,
+    Standing,
     choose_revisions,
     find_closed_gate,
     find_execution,
-    find_fate,
-    find_restart,
-    has_passed_gate,
-    is_gate_in_progress,
 )
 from chalicelib.holds.hold import Hold
+from chalicelib.holds.reader import read_fate
 from chalicelib.holds.rule import read_rule_name
-from chalicelib.pipelines.execution import PARALLEL, ROLLBACK, Attempt, Revision
-from chalicelib.pipelines.reader import LOOK_BACK, UpstreamReader
+from chalicelib.pipelines.execution import PARALLEL, ROLLBACK, Revision
+from chalicelib.pipelines.reader import UpstreamReader
 from chalicelib.pipelines.upstream import Upstream, find_deadlock, find_unsatisfied
-from chalicelib.records import log
-from chalicelib.records.events import announce_decision
+from chalicelib.records.log import log_decision
+from chalicelib.records.outcomes import Outcome
+from chalicelib.records.report import report_decision
 
-SURELY_DEAD = timedelta(minutes=30)
-"""No gate is still making a rule that is so old: each attempt writes its own time into it, and ends
-within Lambda's 15 minutes.
+MAX_MAKING_TIME = timedelta(minutes=30)
+"""A gate makes no rule for longer: each attempt writes its own time into it, and ends within
+Lambda's 15 minutes.
 """
 
 
-class Next(Enum):
-    """What a hold needs now; the word for it in the log."""
+class Step(Enum):
+    """What to do about a hold. `STAY`: leave it. `END`: remove it. `START` and `RETRY`: let its
+    pipeline go on, as a new execution or in the same one.
+    """
 
-    WAIT = "waiting"
-    DEADLOCK = "deadlock"
-    DROP = "dropped"
-    GIVE_UP = "gave up"
-    START = "started"
-    RETRY = "retried"
-
-
-STANDS = (Next.WAIT, Next.DEADLOCK)
-"""The hold stays as it is."""
+    STAY = "stay"
+    END = "end"
+    START = "start"
+    RETRY = "retry"
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a look at a hold found.
+class Plan:
+    """What to do about a hold, and how that is reported.
 
     With START and RETRY: the `revisions` to start with (none: the latest), the failed `stage` to
-    retry, whether a plain start may take a retry's place (`replaceable`), and whether the held
-    execution stands on its own, whatever newer ones do (`parallel`).
+    retry, whether a start may take the place of a retry that AWS refuses (`replaceable`), and
+    whether the held execution stands on its own, whatever newer ones do (`parallel`).
     """
 
-    next: Next
+    step: Step
+    outcome: Outcome
     reason: str
+    replaced_by: str | None = None
     revisions: tuple[Revision, ...] = ()
     stage: str = ""
     replaceable: bool = True
@@ -80,185 +77,193 @@ class Look:
 
 
 def check_hold(event: object, context: object, aws: Aws, now: datetime) -> dict[str, object]:
-    """Look at the hold whose rule sent `event` (its constant Input); `now`: aware UTC. Returns what
+    """Check the hold whose rule sent `event` (its constant Input); `now`: aware UTC. Returns what
     was decided, as logged.
 
-    Most invocations find the upstream still running: those cost one call for each that the event
-    names (two for one stage of it). But nothing is ever changed except by what EventBridge itself
-    keeps of the hold. Raises RefusedInput where the event names no rule of this gate; NoAnswer or
-    NotPermitted where AWS does not do its part: the rule fires again.
+    Most invocations find the upstream still running: those cost one call for each upstream that the
+    event names (two for one stage of it). But nothing is ever changed except by what EventBridge
+    itself keeps of the hold.
+    Raises RefusedInput if the event names no rule of this gate, and NoAnswer or NotPermitted if AWS
+    does not do its part: the rule fires again.
     """
     deployment = Deployment.from_context(context)
     rule = read_rule_name(event, deployment)
-    told = Hold.parse(event) if isinstance(event, Mapping) else None
-    look = _look(told, deployment, aws, context, now) if told else None
-    if told and look and look.next in STANDS:
-        return _record(told, look, aws, now)
+    claimed = Hold.parse(event) if isinstance(event, Mapping) else None
+    plan = _make_plan(claimed, deployment, aws, context, now) if claimed else None
+    if claimed and plan and plan.step is Step.STAY:
+        return _report(claimed, plan, aws, now)
     kept = aws.eventbridge.read_hold(rule)
     if kept is None:
-        aws.eventbridge.delete_empty_rule(
-            rule
-        )  # what a retry leaves behind that died between the target's removal and the rule's
-        return log.log_decision("retry", "over", rule=rule, reason="the hold ended before")
-    if look is None or kept != told:
-        look = _look(kept, deployment, aws, context, now)
-    record = _act(kept, look, aws, now)
-    if look.next not in STANDS:
+        # Left by a retry that died between the removal of the target and that of the rule.
+        aws.eventbridge.delete_empty_rule(rule)
+        return log_decision("retry", Outcome.OVER, rule=rule, reason="the hold ended before")
+    if plan is None or kept != claimed:
+        plan = _make_plan(kept, deployment, aws, context, now)
+    record = _carry_out(kept, plan, deployment, aws, now)
+    if plan.step is not Step.STAY:
         _sweep(deployment, aws, now)
     return record
 
 
-def _look(hold: Hold, deployment: Deployment, aws: Aws, context: object, now: datetime) -> Look:
-    try:
-        asking = UpstreamReader(hold.pipeline, hold.execution, aws, context, now)
-        waiting = _waiting(hold, asking, now)
-        reason = f"still waiting for {', '.join(upstream.label for upstream in waiting)}"
-        if waiting and not hold.ends_anyway(now):
-            cycle = find_deadlock(waiting)
-            return (
-                Look(Next.DEADLOCK, f"{cycle}: none of them can go on by itself")
-                if cycle
-                else Look(Next.WAIT, reason)
-            )
-        executions = aws.codepipeline.list_executions(
-            hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution
+def _make_plan(
+    hold: Hold, deployment: Deployment, aws: Aws, context: object, now: datetime
+) -> Plan:
+    reader = UpstreamReader(hold.pipeline, hold.execution, aws, context, now)
+    waiting = _read_waiting(hold, reader, now)
+    reason = f"still waiting for {', '.join(upstream.label for upstream in waiting)}"
+    if waiting and not hold.ends_anyway(now):
+        if cycle := find_deadlock(waiting):
+            reason = f"{cycle}: none of them can go on by itself"
+            return Plan(Step.STAY, Outcome.DEADLOCK, reason)
+        return Plan(Step.STAY, Outcome.WAITING, reason)
+    fate, evidence = read_fate(aws.codepipeline, hold, deployment.stage)
+    if fate.standing is Standing.OVER:
+        return Plan(Step.END, Outcome.DROPPED, fate.reason, replaced_by=fate.replaced_by)
+    if fate.standing is Standing.MOVED_ON:
+        return Plan(Step.STAY, Outcome.WAITING, fate.reason)
+    if waiting and hold.ends_by_stopping:
+        return Plan(Step.END, Outcome.GAVE_UP, reason)
+    return _plan_to_go_on(hold, waiting, reason, evidence)
+
+
+def _plan_to_go_on(
+    hold: Hold, waiting: Sequence[Upstream], reason: str, evidence: Evidence
+) -> Plan:
+    """The hold stands, and its wait is over."""
+    held = find_execution(hold.execution, evidence.executions or ())
+    attempts = evidence.attempts or ()
+    closed = find_closed_gate(attempts, evidence.gate_function)
+    # Only the same execution's gate can know why it may pass although its upstreams are not idle.
+    same_execution = waiting or not hold.mode.starts_over or held.kind == ROLLBACK
+    if same_execution and closed and closed.error in REFUSALS:
+        reason = (
+            f"the gate failed at its last attempt ({closed.error}): asked again, it would again"
         )
-        found = find_fate(hold.execution, executions)
-        if found.fate is Fate.OVER:
-            return Look(Next.DROP, found.reason)
-        if found.fate is Fate.UNDECIDED:
-            return Look(Next.WAIT, "the held execution is still in progress")
-        if waiting and hold.ends_by_stopping:
-            return Look(Next.GIVE_UP, reason)
-        attempts = _attempts(hold, deployment, aws)
-        if is_gate_in_progress(attempts, deployment.gate_function):
-            return Look(Next.WAIT, "the held execution has moved on")
-        if has_passed_gate(attempts, deployment.gate_function):
-            return Look(Next.DROP, f"execution {hold.execution} passed the gate at a later attempt")
-        if find_restart(
-            hold.execution, executions, deployment.retry_function
-        ):  # rare: worth the pages that may show a twin
-            executions = aws.codepipeline.list_executions(
-                hold.pipeline, since=hold.since - LOOK_BACK
-            )
-            if (
-                find_fate(hold.execution, executions).fate is not Fate.HELD
-            ):  # somebody retried its stage while this look went on
-                return Look(Next.WAIT, "the held execution has moved on")
-            if restart := find_restart(hold.execution, executions, deployment.retry_function):
-                return Look(
-                    Next.DROP,
-                    f"execution {hold.execution} was started again already, as {restart.id}",
-                )
-    except PipelineNotFound:
-        return Look(Next.DROP, f"the pipeline {hold.pipeline} is gone")
-    own, closed = (
-        find_execution(hold.execution, executions),
-        find_closed_gate(attempts, deployment.gate_function),
-    )
-    in_place = (
-        waiting or not hold.mode.starts_over or own.kind == ROLLBACK
-    )  # only the same execution's gate knows why it may pass
-    if in_place and closed and closed.error in REFUSALS:
-        return Look(
-            Next.DROP,
-            f"the gate failed at its last attempt ({closed.error}): asked again, it would again",
-        )
-    return Look(
-        Next.RETRY if in_place and closed else Next.START,
-        f"{f'let go by {hold.released_by}' if hold.released_by else 'gave up'}: {reason}"
-        if waiting
-        else "the upstreams are idle",
-        choose_revisions(own, hold.revisions, attempts),
-        closed.stage if closed else "",
-        replaceable=own.kind != ROLLBACK,
-        parallel=own.mode == PARALLEL,
+        return Plan(Step.END, Outcome.DROPPED, reason)
+    step = Step.RETRY if same_execution and closed else Step.START
+    if not waiting:
+        outcome = Outcome.RETRIED if step is Step.RETRY else Outcome.STARTED
+        reason = "the upstreams are idle"
+    elif hold.released_by:
+        outcome, reason = Outcome.LET_GO, f"let go by {hold.released_by}: {reason}"
+    else:
+        outcome, reason = Outcome.GAVE_UP, f"gave up: {reason}"
+    return Plan(
+        step,
+        outcome,
+        reason,
+        revisions=choose_revisions(held, hold.revisions, attempts),
+        stage=closed.stage if closed else "",
+        replaceable=held.kind != ROLLBACK,
+        parallel=held.mode == PARALLEL,
     )
 
 
-def _waiting(hold: Hold, asking: UpstreamReader, now: datetime) -> Sequence[Upstream]:
-    """The upstreams that still keep the hold. One that was deleted meanwhile does not: the next
-    gate will name it.
+def _read_waiting(hold: Hold, reader: UpstreamReader, now: datetime) -> Sequence[Upstream]:
+    """Return the upstreams that still keep the hold. One that was deleted meanwhile does not: the
+    next gate will name it.
     """
-    waiting = find_unsatisfied(
-        [one for one in asking.read_upstreams(hold.depends_on) if not one.missing]
-    )
-    unanswered = [one.unanswered for one in waiting if one.unanswered]
+    upstreams = reader.read_upstreams(hold.depends_on)
+    waiting = find_unsatisfied([upstream for upstream in upstreams if not upstream.missing])
+    unanswered = [upstream.unanswered for upstream in waiting if upstream.unanswered]
     if unanswered and not hold.ends_anyway(now):
         raise NoAnswer(unanswered[0])
     return waiting
 
 
-def _attempts(hold: Hold, deployment: Deployment, aws: Aws) -> tuple[Attempt, ...]:
-    """The attempts of the held execution's actions; those of its stages' conditions too, unless the
-    actions show the closed gate.
-    """
-    attempts = aws.codepipeline.list_attempts(hold.pipeline, hold.execution)
-    if find_closed_gate(attempts, deployment.gate_function):
-        return attempts
-    return (*attempts, *aws.codepipeline.list_condition_attempts(hold.pipeline, hold.execution))
-
-
-def _act(hold: Hold, look: Look, aws: Aws, now: datetime) -> dict[str, object]:
-    if look.next is Next.RETRY:
-        look = _retry_stage(hold, look, aws)
+def _carry_out(
+    hold: Hold, plan: Plan, deployment: Deployment, aws: Aws, now: datetime
+) -> dict[str, object]:
+    if plan.step is Step.RETRY:
+        plan = _retry_stage(hold, plan, deployment, aws)
     started = None
-    if look.next is Next.START:
-        if look.replaceable:
-            look, started = _start(hold, look, aws)
-        else:
-            look = Look(
-                Next.DROP,
-                f"execution {hold.execution} is a rollback, which cannot be retried any more and "
-                "which no start replaces",
-            )
+    if plan.step is Step.START:
+        plan, started = _start_pipeline(hold, plan, aws)
     # A retried execution keeps its rule: should the gate hold it again, it is the same one. It goes
     # when the execution has ended.
-    if look.next not in (*STANDS, Next.RETRY):
-        aws.eventbridge.remove_rule(hold.rule)
-    return _record(hold, look, aws, now, started)
+    if plan.step not in (Step.END, Step.START):
+        return _report(hold, plan, aws, now, started)
+    if not aws.eventbridge.remove_target(hold.rule):
+        # Another retry of this hold was faster, and reports its end.
+        plan = replace(plan, outcome=Outcome.OVER)
+    # Reported before the rest is tidied up: if that fails, the next invocation finds no target.
+    record = _report(hold, plan, aws, now, started)
+    aws.eventbridge.delete_empty_rule(hold.rule)
+    return record
 
 
-def _retry_stage(hold: Hold, look: Look, aws: Aws) -> Look:
-    """Retry the held stage; what is left to do where AWS refuses."""
+def _retry_stage(hold: Hold, plan: Plan, deployment: Deployment, aws: Aws) -> Plan:
+    """Retry the held stage; returns what is left to do if AWS refuses."""
+    # The rule outlives this end of the wait. So that whoever removes it does not report another end,
+    # it says so before its gate can be asked again; a gate that holds the execution again writes it
+    # anew.
+    marked = replace(hold, end_reported=True)
+    if not aws.eventbridge.put_target(marked, deployment.retry_arn):
+        return Plan(Step.END, Outcome.OVER, "the rule was removed by hand")
     try:
-        try:
-            aws.codepipeline.retry_stage(hold.pipeline, look.stage, hold.execution)
-        except NotRetryable:
-            # Edited since, or somebody (an earlier attempt of ours) has retried it already: only
-            # another look tells.
-            executions = aws.codepipeline.list_executions(
-                hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution
-            )
-            if find_fate(hold.execution, executions).fate is not Fate.HELD:
-                return Look(Next.WAIT, "the held execution has moved on")
-            return replace(
-                look,
-                next=Next.START,
-                reason=f"{look.reason}; the pipeline was edited, so its stage cannot be retried",
-            )
+        refused = _ask_for_retry(hold, plan, deployment, aws)
+    except (NoAnswer, NotPermitted):
+        _unmark(hold, marked, deployment, aws)
+        raise
+    if refused:
+        _unmark(hold, marked, deployment, aws)
+    return refused or plan
+
+
+def _unmark(hold: Hold, marked: Hold, deployment: Deployment, aws: Aws) -> None:
+    """The stage was not retried: this end is not reported. A gate may have written the rule anew."""
+    if aws.eventbridge.read_hold(hold.rule) == marked:
+        aws.eventbridge.put_target(hold, deployment.retry_arn)
+
+
+def _ask_for_retry(hold: Hold, plan: Plan, deployment: Deployment, aws: Aws) -> Plan | None:
+    """Retry the held stage. None if AWS does; otherwise what is left to do."""
+    try:
+        aws.codepipeline.retry_stage(hold.pipeline, plan.stage, hold.execution)
+    except NotRetryable:
+        # Edited since, or somebody (an earlier attempt of ours) has retried it already: only
+        # another look tells.
+        fate, _ = read_fate(aws.codepipeline, hold, deployment.stage)
+        if fate.standing is not Standing.HELD:
+            return Plan(Step.STAY, Outcome.WAITING, MOVED_ON)
+        edited = "the pipeline was edited, so its stage cannot be retried"
+        return _replace_by_start(hold, plan, edited)
     except TakenOver:
-        newer = f"a newer execution has entered the stage {look.stage}"
-        if look.parallel:  # and its pipeline is so no longer, or AWS would not refuse
-            return replace(
-                look, next=Next.START, reason=f"{look.reason}; {newer}, so it cannot be retried"
-            )
-        return Look(Next.DROP, newer)
+        newer = f"a newer execution has entered the stage {plan.stage}"
+        if plan.parallel:  # and its pipeline is so no longer, or AWS would not refuse
+            return _replace_by_start(hold, plan, f"{newer}, so it cannot be retried")
+        return Plan(Step.END, Outcome.DROPPED, newer)
     except PipelineNotFound:
-        return Look(Next.DROP, f"the pipeline {hold.pipeline} is gone")
-    return look
+        return _drop_for_missing_pipeline(hold)
+    return None
 
 
-def _start(hold: Hold, look: Look, aws: Aws) -> tuple[Look, str | None]:
+def _replace_by_start(hold: Hold, plan: Plan, why: str) -> Plan:
+    outcome = Outcome.STARTED if plan.outcome is Outcome.RETRIED else plan.outcome
+    return replace(plan, step=Step.START, outcome=outcome, reason=f"{plan.reason}; {why}")
+
+
+def _start_pipeline(hold: Hold, plan: Plan, aws: Aws) -> tuple[Plan, str | None]:
+    if not plan.replaceable:
+        reason = (
+            f"execution {hold.execution} is a rollback, which cannot be retried any more and "
+            "which no start replaces"
+        )
+        return Plan(Step.END, Outcome.DROPPED, reason), None
     try:
         variables = hold.variables
         if variables is None:
             variables = aws.codepipeline.read_variables(hold.pipeline, hold.execution)
-        return look, aws.codepipeline.start_pipeline(
-            hold.pipeline, hold.start_token(), variables, look.revisions
+        started = aws.codepipeline.start_pipeline(
+            hold.pipeline, hold.start_token(), variables, plan.revisions
         )
     except PipelineNotFound:
-        return Look(Next.DROP, f"the pipeline {hold.pipeline} is gone"), None
+        return _drop_for_missing_pipeline(hold), None
+    return plan, started
+
+
+def _drop_for_missing_pipeline(hold: Hold) -> Plan:
+    return Plan(Step.END, Outcome.DROPPED, f"the pipeline {hold.pipeline} is gone")
 
 
 def _sweep(deployment: Deployment, aws: Aws, now: datetime) -> None:
@@ -267,35 +272,35 @@ def _sweep(deployment: Deployment, aws: Aws, now: datetime) -> None:
     """
     try:
         for rule in aws.eventbridge.list_unfinished_rules(
-            deployment.rule_prefix, deployment.retry_arn, before=now - SURELY_DEAD
+            deployment.rule_prefix, deployment.retry_arn, before=now - MAX_MAKING_TIME
         ):
             aws.eventbridge.delete_empty_rule(rule)
-            log.log_decision(
-                "retry",
-                "swept",
-                rule=rule,
-                reason="a rule without a target, left by a gate that died",
-            )
+            reason = "a rule without a target, left by a gate that died"
+            log_decision("retry", Outcome.SWEPT, rule=rule, reason=reason)
     except (NoAnswer, NotPermitted) as error:
-        log.log_decision("retry", "not swept", reason=str(error))
+        log_decision("retry", Outcome.NOT_SWEPT, reason=str(error))
 
 
-def _record(
-    hold: Hold, look: Look, aws: Aws, now: datetime, started: str | None = None
+def _report(
+    hold: Hold, plan: Plan, aws: Aws, now: datetime, started: str | None = None
 ) -> dict[str, object]:
-    over = look.next not in STANDS
-    record = log.log_decision(
+    outcome = plan.outcome
+    if outcome is Outcome.DROPPED and hold.end_reported:
+        outcome = Outcome.OVER
+    # A late twin of the gate may have made the hold anew since this invocation began.
+    waited_seconds = max(0, int((now - hold.since).total_seconds()))
+    return report_decision(
         "retry",
-        look.next.value,
-        reason=look.reason,
+        outcome,
+        aws,
+        reason=plan.reason,
         rule=hold.rule,
         pipeline=hold.pipeline,
         execution=hold.execution,
         since=hold.since.isoformat(),
-        # A late twin of the gate may have made the hold anew since this invocation began.
-        waited_seconds=max(0, int((now - hold.since).total_seconds())) if over else None,
+        waited_seconds=waited_seconds if outcome.ends_hold else None,
         started=started,
+        replaced_by=plan.replaced_by,
+        released_by=hold.released_by if outcome is Outcome.LET_GO else None,
+        on_give_up=hold.on_give_up if outcome is Outcome.GAVE_UP else None,
     )
-    if bus := os.environ.get("EVENT_BUS"):
-        announce_decision(record, bus, aws)
-    return record

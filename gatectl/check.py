@@ -19,7 +19,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from chalicelib.account.gates import Gate, is_local
-from chalicelib.account.reader import AccountReader, Pipeline, list_unseen_pipelines
+from chalicelib.account.pipeline import Pipeline, list_unseen_pipelines
+from chalicelib.account.reader import AccountReader
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import Dependency
 from gatectl.findings.facts import Facts

@@ -44,8 +44,3 @@ def deployed(place: Place) -> list[Deployed]:
         )
         for stage in stages
     ]
-
-
-def made_by(rule: str, execution: str) -> str:
-    """The Chalice stage whose gate made the rule of that name for that execution."""
-    return rule[len(f"{APP}-") : -len(f"-{execution}")]

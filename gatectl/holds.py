@@ -16,11 +16,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.account.fates import find_wait_fate
-from chalicelib.account.reader import AccountReader, AccountView
+from chalicelib.account.pipeline import AccountView
+from chalicelib.account.reader import AccountReader
 from chalicelib.account.waits import HoldRule, Wait
 from chalicelib.errors import NoAnswer
-from chalicelib.holds.fate import Fate
+from chalicelib.holds.fate import Standing
 from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import ID
 from gatectl.findings.stuck import stuck
@@ -148,8 +148,10 @@ def rows(seen: AccountView) -> list[Row]:
     for wait in seen.waits:
         if wait.rule and (wait.pipeline, wait.execution) in in_place:
             continue
-        fate = find_wait_fate(wait, seen.pipelines.get(wait.pipeline))
-        over = "its stage was retried, and it runs" if fate.fate is Fate.UNDECIDED else fate.reason
+        moved_on = wait.fate.standing is Standing.MOVED_ON
+        over = "its stage was retried, and it runs" if moved_on else wait.fate.reason
+        if wait.may_stand:
+            over = ""
         pipeline = seen.pipelines.get(wait.pipeline)
         edited = pipeline is not None and pipeline.edited_since(wait.execution)
         found.append(Row(wait, over, let_go.get((wait.pipeline, wait.execution)), edited))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.account.reader import Pipeline
+from chalicelib.account.pipeline import Pipeline
 from chalicelib.errors import NoAnswer, UnexpectedAnswer
 from gatectl.findings import iam, lambdas, pipeline_roles
 from gatectl.findings.facts import Facts

@@ -9,7 +9,7 @@ from chalicelib.account import graph
 from chalicelib.account.cycles import MEND, classify_circles
 from chalicelib.account.gates import Gate
 from chalicelib.account.graph import DependencyEdge
-from chalicelib.account.reader import AccountView, Pipeline
+from chalicelib.account.pipeline import AccountView, Pipeline
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE
 from gatectl.cautions import of_holds

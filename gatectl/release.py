@@ -11,7 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Group
 from rich.text import Text
 
-from chalicelib.account.reader import AccountReader, AccountView, Pipeline
+from chalicelib.account.pipeline import AccountView, Pipeline
+from chalicelib.account.reader import AccountReader
 from chalicelib.account.waits import Wait
 from chalicelib.aws.eventbridge import EventBridge
 from chalicelib.aws.lambda_permission import LambdaPermissions
@@ -19,11 +20,10 @@ from chalicelib.deployment import Deployment
 from chalicelib.errors import NoAnswer, NoRoom, NotPermitted, translate_error
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.mode import RETRY
-from chalicelib.holds.rule import build_schedule, name_rule
+from chalicelib.holds.rule import build_schedule, name_rule, read_stage
 from chalicelib.phrases import format_time, join_names
 from chalicelib.wording import held_pipeline
 from gatectl.completion import pipelines
-from gatectl.functions import made_by
 from gatectl.holds import Row, rows
 from gatectl.names import existing, no_such_pipeline
 from gatectl.session import AWS_REFUSED, FOUND, Interrupted, Place, Refused, options
@@ -233,7 +233,7 @@ def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
             "`gatectl holds` shows it until then."
         )
     eventbridge = EventBridge(place.client("events"))
-    deployment = _deployment(place, made_by(wait.rule, wait.execution), by)
+    deployment = _deployment(place, read_stage(wait.rule, wait.execution), by)
     kept = eventbridge.read_hold(wait.rule)
     if kept is None or not eventbridge.put_target(
         marked := replace(kept, released_by=by), deployment.retry_arn
@@ -278,6 +278,7 @@ def _mark(place: Place, wait: Wait, deployment: Deployment, by: str, now: dateti
         wait.since or now,
         mode=RETRY,
         released_by=by,
+        end_reported=True,  # the gate reports it when it lets the action pass
     )
     LambdaPermissions(place.client("lambda")).allow_rules(
         deployment.retry_arn, deployment.all_rules_arn

@@ -12,7 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.account import graph
 from chalicelib.account.cycles import MEND, classify_circles
 from chalicelib.account.gates import is_local
-from chalicelib.account.reader import AT_ONCE, AccountView, Pipeline
+from chalicelib.account.pipeline import AccountView, Pipeline
+from chalicelib.account.reader import MAX_CALLS_AT_ONCE
 from chalicelib.errors import Misconfigured
 from chalicelib.parameters import refuse_closed_accounts, refuse_self
 from chalicelib.phrases import join_names
@@ -122,7 +123,7 @@ def _along(place: Place, pipeline: Pipeline) -> dict[str, Pipeline]:
     read: dict[str, Pipeline] = {}
     nearest: list[Pipeline] = [pipeline]
     asked = {pipeline.name}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(MAX_CALLS_AT_ONCE) as pool:
         for _ in range(MAX_PIPELINES_IN_A_CYCLE + 1):
             read |= {one.name: one for one in nearest}
             ahead = {

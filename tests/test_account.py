@@ -8,7 +8,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from chalicelib.account.reader import AccountReader, AccountView
+from chalicelib.account.pipeline import AccountView
+from chalicelib.account.reader import AccountReader
 from chalicelib.errors import NotPermitted
 from sandbox.clock import utcnow
 from tests.support.scene import EXECUTION, Scene
@@ -92,7 +93,7 @@ def test_a_hold_is_told_with_what_the_console_says_of_it(scene: Scene, mode: str
     assert 0 < (wait.next_check - utcnow()).total_seconds() <= 300
     scene.wait(seconds=(wait.next_check - utcnow()).total_seconds() - 1)
     assert wait.give_up
-    assert wait.reason == scene.gate_action("apps")["errorDetails"]["message"]
+    assert wait.reason == scene.gate_message("apps")
 
 
 def test_a_wait_in_place_is_told_too(scene: Scene) -> None:

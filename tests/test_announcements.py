@@ -11,7 +11,8 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib import gate, retry, runtime
+from chalicelib import runtime
+from chalicelib.records import report
 from tests.support.ask import ask
 from tests.support.calls import Calls
 from tests.support.scene import Scene
@@ -25,8 +26,7 @@ def bus(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Any:
     asked.
     """
     # Chalice's test client sets EVENT_BUS as .chalice/config.json has it, at each invocation
-    for function in (gate, retry):
-        monkeypatch.setattr(function, "os", SimpleNamespace(environ={"EVENT_BUS": "deployments"}))
+    monkeypatch.setattr(report, "os", SimpleNamespace(environ={"EVENT_BUS": "deployments"}))
     scene.events.create_event_bus(Name="deployments")
     queues = boto3.client("sqs")
     queue = queues.create_queue(QueueName="chat")["QueueUrl"]

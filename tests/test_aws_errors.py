@@ -69,7 +69,7 @@ CALLS: list[tuple[str, Ask]] = [
         lambda aws: aws.eventbridge.send_events("default", "pipeline-gate", "x", [{}]),
     ),
     ("events:ListTargetsByRule", lambda aws: aws.eventbridge.read_hold(RULE)),
-    ("events:RemoveTargets", lambda aws: aws.eventbridge.remove_rule(RULE)),
+    ("events:RemoveTargets", lambda aws: aws.eventbridge.remove_target(RULE)),
     ("events:DeleteRule", lambda aws: aws.eventbridge.delete_empty_rule(RULE)),
     (
         "lambda:AddPermission",
@@ -185,7 +185,7 @@ def test_rules_may_invoke_the_retry_and_do_nothing_else(aws: Aws, scene: Scene) 
 
 def test_a_rule_that_is_gone_keeps_no_hold_and_needs_no_removal(aws: Aws) -> None:
     assert aws.eventbridge.read_hold(RULE) is None
-    aws.eventbridge.remove_rule(RULE)
+    assert not aws.eventbridge.remove_target(RULE)
 
 
 @pytest.mark.parametrize("held", ["[]", "{}", HOLD.as_input().replace(RULE, "another")])

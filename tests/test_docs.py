@@ -22,10 +22,10 @@ import boto3
 import pytest
 from moto.iam.models import iam_backends
 
-from chalicelib import gate, parameters, retry
+from chalicelib import parameters
 from chalicelib.pipelines import dependency
-from chalicelib.records import events as announcement
-from chalicelib.records import log
+from chalicelib.records import report
+from chalicelib.records.outcomes import Outcome
 from sandbox.account import ACCOUNT, REGION, create_foreign_role
 from tests.support.calls import Calls
 from tests.support.cli import run
@@ -102,8 +102,7 @@ def says(quote: str, message: str) -> bool:
 
 def shown(scene: Scene, name: str = "k8s") -> str:
     """What the console shows at the gate action: why it failed, or its summary."""
-    action = scene.gate_action(name)
-    return str(action["errorDetails"]["message"] if "errorDetails" in action else action["summary"])
+    return scene.gate_message(name)
 
 
 def ask(scene: Scene, asked: Asked, name: str = "k8s", **more: Any) -> str:
@@ -477,8 +476,7 @@ def test_the_events_and_the_log_lines_are_as_documented(
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "pipeline-gate-dev-retry")
     # Chalice's test client sets EVENT_BUS as .chalice/config.json has it
-    for function in (gate, retry):
-        monkeypatch.setattr(function, "os", SimpleNamespace(environ={"EVENT_BUS": "default"}))
+    monkeypatch.setattr(report, "os", SimpleNamespace(environ={"EVENT_BUS": "default"}))
     logs, group = boto3.client("logs"), "/aws/events/pipeline-gate"
     logs.create_log_group(logGroupName=group)
     scene.events.put_rule(Name="listen", EventPattern=json.dumps({"source": ["pipeline-gate"]}))
@@ -507,19 +505,25 @@ def _normal(record: Asked) -> Asked:
     return normal
 
 
-def test_every_decision_that_counts_has_its_metrics_and_states_in_the_table() -> None:
+def test_every_outcome_is_in_the_table_with_its_metrics_and_states() -> None:
     rows = [
         [cell.strip() for cell in line.split("|")[1:-1]]
         for line in EVENTS.splitlines()
         if re.match(r"\| (gate|retry|both) \|", line)
     ]
-    told = {word: (row[3], row[4]) for row in rows for word in re.findall("`(.+?)`", row[1])}
-    for decision in {*log.METRICS, *announcement.STATES}:
-        metrics, states = told[decision]
-        assert set(log.METRICS.get(decision, ())) == set(re.findall("`(.+?)`", metrics)) - {
-            "WaitTime"
-        }, decision
-        assert ", ".join(announcement.STATES.get(decision, ())) == states, decision
+    documented = {
+        (word, frozenset(re.findall("`(.+?)`", row[3])), row[4])
+        for row in rows
+        for word in re.findall("`(.+?)`", row[1])
+    }
+    assert documented == {
+        (
+            outcome.word,
+            frozenset({*outcome.metrics, *(["WaitTime"] if outcome.ends_hold else [])}),
+            ", ".join(outcome.states),
+        )
+        for outcome in Outcome
+    }
 
 
 # docs/elsewhere.md
@@ -564,7 +568,7 @@ def test_the_documents_templates_pass_cfn_lint(template: str, tmp_path: Path) ->
 def test_the_alarms_are_on_metrics_that_exist() -> None:
     named = set(re.findall(r"Namespace: PipelineGate\n +MetricName: (\w+)", ALARMS))
     assert named == {"GaveUp", "Deadlocks", "Refused", "Defects"}
-    assert named <= {metric for metrics in log.METRICS.values() for metric in metrics}
+    assert named <= {metric for outcome in Outcome for metric in outcome.metrics}
 
 
 def test_the_pattern_of_failed_actions_leaves_out_the_holds_and_nothing_else(scene: Scene) -> None:

@@ -20,9 +20,25 @@ ROOT = Path(__file__).parents[1]
 OWN = {
     *("gate_function", "runtime", "gate", "job", "parameters", "errors", "phrases"),
     *("aws", "aws.clients", "aws.codepipeline"),
-    *("holds", "holds.mode", "pipelines", "pipelines.execution", "pipelines.dependency"),
+    *(
+        "holds",
+        "holds.mode",
+        "holds.verdict",
+        "pipelines",
+        "pipelines.execution",
+        "pipelines.dependency",
+    ),
     *("pipelines.reader", "pipelines.upstream"),
-    *("records", "records.log", "answers", "wording", "wording.open_gate", "wording.refusals"),
+    *(
+        "records",
+        "records.log",
+        "records.outcomes",
+        "records.report",
+        "answers",
+        "wording",
+        "wording.open_gate",
+        "wording.refusals",
+    ),
 }
 """All that it loads of chalicelib: a cold start compiles each."""
 LOADED = """

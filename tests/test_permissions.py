@@ -160,6 +160,7 @@ ALLOWED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("events:ListRules", {"NamePrefix": HOLD}),
         ("events:ListRuleNamesByTarget", {"TargetArn": arn(RETRY)}),
         ("events:ListTargetsByRule", {"Rule": HOLD}),
+        ("events:PutTargets", targets(HOLD)),
         ("events:RemoveTargets", {"Rule": HOLD, "Ids": ["retry"]}),
         ("events:DeleteRule", {"Name": HOLD}),
         (
@@ -298,7 +299,7 @@ DENIED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ),
         ("codepipeline:GetJobDetails", {"jobId": JOB}),
         ("events:PutRule", rule(HOLD)),
-        ("events:PutTargets", targets(HOLD)),
+        ("events:PutTargets", targets(HOLD, RoleArn=PIPELINES_ROLE)),
         ("lambda:AddPermission", permission(RETRY)),
         ("codepipeline:ListPipelines", {}),
         *DENIED_TO_ALL,

@@ -181,7 +181,8 @@ def test_what_the_console_shows_of_a_hold(scene: Scene) -> None:
         "successful or not (looked at again every 15 minutes too, next at 12:15 UTC). There is "
         "nothing to do. "
         "To go on now all the same: gatectl release k8s. "
-        f"To stop waiting: remove the EventBridge rule pipeline-gate-dev-{held} with its target."
+        f"To stop waiting: remove the EventBridge rule pipeline-gate-dev-{held} with its target. "
+        "[pipeline-gate/1 held]"
     )
 
 
@@ -206,6 +207,8 @@ def test_kept_open(scene: Scene, answered: bool) -> None:
         "job": JOB,
         "pipeline": "k8s",
         "execution": execution,
+        "waiting": said["waiting"],
+        "reason": said["reason"],
         "answered": answered,
     }
 
@@ -353,6 +356,7 @@ class TestRetry:
         assert self.look(scene, held) == {
             "decision": "dropped",
             "reason": f"a newer execution exists: {newer} is Failed",
+            "replaced_by": newer,
         }
 
     def test_dropped_for_an_execution_that_passed_later(self, scene: Scene, held: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 from chalicelib import runtime
 from chalicelib.aws.clients import Aws
 from chalicelib.errors import PipelineNotFound
+from chalicelib.holds.verdict import Verdict
 from chalicelib.pipelines.execution import Attempt, Execution, Revision
 from sandbox.inprocess import DrivenWorld
 from tests.support.calls import Calls
@@ -129,9 +130,16 @@ def test_an_attempt_is_read_as_aws_tells_of_it(scene: Scene) -> None:
     scene.start("infra")
     scene.k8s()
     gate, source = Aws().codepipeline.list_attempts("k8s", scene.start("k8s"))
-    message = scene.gate_action()["errorDetails"]["message"]
     assert gate == Attempt(
-        "Gate", "Wait", "Failed", gate.started, "Lambda", GATE, error="JobFailed", message=message
+        "Gate",
+        "Wait",
+        "Failed",
+        gate.started,
+        "Lambda",
+        GATE,
+        error="JobFailed",
+        message=scene.gate_message(),
+        verdict=Verdict.HELD,
     )
     commit = scene.executions()[0]["sourceRevisions"][0]["revisionId"]
     assert source == Attempt(

@@ -177,7 +177,7 @@ class TestParallelMode:
             retry_stage(scene, held)
             return executions[0]
 
-        monkeypatch.setattr("chalicelib.retry.find_restart", suspected)
+        monkeypatch.setattr("chalicelib.holds.fate.find_restart", suspected)
         assert invoke_retry({"rule": f"pipeline-gate-dev-{held}"})["decision"] == "waiting"
         assert scene.statuses() == ["InProgress"]
 
@@ -243,7 +243,7 @@ def test_one_whose_stage_somebody_retries_during_the_look_has_not_passed(
     """Its gate is asked again, and may hold it again: a rule that were removed just then would be
     the one of this new hold.
     """
-    attempts, remove = CodePipeline.list_attempts, EventBridge.remove_rule
+    attempts, remove = CodePipeline.list_attempts, EventBridge.remove_target
     retried: list[str] = []
 
     def somebody_is_faster(self: CodePipeline, pipeline: str, execution: str) -> Any:
@@ -259,12 +259,12 @@ def test_one_whose_stage_somebody_retries_during_the_look_has_not_passed(
             )
         return attempts(self, pipeline, execution)
 
-    def later(self: EventBridge, rule: str) -> None:
+    def later(self: EventBridge, rule: str) -> bool:
         scene.wait(seconds=5)
-        remove(self, rule)
+        return remove(self, rule)
 
     monkeypatch.setattr(CodePipeline, "list_attempts", somebody_is_faster)
-    monkeypatch.setattr(EventBridge, "remove_rule", later)
+    monkeypatch.setattr(EventBridge, "remove_target", later)
     scene.wait(minutes=15)
     assert retried == [held]
     assert (scene.statuses("infra"), scene.statuses()) == (["InProgress", "Succeeded"], ["Failed"])

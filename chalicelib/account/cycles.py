@@ -12,7 +12,7 @@ from typing import Literal
 from chalicelib.account import graph
 from chalicelib.account.gates import Gate
 from chalicelib.account.graph import DependencyEdge
-from chalicelib.account.reader import Pipeline
+from chalicelib.account.pipeline import Pipeline
 from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE, Cycle
 
 Kind = Literal["turns", "together", "success"]

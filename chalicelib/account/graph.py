@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from chalicelib.account.gates import is_local
-from chalicelib.account.reader import AccountView
+from chalicelib.account.pipeline import AccountView
 from chalicelib.pipelines.dependency import Dependency
 
 

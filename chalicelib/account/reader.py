@@ -1,440 +1,260 @@
-"""Reads the account: its pipelines' structures and executions, and the gate's rules. It only
-reads.
+"""Reads the account: its pipelines' structures and executions, and the gate's rules. It only reads,
+and only through chalicelib.aws.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any, Self, TypeVar
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from chalicelib.account.actions import (
+    find_failure_message,
+    find_waits_in_progress,
+    list_hidden_executions,
+)
 from chalicelib.account.attempts import find_last_gate_attempts, list_attempts
-from chalicelib.account.gates import Gate, find_gates, is_local
-from chalicelib.account.waits import HoldRule, Wait
-from chalicelib.aws import parsing as shapes
-from chalicelib.aws.codepipeline import CodePipeline
-from chalicelib.aws.eventbridge import TARGET_ID
+from chalicelib.account.gates import is_local
+from chalicelib.account.pipeline import AccountView, Pipeline, list_unseen_pipelines
+from chalicelib.account.waits import HoldRule
+from chalicelib.aws.codepipeline import MAX_PAGE, CodePipeline
+from chalicelib.aws.eventbridge import TARGET_ID, EventBridge, parse_target
 from chalicelib.deployment import APP
-from chalicelib.errors import NotPermitted, PipelineNotFound, error_code, translate_error
+from chalicelib.errors import NotPermitted, PipelineNotFound
+from chalicelib.holds.fate import Evidence, HoldFate, Standing, find_fate
 from chalicelib.holds.hold import Hold
-from chalicelib.holds.mode import WAIT
-from chalicelib.parameters import Parameters
-from chalicelib.pipelines.dependency import Dependency
-from chalicelib.pipelines.execution import PARALLEL, Attempt, Execution
-from chalicelib.pipelines.state import ActionState, PipelineState
-from chalicelib.pipelines.wait_cycles import MARK_LENGTH, Mark, read_mark
+from chalicelib.holds.reader import complete_fate
+from chalicelib.holds.rule import read_stage
+from chalicelib.pipelines.execution import Attempt
 
-AT_ONCE = 10
-"""So many calls stand open: enough for a thousand pipelines in a minute, few enough for AWS's
-throttles to let others through.
-"""
-LONG_EDGE = 300
-"""Characters: a mark that has fewer left may have had no room for another wait."""
+if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import RuleTypeDef
 
-Asked = TypeVar("Asked")
-Found = TypeVar("Found")
+MAX_CALLS_AT_ONCE = 10
+"""Enough for a thousand pipelines in a minute, few enough for AWS's throttles to let others in."""
 
-
-@dataclass(frozen=True)
-class Pipeline:
-    """A pipeline of this region and account. `executions`: the newest hundred at most, newest
-    first; `state` where one of them waits or may wait. `role`: the ARN of the role that
-    CodePipeline acts with; `stages`: their names; `declared`: all of its structure; `edited`: when
-    that was. `hidden`: of executions that run, but are not shown in `state`, the last attempt of
-    each gate. `unseen`: why AWS does not let it be looked at; then nothing but its name is known.
-    "" where it does.
-    """
-
-    name: str
-    mode: str = "SUPERSEDED"
-    gates: tuple[Gate, ...] = ()
-    executions: tuple[Execution, ...] = ()
-    state: PipelineState | None = None
-    role: str = ""
-    stages: tuple[str, ...] = ()
-    declared: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    edited: datetime | None = None
-    hidden: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
-    unseen: str = ""
-
-    @classmethod
-    def parse(cls, declared: Mapping[str, Any]) -> Self:
-        """As it is declared (model: PipelineDeclaration)."""
-        return cls(
-            declared["name"],
-            declared.get("executionMode", "SUPERSEDED"),
-            find_gates(declared),
-            role=declared["roleArn"],
-            stages=tuple(stage["name"] for stage in declared["stages"]),
-            declared=declared,
-        )
-
-    @property
-    def depends_on(self) -> tuple[Dependency, ...]:
-        """What its gates wait for."""
-        return tuple(
-            one for gate in self.gates if gate.parameters for one in gate.parameters.depends_on
-        )
-
-    @property
-    def upstreams(self) -> tuple[str, ...]:
-        """The pipelines that its gates wait for, each once, as they name them: a name, or an ARN of
-        one elsewhere.
-        """
-        return tuple(dict.fromkeys(one.pipeline for one in self.depends_on))
-
-    def edited_since(self, execution: str) -> bool:
-        """Since that one began, as far as that is known: then AWS retries none of its stages
-        (guide: actions-retry).
-        """
-        began = next((one.started for one in self.executions if one.id == execution), None)
-        return began is not None and self.edited is not None and self.edited > began
-
-    @property
-    def running(self) -> bool:
-        return any(execution.running for execution in self.executions)
-
-
-@dataclass(frozen=True)
-class AccountView:
-    """The gated pipelines, those that they wait for and those that are held, by name; who waits
-    now; and the gate's rules. `unseen`: what of the account could not be looked at, and why.
-    """
-
-    pipelines: Mapping[str, Pipeline]
-    waits: tuple[Wait, ...]
-    rules: tuple[HoldRule, ...]
-    unseen: Mapping[str, str] = field(default_factory=dict)
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 class AccountReader:
     """One region of an account. `client` makes a boto3 client of a service ("codepipeline",
     "events").
 
-    Every method raises NotPermitted or NoAnswer where AWS denies or does not answer a call; but
-    where it denies single pipelines, these are unseen, and the others are read. One instance may be
-    asked again and again: it reads a structure anew only where ListPipelines shows another version
-    of it.
+    Every method raises NotPermitted or NoAnswer if AWS denies or does not answer a call; but if it
+    denies single pipelines, these are unseen, and the others are read. One instance may be asked
+    again and again: it reads a structure again only if ListPipelines shows another version of it.
     """
 
     def __init__(self, client: Callable[[str], Any]) -> None:
-        # Made here, for boto3 does not make clients on several threads at once (guide: boto3,
+        # Made here, because boto3 does not make clients on several threads at once (guide: boto3,
         # "Clients", multithreading).
-        self._codepipeline = client("codepipeline")
-        self._events = client("events")
-        self.region = str(self._codepipeline.meta.region_name)
-        self._known: dict[str, tuple[object, Pipeline]] = {}
-        self._denied = NotPermitted("AWS denied codepipeline:GetPipeline")
+        self._codepipeline = CodePipeline(client("codepipeline"))
+        self._eventbridge = EventBridge(client("events"))
+        self.region = self._codepipeline.region
+        self._structures: dict[str, tuple[object, Pipeline]] = {}
+        self._denied = NotPermitted("codepipeline:GetPipeline", "of every pipeline")
 
     def read_pipelines(
         self, progress: Callable[[int, int], None] = lambda done, of: None
     ) -> dict[str, Pipeline]:
-        """Every pipeline with its gates, by name; `progress` is told how many of how many have been
-        read. Raises NotPermitted where none of them may be looked at.
+        """Return every pipeline with its gates, by name. `progress` is called with how many of how
+        many have been read. Raises NotPermitted if none of them may be read.
         """
-        with _asking("codepipeline:ListPipelines"):
-            pages = self._codepipeline.get_paginator("list_pipelines").paginate()
-            versions = {
-                one["name"]: (one.get("version"), one.get("updated"))
-                for page in pages
-                for one in page["pipelines"]
-            }
-        self._known = {
-            name: known
-            for name, known in self._known.items()
-            if versions.get(name) == known[0] and not known[1].unseen
+        versions = self._codepipeline.list_pipelines()
+        self._structures = {
+            name: (version, pipeline)
+            for name, (version, pipeline) in self._structures.items()
+            if versions.get(name) == version and not pipeline.unseen
         }
-        new = [name for name in versions if name not in self._known]
+        new = [name for name in versions if name not in self._structures]
         progress(0, len(new))
-        for number, pipeline in enumerate(self._each(self._structure, new), 1):
+        for number, pipeline in enumerate(_run_each(self._read_structure, new), 1):
             progress(number, len(new))
             if pipeline:
-                self._known[pipeline.name] = (
-                    versions[pipeline.name],
-                    replace(pipeline, edited=versions[pipeline.name][1]),
-                )
-        if self._known and all(pipeline.unseen for _, pipeline in self._known.values()):
+                version = versions[pipeline.name]
+                self._structures[pipeline.name] = version, replace(pipeline, edited=version[1])
+        pipelines = {name: self._structures[name][1] for name in sorted(self._structures)}
+        if pipelines and len(list_unseen_pipelines(pipelines)) == len(pipelines):
             raise self._denied
-        return {name: self._known[name][1] for name in sorted(self._known)}
+        return pipelines
 
     def read_view(
         self, now: datetime, progress: Callable[[int, int], None] = lambda done, of: None
     ) -> AccountView:
-        """What is gated, and who waits at `now` (aware UTC)."""
+        """Return what is gated, and who waits at `now` (aware UTC)."""
         everything = self.read_pipelines(progress)
         rules = self.read_rules()
         held = {rule.hold.pipeline for rule in rules if rule.hold}
-        gated = {name for name, pipeline in everything.items() if pipeline.gates}
-        upstreams = {
-            one.name
-            for name in gated
-            for one in everything[name].depends_on
-            if is_local(one, self.region)
+        pipelines = {
+            name: everything[name]
+            for name in sorted(self._list_names(everything) | held)
+            if name in everything
         }
-        wanted = [
-            everything[name] for name in sorted((gated | upstreams | held) & everything.keys())
+        unseen = list_unseen_pipelines(everything)
+        seen = [pipeline for pipeline in pipelines.values() if not pipeline.unseen]
+        pipelines |= _by_name(_run_each(self._add_executions, seen))
+        waiting = [
+            pipeline
+            for name, pipeline in pipelines.items()
+            if (name in held or pipeline.running) and not pipeline.unseen
         ]
-        read = {one.name: one for one in wanted}
-        read |= {
-            one.name: one
-            for one in self._each(self._with_executions, [one for one in wanted if not one.unseen])
-        }
-        asked = [
-            one for name, one in read.items() if (name in held or one.running) and not one.unseen
+        pipelines |= _by_name(_run_each(self._add_state, waiting))
+        hidden = [
+            (pipeline, execution)
+            for pipeline in pipelines.values()
+            for execution in list_hidden_executions(pipeline)
         ]
-        read |= {one.name: one for one in self._each(self._with_state, asked)}
-        aside = list_unseen_pipelines(everything)
-        hidden = [(one, execution) for one in read.values() for execution in _hidden(one)]
-        for (one, execution), tried in zip(hidden, self._each(self._tried, hidden), strict=True):
-            if isinstance(tried, NotPermitted):
-                aside[f"some executions of {one.name}"] = _denied(tried)
+        for (pipeline, execution), attempts in zip(
+            hidden, _run_each(self._read_gate_attempts, hidden), strict=True
+        ):
+            if isinstance(attempts, NotPermitted):
+                unseen[f"some executions of {pipeline.name}"] = f"{attempts.call} was denied"
             else:
-                read[one.name] = replace(
-                    read[one.name], hidden={**read[one.name].hidden, execution: tried}
+                known = pipelines[pipeline.name]
+                pipelines[pipeline.name] = replace(
+                    known, hidden={**known.hidden, execution: attempts}
                 )
-        by_rule = [rule.wait(now, _reason(read, rule)) for rule in rules]
-        in_place = [wait for pipeline in read.values() for wait in _in_place(pipeline, self.region)]
-        waits = sorted(
-            (wait for wait in [*by_rule, *in_place] if wait),
-            key=lambda wait: (wait.pipeline, str(wait.since)),
-        )
-        return AccountView(read, tuple(waits), rules, aside)
+        holds = [(rule, rule.hold) for rule in rules if rule.hold]
+        fates = list(_run_each(lambda held: self._read_fate(held[1], pipelines, everything), holds))
+        for (_, hold), (_, error, _) in zip(holds, fates, strict=True):
+            if error:
+                unseen[f"some executions of {hold.pipeline}"] = f"{error.call} was denied"
+        by_rule = [
+            rule.build_wait(
+                hold, now, fate, find_failure_message(pipelines.get(hold.pipeline), hold.execution)
+            )
+            for (rule, hold), (fate, _, _) in zip(holds, fates, strict=True)
+        ]
+        in_progress = [
+            wait
+            for pipeline in pipelines.values()
+            for wait in find_waits_in_progress(pipeline, self.region)
+        ]
+        waits = sorted([*by_rule, *in_progress], key=lambda wait: (wait.pipeline, str(wait.since)))
+        attempts_read = len(hidden) + sum(read for _, _, read in fates)
+        return AccountView(pipelines, tuple(waits), rules, unseen, attempts_read)
 
     def read_rules(self, executions: Iterable[str] = ("",)) -> tuple[HoldRule, ...]:
-        """Every rule of the gate's in this region, of any of its deployments; or those alone that
-        are named after one of `executions`.
+        """Return every rule of the gate in this region, of any of its deployments; or only those
+        that are named after one of `executions`.
         """
-        found: list[dict[str, Any]] = []
-        with _asking("events:ListRules"):
-            page = self._events.list_rules(NamePrefix=f"{APP}-")
-            found += page["Rules"]
-            while page.get("NextToken"):
-                page = self._events.list_rules(NamePrefix=f"{APP}-", NextToken=page["NextToken"])
-                found += page["Rules"]
-        wanted = [rule for rule in found if rule["Name"].endswith(tuple(executions))]
-        return tuple(rule for rule in self._each(self._rule, wanted) if rule)
+        rules = [
+            rule
+            for rule in self._eventbridge.list_rules(f"{APP}-")
+            if rule["Name"].endswith(tuple(executions))
+        ]
+        return tuple(rule for rule in _run_each(self._read_rule, rules) if rule)
 
-    def _structure(self, name: str) -> Pipeline | None:
-        with _asking("codepipeline:GetPipeline"):
-            try:
-                return Pipeline.parse(self._codepipeline.get_pipeline(name=name)["pipeline"])
-            except ClientError as error:
-                if error_code(error) == "PipelineNotFoundException":
-                    return None  # deleted since it was listed
-                denied = translate_error(error, "codepipeline:GetPipeline")
-                if not isinstance(denied, NotPermitted):
-                    raise
-                self._denied = denied
-                return Pipeline(name, unseen=_denied(denied))
+    def _list_names(self, everything: Mapping[str, Pipeline]) -> set[str]:
+        """The gated pipelines, and those that they wait for here."""
+        gated = {name for name, pipeline in everything.items() if pipeline.gates}
+        return gated | {
+            entry.name
+            for name in gated
+            for entry in everything[name].depends_on
+            if is_local(entry, self.region)
+        }
 
-    def _with_executions(self, pipeline: Pipeline) -> Pipeline:
-        with _asking("codepipeline:ListPipelineExecutions"):
-            try:
-                found = self._codepipeline.list_pipeline_executions(pipelineName=pipeline.name)[
-                    "pipelineExecutionSummaries"
-                ]
-            except ClientError as error:
-                if error_code(error) == "PipelineNotFoundException":
-                    return pipeline
-                raise
-        return replace(
-            pipeline,
-            executions=tuple(
-                sorted(map(Execution.parse, found), key=lambda one: one.started, reverse=True)
-            ),
-        )
-
-    def _with_state(self, pipeline: Pipeline) -> Pipeline:
-        with _asking("codepipeline:GetPipelineState"):
-            try:
-                return replace(
-                    pipeline,
-                    state=shapes.parse_state(
-                        self._codepipeline.get_pipeline_state(name=pipeline.name)
-                    ),
-                )
-            except ClientError as error:
-                if error_code(error) == "PipelineNotFoundException":
-                    return pipeline
-                raise
-
-    def _tried(self, one: tuple[Pipeline, str]) -> tuple[Attempt, ...] | NotPermitted:
-        """What the gates of a pipeline have tried for an execution of it: the last attempt of
-        each.
-        """
-        pipeline, execution = one
+    def _read_structure(self, name: str) -> Pipeline | None:
         try:
-            return tuple(
-                find_last_gate_attempts(
-                    list_attempts(
-                        CodePipeline(self._codepipeline), pipeline.name, pipeline.gates, execution
-                    )
-                )
-            )
+            declared, _ = self._codepipeline.read_declaration(name)
+        except PipelineNotFound:
+            return None  # deleted since it was listed
+        except NotPermitted as error:
+            self._denied = error
+            return Pipeline(name, unseen=f"{error.call} was denied")
+        return Pipeline.parse(declared)
+
+    def _add_executions(self, pipeline: Pipeline) -> Pipeline:
+        try:
+            executions = self._codepipeline.list_newest_executions(pipeline.name)
+        except PipelineNotFound:
+            return pipeline
+        return replace(pipeline, executions=executions)
+
+    def _add_state(self, pipeline: Pipeline) -> Pipeline:
+        try:
+            return replace(pipeline, state=self._codepipeline.read_state(pipeline.name))
+        except PipelineNotFound:
+            return pipeline
+
+    def _read_gate_attempts(
+        self, hidden: tuple[Pipeline, str]
+    ) -> tuple[Attempt, ...] | NotPermitted:
+        """The last attempt of each gate, for an execution that the state does not show."""
+        pipeline, execution = hidden
+        try:
+            attempts = list_attempts(self._codepipeline, pipeline.name, pipeline.gates, execution)
         except PipelineNotFound:
             return ()
         except NotPermitted as error:
             return error
+        return tuple(find_last_gate_attempts(attempts))
 
-    def _rule(self, rule: Mapping[str, Any]) -> HoldRule | None:
-        with _asking("events:ListTargetsByRule"):
-            try:
-                targets = self._events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
-            except ClientError as error:
-                if error_code(error) == "ResourceNotFoundException":
-                    return None  # its hold ended since it was listed
-                raise
-        own = next((target for target in targets if target["Id"] == TARGET_ID), None)
-        hold = Hold.parse(_object(own.get("Input", ""))) if own else None
-        mine = hold if hold and hold.rule == rule["Name"] else None
+    def _read_fate(
+        self, hold: Hold, pipelines: Mapping[str, Pipeline], everything: Mapping[str, Pipeline]
+    ) -> tuple[HoldFate, NotPermitted | None, bool]:
+        """What became of a hold, why that could not be read, and whether attempts had to be."""
+        evidence = gather_evidence(hold, pipelines.get(hold.pipeline), everything)
+        fate = find_fate(evidence)
+        if fate.standing is not Standing.UNKNOWN or evidence.executions is None:
+            return fate, None, False
+        try:
+            fate, _ = complete_fate(self._codepipeline, hold, evidence)
+        except PipelineNotFound:
+            fate = find_fate(replace(evidence, pipeline_exists=False))
+        except NotPermitted as error:
+            return fate, error, True
+        return fate, None, True
+
+    def _read_rule(self, rule: RuleTypeDef) -> HoldRule | None:
+        targets = self._eventbridge.list_targets(rule["Name"])
+        if targets is None:
+            return None  # its hold ended since it was listed
+        target = next((target for target in targets if target["Id"] == TARGET_ID), None)
         return HoldRule(
             rule["Name"],
             rule.get("ScheduleExpression", ""),
             rule.get("Description", ""),
             bool(targets),
-            mine,
+            parse_target(rule["Name"], target) if target else None,
             enabled=rule.get("State") != "DISABLED",
             targets={target["Id"]: target["Arn"] for target in targets},
         )
 
-    @staticmethod
-    def _each(ask: Callable[[Asked], Found], many: Iterable[Asked]) -> Iterator[Found]:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            yield from pool.map(ask, many)
 
-
-def _denied(error: NotPermitted) -> str:
-    """In short, which call was denied: who was, it is the same for all."""
-    return f"{str(error).removeprefix('AWS denied ').partition(' (')[0]} was denied"
-
-
-def list_unseen_pipelines(pipelines: Mapping[str, Pipeline]) -> dict[str, str]:
-    """Those that may not be looked at, by name, and why."""
-    return {name: one.unseen for name, one in pipelines.items() if one.unseen}
-
-
-def _reason(pipelines: Mapping[str, Pipeline], rule: HoldRule) -> str:
-    pipeline = pipelines.get(rule.hold.pipeline) if rule.hold else None
-    if pipeline is None or rule.hold is None:
-        return ""
-    actions = _gate_actions(pipeline, rule.hold.execution)
-    return next((action.message for _, action in actions if action.status == "Failed"), "")
-
-
-def _hidden(pipeline: Pipeline) -> list[str]:
-    """The executions that may wait in place and are not shown there: of each stage AWS shows only
-    the latest (guide: executions-view).
+def gather_evidence(
+    hold: Hold, pipeline: Pipeline | None, everything: Mapping[str, Pipeline]
+) -> Evidence:
+    """Return what a look at the account shows of a hold. `pipeline`: its own, with executions and
+    state, None if it was not read; `everything`: all pipelines that exist.
     """
-    state = pipeline.state
-    if state is None or pipeline.mode != PARALLEL:
-        return []
-    stages = {
-        gate.stage
-        for gate in pipeline.gates
-        if gate.parameters and gate.parameters.mode.stays_in_progress
-    }
-    shown = {(stage.name, stage.execution) for stage in state.stages}
-    return [
-        one.id
-        for one in pipeline.executions
-        if one.running
-        and any(
-            (stage, one.id) not in shown and not state.is_past(one.id, stage) for stage in stages
-        )
-    ]
-
-
-def _in_place(pipeline: Pipeline, region: str) -> Iterator[Wait]:
-    """The executions whose gate actions are kept in progress, each once. `region`: the
-    pipeline's.
-    """
-    for execution in (one.id for one in pipeline.executions if one.running):
-        waiting = [
-            (gate, action)
-            for gate, action in _gate_actions(pipeline, execution)
-            if action.status == "InProgress" and action.message
-        ]
-        if waiting:
-            told = [_told(gate, action, region) for gate, action in waiting]
-            give_up = min((give_up for _, _, give_up in told if give_up), default=None)
-            yield Wait(
-                pipeline.name,
-                execution,
-                WAIT,
-                tuple(dict.fromkeys(name for names, _, _ in told for name in names)),
-                min((since for _, since, _ in told if since), default=None),
-                give_up=give_up,
-                gives_up=give_up,
-                reason=" ".join(dict.fromkeys(action.message for _, action in waiting)),
-                gates=tuple(gate for gate, _ in waiting),
-            )
-
-
-def _told(
-    gate: Gate, action: ActionState, region: str
-) -> tuple[list[str], datetime | None, datetime | None]:
-    """For whom a gate's action is kept in progress, since when, and when it gives up."""
-    mark = read_mark(action.mark)
-    since = mark.since if mark else action.since
-    limit = gate.parameters.give_up_minutes if gate.parameters else None
-    cut = len(action.mark) > MARK_LENGTH - LONG_EDGE
-    return (
-        _awaited(gate.parameters, mark, region, cut=cut),
-        since,
-        since + timedelta(minutes=limit) if since and limit else None,
+    readable = pipeline is not None and not pipeline.unseen
+    executions = pipeline.executions if pipeline and readable else None
+    is_complete = executions is not None and len(executions) < MAX_PAGE
+    shows_held = any(execution.id == hold.execution for execution in executions or ())
+    gates = pipeline.gates if pipeline else ()
+    return Evidence(
+        hold.pipeline,
+        hold.execution,
+        read_stage(hold.rule, hold.execution),
+        pipeline_exists=hold.pipeline in everything,
+        executions=executions,
+        reaches_back=is_complete or shows_held,
+        complete=is_complete,
+        state=pipeline.state if pipeline else None,
+        gates={(gate.stage, gate.action) for gate in gates},
+        condition_gates={(gate.stage, gate.action) for gate in gates if gate.condition},
     )
 
 
-def _awaited(asked: Parameters | None, mark: Mark | None, region: str, *, cut: bool) -> list[str]:
-    """As labels: of what is asked, what the mark names, and what it cannot name: upstreams
-    elsewhere, and (`cut`) those for which it had no room.
-    """
-    marked = [edge.pipeline for edge in mark.waits] if mark else []
-    wanted = [one.relative_to(region) for one in asked.depends_on] if asked else []
-    named = [one.label for one in wanted if cut or not is_local(one, region) or one.name in marked]
-    return named or marked or [one.label for one in wanted]
+def _by_name(pipelines: Iterable[Pipeline]) -> dict[str, Pipeline]:
+    return {pipeline.name: pipeline for pipeline in pipelines}
 
 
-def _gate_actions(pipeline: Pipeline, execution: str) -> Iterator[tuple[Gate, ActionState]]:
-    """Its gates, as they stand for an execution: as far as the state shows it, or else by their
-    attempts.
-    """
-    tried = {(one.stage, one.action): one for one in pipeline.hidden.get(execution, ())}
-    for gate in pipeline.gates:
-        stage = pipeline.state.stage(gate.stage) if pipeline.state else None
-        if stage and stage.execution == execution:
-            yield from ((gate, action) for action in stage.actions if action.name == gate.action)
-        elif attempt := tried.get((gate.stage, gate.action)):
-            yield (
-                gate,
-                ActionState(
-                    gate.action,
-                    attempt.status,
-                    attempt.started,
-                    approval=False,
-                    mark=attempt.mark,
-                    message=attempt.message,
-                ),
-            )
-
-
-@contextmanager
-def _asking(call: str) -> Iterator[None]:
-    try:
-        yield
-    except (ClientError, BotoCoreError) as error:
-        raise translate_error(error, call) from error
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+def _run_each(call: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
+    with ThreadPoolExecutor(MAX_CALLS_AT_ONCE) as pool:
+        yield from pool.map(call, items)

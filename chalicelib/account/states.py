@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from chalicelib.account.fates import find_wait_fate
-from chalicelib.account.reader import Pipeline
+from chalicelib.account.pipeline import Pipeline
 from chalicelib.account.waits import Wait
-from chalicelib.holds.fate import Fate
 
 Word = Literal["waits", "asks", "runs", "succeeded", "failed", "stopped", "other", "idle", "unseen"]
 """waits: at its gate; asks: for a person; succeeded, failed, stopped: how its last execution ended,
@@ -31,11 +29,7 @@ def find_state(pipeline: Pipeline, waits: Iterable[Wait]) -> PipelineStatus:
     """Of several executions the one that says most: a wait before a run, a run before what is
     over.
     """
-    held = [
-        one
-        for one in waits
-        if one.pipeline == pipeline.name and find_wait_fate(one, pipeline).fate is Fate.HELD
-    ]
+    held = [one for one in waits if one.pipeline == pipeline.name and one.may_stand]
     if held:
         return PipelineStatus("waits", held[0].since, held[0].execution)
     if pipeline.unseen:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from chalicelib.account.gates import Gate
-from chalicelib.holds import rule
+from chalicelib.holds.fate import HELD, HoldFate, Standing
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.mode import HoldMode
+from chalicelib.holds.rule import find_first_look, read_date
 
 _SCHEDULE = re.compile(r"cron\((?P<first>\d+)(?:/(?P<every>\d+))? \* \* \* \? \*\)")
 """As hold.schedule writes it."""
@@ -24,7 +25,8 @@ class Wait:
     `since` and `next_check` (None in place: CodePipeline asks when it likes) are aware UTC; so are
     `give_up`, the deadline, and `gives_up`, when it is seen: by a rule at its first look after
     that. `reason`: what the console shows at the gate action; "" where it shows nothing of it.
-    `gates`: those that keep their actions in progress, of a wait in place.
+    `gates`: those that keep their actions in progress, of a wait in place. `fate`: whether it still
+    stands; a rule outlives a wait that was made needless, until the upstreams have ended.
     """
 
     pipeline: str
@@ -38,6 +40,12 @@ class Wait:
     gives_up: datetime | None = None
     reason: str = ""
     gates: tuple[Gate, ...] = ()
+    fate: HoldFate = HELD
+
+    @property
+    def may_stand(self) -> bool:
+        """Whether somebody waits, as far as is known."""
+        return self.fate.standing in (Standing.HELD, Standing.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ class HoldRule:
 
     @property
     def made_at(self) -> datetime | None:
-        return rule.read_date(self.description)
+        return read_date(self.description)
 
     def next_check(self, now: datetime) -> datetime | None:
         """The schedule's first time after `now` (aware UTC); None where it is no schedule of the
@@ -71,28 +79,26 @@ class HoldRule:
         minute = now.replace(second=0, microsecond=0)
         return minute + timedelta(minutes=(first - minute.minute - 1) % every + 1)
 
-    def _first_look(self, at: datetime | None, now: datetime) -> datetime | None:
-        """The first of its looks after `now` that is not before `at`."""
-        first = self.next_check(now)
-        second = self.next_check(first) if first else None
-        if at is None or first is None or second is None:
-            return at
-        return rule.find_first_look(at, first, (second - first) // timedelta(minutes=1))
-
-    def wait(self, now: datetime, reason: str = "") -> Wait | None:
-        """The wait that this rule keeps, if it keeps one."""
-        if self.hold is None:
-            return None
-        hold = self.hold
+    def build_wait(self, hold: Hold, now: datetime, fate: HoldFate, reason: str) -> Wait:
+        """Return the wait that this rule keeps. `reason`: what the console shows at the gate."""
         return Wait(
             pipeline=hold.pipeline,
             execution=hold.execution,
             mode=hold.mode,
-            depends_on=tuple(one.label for one in hold.depends_on),
+            depends_on=tuple(entry.label for entry in hold.depends_on),
             since=hold.since,
             rule=self.name,
             next_check=self.next_check(now),
             give_up=hold.give_up,
-            gives_up=self._first_look(hold.give_up, now),
+            gives_up=self.find_look_after(hold.give_up, now),
             reason=reason,
+            fate=fate,
         )
+
+    def find_look_after(self, moment: datetime | None, now: datetime) -> datetime | None:
+        """Return the first of its looks after `now` that is not before `moment`."""
+        first = self.next_check(now)
+        second = self.next_check(first) if first else None
+        if moment is None or first is None or second is None:
+            return moment
+        return find_first_look(moment, first, (second - first) // timedelta(minutes=1))

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from chalicelib.pipelines.state import PipelineState
 
+MAX_PAGE = 100
+"""Executions in one answer (model: MaxResults of ListPipelineExecutions)."""
 REVISION_TYPES: Mapping[str, Literal["IMAGE_DIGEST", "S3_OBJECT_VERSION_ID"]] = {
     "ECR": "IMAGE_DIGEST",
     "S3": "S3_OBJECT_VERSION_ID",
@@ -69,6 +71,37 @@ class CodePipeline:
         # those that began together.
         return tuple(sorted(found, key=lambda execution: execution.started, reverse=True))
 
+    def list_newest_executions(self, pipeline: str) -> tuple[Execution, ...]:
+        """Return the newest executions of `pipeline`, newest first: MAX_PAGE at most, in one call.
+        Raises PipelineNotFound.
+        """
+        page = next(self._pages_of_executions(pipeline))
+        return tuple(sorted(page, key=lambda execution: execution.started, reverse=True))
+
+    def list_pipelines(self) -> dict[str, tuple[int | None, datetime | None]]:
+        """Return the version of every pipeline's structure and when it was edited (aware UTC), by
+        the pipeline's name (model: ListPipelines).
+        """
+        try:
+            pages = self._client.get_paginator("list_pipelines").paginate()
+            return {
+                summary["name"]: (summary.get("version"), summary.get("updated"))
+                for page in pages
+                for summary in page["pipelines"]
+            }
+        except (ClientError, BotoCoreError) as error:
+            raise translate_error(error, "codepipeline:ListPipelines") from error
+
+    def read_declaration(self, pipeline: str) -> tuple[dict[str, Any], datetime | None]:
+        """Return the structure of `pipeline` (model: PipelineDeclaration), and when it was edited
+        (aware UTC). Raises PipelineNotFound.
+        """
+        try:
+            answer: Any = self._client.get_pipeline(name=pipeline)
+        except (ClientError, BotoCoreError) as error:
+            raise _translate_error(error, "codepipeline:GetPipeline", pipeline) from error
+        return answer["pipeline"], answer.get("metadata", {}).get("updated")
+
     def read_state(self, pipeline: str) -> PipelineState:
         """Where its executions stand (model: GetPipelineState). Raises PipelineNotFound."""
         from chalicelib.aws import parsing as shapes  # noqa: PLC0415 - the open path asks for none of these
@@ -76,7 +109,7 @@ class CodePipeline:
         try:
             return shapes.parse_state(self._client.get_pipeline_state(name=pipeline))
         except (ClientError, BotoCoreError) as error:
-            raise _sorted_out(error, "codepipeline:GetPipelineState", pipeline) from error
+            raise _translate_error(error, "codepipeline:GetPipelineState", pipeline) from error
 
     def read_variables(self, pipeline: str, execution: str) -> dict[str, str]:
         """The pipeline variables of `execution`, by name, as resolved when it started (model:
@@ -89,7 +122,7 @@ class CodePipeline:
                 pipelineName=pipeline, pipelineExecutionId=execution
             )
         except (ClientError, BotoCoreError) as error:
-            raise _sorted_out(error, "codepipeline:GetPipelineExecution", pipeline) from error
+            raise _translate_error(error, "codepipeline:GetPipelineExecution", pipeline) from error
         return {
             variable["name"]: variable["resolvedValue"]
             for variable in answer["pipelineExecution"].get("variables", [])
@@ -111,7 +144,7 @@ class CodePipeline:
                 for detail in page["actionExecutionDetails"]
             )
         except (ClientError, BotoCoreError) as error:
-            raise _sorted_out(error, "codepipeline:ListActionExecutions", pipeline) from error
+            raise _translate_error(error, "codepipeline:ListActionExecutions", pipeline) from error
 
     def list_condition_attempts(self, pipeline: str, execution: str) -> tuple[Attempt, ...]:
         """Every run of every rule of its stages' conditions (model: ListRuleExecutions). Raises
@@ -129,7 +162,7 @@ class CodePipeline:
                 for detail in page["ruleExecutionDetails"]
             )
         except (ClientError, BotoCoreError) as error:
-            raise _sorted_out(error, "codepipeline:ListRuleExecutions", pipeline) from error
+            raise _translate_error(error, "codepipeline:ListRuleExecutions", pipeline) from error
 
     def read_job_owner(self, job: str) -> tuple[str | None, str | None]:
         """The pipeline and the execution that `job` belongs to, each None where AWS does not say:
@@ -178,7 +211,7 @@ class CodePipeline:
         try:
             self._client.put_job_success_result(**result)
         except (ClientError, BotoCoreError) as error:
-            return _answered_before(error, "codepipeline:PutJobSuccessResult")
+            return _had_result(error, "codepipeline:PutJobSuccessResult")
         return True
 
     def fail_job(self, job: str, kind: FailureType, message: str) -> bool:
@@ -190,7 +223,7 @@ class CodePipeline:
                 jobId=job, failureDetails={"type": kind, "message": message}
             )
         except (ClientError, BotoCoreError) as error:
-            return _answered_before(error, "codepipeline:PutJobFailureResult")
+            return _had_result(error, "codepipeline:PutJobFailureResult")
         return True
 
     def start_pipeline(
@@ -224,7 +257,9 @@ class CodePipeline:
                     raise
                 return self._start(self._still_declared(request))
         except (ClientError, BotoCoreError) as error:
-            raise _sorted_out(error, "codepipeline:StartPipelineExecution", pipeline) from error
+            raise _translate_error(
+                error, "codepipeline:StartPipelineExecution", pipeline
+            ) from error
 
     def retry_stage(self, pipeline: str, stage: str, execution: str) -> None:
         """Run the failed actions of `stage` again, in the same execution (model:
@@ -244,7 +279,7 @@ class CodePipeline:
                 raise NotRetryable(stage) from error
             if _is(error, "NotLatestPipelineExecutionException"):
                 raise TakenOver(stage) from error
-            raise _sorted_out(error, "codepipeline:RetryStageExecution", pipeline) from error
+            raise _translate_error(error, "codepipeline:RetryStageExecution", pipeline) from error
 
     def _start(self, request: StartPipelineExecutionInputTypeDef) -> str:
         given: Any = {
@@ -282,20 +317,22 @@ class CodePipeline:
                     return
                 more = {"nextToken": page["nextToken"]}
         except (ClientError, BotoCoreError) as error:
-            raise _sorted_out(error, "codepipeline:ListPipelineExecutions", pipeline) from error
+            raise _translate_error(
+                error, "codepipeline:ListPipelineExecutions", pipeline
+            ) from error
 
 
 def _is(error: Exception, *codes: str) -> bool:
     return isinstance(error, ClientError) and error_code(error) in codes
 
 
-def _sorted_out(error: ClientError | BotoCoreError, call: str, pipeline: str) -> Exception:
+def _translate_error(error: ClientError | BotoCoreError, call: str, pipeline: str) -> Exception:
     if _is(error, "PipelineNotFoundException", "PipelineExecutionNotFoundException"):
         return PipelineNotFound(pipeline)
     return translate_error(error, call)
 
 
-def _answered_before(error: ClientError | BotoCoreError, call: str) -> bool:
+def _had_result(error: ClientError | BotoCoreError, call: str) -> bool:
     if _is(error, "InvalidJobStateException", "JobNotFoundException"):
         return False
     raise translate_error(error, call) from error

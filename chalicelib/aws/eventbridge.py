@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         PutEventsRequestEntryTypeDef,
         PutTargetsResponseTypeDef,
         RemoveTargetsResponseTypeDef,
+        RuleTypeDef,
+        TargetOutputTypeDef,
     )
 
 MAX_PUT_ATTEMPTS = 3
@@ -79,41 +81,55 @@ class EventBridge:
         return True
 
     def read_hold(self, rule: str) -> Hold | None:
-        """The hold as `rule` keeps it; None where the rule is gone or has no target, so that it can
-        fire nothing.
+        """Return the hold as `rule` keeps it; None if the rule is gone or has no target, so that it
+        can fire nothing.
 
-        Raises ValueError where its target holds something else: then it is not for the gate to act
-        on.
+        Raises ValueError if its target holds something else: then it is not for the gate to act on.
         """
-        try:
-            targets = self._client.list_targets_by_rule(Rule=rule)["Targets"]
-        except (ClientError, BotoCoreError) as error:
-            if _is(error, "ResourceNotFoundException"):
-                return None
-            raise translate_error(error, "events:ListTargetsByRule") from error
-        own = next((target for target in targets if target["Id"] == TARGET_ID), None)
-        if own is None:
+        targets = self.list_targets(rule) or ()
+        target = next((target for target in targets if target["Id"] == TARGET_ID), None)
+        if target is None:
             return None
-        hold = Hold.parse(_object(own.get("Input", "")))
-        if hold is None or hold.rule != rule:
+        hold = parse_target(rule, target)
+        if hold is None:
             raise ValueError(
                 f"The target of rule {rule} does not hold what the gate wrote there. Remove the "
                 "rule, or let the gate make it anew."
             )
         return hold
 
-    def remove_rule(self, rule: str) -> None:
-        """Remove the rule's target, then the rule; either may be gone already. The rule goes last:
-        while its target stands, it fires.
-        """
+    def list_rules(self, prefix: str) -> list[RuleTypeDef]:
+        """Return every rule whose name begins with `prefix` (model: ListRules)."""
+        rules: list[RuleTypeDef] = []
         try:
-            answer = self._client.remove_targets(Rule=rule, Ids=[TARGET_ID])
-            _refuse_failed_entries(answer, "events:RemoveTargets")
+            page = self._client.list_rules(NamePrefix=prefix)
+            rules += page["Rules"]
+            while page.get("NextToken"):
+                page = self._client.list_rules(NamePrefix=prefix, NextToken=page["NextToken"])
+                rules += page["Rules"]
+        except (ClientError, BotoCoreError) as error:
+            raise translate_error(error, "events:ListRules") from error
+        return rules
+
+    def list_targets(self, rule: str) -> list[TargetOutputTypeDef] | None:
+        """Return the targets of `rule`; None if the rule is gone."""
+        try:
+            return self._client.list_targets_by_rule(Rule=rule)["Targets"]
         except (ClientError, BotoCoreError) as error:
             if _is(error, "ResourceNotFoundException"):
-                return
+                return None
+            raise translate_error(error, "events:ListTargetsByRule") from error
+
+    def remove_target(self, rule: str) -> bool:
+        """Remove the rule's target: it fires no more. False if the rule is gone."""
+        try:
+            answer = self._client.remove_targets(Rule=rule, Ids=[TARGET_ID])
+        except (ClientError, BotoCoreError) as error:
+            if _is(error, "ResourceNotFoundException"):
+                return False
             raise translate_error(error, "events:RemoveTargets") from error
-        self.delete_empty_rule(rule)
+        _refuse_failed_entries(answer, "events:RemoveTargets")
+        return True
 
     def delete_empty_rule(self, rule: str) -> None:
         """Delete a rule that has no target. One that has, because a gate has just made it, stays:
@@ -166,6 +182,12 @@ class EventBridge:
         return [name for name in old if name not in with_target]
 
 
+def parse_target(rule: str, target: TargetOutputTypeDef) -> Hold | None:
+    """Return the hold that the target of `rule` keeps; None if the gate did not write it."""
+    hold = Hold.parse(_parse_object(target.get("Input", "")))
+    return hold if hold and hold.rule == rule else None
+
+
 def _refuse_failed_entries(
     answer: PutTargetsResponseTypeDef | RemoveTargetsResponseTypeDef, call: str
 ) -> None:
@@ -180,7 +202,7 @@ def _is(error: Exception, name: str) -> bool:
     return isinstance(error, ClientError) and error_code(error) == name
 
 
-def _object(text: str) -> dict[str, object]:
+def _parse_object(text: str) -> dict[str, object]:
     try:
         value = json.loads(text)
     except ValueError:

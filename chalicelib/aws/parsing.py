@@ -4,105 +4,117 @@ aware UTC. Only a hold needs them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from chalicelib.holds.verdict import Verdict, split_token
 from chalicelib.pipelines.execution import Attempt
 from chalicelib.pipelines.state import ActionState, PipelineState, StageState
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline.type_defs import (
         ActionExecutionDetailTypeDef,
-        ActionExecutionTypeDef,
         ActionStateTypeDef,
         GetPipelineStateOutputTypeDef,
         RuleExecutionDetailTypeDef,
-        RuleExecutionTypeDef,
         StageStateTypeDef,
     )
 
 
 def parse_attempt(detail: ActionExecutionDetailTypeDef) -> Attempt:
-    given, result = detail.get("input", {}), detail.get("output", {}).get("executionResult", {})
+    """Return an attempt of an action."""
+    action = detail.get("input", {})
+    result = detail.get("output", {}).get("executionResult", {})
+    message, verdict = _parse_message(result, result.get("externalExecutionSummary", ""))
     return Attempt(
         stage=detail["stageName"],
         action=detail["actionName"],
         status=detail["status"],
         started=detail["startTime"].astimezone(UTC),
-        provider=given.get("actionTypeId", {}).get("provider", ""),
-        function=given.get("configuration", {}).get("FunctionName", ""),
+        provider=action.get("actionTypeId", {}).get("provider", ""),
+        function=action.get("configuration", {}).get("FunctionName", ""),
         error=result.get("errorDetails", {}).get("code", ""),
-        message=result.get("errorDetails", {}).get("message", "")
-        or result.get("externalExecutionSummary", ""),
+        message=message,
+        verdict=verdict,
         mark=result.get("externalExecutionId", ""),
     )
 
 
 def parse_condition_attempt(detail: RuleExecutionDetailTypeDef) -> Attempt:
-    """A run of a stage condition's rule."""
-    given, result = detail.get("input", {}), detail.get("output", {}).get("executionResult", {})
+    """Return a run of a stage condition's rule."""
+    rule = detail.get("input", {})
+    result = detail.get("output", {}).get("executionResult", {})
+    message, verdict = _parse_message(result, result.get("externalExecutionSummary", ""))
     return Attempt(
         stage=detail["stageName"],
         action=detail["ruleName"],
         status=detail["status"],
         started=detail["startTime"].astimezone(UTC),
-        provider=given.get("ruleTypeId", {}).get("provider", ""),
-        function=given.get("configuration", {}).get("FunctionName", ""),
+        provider=rule.get("ruleTypeId", {}).get("provider", ""),
+        function=rule.get("configuration", {}).get("FunctionName", ""),
         condition=True,
         error=result.get("errorDetails", {}).get("code", ""),
-        message=result.get("errorDetails", {}).get("message", "")
-        or result.get("externalExecutionSummary", ""),
+        message=message,
+        verdict=verdict,
         mark=result.get("externalExecutionId", ""),
     )
 
 
 def parse_state(answer: GetPipelineStateOutputTypeDef) -> PipelineState:
-    return PipelineState(tuple(map(_stage, answer["stageStates"])))
+    """Return where a pipeline's executions stand."""
+    return PipelineState(tuple(map(_parse_stage, answer["stageStates"])))
 
 
-def _stage(stage: StageStateTypeDef) -> StageState:
+def _parse_stage(stage: StageStateTypeDef) -> StageState:
     latest, transition = stage.get("latestExecution"), stage.get("inboundTransitionState", {})
-    since = transition.get("lastChangedAt")
+    changed = transition.get("lastChangedAt")
+    inbound = stage.get("inboundExecutions", [])
+    actions = [_parse_action(action) for action in stage.get("actionStates", [])]
     return StageState(
         name=stage["stageName"],
         execution=latest["pipelineExecutionId"] if latest else None,
         status=latest["status"] if latest else "",
-        inbound=tuple(one["pipelineExecutionId"] for one in stage.get("inboundExecutions", [])),
+        inbound=tuple(execution["pipelineExecutionId"] for execution in inbound),
         transition_disabled=transition.get("enabled") is False,
-        disabled_since=since.astimezone(UTC) if since else None,
-        actions=tuple(map(_action, [*stage.get("actionStates", [])])) + _rules(stage),
+        disabled_since=changed.astimezone(UTC) if changed else None,
+        actions=(*actions, *_parse_entry_condition(stage)),
     )
 
 
-def _action(action: ActionStateTypeDef) -> ActionState:
+def _parse_action(action: ActionStateTypeDef) -> ActionState:
     latest = action.get("latestExecution", {})
-    since = latest.get("lastStatusChange")
+    changed = latest.get("lastStatusChange")
+    message, verdict = _parse_message(latest, latest.get("summary", ""))
     return ActionState(
         name=action["actionName"],
         status=latest.get("status", ""),
-        since=since.astimezone(UTC) if since else None,
+        since=changed.astimezone(UTC) if changed else None,
         approval="token" in latest,
         mark=latest.get("externalExecutionId", ""),
-        message=_said(latest),
+        message=message,
+        verdict=verdict,
     )
 
 
-def _said(latest: ActionExecutionTypeDef | RuleExecutionTypeDef) -> str:
-    return latest.get("errorDetails", {}).get("message", "") or latest.get("summary", "")
-
-
-def _rules(stage: StageStateTypeDef) -> tuple[ActionState, ...]:
+def _parse_entry_condition(stage: StageStateTypeDef) -> Iterator[ActionState]:
     """The rules of the stage's entry condition: a gate can be one of them."""
-    conditions = stage.get("beforeEntryConditionState", {}).get("conditionStates", [])
-    rules = [rule for condition in conditions for rule in condition.get("ruleStates", [])]
-    return tuple(
-        ActionState(
-            name=rule["ruleName"],
-            status=rule.get("latestExecution", {}).get("status", ""),
-            since=None,
-            approval=False,
-            mark=rule.get("latestExecution", {}).get("externalExecutionId", ""),
-            message=_said(rule.get("latestExecution", {})),
-        )
-        for rule in rules
-    )
+    for condition in stage.get("beforeEntryConditionState", {}).get("conditionStates", []):
+        for rule in condition.get("ruleStates", []):
+            latest = rule.get("latestExecution", {})
+            message, verdict = _parse_message(latest, latest.get("summary", ""))
+            yield ActionState(
+                name=rule["ruleName"],
+                status=latest.get("status", ""),
+                since=None,
+                approval=False,
+                mark=latest.get("externalExecutionId", ""),
+                message=message,
+                verdict=verdict,
+            )
+
+
+def _parse_message(result: Mapping[str, Any], summary: str) -> tuple[str, Verdict | None]:
+    """What the console shows: a failure's message, with the gate's verdict, or else a summary."""
+    failure = result.get("errorDetails", {}).get("message", "")
+    return split_token(failure) if failure else (summary, None)

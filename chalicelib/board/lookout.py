@@ -11,7 +11,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from chalicelib.account.reader import AccountReader, AccountView
+from chalicelib.account.pipeline import AccountView
+from chalicelib.account.reader import AccountReader
 from chalicelib.board.problem import Problem, describe_problem
 from chalicelib.board.snapshot import Json, snapshot
 from chalicelib.records import log
@@ -88,8 +89,15 @@ def calls(landscape: AccountView) -> int:
     """What a look at this landscape costs, when no structure has changed: two lists, a call for
     each thing that is in them, and one for each that may not be looked at.
     """
-    more = sum((one.state is not None) + len(one.hidden) for one in landscape.pipelines.values())
-    return 2 + len(landscape.rules) + len(landscape.pipelines) + more + len(landscape.unseen)
+    states = sum(pipeline.state is not None for pipeline in landscape.pipelines.values())
+    return (
+        2
+        + len(landscape.rules)
+        + len(landscape.pipelines)
+        + states
+        + landscape.attempts_read
+        + len(landscape.unseen)
+    )
 
 
 def _clients(session: Any) -> Callable[[str], Any]:

@@ -11,12 +11,10 @@ from typing import Any
 from chalicelib.account import graph
 from chalicelib.account.console import ConsoleLinks
 from chalicelib.account.cycles import MEND, Circle, classify_circles
-from chalicelib.account.fates import find_wait_fate
 from chalicelib.account.graph import DependencyEdge
-from chalicelib.account.reader import AccountView, Pipeline
+from chalicelib.account.pipeline import AccountView, Pipeline
 from chalicelib.account.states import find_state
 from chalicelib.account.waits import HoldRule, Wait
-from chalicelib.holds.fate import Fate
 
 Json = dict[str, Any]
 
@@ -33,11 +31,7 @@ def snapshot(seen: AccountView, region: str, now: datetime) -> Json:
     role = next((pipeline.role for pipeline in seen.pipelines.values() if pipeline.role), ":::::")
     console = ConsoleLinks(region, role.split(":")[1] or "aws")
     edges = graph.list_edges(seen, region)
-    waits = [
-        wait
-        for wait in seen.waits
-        if find_wait_fate(wait, seen.pipelines.get(wait.pipeline)).fate is Fate.HELD
-    ]
+    waits = [wait for wait in seen.waits if wait.may_stand]
     let_go = {rule.hold.execution: rule.hold.released_by for rule in seen.rules if rule.hold}
     pipelines = {one.name: _pipeline(one, waits, console) for one in seen.pipelines.values()}
     pipelines |= {edge.upstream: _unseen(edge) for edge in edges if edge.upstream not in pipelines}

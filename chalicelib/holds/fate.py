@@ -1,138 +1,220 @@
-"""The decisions, as pure functions of plain data: no AWS, no clock."""
+"""Does a hold still stand? The one answer, from whatever evidence a caller has. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
+from chalicelib.deployment import name_gate_function, name_retry_function
 from chalicelib.pipelines.execution import PARALLEL, Attempt, Execution, Revision
-
-if TYPE_CHECKING:
-    pass
+from chalicelib.pipelines.state import PipelineState
 
 
-class Fate(Enum):
-    """What became of a held execution."""
+class Standing(Enum):
+    """Whether a hold stands. `HELD`: the retry will start the execution or retry its stage.
 
-    HELD = "still held"
-    UNDECIDED = "still in progress: wait for the result of its gate action"
+    `MOVED_ON`: the execution is in progress again, because its stage was retried. Its gate may hold
+    it again, so the rule stays. `OVER`: nothing waits any more. `UNKNOWN`: the evidence does not
+    tell.
+    """
+
+    HELD = "held"
+    MOVED_ON = "moved on"
     OVER = "over"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
 class HoldFate:
-    fate: Fate
-    reason: str = ""
-
-
-def find_fate(held: str, executions: Sequence[Execution]) -> HoldFate:
-    """What became of execution `held`, by its pipeline's `executions` (newest first; they reach
-    back to it, or hold all there are).
-
-    HELD here means that it failed and is its pipeline's newest; whether the gate failed it,
-    `passed_the_gate` tells.
+    """`reason`: why the hold does not stand, or why its fate is unknown. `replaced_by`: the id of the
+    execution that took the held one's place, if one did.
     """
-    own = next((execution for execution in executions if execution.id == held), None)
-    newest = executions[0] if executions else None
-    if (
-        own and own.running
-    ):  # also where there is a newer one: its gate may have to hold it again, or look for a person's mark in its rule
-        return HoldFate(Fate.UNDECIDED)
-    if (
-        newest and newest.id != held and (own or newest).mode != PARALLEL
-    ):  # there they are independent (guide: execution-modes)
-        return HoldFate(Fate.OVER, f"a newer execution exists: {newest.id} is {newest.status}")
-    if own is None:
-        return HoldFate(Fate.OVER, f"its pipeline knows no execution {held} any more")
-    if own.status != "Failed":
-        return HoldFate(Fate.OVER, f"execution {held} is {own.status}")
-    return HoldFate(Fate.HELD)
+
+    standing: Standing
+    reason: str = ""
+    replaced_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a caller knows about the held `execution` and its `pipeline`. None means: not read.
+
+    `deployed_as`: the Chalice stage of the gate that holds it. `pipeline_exists` is False only if
+    AWS said so. `executions`: newest first; `reaches_back`: they reach back to the held one, or are
+    all there are; `complete`: the list is not cut off before the held one's elders, so that in
+    PARALLEL mode an execution with the same revisions cannot be missing. `attempts`: those of the
+    execution's actions, and of its stages' conditions unless an action is the closed gate. `state`
+    counts only if `attempts` is None; `gates`: the stage and name of each gate in the structure,
+    `condition_gates`: of those, the ones that are conditions.
+    """
+
+    pipeline: str
+    execution: str
+    deployed_as: str
+    pipeline_exists: bool = True
+    executions: Sequence[Execution] | None = None
+    reaches_back: bool = True
+    complete: bool = False
+    attempts: Sequence[Attempt] | None = None
+    state: PipelineState | None = None
+    gates: Collection[tuple[str, str]] = ()
+    condition_gates: Collection[tuple[str, str]] = ()
+
+    @property
+    def gate_function(self) -> str:
+        return name_gate_function(self.deployed_as)
+
+    @property
+    def retry_function(self) -> str:
+        return name_retry_function(self.deployed_as)
+
+
+HELD = HoldFate(Standing.HELD)
+MOVED_ON = "the held execution has moved on"
+
+
+def find_fate(evidence: Evidence) -> HoldFate:
+    """Return what became of a held execution, as far as the evidence tells."""
+    if not evidence.pipeline_exists:
+        return HoldFate(Standing.OVER, f"the pipeline {evidence.pipeline} is gone")
+    if evidence.executions is None:
+        return HoldFate(Standing.UNKNOWN, f"the executions of {evidence.pipeline} are not known")
+    held_id, newest = evidence.execution, next(iter(evidence.executions), None)
+    held = next((execution for execution in evidence.executions if execution.id == held_id), None)
+    if held and held.running:
+        # Even if there is a newer one: its gate may have to hold it again, or to see a release.
+        return HoldFate(Standing.MOVED_ON, "the held execution is still in progress")
+    # In PARALLEL mode executions are independent of each other (guide: execution-modes).
+    if newest and newest.id != held_id and (held or newest).mode != PARALLEL:
+        reason = f"a newer execution exists: {newest.id} is {newest.status}"
+        return HoldFate(Standing.OVER, reason, replaced_by=newest.id)
+    if held is None:
+        if not evidence.reaches_back:
+            return HoldFate(Standing.UNKNOWN, f"execution {held_id} is older than what was read")
+        return HoldFate(Standing.OVER, f"its pipeline knows no execution {held_id} any more")
+    if held.status != "Failed":
+        return HoldFate(Standing.OVER, f"execution {held_id} is {held.status}")
+    fate = _find_fate_at_gate(evidence)
+    return _find_fate_after_restart(evidence) if fate.standing is Standing.HELD else fate
+
+
+def _find_fate_at_gate(evidence: Evidence) -> HoldFate:
+    """What became of an execution that failed: was it the gate that failed it?"""
+    if evidence.attempts is None:
+        return _find_fate_by_state(evidence)
+    gates = find_last_attempts(evidence.attempts, evidence.gate_function)
+    if find_closed_gate(evidence.attempts, evidence.gate_function):
+        return HELD
+    if any(attempt.status == "InProgress" for attempt in gates):
+        return HoldFate(Standing.MOVED_ON, MOVED_ON)
+    # If the attempts show no gate at all, the hold stands: better a start too many than none.
+    return _let_pass(evidence) if gates else HELD
+
+
+def _find_fate_by_state(evidence: Evidence) -> HoldFate:
+    """The same by the pipeline's state, which shows only the latest execution of each stage."""
+    stages = evidence.state.stages if evidence.state else ()
+    shown = {
+        (stage.name, action.name): action.status
+        for stage in stages
+        if stage.execution == evidence.execution
+        for action in stage.actions
+        if (stage.name, action.name) in evidence.gates
+    }
+    failed = {gate for gate, status in shown.items() if status == "Failed"}
+    if failed - {*evidence.condition_gates}:
+        return HELD
+    if "InProgress" in shown.values():
+        return HoldFate(Standing.MOVED_ON, MOVED_ON)
+    if shown and all(status == "Succeeded" for status in shown.values()):
+        return _let_pass(evidence)
+    # A failed condition may have been overridden, which only the attempts tell.
+    return HoldFate(Standing.UNKNOWN, f"the gate's attempts in {evidence.execution} are not known")
+
+
+def _find_fate_after_restart(evidence: Evidence) -> HoldFate:
+    restart = find_restart(evidence.execution, evidence.executions or (), evidence.retry_function)
+    if restart is None:
+        return HELD
+    if not evidence.complete:
+        return HoldFate(Standing.UNKNOWN, "not all executions were read")
+    reason = f"execution {evidence.execution} was started again already, as {restart.id}"
+    return HoldFate(Standing.OVER, reason, replaced_by=restart.id)
+
+
+def _let_pass(evidence: Evidence) -> HoldFate:
+    reason = f"execution {evidence.execution} passed the gate at a later attempt"
+    return HoldFate(Standing.OVER, reason)
 
 
 def find_closed_gate(attempts: Sequence[Attempt], gate_function: str) -> Attempt | None:
-    """The gate's attempt that failed an execution: the last one of an action, or of a stage
+    """Return the gate's attempt that failed an execution: the last one of an action, or of a stage
     condition, that did not pass.
 
     A condition that somebody overrode did pass: actions of its stage came after it (guide:
     stage-conditions, "Overriding").
     """
-    for last in _gates(attempts, gate_function):
+    for last in find_last_attempts(attempts, gate_function):
         overridden = last.condition and any(
-            other.stage == last.stage and not other.condition and other.started > last.started
-            for other in attempts
+            attempt.stage == last.stage and not attempt.condition and attempt.started > last.started
+            for attempt in attempts
         )
         if last.status == "Failed" and not overridden:
             return last
     return None
 
 
-def has_passed_gate(attempts: Sequence[Attempt], gate_function: str) -> bool:
-    """Whether an execution that failed did so after the gate had let it pass.
-
-    Where the attempts show no gate at all, the benefit of the doubt goes to the hold: better a
-    start too many than none.
-    """
-    return (
-        bool(_gates(attempts, gate_function)) and find_closed_gate(attempts, gate_function) is None
-    )
-
-
-def is_gate_in_progress(attempts: Sequence[Attempt], gate_function: str) -> bool:
-    """Whether no gate has closed, but one is being asked: somebody has retried the stage of an
-    execution that was seen to have failed.
-    """
-    return find_closed_gate(attempts, gate_function) is None and any(
-        last.status == "InProgress" for last in _gates(attempts, gate_function)
-    )
-
-
-def _gates(attempts: Sequence[Attempt], gate_function: str) -> list[Attempt]:
+def find_last_attempts(attempts: Sequence[Attempt], gate_function: str) -> list[Attempt]:
+    """Return the last attempt of each gate of that function."""
     last: dict[tuple[str, str, bool], Attempt] = {}
     for attempt in sorted(attempts, key=lambda attempt: attempt.started):
-        if gate_function in attempt.function.split(":"):  # a name, an ARN, either with an alias
+        # An action names its function by name or ARN, either with an alias.
+        if gate_function in attempt.function.split(":"):
             last[attempt.stage, attempt.action, attempt.condition] = attempt
     return list(last.values())
 
 
 def find_restart(
-    held: str, executions: Sequence[Execution], retry_function: str
+    held_id: str, executions: Sequence[Execution], retry_function: str
 ) -> Execution | None:
-    """In PARALLEL mode, the execution with which `held` was started again already, where that is
-    beyond doubt.
+    """In PARALLEL mode, return the execution with which the held one was started again already,
+    where that is beyond doubt.
 
-    That is one which is newer, was started by the retry function (practice: a function's session is
-    named after it), and took the same revisions. Where yet another execution took them, it could be
-    that one's restart: then None, and the caller starts with a token that AWS knows already if it
-    was this one's.
+    It is newer, was started by the retry function (practice: a function's session is named after
+    it), and took the same revisions. If another execution took them too, it could be that one's
+    restart: then None, and the caller starts with a token that AWS knows already if it was this
+    one's.
     """
-    own = find_execution(held, executions)
-    if own.mode != PARALLEL:
+    held = find_execution(held_id, executions)
+    if held.mode != PARALLEL:
         return None
-    alike = [execution for execution in executions if execution.revisions == own.revisions]
+    same = [execution for execution in executions if execution.revisions == held.revisions]
     restarts = [
-        e for e in alike if e.started > own.started and e.started_by.endswith(f"/{retry_function}")
+        execution
+        for execution in same
+        if execution.started > held.started and execution.started_by.endswith(f"/{retry_function}")
     ]
-    twins = [e for e in alike if e.id != held and e not in restarts]
+    twins = [e for e in same if e.id != held_id and e not in restarts]
     return restarts[-1] if restarts and not twins else None
 
 
 def choose_revisions(
-    own: Execution, asked: str | None, attempts: Sequence[Attempt]
+    held: Execution, revisions: str | None, attempts: Sequence[Attempt]
 ) -> tuple[Revision, ...]:
-    """Those that the held execution `own` took, if `asked` is "held" or, in PARALLEL mode, nothing
-    is asked; else none, and CodePipeline takes the latest, as it does at every start.
+    """Return the revisions to start with: those that the held execution took, if `revisions` is
+    "held" or, in PARALLEL mode, None; otherwise none, and CodePipeline takes the latest, as it does
+    at every start.
     """
-    if asked == "latest" or (asked is None and own.mode != PARALLEL):
+    if revisions == "latest" or (revisions is None and held.mode != PARALLEL):
         return ()
     providers = {attempt.action: attempt.provider for attempt in attempts}
     return tuple(
         Revision(action, providers.get(action, ""), revision)
-        for action, revision in own.revisions.items()
+        for action, revision in held.revisions.items()
     )
 
 
 def find_execution(id_: str, executions: Sequence[Execution]) -> Execution:
-    """The execution `id_`, which is among them."""
+    """Return the execution `id_`, which is among them."""
     return next(execution for execution in executions if execution.id == id_)

@@ -1,296 +1,325 @@
-"""How the gate holds a pipeline: by a rule that starts it (or retries its stage) later, or in
-place, with the action kept open.
+"""Holds a pipeline: by a rule that starts it or retries its stage later, or by keeping its action in
+progress.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chalicelib import job, parameters
-from chalicelib.answers import let_pass
+from chalicelib.answers import fail_job, let_pass
 from chalicelib.aws.clients import Aws
 from chalicelib.deployment import Deployment
 from chalicelib.errors import Misconfigured, NoAnswer, NoRoom, NotPermitted, PipelineNotFound
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.mode import MODES
 from chalicelib.holds.rule import build_schedule, find_next_check, name_rule
-from chalicelib.job import Job
-from chalicelib.parameters import Parameters
+from chalicelib.holds.verdict import Verdict
+from chalicelib.job import Job, format_token
+from chalicelib.parameters import Parameters, refuse_self
 from chalicelib.phrases import MAX_NAMES
-from chalicelib.pipelines import estimate
-from chalicelib.pipelines import wait_cycles as chains
+from chalicelib.pipelines.estimate import estimate_percent
 from chalicelib.pipelines.reader import UpstreamReader
 from chalicelib.pipelines.upstream import Upstream, find_deadlock
-from chalicelib.records import log
+from chalicelib.pipelines.wait_cycles import Cycle, WaitEdge, format_mark
+from chalicelib.records.outcomes import Outcome
+from chalicelib.records.report import report_decision
 from chalicelib.wording import held_pipeline, open_gate, refusals
 from chalicelib.wording.reasons import describe_reasons
 
-LONGEST_IN_PLACE = timedelta(hours=23)
+LONGEST_WAIT_IN_PROGRESS = timedelta(hours=23)
 """CodePipeline ends an action after 24 hours (guide: limits): before that, a rule takes over."""
 
 
-class Holding:
-    """One job that cannot pass. `upstreams`: all that it waits for or not."""
+@dataclass(frozen=True)
+class Waiter:
+    """The execution that has to wait, and what it waits for.
+
+    `standing`: the hold of this execution that its rule keeps, if there is one. `since`: when the
+    wait began, `give_up`: when it ends in any case (both aware UTC).
+    """
+
+    pipeline: str
+    execution: str
+    waiting: Sequence[Upstream]
+    standing: Hold | None
+    since: datetime
+    give_up: datetime | None
+
+    @property
+    def is_held_already(self) -> bool:
+        """Whether this wait was counted and announced as a hold, and has not ended."""
+        return self.standing is not None and not self.standing.end_reported
+
+
+class ClosedGate:
+    """One job that cannot pass. `upstreams`: all that its action names, satisfied or not."""
 
     def __init__(
         self,
         job: Job,
-        asked: Parameters,
+        parameters: Parameters,
         upstreams: Sequence[Upstream],
         aws: Aws,
         context: object,
         now: datetime,
     ) -> None:
         self._job = job
-        self._asked = asked
+        self._parameters = parameters
         self._upstreams = upstreams
         self._aws = aws
         self._context = context
         self._now = now
 
-    def of(self, waiting: Sequence[Upstream], asking: UpstreamReader) -> dict[str, object]:
-        """Hold the pipeline for the upstreams `waiting`; returns the record."""
-        waiting = [*asking.read_details(waiting[:MAX_NAMES]), *waiting[MAX_NAMES:]]
-        if self._asked.observe:
-            summary = open_gate.describe_observed_wait(waiting, self._now)
-            return let_pass(
-                self._job,
-                self._asked,
-                "observed",
-                summary,
-                self._upstreams,
-                self._aws,
-                waiting=_named(waiting),
-            )
-        pipeline, execution = self._held_execution()
-        kept = self._kept(execution)
-        since = self._since(kept)
-        if kept and kept.released_by:
-            return self._let_go(waiting, kept.released_by, since)
-        if cycle := find_deadlock(waiting):
-            message = held_pipeline.describe_deadlock(cycle)
-            answered = self._aws.codepipeline.fail_job(self._job.id, "ConfigurationError", message)
-            return self._log("deadlock", pipeline, execution, reason=message, answered=answered)
-        give_up = (
-            None
-            if self._asked.give_up_minutes is None
-            else since + timedelta(minutes=self._asked.give_up_minutes)
-        )
-        if give_up and self._now >= give_up:
-            return self._give_up(waiting, pipeline, execution, since)
-        if (
-            self._asked.mode.stays_in_progress
-            and self._now - (self._job.since or self._now) < LONGEST_IN_PLACE
-        ):
-            return self._in_place(waiting, asking, pipeline, execution, since, give_up)
-        return self._by_rule(waiting, pipeline, execution, since, give_up)
-
-    def _in_place(
-        self,
-        waiting: Sequence[Upstream],
-        asking: UpstreamReader,
-        pipeline: str,
-        execution: str,
-        since: datetime,
-        give_up: datetime | None,
+    def hold_pipeline(
+        self, waiting: Sequence[Upstream], reader: UpstreamReader
     ) -> dict[str, object]:
-        """Keep the action open: CodePipeline asks again."""
+        """Hold the pipeline until `waiting` lets it go on; returns the record."""
+        waiting = [*reader.read_details(waiting[:MAX_NAMES]), *waiting[MAX_NAMES:]]
+        if self._parameters.observe:
+            summary = open_gate.describe_observed_wait(waiting, self._now)
+            return self._let_pass(Outcome.OBSERVED, summary, waiting=_list_blocking(waiting))
+        waiter = self._identify_waiter(waiting)
+        if waiter.standing and waiter.standing.released_by:
+            return self._let_go(waiter, waiter.standing.released_by)
+        if cycle := find_deadlock(waiting):
+            return self._refuse_deadlock(waiter, cycle)
+        if waiter.give_up and self._now >= waiter.give_up:
+            return self._give_up(waiter)
+        if self._can_stay_in_progress(waiter):
+            return self._keep_in_progress(waiter, reader)
+        return self._hold_by_rule(waiter)
+
+    def _can_stay_in_progress(self, waiter: Waiter) -> bool:
+        # A wait that a rule took over stays with its rule, even if its stage is retried by hand.
+        is_first_job = self._job.since is None
+        if is_first_job and waiter.is_held_already:
+            return False
+        lasts = self._now - (self._job.since or self._now)
+        return self._parameters.mode.stays_in_progress and lasts < LONGEST_WAIT_IN_PROGRESS
+
+    def _keep_in_progress(self, waiter: Waiter, reader: UpstreamReader) -> dict[str, object]:
+        """Keep the action in progress: CodePipeline asks again."""
         if self._job.since is None:
-            self._variables(
-                pipeline, execution
-            )  # for its refusal of a mistyped name: later, the hold may need a rule
+            # Refuses a mistyped pipeline now: later, the hold may need a rule.
+            self._read_variables(waiter.pipeline, waiter.execution)
         edges = [
-            chains.WaitEdge(
-                one.dependency.name,
-                one.dependency.require,
-                tuple(execution.short_id for execution in one.blocking),
+            WaitEdge(
+                upstream.dependency.name,
+                upstream.dependency.require,
+                tuple(execution.short_id for execution in upstream.blocking),
             )
-            for one in waiting
-            if asking.is_local(one.dependency)
+            for upstream in waiter.waiting
+            if reader.is_local(upstream.dependency)
         ]
-        done = [
-            estimate.estimate_percent(one.blocking, one.executions, self._now)
-            for one in waiting
-            if one.foreseeable
+        percents = [
+            estimate_percent(upstream.blocking, upstream.executions, self._now)
+            for upstream in waiter.waiting
+            if upstream.foreseeable
         ]
         answered = self._aws.codepipeline.keep_job_open(
             self._job.id,
-            job.format_token(since),
+            format_token(waiter.since),
             held_pipeline.describe_wait(
-                waiting, pipeline, since, give_up, self._asked.on_give_up, self._now
+                waiter.waiting,
+                waiter.pipeline,
+                waiter.since,
+                waiter.give_up,
+                self._parameters.on_give_up,
+                self._now,
             ),
-            percent=min((one for one in done if one is not None), default=None),
-            mark=chains.format_mark(since, edges),
+            percent=min((percent for percent in percents if percent is not None), default=None),
+            mark=format_mark(waiter.since, edges),
         )
-        decided = "held" if self._job.since is None else "still held"
-        return self._log(
-            decided,
-            pipeline,
-            execution,
-            waiting=_named(waiting),
-            reason=describe_reasons(waiting, self._now),
-            answered=answered,
-        )
+        outcome = Outcome.STILL_HELD if self._job.since else Outcome.HELD
+        return self._report(outcome, waiter, answered)
 
-    def _by_rule(
-        self,
-        waiting: Sequence[Upstream],
-        pipeline: str,
-        execution: str,
-        since: datetime,
-        give_up: datetime | None,
-    ) -> dict[str, object]:
+    def _hold_by_rule(self, waiter: Waiter) -> dict[str, object]:
         """Make the rule that is the hold, then fail the action with the reason."""
         deployment = Deployment.from_context(self._context)
-        name = name_rule(deployment, execution)
-        variables = self._variables(pipeline, execution)
-        mode = MODES[self._asked.mode.mode_of_rule]
-        kept = Hold(
-            name,
-            pipeline,
-            execution,
-            self._asked.depends_on,
-            since,
-            variables,
-            mode,
-            self._asked.revisions,
-            give_up,
-            self._asked.on_give_up,
+        minutes = self._parameters.retry_minutes
+        hold = Hold(
+            rule=name_rule(deployment, waiter.execution),
+            pipeline=waiter.pipeline,
+            execution=waiter.execution,
+            depends_on=self._parameters.depends_on,
+            since=waiter.since,
+            variables=self._read_variables(waiter.pipeline, waiter.execution),
+            mode=MODES[self._parameters.mode.mode_of_rule],
+            revisions=self._parameters.revisions,
+            give_up=waiter.give_up,
+            on_give_up=self._parameters.on_give_up,
+            job=self._job.id,
         )
-        minutes = self._asked.retry_minutes
         self._aws.lambda_permissions.allow_rules(deployment.retry_arn, deployment.all_rules_arn)
         try:
             self._aws.eventbridge.put_hold(
-                kept,
+                hold,
                 schedule=build_schedule(self._now, minutes),
                 # The time in it is this attempt's own, whenever the hold began: so the sweep knows
                 # that the rule is being made.
-                description=held_pipeline.describe_rule(kept, waiting, self._now),
+                description=held_pipeline.describe_rule(hold, waiter.waiting, self._now),
                 retry_arn=deployment.retry_arn,
             )
         except NoRoom:
-            # Only since when: it stays no longer than there is no room, so for whom it waits is no
-            # link of a deadlock.
-            mark = chains.format_mark(since, ())
-            answered = self._aws.codepipeline.keep_job_open(
-                self._job.id,
-                job.format_token(since),
-                held_pipeline.describe_full_quota(waiting, self._now),
-                mark=mark,
-            )
-            return self._log("kept open", pipeline, execution, answered=answered)
+            return self._keep_open_without_rule(waiter)
         # Only now, with the rule in place: an execution that ended before would be lost if the gate
         # died in between.
-        message = held_pipeline.describe_hold(
-            waiting, kept, minutes, find_next_check(self._now, minutes), self._now
-        )
-        answered = self._aws.codepipeline.fail_job(self._job.id, "JobFailed", message)
-        reason = describe_reasons(waiting, self._now)
-        return self._log(
-            "held",
-            pipeline,
-            execution,
-            rule=name,
-            waiting=_named(waiting),
-            reason=reason,
-            answered=answered,
-        )
+        next_check = find_next_check(self._now, minutes)
+        message = held_pipeline.describe_hold(waiter.waiting, hold, minutes, next_check, self._now)
+        try:
+            answered = fail_job(self._job, Verdict.HELD, "JobFailed", message, self._aws)
+        except Exception:
+            self._mark_uncounted(hold, waiter, deployment)
+            raise
+        if not answered:
+            self._mark_uncounted(hold, waiter, deployment)
+        return self._report(self._choose_hold_outcome(waiter), waiter, answered, rule=hold.rule)
 
-    # Ending a wait whatever the upstreams do
+    def _mark_uncounted(self, hold: Hold, waiter: Waiter, deployment: Deployment) -> None:
+        """The job did not end with this hold, so it is not counted: nor is the end of its rule."""
+        if not waiter.is_held_already:
+            uncounted = replace(hold, end_reported=True)
+            self._aws.eventbridge.put_target(uncounted, deployment.retry_arn)
 
-    def _let_go(
-        self, waiting: Sequence[Upstream], released_by: str, since: datetime
-    ) -> dict[str, object]:
-        summary = open_gate.describe_release(waiting, released_by, since, self._now)
-        # After a hold by a rule, the retry has counted the time.
-        waited = None if self._job.since is None else self._waited(since)
-        seen = {"waiting": _named(waiting), "waited_seconds": waited, "released_by": released_by}
-        return let_pass(
-            self._job, self._asked, "let go", summary, self._upstreams, self._aws, **seen
-        )
-
-    def _give_up(
-        self, waiting: Sequence[Upstream], pipeline: str, execution: str, since: datetime
-    ) -> dict[str, object]:
-        seen = {
-            "waiting": _named(waiting),
-            "waited_seconds": self._waited(since),
-            "on_give_up": self._asked.on_give_up,
-        }
-        if self._asked.on_give_up == "continue":
-            summary = open_gate.describe_pass_after_give_up(waiting, since, self._now)
-            return let_pass(
-                self._job, self._asked, "gave up", summary, self._upstreams, self._aws, **seen
-            )
-        message = held_pipeline.describe_give_up(waiting, since, self._now)
-        answered = self._aws.codepipeline.fail_job(self._job.id, "JobFailed", message)
-        return self._log(
-            "gave up",
-            pipeline,
-            execution,
-            **seen,
-            reason=describe_reasons(waiting, self._now),
-            answered=answered,
-        )
-
-    def _waited(self, since: datetime) -> int:
-        return int((self._now - since).total_seconds())
-
-    def _since(self, kept: Hold | None) -> datetime:
-        """Since when this execution waits: a stage that was retried goes on with the deadline that
-        it has.
+    def _choose_hold_outcome(self, waiter: Waiter) -> Outcome:
+        """HELD once per wait: not if a rule takes over from an action in progress, nor if the stage
+        of a held execution was retried by hand. An earlier attempt of this job counted nothing.
         """
-        if self._job.since:
-            return self._job.since
-        goes_on = kept and (
-            kept.released_by or (kept.give_up and self._asked.give_up_minutes is not None)
+        earlier_attempt = waiter.standing and waiter.standing.job == self._job.id
+        continues = self._job.since or (waiter.is_held_already and not earlier_attempt)
+        return Outcome.STILL_HELD if continues else Outcome.HELD
+
+    def _keep_open_without_rule(self, waiter: Waiter) -> dict[str, object]:
+        """Keep the action in progress because there is no room for another rule."""
+        # The mark names no upstreams: this lasts no longer than there is no room, so it is no link
+        # of a deadlock.
+        answered = self._aws.codepipeline.keep_job_open(
+            self._job.id,
+            format_token(waiter.since),
+            held_pipeline.describe_full_quota(waiter.waiting, self._now),
+            mark=format_mark(waiter.since, ()),
         )
-        return kept.since if kept and goes_on else self._now
+        continues = self._job.since or waiter.is_held_already
+        outcome = Outcome.STILL_HELD if continues else Outcome.KEPT_OPEN
+        return self._report(outcome, waiter, answered)
 
-    # Who is held
+    # Ending a wait whatever the upstreams do. If a rule kept the hold, the retry has counted its end
+    # before it retried the stage, or will when it finds the execution passed.
 
-    def _held_execution(self) -> tuple[str, str]:
-        """The pipeline and execution to hold: as the action's parameters say, or else as
+    def _let_go(self, waiter: Waiter, released_by: str) -> dict[str, object]:
+        outcome = Outcome.WAIT_LET_GO if self._job.since else Outcome.PASSED
+        summary = open_gate.describe_release(waiter.waiting, released_by, waiter.since, self._now)
+        return self._let_pass(
+            outcome,
+            summary,
+            reason_to_pass=Outcome.LET_GO.word,
+            waiting=_list_blocking(waiter.waiting),
+            waited_seconds=self._job.count_waited_seconds(self._now),
+            released_by=released_by,
+        )
+
+    def _give_up(self, waiter: Waiter) -> dict[str, object]:
+        if self._parameters.on_give_up == "continue":
+            outcome = Outcome.WAIT_CONTINUED if self._job.since else Outcome.PASSED
+            summary = open_gate.describe_pass_after_give_up(waiter.waiting, waiter.since, self._now)
+            return self._let_pass(
+                outcome,
+                summary,
+                reason_to_pass=Outcome.GAVE_UP.word,
+                waiting=_list_blocking(waiter.waiting),
+                waited_seconds=self._job.count_waited_seconds(self._now),
+                on_give_up=self._parameters.on_give_up,
+            )
+        message = held_pipeline.describe_give_up(waiter.waiting, waiter.since, self._now)
+        answered = fail_job(self._job, Verdict.GAVE_UP, "JobFailed", message, self._aws)
+        outcome = Outcome.GAVE_UP if self._job.since else Outcome.PAST_DEADLINE
+        return self._report(
+            outcome,
+            waiter,
+            answered,
+            waited_seconds=self._job.count_waited_seconds(self._now),
+            on_give_up=self._parameters.on_give_up,
+        )
+
+    def _refuse_deadlock(self, waiter: Waiter, cycle: Cycle) -> dict[str, object]:
+        message = held_pipeline.describe_deadlock(cycle)
+        answered = fail_job(self._job, Verdict.DEADLOCK, "ConfigurationError", message, self._aws)
+        outcome = Outcome.WAIT_DEADLOCKED if self._job.since else Outcome.DEADLOCK
+        return report_decision(
+            "gate",
+            outcome,
+            self._aws,
+            job=self._job.id,
+            pipeline=waiter.pipeline,
+            execution=waiter.execution,
+            reason=message,
+            waited_seconds=self._job.count_waited_seconds(self._now),
+            answered=answered,
+        )
+
+    # Who waits
+
+    def _identify_waiter(self, waiting: Sequence[Upstream]) -> Waiter:
+        pipeline, execution = self._identify_execution()
+        standing = self._read_standing_hold(execution)
+        since = self._find_begin(standing)
+        minutes = self._parameters.give_up_minutes
+        give_up = None if minutes is None else since + timedelta(minutes=minutes)
+        return Waiter(pipeline, execution, waiting, standing, since, give_up)
+
+    def _identify_execution(self) -> tuple[str, str]:
+        """Return the pipeline and the execution to hold: as the action's parameters say, or else as
         CodePipeline does.
         """
-        pipeline, execution = self._asked.pipeline, self._asked.execution
+        pipeline, execution = self._parameters.pipeline, self._parameters.execution
         if pipeline is None or execution is None:
-            told_pipeline, told_execution = self._told_owner()
-            pipeline, execution = pipeline or told_pipeline, execution or told_execution
+            job_pipeline, job_execution = self._read_job_owner()
+            pipeline, execution = pipeline or job_pipeline, execution or job_execution
         if pipeline is None:
             raise Misconfigured(refusals.describe_unknown_owner("pipeline"))
         if execution is None:
             raise Misconfigured(refusals.describe_unknown_owner("execution"))
-        parameters.refuse_self(
-            self._asked.depends_on, pipeline, self._aws.codepipeline.region, self._job.account
-        )
+        region, account = self._aws.codepipeline.region, self._job.account
+        refuse_self(self._parameters.depends_on, pipeline, region, account)
         return pipeline, execution
 
-    def _told_owner(self) -> tuple[str | None, str | None]:
+    def _read_job_owner(self) -> tuple[str | None, str | None]:
         try:
             return self._aws.codepipeline.read_job_owner(self._job.id)
         except NotPermitted:
-            return None, None  # the message to come says how to do without
+            return None, None  # the message that follows says how to do without
 
-    def _kept(self, execution: str) -> Hold | None:
-        """The hold of this execution that stands already: made before its stage was retried, or
-        marked by a person who lets it go.
+    def _read_standing_hold(self, execution: str) -> Hold | None:
+        """Return the hold of this execution that a rule keeps already: made before its stage was
+        retried, or marked by a person who lets it go.
         """
         try:
-            return self._aws.eventbridge.read_hold(
-                name_rule(Deployment.from_context(self._context), execution)
-            )
+            rule = name_rule(Deployment.from_context(self._context), execution)
+            return self._aws.eventbridge.read_hold(rule)
         except (Misconfigured, ValueError):
-            return None  # no rule can be named, or it is not the gate's own words: they will be written anew
+            # No rule can be named, or the gate did not write what it keeps: it is written again.
+            return None
         except NoAnswer:
-            if self._asked.give_up_minutes is not None:
+            if self._parameters.give_up_minutes is not None:
                 raise  # its deadline must not move
             return None  # a doubt is no reason to lose the hold
 
-    def _variables(self, pipeline: str, execution: str) -> dict[str, str] | None:
-        """The variables of the execution to hold. Asking shows a mistyped `pipeline`, whose hold
-        would never end in a start.
+    def _find_begin(self, standing: Hold | None) -> datetime:
+        """Return when this wait began: a stage that was retried keeps the deadline that it has."""
+        if self._job.since:
+            return self._job.since
+        has_deadline = (
+            standing and standing.give_up and self._parameters.give_up_minutes is not None
+        )
+        if standing and (standing.released_by or has_deadline):
+            return standing.since
+        return self._now
+
+    def _read_variables(self, pipeline: str, execution: str) -> dict[str, str] | None:
+        """Return the variables of the execution to hold. This also shows a mistyped `pipeline`,
+        whose hold would never end in a start.
         """
         try:
             return self._aws.codepipeline.read_variables(pipeline, execution)
@@ -299,18 +328,40 @@ class Holding:
         except NoAnswer:
             return None  # a doubt is no reason to lose the hold: the retry will ask
 
-    def _log(
-        self, decided: str, pipeline: str | None, execution: str | None, **seen: object
+    # What is reported
+
+    def _let_pass(self, outcome: Outcome, summary: str, **fields: object) -> dict[str, object]:
+        return let_pass(
+            self._job,
+            self._parameters,
+            outcome,
+            summary,
+            self._upstreams,
+            self._aws,
+            **fields,  # type: ignore[arg-type]
+        )
+
+    def _report(
+        self, outcome: Outcome, waiter: Waiter, answered: bool, **fields: object
     ) -> dict[str, object]:
-        return log.log_decision(
-            "gate", decided, job=self._job.id, pipeline=pipeline, execution=execution, **seen
+        return report_decision(
+            "gate",
+            outcome,
+            self._aws,
+            job=self._job.id,
+            pipeline=waiter.pipeline,
+            execution=waiter.execution,
+            waiting=_list_blocking(waiter.waiting),
+            reason=describe_reasons(waiter.waiting, self._now),
+            **fields,
+            answered=answered,
         )
 
 
-def _named(waiting: Sequence[Upstream]) -> dict[str, object]:
-    """What keeps the gate closed, for the log."""
+def _list_blocking(waiting: Sequence[Upstream]) -> dict[str, object]:
+    """What keeps the gate closed, for the log: by upstream, the executions that count."""
     return {
-        one.label: one.unanswered
-        or [f"{execution.id} {execution.status}" for execution in one.blocking]
-        for one in waiting
+        upstream.label: upstream.unanswered
+        or [f"{execution.id} {execution.status}" for execution in upstream.blocking]
+        for upstream in waiting
     }

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.deployment import Deployment
+from chalicelib.deployment import APP, Deployment
 from chalicelib.errors import RefusedInput
 from chalicelib.phrases import quote
 from chalicelib.pipelines.dependency import Dependency
@@ -41,6 +41,16 @@ def build_pattern(depends_on: Sequence[Dependency]) -> str:
     return json.dumps({"source": ["aws.codepipeline"], "$or": [ends, stage_ends]})
 
 
+def names_pipeline(pattern: str, pipeline: str) -> bool:
+    """Whether a rule's event pattern, as `build_pattern` wrote it, matches events of `pipeline`."""
+    try:
+        content = json.loads(pattern)
+        alternatives = content.get("$or", [content])
+        return any(pipeline in change["detail"]["pipeline"] for change in alternatives)
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return False
+
+
 def _change(what: str, detail: Mapping[str, Sequence[str]]) -> dict[str, object]:
     return {"detail-type": [f"CodePipeline {what} Execution State Change"], "detail": detail}
 
@@ -54,6 +64,11 @@ def name_rule(deployment: Deployment, execution: str) -> str:
     another.
     """
     return deployment.rule_prefix + execution
+
+
+def read_stage(rule: str, execution: str) -> str:
+    """Return the Chalice stage of the gate that made a rule for this execution, by its name."""
+    return rule.removeprefix(f"{APP}-").removesuffix(f"-{execution}")
 
 
 def read_rule_name(event: object, deployment: Deployment) -> str:

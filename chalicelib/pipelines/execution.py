@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline.type_defs import PipelineExecutionSummaryTypeDef
+
+    from chalicelib.holds.verdict import Verdict
 
 NAME = r"[A-Za-z0-9.@\-_]{1,100}"
 """A pipeline's, a stage's or an action's name (model: PipelineName, StageName, ActionName)."""
@@ -20,6 +22,8 @@ RUNNING = frozenset({"InProgress", "Stopping"})
 FINISHED = frozenset({"Succeeded", "Failed", "Stopped"})
 """Ended by what it did itself; a superseded or cancelled one never came to it."""
 
+LOOK_BACK = timedelta(days=14)
+"""How far back an execution may have begun that still runs."""
 PARALLEL = "PARALLEL"
 ROLLBACK = "ROLLBACK"
 
@@ -88,7 +92,8 @@ class Attempt:
     rule (ListRuleExecutions).
 
     `function` is the Lambda function it invokes, if any; `condition`: it is a rule's; `error`: the
-    kind of its failure. `said`: what the console shows of it; `mark`: its external execution id,
+    kind of its failure. `message`: what the console shows of it, and
+    `verdict` how the gate failed it, if it did; `mark`: its external execution id,
     where a gate that waits writes what it waits for.
     """
 
@@ -101,6 +106,7 @@ class Attempt:
     condition: bool = False
     error: str = ""
     message: str = ""
+    verdict: Verdict | None = None
     mark: str = ""
 
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib.aws.clients import Aws
-from chalicelib.errors import Misconfigured, NoAnswer, PipelineNotFound
+from chalicelib.errors import Misconfigured, NoAnswer, NotPermitted, PipelineNotFound
 from chalicelib.pipelines.dependency import Dependency
-from chalicelib.pipelines.execution import Execution
+from chalicelib.pipelines.execution import LOOK_BACK, Execution
 from chalicelib.pipelines.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from chalicelib.pipelines.state import PipelineState
     from chalicelib.pipelines.wait_cycles import Cycle, WaitEdge, WaitingPipeline
 
-LOOK_BACK = timedelta(days=14)
-"""How far back an execution may have begun that still runs."""
 MAX_LOOKS = 3
 """So often an upstream is looked at that is started again while it is being looked at."""
 
@@ -91,6 +89,9 @@ class UpstreamReader:
                     )
                 # The rule may just have gone because the retry has started the pipeline again: only
                 # a second look tells.
+        except NotPermitted as error:
+            error.elsewhere = wanted.role_arn is not None
+            raise
         except PipelineNotFound:
             return Upstream(wanted, missing=True)
         except NoAnswer as error:  # it may run: only a known idle upstream opens the gate

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from chalicelib.pipelines.execution import RUNNING
+
+if TYPE_CHECKING:
+    from chalicelib.holds.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class ActionState:
     """
     mark: str = ""
     message: str = ""
+    verdict: Verdict | None = None
     """What the console shows of it: its failure's message, or its summary."""
 
 

@@ -1,4 +1,4 @@
-"""Decisions as EventBridge events, for people who wire chat or paging to them: only where EVENT_BUS
+"""Decisions as EventBridge events, for people who connect them to chat or paging. Only if EVENT_BUS
 names a bus.
 """
 
@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from chalicelib.records import log
+from chalicelib.records.log import log_decision, took_effect
+from chalicelib.records.outcomes import Outcome
 
 if TYPE_CHECKING:
     from chalicelib.aws.clients import Aws
@@ -15,25 +16,14 @@ if TYPE_CHECKING:
 SOURCE = "pipeline-gate"
 """The functions' policies allow events of this source only."""
 DETAIL_TYPE = "Pipeline Gate State Change"
-STATES = {
-    "held": ("HELD",),
-    "passed": ("PASSED",),
-    "bypassed": ("PASSED",),
-    "observed": ("PASSED",),
-    "started": ("RELEASED",),
-    "retried": ("RELEASED",),
-    "released": ("RELEASED", "PASSED"),
-    "let go": ("PASSED",),
-    "gave up": ("GAVE_UP",),
-    "deadlock": ("DEADLOCKED",),
-}
-_DETAIL = (
+_DETAIL_KEYS = (
     "pipeline",
     "execution",
     "waiting",
     "reason",
     "rule",
     "started",
+    "replaced_by",
     "waited_seconds",
     "on_give_up",
     "released_by",
@@ -41,27 +31,30 @@ _DETAIL = (
 )
 
 
-def announce_decision(record: Mapping[str, object], bus: str, aws: Aws) -> None:
-    """Tell `bus` (a name or an ARN) of what `record` says was decided. That it cannot be told
-    changes nothing else.
+def announce_decision(outcome: Outcome, record: Mapping[str, object], bus: str, aws: Aws) -> None:
+    """Send the events of `outcome` to `bus` (a name or an ARN). If that fails, nothing else does:
+    the decision stands, and its record is in the log.
     """
-    states = STATES.get(str(record["decision"]), ()) if log.came_about(record) else ()
-    if states:
-        try:
-            aws.eventbridge.send_events(
-                bus, SOURCE, DETAIL_TYPE, [_detail(record, state) for state in states]
-            )
-        except Exception as error:  # an announcement is a courtesy: the decision stands, and its record is in the log
-            log.log_decision(
-                str(record["function"]), "not announced", bus=bus, reason=type(error).__name__
-            )
+    states = outcome.states if took_effect(record) else ()
+    if not states:
+        return
+    details = [_build_detail(record, state) for state in states]
+    try:
+        aws.eventbridge.send_events(bus, SOURCE, DETAIL_TYPE, details)
+    except Exception as error:
+        log_decision(
+            str(record["function"]),
+            Outcome.NOT_ANNOUNCED,
+            bus=bus,
+            reason=type(error).__name__,
+        )
 
 
-def _detail(record: Mapping[str, object], state: str) -> dict[str, object]:
-    """As CodePipeline's own events say it: `pipeline`, `execution-id`, `state`; and what the log
-    says beside, always with a `reason`.
+def _build_detail(record: Mapping[str, object], state: str) -> dict[str, object]:
+    """In the shape of CodePipeline's own events (`pipeline`, `execution-id`, `state`), with what
+    the log has, and always with a `reason`.
     """
-    said = {"reason": record["summary"], **record} if "summary" in record else record
-    words = {key: said[key] for key in _DETAIL if key in said}
-    execution = words.pop("execution", None)
-    return {"state": state, **({"execution-id": execution} if execution else {}), **words}
+    fields = {"reason": record["summary"], **record} if "summary" in record else record
+    detail = {key: fields[key] for key in _DETAIL_KEYS if key in fields}
+    execution = detail.pop("execution", None)
+    return {"state": state, **({"execution-id": execution} if execution else {}), **detail}

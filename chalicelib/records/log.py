@@ -1,8 +1,8 @@
-"""One JSON line a decision, on standard output, where Lambda takes it into CloudWatch Logs, and
-CloudWatch its metrics out of it.
+"""One JSON line per decision, on standard output. Lambda takes it into CloudWatch Logs, and
+CloudWatch reads its metrics out of it.
 
-Only what is passed in is logged; callers never pass an event or an AWS answer, which hold
-credentials.
+Only what is passed in is logged. Callers never pass an event or an answer of AWS's, because both
+hold credentials.
 """
 
 from __future__ import annotations
@@ -14,71 +14,62 @@ import time
 import traceback
 from collections.abc import Mapping
 
+from chalicelib.records.outcomes import Outcome
+
 NAMESPACE = "PipelineGate"
-METRICS = {
-    "held": ("Held",),
-    "passed": ("Passed",),
-    "bypassed": ("Bypassed",),
-    "observed": ("Observed",),
-    "started": ("Released",),
-    "retried": ("Released",),
-    "released": ("Released", "Passed"),
-    "let go": ("LetGo", "Passed"),
-    "gave up": ("GaveUp",),
-    "deadlock": ("Deadlocks",),
-    "refused": ("Refused",),
-    "defect": ("Defects",),
-}
-"""The metrics that count a decision."""
 
 
-def log_decision(function: str, decided: str, **seen: object) -> dict[str, object]:
-    """Log what `function` decided and what it saw; returns the record, which is also the function's
-    result.
+def log_decision(function: str, outcome: Outcome, **fields: object) -> dict[str, object]:
+    """Log what `function` decided and why. Returns the record, which is also the function's result.
 
-    The line is in CloudWatch's embedded metric format, so that counting costs no call (guide:
-    CloudWatch, "Embedding metrics within logs"). The metrics have the function alone for a
-    dimension: each further one would cost its price for each pipeline.
+    The line is in CloudWatch's embedded metric format, so counting costs no call (guide:
+    CloudWatch, "Embedding metrics within logs"). The only dimension of the metrics is the function:
+    each further one would be charged for every pipeline.
     """
     record = {
         "function": function,
-        "decision": decided,
-        **{key: value for key, value in seen.items() if value is not None},
+        "decision": outcome.word,
+        **{key: value for key, value in fields.items() if value is not None},
     }
-    print(json.dumps({**record, **_metrics(record)}, default=str), file=sys.stdout, flush=True)
+    line = json.dumps({**record, **_build_metrics(outcome, record)}, default=str)
+    print(line, file=sys.stdout, flush=True)
     return record
 
 
-def log_defect(function: str, error: Exception, **seen: object) -> dict[str, object]:
-    """Log an error of our own with the places it went through; not its message, which may repeat
-    what it choked on.
+def log_defect(function: str, error: Exception, **fields: object) -> dict[str, object]:
+    """Log a defect with the places in the code that it went through. Its message is left out: it
+    may repeat the input that caused it.
     """
     places = [
         f"{frame.filename}:{frame.lineno} {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)
     ]
-    return log_decision(function, "defect", error=type(error).__name__, places=places, **seen)
+    return log_decision(
+        function, Outcome.DEFECT, error=type(error).__name__, places=places, **fields
+    )
 
 
-def came_about(record: Mapping[str, object]) -> bool:
-    """False where the job had its result before, or was over: then what was decided here is not
-    what happened.
+def took_effect(record: Mapping[str, object]) -> bool:
+    """Return False if the job had its result before, or was over: then this decision changed
+    nothing, and is neither counted nor announced.
     """
     return record.get("answered") is not False
 
 
-def _metrics(record: dict[str, object]) -> dict[str, object]:
-    names = METRICS.get(str(record["decision"]), ()) if came_about(record) else ()
-    counted: dict[str, object] = dict.fromkeys(names, 1)
-    units = dict.fromkeys(counted, "Count")
-    if counted and "waited_seconds" in record:
-        counted["WaitTime"], units["WaitTime"] = record["waited_seconds"], "Seconds"
-    if not counted:
+def _build_metrics(outcome: Outcome, record: Mapping[str, object]) -> dict[str, object]:
+    values: dict[str, object] = dict.fromkeys(outcome.metrics if took_effect(record) else (), 1)
+    if not values:
         return {}
-    metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
-    directive = {"Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": metrics}
+    units = dict.fromkeys(values, "Count")
+    if "waited_seconds" in record:
+        values["WaitTime"], units["WaitTime"] = record["waited_seconds"], "Seconds"
+    directive = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [["FunctionName"]],
+        "Metrics": [{"Name": name, "Unit": unit} for name, unit in units.items()],
+    }
     return {
         "FunctionName": os.environ.get("AWS_LAMBDA_FUNCTION_NAME", record["function"]),
-        **counted,
+        **values,
         "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]},
     }

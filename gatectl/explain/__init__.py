@@ -10,7 +10,7 @@ import click
 from rich.text import Text
 
 from chalicelib.account.console import ConsoleLinks
-from chalicelib.holds.fate import Fate
+from chalicelib.holds.fate import Standing
 from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import ID
 from gatectl.completion import pipelines
@@ -91,21 +91,12 @@ def _of_the_pipeline(facts: Facts) -> Iterator[Told]:
             f"{facts.name} has no gate: it waits for no other pipeline.",
             can=(way,),
         )
-    passed = {
-        one.execution.id
-        for one in facts.stories
-        if one.rule and not one.execution.running and not held.is_held(facts, one)
-    }
-    for rule, fate, reason in facts.fates():
+    for rule in facts.rules:
         hold = rule.hold
-        if hold and (fate is Fate.OVER or hold.execution in passed):
+        if hold and facts.fates[rule.name].standing is Standing.OVER:
             check = rule.next_check(facts.now)
             looks = f" It looks next at {format_time(check, facts.now)}." if check else ""
-            why = (
-                reason
-                if fate is Fate.OVER
-                else f"execution {hold.execution} has passed the gate since"
-            )
+            why = facts.fates[rule.name].reason
             others = join_names([one.label for one in hold.depends_on]) or "nobody"
             short = re.sub(ID, lambda id_: id_[0][:8], why)
             what = f"The rule {rule.name} is left of a hold that nobody needs any more: {short}."

@@ -11,6 +11,7 @@ from chalicelib.account.console import ConsoleLinks
 from chalicelib.deployment import APP
 from chalicelib.errors import REFUSALS
 from chalicelib.holds.fate import find_closed_gate
+from chalicelib.holds.verdict import Verdict
 from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import Attempt
 from gatectl.explain import given_up
@@ -19,8 +20,6 @@ from gatectl.explain.facts import Facts, Story, deployed_as
 from gatectl.explain.running import at_its_gates
 from gatectl.explain.told import Told, Way, check, doctor, log, retry_stage, rights
 
-AS_PLANNED, GAVE_UP, DEADLOCK = "and that is as planned", "Gave up: ", "Deadlock: "
-"""How the gate's messages tell what they are (chalicelib.wording.held_pipeline)."""
 NOTHING = "Nothing starts by itself."
 ENDED = {
     "Failed": "failed",
@@ -49,13 +48,13 @@ def lost(facts: Facts, story: Story) -> Attempt | None:
         and not facts.newer(story.execution)
         else None
     )
-    return gate if gate and AS_PLANNED in gate.message else None
+    return gate if gate and gate.verdict is Verdict.HELD else None
 
 
 def given_up_by_the_gate(story: Story) -> Attempt | None:
     """The gate's attempt that was the last one of a wait that was given up."""
     gate = closed(story) if story.execution.status == "Failed" else None
-    return gate if gate and gate.message.startswith(GAVE_UP) else None
+    return gate if gate and gate.verdict is Verdict.GAVE_UP else None
 
 
 def told(facts: Facts, story: Story, links: ConsoleLinks) -> Told:
@@ -121,7 +120,7 @@ def _elsewhere(facts: Facts, story: Story, links: ConsoleLinks) -> Told:
 def _by_the_gate(facts: Facts, story: Story, gate: Attempt) -> Told:
     own, where = story.execution, f"the gate in its stage {gate.stage}"
     again = tuple(_again(facts, story, gate))
-    if gate.message.startswith(GAVE_UP):
+    if gate.verdict is Verdict.GAVE_UP:
         what = (
             f"{facts.name} does not wait any more: {where} gave up at "
             f"{format_time(own.updated, facts.now)}."
@@ -134,15 +133,15 @@ def _by_the_gate(facts: Facts, story: Story, gate: Attempt) -> Told:
             NOTHING,
             (*again, *given_up.ways(facts, story, gate)),
         )
-    if gate.message.startswith(DEADLOCK):
+    if gate.verdict is Verdict.DEADLOCK:
         what = (
             f"{facts.name} does not wait: {where} failed it at "
             f"{format_time(own.updated, facts.now)}, for the wait would never end."
         )
         return Told("deadlock", own.id, what, (gate.message,), NOTHING, (check(), *again))
-    if AS_PLANNED in gate.message:
+    if gate.verdict is Verdict.HELD:
         return _gone(facts, story, gate, again)
-    if gate.error in REFUSALS:
+    if gate.error in REFUSALS or gate.verdict in (Verdict.REFUSED, Verdict.REFUSED_ELSEWHERE):
         mends = (
             (rights(gate.message, facts.account), doctor())
             if gate.error == "PermissionError"

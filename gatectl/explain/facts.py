@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from chalicelib.account.attempts import find_last_gate_attempts
 from chalicelib.account.gates import FUNCTION, Gate
-from chalicelib.account.reader import Pipeline
+from chalicelib.account.pipeline import Pipeline
 from chalicelib.account.waits import HoldRule
-from chalicelib.holds.fate import Fate, find_fate
+from chalicelib.holds.fate import HoldFate
 from chalicelib.holds.hold import Hold
 from chalicelib.pipelines.execution import PARALLEL, Attempt, Execution
 from chalicelib.pipelines.state import PipelineState
@@ -127,6 +127,7 @@ class Facts:
     pipeline: Pipeline
     edited: datetime | None
     rules: tuple[HoldRule, ...]
+    fates: Mapping[str, HoldFate] = field(default_factory=dict)
     stories: tuple[Story, ...] = ()
     more: int = 0
     waiters: tuple[Waiter, ...] = ()
@@ -160,13 +161,6 @@ class Facts:
             ),
             None,
         )
-
-    def fates(self) -> Iterator[tuple[HoldRule, Fate, str]]:
-        """What became of each execution that a rule keeps, and why it is over."""
-        for rule in self.rules:
-            if rule.hold:
-                found = find_fate(rule.hold.execution, self.pipeline.executions)
-                yield rule, found.fate, found.reason
 
 
 def deployed_as(attempt: Attempt) -> str:

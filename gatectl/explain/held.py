@@ -10,8 +10,7 @@ from datetime import timedelta
 from chalicelib.account.console import ConsoleLinks
 from chalicelib.account.cycles import MEND
 from chalicelib.account.waits import HoldRule
-from chalicelib.deployment import APP
-from chalicelib.holds.fate import Fate, find_fate, has_passed_gate
+from chalicelib.holds.fate import Standing
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.rule import find_first_look
 from chalicelib.phrases import format_time, join_names
@@ -35,13 +34,9 @@ SOON = timedelta(minutes=1)
 
 def is_held(facts: Facts, story: Story) -> bool:
     """Whether the retry would still start it or retry it."""
-    if (
-        story.rule is None
-        or story.hold is None
-        or find_fate(story.execution.id, facts.pipeline.executions).fate is not Fate.HELD
-    ):
+    if story.rule is None or story.hold is None:
         return False
-    return not has_passed_gate(story.attempts, f"{APP}-{stage_of(story.rule)}-gate")
+    return facts.fates[story.rule.name].standing in (Standing.HELD, Standing.UNKNOWN)
 
 
 def is_late(facts: Facts, story: Story) -> bool:
@@ -83,7 +78,7 @@ def _waits(facts: Facts, story: Story, hold: Hold, links: ConsoleLinks) -> Told:
         join_names([one.label for one in story.waiting]),
         tuple(people(facts, story, links)),
     )
-    over = hold.given_up(facts.now)
+    over = hold.is_past_deadline(facts.now)
     then = _goes_on(facts, story, hold, f"within seconds of {describe_end_of_wait(story.waiting)}")
     if over and hold.give_up:
         ends = (

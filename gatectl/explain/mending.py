@@ -9,6 +9,7 @@ from typing import Any
 
 from chalicelib.account.waits import HoldRule
 from chalicelib.errors import NoAnswer
+from chalicelib.holds.rule import read_stage
 from chalicelib.phrases import join_names
 from gatectl.explain.anew import anew
 from gatectl.explain.facts import Facts, Story, Target
@@ -17,12 +18,12 @@ from gatectl.findings import facts as doctors
 from gatectl.findings import functions, invocation, lambdas, rules
 from gatectl.findings.finding import Finding
 from gatectl.findings.looks import Looks
-from gatectl.functions import Deployed, made_by
+from gatectl.functions import Deployed
 
 
 def stage_of(rule: HoldRule) -> str:
     """The Chalice stage of the gate that made it, as its name has it."""
-    return made_by(rule.name, rule.hold.execution) if rule.hold else ""
+    return read_stage(rule.name, rule.hold.execution) if rule.hold else ""
 
 
 def look(client: Any, rule: HoldRule) -> Target:

@@ -16,15 +16,20 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.account.attempts import list_attempts
-from chalicelib.account.reader import AccountReader, Pipeline
+from chalicelib.account.pipeline import Pipeline
+from chalicelib.account.reader import AccountReader, gather_evidence
+from chalicelib.account.waits import HoldRule
 from chalicelib.aws.clients import Aws
 from chalicelib.deployment import APP, Deployment
-from chalicelib.errors import NotPermitted, PipelineNotFound, error_code
-from chalicelib.holds.fate import Fate
+from chalicelib.errors import NotPermitted, error_code
+from chalicelib.holds.fate import HoldFate, Standing
+from chalicelib.holds.hold import Hold
+from chalicelib.holds.reader import complete_fate, read_fate
+from chalicelib.holds.rule import names_pipeline, read_stage
 from chalicelib.phrases import MAX_NAMES
 from chalicelib.pipelines.dependency import Dependency
-from chalicelib.pipelines.execution import NAME, Attempt, Execution
-from chalicelib.pipelines.reader import LOOK_BACK, UpstreamReader, run_in_parallel
+from chalicelib.pipelines.execution import LOOK_BACK, NAME, Attempt, Execution
+from chalicelib.pipelines.reader import UpstreamReader, run_in_parallel
 from chalicelib.pipelines.upstream import Upstream
 from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE, read_mark
 from gatectl.explain import ended, held, mending, retrylog
@@ -72,17 +77,28 @@ class Reading:
             raise
         pipeline = Pipeline.parse(answer["pipeline"])
         executions = self._aws.codepipeline.list_executions(name, since=self._now - LOOK_BACK)
+        pipeline = replace(
+            pipeline, executions=executions, state=self._aws.codepipeline.read_state(name)
+        )
         rules = AccountReader(self._place.client).read_rules([one.id for one in executions])
+        holds = [(rule, rule.hold) for rule in rules if rule.hold]
+        fates = run_in_parallel(lambda held: self._read_fate(held[1], pipeline), holds)
         _, partition, _, _, account, _ = pipeline.role.split(":", 5)
         return Facts(
             self._now,
             self._place.region,
             partition,
             account,
-            replace(pipeline, executions=executions, state=self._aws.codepipeline.read_state(name)),
+            pipeline,
             answer["metadata"].get("updated"),
             rules,
+            {rule.name: fate for (rule, _), fate in zip(holds, fates, strict=True)},
         )
+
+    def _read_fate(self, hold: Hold, pipeline: Pipeline) -> HoldFate:
+        evidence = gather_evidence(hold, pipeline, {pipeline.name: pipeline})
+        fate, _ = complete_fate(self._aws.codepipeline, hold, evidence)
+        return fate
 
     def _story(self, facts: Facts, execution: Execution) -> Story:
         ordered = list_attempts(
@@ -122,9 +138,7 @@ class Reading:
         return story
 
     def _waiters(self, pipeline: Pipeline) -> tuple[Waiter, ...]:
-        """The rules' descriptions tell which of them are worth a look
-        (chalicelib.wording.held_pipeline.rule_description).
-        """
+        """The rules' event patterns name the pipelines that they wait for."""
         events, prefix = self._client("events"), f"{APP}-"
         listed = [
             rule
@@ -134,19 +148,19 @@ class Reading:
         telling = [
             rule["Name"]
             for rule in listed
-            if _may_wait_for(pipeline.name, rule.get("Description", ""))
+            if names_pipeline(rule.get("EventPattern", ""), pipeline.name)
         ]
         rules = AccountReader(self._place.client).read_rules(telling) if telling else ()
 
-        def executions(of: str) -> Sequence[Execution] | None:
+        def stands(rule: HoldRule, hold: Hold) -> bool:
+            stage = read_stage(rule.name, hold.execution)
             try:
-                return self._aws.codepipeline.list_executions(of, since=self._now - LOOK_BACK)
+                fate, _ = read_fate(self._aws.codepipeline, hold, stage)
             except NotPermitted:
-                return None
-            except PipelineNotFound:
-                return ()
+                return True  # as far as its rule tells
+            return fate.standing is Standing.HELD
 
-        return waiters(pipeline, self._place.region, rules, executions)
+        return waiters(pipeline, self._place.region, rules, stands)
 
     def _log(self, facts: Facts, stage: str, story: Story, since: datetime) -> Log:
         deployment = Deployment(facts.partition, facts.region, facts.account, stage)
@@ -243,10 +257,6 @@ def _one(asking: UpstreamReader, wanted: Dependency) -> Upstream:
     return upstream
 
 
-def _may_wait_for(name: str, description: str) -> bool:
-    return name in description or bool(re.search(r"and \d+ more|\.\.\.", description))
-
-
 def _wanted(facts: Facts, gate: Attempt) -> Sequence[Dependency]:
     declared = facts.gate_of(gate)
     return declared.parameters.depends_on if declared and declared.parameters else ()
@@ -268,6 +278,8 @@ def _chosen(facts: Facts, execution: str | None) -> list[Execution]:
             )
         return found
     waiting = {
-        rule.hold.execution for rule, fate, _ in facts.fates() if fate is Fate.HELD and rule.hold
+        rule.hold.execution
+        for rule in facts.rules
+        if rule.hold and facts.fates[rule.name].standing in (Standing.HELD, Standing.UNKNOWN)
     }
     return [one for one in executions if one.running or one.id in waiting] or list(executions[:1])

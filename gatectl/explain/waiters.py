@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.account.gates import is_local
-from chalicelib.account.reader import Pipeline
+from chalicelib.account.pipeline import Pipeline
 from chalicelib.account.waits import HoldRule
-from chalicelib.holds.fate import Fate, find_fate
 from chalicelib.holds.hold import Hold
 from chalicelib.phrases import format_time, join_names
-from chalicelib.pipelines.execution import Execution
 from chalicelib.pipelines.upstream import Upstream
 from gatectl.explain.told import Told, Way
 
@@ -31,17 +29,16 @@ def waiters(
     pipeline: Pipeline,
     region: str,
     rules: Sequence[HoldRule],
-    executions: Callable[[str], Sequence[Execution] | None],
+    stands: Callable[[HoldRule, Hold], bool],
 ) -> tuple[Waiter, ...]:
-    """Those that `rules` hold, and that this pipeline keeps, the longest first. `executions`: what
-    is known of a pipeline's; None where nothing is: then its hold counts.
+    """Return the pipelines that `rules` hold and that this pipeline keeps, the longest first.
+    `stands`: whether a rule's hold still stands.
     """
     found: dict[str, Waiter] = {}
-    for hold in sorted((rule.hold for rule in rules if rule.hold), key=lambda hold: hold.since):
-        if hold.pipeline not in found and _waits_for(hold, pipeline, region):
-            known = executions(hold.pipeline)
-            if known is None or find_fate(hold.execution, known).fate is Fate.HELD:
-                found[hold.pipeline] = Waiter(hold.pipeline, hold.since)
+    holds = [(rule, rule.hold) for rule in rules if rule.hold]
+    for rule, hold in sorted(holds, key=lambda held: held[1].since):
+        if hold.pipeline not in found and _waits_for(hold, pipeline, region) and stands(rule, hold):
+            found[hold.pipeline] = Waiter(hold.pipeline, hold.since)
     return tuple(found.values())
 
 

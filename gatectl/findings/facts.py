@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from chalicelib.account.reader import Pipeline
+from chalicelib.account.pipeline import Pipeline
 from chalicelib.account.waits import HoldRule
 from chalicelib.deployment import Deployment
+from chalicelib.holds.fate import HoldFate
 from chalicelib.holds.hold import Hold
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.execution import Execution
@@ -82,7 +83,8 @@ class Unseen:
 
 @dataclass(frozen=True)
 class Facts:
-    """`executions`: of the pipelines that holds are about. `elsewhere`: the stages of upstreams in
+    """`executions`: of the pipelines that holds are about. `fates`: what became of each rule's hold,
+    by the rule's name. `elsewhere`: the stages of upstreams in
     other regions of this account, by ARN; none: there is no such pipeline. `buses`: whether those
     that the functions name are there. `policies`: inline policies of roles, by role and name, as
     far as one is to be written; {}: there is none yet.
@@ -98,6 +100,7 @@ class Facts:
     rules: tuple[HoldRule, ...] | None = None
     rules_in_all: int | None = None
     executions: Mapping[str, tuple[Execution, ...]] = field(default_factory=dict)
+    fates: Mapping[str, HoldFate] = field(default_factory=dict)
     elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     buses: Mapping[str, bool] = field(default_factory=dict)
     answers: Mapping[Question, Answer] = field(default_factory=dict)

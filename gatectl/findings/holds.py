@@ -10,7 +10,7 @@ from chalicelib.aws.eventbridge import TARGET_ID
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.rule import build_pattern, build_schedule
 from chalicelib.phrases import format_time, join_names
-from chalicelib.pipelines.reader import LOOK_BACK
+from chalicelib.pipelines.execution import LOOK_BACK
 from chalicelib.pipelines.upstream import Upstream, find_unsatisfied
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import Call, Finding
@@ -103,7 +103,7 @@ def _overdue(facts: Facts, rule: HoldRule, hold: Hold, stage: str) -> Iterator[F
     if first is None or second is None:
         return
     late = facts.now - 2 * (second - first) - LATE
-    if hold.given_up(late) and hold.give_up:
+    if hold.is_past_deadline(late) and hold.give_up:
         why, since = "it was to give up", hold.give_up
     else:
         ended = _ended(facts, hold)

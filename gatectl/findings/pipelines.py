@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from chalicelib import parameters
 from chalicelib.account.gates import Gate
-from chalicelib.account.reader import Pipeline
+from chalicelib.account.pipeline import Pipeline
 from chalicelib.errors import Misconfigured
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.wording import refusals

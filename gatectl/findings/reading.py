@@ -8,13 +8,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from chalicelib.account.reader import AT_ONCE, AccountReader, Pipeline, list_unseen_pipelines
+from chalicelib.account.pipeline import Pipeline, list_unseen_pipelines
+from chalicelib.account.reader import MAX_CALLS_AT_ONCE, AccountReader
 from chalicelib.account.waits import HoldRule
 from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.errors import PipelineNotFound
+from chalicelib.holds.fate import Evidence, HoldFate, find_fate
+from chalicelib.holds.hold import Hold
+from chalicelib.holds.reader import complete_fate
+from chalicelib.holds.rule import read_stage
 from chalicelib.pipelines.dependency import Dependency
-from chalicelib.pipelines.execution import Execution
-from chalicelib.pipelines.reader import LOOK_BACK
+from chalicelib.pipelines.execution import LOOK_BACK, Execution
 from gatectl.findings import function_roles, iam, lambdas, pipeline_roles
 from gatectl.findings.facts import Facts, Function
 from gatectl.findings.looks import Looks
@@ -77,6 +81,7 @@ class Reading:
             elsewhere=self._elsewhere(facts),
             buses=self._buses(facts),
         )
+        facts = replace(facts, fates=self._read_fates(facts))
         return self._with_answers(facts)
 
     def _count_rules(self) -> int:
@@ -109,12 +114,40 @@ class Reading:
             except PipelineNotFound:
                 return None  # deleted since it was listed
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(MAX_CALLS_AT_ONCE) as pool:
             return {
                 name: told
                 for name, told in zip(since, pool.map(ask, since), strict=True)
                 if told is not None
             }
+
+    def _read_fates(self, facts: Facts) -> dict[str, HoldFate]:
+        """What became of each rule's hold, where its pipeline's executions were read."""
+        codepipeline = CodePipeline(self._clients["codepipeline"])
+
+        def read_fate(rule: HoldRule, hold: Hold) -> HoldFate:
+            evidence = Evidence(
+                hold.pipeline,
+                hold.execution,
+                read_stage(rule.name, hold.execution),
+                executions=facts.executions[hold.pipeline],
+                complete=True,
+            )
+            fate = self._looks.at(
+                "what became of held executions",
+                "",
+                lambda: complete_fate(codepipeline, hold, evidence)[0],
+            )
+            return fate or find_fate(evidence)
+
+        holds = [
+            (rule, rule.hold)
+            for rule in facts.rules or ()
+            if rule.hold and rule.hold.pipeline in facts.executions
+        ]
+        with ThreadPoolExecutor(MAX_CALLS_AT_ONCE) as pool:
+            fates = pool.map(lambda held: read_fate(*held), holds)
+            return {rule.name: fate for (rule, _), fate in zip(holds, fates, strict=True)}
 
     def _elsewhere(self, facts: Facts) -> dict[str, tuple[str, ...]]:
         asked = [

@@ -9,12 +9,12 @@ from datetime import datetime
 from chalicelib.account.waits import HoldRule
 from chalicelib.aws.eventbridge import TARGET_ID
 from chalicelib.deployment import APP
-from chalicelib.holds.fate import Fate, find_fate
-from chalicelib.holds.fate import HoldFate as Ended
+from chalicelib.holds.fate import Evidence, HoldFate, Standing, find_fate
 from chalicelib.holds.hold import Hold
+from chalicelib.holds.rule import read_stage
 from chalicelib.phrases import format_time
 from chalicelib.pipelines.execution import ID
-from chalicelib.retry import SURELY_DEAD
+from chalicelib.retry import MAX_MAKING_TIME
 from gatectl.findings import holds
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import Call, Finding, deploy
@@ -63,9 +63,9 @@ def _stranger(rule: HoldRule) -> Finding:
 
 def _without_target(rule: HoldRule, now: datetime) -> Iterator[Finding]:
     """A gate may just be making it; one that is old, no gate is making any more
-    (retry.SURELY_DEAD).
+    (retry.MAX_MAKING_TIME).
     """
-    if rule.made_at is not None and now - rule.made_at <= SURELY_DEAD:
+    if rule.made_at is not None and now - rule.made_at <= MAX_MAKING_TIME:
         return
     known = rule.made_at is not None
     delete = Call("events", "delete_rule", {"Name": rule.name})
@@ -109,19 +109,18 @@ def _removal(rule: HoldRule) -> tuple[Call, ...]:
 
 
 def _hold(facts: Facts, rule: HoldRule, hold: Hold, stage: str) -> Iterator[Finding]:
-    found, has_retry = (
-        _fate(facts, hold),
-        facts.deployed is None
-        or any(one.stage == stage and one.has_retry for one in facts.deployed),
+    fate = _find_fate(facts, rule, hold)
+    has_retry = facts.deployed is None or any(
+        deployed.stage == stage and deployed.has_retry for deployed in facts.deployed
     )
-    if found.fate is Fate.OVER:
+    if fate.standing is Standing.OVER:
         works = (
             has_retry
             and rule.enabled
             and rule.targets[TARGET_ID] == facts.deployment(stage).retry_arn
         )
-        yield _left_behind(facts, rule, hold, found.reason, goes_by_itself=works)
-    elif found.fate is Fate.HELD:
+        yield _left_behind(facts, rule, hold, fate.reason, goes_by_itself=works)
+    elif fate.standing in (Standing.HELD, Standing.UNKNOWN):
         yield from (
             holds.findings(facts, rule, hold, stage)
             if has_retry
@@ -130,14 +129,19 @@ def _hold(facts: Facts, rule: HoldRule, hold: Hold, stage: str) -> Iterator[Find
     # else it has been retried, and runs: its rule goes when that has ended
 
 
-def _fate(facts: Facts, hold: Hold) -> Ended:
-    """What became of the held execution. Where that is not known, it counts as held. What is over
-    stays so: no execution comes back.
-    """
-    if facts.pipelines is not None and hold.pipeline not in facts.pipelines:
-        return Ended(Fate.OVER, f"the pipeline {hold.pipeline} is gone")
-    executions = facts.executions.get(hold.pipeline)
-    return Ended(Fate.HELD) if executions is None else find_fate(hold.execution, executions)
+def _find_fate(facts: Facts, rule: HoldRule, hold: Hold) -> HoldFate:
+    """What became of the held execution, as far as it was read."""
+    exists = facts.pipelines is None or hold.pipeline in facts.pipelines
+    unread = find_fate(
+        Evidence(
+            hold.pipeline,
+            hold.execution,
+            read_stage(rule.name, hold.execution),
+            pipeline_exists=exists,
+            executions=facts.executions.get(hold.pipeline),
+        )
+    )
+    return facts.fates.get(rule.name, unread)
 
 
 def _left_behind(

@@ -10,11 +10,12 @@ from datetime import datetime
 from chalicelib.account.waits import HoldRule
 from chalicelib.deployment import APP
 from chalicelib.errors import NoAnswer
+from chalicelib.holds.rule import read_stage
 from gatectl.findings import functions, invocation, lambdas, rules
 from gatectl.findings.facts import Facts
 from gatectl.findings.finding import Finding
 from gatectl.findings.looks import Looks
-from gatectl.functions import Deployed, made_by
+from gatectl.functions import Deployed
 from gatectl.session import Place
 
 
@@ -22,7 +23,7 @@ def stuck(place: Place, kept: Sequence[HoldRule], now: datetime) -> dict[str, Fi
     """Of these rules, those that will start nobody, by name, and why. What may not be looked at
     counts as sound; each retry is looked at once.
     """
-    stages = {rule.name: made_by(rule.name, rule.hold.execution) for rule in kept if rule.hold}
+    stages = {rule.name: read_stage(rule.name, rule.hold.execution) for rule in kept if rule.hold}
     if not stages:
         return {}
     looks, retries = (

@@ -9,7 +9,8 @@ import click
 from rich.text import Text
 
 from chalicelib.account.gates import is_local
-from chalicelib.account.reader import AccountReader, AccountView, Pipeline, list_unseen_pipelines
+from chalicelib.account.pipeline import AccountView, Pipeline, list_unseen_pipelines
+from chalicelib.account.reader import AccountReader
 from gatectl.graph.nodes import graph_of
 from gatectl.graph.texts import as_json, dot, mermaid
 from gatectl.graph.tree import page

@@ -10,7 +10,7 @@ from datetime import datetime
 from chalicelib.account import graph
 from chalicelib.account.cycles import Circle, asking, classify_circles
 from chalicelib.account.graph import DependencyEdge
-from chalicelib.account.reader import AccountView, Pipeline
+from chalicelib.account.pipeline import AccountView, Pipeline
 from chalicelib.account.states import PipelineStatus, find_state
 from chalicelib.holds.mode import HoldMode
 from chalicelib.phrases import format_time, join_names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from chalicelib.holds.making import LONGEST_IN_PLACE
+from chalicelib.holds.making import LONGEST_WAIT_IN_PROGRESS
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import Dependency
 from gatectl.history.findings import Findings
@@ -132,7 +132,7 @@ def _of_figures(findings: Findings) -> Iterator[str]:
         few = number(findings.overlapping.finished, "execution")
         yield f"Only {few} overlapped and came to a result: with so few, the share may be chance."
     for policy in findings.policies:
-        if long := sum(wait > LONGEST_IN_PLACE for wait in policy.waits):
+        if long := sum(wait > LONGEST_WAIT_IN_PROGRESS for wait in policy.waits):
             yield (
                 f"A gate that requires {policy.require} would have held "
                 f"{number(long, 'execution')} longer than 23 hours. With hold wait, "

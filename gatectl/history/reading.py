@@ -16,8 +16,7 @@ from chalicelib.account.gates import FUNCTION, Gate, find_gates
 from chalicelib.aws import parsing as shapes
 from chalicelib.errors import REFUSALS, error_code
 from chalicelib.holds.fate import find_closed_gate
-from chalicelib.pipelines.execution import FINISHED, Attempt, Execution
-from chalicelib.pipelines.reader import LOOK_BACK
+from chalicelib.pipelines.execution import FINISHED, LOOK_BACK, Attempt, Execution
 from gatectl.names import no_such_pipeline
 from gatectl.session import Place
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.account.reader import AccountReader, AccountView
+from chalicelib.account.pipeline import AccountView
+from chalicelib.account.reader import AccountReader
 from chalicelib.account.waits import HoldRule
 from chalicelib.board.lookout import Lookout
 from chalicelib.board.snapshot import snapshot
+from chalicelib.holds.fate import HoldFate, Standing
 from chalicelib.holds.mode import RETRY
 from sandbox.account import REGION
 from sandbox.clock import utcnow
@@ -134,7 +136,9 @@ def test_one_that_waits_in_place_and_is_let_go_is_told_once(scene: Scene) -> Non
     scene.start("infra")
     waiting = scene.start("k8s")
     (wait,) = AccountReader(client).read_view(utcnow()).waits
-    by_rule = replace(wait, mode=RETRY, rule=f"pipeline-gate-dev-{waiting}")
+    by_rule = replace(
+        wait, mode=RETRY, fate=HoldFate(Standing.MOVED_ON), rule=f"pipeline-gate-dev-{waiting}"
+    )
     look = AccountReader(client).read_view(utcnow())
     assert len(snapshot(replace(look, waits=(wait, by_rule)), REGION, utcnow())["waits"]) == 1
 

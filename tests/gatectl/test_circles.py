@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.account import graph
 from chalicelib.account.cycles import Circle, classify_circles
-from chalicelib.account.reader import AccountView, Pipeline
+from chalicelib.account.pipeline import AccountView, Pipeline
 from sandbox.account import PIPELINE_ROLE
 from tests.support.ask import ask
 from tests.support.scene import Scene, gate_stage

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.account.reader import Pipeline
+from chalicelib.account.pipeline import Pipeline
 from chalicelib.account.waits import HoldRule
 from chalicelib.holds.hold import Hold
 from chalicelib.pipelines.dependency import Dependency

@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 
 from chalicelib.account.gates import Gate, parse_declared_parameters
-from chalicelib.account.reader import Pipeline
+from chalicelib.account.pipeline import Pipeline
 from gatectl.findings import function_roles, iam, pipeline_roles
 from gatectl.findings.facts import Answer, Facts, Function, Question, Refusal
 from gatectl.findings.looks import Looks

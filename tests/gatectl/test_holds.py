@@ -82,7 +82,7 @@ def test_for_programs(held: Scene) -> None:
     }
     assert k8s["next_check"] == "2026-11-23T12:10:00+00:00"
     assert 400 < k8s["seconds"] < 440
-    assert k8s["reason"] == held.gate_action()["errorDetails"]["message"]
+    assert k8s["reason"] == held.gate_message()
     assert (apps["pipeline"], apps["hold"], apps["rule"]) == ("apps", "wait", None)
 
 

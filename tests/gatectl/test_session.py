@@ -332,7 +332,7 @@ class TestNobodyAnswers:
             "events:ListRules was not answered",
         ),
         (
-            NotPermitted("AWS denied events:ListRules (so it was told)"),
+            NotPermitted("events:ListRules", "so it was told"),
             254,
             "AWS denied events:ListRules (so it was told)",
         ),

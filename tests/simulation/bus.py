@@ -9,7 +9,7 @@ from random import Random
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from chalicelib import gate, retry
+from chalicelib.records import report
 from sandbox import eventbridge
 from sandbox.account import ACCOUNT, REGION
 from tests.simulation.record import Record
@@ -26,6 +26,6 @@ def announced(random: Random, record: Record) -> Iterator[None]:
         return
     if record.bus != "default":
         eventbridge.backend(ACCOUNT, REGION).create_event_bus(record.bus)
-    environ = SimpleNamespace(environ={**os.environ, "RETRY_MINUTES": "5", "EVENT_BUS": record.bus})
-    with patch.object(gate, "os", environ), patch.object(retry, "os", environ):
+    environ = SimpleNamespace(environ={**os.environ, "EVENT_BUS": record.bus})
+    with patch.object(report, "os", environ):
         yield

@@ -50,16 +50,10 @@ def gates(declaration: dict[str, Any]) -> list[dict[str, Any]]:
     """The configurations of a pipeline's gates, be they rules or actions."""
     found = []
     for stage in declaration["stages"]:
-        rules = [
-            rule
-            for condition in stage.get("beforeEntry", {}).get("conditions", [])
-            for rule in condition["rules"]
-        ]
-        actions = [
-            action for action in stage["actions"] if action["actionTypeId"]["provider"] == "Lambda"
-        ]
-        found += [gate["configuration"] for gate in (*rules, *actions)]
-    return found
+        for condition in stage.get("beforeEntry", {}).get("conditions", []):
+            found += condition["rules"]
+        found += [one for one in stage["actions"] if one["actionTypeId"]["provider"] == "Lambda"]
+    return [gate["configuration"] for gate in found]
 
 
 def configured(asked: dict[str, Any]) -> dict[str, str]:
@@ -93,16 +87,20 @@ def _beyond(random: Random, depends_on: list[str]) -> dict[str, Any]:
         asked["depends_on"] = [{"pipeline": depends_on[0], "stage": "Deploy"}, *depends_on[1:]]
     if random.random() < 0.2:
         asked["parked"] = "pass"
-    if random.random() < 0.3:
-        asked |= {
-            "give_up_minutes": random.choice((3, 10, 30)),
-            "on_give_up": random.choice(("stop", "continue")),
-        }
+    asked |= deadline(random, 0.3, (3, 10, 30))
     if random.random() < 0.2:
         asked["revisions"] = "held"
     if random.random() < 0.1:
         asked |= random.choice(({"bypass": "true"}, {"bypass": "false"}, {"observe": True}))
     return asked
+
+
+def deadline(random: Random, share: float, minutes: tuple[int, ...]) -> dict[str, Any]:
+    """The keys of a deadline, for that share of gates."""
+    if random.random() >= share:
+        return {}
+    on_give_up = ("stop", "continue")
+    return {"give_up_minutes": random.choice(minutes), "on_give_up": random.choice(on_give_up)}
 
 
 def declaration(

@@ -4,24 +4,21 @@ people do there.
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from moto.core.exceptions import JsonRESTError
 from moto.iam.models import Role, iam_backends
 
 from sandbox import eventbridge
 from sandbox.account import ACCOUNT, REGION
 from sandbox.clock import utcnow
-from sandbox.inprocess import DrivenWorld
 from tests.simulation.cast import Cast, declaration, gates
+from tests.simulation.people import ANN, People
 from tests.simulation.places import ELSEWHERE, OTHERS, Place, backend, named
 from tests.simulation.record import Record
 
@@ -50,10 +47,7 @@ class Far:
         """How depends_on names it."""
         entry = {"pipeline": self.name}
         if self.place[0] == OTHERS:
-            entry |= {
-                "role_arn": LOOK,
-                **({"external_id": EXTERNAL_ID} if self.external_id else {}),
-            }
+            entry |= {"role_arn": LOOK} | ({"external_id": EXTERNAL_ID} if self.external_id else {})
         if random.random() < 0.25:
             entry |= random.choice(({"require": "succeeded"}, {"stage": "Deploy"}))
         return entry if len(entry) > 1 else self.name
@@ -85,12 +79,11 @@ def draw(random: Random, drawn: Cast) -> list[Far]:
 class Elsewhere:
     """The pipelines of a run that are elsewhere, and their people."""
 
-    def __init__(self, random: Random, world: DrivenWorld, record: Record, far: list[Far]) -> None:
+    def __init__(self, random: Random, people: People, record: Record, far: list[Far]) -> None:
         self._random = random
-        self._world = world
+        self._people = people
         self._record = record
         self._far = far
-        self._here = True
 
     def set_up(self, seconds: Callable[[Random, str], tuple[float, str]]) -> None:
         """Make the pipelines, the role that lets the gate look at those of another account, and the
@@ -120,13 +113,10 @@ class Elsewhere:
         iam = iam_backends[OTHERS]["aws"]
         if "pipelines" in [role.name for role in iam.roles.values()]:
             return
-        service = {
-            "Effect": "Allow",
-            "Principal": {"Service": "codepipeline.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
+        assume: dict[str, Any] = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+        service = {**assume, "Principal": {"Service": "codepipeline.amazonaws.com"}}
         iam.create_role("pipelines", _document(service), "/", None, "", [], None)
-        gate = {"Effect": "Allow", "Principal": {"AWS": FUNCTIONS}, "Action": "sts:AssumeRole"}
+        gate = {**assume, "Principal": {"AWS": FUNCTIONS}}
         if external_id:
             gate["Condition"] = {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}}
         iam.create_role(LOOK.rpartition("/")[2], _document(gate), "/", None, "", [], None)
@@ -139,12 +129,8 @@ class Elsewhere:
     @staticmethod
     def _let_look(role: Role) -> None:
         may = ["codepipeline:ListPipelineExecutions", "codepipeline:GetPipelineState"]
-        role.put_policy(
-            "look",
-            _document(
-                {"Effect": "Allow", "Action": may, "Resource": f"arn:aws:codepipeline:*:{OTHERS}:*"}
-            ),
-        )
+        resource = f"arn:aws:codepipeline:*:{OTHERS}:*"
+        role.put_policy("look", _document({"Effect": "Allow", "Action": may, "Resource": resource}))
 
     def _forward(self, one: Far) -> None:
         rules = eventbridge.backend(*one.place)
@@ -157,47 +143,23 @@ class Elsewhere:
     # People
 
     def plan(self, minutes: float) -> None:
-        random, clock = self._random, self._world.clock
+        random, people = self._random, self._people
         if not self._far:
             return
         moments = [0.05, *(random.uniform(0.5, minutes) for _ in range(random.choice((0, 1, 2))))]
         for one in self._far:
             for moment in moments:
-                clock.call_at(
-                    utcnow() + timedelta(minutes=moment),
-                    self._act(partial(self._start, one)),
-                    "people elsewhere",
-                )
-        acts: list[Callable[[], None]] = [self._stop, self._stop, self._close, self._open]
+                people.at(moment, partial(self._start, one))
+        acts: list[Callable[[], None]] = [self._stop, self._stop, self._close, self.open]
         for _ in range(random.choice((0, 1, 2, 4))):
-            at = utcnow() + timedelta(minutes=random.uniform(0, minutes))
-            clock.call_at(at, self._act(random.choice(acts)), "people elsewhere")
+            people.at(random.uniform(0, minutes), random.choice(acts))
         if random.random() < 0.1:
-            clock.call_at(
-                utcnow() + timedelta(minutes=random.uniform(0, minutes)),
-                self._act(self._delete),
-                "people elsewhere",
-            )
-
-    def leave(self) -> None:
-        """Nobody does anything any more, and the gate may look at everything."""
-        self._open()
-        self._here = False
-
-    def _act(self, what: Callable[[], None]) -> Callable[[], None]:
-        def act() -> None:
-            with contextlib.suppress(JsonRESTError), self._world.lock:
-                if self._here:
-                    what()
-
-        return act
+            people.at(random.uniform(0, minutes), self._delete)
 
     def _start(self, one: Far) -> None:
         name = one.declaration["name"]
         if name in backend(one.place).pipelines:
-            backend(one.place).start_pipeline_execution(
-                {"name": name}, "arn:aws:iam::123456789012:user/ann"
-            )
+            backend(one.place).start_pipeline_execution({"name": name}, ANN)
 
     def _stop(self) -> None:
         one = self._random.choice(self._far)
@@ -227,7 +189,8 @@ class Elsewhere:
                 pieces.append((utcnow(), None))
                 self._look_role().policies.clear()
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """The gate may look at everything again."""
         for one in self._of_others():
             pieces = self._record.closed.get(one.name, [])
             if pieces and pieces[-1][1] is None:

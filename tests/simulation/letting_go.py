@@ -6,18 +6,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-from datetime import timedelta
+from functools import partial
 from random import Random
 
 from moto.awslambda.models import lambda_backends
 
-from sandbox import awslambda, eventbridge
+from sandbox import eventbridge
 from sandbox.account import ACCOUNT, REGION
 from sandbox.awslambda.permission import StatementExistsError
 from sandbox.clock import utcnow
 from sandbox.codepipeline.jobs import Job
-from sandbox.inprocess import DrivenWorld
-from tests.simulation.people import People
+from tests.simulation.people import People, invoke_retry
 from tests.simulation.record import Record
 from tests.simulation.rules import PREFIX, RETRY, all_rules, with_target
 
@@ -25,22 +24,12 @@ BY = f"arn:aws:sts::{ACCOUNT}:assumed-role/team/ann"
 RETRY_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{RETRY}"
 
 
-def plan(
-    random: Random, world: DrivenWorld, people: People, record: Record, minutes: float
-) -> None:
+def plan(random: Random, people: People, record: Record, minutes: float) -> None:
     """In some runs, somebody does so once to three times."""
     if random.random() > 0.25:
         return
     for _ in range(random.choice((1, 2, 3))):
-
-        def act() -> None:
-            with world.lock:
-                if people.here:
-                    _let_go(random, record)
-
-        world.clock.call_at(
-            utcnow() + timedelta(minutes=random.uniform(0.5, minutes)), act, "people"
-        )
+        people.at(random.uniform(0.5, minutes), partial(_let_go, random, record))
 
 
 def _let_go(random: Random, record: Record) -> None:
@@ -59,13 +48,7 @@ def _let_go(random: Random, record: Record) -> None:
     if isinstance(chosen, str):
         (target,) = all_rules()[chosen].targets
         _mark(record, chosen, json.loads(target["Input"]))
-        awslambda.invoke_async(
-            ACCOUNT,
-            REGION,
-            RETRY,
-            all_rules()[chosen].targets[0]["Input"],
-            service="lambda.amazonaws.com",
-        )
+        invoke_retry(all_rules()[chosen].targets[0]["Input"])
     else:
         _let_wait_go(record, chosen)
 
@@ -100,13 +83,14 @@ def _let_wait_go(record: Record, job: Job) -> None:
         description=f"Since {now:%Y-%m-%d %H:%M UTC} let go",
         scheduled_expression=f"cron({now.minute % 5}/5 * * * ? *)",
     )
-    since = {"since": str(job.continuation_token), "mode": "retry"}
     hold = {
         "rule": rule,
         "pipeline": execution.pipeline_name,
         "execution": execution.id,
         "depends_on": asked["depends_on"],
-        **since,
+        "since": str(job.continuation_token),
+        "mode": "retry",
+        "end_reported": True,
     }
     _mark(record, rule, hold)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from random import Random
-from typing import cast
+from typing import Any, cast
 
 from moto.codepipeline.models import codepipeline_backends
 from moto.core.exceptions import JsonRESTError
@@ -24,8 +24,9 @@ from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.inprocess import DrivenWorld
 from tests.simulation.cast import VARIABLES, Cast, regated
 from tests.simulation.record import Record
-from tests.simulation.rules import PREFIX, RETRY, remove, rules
+from tests.simulation.rules import PREFIX, RETRY, all_rules, remove
 
+ANN = f"arn:aws:iam::{ACCOUNT}:user/ann"
 MOST_ACTS = 20
 """In one run, so that a run stays short."""
 COMMITS = [character * 40 for character in "abcdef"]
@@ -73,25 +74,16 @@ class People:
 
     def plan(self, acts: int, minutes: float) -> None:
         """Plan the first starts, and `acts` more within `minutes`."""
-        clock = self._world.clock
-        for moment in (
-            0.1,
-            *(self._random.uniform(1, minutes) for _ in range(self._random.choice((0, 1, 2)))),
-        ):
-            clock.call_at(utcnow() + timedelta(minutes=moment), self.start_both, "people")
+        random = self._random
+        starts = [random.uniform(1, minutes) for _ in range(random.choice((0, 1, 2)))]
+        for moment in (0.1, *starts):
+            self.at(moment, self.start_both)
         for _ in range(acts):
-            clock.call_at(
-                utcnow() + timedelta(minutes=self._random.uniform(0, minutes)), self.act, "people"
-            )
-        if self._random.random() < 0.08:
-            clock.call_at(
-                utcnow() + timedelta(minutes=self._random.uniform(0, minutes)),
-                self.delete,
-                "people",
-            )
+            self.at(random.uniform(0, minutes), self.act)
+        if random.random() < 0.08:
+            self.at(random.uniform(0, minutes), self.delete)
 
     def act(self) -> None:
-        """Do something; what AWS refuses is no matter."""
         self._patience -= 1
         if self.here and self._patience >= 0:
             with contextlib.suppress(JsonRESTError), self._world.lock:
@@ -100,7 +92,7 @@ class People:
     # Executions
 
     def start(self) -> None:
-        self._start(self._random.choice([*self.backend.pipelines]))
+        self.start_one(self._random.choice([*self.backend.pipelines]))
 
     def start_both(self) -> None:
         """An upstream, and soon after it those that depend on it: what the gate is for."""
@@ -109,12 +101,10 @@ class People:
             if name in self._cast.dependents:
                 seconds += self._random.choice((5, 15, 30))
             if self._random.random() < 0.9:
-                self._world.clock.call_at(
-                    utcnow() + timedelta(seconds=seconds), partial(self._start, name), "people"
-                )
+                self.at(seconds / 60, partial(self.start_one, name))
 
-    def _start(self, name: str) -> None:
-        if not self.here or name not in self.backend.pipelines:
+    def start_one(self, name: str) -> None:
+        if name not in self.backend.pipelines:
             return
         declared = self.backend.pipelines[name].pipeline.get("variables") or []
         given = [
@@ -122,19 +112,14 @@ class People:
             for one in declared
             if self._random.random() < 0.5
         ]
-        with contextlib.suppress(JsonRESTError), self._world.lock:
-            self.backend.start_pipeline_execution(
-                {"name": name, "variables": given}, "arn:aws:iam::123456789012:user/ann"
-            )
-
-    def start_one(self, name: str) -> None:
-        self._start(name)
+        with contextlib.suppress(JsonRESTError):
+            self.backend.start_pipeline_execution({"name": name, "variables": given}, ANN)
 
     def push(self) -> None:
         name = self._random.choice([*self.backend.pipelines])
         self.push_to(name)
         if self._random.random() < 0.7:
-            self._start(name)
+            self.start_one(name)
 
     def push_to(self, name: str) -> None:
         if name in self.backend.pipelines:
@@ -149,13 +134,7 @@ class People:
         if running:
             execution, abandon = self._random.choice(running), self._random.random() < 0.5
             self._tell(f"stops {_named(execution)}{' at once' if abandon else ''}")
-            self.backend.stop_pipeline_execution(
-                {
-                    "pipelineName": execution.pipeline_name,
-                    "pipelineExecutionId": execution.id,
-                    "abandon": abandon,
-                }
-            )
+            self.backend.stop_pipeline_execution({**_request(execution), "abandon": abandon})
 
     def retry_stage(self) -> None:
         failed = [
@@ -172,12 +151,7 @@ class People:
         mode = self._random.choice(("FAILED_ACTIONS", "ALL_ACTIONS"))
         self._tell(f"retries {stage} of {_named(execution)}")
         self.backend.retry_stage_execution(
-            {
-                "pipelineName": execution.pipeline_name,
-                "stageName": stage,
-                "pipelineExecutionId": execution.id,
-                "retryMode": mode,
-            }
+            {**_request(execution), "stageName": stage, "retryMode": mode}
         )
 
     def roll_back(self) -> None:
@@ -195,10 +169,8 @@ class People:
         if targets:
             target = self._random.choice(targets)
             self._tell(f"rolls {stage} of {name} back to {target.id[:8]}")
-            self.backend.rollback_stage(
-                {"pipelineName": name, "stageName": stage, "targetPipelineExecutionId": target.id},
-                "arn:aws:iam::123456789012:user/ann",
-            )
+            request = {"stageName": stage, "targetPipelineExecutionId": target.id}
+            self.backend.rollback_stage({"pipelineName": name, **request}, ANN)
 
     def override(self) -> None:
         """Let an execution into a stage in spite of its entry condition."""
@@ -208,38 +180,22 @@ class People:
                 if latest is not None and latest.stages[stage.name].entry is not None:
                     self._tell(f"overrides the condition of {stage.name} for {_named(latest)}")
                     self._record.overridden.add(latest.id)
-                    self.backend.override_stage_condition(
-                        {
-                            "pipelineName": pipeline.name,
-                            "stageName": stage.name,
-                            "pipelineExecutionId": latest.id,
-                            "conditionType": "BEFORE_ENTRY",
-                        }
-                    )
+                    request = {"stageName": stage.name, "conditionType": "BEFORE_ENTRY"}
+                    self.backend.override_stage_condition({**_request(latest), **request})
                     return
 
     def react(self) -> None:
         """See a held execution, and do what comes to mind."""
-        held = [
-            self._record.executions[name[-36:]]
-            for name in rules()
-            if name[-36:] in self._record.executions
-        ]
-        held = [
-            execution for execution in held if execution.pipeline_name in self.backend.pipelines
-        ]
+        executions = [self._record.executions.get(name[-36:]) for name in all_rules()]
+        held = [one for one in executions if one and one.pipeline_name in self.backend.pipelines]
         if not held:
             return
         execution = self._random.choice(held)
         match self._random.choice(("retry", "retry", "start", "edit", "stop upstream", "push")):
             case "retry":
-                stages = [
-                    stage.name for stage in execution.stages.values() if stage.status == "Failed"
-                ]
-                if stages:
-                    self._retry(execution, stages[-1])
+                self._retry_failed(execution)
             case "start":
-                self._start(execution.pipeline_name)
+                self.start_one(execution.pipeline_name)
             case "edit":
                 self.edit_variables(execution.pipeline_name)
             case "stop upstream":
@@ -248,34 +204,30 @@ class People:
                 self.backend.push(execution.pipeline_name, "Source", self._random.choice(COMMITS))
 
     def approve(self) -> None:
-        for pipeline in [
-            pipeline for pipeline in self._record.pipelines.values() if not pipeline.deleted
-        ]:
+        for pipeline in self._record.pipelines.values():
             for token, action in list(pipeline.approvals.items()):
-                if action.status == "InProgress":
+                if action.status == "InProgress" and not pipeline.deleted:
                     verdict = self._random.choice(("Approved", "Approved", "Rejected"))
-                    self._tell(
-                        f"{'approves' if verdict == 'Approved' else 'rejects'} "
-                        f"{_named(action.execution)}"
-                    )
-                    pipeline.backend.put_approval_result(
-                        {
-                            "pipelineName": pipeline.name,
-                            "stageName": action.stage.name,
-                            "actionName": action.name,
-                            "token": token,
-                            "result": {"summary": "", "status": verdict},
-                        }
-                    )
+                    does = "approves" if verdict == "Approved" else "rejects"
+                    self._tell(f"{does} {_named(action.execution)}")
+                    request = {
+                        "pipelineName": pipeline.name,
+                        "stageName": action.stage.name,
+                        "actionName": action.name,
+                        "token": token,
+                        "result": {"summary": "", "status": verdict},
+                    }
+                    pipeline.backend.put_approval_result(request)
 
     def retry_held(self) -> None:
         """Retry the stage of a held execution, as one may to see whether it is over."""
-        if held := [self._record.executions[name[-36:]] for name in rules()]:
-            execution = self._random.choice(held)
-            for stage in [
-                stage.name for stage in execution.stages.values() if stage.status == "Failed"
-            ][-1:]:
-                self._retry(execution, stage)
+        if held := [self._record.executions[name[-36:]] for name in all_rules()]:
+            self._retry_failed(self._random.choice(held))
+
+    def _retry_failed(self, execution: PipelineExecution) -> None:
+        stages = [stage.name for stage in execution.stages.values() if stage.status == "Failed"]
+        if stages:
+            self._retry(execution, stages[-1])
 
     # Pipelines
 
@@ -331,7 +283,7 @@ class People:
 
     def release(self) -> None:
         """Remove the rule of a hold, as the message says one may."""
-        if names := rules():
+        if names := [*all_rules()]:
             name = self._random.choice(names)
             self._tell(f"removes the rule of {name[-36:-28]}")
             self._record.unruled.add(name[-36:])
@@ -343,7 +295,7 @@ class People:
         if not self._record.executions:
             return
         execution = self._random.choice([*self._record.executions.values()])
-        names = rules() or [PREFIX + execution.id]
+        names = [*all_rules()] or [PREFIX + execution.id]
         told = {
             "rule": self._random.choice(names),
             "pipeline": execution.pipeline_name,
@@ -351,15 +303,22 @@ class People:
             "depends_on": [],
             "since": utcnow().isoformat(),
         }
-        self._tell(
-            f"invokes the retry for {told['rule'][-36:-28]}, as if it were {_named(execution)}"
-        )
-        awslambda.invoke_async(
-            ACCOUNT, REGION, RETRY, json.dumps(told), service="lambda.amazonaws.com"
-        )
+        held = told["rule"][-36:-28]
+        self._tell(f"invokes the retry for {held}, as if it were {_named(execution)}")
+        invoke_retry(json.dumps(told))
 
     def _tell(self, what: str) -> None:
         self._record.story.tell(f"somebody {what}")
+
+
+def invoke_retry(text: str) -> None:
+    """Invoke the retry with this input."""
+    awslambda.invoke_async(ACCOUNT, REGION, RETRY, text, service="lambda.amazonaws.com")
+
+
+def _request(execution: PipelineExecution) -> dict[str, Any]:
+    """How a request names an execution."""
+    return {"pipelineName": execution.pipeline_name, "pipelineExecutionId": execution.id}
 
 
 def _named(execution: PipelineExecution) -> str:

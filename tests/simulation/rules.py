@@ -12,13 +12,9 @@ RETRY = "pipeline-gate-dev-retry"
 
 
 def all_rules() -> dict[str, Rule]:
+    """The gate's rules, by their names."""
     rules: dict[str, Rule] = eventbridge.backend(ACCOUNT, REGION).event_buses["default"].rules
     return {name: rule for name, rule in rules.items() if name.startswith(PREFIX)}
-
-
-def rules() -> list[str]:
-    """The names of the gate's rules."""
-    return [*all_rules()]
 
 
 def with_target() -> list[str]:

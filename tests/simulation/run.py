@@ -21,7 +21,7 @@ from moto.awslambda.models import LambdaFunction
 from moto.moto_api._internal import mock_random
 
 import app
-from chalicelib.pipelines import reader as asking
+from chalicelib.pipelines import reader
 from sandbox.account import ACCOUNT
 from sandbox.awslambda.invocation import Executor, Invocation, Outcome
 from sandbox.clock import utcnow
@@ -92,22 +92,20 @@ def simulate(seed: int) -> Result:
         record = Record(story)
         record.secrets |= {
             SECRET,
-            ARTIFACT_CREDENTIALS["secretAccessKey"],
-            ARTIFACT_CREDENTIALS["sessionToken"],
+            *(ARTIFACT_CREDENTIALS[key] for key in ("secretAccessKey", "sessionToken")),
         }
         try:
             _play(seed, world, record, stack)
+            broken = promises.broken(record, world.dials)
         except Exception:
-            return Result(seed, [f"The run itself failed:\n{traceback.format_exc()}"], story.lines)
+            broken = [f"The run itself failed:\n{traceback.format_exc()}"]
+        if record.defects:
+            broken = [f"The run itself failed:\n{defect}" for defect in record.defects]
         counts = {
-            "turns": len(record.turns),
             "hits": sum(len(turn.hits) for turn in record.turns),
             "held": len(holds(record)),
             "released": len(record.starts) + len(record.retries),
         }
-        broken = [
-            f"The run itself failed:\n{defect}" for defect in record.defects
-        ] or promises.broken(record, world.dials)
         return Result(seed, broken, story.lines, counts)
 
 
@@ -116,8 +114,8 @@ def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> No
     drawn = theme.cast(_dice(seed, "theme's cast"), cast.draw(_dice(seed, "cast")))
     far = elsewhere.draw(_dice(seed, "elsewhere"), drawn) if theme.far else []
     script = _dice(seed, "script")
-    minutes = script.choice((5.0, 15.0, 30.0, 60.0))
-    minutes = theme.minutes or minutes
+    drawn_minutes = script.choice((5.0, 15.0, 30.0, 60.0))
+    minutes = theme.minutes or drawn_minutes
     weather = Weather(_dice(seed, "weather"), minutes)
     far_weather = FarWeather(_dice(seed, "far weather"), minutes, weather)
     people = People(_dice(seed, "people"), world, drawn, record)
@@ -146,27 +144,20 @@ def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> No
         record.story.tell(
             f"{declaration['name']} is {declaration['executionMode']} {' and '.join(asks)}"
         )
-    others = elsewhere.Elsewhere(_dice(seed, "people elsewhere"), world, record, far)
+    others = elsewhere.Elsewhere(_dice(seed, "people elsewhere"), people, record, far)
     others.set_up(lambda random, stage: _work(random, stage, weather.fair))
     history(_dice(seed, "past"), record)
     _deliveries(world, weather, record)
-    people.plan(
-        script.choice((0, 2, 4, 8)) if theme.minutes is None else script.choice((0, 0, 1)), minutes
-    )
+    people.plan(script.choice((0, 2, 4, 8) if theme.minutes is None else (0, 0, 1)), minutes)
     theme.plan(_dice(seed, "theme's people"), people, drawn, minutes)
     others.plan(minutes)
-    letting_go.plan(_dice(seed, "letting go"), world, people, record, minutes)
+    letting_go.plan(_dice(seed, "letting go"), people, record, minutes)
     world.clock.advance(timedelta(minutes=minutes))
     record.story.tell("the weather turns fair, and people leave")
     weather.fair, people.here = True, False
-    others.leave()
-    _rest(
-        world,
-        weather,
-        record,
-        Tidying(world, people, record, circles=theme.name == "a circle"),
-        theme.rest,
-    )
+    others.open()
+    tidying = Tidying(world, people, record, circles=theme.name == "a circle")
+    _rest(world, weather, record, tidying, theme.rest)
 
 
 def _deliveries(world: DrivenWorld, weather: Weather, record: Record) -> None:
@@ -268,7 +259,7 @@ def _watched(record: Record, calls: Calls) -> Iterator[None]:
         patch.object(time, "sleep", calls.sleep),
         clients_through(calls.send, lambda: record.turn.function),
         patch.object(
-            asking, "run_in_parallel", lambda ask_one, many: [ask_one(one) for one in many]
+            reader, "run_in_parallel", lambda ask_one, many: [ask_one(one) for one in many]
         ),  # threads would draw other stories
     ):
         yield

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from sandbox.codepipeline.execution import PipelineExecution
-from tests.simulation.cast import DEPENDENTS, Cast, configured, declaration, gates
+from tests.simulation.cast import DEPENDENTS, Cast, configured, deadline, declaration, gates
 from tests.simulation.people import People
 from tests.simulation.weather import Weather
 
@@ -69,10 +69,14 @@ class Theme:
 
 
 def drawn(random: Random) -> Theme:
-    return random.choices(
-        [PLAIN, *THEMES],
-        [1 - sum(theme.share for theme in THEMES), *(theme.share for theme in THEMES)],
-    )[0]
+    shares = [theme.share for theme in THEMES]
+    return random.choices([PLAIN, *THEMES], [1 - sum(shares), *shares])[0]
+
+
+def _upstreams(plain: Cast) -> dict[str, Any]:
+    """The declarations of those that have no gate."""
+    dependents = plain.dependents
+    return {name: one for name, one in plain.declarations.items() if name not in dependents}
 
 
 def _asked(name: str, depends_on: list[Any], **more: Any) -> dict[str, str]:
@@ -91,23 +95,13 @@ def _ring(random: Random, plain: Cast) -> Cast:
     )
     everybody = random.random() < 0.3
     for number, name in enumerate(names):
-        others = (
-            [other for other in names if other != name]
-            if everybody
-            else [names[(number + 1) % len(names)]]
-        )
-        depends_on = [
-            *others,
-            *(name for name in declarations if name == "infra" and random.random() < 0.4),
-        ]
+        ahead = names if everybody else (names[(number + 1) % len(names)],)
+        depends_on = [other for other in ahead if other != name]
+        depends_on += [name for name in declarations if name == "infra" and random.random() < 0.4]
         more: dict[str, Any] = {"retry_minutes": random.choice((1, 2, 5))}
         more["hold"] = hold or random.choice(("restart", "retry", "wait"))
         more["require"] = require or random.choice(("idle", "succeeded"))
-        if random.random() < 0.1:
-            more |= {
-                "give_up_minutes": random.choice((5, 20)),
-                "on_give_up": random.choice(("stop", "continue")),
-            }
+        more |= deadline(random, 0.1, (5, 20))
         declarations[name] = declaration(random, name, [_asked(name, depends_on, **more)])
     return Cast(declarations, names)
 
@@ -116,25 +110,13 @@ def _ring(random: Random, plain: Cast) -> Cast:
 
 
 def _day(random: Random, plain: Cast) -> Cast:
-    more: dict[str, Any] = {
-        "hold": random.choice(("wait", "wait", "wait", "restart", "retry")),
-        "retry_minutes": 60,
-    }
-    if random.random() < 0.3:
-        more |= {
-            "give_up_minutes": random.choice((600, 1390, 1430, 1500)),
-            "on_give_up": random.choice(("stop", "continue")),
-        }
-    infra = {
-        **plain.declarations["infra"],
-        "stages": [
-            stage for stage in plain.declarations["infra"]["stages"] if stage["name"] != "Approve"
-        ],
-    }
-    return Cast(
-        {"infra": infra, "k8s": declaration(random, "k8s", [_asked("k8s", ["infra"], **more)])},
-        ("k8s",),
-    )
+    hold = random.choice(("wait", "wait", "wait", "restart", "retry"))
+    more: dict[str, Any] = {"hold": hold, "retry_minutes": 60}
+    more |= deadline(random, 0.3, (600, 1390, 1430, 1500))
+    infra = plain.declarations["infra"]
+    stages = [stage for stage in infra["stages"] if stage["name"] != "Approve"]
+    k8s = declaration(random, "k8s", [_asked("k8s", ["infra"], **more)])
+    return Cast({"infra": {**infra, "stages": stages}, "k8s": k8s}, ("k8s",))
 
 
 # Many upstreams with long names
@@ -162,11 +144,7 @@ def _crowds(random: Random, people: People, _cast: Cast, minutes: float) -> None
 
 
 def _keeps_revisions(random: Random, plain: Cast) -> Cast:
-    declarations = {
-        name: plain.declarations[name]
-        for name in plain.declarations
-        if name not in plain.dependents
-    }
+    declarations = _upstreams(plain)
     for name in plain.dependents:
         asked = _asked(
             name, [*declarations][:2], revisions="held", retry_minutes=random.choice((1, 5))
@@ -189,11 +167,7 @@ def _pushes(random: Random, people: People, cast: Cast, minutes: float) -> None:
 
 
 def _last_stage(random: Random, plain: Cast) -> Cast:
-    declarations = {
-        name: plain.declarations[name]
-        for name in plain.declarations
-        if name not in plain.dependents
-    }
+    declarations = _upstreams(plain)
     for name in plain.dependents:
         asked = _asked(
             name,
@@ -229,11 +203,7 @@ def _retries(random: Random, plain: Cast) -> Cast:
             )
             depends_on = asked.get("depends_on") or gate["UserParameters"].split(", ")
             more: dict[str, Any] = {"hold": "retry", "retry_minutes": random.choice((1, 2, 5))}
-            if random.random() < 0.4:
-                more |= {
-                    "give_up_minutes": random.choice((10, 20)),
-                    "on_give_up": random.choice(("stop", "continue")),
-                }
+            more |= deadline(random, 0.4, (10, 20))
             gate.update(_asked(name, depends_on, **more))
     return plain
 

@@ -13,12 +13,11 @@ from sandbox.clock import utcnow
 from sandbox.inprocess import DrivenWorld
 from tests.simulation.cast import gates
 from tests.simulation.orders import order, read
-from tests.simulation.people import People
+from tests.simulation.people import ANN, People
 from tests.simulation.record import Record
-from tests.simulation.rules import remove, rules, with_target
+from tests.simulation.rules import all_rules, remove, with_target
 from tests.simulation.waiters import stuck_without_help, waiters
 
-ANN = "arn:aws:iam::123456789012:user/ann"
 PATIENCE = timedelta(minutes=15)
 """So long a circle of waits is left alone, for all who could tell of it to look."""
 
@@ -45,12 +44,9 @@ class Tidying:
         for pipeline in self._people.backend.pipelines.values():
             for stage in pipeline.stages:
                 if not stage.transition.enabled:
+                    request = {"pipelineName": pipeline.name, "stageName": stage.name}
                     pipeline.backend.enable_stage_transition(
-                        {
-                            "pipelineName": pipeline.name,
-                            "stageName": stage.name,
-                            "transitionType": "Inbound",
-                        }
+                        {**request, "transitionType": "Inbound"}
                     )
 
     def _bring_about_successes(self) -> None:
@@ -101,7 +97,7 @@ class Tidying:
         self._stuck_since = {name: self._stuck_since.get(name, now) for name in names}
         for name in [name for name, since in self._stuck_since.items() if now - since >= PATIENCE]:
             self._let_through(name)
-            for rule in rules():
+            for rule in [*all_rules()]:
                 if self._record.executions[rule[-36:]].pipeline_name == name:
                     self._remove(rule)
         for rule in with_target():
@@ -125,14 +121,8 @@ class Tidying:
         for gate in gates(edited):
             text = gate["UserParameters"]
             asked = json.loads(text) if text.startswith("{") else {"depends_on": text.split(", ")}
-            gate["UserParameters"] = json.dumps(
-                {
-                    **asked,
-                    "require": "idle",
-                    "hold": "restart",
-                    **({"observe": True} if gone else {}),
-                }
-            )
+            asked |= {"require": "idle", "hold": "restart"} | ({"observe": True} if gone else {})
+            gate["UserParameters"] = json.dumps(asked)
         self._people.backend.update_pipeline(edited)
 
     def _remove(self, rule: str) -> None:

@@ -111,6 +111,11 @@ class Turn:
         return str(job["id"]) if job else None
 
     @property
+    def over(self) -> datetime:
+        """When it ended; when it began, if it still runs."""
+        return self.ended or self.began
+
+    @property
     def held(self) -> str:
         """The execution whose hold a retry looks at."""
         return str(self.event.get("rule", ""))[-36:]

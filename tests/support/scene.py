@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import boto3
 from moto.codepipeline.models import codepipeline_backends
 
+from chalicelib.holds.verdict import split_token
 from sandbox import eventbridge
 from sandbox.account import ACCOUNT, PIPELINE_ROLE, REGION
 from sandbox.clock import utcnow
@@ -106,6 +107,12 @@ class Scene:
             if stage["stageName"] == "Gate"
         )
 
+    def gate_message(self, name: str = "k8s") -> str:
+        """The sentences that the console shows of the gate action, without the token behind them."""
+        action = self.gate_action(name)
+        message = action["errorDetails"]["message"] if "errorDetails" in action else ""
+        return split_token(message)[0] if message else str(action["summary"])
+
     def outputs(self, name: str = "k8s") -> dict[str, str]:
         """The output variables of the gate action's latest execution."""
         actions = self.codepipeline.list_action_executions(pipelineName=name)[
@@ -138,8 +145,7 @@ class Scene:
         """Start a pipeline whose gate asks that: its failure's type and message."""
         self.gated(name, asked, **more)
         self.start(name)
-        error = self.gate_action(name)["errorDetails"]
-        return error["code"], error["message"]
+        return self.gate_action(name)["errorDetails"]["code"], self.gate_message(name)
 
     def quick_from_now_on(self) -> None:
         """Actions that begin from now on take a second; what runs already goes on as it was."""

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib.records import log
+from chalicelib.records.outcomes import Outcome
 
 
 def test_a_decision_is_one_line_of_json_and_the_functions_result(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     record = log.log_decision(
-        "retry", "waiting", rule="r", started=None, since=datetime(2026, 1, 5, tzinfo=UTC)
+        "retry", Outcome.WAITING, rule="r", started=None, since=datetime(2026, 1, 5, tzinfo=UTC)
     )
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line) == {
@@ -41,39 +42,47 @@ def test_a_defect_is_logged_with_the_places_it_went_through_but_not_its_message(
 
 
 @pytest.mark.parametrize(
-    ("decided", "seen", "counted"),
+    ("outcome", "fields", "counted"),
     [
-        ("held", {}, {"Held": 1}),
-        ("still held", {}, {}),
-        ("kept open", {}, {}),
-        ("passed", {}, {"Passed": 1}),
-        ("bypassed", {}, {"Bypassed": 1}),
-        ("observed", {}, {"Observed": 1}),
-        ("released", {"waited_seconds": 90}, {"Released": 1, "Passed": 1, "WaitTime": 90}),
-        ("started", {"waited_seconds": 0}, {"Released": 1, "WaitTime": 0}),
-        ("retried", {"waited_seconds": 90}, {"Released": 1, "WaitTime": 90}),
-        ("gave up", {"waited_seconds": 90}, {"GaveUp": 1, "WaitTime": 90}),
-        ("deadlock", {}, {"Deadlocks": 1}),
-        ("refused", {}, {"Refused": 1}),
-        ("waiting", {}, {}),
-        ("dropped", {"waited_seconds": 90}, {}),
-        ("over", {}, {}),
+        (Outcome.HELD, {}, {"Held": 1}),
+        (Outcome.STILL_HELD, {}, {}),
+        (Outcome.KEPT_OPEN, {}, {"Held": 1}),
+        (Outcome.PASSED, {}, {"Passed": 1}),
+        (Outcome.BYPASSED, {}, {"Bypassed": 1}),
+        (Outcome.OBSERVED, {}, {"Observed": 1}),
+        (
+            Outcome.WAIT_RELEASED,
+            {"waited_seconds": 90},
+            {"Released": 1, "Passed": 1, "WaitTime": 90},
+        ),
+        (Outcome.WAIT_LET_GO, {"waited_seconds": 90}, {"LetGo": 1, "Passed": 1, "WaitTime": 90}),
+        (Outcome.WAIT_CONTINUED, {"waited_seconds": 9}, {"GaveUp": 1, "Passed": 1, "WaitTime": 9}),
+        (Outcome.STARTED, {"waited_seconds": 0}, {"Released": 1, "WaitTime": 0}),
+        (Outcome.RETRIED, {"waited_seconds": 90}, {"Released": 1, "WaitTime": 90}),
+        (Outcome.LET_GO, {"waited_seconds": 90}, {"LetGo": 1, "WaitTime": 90}),
+        (Outcome.GAVE_UP, {"waited_seconds": 90}, {"GaveUp": 1, "WaitTime": 90}),
+        (Outcome.DROPPED, {"waited_seconds": 90}, {"Dropped": 1, "WaitTime": 90}),
+        (Outcome.DEADLOCK, {}, {"Deadlocks": 1}),
+        (Outcome.REFUSED, {}, {"Refused": 1}),
+        (Outcome.WAITING, {}, {}),
+        (Outcome.OVER, {}, {}),
+        (Outcome.DROPPED, {"waited_seconds": 90, "answered": False}, {}),
     ],
 )
 def test_what_counts_is_a_metric_of_the_function(
-    decided: str,
-    seen: dict[str, object],
+    outcome: Outcome,
+    fields: dict[str, object],
     counted: dict[str, int],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "pipeline-gate-prod-gate")
-    record = log.log_decision("gate", decided, **seen)
+    record = log.log_decision("gate", outcome, **fields)
     line = json.loads(capsys.readouterr().out)
     assert record == {
         "function": "gate",
-        "decision": decided,
-        **seen,
+        "decision": outcome.word,
+        **fields,
     }  # the function's result has no metrics in it
     if not counted:
         assert line == record
@@ -95,5 +104,5 @@ def test_a_metric_has_the_time_of_its_line_in_milliseconds(
 ) -> None:
     """(guide: CloudWatch_Embedded_Metric_Format_Specification, "Metadata object")"""
     monkeypatch.setattr("time.time", lambda: 1767614670.25)
-    log.log_decision("gate", "held")
+    log.log_decision("gate", Outcome.HELD)
     assert json.loads(capsys.readouterr().out)["_aws"]["Timestamp"] == 1767614670250

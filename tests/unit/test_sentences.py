@@ -16,6 +16,7 @@ from chalicelib import phrases as wording
 from chalicelib.deployment import Deployment, refuse_long_stage
 from chalicelib.errors import Misconfigured, RefusedInput, UnexpectedAnswer
 from chalicelib.holds.hold import Hold
+from chalicelib.holds.mode import RETRY
 from chalicelib.holds.rule import build_pattern, read_rule_name
 from chalicelib.job import Job
 from chalicelib.parameters import parse_parameters, refuse_closed_accounts
@@ -187,7 +188,7 @@ DEADLINE = NOW + timedelta(hours=2)
     ("more", "said"),
     [
         (
-            {"mode": "retry"},
+            {"mode": RETRY},
             "This action ends here, and that is as planned: its stage is retried by itself within "
             "seconds of the end of infra, ",
         ),

@@ -9,19 +9,20 @@ from typing import Any
 from unittest.mock import patch
 
 from chalicelib import gate, parameters, retry
-from chalicelib.aws import codepipeline
-from chalicelib.holds import fate as decision
-from chalicelib.holds import hold
-from chalicelib.holds import making as holding
-from chalicelib.pipelines import execution as executions
-from chalicelib.pipelines import reader as asking
-from chalicelib.pipelines import state, upstream
+from chalicelib.aws.codepipeline import CodePipeline
+from chalicelib.holds import fate, making
+from chalicelib.holds.hold import Hold
+from chalicelib.holds.making import ClosedGate
+from chalicelib.pipelines.execution import Execution
+from chalicelib.pipelines.reader import UpstreamReader
+from chalicelib.pipelines.state import Parked, PipelineState
+from chalicelib.pipelines.upstream import Upstream, find_unsatisfied
 from tests.simulation.planted_bugs.bug import both, bug
 
 
 @bug("Safe", "require: succeeded is taken for idle", seed=6)
 def require_ignored() -> AbstractContextManager[object]:
-    return patch.object(upstream.Upstream, "satisfied", property(lambda self: self.idle))
+    return patch.object(Upstream, "satisfied", property(lambda self: self.idle))
 
 
 @bug(
@@ -30,19 +31,19 @@ def require_ignored() -> AbstractContextManager[object]:
     seed=28,
 )
 def past_too_early() -> AbstractContextManager[object]:
-    return patch.object(state.PipelineState, "is_past", lambda *_: True)
+    return patch.object(PipelineState, "is_past", lambda *_: True)
 
 
 @bug("Safe", "a parked upstream does not count, whatever parked says", seed=9)
 def parked_passes() -> AbstractContextManager[object]:
-    def blocking(self: upstream.Upstream) -> Any:
+    def blocking(self: Upstream) -> Any:
         return tuple(
             one
             for one in self.running
             if not self.is_past(one) and not (self.state and self.state.parked(one.id))
         )
 
-    def look(self: asking.UpstreamReader, wanted: Any) -> upstream.Upstream:
+    def look(self: UpstreamReader, wanted: Any) -> Upstream:
         seen = real_look(self, wanted)
         return (
             replace(seen, state=self._aws.codepipeline.read_state(wanted.name))
@@ -50,16 +51,16 @@ def parked_passes() -> AbstractContextManager[object]:
             else seen
         )
 
-    real_look = asking.UpstreamReader._read_executions
+    real_look = UpstreamReader._read_executions
     return both(
-        patch.object(upstream.Upstream, "blocking", property(blocking)),
-        patch.object(asking.UpstreamReader, "_read_executions", look),
+        patch.object(Upstream, "blocking", property(blocking)),
+        patch.object(UpstreamReader, "_read_executions", look),
     )
 
 
 @bug("Safe", "a gate that waits in place looks at its upstreams only once", seed=1)
 def waits_once() -> AbstractContextManager[object]:
-    real = upstream.find_unsatisfied
+    real = find_unsatisfied
     asked: set[str] = set()
 
     def waiting_for(upstreams: Any) -> Any:
@@ -77,12 +78,12 @@ def waits_once() -> AbstractContextManager[object]:
 
 @bug("Live", "a hold never gives up", seed=44)
 def never_gives_up() -> AbstractContextManager[object]:
-    return patch.object(hold.Hold, "given_up", lambda *_: False)
+    return patch.object(Hold, "is_past_deadline", lambda *_: False)
 
 
 @bug("Once", "a condition's rules are not looked at: what it let pass is started again", seed=844)
 def conditions_ignored() -> AbstractContextManager[object]:
-    return patch.object(codepipeline.CodePipeline, "list_condition_attempts", lambda *_: ())
+    return patch.object(CodePipeline, "list_condition_attempts", lambda *_: ())
 
 
 @bug("Clean", "a gate that refused is asked again for ever", seed=110)
@@ -92,16 +93,14 @@ def refusals_ignored() -> AbstractContextManager[object]:
 
 @bug("Safe", "whoever runs is taken for parked, where parked ones may pass", seed=3)
 def always_parked() -> AbstractContextManager[object]:
-    return patch.object(
-        state.PipelineState, "parked", lambda *_: state.Parked("Deploy", None, None)
-    )
+    return patch.object(PipelineState, "parked", lambda *_: Parked("Deploy", None, None))
 
 
 @bug("Answered", "a gate that is only to observe holds", seed=75)
 def observe_ignored() -> AbstractContextManager[object]:
     real = parameters.parse_parameters
     return patch.object(
-        parameters, "parse_parameters", lambda *arguments: replace(real(*arguments), observe=False)
+        gate, "parse_parameters", lambda *arguments: replace(real(*arguments), observe=False)
     )
 
 
@@ -112,22 +111,22 @@ def bypass_ignored() -> AbstractContextManager[object]:
 
 @bug("Once", "a hold by a rule does not stop at its deadline", seed=30)
 def never_stops() -> AbstractContextManager[object]:
-    return patch.object(hold.Hold, "ends_by_stopping", property(lambda _: False))
+    return patch.object(Hold, "ends_by_stopping", property(lambda _: False))
 
 
 @bug("Live", "a deadline moves with each hold of the same execution", seed=23)
 def deadline_forgotten() -> AbstractContextManager[object]:
-    return patch.object(holding.Holding, "_since", lambda self, _: self._now)
+    return patch.object(ClosedGate, "_find_begin", lambda self, _: self._now)
 
 
 @bug("Live", "a wait in place lasts until CodePipeline ends it", seed=270)
 def no_hand_over() -> AbstractContextManager[object]:
-    return patch.object(holding, "LONGEST_IN_PLACE", timedelta(hours=25))
+    return patch.object(making, "LONGEST_WAIT_IN_PROGRESS", timedelta(hours=25))
 
 
 @bug("Live", "a wait in place is handed over to a rule after an hour", seed=40)
 def early_hand_over() -> AbstractContextManager[object]:
-    return patch.object(holding, "LONGEST_IN_PLACE", timedelta(hours=1))
+    return patch.object(making, "LONGEST_WAIT_IN_PROGRESS", timedelta(hours=1))
 
 
 @bug("Live", "the revisions that were held are not taken", seed=34)
@@ -135,43 +134,41 @@ def held_revisions_ignored() -> AbstractContextManager[object]:
     return patch.object(
         retry,
         "choose_revisions",
-        lambda own, _, attempts: decision.choose_revisions(own, None, attempts),
+        lambda own, _, attempts: fate.choose_revisions(own, None, attempts),
     )
 
 
 @bug("Once", "a rollback is started like any other", seed=66)
 def rollback_started() -> AbstractContextManager[object]:
-    real = executions.Execution.parse
-    return patch.object(
-        executions.Execution, "parse", lambda summary: replace(real(summary), kind="STANDARD")
-    )
+    real = Execution.parse
+    return patch.object(Execution, "parse", lambda summary: replace(real(summary), kind="STANDARD"))
 
 
-@bug("Live", "a person's mark is not looked at by the gate", seed=15)
+@bug("Live", "a person's mark is not looked at by the gate", seed=66)
 def mark_ignored() -> AbstractContextManager[object]:
-    def kept(self: holding.Holding, execution: str) -> hold.Hold | None:
+    def read(self: ClosedGate, execution: str) -> Hold | None:
         found = real(self, execution)
         return found and replace(found, released_by=None)
 
-    real = holding.Holding._kept
-    return patch.object(holding.Holding, "_kept", kept)
+    real = ClosedGate._read_standing_hold
+    return patch.object(ClosedGate, "_read_standing_hold", read)
 
 
 @bug("Live", "a person's mark is not looked at by the retry", seed=15)
 def mark_not_retried() -> AbstractContextManager[object]:
-    return patch.object(hold.Hold, "ends_anyway", hold.Hold.given_up)
+    return patch.object(Hold, "ends_anyway", Hold.is_past_deadline)
 
 
-@bug("Safe", "the mark of one execution lets those after it go, too", seed=15)
+@bug("Safe", "the mark of one execution lets those after it go, too", seed=46)
 def mark_for_all() -> AbstractContextManager[object]:
     marks: dict[str, str] = {}
 
-    def kept(self: holding.Holding, execution: str) -> hold.Hold | None:
+    def read(self: ClosedGate, execution: str) -> Hold | None:
         found = real(self, execution)
         if found and found.released_by:
             marks[found.pipeline] = found.released_by
-        by = marks.get(self._asked.pipeline or "")
+        by = marks.get(self._parameters.pipeline or "")
         return replace(found, released_by=by) if found and by else found
 
-    real = holding.Holding._kept
-    return patch.object(holding.Holding, "_kept", kept)
+    real = ClosedGate._read_standing_hold
+    return patch.object(ClosedGate, "_read_standing_hold", read)

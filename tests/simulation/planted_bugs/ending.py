@@ -9,38 +9,37 @@ from typing import Any
 from unittest.mock import patch
 
 from chalicelib import errors, retry, retry_function
-from chalicelib.aws import codepipeline, eventbridge
-from chalicelib.holds import fate as decision
-from chalicelib.holds import hold
-from chalicelib.pipelines import upstream
+from chalicelib.aws.codepipeline import CodePipeline
+from chalicelib.aws.eventbridge import EventBridge
+from chalicelib.holds import fate, reader
+from chalicelib.holds.hold import Hold
+from chalicelib.pipelines.upstream import find_unsatisfied
 from tests.simulation.planted_bugs.bug import both, bug
 
 
 @bug("Once", "a start has no token of its own", seed=198)
 def no_token() -> AbstractContextManager[object]:
-    return patch.object(hold.Hold, "start_token", lambda _: str(uuid.uuid4()))
+    return patch.object(Hold, "start_token", lambda _: str(uuid.uuid4()))
 
 
 @bug("Live", "the rule is removed before the start", seed=43)
 def rule_goes_first() -> AbstractContextManager[object]:
-    real = retry._act
+    real = retry._carry_out
 
-    def act(kept: Any, look: Any, aws: Any, now: Any) -> Any:
-        if look.next not in retry.STANDS:
-            aws.eventbridge.remove(kept.rule)
-        return real(kept, look, aws, now)
+    def carry_out(hold: Hold, plan: Any, deployment: Any, aws: Any, now: Any) -> Any:
+        if plan.step is not retry.Step.STAY:
+            aws.eventbridge.remove_target(hold.rule)
+        return real(hold, plan, deployment, aws, now)
 
-    return patch.object(retry, "_act", act)
+    return patch.object(retry, "_carry_out", carry_out)
 
 
 @bug("Clean", "the rule's target is not removed", seed=0)
 def target_stays() -> AbstractContextManager[object]:
-    return patch.object(
-        eventbridge.EventBridge, "remove_rule", eventbridge.EventBridge.delete_empty_rule
-    )
+    return patch.object(EventBridge, "remove_target", lambda *_: True)
 
 
-@bug("Live", "a retry that AWS does not answer removes the rule", seed=25)
+@bug("Live", "a retry that AWS does not answer removes the rule", seed=43)
 def retry_gives_up() -> AbstractContextManager[object]:
     real = retry.check_hold
 
@@ -48,36 +47,33 @@ def retry_gives_up() -> AbstractContextManager[object]:
         try:
             return real(event, context, aws, now)
         except errors.NoAnswer:
-            return aws.eventbridge.remove(event["rule"])
+            return aws.eventbridge.remove_target(event["rule"])
 
     return patch.object(retry_function, "check_hold", recheck)
 
 
 @bug("Once", "a newer execution does not end a hold", seed=3)
 def newer_ignored() -> AbstractContextManager[object]:
-    return patch.object(
-        retry,
-        "find_fate",
-        lambda held, all_: decision.find_fate(held, [one for one in all_ if one.id == held]),
-    )
+    def find(evidence: fate.Evidence) -> fate.HoldFate:
+        only = [one for one in evidence.executions or () if one.id == evidence.execution]
+        return fate.find_fate(replace(evidence, executions=only))
+
+    return patch.object(reader, "find_fate", find)
 
 
-@bug("Live", "a held execution that is still in progress is taken for over", seed=81)
+@bug("Live", "a held execution that is still in progress is taken for over", seed=25)
 def in_progress_is_over() -> AbstractContextManager[object]:
-    def fate(held: str, all_: Any) -> decision.HoldFate:
-        found = decision.find_fate(held, all_)
-        return (
-            replace(found, fate=decision.Fate.OVER)
-            if found.fate is decision.Fate.UNDECIDED
-            else found
-        )
+    def find(evidence: fate.Evidence) -> fate.HoldFate:
+        found = fate.find_fate(evidence)
+        moved_on = found.standing is fate.Standing.MOVED_ON
+        return replace(found, standing=fate.Standing.OVER) if moved_on else found
 
-    return patch.object(retry, "find_fate", fate)
+    return patch.object(reader, "find_fate", find)
 
 
 @bug("Once", "an execution that the gate let pass at a later attempt is started again", seed=73)
 def later_pass_ignored() -> AbstractContextManager[object]:
-    return patch.object(retry, "has_passed_gate", lambda *_: False)
+    return patch.object(fate, "_let_pass", lambda _: fate.HELD)
 
 
 @bug("Once", "the retry does not look at the upstreams", seed=3)
@@ -87,11 +83,11 @@ def upstreams_ignored() -> AbstractContextManager[object]:
 
 @bug("Once", "the retry acts on what it is told, not on what EventBridge keeps", seed=57)
 def told_is_believed() -> AbstractContextManager[object]:
-    real, real_recheck = eventbridge.EventBridge.read_hold, retry.check_hold
-    told: list[hold.Hold | None] = []
+    real, real_recheck = EventBridge.read_hold, retry.check_hold
+    told: list[Hold | None] = []
 
     def recheck(event: Any, *more: Any) -> Any:
-        told[:] = [hold.Hold.parse(event)]
+        told[:] = [Hold.parse(event)]
         return real_recheck(event, *more)
 
     def kept_by(self: Any, rule: str) -> Any:
@@ -99,15 +95,15 @@ def told_is_believed() -> AbstractContextManager[object]:
 
     return both(
         patch.object(retry_function, "check_hold", recheck),
-        patch.object(eventbridge.EventBridge, "read_hold", kept_by),
+        patch.object(EventBridge, "read_hold", kept_by),
     )
 
 
 @bug("Live", "a restart has the default variables", seed=12)
 def no_variables() -> AbstractContextManager[object]:
-    real = codepipeline.CodePipeline.start_pipeline
+    real = CodePipeline.start_pipeline
     return patch.object(
-        codepipeline.CodePipeline,
+        CodePipeline,
         "start_pipeline",
         lambda self, pipeline, token, _, revisions: real(self, pipeline, token, {}, revisions),
     )
@@ -120,44 +116,39 @@ def newest_revisions() -> AbstractContextManager[object]:
 
 @bug("Live", "a variable that was edited away keeps the pipeline from starting", seed=233)
 def undeclared_variable() -> AbstractContextManager[object]:
-    return patch.object(codepipeline.CodePipeline, "_still_declared", lambda _, request: request)
+    return patch.object(CodePipeline, "_still_declared", lambda _, request: request)
 
 
 @bug("Live", "an upstream that was deleted is waited for", seed=110)
 def deleted_upstream() -> AbstractContextManager[object]:
-    def waiting(kept: Any, asking_: Any, now: Any) -> Any:
-        return upstream.find_unsatisfied(
-            [
-                replace(one, unanswered="gone") if one.gone else one
-                for one in asking_.upstreams(kept.depends_on)
-            ]
+    def read(hold: Hold, upstream_reader: Any, now: Any) -> Any:
+        upstreams = upstream_reader.read_upstreams(hold.depends_on)
+        return find_unsatisfied(
+            [replace(one, unanswered="gone") if one.missing else one for one in upstreams]
         )
 
-    return patch.object(retry, "_waiting", waiting)
+    return patch.object(retry, "_read_waiting", read)
 
 
-@bug("Live", "the rule of a stage that is retried goes at once", seed=15)
+@bug("Live", "the rule of a stage that is retried goes at once", seed=78)
 def rule_goes_with_the_retry() -> AbstractContextManager[object]:
-    real = retry._act
+    real = retry._carry_out
 
-    def act(kept: Any, look: Any, aws: Any, now: Any) -> Any:
-        record = real(kept, look, aws, now)
-        if record["decision"] == "retried":
-            aws.eventbridge.remove(kept.rule)
+    def carry_out(hold: Hold, plan: Any, deployment: Any, aws: Any, now: Any) -> Any:
+        record = real(hold, plan, deployment, aws, now)
+        if plan.step is retry.Step.RETRY and "started" not in record:
+            aws.eventbridge.remove_target(hold.rule)
         return record
 
-    return patch.object(retry, "_act", act)
+    return patch.object(retry, "_carry_out", carry_out)
 
 
-@bug("Once", "where AWS does not retry a stage, nobody looks why", seed=185)
+@bug("Once", "where AWS does not retry a stage, nobody looks why", seed=66)
 def no_second_look() -> AbstractContextManager[object]:
-    def retry_stage(held: Any, look: Any, aws: Any) -> Any:
-        try:
-            aws.codepipeline.retry_stage(held.pipeline, look.stage, held.execution)
-        except errors.NotRetryable:
-            return replace(look, next=retry.Next.START)
-        except errors.TakenOver:
-            return retry.Look(retry.Next.DROP, "a newer execution has entered the stage")
-        return look
+    real = retry._ask_for_retry
 
-    return patch.object(retry, "_retry_stage", retry_stage)
+    def ask(hold: Hold, plan: Any, deployment: Any, aws: Any) -> Any:
+        with patch.object(retry, "read_fate", lambda *_: (fate.HELD, None)):
+            return real(hold, plan, deployment, aws)
+
+    return patch.object(retry, "_ask_for_retry", ask)

@@ -10,12 +10,12 @@ from unittest.mock import patch
 
 from chalicelib import errors, gate, gate_function
 from chalicelib.aws import codepipeline, eventbridge
-from chalicelib.aws import lambda_permission as awslambda
+from chalicelib.aws.lambda_permission import LambdaPermissions
 from chalicelib.holds import making, rule
 from tests.simulation.planted_bugs.bug import both, bug
 
 
-@bug("Once", "all holds share one rule", seed=12)
+@bug("Once", "all holds share one rule", seed=41)
 def shared_rule() -> AbstractContextManager[object]:
     return patch.object(
         making, "name_rule", lambda deployment, _: deployment.rule_prefix + str(uuid.UUID(int=0))
@@ -44,7 +44,7 @@ def answered_first() -> AbstractContextManager[object]:
 
 @bug("Live", "nobody lets EventBridge invoke the retry", seed=0)
 def no_permission() -> AbstractContextManager[object]:
-    return patch.object(awslambda.LambdaPermissions, "allow_rules", lambda *_: None)
+    return patch.object(LambdaPermissions, "allow_rules", lambda *_: None)
 
 
 @bug("Live", "a hold has no schedule, only events end it", seed=3)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib import retry
-from chalicelib.aws import codepipeline, eventbridge
-from chalicelib.pipelines import estimate, upstream
-from chalicelib.records import events as announcement
-from chalicelib.records import log
-from tests.simulation.planted_bugs.bug import both, bug
+from chalicelib import gate, retry
+from chalicelib.aws.codepipeline import CodePipeline
+from chalicelib.aws.eventbridge import EventBridge
+from chalicelib.holds import making
+from chalicelib.holds.hold import Hold
+from chalicelib.pipelines import estimate
+from chalicelib.pipelines.upstream import Upstream
+from chalicelib.records import events, log
+from chalicelib.records.outcomes import Outcome
+from chalicelib.records.report import report_decision
+from tests.simulation.planted_bugs.bug import bug
 
 
 @bug(
@@ -20,7 +26,7 @@ from tests.simulation.planted_bugs.bug import both, bug
 )
 def behind_the_newest() -> AbstractContextManager[object]:
     return patch.object(
-        upstream.Upstream,
+        Upstream,
         "last_execution_id",
         property(lambda self: self.executions[0].id if self.executions else None),
     )
@@ -28,35 +34,33 @@ def behind_the_newest() -> AbstractContextManager[object]:
 
 @bug("Told", "the output variables name the executions in another order than the upstreams", seed=0)
 def other_order() -> AbstractContextManager[object]:
-    real = codepipeline.CodePipeline.succeed_job
+    real = CodePipeline.succeed_job
 
     def succeed(self: Any, job: str, summary: str, variables: Any) -> bool:
         ids = ",".join(reversed(variables["UpstreamExecutionIds"].split(",")))
         return real(self, job, summary, {**variables, "UpstreamExecutionIds": ids})
 
-    return patch.object(codepipeline.CodePipeline, "succeed_job", succeed)
+    return patch.object(CodePipeline, "succeed_job", succeed)
 
 
 @bug("Told", "a gate that passes after a wait says that it just passed", seed=3)
 def never_released() -> AbstractContextManager[object]:
-    real = codepipeline.CodePipeline.succeed_job
+    real = CodePipeline.succeed_job
 
     def succeed(self: Any, job: str, summary: str, variables: Any) -> bool:
         decision = variables["Decision"].replace("released", "passed")
         return real(self, job, summary, {**variables, "Decision": decision})
 
-    return patch.object(codepipeline.CodePipeline, "succeed_job", succeed)
+    return patch.object(CodePipeline, "succeed_job", succeed)
 
 
 @bug("Told", "the percentage tells what is left, not what is done", seed=3)
 def percent_left() -> AbstractContextManager[object]:
-    real = estimate.estimate_percent
-
     def percent(*arguments: Any) -> int | None:
-        done = real(*arguments)
+        done = estimate.estimate_percent(*arguments)
         return None if done is None else 99 - done
 
-    return patch.object(estimate, "estimate_percent", percent)
+    return patch.object(making, "estimate_percent", percent)
 
 
 @bug("Told", "one success is enough to tell how long it usually takes", seed=3)
@@ -75,81 +79,120 @@ def failures_count() -> AbstractContextManager[object]:
 
 @bug("Told", "an answer that came too late is counted", seed=1)
 def late_counts() -> AbstractContextManager[object]:
-    return patch.object(log, "came_about", lambda _: True)
+    return patch.object(log, "took_effect", lambda _: True)
 
 
 @bug("Told", "holds are counted as passed", seed=0)
 def held_counts_as_passed() -> AbstractContextManager[object]:
-    return patch.dict(log.METRICS, held=("Passed",))
+    return _instead("metrics", Outcome.HELD, ("Passed",))
 
 
 @bug("Told", "the time waited is counted in milliseconds", seed=0)
 def milliseconds() -> AbstractContextManager[object]:
-    real = retry._record
+    def report(*arguments: Any, waited_seconds: int | None, **fields: Any) -> Any:
+        waited = None if waited_seconds is None else 1000 * waited_seconds
+        return report_decision(*arguments, waited_seconds=waited, **fields)
 
-    def record(hold: Any, look: Any, aws: Any, now: Any, started: Any = None) -> Any:
-        with patch.object(log, "log_decision", _a_thousandfold(log.log_decision)):
-            return real(hold, look, aws, now, started)
-
-    return patch.object(retry, "_record", record)
-
-
-def _a_thousandfold(real: Any) -> Any:
-    def decision(function: str, decided: str, **seen: Any) -> Any:
-        waited = seen.get("waited_seconds")
-        return real(
-            function,
-            decided,
-            **{**seen, "waited_seconds": None if waited is None else 1000 * waited},
-        )
-
-    return decision
+    return patch.object(retry, "report_decision", report)
 
 
 @bug("Told", "a release is not announced", seed=3)
 def release_untold() -> AbstractContextManager[object]:
-    return patch.dict(announcement.STATES, started=())
+    return _instead("states", Outcome.STARTED, ())
 
 
 @bug("Told", "an event names another execution than the held one", seed=3)
 def other_execution() -> AbstractContextManager[object]:
-    real = announcement._detail
+    real = events._build_detail
 
-    def detail(record: Any, state: str) -> Any:
-        return real(
-            {**record, "execution": record["started"]} if "started" in record else record, state
-        )
+    def build(record: Any, state: str) -> Any:
+        execution = record.get("started") or record.get("execution")
+        return real({**record, "execution": execution}, state)
 
-    return patch.object(announcement, "_detail", detail)
+    return patch.object(events, "_build_detail", build)
 
 
 @bug("Told", "a bus that does not answer stops the function", seed=9)
 def bus_stops_it() -> AbstractContextManager[object]:
-    def announce(record: Any, bus: str, aws: Any) -> None:
-        states = announcement.STATES.get(record["decision"], ())
-        if states and log.came_about(record):
-            _put(aws.eventbridge, bus, [announcement._detail(record, state) for state in states])
+    def announce(outcome: Outcome, record: Any, bus: str, aws: Any) -> None:
+        if outcome.states and log.took_effect(record):
+            details = [events._build_detail(record, state) for state in outcome.states]
+            _put(aws.eventbridge, bus, details)
 
-    return both(
-        patch.object(announcement, "announce_decision", announce),
-        patch.object(retry, "announce_decision", announce),
-    )
+    return patch.object(events, "announce_decision", announce)
 
 
 @bug("Told", "that an event was not taken is not noticed", seed=9)
 def untaken() -> AbstractContextManager[object]:
     return patch.object(
-        eventbridge.EventBridge,
-        "send_events",
-        lambda self, bus, _, __, details: _put(self, bus, details),
+        EventBridge, "send_events", lambda self, bus, _, __, details: _put(self, bus, details)
     )
 
 
-def _put(room: eventbridge.EventBridge, bus: str, details: Any) -> None:
+def _put(eventbridge: EventBridge, bus: str, details: Any) -> None:
     entry: dict[str, Any] = {
         "EventBusName": bus,
-        "Source": announcement.SOURCE,
-        "DetailType": announcement.DETAIL_TYPE,
+        "Source": events.SOURCE,
+        "DetailType": events.DETAIL_TYPE,
     }
     entries: list[Any] = [{**entry, "Detail": json.dumps(one, default=str)} for one in details]
-    room._client.put_events(Entries=entries)
+    eventbridge._client.put_events(Entries=entries)
+
+
+# What is counted and announced of a hold's begin and end
+
+
+@bug("Told", "a hold that is dropped is not announced", seed=3)
+def drop_untold() -> AbstractContextManager[object]:
+    return _instead("states", Outcome.DROPPED, ())
+
+
+@bug("Told", "a hold that is dropped is not counted", seed=1)
+def drop_uncounted() -> AbstractContextManager[object]:
+    return _instead("metrics", Outcome.DROPPED, ())
+
+
+@bug("Told", "the end of a retried stage's hold is counted twice: its rule does not say", seed=1)
+def counted_twice() -> AbstractContextManager[object]:
+    real = Hold.as_input
+    return patch.object(Hold, "as_input", lambda self: real(replace(self, end_reported=False)))
+
+
+@bug("Told", "a stage that AWS does not retry leaves its hold marked as ended", seed=250)
+def mark_stays() -> AbstractContextManager[object]:
+    return patch.object(retry, "_unmark", lambda *_: None)
+
+
+@bug("Told", "a rule that takes over from a wait in progress counts its hold again", seed=1)
+def held_again() -> AbstractContextManager[object]:
+    return patch.object(making.ClosedGate, "_choose_hold_outcome", lambda *_: Outcome.HELD)
+
+
+@bug("Told", "the rule of a gate that answered too late is counted as a hold when it ends", seed=25)
+def late_hold_counts() -> AbstractContextManager[object]:
+    return patch.object(making.ClosedGate, "_mark_uncounted", lambda *_: None)
+
+
+@bug("Told", "the end of a wait that the gate refuses is not reported", seed=250)
+def refused_untold() -> AbstractContextManager[object]:
+    return patch.object(gate, "_report_end_of_wait", lambda *_: None)
+
+
+@bug("Told", "a hold whose empty rule cannot be deleted ends unreported", seed=186)
+def tidies_first() -> AbstractContextManager[object]:
+    real = EventBridge.remove_target
+
+    def remove(self: EventBridge, rule: str) -> bool:
+        removed = real(self, rule)
+        self.delete_empty_rule(rule)
+        return removed
+
+    return patch.object(EventBridge, "remove_target", remove)
+
+
+def _instead(column: str, outcome: Outcome, value: Any) -> AbstractContextManager[object]:
+    """Let the table of outcomes say something else there."""
+    real = getattr(Outcome, column).fget
+    return patch.object(
+        Outcome, column, property(lambda self: value if self is outcome else real(self))
+    )

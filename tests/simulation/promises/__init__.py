@@ -7,6 +7,7 @@ from sandbox.world import Dials
 from tests.simulation.promises.answered import answered
 from tests.simulation.promises.clean import clean
 from tests.simulation.promises.deadlocks import deadlocks
+from tests.simulation.promises.ends import ends
 from tests.simulation.promises.events import events
 from tests.simulation.promises.live import live
 from tests.simulation.promises.metrics import metrics
@@ -32,4 +33,5 @@ def broken(record: Record, dials: Dials) -> list[str]:
         *shown(record),
         *metrics(record),
         *events(record),
+        *ends(record),
     ]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from tests.simulation.orders import Order, order
 from tests.simulation.promises.deadlocks import really_deadlocked
-from tests.simulation.promises.holds import is_hold
+from tests.simulation.promises.holds import verdict
 from tests.simulation.record import Record
 from tests.simulation.turns import Answer
 from tests.simulation.weather import PERMANENT
@@ -74,9 +74,7 @@ def _failed(record: Record) -> Iterator[str]:
                 f"Answered: {record.whose(job_id)} failed, though it was to pass in any "
                 f"case: {answer.text[:120]}"
             )
-        elif not is_hold(job, answer) and not _has_a_reason(
-            record, answer, asked, job.action.execution.id
-        ):
+        elif not _has_a_reason(record, answer, asked, job.action.execution.id):
             yield (
                 f"Answered: {record.whose(job_id)} failed without a hold or a reason: "
                 f"{answer.text[:120]}"
@@ -84,18 +82,17 @@ def _failed(record: Record) -> Iterator[str]:
 
 
 def _has_a_reason(record: Record, answer: Answer, asked: Order, execution: str) -> bool:
-    turn = answer.turn
+    turn, word = answer.turn, verdict(answer)
+    if word in ("", "held"):
+        return word == "held"
     return (
         any(hit.endswith(PERMANENT) for hit in turn.hits)
         or any(one.pipeline in record.deleted for one in asked.wanted)
         or not asked.says_who
-        or (asked.give_up is not None and not asked.goes_on and answer.text.startswith("Gave up: "))
+        or (word == "gave-up" and asked.give_up is not None and not asked.goes_on)
+        or (word == "deadlock" and really_deadlocked(record, execution, turn.began, answer.at))
         or (
-            answer.text.startswith("Deadlock: ")
-            and really_deadlocked(record, execution, turn.began, answer.at)
-        )
-        or (
-            answer.text.startswith("AWS denied ")
+            word == "refused elsewhere"
             and any(_closed(record, one.pipeline, answer) for one in asked.wanted)
         )
     )

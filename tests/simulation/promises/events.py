@@ -7,30 +7,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
-from tests.simulation.promises.metrics import counts
+from tests.simulation.orders import order
+from tests.simulation.promises.table import Line, due_states
 from tests.simulation.record import Record
 from tests.simulation.turns import Turn
 
-STATES = {
-    "held": ("HELD",),
-    "passed": ("PASSED",),
-    "bypassed": ("PASSED",),
-    "observed": ("PASSED",),
-    "started": ("RELEASED",),
-    "retried": ("RELEASED",),
-    "released": ("RELEASED", "PASSED"),
-    "let go": ("PASSED",),
-    "gave up": ("GAVE_UP",),
-    "deadlock": ("DEADLOCKED",),
-}
-"""docs/events.md's table."""
 ALIKE = (
     "pipeline",
     "execution",
     "rule",
     "started",
+    "replaced_by",
     "waited_seconds",
     "on_give_up",
     "released_by",
@@ -45,43 +33,35 @@ def events(record: Record) -> Iterator[str]:
 
 
 def _unlike(record: Record, turn: Turn) -> Iterator[str]:
-    lines = [
-        line for line in turn.lines if counts(line) and line["decision"] in STATES and record.bus
-    ]
-    due = Counter((line["decision"], state) for line in lines for state in STATES[line["decision"]])
+    lines = [line for line in turn.lines if record.bus and due_states(turn, line)]
+    due = Counter((line["decision"], state) for line in lines for state in due_states(turn, line))
     details = [json.loads(event["Detail"]) for event in turn.events]
     sent = Counter((detail["decision"], detail["state"]) for detail in details)
-    if more := sent.keys() - due.keys():
-        yield f"announced {sorted(more)}, and that is not what it did"
+    if needless := sent.keys() - due.keys():
+        yield f"announced {sorted(needless)}, and that is not what it did"
     excused = turn.error or any(line["decision"] == "not announced" for line in turn.lines)
     if (missing := due.keys() - sent.keys()) and not excused:
         yield f"did not announce {sorted(missing)}"
-    if any(sent[key] > due[key] for key in sent) and not any(
-        "PutEvents" in hit for hit in turn.hits
-    ):
+    struck = [hit for hit in turn.hits if hit.startswith("PutEvents")]
+    if any(sent[key] > due[key] for key in sent) and not struck:
         yield f"announced {dict(sent)}, more than once"
-    if (
-        turn.error
-        and turn.hits
-        and all(hit.startswith("PutEvents") and "dies" not in hit for hit in turn.hits)
-    ):
+    if turn.error and turn.hits == struck != [] and not any("dies" in hit for hit in struck):
         yield "failed because an event could not be sent"
+    form = (record.bus, "pipeline-gate", "Pipeline Gate State Change")
     for event, detail in zip(turn.events, details, strict=True):
-        if (event["EventBusName"], event["Source"], event["DetailType"]) != (
-            record.bus,
-            "pipeline-gate",
-            "Pipeline Gate State Change",
-        ):
-            yield (
-                f"sent another event: {event['Source']}, {event['DetailType']} on "
-                f"{event['EventBusName']}"
-            )
+        sent_form = event["EventBusName"], event["Source"], event["DetailType"]
+        if sent_form != form:
+            yield f"sent another event: {sent_form}"
         for line in lines:
             if line["decision"] == detail["decision"]:
                 yield from _other_words(line, detail)
+        job = record.job(turn.job or "")
+        says_who = job is None or order(job).says_who
+        if detail["state"] == "DROPPED" and says_who and "execution-id" not in detail:
+            yield "announced the end of a hold, and not whose"
 
 
-def _other_words(line: dict[str, Any], detail: dict[str, Any]) -> Iterator[str]:
+def _other_words(line: Line, detail: Line) -> Iterator[str]:
     """The event says what the log says."""
     said = {"execution" if key == "execution-id" else key: value for key, value in detail.items()}
     for key in ALIKE:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from sandbox.codepipeline.jobs import Job
+import re
+
 from tests.simulation.record import Record
 from tests.simulation.turns import Answer
 
 
 def holds(record: Record) -> dict[str, list[Answer]]:
-    """The answers that held an execution by a rule ("k8s waits for infra since ..."), by the
-    execution's id.
-    """
+    """The answers that held an execution by a rule, by the execution's id."""
     found: dict[str, list[Answer]] = {}
     for job_id, answer in record.answers.items():
         job = record.job(job_id)
-        if job is not None and is_hold(job, answer):
+        if job is not None and verdict(answer) == "held":
             found.setdefault(job.action.execution.id, []).append(answer)
     return found
 
 
-def is_hold(job: Job, answer: Answer) -> bool:
-    return not answer.success and answer.text.startswith(
-        f"{job.action.execution.pipeline_name} waits for "
-    )
+def verdict(answer: Answer) -> str:
+    """The word at the end of a failed job's message; "" if there is none."""
+    token = re.search(r" \[pipeline-gate/1 ([a-z -]+)\]$", answer.text)
+    return token[1] if token and not answer.success else ""

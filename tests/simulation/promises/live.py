@@ -11,7 +11,7 @@ from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.jobs import Job
 from sandbox.world import Dials
 from tests.simulation.orders import Order, Wanted, order
-from tests.simulation.promises.holds import holds, is_hold
+from tests.simulation.promises.holds import holds, verdict
 from tests.simulation.record import Piece, Record
 from tests.simulation.turns import Answer
 
@@ -199,14 +199,8 @@ def _excused(
     execution has entered its stage since; or it is to go on itself, and another gate of it refused
     what it was asked.
     """
-    refused = any(
-        answer is not None
-        and not answer.success
-        and not is_hold(job, answer)
-        and not answer.text.startswith("Gave up: ")
-        for job in record.jobs_of(execution.id)
-        if (answer := record.answers.get(job.id)) is not None
-    )
+    answers = [record.answers.get(job.id) for job in record.jobs_of(execution.id)]
+    refused = any(answer and verdict(answer) not in ("", "held", "gave-up") for answer in answers)
     resumed = any(
         one.execution == execution.id and one.state == "RESUMED" and one.at >= held.at
         for one in record.changes

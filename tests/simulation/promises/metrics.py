@@ -6,59 +6,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
+from tests.simulation.promises.table import BEGINS, COUNTED, Line, due_metrics, passes, took_effect
 from tests.simulation.record import Record
 from tests.simulation.turns import Turn
 
-Line = dict[str, Any]
-
-COUNTED: dict[str, set[str]] = {
-    "passed": {"Passed"},
-    "bypassed": {"Bypassed"},
-    "observed": {"Observed"},
-    "held": {"Held"},
-    "released": {"Released", "Passed", "WaitTime"},
-    "let go": {"LetGo", "Passed"},
-    "gave up": {"GaveUp", "WaitTime"},
-    "deadlock": {"Deadlocks"},
-    "refused": {"Refused"},
-    "defect": {"Defects"},
-    "started": {"Released", "WaitTime"},
-    "retried": {"Released", "WaitTime"},
-}
-"""docs/events.md's table; all other decisions have no metric."""
-PASSING = ("passed", "bypassed", "observed", "released", "let go")
-FAILING = ("deadlock", "refused", "defect")
+FAILS = ("deadlock", "refused", "defect", "past deadline")
+GOES_ON = ("retried", "let go", "gave up")
+"""What the retry may call it if it retries a stage."""
+UNCOUNTED = ("still held", "past deadline", "over")
+"""Decisions that act and count nothing; over: another retry was faster."""
 
 
 def metrics(record: Record) -> Iterator[str]:
     for turn in record.turns:
         for line in turn.lines:
-            for sentence in (
-                *_form(turn, line),
-                *(_untrue(record, turn, line) if counts(line) else ()),
-            ):
-                yield (
-                    f"Told: at {turn.began:%d %H:%M:%S} the {turn.function}'s log line "
-                    f"'{line['decision']}' {sentence}"
-                )
+            about = (
+                f"Told: at {turn.began:%d %H:%M:%S} the {turn.function}'s log line "
+                f"'{line['decision']}'"
+            )
+            yield from (f"{about} {sentence}" for sentence in _form(record, turn, line))
+            if took_effect(line):
+                yield from (f"{about} {sentence}" for sentence in _untrue(record, turn, line))
     yield from _unsaid(record)
 
 
-def counts(line: Line) -> bool:
-    """Whether the line is one that CloudWatch takes metrics from."""
-    return "_aws" in line
-
-
-def _form(turn: Turn, line: Line) -> Iterator[str]:
-    """As CloudWatch's embedded metric format wants it, with the metrics of its decision; an answer
-    that came too late counts nothing.
-    """
-    expected = set() if line.get("answered") is False else COUNTED.get(line["decision"], set())
-    if line["decision"] == "let go" and expected and "waited_seconds" in line:
-        expected = expected | {"WaitTime"}
-    if not counts(line):
+def _form(record: Record, turn: Turn, line: Line) -> Iterator[str]:
+    """As CloudWatch's embedded metric format wants it, with the metrics of its decision."""
+    expected = due_metrics(record, turn, line)
+    if "_aws" not in line:
         if expected:
             yield f"is not counted, and should be as {', '.join(sorted(expected))}"
         return
@@ -73,83 +49,79 @@ def _form(turn: Turn, line: Line) -> Iterator[str]:
     if directive["Dimensions"] != [["FunctionName"]] or not line["FunctionName"]:
         yield f"has the dimensions {directive['Dimensions']}"
     when = line["_aws"]["Timestamp"] / 1000
-    if not turn.began.timestamp() - 1 <= when <= (turn.ended or turn.began).timestamp() + 1:
+    if not turn.began.timestamp() - 1 <= when <= turn.over.timestamp() + 1:
         yield "has another time"
 
 
 def _untrue(record: Record, turn: Turn, line: Line) -> Iterator[str]:
-    decision, job = line["decision"], line.get("job", "")
-    answer = record.answers.get(job)
-    passing = decision in PASSING or (
-        turn.function == "gate" and decision == "gave up" and line["on_give_up"] == "continue"
-    )
     if turn.function == "gate":
-        if passing and not (answer and answer.success):
-            yield "says that it passed, and it did not"
-        failing = decision in FAILING or (decision == "gave up" and not passing)
-        observed = (
-            decision in ("refused", "defect")
-            and answer
-            and answer.success
-            and answer.text.startswith("Observe only")
-        )
-        if failing and not observed and not (answer and not answer.success):
-            yield "says that it failed, and it did not"
-        if decision == "held" and not _held(record, turn, line):
-            yield "says that it holds, and it does not"
-    elif decision == "started" and not any(
-        one.execution.id == line["started"] and one.turn.held == turn.held for one in record.starts
-    ):
+        yield from _untrue_of_gate(record, turn, line)
+    else:
+        yield from _untrue_of_retry(record, turn, line)
+    waited, longest = line.get("waited_seconds"), _longest(record, turn, line)
+    if waited is not None and not -1 <= waited <= longest.total_seconds() + 1:
+        yield f"says that it waited {waited} s, and it was {longest} at the most"
+
+
+def _untrue_of_gate(record: Record, turn: Turn, line: Line) -> Iterator[str]:
+    decision, answer = line["decision"], record.answers.get(line.get("job", ""))
+    if passes(turn, line) and not (answer and answer.success):
+        yield "says that it passed, and it did not"
+    fails = decision in FAILS or (decision == "gave up" and not passes(turn, line))
+    observed = answer and answer.success and answer.text.startswith("Observe only")
+    if fails and not observed and not (answer and not answer.success):
+        yield "says that it failed, and it did not"
+    if decision in BEGINS and not _held(record, turn, line):
+        yield "says that it holds, and it does not"
+
+
+def _untrue_of_retry(record: Record, turn: Turn, line: Line) -> Iterator[str]:
+    decision = line["decision"]
+    started = any(
+        start.execution.id == line.get("started") and start.turn.held == turn.held
+        for start in record.starts
+    )
+    if ("started" in line or decision == "started") and not started:
         yield "says that it started an execution, and did not"
-    elif decision == "retried" and not any(one.turn is turn for one in record.retries):
+    ends = decision == "dropped" or line.get("on_give_up") == "stop"
+    retried = any(retried.turn is turn for retried in record.retries)
+    if decision in GOES_ON and not ends and not started and not retried:
         yield "says that it retried the stage, and did not"
-    elif decision == "gave up" and not any(
-        one.held == line["execution"]
-        and one.hold is None
-        and turn.began <= one.at <= (turn.ended or one.at)
-        for one in record.rules
+    if ends and not any(
+        ruled.held == line["execution"] and ruled.hold is None and ruled.at <= turn.over
+        for ruled in record.rules
     ):
-        yield "says that it gave up, and the hold stands"
-    if (
-        "waited_seconds" in line
-        and not -1 <= line["waited_seconds"] <= _longest(record, turn, line).total_seconds() + 1
-    ):
-        yield (
-            f"says that it waited {line['waited_seconds']} s, and it was "
-            f"{_longest(record, turn, line)} at the most"
-        )
+        yield "says that it ended the hold, and the hold stands"
 
 
 def _held(record: Record, turn: Turn, line: Line) -> bool:
-    if "rule" in line:
-        return any(
-            one.held == line["execution"] and one.turn is turn and one.hold is not None
-            for one in record.rules
-        )
-    return any(kept.job == line["job"] for kept in record.kept)
+    if "rule" not in line:
+        return any(kept.job == line["job"] for kept in record.kept)
+    return any(
+        ruled.held == line["execution"] and ruled.turn is turn and ruled.hold is not None
+        for ruled in record.rules
+    )
 
 
 def _longest(record: Record, turn: Turn, line: Line) -> timedelta:
     """How long it can have waited: since the first job of its execution."""
-    execution = line.get("execution")
-    if execution is None:  # the action does not name it
-        job = record.job(line["job"])
-        execution = job.action.execution.id if job else ""
+    job = record.job(line.get("job", ""))
+    execution = job.action.execution.id if job else line.get("execution", "")
     began = [job.action.started for job in record.jobs_of(execution)]
-    return (turn.ended or turn.began) - min(began, default=turn.began)
+    return turn.over - min(began, default=turn.began)
 
 
 def _unsaid(record: Record) -> Iterator[str]:
     """What a turn that nothing struck did, and did not log."""
     done = [(answer.turn, "job", job) for job, answer in record.answers.items()]
-    done += [(one.turn, "started", one.execution.id) for one in record.starts]
-    done += [(one.turn, "execution", one.execution.id) for one in record.retries]
+    done += [(start.turn, "started", start.execution.id) for start in record.starts]
+    done += [(start.turn, "execution", start.execution.id) for start in record.retries]
     for turn, key, id_ in done:
-        if (
-            not turn.hits
-            and not turn.error
-            and not any(line.get(key) == id_ and line["decision"] in COUNTED for line in turn.lines)
-        ):
+        logged = any(
+            line.get(key) == id_ and line["decision"] in (*COUNTED, *UNCOUNTED)
+            for line in turn.lines
+        )
+        if not turn.hits and not turn.error and not logged:
             yield (
                 f"Told: at {turn.began:%d %H:%M:%S} the {turn.function} did something about "
                 f"{id_[:8]} that it did not log"

@@ -90,7 +90,7 @@ def _early(record: Record, start: Start, what: str) -> Iterator[str]:
         return
     for wanted in told.wanted:
         if wanted.pipeline in record.deleted:
-            continue  # a deleted upstream counts as idle, whatever an earlier look of the same turn had read
+            continue  # it counts as idle, whatever an earlier look of the same turn had read
         for sentence in unsatisfied(
             record, wanted, start.turn, start.read, start.at, start.pipeline
         ):

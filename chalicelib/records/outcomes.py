@@ -1,0 +1,76 @@
+"""Every outcome of the two functions: its word in the log, what it counts, and what it announces.
+
+The end of a wait is counted once, by whatever ends it. So, over both functions:
+Held = Released + LetGo + GaveUp + Dropped + the deadlocks that ended a hold + the holds that stand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True)
+class Row:
+    """`word`: the log's `decision`. `metrics`: each counts 1. `states`: one event each.
+    `ends_hold`: a hold that was counted as Held ends with it.
+    """
+
+    word: str
+    metrics: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    ends_hold: bool = False
+
+
+class Outcome(Enum):
+    """What was decided. A word may stand for an outcome of each function."""
+
+    # The gate holds
+    HELD = Row("held", ("Held",), ("HELD",))
+    KEPT_OPEN = Row("kept open", ("Held",), ("HELD",))
+    STILL_HELD = Row("still held")
+    # The gate lets pass
+    PASSED = Row("passed", ("Passed",), ("PASSED",))
+    BYPASSED = Row("bypassed", ("Bypassed",), ("PASSED",))
+    OBSERVED = Row("observed", ("Observed",), ("PASSED",))
+    # The gate ends a wait whose action stayed in progress
+    WAIT_RELEASED = Row("released", ("Released", "Passed"), ("RELEASED", "PASSED"), ends_hold=True)
+    WAIT_LET_GO = Row("let go", ("LetGo", "Passed"), ("RELEASED", "PASSED"), ends_hold=True)
+    WAIT_CONTINUED = Row("gave up", ("GaveUp", "Passed"), ("GAVE_UP", "PASSED"), ends_hold=True)
+    WAIT_DEADLOCKED = Row("deadlock", ("Deadlocks",), ("DEADLOCKED",), ends_hold=True)
+    # The gate fails the action without a hold
+    PAST_DEADLINE = Row("past deadline")
+    REFUSED = Row("refused", ("Refused",))
+    UNANSWERED = Row("unanswered")
+    # The retry leaves the hold as it is
+    WAITING = Row("waiting")
+    # The retry ends the hold
+    STARTED = Row("started", ("Released",), ("RELEASED",), ends_hold=True)
+    RETRIED = Row("retried", ("Released",), ("RELEASED",), ends_hold=True)
+    LET_GO = Row("let go", ("LetGo",), ("RELEASED",), ends_hold=True)
+    # Of either function
+    GAVE_UP = Row("gave up", ("GaveUp",), ("GAVE_UP",), ends_hold=True)
+    DEADLOCK = Row("deadlock", ("Deadlocks",), ("DEADLOCKED",))
+    DROPPED = Row("dropped", ("Dropped",), ("DROPPED",), ends_hold=True)
+    DEFECT = Row("defect", ("Defects",))
+    NOT_ANNOUNCED = Row("not announced")
+    # The retry tidies up: the hold had ended before
+    OVER = Row("over")
+    SWEPT = Row("swept")
+    NOT_SWEPT = Row("not swept")
+
+    @property
+    def word(self) -> str:
+        return self.value.word
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return self.value.metrics
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        return self.value.states
+
+    @property
+    def ends_hold(self) -> bool:
+        return self.value.ends_hold

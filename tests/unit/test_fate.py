@@ -1,0 +1,235 @@
+"""Does a hold still stand? On plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chalicelib.holds.fate import (
+    Evidence,
+    HoldFate,
+    Standing,
+    choose_revisions,
+    find_fate,
+    find_restart,
+)
+from chalicelib.pipelines.execution import Attempt, Execution, Revision
+from chalicelib.pipelines.state import ActionState, PipelineState, StageState
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+RETRY = "pipeline-gate-dev-retry"
+BY_RETRY = f"arn:aws:sts::123456789012:assumed-role/some-role/{RETRY}"
+
+
+def run(
+    id_: str,
+    status: str,
+    minute: int = 0,
+    mode: str = "SUPERSEDED",
+    commit: str = "c1",
+    started_by: str = "",
+) -> Execution:
+    started = NOON + timedelta(minutes=minute)
+    return Execution(id_, status, started, started, mode, {"Source": commit}, started_by)
+
+
+def attempt(
+    status: str, minute: int = 0, function: str = "pipeline-gate-dev-gate", action: str = "Wait"
+) -> Attempt:
+    return Attempt("Gate", action, status, NOON + timedelta(minutes=minute), "Lambda", function)
+
+
+CLOSED = (attempt("Failed"),)
+
+
+def judge(
+    executions: Sequence[Execution] | None, attempts: Sequence[Attempt] | None = CLOSED
+) -> HoldFate:
+    return find_fate(Evidence("k8s", "held", "dev", executions=executions, attempts=attempts))
+
+
+@pytest.mark.parametrize(
+    ("executions", "expected"),
+    [
+        ([run("held", "Failed")], Standing.HELD),
+        ([run("held", "Failed", 1), run("older", "InProgress")], Standing.HELD),
+        ([run("held", "InProgress")], Standing.MOVED_ON),
+        ([run("held", "Stopping")], Standing.MOVED_ON),
+        ([run("held", "Stopped")], Standing.OVER),
+        ([run("held", "Succeeded")], Standing.OVER),
+        ([run("new", "Failed", 1), run("held", "Failed")], Standing.OVER),
+        ([run("new", "InProgress", 1), run("held", "InProgress")], Standing.MOVED_ON),
+        ([run("other", "Failed", 1)], Standing.OVER),
+        ([], Standing.OVER),
+        (
+            [run("new", "Succeeded", 1, "PARALLEL"), run("held", "Failed", 0, "PARALLEL")],
+            Standing.HELD,
+        ),
+        (
+            [run("new", "Succeeded", 1, "PARALLEL"), run("held", "InProgress", 0, "PARALLEL")],
+            Standing.MOVED_ON,
+        ),
+        ([run("new", "Succeeded", 1, "PARALLEL")], Standing.OVER),
+        ([run("new", "Succeeded", 1, "QUEUED"), run("held", "Failed", 0, "QUEUED")], Standing.OVER),
+        (None, Standing.UNKNOWN),
+    ],
+)
+def test_by_its_executions(executions: list[Execution] | None, expected: Standing) -> None:
+    assert judge(executions).standing is expected
+
+
+def test_a_hold_that_is_over_says_why_and_what_replaced_it() -> None:
+    replaced = judge([run("new", "InProgress", 1), run("held", "Failed")])
+    assert replaced.reason == "a newer execution exists: new is InProgress"
+    assert replaced.replaced_by == "new"
+    assert judge([]).reason == "its pipeline knows no execution held any more"
+    assert judge([run("held", "Stopped")]).reason == "execution held is Stopped"
+    deleted = find_fate(Evidence("k8s", "held", "dev", pipeline_exists=False))
+    assert (deleted.standing, deleted.reason) == (Standing.OVER, "the pipeline k8s is gone")
+
+
+def test_a_held_execution_that_is_older_than_what_was_read_is_not_taken_for_gone() -> None:
+    newest = [run("new", "Succeeded", 1, "PARALLEL")]
+    evidence = Evidence("k8s", "held", "dev", executions=newest, reaches_back=False)
+    assert find_fate(evidence).standing is Standing.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("attempts", "expected"),
+    [
+        ([attempt("Failed")], Standing.HELD),
+        ([attempt("Succeeded", 5), attempt("Failed", 1)], Standing.OVER),
+        ([attempt("Failed", 5), attempt("Succeeded", 1)], Standing.HELD),
+        ([attempt("Succeeded"), attempt("Failed", function="deploy-something")], Standing.OVER),
+        ([attempt("Succeeded"), attempt("Failed", action="Wait2")], Standing.HELD),
+        (
+            [
+                attempt(
+                    "Succeeded",
+                    function="arn:aws:lambda:eu-west-1:123456789012:function:pipeline-gate-dev-gate",
+                )
+            ],
+            Standing.OVER,
+        ),
+        ([attempt("Succeeded", function="pipeline-gate-dev-gate:live")], Standing.OVER),
+        ([attempt("Failed"), attempt("InProgress", minute=1)], Standing.MOVED_ON),
+        ([attempt("Failed"), attempt("InProgress", minute=1, action="Other")], Standing.HELD),
+        ([], Standing.HELD),
+        (None, Standing.UNKNOWN),
+    ],
+)
+def test_by_the_attempts_of_one_that_failed(
+    attempts: list[Attempt] | None, expected: Standing
+) -> None:
+    assert judge([run("held", "Failed")], attempts).standing is expected
+
+
+def stage(name: str, *actions: tuple[str, str], execution: str = "held") -> StageState:
+    states = [ActionState(action, status, NOON, approval=False) for action, status in actions]
+    return StageState(name, execution, "Failed", (), False, None, tuple(states))
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        ([stage("Gate", ("Wait", "Failed"))], Standing.HELD),
+        (
+            [stage("Gate", ("Wait", "Succeeded")), stage("Deploy", ("Deploy", "Failed"))],
+            Standing.OVER,
+        ),
+        (
+            [stage("Gate", ("Wait", "Succeeded")), stage("Second", ("Wait", "Failed"))],
+            Standing.HELD,
+        ),
+        ([stage("Gate", ("Wait", "InProgress"))], Standing.MOVED_ON),
+        ([stage("Gate", ("Wait", "Succeeded"), execution="newer")], Standing.UNKNOWN),
+        ([stage("Gate", ("Deploy", "Succeeded"))], Standing.UNKNOWN),
+        ([stage("Condition", ("Wait", "Failed"))], Standing.UNKNOWN),
+        ([], Standing.UNKNOWN),
+    ],
+)
+def test_by_the_state_of_its_pipeline(stages: list[StageState], expected: Standing) -> None:
+    """A failed condition may have been overridden, which the state does not show."""
+    evidence = Evidence(
+        "k8s",
+        "held",
+        "dev",
+        executions=[run("held", "Failed")],
+        state=PipelineState(tuple(stages)),
+        gates={("Gate", "Wait"), ("Second", "Wait"), ("Condition", "Wait")},
+        condition_gates={("Condition", "Wait")},
+    )
+    assert find_fate(evidence).standing is expected
+
+
+def test_a_restart_in_parallel_mode_counts_only_if_no_twin_can_be_missing() -> None:
+    executions = [
+        parallel("again", "InProgress", 5, started_by=BY_RETRY),
+        parallel("held", "Failed"),
+    ]
+    evidence = Evidence("k8s", "held", "dev", executions=executions, attempts=CLOSED)
+    assert find_fate(evidence).standing is Standing.UNKNOWN
+    fate = find_fate(replace(evidence, complete=True))
+    assert (fate.standing, fate.replaced_by) == (Standing.OVER, "again")
+
+
+def parallel(
+    id_: str, status: str, minute: int = 0, commit: str = "c1", started_by: str = ""
+) -> Execution:
+    return run(id_, status, minute, "PARALLEL", commit, started_by)
+
+
+def test_its_own_restart_ends_a_hold_in_parallel_mode() -> None:
+    restart = parallel("again", "InProgress", 5, started_by=BY_RETRY)
+    assert find_restart("held", [restart, parallel("held", "Failed")], RETRY) == restart
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        parallel("by-a-person", "InProgress", 5, started_by="arn:aws:iam::123456789012:user/ana"),
+        parallel("of-another-commit", "InProgress", 5, commit="c2", started_by=BY_RETRY),
+        parallel("before", "Succeeded", -5, started_by=BY_RETRY),
+    ],
+)
+def test_another_execution_does_not_end_a_hold_in_parallel_mode(other: Execution) -> None:
+    executions = sorted(
+        [other, parallel("held", "Failed")], key=lambda one: one.started, reverse=True
+    )
+    assert find_restart("held", executions, RETRY) is None
+
+
+@pytest.mark.parametrize("became", ["Failed", "Succeeded", "InProgress"])
+def test_a_restart_that_could_be_a_twins_is_not_taken_for_ones_own(became: str) -> None:
+    executions = [
+        parallel("again", "InProgress", 5, started_by=BY_RETRY),
+        parallel("held", "Failed", 1),
+        parallel("twin", became),
+    ]
+    assert find_restart("held", executions, RETRY) is None
+
+
+def test_only_parallel_mode_knows_restarts_and_keeps_revisions() -> None:
+    source = Attempt("Source", "Source", "Succeeded", NOON, "ECR")
+    assert find_restart("held", [run("held", "Failed")], RETRY) is None
+    assert choose_revisions(run("held", "Failed"), None, [source]) == ()
+    assert choose_revisions(parallel("held", "Failed"), None, [source]) == (
+        Revision("Source", "ECR", "c1"),
+    )
+
+
+def test_the_revisions_that_are_asked_for_are_taken_in_any_mode() -> None:
+    for own in (run("held", "Failed"), parallel("held", "Failed")):
+        assert choose_revisions(own, "latest", []) == ()
+        assert choose_revisions(own, "held", []) == (Revision("Source", "", "c1"),)
+
+
+def test_a_held_execution_that_is_a_restart_itself_is_not_its_own_restart() -> None:
+    assert find_restart("held", [parallel("held", "Failed", started_by=BY_RETRY)], RETRY) is None
+
+
+def test_a_source_whose_provider_aws_does_not_tell_keeps_its_revision() -> None:
+    assert choose_revisions(parallel("held", "Failed"), None, []) == (Revision("Source", "", "c1"),)
