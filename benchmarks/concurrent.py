@@ -33,8 +33,8 @@ from chalicelib.aws.clients import Aws
 from chalicelib.gate import answer_job
 from chalicelib.retry import check_hold
 from sandbox.account import ACCOUNT, REGION
-from sandbox.awslambda.invocation import Invocation, Outcome
-from sandbox.clock import Call, DrivenClock, utcnow
+from sandbox.clock import DrivenClock, PlannedCall, utcnow
+from sandbox.executor import Invocation, RunOutcome
 
 CALL_SECONDS = 0.02
 """How long an AWS call takes: half of it passes before the call has its effect, half after."""
@@ -56,7 +56,9 @@ class ConcurrentClock(DrivenClock):
         self._handed_over = threading.Semaphore(0)
         self._defects: list[BaseException] = []
 
-    def call_at(self, when: datetime, callback: Callable[[], object], label: str = "") -> Call:
+    def call_at(
+        self, when: datetime, callback: Callable[[], object], label: str = ""
+    ) -> PlannedCall:
         return super().call_at(when, lambda: self._start_thread(callback, label), label)
 
     def sleep(self, seconds: float) -> None:
@@ -117,7 +119,7 @@ class ConcurrentExecutor:
     _here: threading.local = field(default_factory=threading.local)
     """`function`: the function that runs on this thread."""
 
-    def run(self, function: LambdaFunction, invocation: Invocation) -> Outcome:
+    def run(self, function: LambdaFunction, invocation: Invocation) -> RunOutcome:
         name = function.function_name.rpartition("-")[2]
         begun = utcnow()
         idle = self._idle.setdefault(name, [])
@@ -131,13 +133,13 @@ class ConcurrentExecutor:
             invoked_function_arn=invocation.function_arn, aws_request_id=invocation.request_id
         )
         try:
-            outcome = Outcome(
+            outcome = RunOutcome(
                 json.dumps(HANDLERS[name](json.loads(invocation.payload), context, aws, utcnow())),
                 None,
                 "",
             )
         except Exception as error:  # as in Lambda, where it ends the invocation only
-            outcome = Outcome(
+            outcome = RunOutcome(
                 json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)}),
                 "Unhandled",
                 "",

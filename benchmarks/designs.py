@@ -23,11 +23,11 @@ from benchmarks.article import app as article_app
 from benchmarks.pipelines import create_pipeline, make_gate_stage
 from sandbox import eventbridge
 from sandbox.account import ACCOUNT, REGION
-from sandbox.awslambda import finished
-from sandbox.awslambda.invocation import Invocation, Outcome
+from sandbox.awslambda import list_finished_runs
 from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.models import CodePipelineBackend
+from sandbox.executor import Invocation, RunOutcome
 from sandbox.inprocess import ChaliceExecutor, DrivenWorld, function_name, in_process
 from sandbox.world import Dials
 
@@ -75,7 +75,7 @@ class CountingExecutor(ChaliceExecutor):
         super().__init__(app, Path(str(app.__file__)).parent)
         self.calls: Counter[str] = Counter()
 
-    def run(self, function: LambdaFunction, invocation: Invocation) -> Outcome:
+    def run(self, function: LambdaFunction, invocation: Invocation) -> RunOutcome:
         make_call: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
 
         def count_call(client: BaseClient, operation: str, request: dict[str, Any]) -> Any:
@@ -112,7 +112,8 @@ def play_hold(
         return HoldCounts(
             calls=executor.calls,
             invocations=Counter(
-                run.invocation.function_name.rpartition("-")[2] for run in finished(ACCOUNT, REGION)
+                run.invocation.function_name.rpartition("-")[2]
+                for run in list_finished_runs(ACCOUNT, REGION)
             ),
             statuses=[execution.status for execution in waiting.history],
             starts=[execution.started for execution in waiting.history],

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.account import ACCOUNT, REGION
-from sandbox.awslambda.invocation import Invocation
-from sandbox.awslambda.runtime_api import RuntimeApi, Said, Work
+from sandbox.awslambda.runtime_api import RuntimeApi, RuntimeMessage, TimedInvocation
+from sandbox.executor import Invocation
 
 FUNCTION = "pipeline-gate-dev-gate"
 ANSWER_TIMEOUT_SECONDS = 60.0
@@ -66,14 +66,14 @@ class LambdaProcess:
         arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}"
         handed_over = time.perf_counter()
         invocation = Invocation(ACCOUNT, REGION, FUNCTION, arn, "1", json.dumps(event))
-        self._api.work.put(Work(invocation, ANSWER_TIMEOUT_SECONDS))
+        self._api.invocations.put(TimedInvocation(invocation, ANSWER_TIMEOUT_SECONDS))
         self._expect_report("result")
         seconds = time.perf_counter() - handed_over
         self._expect_report("ready")
         return seconds
 
     def _expect_report(self, kind: str) -> None:
-        report: Said = self._api.said.get(timeout=ANSWER_TIMEOUT_SECONDS)
+        report: RuntimeMessage = self._api.messages.get(timeout=ANSWER_TIMEOUT_SECONDS)
         if report.kind != kind:
             raise RuntimeError(
                 f"{' '.join(self._command)} reported {report.kind} instead of {kind}: {report.text}"

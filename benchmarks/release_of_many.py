@@ -25,7 +25,7 @@ from benchmarks.figures import Pair, Part, Quantity, ShowProgress
 from benchmarks.pipelines import create_pipeline, make_gate_stage
 from sandbox import eventbridge
 from sandbox.account import ACCOUNT, REGION
-from sandbox.awslambda import finished
+from sandbox.awslambda import list_finished_runs
 from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.models import CodePipelineBackend
@@ -183,7 +183,7 @@ def _count_rules() -> int:
 def _read_release(
     backend: CodePipelineBackend, names: list[str], executor: ConcurrentExecutor, end: datetime
 ) -> Release:
-    runs = [run for run in finished(ACCOUNT, REGION) if run.started >= end]
+    runs = [run for run in list_finished_runs(ACCOUNT, REGION) if run.started >= end]
     passes = [run.ended for run in runs if '"passed"' in run.outcome.payload]
     calls = [call for call in executor.calls if call.when >= end]
     return Release(

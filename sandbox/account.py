@@ -9,12 +9,12 @@ from moto.iam.models import Role, iam_backends
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
 PIPELINE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipelines"
-"""A role that CodePipeline may take on, for the pipelines of tests and examples."""
+"""A role that CodePipeline may assume, for the pipelines of tests and examples."""
 
 
 def create_role(name: str, service: str) -> Role:
-    """A role that `service` ("lambda.amazonaws.com") may take on, written straight into moto,
-    without a request.
+    """Create a role that `service` ("lambda.amazonaws.com") may assume, straight in moto, without a
+    request.
     """
     trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
@@ -24,7 +24,7 @@ def create_role(name: str, service: str) -> Role:
 def create_foreign_role(
     account: str, name: str, trusted: str, policy: dict[str, object], external_id: str | None = None
 ) -> str:
-    """A role of another `account` that the role `trusted` (an ARN) may assume, if it gives
+    """Create a role of another `account` that the role `trusted` (an ARN) may assume, if it gives
     `external_id`; returns its ARN.
     """
     condition = (
@@ -43,8 +43,8 @@ def create_foreign_role(
 
 
 def create_pipeline_role() -> Role:
-    """PIPELINE_ROLE itself: CreatePipeline wants one that is there. It may invoke any function
-    (guide: action-reference-Lambda).
+    """Create PIPELINE_ROLE, because CreatePipeline needs an existing role. It may invoke any
+    function (guide: action-reference-Lambda).
     """
     role = create_role(PIPELINE_ROLE.rpartition("/")[2], "codepipeline.amazonaws.com")
     statement = {

@@ -1,8 +1,8 @@
-"""The sandbox's one clock: what happens later is a call on it, whether time is driven by a test or
-runs by itself.
+"""The sandbox's clock: everything that happens later is a call planned on it, whether a test drives
+the time or it runs on its own.
 
-Every part of the sandbox reads the time with `utcnow()` and plans with `Clock.call_at`; nothing in
-it sleeps.
+Every part of the sandbox reads the time with `utcnow()` and plans with `Clock.call_at`. Nothing
+sleeps.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ log = logging.getLogger(__name__)
 
 
 def utcnow() -> datetime:
-    """The time as an aware UTC datetime; under a DrivenClock, the driven time."""
+    """The time as an aware UTC datetime: the driven time under a DrivenClock."""
     return datetime.now(UTC)
 
 
 @dataclass(order=True)
-class Call:
-    """Something that is due: `what` is called at `when` (aware UTC), unless it was cancelled."""
+class PlannedCall:
+    """`callback` is called at `when` (aware UTC), unless the call was cancelled."""
 
     when: datetime
     number: int
-    what: Callable[[], object] = field(compare=False)
+    callback: Callable[[], object] = field(compare=False)
     label: str = field(compare=False, default="")
     cancelled: bool = field(compare=False, default=False)
 
@@ -44,9 +44,12 @@ class Call:
 
 
 class Clock(Protocol):
-    def call_at(self, when: datetime, what: Callable[[], object], label: str = "") -> Call:
-        """Plan `what` for `when` (aware UTC; a past time means as soon as possible). `label` is for
-        people who read a trace.
+    def call_at(
+        self, when: datetime, callback: Callable[[], object], label: str = ""
+    ) -> PlannedCall:
+        """Plan `callback` for `when` (aware UTC); a past time means as soon as possible.
+
+        `label` says in a log what the call is for.
         """
         ...
 
@@ -55,13 +58,13 @@ class DrivenClock:
     """Time that stands still until a test moves it, for everything in this process (datetime.now,
     moto, the gate).
 
-    A context manager. Calls run in the order of their times, those of one time in the order in
-    which they were planned, on the thread that moves the time. Who sleeps meanwhile (botocore
-    between two attempts) moves the time too, and waits for nothing.
+    A context manager. Calls run on the thread that moves the time, in the order of their times;
+    calls of the same time run in the order in which they were planned. `time.sleep` (botocore
+    between two attempts) moves the time and returns at once.
     """
 
     def __init__(self, start: datetime) -> None:
-        self._calls: list[Call] = []
+        self._calls: list[PlannedCall] = []
         self._numbers = itertools.count()
         self._travel = time_machine.travel(start, tick=False)
         self._sleep = patch("time.sleep", self.sleep)
@@ -81,38 +84,38 @@ class DrivenClock:
         self._travel.stop()
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass without running what falls due: that runs when somebody advances the
-        clock.
-        """
+        """Move the time on without running the calls that fall due; the next advance runs them."""
         self._traveller.move_to(utcnow() + timedelta(seconds=seconds))
 
-    def call_at(self, when: datetime, what: Callable[[], object], label: str = "") -> Call:
-        call = Call(max(when, utcnow()), next(self._numbers), what, label)
+    def call_at(
+        self, when: datetime, callback: Callable[[], object], label: str = ""
+    ) -> PlannedCall:
+        call = PlannedCall(max(when, utcnow()), next(self._numbers), callback, label)
         heapq.heappush(self._calls, call)
         return call
 
-    def next_call(self) -> Call | None:
-        """The call that is due next, or None when nothing is planned."""
+    def next_call(self) -> PlannedCall | None:
+        """The call that is due next; None if nothing is planned."""
         while self._calls and self._calls[0].cancelled:
             heapq.heappop(self._calls)
         return self._calls[0] if self._calls else None
 
-    def run_next(self) -> Call | None:
-        """Move to the next call's time and run it; None when nothing is planned."""
+    def run_next(self) -> PlannedCall | None:
+        """Move to the next call's time and run it; None if nothing is planned."""
         call = self.next_call()
         if call is not None:
             heapq.heappop(self._calls)
             if call.when > utcnow():
                 self._traveller.move_to(call.when)
-            call.what()
+            call.callback()
         return call
 
     def settle(self) -> None:
-        """Run all that is due now, and what that makes due now."""
+        """Run every call that is due now, including those that these calls plan for now."""
         self.advance(timedelta(0))
 
     def advance(self, by: timedelta) -> None:
-        """Move the time on by `by`, running on the way all that falls due."""
+        """Move the time on by `by`, and run the calls that fall due on the way."""
         end = utcnow() + by
         while (call := self.next_call()) is not None and call.when <= end:
             self.run_next()
@@ -121,10 +124,10 @@ class DrivenClock:
 
 
 class WallClock:
-    """Time as it runs: due calls run on threads of their own, until `stop`."""
+    """Real time: due calls run on threads of their own, until `stop`."""
 
     def __init__(self, threads: int = 64) -> None:
-        self._calls: list[Call] = []
+        self._calls: list[PlannedCall] = []
         self._numbers = itertools.count()
         self._changed = threading.Condition()
         self._running = True
@@ -132,15 +135,17 @@ class WallClock:
         self._thread = threading.Thread(target=self._run, name="sandbox-clock", daemon=True)
         self._thread.start()
 
-    def call_at(self, when: datetime, what: Callable[[], object], label: str = "") -> Call:
+    def call_at(
+        self, when: datetime, callback: Callable[[], object], label: str = ""
+    ) -> PlannedCall:
         with self._changed:
-            call = Call(when, next(self._numbers), what, label)
+            call = PlannedCall(when, next(self._numbers), callback, label)
             heapq.heappush(self._calls, call)
             self._changed.notify()
         return call
 
     def stop(self) -> None:
-        """Drop what is planned; calls that run already are not interrupted."""
+        """Drop what is planned. Calls that are already running are not interrupted."""
         with self._changed:
             self._running = False
             self._changed.notify()
@@ -161,8 +166,8 @@ class WallClock:
                     self._pool.submit(self._attempt, call)
 
     @staticmethod
-    def _attempt(call: Call) -> None:
+    def _attempt(call: PlannedCall) -> None:
         try:
-            call.what()
+            call.callback()
         except Exception:
             log.exception("the sandbox failed at: %s", call.label)

@@ -1,5 +1,5 @@
-"""The whole story on this machine: deploy the gate, let `k8s` wait for `infra`, watch it start
-again. `python -m sandbox.demo`
+"""`python -m sandbox.demo`: the whole story on this machine. Deploys the gate, lets `k8s` wait for
+`infra`, and shows `k8s` start again.
 """
 
 from __future__ import annotations
@@ -22,24 +22,25 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from rich.console import Console
 
 from sandbox.account import REGION
-from sandbox.awslambda import Finished, finished
+from sandbox.awslambda import list_finished_runs
 from sandbox.clock import utcnow
+from sandbox.executor import FinishedRun
 from sandbox.server import SandboxServer
 from sandbox.story import calls
-from sandbox.story.look import Look, look
-from sandbox.story.moments import Moment, between
+from sandbox.story.moments import Moment, list_moments
 from sandbox.story.show import Lines, Screen, Show
-from sandbox.story.summary import figures, problems
+from sandbox.story.snapshot import StorySnapshot, read_snapshot
+from sandbox.story.summary import list_figures, list_problems
 from sandbox.world import Dials
 
 ROOT = Path(__file__).parents[1]
-DEPLOYED = ("app.py", "chalicelib", ".chalice", "requirements.txt")
-NOT_DEPLOYED = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "venv")
+DEPLOYED_FILES = ("app.py", "chalicelib", ".chalice", "requirements.txt")
+IGNORED_FILES = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "venv")
 PIPELINES = ("infra", "k8s")
-MOST_SECONDS = 90
-BETWEEN_LOOKS = 0.2
+MAX_STORY_SECONDS = 90
+POLL_SECONDS = 0.2
 
-CLI = (
+CLI_COMMANDS = (
     "aws codepipeline list-pipeline-executions --pipeline-name k8s "
     "--query 'pipelineExecutionSummaries[].{execution:pipelineExecutionId,status:status}' "
     "--output table",
@@ -47,12 +48,12 @@ CLI = (
 )
 
 
-class Stopped(Exception):
-    """The story cannot go on; the message says why."""
+class StoryStopped(Exception):
+    """The story cannot continue; the message says why."""
 
 
 class Demo:
-    """The stage directions. What they lead to is seen as a person would see it: by asking AWS."""
+    """The steps of the story. Their effects are read from AWS, as a person would."""
 
     def __init__(self, server: SandboxServer, show: Show) -> None:
         self._server = server
@@ -61,12 +62,12 @@ class Demo:
         self._events = boto3.client("events", **self._access())
 
     def deploy(self) -> None:
-        """A real `chalice deploy`, from a copy: what Chalice remembers of this deployment must not
-        stay in the project.
+        """Run a real `chalice deploy` in a copy of the project, so that Chalice's record of this
+        deployment does not stay in the project.
         """
         self._say("deploy", "chalice deploy --stage sandbox, as one would deploy to AWS")
         with tempfile.TemporaryDirectory(prefix="pipeline-gate-demo-") as folder:
-            for name in DEPLOYED:
+            for name in DEPLOYED_FILES:
                 _copy(ROOT / name, Path(folder) / name)
             self._run(["chalice", "deploy", "--stage", "sandbox"], Path(folder))
         functions = boto3.client("lambda", **self._access()).list_functions()["Functions"]
@@ -78,7 +79,7 @@ class Demo:
         )
 
     def create(self) -> None:
-        """The pipelines, as they stand in examples/."""
+        """Create the pipelines of examples/."""
         for name in PIPELINES:
             request = json.loads((ROOT / f"examples/{name}.json").read_text())
             self._codepipeline.create_pipeline(**request)
@@ -89,7 +90,7 @@ class Demo:
             )
 
     def attach(self) -> None:
-        """k8s gets its gate, with the command that a team would type."""
+        """Give k8s its gate, with the command that a team would type."""
         command = ["gatectl", "attach", "k8s", "--depends-on", "infra", "--yes"]
         self._say("attach", shlex.join(command[:-1]))
         self._run(command, ROOT)
@@ -100,24 +101,26 @@ class Demo:
         for name in PIPELINES:
             self._codepipeline.start_pipeline_execution(name=name)
 
-    def watch(self) -> Look:
-        """Tell what happens until all is over (or it takes too long); the last look."""
-        seen = Look(utcnow())
-        give_up = time.monotonic() + MOST_SECONDS
+    def watch(self) -> StorySnapshot:
+        """Show what happens until everything has ended, or for at most MAX_STORY_SECONDS; returns
+        the last snapshot.
+        """
+        snapshot = StorySnapshot(utcnow())
+        give_up = time.monotonic() + MAX_STORY_SECONDS
         while True:
-            before, seen = seen, look(self._codepipeline, self._events, PIPELINES)
-            for moment in between(before, seen):
-                self._show.moment(moment)
-            self._show.look(seen)
-            if seen.all_over or time.monotonic() > give_up:
-                return seen
-            time.sleep(BETWEEN_LOOKS)
+            before, snapshot = snapshot, read_snapshot(self._codepipeline, self._events, PIPELINES)
+            for moment in list_moments(before, snapshot):
+                self._show.show_moment(moment)
+            self._show.show_snapshot(snapshot)
+            if snapshot.all_over or time.monotonic() > give_up:
+                return snapshot
+            time.sleep(POLL_SECONDS)
 
     def ask_the_cli(self) -> None:
-        """What the AWS CLI prints of it, as a second witness."""
-        for command in CLI:
-            self._show.heading(f"$ {command}")
-            self._show.text(self._run(shlex.split(command), ROOT).strip())
+        """Show what the AWS CLI prints at the end."""
+        for command in CLI_COMMANDS:
+            self._show.show_heading(f"$ {command}")
+            self._show.show_text(self._run(shlex.split(command), ROOT).strip())
 
     def _access(self) -> dict[str, Any]:
         return {
@@ -128,34 +131,40 @@ class Demo:
         }
 
     def _run(self, command: Sequence[str], folder: Path) -> str:
-        """Run a program of this Python's environment against the sandbox; what it prints. Stopped
-        where it fails.
+        """Run a program of this Python's environment against the sandbox; returns what it prints.
+
+        Raises StoryStopped if it fails.
         """
         program = Path(sys.executable).with_name(command[0])
         done = subprocess.run(
             [str(program), *command[1:]],
-            cwd=folder, env=self._server.environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=folder,
+            env=self._server.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
-            raise Stopped(f"{shlex.join(command)} failed:\n{done.stdout}{done.stderr}")
+            raise StoryStopped(f"{shlex.join(command)} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def _say(self, who: str, text: str, mood: str = "") -> None:
-        self._show.moment(Moment(utcnow(), who, text, mood))
+    def _say(self, actor: str, text: str, mood: str = "") -> None:
+        self._show.show_moment(Moment(utcnow(), actor, text, mood))
 
 
 def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
-        shutil.copytree(source, target, ignore=NOT_DEPLOYED)
+        shutil.copytree(source, target, ignore=IGNORED_FILES)
     else:
         shutil.copy(source, target)
 
 
 def play(show: Show) -> list[str]:
-    """The story from an empty AWS to its summary; what went wrong, in sentences."""
+    """Play the story from an empty AWS to its summary; returns what went wrong, in sentences."""
     with (
         SandboxServer(dials=Dials(start_on_create=False, action_seconds=3)) as server,
-        calls.watched() as called,
+        calls.record_calls() as called,
     ):
         demo = Demo(server, show)
         with show:
@@ -165,20 +174,22 @@ def play(show: Show) -> list[str]:
             demo.start()
             last = demo.watch()
         demo.ask_the_cli()
-        runs = finished(DEFAULT_ACCOUNT_ID, REGION)
-        wrong = problems(last)
+        runs = list_finished_runs(DEFAULT_ACCOUNT_ID, REGION)
+        wrong = list_problems(last)
         if wrong:
-            show.heading("The functions' log")
-            show.text(_log(runs))
+            show.show_heading("The functions' log")
+            show.show_text(_log(runs))
         else:
-            show.heading("In short")
-            show.text(
-                "\n".join(figures(last, [run.invocation.function_name for run in runs], called))
+            show.show_heading("In short")
+            show.show_text(
+                "\n".join(
+                    list_figures(last, [run.invocation.function_name for run in runs], called)
+                )
             )
     return wrong
 
 
-def _log(runs: Sequence[Finished]) -> str:
+def _log(runs: Sequence[FinishedRun]) -> str:
     return (
         "\n".join(f"{run.invocation.function_name}: {run.outcome.log.strip()}" for run in runs)
         or "empty: no function ran"
@@ -186,7 +197,7 @@ def _log(runs: Sequence[Finished]) -> str:
 
 
 def can_draw() -> bool:
-    """Whether standard output is a terminal that shows more than lines of ASCII."""
+    """Whether standard output is a terminal that shows more than lines of ASCII text."""
     console = Console()
     return (
         sys.stdout.isatty() and not console.is_dumb_terminal and console.encoding.startswith("utf")
@@ -197,24 +208,24 @@ def can_draw() -> bool:
 @click.option("--plain", is_flag=True, help="Lines only, as when the output is no terminal.")
 def main(plain: bool) -> None:
     """Show on this machine, in less than a minute, how one pipeline waits for another."""
-    for number in (
-        signal.SIGINT,
-        signal.SIGTERM,
-    ):  # SIGINT too: a shell starts its background jobs with it ignored
+    # SIGINT too: a shell starts its background jobs with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     began = utcnow()
     show: Show = Lines(began) if plain or not can_draw() else Screen(began)
-    show.text(
+    show.show_text(
         "Two pipelines start at the same time. k8s must not deploy while infra runs; its Gate "
         "stage sees to that."
     )
-    show.text("AWS is a sandbox on this machine: nothing leaves it, and nothing of it stays.\n")
+    show.show_text(
+        "AWS is a sandbox on this machine: nothing leaves it, and nothing of it stays.\n"
+    )
     try:
         wrong = play(show)
-    except Stopped as stopped:
+    except StoryStopped as stopped:
         wrong = [str(stopped)]
     except KeyboardInterrupt:
-        show.text("\nInterrupted. Nothing is left running.")
+        show.show_text("\nInterrupted. Nothing is left running.")
         sys.exit(130)
     if wrong:
         raise click.ClickException("the story did not go as it should: " + "; ".join(wrong))

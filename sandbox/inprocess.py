@@ -1,5 +1,5 @@
-"""The sandbox inside a test: driven time, moto in this process, and Chalice's test client as the
-Lambda.
+"""The sandbox inside a test: driven time, moto in this process, and functions run by Chalice's test
+client.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from moto import mock_aws
 from moto.awslambda.models import LambdaFunction, lambda_backends
 
 from sandbox.account import ACCOUNT, REGION, create_pipeline_role, create_role
-from sandbox.awslambda.invocation import Invocation, Outcome
 from sandbox.clock import DrivenClock
-from sandbox.install import installed
-from sandbox.world import Dials, World, running
+from sandbox.executor import Invocation, RunOutcome
+from sandbox.install import install_services
+from sandbox.world import Dials, World, enter_world
 
 MONDAY_NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -40,8 +40,8 @@ class ChaliceExecutor:
     """The Executor that runs a Chalice app's functions in this process, with Chalice's test client.
 
     `app` is the Chalice object or the module that has it as `app`; the environment variables of
-    `stage` come from `project_dir`/.chalice/config.json. Which function it is, says the last part
-    of its name: NAME of APP-STAGE-NAME. One executor can serve any number of worlds, one after the
+    `stage` come from `project_dir`/.chalice/config.json. The last part of a function's name says
+    which it is: NAME of APP-STAGE-NAME. One executor can serve any number of worlds, one after the
     other.
     """
 
@@ -50,48 +50,42 @@ class ChaliceExecutor:
         self.stage = stage
         self._client = Client(self.app, stage_name=stage, project_dir=str(project_dir))
 
-    def run(self, function: LambdaFunction, invocation: Invocation) -> Outcome:
-        """See Executor.run. SystemExit from the code (or from a test's own hook) is a process that
+    def run(self, function: LambdaFunction, invocation: Invocation) -> RunOutcome:
+        """See Executor.run. SystemExit from the code (or from a test's hook) means that the process
         died: Runtime.ExitError.
         """
         name = function.function_name.rpartition("-")[2]
         trace: list[str] = []
-        with _printed(self.app.log) as log:
+        with _capture_log(self.app.log) as log:
             try:
                 answer = self._client.lambda_.invoke(name, json.loads(invocation.payload)).payload
-                return Outcome(_marshalled(answer), None, log.getvalue())
+                return RunOutcome(_marshal(answer), None, log.getvalue())
             except SystemExit as error:
-                kind, message = (
-                    "Runtime.ExitError",
-                    f"Runtime exited with error: exit status {error.code}",
-                )
+                kind = "Runtime.ExitError"
+                message = f"Runtime exited with error: exit status {error.code}"
             except MarshalError as error:
                 kind, message = "Runtime.MarshalError", str(error)
             except Exception as error:  # as in Lambda, where it ends the invocation only
-                kind, message, trace = (
-                    type(error).__name__,
-                    str(error),
-                    traceback.format_tb(error.__traceback__),
-                )
-            log.write(
-                f"[ERROR] {kind}: {message}\rTraceback (most recent call "
-                f"last):\r{''.join(trace)}".replace("\n", "\r")
-                + "\n"
+                kind, message = type(error).__name__, str(error)
+                trace = traceback.format_tb(error.__traceback__)
+            lines = (
+                f"[ERROR] {kind}: {message}\rTraceback (most recent call last):\r{''.join(trace)}"
             )
+            log.write(lines.replace("\n", "\r") + "\n")
             problem = {
                 "errorMessage": message,
                 "errorType": kind,
                 "requestId": invocation.request_id,
                 "stackTrace": trace,
             }
-            return Outcome(json.dumps(problem), "Unhandled", log.getvalue())
+            return RunOutcome(json.dumps(problem), "Unhandled", log.getvalue())
 
 
 class MarshalError(Exception):
     """The function's result is not JSON; awslambdaric names it Runtime.MarshalError."""
 
 
-def _marshalled(answer: object) -> str:
+def _marshal(answer: object) -> str:
     try:
         return json.dumps(answer)
     except (TypeError, ValueError) as error:
@@ -117,15 +111,15 @@ def in_process(
     """
     with (
         DrivenClock(start) as clock,
-        # One session for all worlds: a new one would read botocore's service models again, some 30
-        # ms a client.
+        # One session for all worlds: a new one would read botocore's service models again, about
+        # 30 ms per client.
         mock_aws(config={"core": {"reset_boto3_session": False}}),
-        patch.dict(os.environ, _environment(executor), clear=True),
-        patch.object(boto3, "DEFAULT_SESSION", _session()),
-        installed(),
-        running(world := DrivenWorld(clock, executor, dials or Dials())),
+        patch.dict(os.environ, _build_environment(executor), clear=True),
+        patch.object(boto3, "DEFAULT_SESSION", _make_session()),
+        install_services(),
+        enter_world(world := DrivenWorld(clock, executor, dials or Dials())),
     ):
-        _deploy(executor)
+        _write_records(executor)
         yield world
 
 
@@ -134,7 +128,7 @@ def function_name(executor: ChaliceExecutor, name: str) -> str:
     return f"{executor.app.app_name}-{executor.stage}-{name}"
 
 
-def _deploy(executor: ChaliceExecutor) -> None:
+def _write_records(executor: ChaliceExecutor) -> None:
     """Write the records of roles and functions straight into moto, without the requests of a real
     deployment.
     """
@@ -147,12 +141,13 @@ def _deploy(executor: ChaliceExecutor) -> None:
                 "Handler": f"app.{name}",
                 "Role": role.arn,
                 "Runtime": "python3.11",
-                "Code": {"ZipFile": _zip()},
+                "Code": {"ZipFile": _make_zip()},
             }
         )
 
 
-def _environment(executor: ChaliceExecutor) -> dict[str, str]:
+def _build_environment(executor: ChaliceExecutor) -> dict[str, str]:
+    retry = function_name(executor, "retry")
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         "AWS_ACCESS_KEY_ID": "sandbox",
@@ -160,18 +155,18 @@ def _environment(executor: ChaliceExecutor) -> dict[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "RETRY_FUNCTION_ARN": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function_name(executor, 'retry')}",
+        "RETRY_FUNCTION_ARN": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{retry}",
     }
 
 
 @cache
-def _session() -> boto3.Session:
+def _make_session() -> boto3.Session:
     return boto3.Session()
 
 
 @cache
-def _zip() -> str:
-    """A zip that nobody unpacks, in base64."""
+def _make_zip() -> str:
+    """A zip file in base64, which is never unpacked."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as file:
         file.writestr("app.py", "")
@@ -179,16 +174,14 @@ def _zip() -> str:
 
 
 @contextmanager
-def _printed(app_log: logging.Logger) -> Iterator[io.StringIO]:
+def _capture_log(app_log: logging.Logger) -> Iterator[io.StringIO]:
     """What is printed and logged in this block, as a Lambda function's log would have it."""
     text = io.StringIO()
     root = logging.StreamHandler(text)
-    root.setFormatter(
-        logging.Formatter("[%(levelname)s]\t%(message)s")
-    )  # (practice: awslambdaric's, without time and request id)
-    chalice = [
-        handler for handler in app_log.handlers if type(handler) is logging.StreamHandler
-    ]  # not a test's own
+    # (practice: awslambdaric's format, without time and request id)
+    root.setFormatter(logging.Formatter("[%(levelname)s]\t%(message)s"))
+    # Only Chalice's own handlers, not those of a test.
+    chalice = [handler for handler in app_log.handlers if type(handler) is logging.StreamHandler]
     streams = [handler.setStream(text) for handler in chalice]
     logging.getLogger().addHandler(root)
     try:

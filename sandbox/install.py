@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sandbox import awslambda, cloudformation, codepipeline, eventbridge, iam, throttle
+
 
 @contextmanager
-def installed() -> Iterator[None]:
-    """moto's CodePipeline, EventBridge, Lambda, IAM and throttling are the sandbox's own inside
-    this block, and moto's again after it. CloudFormation is moto's, and knows pipelines.
+def install_services() -> Iterator[None]:
+    """Use the sandbox's CodePipeline, EventBridge, Lambda, IAM and throttling in place of moto's
+    until the block ends, and add pipelines to moto's CloudFormation.
     """
-    from sandbox import awslambda, cloudformation, codepipeline, eventbridge, iam, throttle  # noqa: PLC0415 - moto, when it is needed
-
     with (
         codepipeline.install(),
         eventbridge.install(),

@@ -21,24 +21,31 @@ from typing import Self
 import click
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
-from moto.server import ThreadedMotoServer
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
 from rich.console import Console
+from werkzeug.serving import make_server
 
 from sandbox.account import REGION, create_pipeline_role
 from sandbox.awslambda.runtime import RuntimeExecutor
 from sandbox.clock import WallClock
-from sandbox.install import installed
-from sandbox.world import Dials, World, running
+from sandbox.install import install_services
+from sandbox.world import Dials, World, enter_world
 
 HOST = "127.0.0.1"
+POLL_SECONDS = 0.02
+"""How often the server looks whether it has to stop."""
 
 
 class SandboxServer:
     """A context manager: AWS answers at `url`, pipelines run, rules fire and functions run until
     the block ends.
 
-    `port` 0 is a free one; OSError where the port is taken. One server at a time in a process; it
-    begins with nothing but the role that the pipelines of examples/ name, and ends empty.
+    `port` 0 means a free port; OSError if the port is taken. One server at a time in a process. It
+    starts with nothing but the role of the pipelines in examples/, and leaves nothing behind.
     """
 
     url: str
@@ -51,15 +58,15 @@ class SandboxServer:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            stack.callback(_forget)
-            _forget()
-            self.url = stack.enter_context(_moto(self._port))
+            stack.callback(_reset_moto)
+            _reset_moto()
+            self.url = stack.enter_context(_run_moto(self._port))
             clock = WallClock()
             executor = RuntimeExecutor(self.url)
-            stack.enter_context(installed())
+            stack.enter_context(install_services())
             create_pipeline_role()
-            self.world = stack.enter_context(running(World(clock, executor, self._dials)))
-            # First on the way out, while the functions that run still have a world around them.
+            self.world = stack.enter_context(enter_world(World(clock, executor, self._dials)))
+            # Closed first, while running functions still have a world around them.
             stack.callback(executor.close)
             stack.callback(clock.stop)
             self._exit = stack.pop_all()
@@ -74,8 +81,8 @@ class SandboxServer:
         self._exit.close()
 
     def environment(self) -> dict[str, str]:
-        """All environment variables of a child process (AWS CLI, chalice) that shall talk to this
-        server: this process's own, without its AWS settings.
+        """The environment variables for a child process (AWS CLI, chalice) that talks to this
+        server: those of this process, with this server's AWS settings.
         """
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith("AWS_")
@@ -89,9 +96,10 @@ class SandboxServer:
             "AWS_ACCESS_KEY_ID": "sandbox",
             "AWS_SECRET_ACCESS_KEY": "sandbox",
             "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,  # what the shell has of it would win (guide: SDKs and tools reference, AWS_REGION)
+            # AWS_REGION of the shell would win (guide: SDKs and tools reference, AWS_REGION).
+            "AWS_REGION": REGION,
             "AWS_PAGER": "",
-            # Profiles of this machine have no say.
+            # No profiles of this machine.
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "NO_PROXY": HOST,
@@ -99,31 +107,42 @@ class SandboxServer:
 
 
 @contextmanager
-def _moto(port: int) -> Iterator[str]:
+def _run_moto(port: int) -> Iterator[str]:
     """moto's server, without a line for each request; yields its URL."""
     with socket.create_server((HOST, port)):
-        pass  # moto would wait for ever for a port that is taken
+        pass  # werkzeug would end this process if the port is taken
     requests_log = logging.getLogger("werkzeug")
     level = requests_log.level
     requests_log.setLevel(logging.ERROR)
-    server = ThreadedMotoServer(HOST, port, verbose=False)
-    server.start()
+    # Not moto's ThreadedMotoServer, which takes half a second to stop.
+    server = make_server(
+        HOST,
+        port,
+        DomainDispatcherApplication(create_backend_app),
+        threaded=True,
+        request_handler=MotoRequestHandler,
+    )
+    thread = threading.Thread(
+        target=server.serve_forever, args=(POLL_SECONDS,), name="sandbox-server", daemon=True
+    )
+    thread.start()
     try:
-        yield f"http://{HOST}:{server.get_host_and_port()[1]}"
+        yield f"http://{HOST}:{server.server_port}"
     finally:
-        server.stop()
+        server.shutdown()
+        thread.join()
         requests_log.setLevel(level)
 
 
-def _forget() -> None:
-    """Drop all that moto keeps in this process."""
+def _reset_moto() -> None:
+    """Drop everything that moto keeps in this process."""
     BackendDict.reset()
     reset_model_data()
 
 
-RULE = "-" * 72
-"""In ASCII, and no part of what is pasted: a shell that gets it all the same says that it does not
-know it, and goes on.
+PASTE_BORDER = "-" * 72
+"""Printed above and below the lines to paste. If it is pasted too, the shell reports an unknown
+command and goes on.
 """
 
 
@@ -140,14 +159,14 @@ def main(port: int) -> None:
                 "[bold]The sandbox is up.[/] Open another terminal in this folder, and paste "
                 "there what is between the two lines:\n"
             )
-            console.print(RULE)
+            console.print(PASTE_BORDER)
             console.print("unset AWS_PROFILE AWS_SESSION_TOKEN", markup=False)
             for name, value in server.settings().items():
                 console.print(f"export {name}={value}", markup=False)
             console.print(
                 f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH", markup=False
             )
-            console.print(RULE)
+            console.print(PASTE_BORDER)
             console.print(
                 "\nFrom then on aws, chalice and gatectl in that terminal talk to the sandbox: "
                 "follow docs/tutorial.md from its step 2."

@@ -1,9 +1,9 @@
-"""AWS's throttling: so many requests a second for each operation, an account and a region, and
-"Rate exceeded" beyond.
+"""AWS's throttling: a number of requests per second for each operation, account and region, and
+"Rate exceeded" for the others.
 
 The rates are the world's `Dials.rates`. Only requests that a role's session signs are counted and
-throttled: those of the deployed functions. A person at the AWS CLI, whose keys are others, is free,
-as he is before sandbox/iam.
+throttled: those of the deployed functions. A person at the AWS CLI has other keys and is never
+throttled, just as sandbox/iam does not limit them.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from moto.iam.access_control import S3IAMRequest
 from moto.moto_api._internal import mock_random
 
 from sandbox.clock import utcnow
-from sandbox.iam.enforcement import Refused
-from sandbox.world import current
+from sandbox.iam.enforcement import RequestRefused
+from sandbox.world import current_world
 
-__all__ = ["PATCHED", "Bucket", "install"]
+__all__ = ["PATCHED", "TokenBucket", "install"]
 
 PATCHED: tuple[str, ...] = (
     "moto.core.authorization.ActionAuthenticatorMixin._authenticate_and_authorize_action",
@@ -41,16 +41,14 @@ PATCHED: tuple[str, ...] = (
 )
 """Every moto internal that this module replaces or relies on."""
 
-ALL_OTHERS = "*"
-"""The key of `Dials.rates` for each operation that it does not name; each has a bucket of its
-own.
-"""
+OTHER_OPERATIONS = "*"
+"""The key of `Dials.rates` for every operation that is not listed; each has a bucket of its own."""
 
 
 @dataclass
-class Bucket:
-    """A token bucket: full at first, `rate` tokens a second flow in, and one second's worth (but at
-    least one) fits.
+class TokenBucket:
+    """A token bucket. It starts full, gets `rate` tokens per second, and holds one second's worth,
+    but at least one token.
     """
 
     rate: float
@@ -58,11 +56,11 @@ class Bucket:
     filled: datetime
 
     @classmethod
-    def full(cls, rate: float) -> Bucket:
+    def full(cls, rate: float) -> TokenBucket:
         return cls(rate, max(1.0, rate), utcnow())
 
     def take(self) -> bool:
-        """Take a token. False where there is none."""
+        """Take a token. False if there is none."""
         now = utcnow()
         flown = self.rate * max((now - self.filled).total_seconds(), 0)
         self.tokens, self.filled = min(self.tokens + flown, max(1.0, self.rate)), now
@@ -74,39 +72,41 @@ class Bucket:
 
 @contextmanager
 def install() -> Iterator[None]:
-    """Throttle the requests of roles' sessions while `Dials.rates` says so. Enter it after
-    sandbox.iam: AWS throttles first (practice).
+    """Throttle the requests of roles' sessions by `Dials.rates`. Enter it after sandbox.iam,
+    because AWS throttles first (practice).
 
-    AttributeError where moto lacks the name that is patched.
+    AttributeError if moto lacks the name that is patched.
     """
     authorize: Any = ActionAuthenticatorMixin._authenticate_and_authorize_action
-    buckets: dict[tuple[str, str, str], Bucket] = {}
+    buckets: dict[tuple[str, str, str], TokenBucket] = {}
 
     def throttle(response: BaseResponse, request_class: type, resource: str = "*") -> None:
         if response.get_access_key().startswith("ASIA") and not issubclass(
             request_class, S3IAMRequest
         ):
-            _take(response, current().dials.rates, buckets)
+            _take_token(response, current_world().dials.rates, buckets)
         authorize(response, request_class, resource)
 
     with patch.object(ActionAuthenticatorMixin, "_authenticate_and_authorize_action", throttle):
         yield
 
 
-def _take(
-    response: BaseResponse, rates: dict[str, float], buckets: dict[tuple[str, str, str], Bucket]
+def _take_token(
+    response: BaseResponse,
+    rates: dict[str, float],
+    buckets: dict[tuple[str, str, str], TokenBucket],
 ) -> None:
     """Let the request take a token of its bucket, or refuse it."""
     if not rates:
         return
     operation = f"{response.boto3_service_name}:{response._get_action()}"
-    rate = rates.get(operation, rates.get(ALL_OTHERS))
+    rate = rates.get(operation, rates.get(OTHER_OPERATIONS))
     if rate is None:
         return
     place = (response.current_account, response.region, operation)
-    with current().lock:
+    with current_world().lock:
         if place not in buckets or buckets[place].rate != rate:
-            buckets[place] = Bucket.full(rate)
+            buckets[place] = TokenBucket.full(rate)
         taken = buckets[place].take()
     if not taken:
         _refuse(response)
@@ -125,7 +125,7 @@ def _refuse(response: BaseResponse) -> NoReturn:
         error = (
             f"<Error><Type>Sender</Type><Code>Throttling</Code><Message>{message}</Message></Error>"
         )
-        raise Refused(
+        raise RequestRefused(
             400,
             f"<ErrorResponse>{error}<RequestId>{mock_random.uuid4()}</RequestId></ErrorResponse>",
         )
@@ -135,6 +135,6 @@ def _refuse(response: BaseResponse) -> NoReturn:
         else "ThrottlingException"
     )
     response.response_headers["x-amzn-errortype"] = code
-    raise Refused(
+    raise RequestRefused(
         429 if protocol == "rest-json" else 400, json.dumps({"__type": code, "message": message})
     )

@@ -1,8 +1,8 @@
-"""What the sandbox's services share: one clock, one lock, the way Lambda code runs, and the dials
-that tests turn.
+"""What the sandbox's services share: one clock, one lock, the executor of Lambda code, and the
+dials that tests set.
 
-moto makes its backends itself, one an account and region, and they find the world they live in with
-`current()`.
+moto makes its backends itself, one per account and region. They find their world with
+`current_world()`.
 """
 
 from __future__ import annotations
@@ -12,32 +12,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from sandbox.clock import Clock
-
-if TYPE_CHECKING:
-    from sandbox.awslambda.invocation import Executor
+from sandbox.executor import Executor
 
 
 @dataclass
 class Dials:
-    """How this world behaves where AWS does not say, or says "sometimes"."""
+    """How this world behaves if AWS does not say, or says "sometimes"."""
 
     start_on_create: bool = True
-    """A new pipeline starts by itself (guide: pipelines-create: "the pipeline starts to run when
-    you create it").
+    """A new pipeline starts automatically (guide: pipelines-create: "the pipeline starts to run
+    when you create it").
     """
     action_seconds: float = 2.0
-    """How long an action takes whose configuration does not say."""
+    """How long an action takes if its configuration does not say."""
     continuation_seconds: float = 30.0
-    """How long after a continuation token CodePipeline asks again (undocumented)."""
+    """How long CodePipeline waits after a continuation token until it asks again (undocumented)."""
     job_details: str = "pipeline"
-    """What GetJobDetails' pipelineContext holds for a Lambda action: "nothing", "pipeline" or
-    "execution" too (undocumented).
+    """What GetJobDetails' pipelineContext has for a Lambda action: "nothing", "pipeline", or
+    "execution" for both (undocumented).
     """
     token_memory: timedelta | None = None
-    """How long a clientRequestToken is remembered (undocumented); None: for ever."""
+    """How long a clientRequestToken is remembered (undocumented); None: forever."""
     events_on: bool = True
     """Whether state-change events are sent at all."""
     event_copies: Callable[[], list[float]] = field(default=lambda: [0.0])
@@ -53,17 +50,16 @@ class Dials:
     enforce_iam: bool = True
     """Whether a role's session may do only what the role's policies allow."""
     rates: dict[str, float] = field(default_factory=dict)
-    """How many requests a second of roles' sessions AWS answers, by operation:
-    {"codepipeline:StartPipelineExecution": 5}; "*" is the rate of each operation that is not named.
-    Those beyond are throttled, after a burst of one second's worth. Empty: none ever is.
+    """How many requests of roles' sessions AWS answers per second, by operation:
+    {"codepipeline:StartPipelineExecution": 5}. "*" is the rate of each operation that is not
+    listed. Further requests are throttled, after a burst of one second's worth. Empty: no
+    throttling.
     """
 
 
 @dataclass
 class World:
-    """One sandbox. `executor` runs a Lambda function's code (in this process, or in a runtime of
-    its own).
-    """
+    """One sandbox. `executor` runs the code of Lambda functions, in this process or in others."""
 
     clock: Clock
     executor: Executor
@@ -75,16 +71,18 @@ class World:
 _worlds: list[World] = []
 
 
-def current() -> World:
-    """The world in force. RuntimeError where none is."""
+def current_world() -> World:
+    """The world that was entered last. RuntimeError if there is none."""
     if not _worlds:
-        raise RuntimeError("no sandbox is running: enter sandbox.world.running(World(...)) first")
+        raise RuntimeError(
+            "no sandbox is running: enter sandbox.world.enter_world(World(...)) first"
+        )
     return _worlds[-1]
 
 
 @contextmanager
-def running(world: World) -> Iterator[World]:
-    """Make `world` the one in force."""
+def enter_world(world: World) -> Iterator[World]:
+    """Make `world` the current one until the block ends."""
     _worlds.append(world)
     try:
         yield world

@@ -26,7 +26,7 @@ from chalicelib.holds.mode import MODES
 from chalicelib.parameters import ON_GIVE_UP, RETRY_MINUTES, REVISIONS
 from chalicelib.pipelines.dependency import PARKED, REQUIRE
 from sandbox.account import ACCOUNT, REGION
-from sandbox.awslambda.invocation import Invocation, Outcome
+from sandbox.executor import Invocation, RunOutcome
 from sandbox.inprocess import ChaliceExecutor, in_process
 from sandbox.world import Dials
 from tests.support.calls import Calls
@@ -172,10 +172,10 @@ class Intercepted(ChaliceExecutor):
         super().__init__(app, Path(__file__).parents[1])
         self.jobs: list[dict[str, Any]] = []
 
-    def run(self, function: LambdaFunction, invocation: Invocation) -> Outcome:
+    def run(self, function: LambdaFunction, invocation: Invocation) -> RunOutcome:
         """See Executor.run."""
         self.jobs.append(json.loads(invocation.payload))
-        return Outcome("null", None, "")
+        return RunOutcome("null", None, "")
 
 
 @dataclass

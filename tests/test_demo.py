@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.story import calls
-from sandbox.story.look import Execution, Look, Pipeline, Rule, Stage
-from sandbox.story.moments import between
-from sandbox.story.summary import problems
+from sandbox.story.moments import list_moments
+from sandbox.story.snapshot import Execution, Pipeline, Rule, Stage, StorySnapshot
+from sandbox.story.summary import list_problems
 
 ROOT = Path(__file__).parents[1]
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -116,23 +116,25 @@ RULE = Rule("pipeline-gate-sandbox-2", "cron(5/5 * * * ? *)", "{}", "")
 def test_a_story_that_goes_otherwise_is_a_failure(
     k8s: list[Execution], rules: list[Rule], problem: str | None
 ) -> None:
-    found = problems(Look(NOON, (INFRA, Pipeline("k8s", (), tuple(k8s))), tuple(rules)))
+    found = list_problems(
+        StorySnapshot(NOON, (INFRA, Pipeline("k8s", (), tuple(k8s))), tuple(rules))
+    )
     assert len(found) == (problem is not None)
     assert problem is None or problem in found[0]
 
 
 def test_each_event_is_told_once_in_its_own_order() -> None:
     gate = Stage("Gate", "Failed", HELD.id, HELD.updated, "infra runs")
-    held = Look(
+    held = StorySnapshot(
         NOON + timedelta(seconds=4),
         (INFRA, Pipeline("k8s", (gate,), (HELD,))),
         (replace(RULE, target="arn:retry"),),
     )
-    told = between(Look(NOON), held)
+    told = list_moments(StorySnapshot(NOON), held)
     assert told == sorted(told, key=lambda moment: moment.at)
-    assert [moment.who for moment in told if moment.text.endswith(": infra runs")] == ["gate"]
-    assert between(held, held) == []
-    assert [moment.text for moment in between(held, replace(held, rules=()))] == [
+    assert [moment.actor for moment in told if moment.text.endswith(": infra runs")] == ["gate"]
+    assert list_moments(held, held) == []
+    assert [moment.text for moment in list_moments(held, replace(held, rules=()))] == [
         "pipeline-gate-sandbox-2 is removed: the wait is over"
     ]
 

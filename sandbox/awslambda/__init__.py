@@ -1,5 +1,5 @@
-"""Lambda for the sandbox: moto keeps the functions, this package runs them (without docker) and
-decides who may invoke them.
+"""Lambda for the sandbox: moto keeps the functions; this package runs them without docker and
+checks the permission to invoke them.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from moto.awslambda.models import LambdaFunction
 from moto.awslambda.policy import Policy
 
 from sandbox.awslambda import permission, responses
-from sandbox.awslambda.invocation import Finished, Invocation, Outcome, finished, invoke_async
+from sandbox.awslambda.invocation import invoke_async, list_finished_runs
 
-__all__ = ["PATCHED", "Finished", "Invocation", "Outcome", "finished", "install", "invoke_async"]
+__all__ = ["PATCHED", "install", "invoke_async", "list_finished_runs"]
 
 PATCHED = (
     "moto.awslambda.models.LambdaFunction.invoke",
@@ -32,7 +32,9 @@ PATCHED = (
     "moto.logs.models.LogsBackend.ensure_log_stream",
     "moto.logs.models.LogsBackend.put_log_events",
     "moto.moto_api._internal.mock_random",
-    "moto.server.ThreadedMotoServer",
+    "moto.moto_server.werkzeug_app.DomainDispatcherApplication",
+    "moto.moto_server.werkzeug_app.MotoRequestHandler",
+    "moto.moto_server.werkzeug_app.create_backend_app",
     "moto.sts.models.STSBackend.assume_role",
 )
 """Every moto internal that this package, the server and the in-process world patch or rely on."""
@@ -40,10 +42,9 @@ PATCHED = (
 
 @contextmanager
 def install() -> Iterator[None]:
-    """Let the world's executor answer Lambda's Invoke, and AddPermission refuse a StatementId
-    twice.
+    """Let the world's executor answer Invoke, and AddPermission refuse a StatementId that exists.
 
-    AttributeError where moto lacks a name that is patched.
+    AttributeError if moto lacks a name that is patched.
     """
     with (
         patch.object(LambdaFunction, "invoke", responses.invoke),

@@ -1,5 +1,5 @@
-"""The environment variables of a function's process: Lambda's own and the function's, none of this
-machine's AWS settings.
+"""The environment variables of a function's process: those of Lambda and of the function, without
+this machine's AWS settings.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from moto.awslambda.models import LambdaFunction
 from moto.sts.models import sts_backends
 
 from sandbox.awslambda import logs
-from sandbox.world import current
+from sandbox.world import current_world
 
 
-def variables(
+def build_environment(
     function: LambdaFunction, task_root: Path, runtime_api: str, endpoint_url: str
 ) -> dict[str, str]:
     """All variables of a new process (guide: configuration-envvars), `runtime_api` as HOST:PORT.
@@ -39,18 +39,18 @@ def variables(
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
         "AWS_LAMBDA_FUNCTION_VERSION": str(function.version),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": logs.group(function),
-        "AWS_LAMBDA_LOG_STREAM_NAME": logs.stream(function),
+        "AWS_LAMBDA_LOG_GROUP_NAME": logs.name_log_group(function),
+        "AWS_LAMBDA_LOG_STREAM_NAME": logs.name_log_stream(function),
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
-        **_role_session(function),
+        **_assume_function_role(function),
     }
 
 
-def _role_session(function: LambdaFunction) -> dict[str, str]:
+def _assume_function_role(function: LambdaFunction) -> dict[str, str]:
     """Credentials of arn:aws:sts::ACCOUNT:assumed-role/ROLE/FUNCTION: the session has the
     function's name (practice).
     """
-    with current().lock:
+    with current_world().lock:
         session = sts_backends[function.account_id][function.partition].assume_role(
             region_name=function.region,
             role_session_name=function.function_name,

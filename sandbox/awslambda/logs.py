@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from moto.awslambda.models import LambdaFunction
 
 from sandbox.clock import utcnow
-
-if TYPE_CHECKING:
-    from sandbox.awslambda.invocation import Finished
+from sandbox.executor import FinishedRun
 
 
-def group(function: LambdaFunction) -> str:
+def name_log_group(function: LambdaFunction) -> str:
     return f"/aws/lambda/{function.function_name}"
 
 
-def stream(function: LambdaFunction) -> str:
-    """DATE/[VERSION]ID. AWS has a stream for each process; here all processes of one day and one
-    version of the code share it.
+def name_log_stream(function: LambdaFunction) -> str:
+    """DATE/[VERSION]ID. AWS has a stream for each process; here all processes of a day with the
+    same code share one.
     """
     return f"{utcnow():%Y/%m/%d}/[{function.version}]{function.code_digest[:32]}"
 
 
-def lines(function: LambdaFunction, run: Finished) -> list[str]:
-    """What one run leaves in the log: START, what the function printed, END, REPORT."""
+def format_lines(function: LambdaFunction, run: FinishedRun) -> list[str]:
+    """The log lines of a run: START, what the function printed, END, REPORT."""
     request_id = run.invocation.request_id
     milliseconds = (run.ended - run.started).total_seconds() * 1000
     return [
@@ -39,14 +36,14 @@ def lines(function: LambdaFunction, run: Finished) -> list[str]:
     ]
 
 
-def write(function: LambdaFunction, messages: list[str]) -> None:
-    """Append to the function's log stream, which is made when it is missing."""
+def write_lines(function: LambdaFunction, messages: list[str]) -> None:
+    """Append to the function's log stream, and create it if it does not exist."""
     backend = function.logs_backend
-    backend.ensure_log_group(group(function))
-    backend.ensure_log_stream(group(function), stream(function))
+    backend.ensure_log_group(name_log_group(function))
+    backend.ensure_log_stream(name_log_group(function), name_log_stream(function))
     now = int(utcnow().timestamp() * 1000)
     backend.put_log_events(
-        group(function),
-        stream(function),
+        name_log_group(function),
+        name_log_stream(function),
         [{"timestamp": now, "message": message} for message in messages],
     )

@@ -1,4 +1,4 @@
-"""A function's resource policy: who may invoke it without a role of their own, and AddPermission as
+"""A function's resource policy, which lets services invoke it without a role, and AddPermission as
 AWS has it.
 """
 
@@ -13,7 +13,7 @@ from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.policy import Policy
 
-from sandbox.world import current
+from sandbox.world import current_world
 
 moto_add_statement = Policy.add_statement
 
@@ -32,13 +32,13 @@ class StatementExistsError(LambdaClientError):
 
 
 def add_statement(policy: Policy, raw: str, qualifier: str | None = None) -> tuple[Any, str]:
-    """moto's Policy.add_statement, but a StatementId that the policy has already is a conflict;
-    moto appends it once more.
+    """moto's Policy.add_statement, except that a StatementId which the policy already has is a
+    conflict; moto adds it again.
     """
     sid = json.loads(raw).get("StatementId")
-    with current().lock:
+    with current_world().lock:
         # Each qualifier has a policy of its own (guide: access-control-resource-based).
-        resource = _resource(policy, qualifier)
+        resource = _build_resource(policy, qualifier)
         if any(
             statement["Sid"] == sid and statement["Resource"] == resource
             for statement in policy.statements
@@ -47,7 +47,7 @@ def add_statement(policy: Policy, raw: str, qualifier: str | None = None) -> tup
         return moto_add_statement(policy, raw, qualifier)
 
 
-def _resource(policy: Policy, qualifier: str | None) -> str:
+def _build_resource(policy: Policy, qualifier: str | None) -> str:
     arn = (
         policy.parent.function_arn
         if isinstance(policy.parent, LambdaFunction)
@@ -56,7 +56,7 @@ def _resource(policy: Policy, qualifier: str | None) -> str:
     return f"{arn}:{qualifier}" if qualifier else arn
 
 
-def allows(
+def allows_invocation(
     function: LambdaFunction,
     function_arn: str,
     service: str,
@@ -66,9 +66,9 @@ def allows(
     """Whether the policy lets an AWS service (such as "events.amazonaws.com") invoke `function_arn`
     on behalf of `source_arn`.
 
-    Understands what AddPermission writes: a Service principal, the action lambda:InvokeFunction or
-    a wildcard, and conditions on AWS:SourceArn and AWS:SourceAccount; anything else in a statement
-    makes it allow nothing.
+    Supports what AddPermission writes: a Service principal, the action lambda:InvokeFunction or a
+    wildcard, and conditions on AWS:SourceArn and AWS:SourceAccount. A statement with anything else
+    allows nothing.
     """
     facts = {"aws:sourcearn": source_arn, "aws:sourceaccount": source_account}
     return any(
@@ -85,46 +85,51 @@ def _statement_allows(
         statement.get("Effect") == "Allow"
         and statement.get("Resource") == function_arn.removesuffix(":$LATEST")
         and isinstance(principal, dict)
-        and service in _listed(principal.get("Service", []))
+        and service in _as_list(principal.get("Service", []))
         and any(
-            _like(action.lower(), "lambda:invokefunction")
-            for action in _listed(statement.get("Action", []))
+            _matches_wildcards(action.lower(), "lambda:invokefunction")
+            for action in _as_list(statement.get("Action", []))
         )
         and all(
             key.lower() in facts
-            and any(_holds(operator, str(wanted), facts[key.lower()]) for wanted in _listed(values))
+            and any(
+                _condition_holds(operator, str(pattern), facts[key.lower()])
+                for pattern in _as_list(values)
+            )
             for operator, condition in statement.get("Condition", {}).items()
             for key, values in condition.items()
         )
     )
 
 
-def _holds(operator: str, wanted: str, actual: str | None) -> bool:
+def _condition_holds(operator: str, pattern: str, actual: str | None) -> bool:
     if actual is None:
         return False
     match operator:
         case "StringEquals":
-            return actual == wanted
+            return actual == pattern
         case "StringLike":
-            return _like(wanted, actual)
+            return _matches_wildcards(pattern, actual)
         case "ArnLike":
-            # Each of the six parts is compared by itself (guide:
+            # Each of the six parts is compared separately (guide:
             # reference_policies_elements_condition_operators, ARN).
-            parts, actual_parts = wanted.split(":", 5), actual.split(":", 5)
-            return len(parts) == len(actual_parts) and all(map(_like, parts, actual_parts))
+            parts, actual_parts = pattern.split(":", 5), actual.split(":", 5)
+            return len(parts) == len(actual_parts) and all(
+                map(_matches_wildcards, parts, actual_parts)
+            )
         case _:
             return False
 
 
-def _like(pattern: str, text: str) -> bool:
-    return _pattern(pattern).fullmatch(text) is not None
+def _matches_wildcards(pattern: str, text: str) -> bool:
+    return _compile_wildcards(pattern).fullmatch(text) is not None
 
 
 @lru_cache(maxsize=1000)
-def _pattern(pattern: str) -> re.Pattern[str]:
+def _compile_wildcards(pattern: str) -> re.Pattern[str]:
     """Policy wildcards: * is any text, ? one character."""
     return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""One process that runs a function's code with AWS's own runtime client (awslambdaric), one
+"""A process that runs a function's code with AWS's own runtime client (awslambdaric), one
 invocation at a time.
 """
 
@@ -18,18 +18,18 @@ from pathlib import Path
 from moto.awslambda.models import LambdaFunction
 
 from sandbox.awslambda import environment
-from sandbox.awslambda.invocation import Invocation, Outcome
-from sandbox.awslambda.runtime_api import RuntimeApi, Said, Work
+from sandbox.awslambda.runtime_api import RuntimeApi, RuntimeMessage, TimedInvocation
+from sandbox.executor import Invocation, RunOutcome
 
 INIT_SECONDS = 30
-"""How long a process may take to start. (AWS gives 10 and then one more try within the timeout:
-lambda-runtime-environment.)
+"""How long a process may take to start. AWS gives it 10 seconds, and then a second try within the
+function's timeout (guide: lambda-runtime-environment).
 """
 
 START = """
 import os, runpy, threading
 def leave():
-    os.read(0, 1)  # ends when the sandbox does, however that happens: its end of this pipe closes
+    os.read(0, 1)  # returns when the sandbox ends in any way, because its end of the pipe closes
     os._exit(1)
 threading.Thread(target=leave, daemon=True).start()
 runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)
@@ -48,7 +48,7 @@ class RuntimeProcess:
         self._process = subprocess.Popen(
             [sys.executable, "-c", START, str(function.handler)],
             cwd=task_root,
-            env=environment.variables(function, task_root, self._api.address, endpoint_url),
+            env=environment.build_environment(function, task_root, self._api.address, endpoint_url),
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -63,44 +63,46 @@ class RuntimeProcess:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def run(self, invocation: Invocation) -> Outcome:
+    def run(self, invocation: Invocation) -> RunOutcome:
         """Hand over one invocation and wait for its end; a timeout kills the process."""
-        late = _error(
+        timeout_error = _error(
             "Sandbox.Timedout",
             f"the function's process did not start within {INIT_SECONDS} seconds",
             invocation,
         )
-        said = self._said(INIT_SECONDS, late)
-        if said.kind == "ready":
-            self._api.work.put(Work(invocation, self._timeout))
+        message = self._wait_for_message(INIT_SECONDS, timeout_error)
+        if message.kind == "ready":
+            self._api.invocations.put(TimedInvocation(invocation, self._timeout))
             # "Task timed out after N.NN seconds", kind Sandbox.Timedout (practice)
-            late = _error(
+            timeout_error = _error(
                 "Sandbox.Timedout", f"Task timed out after {self._timeout:.2f} seconds", invocation
             )
-            said = self._said(self._timeout, late)
-        if said.kind == "exit":
-            said = Said(
+            message = self._wait_for_message(self._timeout, timeout_error)
+        if message.kind == "exit":
+            message = RuntimeMessage(
                 "exit",
-                _error("Runtime.ExitError", f"Runtime exited with error: {said.text}", invocation),
+                _error(
+                    "Runtime.ExitError", f"Runtime exited with error: {message.text}", invocation
+                ),
             )
-        if said.kind not in {"result", "error"}:
+        if message.kind not in {"result", "error"}:
             self.kill()
             self._watcher.join()
         log = self._new_log()
-        if said.kind in {"timeout", "exit"}:
-            log += f"{json.loads(said.text)['errorMessage']}\n"
-        # Lambda answers "Unhandled" for every error of a Python function (practice); "Handled" is
-        # not seen any more.
-        return Outcome(said.text, None if said.kind == "result" else "Unhandled", log)
+        if message.kind in {"timeout", "exit"}:
+            log += f"{json.loads(message.text)['errorMessage']}\n"
+        # Lambda answers "Unhandled" for every error of a Python function, never "Handled" any
+        # more (practice).
+        return RunOutcome(message.text, None if message.kind == "result" else "Unhandled", log)
 
     def kill(self) -> None:
-        """End the process and all that it started."""
+        """End the process and everything that it started."""
         if self.alive:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Kill the process and wait until nothing of it is left."""
+        """Kill the process, and wait until its threads and files are gone."""
         self.kill()
         self._watcher.join()
         self._api.close()
@@ -108,23 +110,23 @@ class RuntimeProcess:
             self._process.stdin.close()
         self._log.close()
 
-    def _said(self, seconds: float, late: str) -> Said:
+    def _wait_for_message(self, seconds: float, timeout_error: str) -> RuntimeMessage:
         try:
-            return self._api.said.get(timeout=seconds)
+            return self._api.messages.get(timeout=seconds)
         except queue.Empty:
-            return Said("timeout", late)
+            return RuntimeMessage("timeout", timeout_error)
 
     def _watch(self) -> None:
         code = self._process.wait()
-        self._api.said.put(
-            Said(
+        self._api.messages.put(
+            RuntimeMessage(
                 "exit",
                 f"exit status {code}" if code >= 0 else f"signal: {signal.Signals(-code).name}",
             )
         )
 
     def _new_log(self) -> str:
-        """What the process has printed since the last time."""
+        """What the process has printed since the last call."""
         size = os.fstat(self._log.fileno()).st_size
         printed = os.pread(self._log.fileno(), size - self._log_read, self._log_read)
         self._log_read = size

@@ -1,6 +1,4 @@
-"""The Invoke operation: moto's LambdaFunction.invoke, which wants docker, answered by the world's
-executor instead.
-"""
+"""The Invoke operation. It replaces moto's LambdaFunction.invoke, which needs docker."""
 
 from __future__ import annotations
 
@@ -13,6 +11,7 @@ from moto.awslambda.models import LambdaFunction
 from moto.moto_api._internal import mock_random
 
 from sandbox.awslambda import invocation, logs
+from sandbox.executor import Invocation
 
 LOG_TAIL_BYTES = 4096
 """LogResult is "the last 4 KB of the execution log" (model: InvocationResponse)."""
@@ -43,7 +42,7 @@ def invoke(
             service="lambda.amazonaws.com",
         )
         return b""
-    request = invocation.Invocation(
+    request = Invocation(
         function.account_id,
         function.region,
         function.function_name,
@@ -53,7 +52,7 @@ def invoke(
     )
     run = invocation.invoke(function, request)
     response_headers["X-Amz-Executed-Version"] = str(function.version)
-    tail = "\n".join(logs.lines(function, run)).encode()[-LOG_TAIL_BYTES:]
+    tail = "\n".join(logs.format_lines(function, run)).encode()[-LOG_TAIL_BYTES:]
     response_headers["x-amz-log-result"] = base64.b64encode(tail).decode()
     if run.outcome.error:
         response_headers["x-amz-function-error"] = run.outcome.error

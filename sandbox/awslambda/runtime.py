@@ -1,4 +1,4 @@
-"""Runs deployed functions without docker: their zips, unpacked, in processes of their own that are
+"""Runs deployed functions without docker: unpacks their zips and runs them in processes that are
 kept warm.
 """
 
@@ -15,23 +15,23 @@ from typing import Self
 
 from moto.awslambda.models import LambdaFunction
 
-from sandbox.awslambda.invocation import Invocation, Outcome
 from sandbox.awslambda.process import RuntimeProcess
+from sandbox.executor import Invocation, RunOutcome
 
 
 class RuntimeExecutor:
     """The Executor of the server: one process serves one invocation at a time, idle ones are used
     again (guide: lambda-concurrency).
 
-    `endpoint_url` is where functions find AWS. At most `most_at_once` invocations run at a time,
-    others wait for their turn, so that a burst does not choke this machine; AWS's own limit is
-    1000.
+    `endpoint_url` is where functions find AWS. At most `max_concurrency` invocations run at a time
+    and others wait for their turn, so that a burst does not overload this machine. AWS's own limit
+    is 1000.
     """
 
-    def __init__(self, endpoint_url: str, most_at_once: int = 16) -> None:
+    def __init__(self, endpoint_url: str, max_concurrency: int = 16) -> None:
         self._endpoint_url = endpoint_url
-        self._most_at_once = most_at_once
-        self._turns = threading.BoundedSemaphore(most_at_once)
+        self._max_concurrency = max_concurrency
+        self._turns = threading.BoundedSemaphore(max_concurrency)
         self._folder = tempfile.TemporaryDirectory(prefix="sandbox-lambda-")
         self._lock = threading.Lock()
         self._idle: dict[str, list[RuntimeProcess]] = {}
@@ -49,19 +49,17 @@ class RuntimeExecutor:
     ) -> None:
         self.close()
 
-    def run(self, function: LambdaFunction, invocation: Invocation) -> Outcome:
+    def run(self, function: LambdaFunction, invocation: Invocation) -> RunOutcome:
         """See Executor.run. RuntimeError after `close`."""
         with self._turns:
-            process = self._take(function)
+            process = self._take_process(function)
             try:
                 return process.run(invocation)
             finally:
-                self._give_back(function, process)
+                self._give_back_process(function, process)
 
     def close(self) -> None:
-        """Kill all processes, also those that run; whoever waits for one gets an Unhandled
-        outcome.
-        """
+        """Kill all processes, including busy ones, whose runs then have an Unhandled outcome."""
         with self._lock:
             if self._closed:
                 return
@@ -72,14 +70,13 @@ class RuntimeExecutor:
                 process.kill()
         for process in idle:
             process.close()
-        for _ in range(
-            self._most_at_once
-        ):  # whoever was running closes its process before it gives its turn back
+        # A run closes its process before it gives its turn back.
+        for _ in range(self._max_concurrency):
             self._turns.acquire()
-        self._turns.release(self._most_at_once)
+        self._turns.release(self._max_concurrency)
         self._folder.cleanup()
 
-    def _take(self, function: LambdaFunction) -> RuntimeProcess:
+    def _take_process(self, function: LambdaFunction) -> RuntimeProcess:
         """An idle process of the function as it is configured now, or a new one. Idle ones of an
         older configuration end.
         """
@@ -98,14 +95,14 @@ class RuntimeExecutor:
             process.close()
         if usable:
             return usable[0]
-        process = RuntimeProcess(function, self._task_root(function), self._endpoint_url)
+        process = RuntimeProcess(function, self._unpack(function), self._endpoint_url)
         with self._lock:
             self._busy.add(process)
             if self._closed:
                 process.kill()
         return process
 
-    def _give_back(self, function: LambdaFunction, process: RuntimeProcess) -> None:
+    def _give_back_process(self, function: LambdaFunction, process: RuntimeProcess) -> None:
         with self._lock:
             self._busy.discard(process)
             keep = process.alive and not self._closed
@@ -114,7 +111,7 @@ class RuntimeExecutor:
         if not keep:
             process.close()
 
-    def _task_root(self, function: LambdaFunction) -> Path:
+    def _unpack(self, function: LambdaFunction) -> Path:
         """The folder of the function's unpacked zip, which functions with the same code share."""
         folder = Path(self._folder.name) / function.code_digest
         with self._lock:

@@ -1,5 +1,5 @@
-"""The Lambda Runtime API of one process: it fetches its invocations here and answers here (guide:
-runtimes-api, 2018-06-01).
+"""The Lambda Runtime API of one process, which fetches its invocations and sends their results here
+(guide: runtimes-api, 2018-06-01).
 """
 
 from __future__ import annotations
@@ -11,35 +11,37 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
-from sandbox.awslambda.invocation import Invocation
+from sandbox.executor import Invocation
 
 
-class Said(NamedTuple):
-    """What came from the process. `kind`: "ready", "result", "error", "init error" or, from who
-    watches it, "exit".
+class RuntimeMessage(NamedTuple):
+    """A message from the process.
+
+    `kind` is "ready", "result", "error" or "init error"; "exit" comes from the thread that watches
+    the process.
     """
 
     kind: str
     text: str = ""
 
 
-class Work(NamedTuple):
-    """An invocation and the seconds that the function has for it."""
+class TimedInvocation(NamedTuple):
+    """An invocation, and the seconds that the function may take for it."""
 
     invocation: Invocation
     seconds: float
 
 
 class RuntimeApi(ThreadingHTTPServer):
-    """Serves one process, on a free port of loopback, until `close`."""
+    """Serves one process on a free port of loopback, until `close`."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.address = f"127.0.0.1:{self.server_port}"
-        self.said: queue.SimpleQueue[Said] = queue.SimpleQueue()
-        self.work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self.messages: queue.SimpleQueue[RuntimeMessage] = queue.SimpleQueue()
+        self.invocations: queue.SimpleQueue[TimedInvocation | None] = queue.SimpleQueue()
         self.handlers: list[threading.Thread] = []
         self._thread = threading.Thread(
             target=self.serve_forever, args=(0.02,), name="sandbox-runtime-api", daemon=True
@@ -47,17 +49,17 @@ class RuntimeApi(ThreadingHTTPServer):
         self._thread.start()
 
     def close(self) -> None:
-        """Stop serving. The process must be dead: its connections end the threads that wait on
-        them.
+        """Stop serving. The process must have ended: its closed connections end the threads that
+        wait on them.
         """
-        self.work.put(None)
+        self.invocations.put(None)
         self.shutdown()
         self.server_close()
         for thread in [self._thread, *self.handlers]:
             thread.join(1)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that breaks is a process that died, which its watcher reports."""
+        """Ignore broken connections: they mean that the process died, which its watcher reports."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -65,8 +67,8 @@ class RuntimeApi(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: RuntimeApi
     protocol_version = "HTTP/1.1"
-    # Without these two, a warm call takes 88 ms: small writes that wait for each other's
-    # acknowledgement.
+    # Without these two settings, a warm call takes 88 ms, because small writes wait for each
+    # other's acknowledgement.
     disable_nagle_algorithm = True
     wbufsize = -1
 
@@ -78,20 +80,20 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != "/2018-06-01/runtime/invocation/next":
             self.send_error(404)
             return
-        self.server.said.put(Said("ready"))
-        work = self.server.work.get()
-        if work is None:
+        self.server.messages.put(RuntimeMessage("ready"))
+        timed = self.server.invocations.get()
+        if timed is None:
             self.close_connection = True
             return
-        body = work.invocation.payload.encode()
+        body = timed.invocation.payload.encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Lambda-Runtime-Aws-Request-Id", work.invocation.request_id)
+        self.send_header("Lambda-Runtime-Aws-Request-Id", timed.invocation.request_id)
         self.send_header(
-            "Lambda-Runtime-Deadline-Ms", str(int((time.time() + work.seconds) * 1000))
+            "Lambda-Runtime-Deadline-Ms", str(int((time.time() + timed.seconds) * 1000))
         )
-        self.send_header("Lambda-Runtime-Invoked-Function-Arn", work.invocation.function_arn)
+        self.send_header("Lambda-Runtime-Invoked-Function-Arn", timed.invocation.function_arn)
         self.end_headers()
         self.wfile.write(body)
 
@@ -99,11 +101,11 @@ class _Handler(BaseHTTPRequestHandler):
         text = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         match self.path.removeprefix("/2018-06-01/runtime/").split("/"):
             case ["invocation", _, "response"]:
-                self.server.said.put(Said("result", text))
+                self.server.messages.put(RuntimeMessage("result", text))
             case ["invocation", _, "error"]:
-                self.server.said.put(Said("error", text))
+                self.server.messages.put(RuntimeMessage("error", text))
             case ["init", "error"]:
-                self.server.said.put(Said("init error", text))
+                self.server.messages.put(RuntimeMessage("init error", text))
             case _:
                 self.send_error(404)
                 return
@@ -111,5 +113,5 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         pass

@@ -2,11 +2,10 @@
 are here.
 
 AWS::CodePipeline::Pipeline (pipeline.py), AWS::CodeBuild::Project (project.py) and
-AWS::S3::BucketPolicy (bucket_policy.py). moto finds them by itself, as subclasses of
-CloudFormationModel, when the first stack is made. A resource of a type that neither knows is left
-out, with a warning from moto. moto's stacks are simpler than AWS's: one that fails stays as it then
-is, a changed parameter reaches only what names it by Ref (not in a Sub), and a role's inline
-policies stay as they were made.
+AWS::S3::BucketPolicy (bucket_policy.py). moto finds them as subclasses of CloudFormationModel, when
+the first stack is made. A resource of any other type is left out, with a warning from moto. moto's
+stacks are simpler than AWS's: a stack that fails is not rolled back, a changed parameter reaches
+only what names it by Ref (not in a Sub), and a role's inline policies never change.
 """
 
 from __future__ import annotations
@@ -48,8 +47,8 @@ _put_policy = Role.put_policy
 
 @contextmanager
 def install() -> Iterator[None]:
-    """Let a role keep an inline policy that a stack gives it as text, as any other: moto keeps it
-    parsed, and then nobody can read it.
+    """Keep the inline policies of a stack's roles as text, like all others. moto keeps them parsed,
+    and then cannot return them.
     """
 
     def put_policy(role: Role, policy_name: str, policy_json: Any) -> None:

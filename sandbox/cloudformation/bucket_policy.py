@@ -13,7 +13,7 @@ from moto.utilities.utils import get_partition
 
 
 class BucketPolicyResource(CloudFormationModel):
-    """What a stack knows of a bucket's policy. Ref is the bucket's name."""
+    """A stack's bucket policy. Ref is the bucket's name."""
 
     def __init__(self, bucket: str) -> None:
         self.physical_resource_id = bucket
@@ -44,7 +44,7 @@ class BucketPolicyResource(CloudFormationModel):
     ) -> BucketPolicyResource:
         properties = cloudformation_json["Properties"]
         policy = json.dumps(properties["PolicyDocument"]).encode()
-        _backend(account_id, region_name).put_bucket_policy(properties["Bucket"], policy)
+        _find_backend(account_id, region_name).put_bucket_policy(properties["Bucket"], policy)
         return cls(properties["Bucket"])
 
     @classmethod
@@ -73,8 +73,8 @@ class BucketPolicyResource(CloudFormationModel):
         region_name: str,
     ) -> None:
         with suppress(MissingBucket):  # moto deletes a stack's resources in any order
-            _backend(account_id, region_name).delete_bucket_policy(resource_name)
+            _find_backend(account_id, region_name).delete_bucket_policy(resource_name)
 
 
-def _backend(account_id: str, region_name: str) -> S3Backend:
+def _find_backend(account_id: str, region_name: str) -> S3Backend:
     return s3_backends[account_id][get_partition(region_name)]

@@ -9,16 +9,16 @@ from typing import Any
 from moto.codepipeline.models import codepipeline_backends
 from moto.core.common_models import CloudFormationModel
 
-from sandbox.cloudformation.properties import Properties, as_request, refusals
+from sandbox.cloudformation.properties import Properties, build_request, convert_refusals
 from sandbox.codepipeline import limits
 from sandbox.codepipeline.models import CodePipelineBackend
-from sandbox.world import current
+from sandbox.world import current_world
 
 CALLER = "cloudformation.amazonaws.com"
 
 
 class PipelineResource(CloudFormationModel):
-    """What a stack knows of its pipeline. Ref is the name, GetAtt Version the version."""
+    """A stack's pipeline. Ref is the name, GetAtt Version the version."""
 
     def __init__(self, backend: CodePipelineBackend, name: str) -> None:
         self.backend = backend
@@ -38,9 +38,8 @@ class PipelineResource(CloudFormationModel):
 
     def get_cfn_attribute(self, attribute_name: str) -> str:
         if attribute_name != "Version":
-            raise NotImplementedError(
-                f"{{0}} has no attribute {attribute_name}"
-            )  # moto fills in the resource's name
+            # moto fills in the resource's name.
+            raise NotImplementedError(f"{{0}} has no attribute {attribute_name}")
         return str(self.backend.pipeline(self.physical_resource_id).version)
 
     def is_created(self) -> bool:
@@ -55,10 +54,12 @@ class PipelineResource(CloudFormationModel):
         region_name: str,
         **_: Any,
     ) -> PipelineResource:
-        """CreatePipeline, which starts the new pipeline too, as everywhere."""
-        backend = _backend(account_id, region_name)
-        with refusals(cls.cloudformation_type(), resource_name), current().lock:
-            request = _request("CreatePipeline", resource_name, cloudformation_json["Properties"])
+        """CreatePipeline, which also starts the new pipeline."""
+        backend = _find_backend(account_id, region_name)
+        with convert_refusals(cls.cloudformation_type(), resource_name), current_world().lock:
+            request = _build_request(
+                "CreatePipeline", resource_name, cloudformation_json["Properties"]
+            )
             backend.create_pipeline(request["pipeline"], request.get("tags") or [], CALLER)
         return cls(backend, resource_name)
 
@@ -71,8 +72,8 @@ class PipelineResource(CloudFormationModel):
         account_id: str,
         region_name: str,
     ) -> PipelineResource:
-        """UpdatePipeline; another Name is another pipeline, and the old one goes. Tags stay as they
-        are.
+        """UpdatePipeline; another Name is another pipeline, and the old one is deleted. Tags stay
+        as they are.
         """
         properties, name = cloudformation_json["Properties"], original_resource.physical_resource_id
         if properties.get("Name", name) != name:
@@ -80,8 +81,8 @@ class PipelineResource(CloudFormationModel):
             return cls.create_from_cloudformation_json(
                 new_resource_name, cloudformation_json, account_id, region_name
             )
-        with refusals(cls.cloudformation_type(), name), current().lock:
-            request = _request("UpdatePipeline", name, properties)
+        with convert_refusals(cls.cloudformation_type(), name), current_world().lock:
+            request = _build_request("UpdatePipeline", name, properties)
             original_resource.backend.update_pipeline(request["pipeline"])
             if str(properties.get("RestartExecutionOnUpdate")).lower() == "true":
                 original_resource.backend.start_pipeline_execution({"name": name}, CALLER)
@@ -95,13 +96,13 @@ class PipelineResource(CloudFormationModel):
         account_id: str,
         region_name: str,
     ) -> None:
-        with current().lock:
-            _backend(account_id, region_name).delete_pipeline(resource_name)
+        with current_world().lock:
+            _find_backend(account_id, region_name).delete_pipeline(resource_name)
 
 
-def _request(operation: str, name: str, properties: Properties) -> dict[str, Any]:
-    """The request that makes or changes the pipeline. DisableInboundStageTransitions is refused:
-    the sandbox does not know it.
+def _build_request(operation: str, name: str, properties: Properties) -> dict[str, Any]:
+    """The request that creates or updates the pipeline. DisableInboundStageTransitions is refused
+    because the sandbox does not support it.
     """
     declared = {
         key: value
@@ -110,17 +111,17 @@ def _request(operation: str, name: str, properties: Properties) -> dict[str, Any
     }
     if "ArtifactStores" in properties:  # a list here, a map in the API
         declared["ArtifactStores"] = {
-            one["Region"]: one["ArtifactStore"] for one in properties["ArtifactStores"]
+            store["Region"]: store["ArtifactStore"] for store in properties["ArtifactStores"]
         }
-    asked = {"Pipeline": {**declared, "Name": name}}
+    members = {"Pipeline": {**declared, "Name": name}}
     if operation == "CreatePipeline" and "Tags" in properties:
-        asked["Tags"] = properties["Tags"]
-    request = as_request("codepipeline", operation, asked)
-    limits.check(operation, request)
+        members["Tags"] = properties["Tags"]
+    request = build_request("codepipeline", operation, members)
+    limits.check_request(operation, request)
     return request
 
 
-def _backend(account_id: str, region_name: str) -> CodePipelineBackend:
+def _find_backend(account_id: str, region_name: str) -> CodePipelineBackend:
     backend = codepipeline_backends[account_id][region_name]
     if not isinstance(backend, CodePipelineBackend):
         raise TypeError(

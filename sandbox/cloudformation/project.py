@@ -1,5 +1,5 @@
-"""AWS::CodeBuild::Project (guide: aws-resource-codebuild-project): there to be named; what it would
-build, nobody builds.
+"""AWS::CodeBuild::Project (guide: aws-resource-codebuild-project). Pipelines can name it; it builds
+nothing.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from typing import Any
 from moto.codebuild.models import codebuild_backends
 from moto.core.common_models import CloudFormationModel
 
-from sandbox.cloudformation.properties import as_request, refusals
+from sandbox.cloudformation.properties import build_request, convert_refusals
 
 
 class ProjectResource(CloudFormationModel):
-    """What a stack knows of its project. Ref is the name, GetAtt Arn the ARN."""
+    """A stack's project. Ref is the name, GetAtt Arn the ARN."""
 
     def __init__(self, name: str, arn: str) -> None:
         self.physical_resource_id = name
@@ -33,9 +33,8 @@ class ProjectResource(CloudFormationModel):
 
     def get_cfn_attribute(self, attribute_name: str) -> str:
         if attribute_name != "Arn":
-            raise NotImplementedError(
-                f"{{0}} has no attribute {attribute_name}"
-            )  # moto fills in the resource's name
+            # moto fills in the resource's name.
+            raise NotImplementedError(f"{{0}} has no attribute {attribute_name}")
         return self.arn
 
     def is_created(self) -> bool:
@@ -50,9 +49,9 @@ class ProjectResource(CloudFormationModel):
         region_name: str,
         **_: Any,
     ) -> ProjectResource:
-        with refusals(cls.cloudformation_type(), resource_name):
+        with convert_refusals(cls.cloudformation_type(), resource_name):
             properties = {**cloudformation_json["Properties"], "Name": resource_name}
-            request = as_request("codebuild", "CreateProject", properties)
+            request = build_request("codebuild", "CreateProject", properties)
             project = codebuild_backends[account_id][region_name].create_project(
                 project_name=resource_name,
                 description=request.get("description"),

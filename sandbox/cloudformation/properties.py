@@ -13,34 +13,35 @@ from moto.core.utils import get_service_model
 Properties = dict[str, Any]
 
 
-def as_request(service: str, operation: str, properties: Properties) -> dict[str, Any]:
+def build_request(service: str, operation: str, properties: Properties) -> dict[str, Any]:
     """The API's request: the members' own names ("RoleArn" is roleArn, "BuildSpec" buildspec) and
     types, by the service's model.
 
     A template's types are loose: true, 1 and "1" become what the member's type is, also in the free
-    maps, such as an action's Configuration, whose values the API wants as strings (practice).
+    maps, such as an action's Configuration, whose values are strings in the API (practice).
     ValueError, with a message for people, for a property that the API does not have.
     """
     shape = get_service_model(service).operation_model(operation).input_shape
-    request: dict[str, Any] = _converted(shape, properties, "Properties")
+    request: dict[str, Any] = _convert(shape, properties, "Properties")
     return request
 
 
 @contextmanager
-def refusals(resource_type: str, name: str) -> Iterator[None]:
-    """What the API refuses, the stack does, with the API's words (practice: "Resource handler
+def convert_refusals(resource_type: str, name: str) -> Iterator[None]:
+    """Turn an error of the API into the stack's, with the API's words (practice: "Resource handler
     returned message").
     """
-    from moto.cloudformation.exceptions import ValidationError  # noqa: PLC0415 - some seconds, and only stacks need it
+    # This import takes seconds, and only stacks need it.
+    from moto.cloudformation.exceptions import ValidationError  # noqa: PLC0415
 
     try:
         yield
     except (JsonRESTError, ValueError) as error:
-        said = error.message if isinstance(error, JsonRESTError) else str(error)
-        raise ValidationError(message=f"{resource_type} {name}: {said}") from error
+        message = error.message if isinstance(error, JsonRESTError) else str(error)
+        raise ValidationError(message=f"{resource_type} {name}: {message}") from error
 
 
-def _converted(shape: Shape, value: Any, at: str) -> Any:
+def _convert(shape: Shape, value: Any, at: str) -> Any:
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         names = {name.lower(): name for name in shape.members}
         unknown = [key for key in value if key.lower() not in names]
@@ -49,20 +50,20 @@ def _converted(shape: Shape, value: Any, at: str) -> Any:
                 f"{at} has no {unknown[0]}; it takes {', '.join(sorted(shape.members))}"
             )
         return {
-            names[key.lower()]: _converted(shape.members[names[key.lower()]], item, f"{at}.{key}")
+            names[key.lower()]: _convert(shape.members[names[key.lower()]], item, f"{at}.{key}")
             for key, item in value.items()
         }
     if isinstance(shape, ListShape) and isinstance(value, list):
-        return [
-            _converted(shape.member, item, f"{at}.{number}") for number, item in enumerate(value)
-        ]
+        return [_convert(shape.member, item, f"{at}.{number}") for number, item in enumerate(value)]
     if isinstance(shape, MapShape) and isinstance(value, dict):
-        return {key: _converted(shape.value, item, f"{at}.{key}") for key, item in value.items()}
-    return _scalar(shape.type_name, value)
+        return {key: _convert(shape.value, item, f"{at}.{key}") for key, item in value.items()}
+    return _convert_scalar(shape.type_name, value)
 
 
-def _scalar(kind: str, value: Any) -> Any:
-    """What fits no type goes on as it is: the API's own limits refuse it."""
+def _convert_scalar(kind: str, value: Any) -> Any:
+    """Convert a value to its type. One that does not fit stays as it is: the API's limits refuse
+    it.
+    """
     if kind == "string" and isinstance(value, (bool, int, float)):
         return str(value).lower()
     if kind == "integer" and isinstance(value, str) and value.isdecimal():

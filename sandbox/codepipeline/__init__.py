@@ -1,7 +1,7 @@
 """CodePipeline that runs: moto's service, extended by executions that move through stages, actions,
 jobs and events.
 
-with sandbox.world.running(World(...)), sandbox.codepipeline.install():
+with sandbox.world.enter_world(World(...)), sandbox.codepipeline.install():
     ...  # mock_aws or a moto server, boto3, the AWS CLI
 """
 
@@ -37,8 +37,8 @@ PATCHED: tuple[str, ...] = (
 
 @contextmanager
 def install() -> Iterator[None]:
-    """Let moto make this package's backends in place of its own. Backends that exist are dropped,
-    on entry and on exit.
+    """Let moto make this package's backends instead of its own. Existing backends are dropped on
+    entry and on exit.
     """
     backends = moto_models.codepipeline_backends
     stock = backends.backend

@@ -1,5 +1,5 @@
-"""How the run of an action or rule begins and ends, whatever it does (what each kind does stands in
-providers.py).
+"""How the run of an action or rule begins and ends. providers.py says what each kind does in
+between.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from sandbox.codepipeline.pipeline import Pipeline
 def begin(
     pipeline: Pipeline, stage: StageExecution, declaration: Declaration, on_end: Callable[[], None]
 ) -> ActionExecution:
-    """A new run of an action, recorded and announced; it does nothing yet."""
+    """Record and announce a new run of an action, which does nothing yet."""
     action = ActionExecution(stage, declaration, on_end)
     stage.actions[action.name] = action
     stage.execution.actions.append(action)
     stage.execution.updated = utcnow()
     pipeline.actions.append(action)
     pipeline.stage(stage.name).latest_actions[action.name] = action
-    _tell(pipeline, action, "STARTED")
+    _announce(pipeline, action, "STARTED")
     return action
 
 
 def succeed(pipeline: Pipeline, action: ActionExecution) -> None:
     if action.status == "InProgress":
-        _end(action)
+        _end_run(action)
         action.status = "Succeeded"
-        _tell(pipeline, action, "SUCCEEDED")
+        _announce(pipeline, action, "SUCCEEDED")
         action.on_end()
 
 
 def fail(pipeline: Pipeline, action: ActionExecution, code: str, message: str) -> None:
     """`code` and `message` become the action's errorDetails."""
     if action.status == "InProgress":
-        _end(action)
+        _end_run(action)
         action.status = "Failed"
         action.error = (code, message)
-        _tell(pipeline, action, "FAILED")
+        _announce(pipeline, action, "FAILED")
         action.on_end()
 
 
@@ -53,20 +53,18 @@ def abandon(pipeline: Pipeline, action: ActionExecution, state: str) -> None:
     """End a run without a result, because its execution was stopped ("ABANDONED") or its pipeline
     edited ("CANCELED").
     """
-    _end(action)
+    _end_run(action)
     action.status = "Abandoned"  # the only such status of an action (model: ActionExecutionStatus)
-    _tell(pipeline, action, state)
+    _announce(pipeline, action, state)
 
 
-def _tell(pipeline: Pipeline, action: ActionExecution, state: str) -> None:
-    """Rules have no event: pipelines, stages and actions have (guide:
-    detect-state-changes-cloudwatch-events).
-    """
+def _announce(pipeline: Pipeline, action: ActionExecution, state: str) -> None:
+    """Send the action's event. Rules have none (guide: detect-state-changes-cloudwatch-events)."""
     if not isinstance(action, RuleExecution):
-        events.action_event(pipeline, action, state)
+        events.send_action_event(pipeline, action, state)
 
 
-def _end(action: ActionExecution) -> None:
+def _end_run(action: ActionExecution) -> None:
     action.updated = action.execution.updated = utcnow()
     for timer in action.timers:
         timer.cancel()

@@ -1,4 +1,4 @@
-"""Who makes a request, for `trigger.triggerDetail` and the like."""
+"""The caller of a request, for `trigger.triggerDetail` and the like."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from moto.core.responses import BaseResponse
 from moto.sts.models import sts_backends
 
 
-def caller_arn(response: BaseResponse) -> str:
+def find_caller_arn(response: BaseResponse) -> str:
     """The caller's ARN: the session's for the keys of an assumed role (they start with ASIA), else
     the account's root.
     """

@@ -20,15 +20,13 @@ from sandbox.codepipeline.execution import (
 from sandbox.codepipeline.pipeline import Pipeline
 
 
-def declared(stage: Declaration) -> Declaration | None:
-    """The stage's entry condition, if it has one; more than one it cannot have (model:
-    ConditionList).
-    """
+def find_condition(stage: Declaration) -> Declaration | None:
+    """The stage's entry condition, if it has one. It cannot have several (model: ConditionList)."""
     conditions: list[Declaration] = (stage.get("beforeEntry") or {}).get("conditions") or []
     return conditions[0] if conditions else None
 
 
-def check(
+def check_condition(
     pipeline: Pipeline, passage: StageExecution, condition: Declaration, on_end: Callable[[], None]
 ) -> None:
     """Start all rules of the condition together (guide: "an ordered set of rules that are evaluated
@@ -40,7 +38,7 @@ def check(
     entry = passage.entry = ConditionExecution(condition.get("result", "FAIL"))
 
     def rule_ended() -> None:
-        _settle(pipeline, entry)
+        _settle_condition(pipeline, entry)
         on_end()
 
     for declaration in condition["rules"]:
@@ -53,11 +51,11 @@ def check(
         providers.start(pipeline, rule)
 
 
-def _settle(pipeline: Pipeline, entry: ConditionExecution) -> None:
-    """One failed rule fails the condition, else all must succeed (guide:
+def _settle_condition(pipeline: Pipeline, entry: ConditionExecution) -> None:
+    """A failed rule fails the condition; otherwise all rules must succeed (guide:
     concepts-how-it-works-conditions).
 
-    It fails at once, and what still runs is abandoned: AWS does not say.
+    It fails at once, and running rules are abandoned: AWS does not say.
     """
     statuses = {rule.status for rule in entry.rules.values()}
     if entry.status != "InProgress":

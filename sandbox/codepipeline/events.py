@@ -1,5 +1,5 @@
-"""CodePipeline's state-change events, in the shape of (guide:
-detect-state-changes-cloudwatch-events), whose numbers are floats.
+"""CodePipeline's state-change events (guide: detect-state-changes-cloudwatch-events). Their numbers
+are floats.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import Any
 from sandbox.codepipeline import outside
 from sandbox.codepipeline.execution import ActionExecution, PipelineExecution, StageExecution
 from sandbox.codepipeline.pipeline import Pipeline
-from sandbox.world import current
+from sandbox.world import current_world
 
 
-def pipeline_event(pipeline: Pipeline, execution: PipelineExecution, state: str) -> None:
+def send_pipeline_event(pipeline: Pipeline, execution: PipelineExecution, state: str) -> None:
     """STARTED, SUCCEEDED, RESUMED, FAILED, STOPPING, STOPPED, CANCELED or SUPERSEDED."""
-    detail = _detail(execution, execution.started, state)
+    detail = _build_detail(execution, execution.started, state)
     if state == "STARTED":  # the guide's examples show the trigger in this state only
         detail["execution-trigger"] = {
             "trigger-type": execution.trigger_type,
@@ -23,20 +23,20 @@ def pipeline_event(pipeline: Pipeline, execution: PipelineExecution, state: str)
         }
     if state == "STOPPING" and execution.stop_reason:
         detail["stop-execution-comments"] = execution.stop_reason
-    _send(pipeline, "Pipeline", detail)
+    _send_event(pipeline, "Pipeline", detail)
 
 
-def stage_event(pipeline: Pipeline, stage: StageExecution, state: str) -> None:
+def send_stage_event(pipeline: Pipeline, stage: StageExecution, state: str) -> None:
     """STARTED, SUCCEEDED, RESUMED, FAILED, STOPPING, STOPPED or CANCELED."""
-    detail = _detail(stage.execution, stage.execution.started, state) | {"stage": stage.name}
+    detail = _build_detail(stage.execution, stage.execution.started, state) | {"stage": stage.name}
     if stage.retried is not None:
-        detail["stage-last-retry-attempt-time"] = _time(stage.retried)
-    _send(pipeline, "Stage", detail)
+        detail["stage-last-retry-attempt-time"] = _format_time(stage.retried)
+    _send_event(pipeline, "Stage", detail)
 
 
-def action_event(pipeline: Pipeline, action: ActionExecution, state: str) -> None:
+def send_action_event(pipeline: Pipeline, action: ActionExecution, state: str) -> None:
     """STARTED, SUCCEEDED, FAILED, ABANDONED or CANCELED."""
-    detail = _detail(action.execution, action.started, state) | {
+    detail = _build_detail(action.execution, action.started, state) | {
         "stage": action.stage.name,
         "action": action.name,
         "action-execution-id": action.id,
@@ -53,26 +53,26 @@ def action_event(pipeline: Pipeline, action: ActionExecution, state: str) -> Non
         detail["execution-result"] = {
             key: value for key, value in result.items() if value is not None
         }
-    _send(pipeline, "Action", detail)
+    _send_event(pipeline, "Action", detail)
 
 
-def _detail(execution: PipelineExecution, start: datetime, state: str) -> dict[str, Any]:
+def _build_detail(execution: PipelineExecution, start: datetime, state: str) -> dict[str, Any]:
     return {
         "pipeline": execution.pipeline_name,
         "execution-id": execution.id,
-        "start-time": _time(start),
+        "start-time": _format_time(start),
         "state": state,
         "version": float(execution.pipeline_version),
         "pipeline-execution-attempt": float(execution.attempt),
     }
 
 
-def _time(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
-def _send(pipeline: Pipeline, kind: str, detail: dict[str, Any]) -> None:
-    if current().dials.events_on:
+def _send_event(pipeline: Pipeline, kind: str, detail: dict[str, Any]) -> None:
+    if current_world().dials.events_on:
         outside.send_event(
             pipeline.account_id,
             pipeline.region,

@@ -1,6 +1,4 @@
-"""The errors of CodePipeline that moto lacks. Names and meaning: (model), each exception's own
-documentation.
-"""
+"""The errors of CodePipeline that moto lacks. Their names and meanings are those of the model."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ from moto.core.exceptions import JsonRESTError
 
 
 class CodePipelineError(JsonRESTError):
-    """An error whose AWS name is the name of its class."""
+    """An error that AWS calls by the name of its class."""
 
     code = 400
 

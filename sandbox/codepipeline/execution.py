@@ -1,8 +1,8 @@
-"""What a pipeline's history is made of: an execution, its passage through a stage, its entry
-condition, one run of an action or rule.
+"""The records of a pipeline's history: an execution, its passage through a stage, the stage's entry
+condition, one run of an action or rule, a job.
 
-Plain data. How they come about stands in flow.py (stages) and actions.py (actions), how the API
-shows them in shapes.py.
+Plain data. flow.py changes stages, actions.py changes actions, and shapes.py shows both as the API
+does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from moto.moto_api._internal import mock_random
 
-from sandbox.clock import Call, utcnow
+from sandbox.clock import PlannedCall, utcnow
 
 Declaration = dict[str, Any]
 """A pipeline, stage or action as its owner declared it (model: PipelineDeclaration,
@@ -39,7 +39,7 @@ def new_id() -> str:
 
 
 @dataclass(frozen=True)
-class Revision:
+class SourceRevision:
     """The version of a source that an execution works on, and since when the source has it."""
 
     id: str
@@ -48,7 +48,7 @@ class Revision:
 
 @dataclass(frozen=True)
 class SourceRevisionOverride:
-    """What StartPipelineExecution asks of one source action (model: SourceRevisionOverride)."""
+    """What StartPipelineExecution asks for one source action (model: SourceRevisionOverride)."""
 
     action: str
     type: str
@@ -77,12 +77,12 @@ class PipelineExecution:
     stages: dict[str, StageExecution] = field(default_factory=dict)
     actions: list[ActionExecution] = field(default_factory=list)
     """Every run of an action, the oldest first; a retried action is there twice."""
-    revisions: dict[str, Revision] = field(default_factory=dict)
+    revisions: dict[str, SourceRevision] = field(default_factory=dict)
     """By source action, once that has succeeded."""
     rules: list[RuleExecution] = field(default_factory=list)
     """Every run of a rule, the oldest first."""
     rollback_target: PipelineExecution | None = None
-    """For a stage rollback: the execution whose revisions and variables it takes (guide:
+    """For a stage rollback: the execution with the revisions and variables to use (guide:
     stage-rollback).
     """
 
@@ -100,7 +100,7 @@ class StageExecution:
     """An execution's passage through one stage. `actions` holds the newest run of each action by
     name.
 
-    `entry` is the newest check of the stage's entry condition, or None where none was begun.
+    `entry` is the newest check of the stage's entry condition, or None if there was none.
     """
 
     execution: PipelineExecution
@@ -133,7 +133,7 @@ class ActionExecution:
     """
 
     kind: ClassVar[str] = "action"
-    """What people call it in a message."""
+    """Its name in messages."""
 
     stage: StageExecution
     declaration: Declaration
@@ -151,10 +151,10 @@ class ActionExecution:
     """Code and message."""
     output_variables: dict[str, str] = field(default_factory=dict)
     token: str | None = None
-    """What an approval has to name, as long as one is awaited."""
+    """What PutApprovalResult has to name while an approval is open."""
     updated_by: str | None = None
-    timers: list[Call] = field(default_factory=list)
-    """What is planned for this run; dropped when it ends."""
+    timers: list[PlannedCall] = field(default_factory=list)
+    """Calls that are planned for this run; cancelled when it ends."""
 
     @property
     def name(self) -> str:
@@ -183,6 +183,20 @@ class RuleExecution(ActionExecution):
     def type(self) -> dict[str, str]:
         kind: dict[str, str] = self.declaration["ruleTypeId"]
         return kind
+
+
+@dataclass(eq=False)
+class ActionJob:
+    """A request to a Lambda function: the first one of its action or rule, or a further one after
+    a continuation token.
+    """
+
+    action: ActionExecution
+    continuation_token: str | None = None
+    id: str = field(default_factory=new_id)
+    answered: bool = False
+    overdue: PlannedCall | None = None
+    """The end of the wait for the reply."""
 
 
 @dataclass(eq=False)

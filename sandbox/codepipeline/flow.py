@@ -1,13 +1,13 @@
 """How executions move through a pipeline's stages, in the three execution modes (guide:
 concepts-how-it-works, execution-modes).
 
-- SUPERSEDED: a stage is locked by the one execution in it; one waits before it, and a newer arrival
-supersedes that one.
-- QUEUED: the same lock; all that arrive wait in order.
+- SUPERSEDED: the execution in a stage locks it. One execution waits before the stage, and a newer
+  arrival supersedes it.
+- QUEUED: the same lock, but all executions that arrive wait in order.
 - PARALLEL: no lock.
 
-An execution goes: start, arrive before a stage, enter it, advance through its actions, leave it,
-arrive before the next.
+An execution starts, arrives before a stage, enters it, advances through its actions, leaves it, and
+arrives before the next.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def start(pipeline: Pipeline, execution: PipelineExecution) -> None:
 
 
 def roll_back(pipeline: Pipeline, execution: PipelineExecution, stage: Stage) -> None:
-    """Record a rollback and let it into the one stage that it runs: ahead of who waits, whatever
-    its transition (AWS does not say).
+    """Record a rollback and let it into the one stage that it runs, ahead of the executions that
+    wait and whatever the transition (AWS does not say).
     """
     _record(pipeline, execution)
     enter(pipeline, execution, stage)
@@ -45,15 +45,15 @@ def _record(pipeline: Pipeline, execution: PipelineExecution) -> None:
     pipeline.history.append(execution)
     pipeline.by_id[execution.id] = execution
     pipeline.running[execution.id] = execution
-    events.pipeline_event(pipeline, execution, "STARTED")
+    events.send_pipeline_event(pipeline, execution, "STARTED")
 
 
 def arrive(pipeline: Pipeline, execution: PipelineExecution, stage: Stage) -> None:
-    """Stand before a stage, and go in if it is free. In SUPERSEDED mode the newest of those that
-    wait supersedes the rest.
+    """Wait before a stage, and enter it if it is free. In SUPERSEDED mode the newest execution that
+    waits supersedes the others.
     """
     stage.waiting.append(execution)
-    admit(pipeline, stage)
+    admit_waiting(pipeline, stage)
     if pipeline.mode == "SUPERSEDED" and len(stage.waiting) > 1:
         newest = max(stage.waiting, key=lambda waiting: waiting.number)
         for older in [waiting for waiting in stage.waiting if waiting is not newest]:
@@ -61,8 +61,8 @@ def arrive(pipeline: Pipeline, execution: PipelineExecution, stage: Stage) -> No
             finish(pipeline, older, "Superseded", "SUPERSEDED")
 
 
-def admit(pipeline: Pipeline, stage: Stage) -> None:
-    """Let in who waits before a stage, as far as its lock and its transition allow."""
+def admit_waiting(pipeline: Pipeline, stage: Stage) -> None:
+    """Let in the executions that wait, as far as the stage's lock and transition allow."""
     while stage.waiting and stage.occupant is None and stage.transition.enabled:
         enter(pipeline, stage.waiting.pop(0), stage)
 
@@ -74,27 +74,27 @@ def enter(pipeline: Pipeline, execution: PipelineExecution, stage: Stage) -> Non
     passage = StageExecution(execution, stage.declaration)
     execution.stages[stage.name] = passage
     execution.updated = utcnow()
-    events.stage_event(pipeline, passage, "STARTED")
+    events.send_stage_event(pipeline, passage, "STARTED")
     advance(pipeline, passage)
 
 
 def advance(pipeline: Pipeline, passage: StageExecution) -> None:
-    """Take a stage one step on: check its entry condition, run the actions of the next runOrder
-    together, or end the stage.
+    """Take the next step in a stage: check its entry condition, run the actions of the next
+    runOrder together, or end the stage.
 
-    One failed action fails the stage at once and unlocks it; others that run go on to their own end
+    A failed action fails the stage at once and unlocks it; its other actions run on to their end
     (model: RetryStageExecution, "all actions that are still in progress continue working"; guide:
     "a failure releases the lock").
     """
     if passage.status == "Stopping":
         if not passage.running:
-            stopped(pipeline, passage)
+            end_stop(pipeline, passage)
         return
     if passage.status != "InProgress":
-        return  # an action that went on after the stage had ended
-    condition = conditions.declared(passage.declaration)
+        return  # an action that ran on after the stage had ended
+    condition = conditions.find_condition(passage.declaration)
     if passage.entry is None and condition is not None:
-        conditions.check(pipeline, passage, condition, lambda: advance(pipeline, passage))
+        conditions.check_condition(pipeline, passage, condition, lambda: advance(pipeline, passage))
         return
     if passage.entry is not None and not passage.entry.lets_in:
         if passage.entry.status == "Failed":
@@ -112,7 +112,7 @@ def advance(pipeline: Pipeline, passage: StageExecution) -> None:
     ]
     if to_do:
         next_order = min(declared["runOrder"] for declared in to_do)
-        run(
+        run_actions(
             pipeline,
             passage,
             [declared for declared in to_do if declared["runOrder"] == next_order],
@@ -121,8 +121,8 @@ def advance(pipeline: Pipeline, passage: StageExecution) -> None:
         leave(pipeline, passage, "Succeeded")
 
 
-def run(pipeline: Pipeline, passage: StageExecution, declared: list[Declaration]) -> None:
-    """Start these actions side by side."""
+def run_actions(pipeline: Pipeline, passage: StageExecution, declared: list[Declaration]) -> None:
+    """Start these actions in parallel."""
     begun = [
         actions.begin(pipeline, passage, declaration, lambda: advance(pipeline, passage))
         for declaration in declared
@@ -134,7 +134,7 @@ def run(pipeline: Pipeline, passage: StageExecution, declared: list[Declaration]
 def leave(
     pipeline: Pipeline, passage: StageExecution, status: Literal["Succeeded", "Failed", "Skipped"]
 ) -> None:
-    """End a stage: the execution goes on or fails, and the lock passes to who waits.
+    """End a stage: the execution goes on or fails, and the next execution gets the lock.
 
     AWS lists no event of a skipped stage (guide: detect-state-changes-cloudwatch-events): none is
     sent. That a rollback ends with its stage follows from its purpose; AWS does not say it.
@@ -143,29 +143,29 @@ def leave(
     passage.status = status
     if status != "Failed":
         if status == "Succeeded":
-            events.stage_event(pipeline, passage, "SUCCEEDED")
+            events.send_stage_event(pipeline, passage, "SUCCEEDED")
         following = pipeline.stages.index(stage) + 1
         if execution.type == "STANDARD" and following < len(pipeline.stages):
             arrive(pipeline, execution, pipeline.stages[following])
         else:
             finish(pipeline, execution, "Succeeded", "SUCCEEDED")
     else:
-        events.stage_event(pipeline, passage, "FAILED")
+        events.send_stage_event(pipeline, passage, "FAILED")
         finish(pipeline, execution, "Failed", "FAILED")
-        if react(pipeline, passage, stage):
+        if react_to_failure(pipeline, passage, stage):
             return
     unlock(pipeline, stage, execution)
 
 
-def react(pipeline: Pipeline, passage: StageExecution, stage: Stage) -> bool:
-    """Do what the failed stage's onFailure says, before anyone who waits gets in; True if the stage
-    is taken again.
+def react_to_failure(pipeline: Pipeline, passage: StageExecution, stage: Stage) -> bool:
+    """Do what the failed stage's onFailure says, before a waiting execution gets in. True if the
+    stage is occupied again.
 
     RETRY once (guide: stage-retry), or ROLLBACK to the newest execution that succeeded in the
     stage, if there is one (guide: stage-rollback-auto). AWS does not say: a rollback is not rolled
-    back again; where other actions still run, all of them cannot be retried; the mode of a retry is
-    FAILED_ACTIONS where none is given; a failed entry condition counts too. onFailure with
-    conditions of its own is accepted but not carried out.
+    back again; ALL_ACTIONS cannot be retried while other actions still run; the default mode of a
+    retry is FAILED_ACTIONS; a failed entry condition counts too. onFailure with conditions of its
+    own is accepted but has no effect.
     """
     on_failure = passage.declaration.get("onFailure") or {}
     result = None if on_failure.get("conditions") else on_failure.get("result")
@@ -179,7 +179,7 @@ def react(pipeline: Pipeline, passage: StageExecution, stage: Stage) -> bool:
             (
                 target
                 for target in reversed(pipeline.history)
-                if rollback.fits(pipeline, stage, target)
+                if rollback.is_target(pipeline, stage, target)
             ),
             None,
         )
@@ -188,7 +188,9 @@ def react(pipeline: Pipeline, passage: StageExecution, stage: Stage) -> bool:
             # holds it is assumed.
             roll_back(
                 pipeline,
-                rollback.execution(pipeline, target, "AutomatedRollback", passage.execution.id),
+                rollback.make_execution(
+                    pipeline, target, "AutomatedRollback", passage.execution.id
+                ),
                 stage,
             )
             return True
@@ -198,7 +200,7 @@ def react(pipeline: Pipeline, passage: StageExecution, stage: Stage) -> bool:
 def unlock(pipeline: Pipeline, stage: Stage, execution: PipelineExecution) -> None:
     if stage.occupant is execution:
         stage.occupant = None
-        admit(pipeline, stage)
+        admit_waiting(pipeline, stage)
 
 
 def finish(
@@ -207,17 +209,17 @@ def finish(
     execution.status = status
     execution.updated = utcnow()
     pipeline.running.pop(execution.id, None)
-    events.pipeline_event(pipeline, execution, state)
+    events.send_pipeline_event(pipeline, execution, state)
 
 
 def stop(pipeline: Pipeline, execution: PipelineExecution, *, abandon: bool) -> None:
-    """Start nothing more; what runs is abandoned, or waited for (guide: concepts-how-it-works,
-    "stopped").
+    """Start nothing more. Running actions are abandoned, or run to their end (guide:
+    concepts-how-it-works, "stopped").
     """
     if execution.status == "InProgress":
         execution.status = "Stopping"
         execution.updated = utcnow()
-        events.pipeline_event(pipeline, execution, "STOPPING")
+        events.send_pipeline_event(pipeline, execution, "STOPPING")
     for stage in pipeline.stages:
         if execution in stage.waiting:
             stage.waiting.remove(execution)
@@ -234,13 +236,13 @@ def stop(pipeline: Pipeline, execution: PipelineExecution, *, abandon: bool) -> 
         return
     if passage.status == "InProgress":
         passage.status = "Stopping"
-        events.stage_event(pipeline, passage, "STOPPING")
+        events.send_stage_event(pipeline, passage, "STOPPING")
     if abandon:
-        _abandon(pipeline, passage, "ABANDONED", "Abandoned")
+        _abandon_passage(pipeline, passage, "ABANDONED", "Abandoned")
     advance(pipeline, passage)
 
 
-def _abandon(
+def _abandon_passage(
     pipeline: Pipeline, passage: StageExecution, state: str, condition: ConditionStatus
 ) -> None:
     for action in passage.running:
@@ -249,12 +251,12 @@ def _abandon(
         passage.entry.end(condition)
 
 
-def stopped(pipeline: Pipeline, passage: StageExecution) -> None:
-    """All that ran has ended: Stopped, however it ended (AWS says so of success only), and the
-    stage is unlocked (guide).
+def end_stop(pipeline: Pipeline, passage: StageExecution) -> None:
+    """End a stopping stage whose actions have ended. It is Stopped however they ended (AWS says so
+    only for success), and unlocked (guide).
     """
     passage.status = "Stopped"
-    events.stage_event(pipeline, passage, "STOPPED")
+    events.send_stage_event(pipeline, passage, "STOPPED")
     finish(pipeline, passage.execution, "Stopped", "STOPPED")
     unlock(pipeline, pipeline.stage(passage.name), passage.execution)
 
@@ -284,13 +286,13 @@ def retry(
     for declaration in again:
         del passage.actions[declaration["name"]]
     if again and not all_actions:
-        run(pipeline, passage, again)
+        run_actions(pipeline, passage, again)
     else:
         advance(pipeline, passage)
 
 
 def override(pipeline: Pipeline, passage: StageExecution, entry: ConditionExecution) -> None:
-    """Let an execution in whatever its entry condition says; rules that run are abandoned (guide:
+    """Let an execution in whatever its entry condition says. Running rules are abandoned (guide:
     stage-conditions, "Overriding").
     """
     conditions.abandon_rules(pipeline, entry)
@@ -310,21 +312,21 @@ def resume(pipeline: Pipeline, passage: StageExecution) -> None:
     pipeline.running[execution.id] = execution
     if pipeline.mode != "PARALLEL":
         stage.occupant = execution
-    events.pipeline_event(pipeline, execution, "RESUMED")
-    events.stage_event(pipeline, passage, "RESUMED")
+    events.send_pipeline_event(pipeline, execution, "RESUMED")
+    events.send_stage_event(pipeline, passage, "RESUMED")
 
 
 def cancel_all(pipeline: Pipeline) -> None:
-    """End all that runs, because the pipeline is edited (model: PipelineExecution, status
-    Cancelled).
+    """Cancel all running executions, because the pipeline is edited (model: PipelineExecution,
+    status Cancelled).
     """
     for stage in pipeline.stages:
         stage.waiting.clear()
         stage.occupant = None
     for execution in list(pipeline.running.values()):
         for passage in execution.stages.values():
-            _abandon(pipeline, passage, "CANCELED", "Cancelled")
+            _abandon_passage(pipeline, passage, "CANCELED", "Cancelled")
             if passage.status in ("InProgress", "Stopping"):
                 passage.status = "Cancelled"
-                events.stage_event(pipeline, passage, "CANCELED")
+                events.send_stage_event(pipeline, passage, "CANCELED")
         finish(pipeline, execution, "Cancelled", "CANCELED")

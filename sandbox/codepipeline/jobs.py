@@ -1,35 +1,35 @@
-"""Lambda actions and rules: the job that the function gets as its event, and the result that it
-owes (guide: action-reference-Lambda).
+"""Lambda actions and rules: the job that the function gets as its event, and the result that it has
+to send (guide: action-reference-Lambda).
 
 The function's own return value or error means nothing here: only PutJobSuccessResult and
-PutJobFailureResult count. AWS does not document the event of a LambdaInvoke rule, nor how its
-function answers (guide: rule-reference-LambdaInvoke); here it is the same job with the same answers
-and the same limits of time.
+PutJobFailureResult count. AWS documents neither the event of a LambdaInvoke rule nor how its
+function answers (guide: rule-reference-LambdaInvoke). Here both are the same as for an action, with
+the same time limits.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.clock import Call, utcnow
+from sandbox.clock import PlannedCall, utcnow
 from sandbox.codepipeline import actions, outside
 from sandbox.codepipeline.exceptions import (
     InvalidJobStateException,
     OutputVariablesSizeExceededException,
     ValidationException,
 )
-from sandbox.codepipeline.execution import ActionExecution, Declaration, new_id
+from sandbox.codepipeline.execution import ActionExecution, ActionJob, Declaration
 from sandbox.codepipeline.pipeline import Pipeline
-from sandbox.world import current
+from sandbox.world import current_world
 
-REPLY_MINUTES = 20
-"""An action whose function has not replied for so long ends as failed (guide: limits)."""
-TOTAL_HOURS = 24
-"""And so does one that takes longer than this, however often it replies (guide: limits)."""
-OUTPUT_VARIABLES_BYTES = 122_880
+REPLY_TIMEOUT_MINUTES = 20
+"""An action fails if its function has not replied for this long (guide: limits)."""
+TOTAL_TIMEOUT_HOURS = 24
+"""An action fails if it takes longer than this, however often its function replies (guide: limits).
+"""
+MAX_OUTPUT_VARIABLES_BYTES = 122_880
 """All output variables of one action together (guide: limits)."""
 
 ARTIFACT_CREDENTIALS = {
@@ -37,44 +37,30 @@ ARTIFACT_CREDENTIALS = {
     "secretAccessKey": "sandbox-artifact-secret-never-to-be-logged",
     "sessionToken": "sandbox-artifact-session-never-to-be-logged",
 }
-"""What stands for the live credentials of the artifact bucket; a test can look for these words in a
+"""Stand-ins for the live credentials of the artifact bucket. A test can look for these words in a
 log.
 """
-
-
-@dataclass(eq=False)
-class Job:
-    """One request to the function: the first of its action, or a further one after a continuation
-    token.
-    """
-
-    action: ActionExecution
-    continuation_token: str | None = None
-    id: str = field(default_factory=new_id)
-    answered: bool = False
-    overdue: Call | None = None
-    """The end of the wait for the reply."""
 
 
 def start(pipeline: Pipeline, action: ActionExecution) -> None:
     """Give the action's function its first job."""
     action.timers.append(
-        pipeline.later(
-            TOTAL_HOURS * 3600,
+        pipeline.call_later(
+            TOTAL_TIMEOUT_HOURS * 3600,
             lambda: actions.fail(
                 pipeline,
                 action,
                 "JobFailed",
-                f"The {action.kind} did not end within {TOTAL_HOURS} hours",
+                f"The {action.kind} did not end within {TOTAL_TIMEOUT_HOURS} hours",
             ),
-            f"{action.name} longer than {TOTAL_HOURS} h",
+            f"{action.name} longer than {TOTAL_TIMEOUT_HOURS} h",
         )
     )
     overdue = _expect_reply(pipeline, action)
-    _send(pipeline, Job(action, overdue=overdue))
+    _send_job(pipeline, ActionJob(action, overdue=overdue))
 
 
-def succeed(pipeline: Pipeline, job: Job, request: dict[str, Any]) -> None:
+def succeed(pipeline: Pipeline, job: ActionJob, request: dict[str, Any]) -> None:
     """PutJobSuccessResult: the action succeeded or, with a continuation token, goes on (model)."""
     token, output = request.get("continuationToken"), request.get("outputVariables") or {}
     if token and output:
@@ -87,11 +73,14 @@ def succeed(pipeline: Pipeline, job: Job, request: dict[str, Any]) -> None:
             raise ValidationException(
                 f"The output variable name '{key}' does not match [A-Za-z0-9@\\-_]+"
             )
-    if sum(len(f"{key}{value}".encode()) for key, value in output.items()) > OUTPUT_VARIABLES_BYTES:
+    if (
+        sum(len(f"{key}{value}".encode()) for key, value in output.items())
+        > MAX_OUTPUT_VARIABLES_BYTES
+    ):
         raise OutputVariablesSizeExceededException(
-            f"The output variables are larger than {OUTPUT_VARIABLES_BYTES} bytes together"
+            f"The output variables are larger than {MAX_OUTPUT_VARIABLES_BYTES} bytes together"
         )
-    _answer(job)
+    _mark_answered(job)
     details, action = request.get("executionDetails") or {}, job.action
     action.summary = details.get("summary", action.summary)
     action.external_id = details.get("externalExecutionId", action.external_id)
@@ -103,25 +92,25 @@ def succeed(pipeline: Pipeline, job: Job, request: dict[str, Any]) -> None:
     action.updated = action.execution.updated = utcnow()
     if job.overdue is not None:
         job.overdue.cancel()
-    following = Job(action, continuation_token=token, overdue=_expect_reply(pipeline, action))
+    following = ActionJob(action, continuation_token=token, overdue=_expect_reply(pipeline, action))
     action.timers.append(
-        pipeline.later(
-            current().dials.continuation_seconds,
-            lambda: _send(pipeline, following),
+        pipeline.call_later(
+            current_world().dials.continuation_seconds,
+            lambda: _send_job(pipeline, following),
             f"{action.name} asked again with its token",
         )
     )
 
 
-def fail(pipeline: Pipeline, job: Job, request: dict[str, Any]) -> None:
+def fail(pipeline: Pipeline, job: ActionJob, request: dict[str, Any]) -> None:
     """PutJobFailureResult (model)."""
-    _answer(job)
+    _mark_answered(job)
     details = request["failureDetails"]
     job.action.external_id = details.get("externalExecutionId", job.action.external_id)
     actions.fail(pipeline, job.action, details["type"], details["message"])
 
 
-def event(pipeline: Pipeline, job: Job) -> dict[str, Any]:
+def build_event(pipeline: Pipeline, job: ActionJob) -> dict[str, Any]:
     """The function's event, with exactly the documented keys (guide: action-reference-Lambda, "JSON
     event").
 
@@ -129,8 +118,8 @@ def event(pipeline: Pipeline, job: Job) -> dict[str, Any]:
     """
     data: dict[str, Any] = {
         "actionConfiguration": {"configuration": dict(job.action.configuration)},
-        "inputArtifacts": _artifacts(pipeline, job.action.declaration, "inputArtifacts"),
-        "outputArtifacts": _artifacts(pipeline, job.action.declaration, "outputArtifacts"),
+        "inputArtifacts": _list_artifacts(pipeline, job.action.declaration, "inputArtifacts"),
+        "outputArtifacts": _list_artifacts(pipeline, job.action.declaration, "outputArtifacts"),
         "artifactCredentials": dict(ARTIFACT_CREDENTIALS),
     }
     if job.continuation_token is not None:
@@ -138,13 +127,15 @@ def event(pipeline: Pipeline, job: Job) -> dict[str, Any]:
     return {"CodePipeline.job": {"id": job.id, "accountId": pipeline.account_id, "data": data}}
 
 
-def details(pipeline: Pipeline, job: Job) -> dict[str, Any]:
-    """GetJobDetails' answer (model: JobDetails). What pipelineContext holds for a Lambda action is
-    not documented: Dials.job_details.
+def describe_job(pipeline: Pipeline, job: ActionJob) -> dict[str, Any]:
+    """The answer of GetJobDetails (model: JobDetails). What pipelineContext has for a Lambda action
+    is not documented: see Dials.job_details.
     """
-    answer: dict[str, Any] = event(pipeline, job)["CodePipeline.job"]
-    action, dial = job.action, current().dials.job_details
-    if action.type["category"] != "Rule":  # which no action type is (model: ActionCategory)
+    answer: dict[str, Any] = build_event(pipeline, job)["CodePipeline.job"]
+    action, dial = job.action, current_world().dials.job_details
+    if (
+        action.type["category"] != "Rule"
+    ):  # no action type has this category (model: ActionCategory)
         answer["data"]["actionTypeId"] = action.type
     if dial == "nothing":
         return answer
@@ -160,10 +151,10 @@ def details(pipeline: Pipeline, job: Job) -> dict[str, Any]:
     return answer
 
 
-def _send(pipeline: Pipeline, job: Job) -> None:
-    """Register the job and invoke its function, as the action's own role or else the pipeline's
-    (model: ActionDeclaration, roleArn); where it may not, or there is no such function, the action
-    fails.
+def _send_job(pipeline: Pipeline, job: ActionJob) -> None:
+    """Register the job and invoke its function, with the action's own role or else the pipeline's
+    (model: ActionDeclaration, roleArn). The action fails if the role may not invoke the function or
+    there is no such function.
     """
     action = job.action
     pipeline.jobs[job.id] = job
@@ -173,7 +164,7 @@ def _send(pipeline: Pipeline, job: Job) -> None:
     if not outside.may_invoke(role, pipeline.account_id, region, function):
         denied = f"The role {role} is not authorized to perform lambda:InvokeFunction on {function}"
         action.timers.append(
-            pipeline.later(
+            pipeline.call_later(
                 0,
                 lambda: actions.fail(pipeline, action, "PermissionError", denied),
                 "may not invoke",
@@ -182,12 +173,12 @@ def _send(pipeline: Pipeline, job: Job) -> None:
         return
     try:
         outside.invoke_function(
-            pipeline.account_id, region, function, json.dumps(event(pipeline, job))
+            pipeline.account_id, region, function, json.dumps(build_event(pipeline, job))
         )
     except LookupError:
         message = f"The AWS Lambda function {function} does not exist in {region}"
         action.timers.append(
-            pipeline.later(
+            pipeline.call_later(
                 0,
                 lambda: actions.fail(pipeline, action, "ConfigurationError", message),
                 "no such function",
@@ -195,15 +186,15 @@ def _send(pipeline: Pipeline, job: Job) -> None:
         )
 
 
-def _expect_reply(pipeline: Pipeline, action: ActionExecution) -> Call:
+def _expect_reply(pipeline: Pipeline, action: ActionExecution) -> PlannedCall:
     function = action.configuration.get("FunctionName", "")
     message = (
-        f"The AWS Lambda function {function} failed to return a result within {REPLY_MINUTES} "
-        "minutes: check that it calls "
-        "PutJobSuccessResult or PutJobFailureResult, and that it may"
+        f"The AWS Lambda function {function} failed to return a result within "
+        f"{REPLY_TIMEOUT_MINUTES} minutes: check that it calls PutJobSuccessResult or "
+        "PutJobFailureResult, and that it may"
     )
-    call = pipeline.later(
-        REPLY_MINUTES * 60,
+    call = pipeline.call_later(
+        REPLY_TIMEOUT_MINUTES * 60,
         lambda: actions.fail(pipeline, action, "JobFailed", message),
         f"{action.name} without a reply",
     )
@@ -211,7 +202,7 @@ def _expect_reply(pipeline: Pipeline, action: ActionExecution) -> Call:
     return call
 
 
-def _answer(job: Job) -> None:
+def _mark_answered(job: ActionJob) -> None:
     if job.answered or job.action.status != "InProgress":
         raise InvalidJobStateException(
             f"Job {job.id} is not in progress: it has its result, or its action has ended"
@@ -219,7 +210,9 @@ def _answer(job: Job) -> None:
     job.answered = True
 
 
-def _artifacts(pipeline: Pipeline, declaration: Declaration, which: str) -> list[dict[str, Any]]:
+def _list_artifacts(
+    pipeline: Pipeline, declaration: Declaration, member: str
+) -> list[dict[str, Any]]:
     store = (
         pipeline.pipeline.get("artifactStore")
         or (pipeline.pipeline.get("artifactStores") or {}).get(pipeline.region)
@@ -237,5 +230,5 @@ def _artifacts(pipeline: Pipeline, declaration: Declaration, which: str) -> list
                 },
             },
         }
-        for artifact in declaration.get(which) or []
+        for artifact in declaration.get(member) or []
     ]

@@ -1,5 +1,5 @@
-"""The limits that AWS's own service model states (lengths, ranges, patterns, enumerations), checked
-as AWS checks them: first of all.
+"""The limits of AWS's own service model (lengths, ranges, patterns, enumerations). AWS checks them
+before anything else.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from moto.core.utils import get_service_model
 from sandbox.codepipeline.exceptions import ValidationException
 
 
-def check(operation: str, request: dict[str, Any]) -> None:
-    """ValidationException where a value of the request breaks a limit of the model. botocore's
-    client checks only a few of them.
+def check_request(operation: str, request: dict[str, Any]) -> None:
+    """ValidationException if a value of the request breaks a limit of the model. botocore's client
+    checks only a few of them.
     """
-    shape = _input(operation)
+    shape = _find_input_shape(operation)
     if shape is not None:
-        _check(shape, request, "")
+        _check_value(shape, request, "")
 
 
 @cache
-def _input(operation: str) -> Shape | None:
+def _find_input_shape(operation: str) -> Shape | None:
     shape: Shape | None = get_service_model("codepipeline").operation_model(operation).input_shape
     return shape
 
 
-def _check(shape: Shape, value: Any, at: str) -> None:
-    problem = _problem(shape, value)
+def _check_value(shape: Shape, value: Any, at: str) -> None:
+    problem = _find_problem(shape, value)
     if problem:
         raise ValidationException(
             f"1 validation error detected: Value '{value}' at '{at}' failed to satisfy "
@@ -39,26 +39,31 @@ def _check(shape: Shape, value: Any, at: str) -> None:
     if isinstance(shape, StructureShape):
         for name, member in shape.members.items():
             if value.get(name) is not None:
-                _check(member, value[name], f"{at}.{name}".lstrip("."))
+                _check_value(member, value[name], f"{at}.{name}".lstrip("."))
             elif name in shape.required_members:
                 raise ValidationException(
                     f"1 validation error detected: '{name}' is missing at '{at or shape.name}'"
                 )
     elif isinstance(shape, ListShape):
         for number, item in enumerate(value, 1):
-            _check(shape.member, item, f"{at}.{number}.member")
+            _check_value(shape.member, item, f"{at}.{number}.member")
     elif isinstance(shape, MapShape):
         for key, item in value.items():
-            _check(shape.key, key, at)
-            _check(shape.value, item, f"{at}.{key}")
+            _check_value(shape.key, key, at)
+            _check_value(shape.value, item, f"{at}.{key}")
 
 
-KINDS: dict[str, type | tuple[type, ...]] = {
-    "structure": dict, "map": dict, "list": list, "string": str, "boolean": bool, "integer": int
-}  # fmt: skip
+KINDS: dict[str, type] = {
+    "structure": dict,
+    "map": dict,
+    "list": list,
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+}
 
 
-def _problem(shape: Shape, value: Any) -> str | None:
+def _find_problem(shape: Shape, value: Any) -> str | None:
     kind = KINDS.get(shape.type_name)
     if kind is not None and not isinstance(value, kind):
         return f"Member must be a {shape.type_name}"
@@ -70,11 +75,11 @@ def _problem(shape: Shape, value: Any) -> str | None:
         if isinstance(value, (str, list))
         else None
     )
-    what = "value" if shape.type_name == "integer" else "length"
+    measure = "value" if shape.type_name == "integer" else "length"
     if size is not None and "max" in limits and size > limits["max"]:
-        return f"Member must have {what} less than or equal to {limits['max']}"
+        return f"Member must have {measure} less than or equal to {limits['max']}"
     if size is not None and "min" in limits and size < limits["min"]:
-        return f"Member must have {what} greater than or equal to {limits['min']}"
+        return f"Member must have {measure} greater than or equal to {limits['min']}"
     if "enum" in limits and value not in limits["enum"]:
         return f"Member must satisfy enum value set: [{', '.join(limits['enum'])}]"
     if "pattern" in limits and not re.fullmatch(limits["pattern"], value):

@@ -1,5 +1,5 @@
-"""The verbs of CodePipeline's API. The caller holds the world's lock (responses.py takes it for
-every request).
+"""The operations of CodePipeline's API. The caller holds the world's lock: responses.py takes it
+for every request.
 """
 
 from __future__ import annotations
@@ -42,23 +42,23 @@ from sandbox.codepipeline.exceptions import (
 )
 from sandbox.codepipeline.execution import (
     ActionExecution,
+    ActionJob,
     Declaration,
     PipelineExecution,
-    Revision,
     RuleExecution,
+    SourceRevision,
     StageExecution,
 )
-from sandbox.codepipeline.jobs import Job
-from sandbox.codepipeline.pipeline import Outcome, Pipeline
-from sandbox.world import current
+from sandbox.codepipeline.pipeline import OutcomeHook, Pipeline
+from sandbox.world import current_world
 
 Request = dict[str, Any]
-Answer = dict[str, Any]
+ResponseBody = dict[str, Any]
 
-CONCURRENT_EXECUTIONS = 50
+MAX_CONCURRENT_EXECUTIONS = 50
 """Of one pipeline in QUEUED or PARALLEL mode (guide: limits)."""
-HISTORY = timedelta(days=365)
-"""How far back the lists go: 12 months (model: ListPipelineExecutionsInput)."""
+HISTORY_PERIOD = timedelta(days=365)
+"""The lists go back 12 months (model: ListPipelineExecutionsInput)."""
 
 
 class CodePipelineBackend(MotoBackend):
@@ -71,11 +71,11 @@ class CodePipelineBackend(MotoBackend):
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.pipelines: dict[str, Pipeline] = {}  # type: ignore[assignment]
-        self.outcome: Outcome | None = None
+        self.outcome: OutcomeHook | None = None
 
     def reset(self) -> None:
         for pipeline in self.pipelines.values():
-            pipeline.deleted = True  # what the clock still has for it does nothing any more
+            pipeline.deleted = True  # so that calls that are planned for it do nothing
         super().reset()
 
     # Pipelines
@@ -87,41 +87,40 @@ class CodePipelineBackend(MotoBackend):
             raise PipelineNameInUseException(
                 f"A pipeline with the name '{pipeline['name']}' already exists"
             )
-        structure.check(pipeline)
+        structure.check_pipeline(pipeline)
         try:
             _, tags = super().create_pipeline(pipeline, tags)
         except JsonRESTError:
-            self.pipelines.pop(
-                pipeline["name"], None
-            )  # moto keeps a pipeline whose tags it refuses
+            # moto keeps a pipeline whose tags it refuses.
+            self.pipelines.pop(pipeline["name"], None)
             raise
         runnable = Pipeline(self, pipeline)
         runnable.tags = self.pipelines[pipeline["name"]].tags
         self.pipelines[runnable.name] = runnable
-        if current().dials.start_on_create:
-            self._start(runnable, {}, "CreatePipeline", caller)
+        if current_world().dials.start_on_create:
+            self._start_execution(runnable, {}, "CreatePipeline", caller)
         return runnable.pipeline, tags
 
     def update_pipeline(self, pipeline: Declaration) -> Declaration:
         """Edit a pipeline; what runs is cancelled (model: PipelineExecution, status Cancelled)."""
-        structure.check(pipeline)
-        known = self.pipelines.get(pipeline["name"])
-        if known is not None:
-            flow.cancel_all(known)
+        structure.check_pipeline(pipeline)
+        existing = self.pipelines.get(pipeline["name"])
+        if existing is not None:
+            flow.cancel_all(existing)
         declaration = super().update_pipeline(pipeline)
         self.pipelines[pipeline["name"]].rebuild_stages()
         return declaration
 
     def delete_pipeline(self, name: str) -> None:
-        """Delete a pipeline with all its executions and jobs; one that is not there is fine (model
-        names no error for it).
+        """Delete a pipeline with all its executions and jobs. The model has no error for a pipeline
+        that does not exist.
         """
         if name in self.pipelines:
             self.pipelines[name].deleted = True
         super().delete_pipeline(name)
 
     def pipeline(self, name: str) -> Pipeline:
-        """A pipeline by name. PipelineNotFoundException."""
+        """A pipeline by name, or PipelineNotFoundException."""
         try:
             return self.pipelines[name]
         except KeyError:
@@ -132,33 +131,33 @@ class CodePipelineBackend(MotoBackend):
     def push(
         self, pipeline: str, action: str, revision: str, trigger_type: str | None = None
     ) -> None:
-        """For tests: `revision` is from now on the newest of a source. It starts the pipeline only
-        where a `trigger_type` is given: the way in which the change was noticed, such as "Webhook"
-        or "CloudWatchEvent" (model: TriggerType).
+        """For tests: make `revision` the newest of a source. It starts the pipeline only if
+        `trigger_type` says how the change was noticed, such as "Webhook" or "CloudWatchEvent"
+        (model: TriggerType).
         """
-        self.pipeline(pipeline).revisions[action] = Revision(revision, utcnow())
+        self.pipeline(pipeline).revisions[action] = SourceRevision(revision, utcnow())
         if trigger_type:
-            self._start(self.pipeline(pipeline), {}, trigger_type, caller="")
+            self._start_execution(self.pipeline(pipeline), {}, trigger_type, caller="")
 
     # Executions
 
     def start_pipeline_execution(  # type: ignore[override]
         self, request: Request, caller: str = ""
     ) -> str:
-        """The new execution's id, or the old one's where the clientRequestToken was used before
+        """The new execution's id, or the earlier one's if the clientRequestToken was used before
         (Dials.token_memory).
         """
         pipeline, token = self.pipeline(request["name"]), request.get("clientRequestToken")
-        memory = current().dials.token_memory
-        known = pipeline.tokens.get(token or "")
-        if known is not None and (memory is None or utcnow() - known.started < memory):
-            return known.id
-        execution = self._start(pipeline, request, "StartPipelineExecution", caller)
+        memory = current_world().dials.token_memory
+        earlier = pipeline.tokens.get(token or "")
+        if earlier is not None and (memory is None or utcnow() - earlier.started < memory):
+            return earlier.id
+        execution = self._start_execution(pipeline, request, "StartPipelineExecution", caller)
         if token:
             pipeline.tokens[token] = execution
         return execution.id
 
-    def _start(
+    def _start_execution(
         self, pipeline: Pipeline, request: Request, trigger_type: str, caller: str
     ) -> PipelineExecution:
         execution = PipelineExecution(
@@ -168,8 +167,8 @@ class CodePipelineBackend(MotoBackend):
             mode=pipeline.mode,
             trigger_type=trigger_type,
             trigger_detail=caller,
-            variables=variables.execution_variables(pipeline, request.get("variables") or []),
-            overrides=sources.overrides(pipeline, request.get("sourceRevisions") or []),
+            variables=variables.collect_variables(pipeline, request.get("variables") or []),
+            overrides=sources.parse_overrides(pipeline, request.get("sourceRevisions") or []),
         )
         self._check_concurrency(pipeline)
         flow.start(pipeline, execution)
@@ -177,14 +176,14 @@ class CodePipelineBackend(MotoBackend):
 
     @staticmethod
     def _check_concurrency(pipeline: Pipeline) -> None:
-        if pipeline.mode != "SUPERSEDED" and len(pipeline.running) >= CONCURRENT_EXECUTIONS:
+        if pipeline.mode != "SUPERSEDED" and len(pipeline.running) >= MAX_CONCURRENT_EXECUTIONS:
             raise ConcurrentPipelineExecutionsLimitExceededException(
-                f"Pipeline '{pipeline.name}' already runs {CONCURRENT_EXECUTIONS} executions at "
-                "once"
+                f"Pipeline '{pipeline.name}' already runs {MAX_CONCURRENT_EXECUTIONS} executions "
+                "at once"
             )
 
     def execution(self, pipeline: Pipeline, execution_id: str) -> PipelineExecution:
-        """An execution by id. PipelineExecutionNotFoundException."""
+        """An execution by id, or PipelineExecutionNotFoundException."""
         try:
             return pipeline.by_id[execution_id]
         except KeyError:
@@ -194,18 +193,20 @@ class CodePipelineBackend(MotoBackend):
 
     def get_pipeline_execution(  # type: ignore[override]
         self, pipeline_name: str, pipeline_execution_id: str
-    ) -> Answer:
+    ) -> ResponseBody:
         pipeline = self.pipeline(pipeline_name)
-        return shapes.execution_detail(pipeline, self.execution(pipeline, pipeline_execution_id))
+        return shapes.render_execution_detail(
+            pipeline, self.execution(pipeline, pipeline_execution_id)
+        )
 
     def list_pipeline_executions(  # type: ignore[override]
         self, request: Request
-    ) -> tuple[list[Answer], str | None]:
+    ) -> tuple[list[ResponseBody], str | None]:
         """Newest first, and the token for more."""
-        pipeline, oldest = self.pipeline(request["pipelineName"]), utcnow() - HISTORY
+        pipeline, oldest = self.pipeline(request["pipelineName"]), utcnow() - HISTORY_PERIOD
         in_stage = ((request.get("filter") or {}).get("succeededInStage") or {}).get("stageName")
 
-        def wanted(execution: PipelineExecution) -> bool:
+        def is_listed(execution: PipelineExecution) -> bool:
             if execution.started < oldest:
                 return False
             if in_stage is None:
@@ -217,24 +218,24 @@ class CodePipelineBackend(MotoBackend):
                 and passage.status == "Succeeded"
             )
 
-        page, token = paging.newest_first(
+        page, token = paging.page_newest_first(
             pipeline.history,
-            wanted,
+            is_listed,
             scope=f"executions of {pipeline.name}",
             size=request.get("maxResults"),
             token=request.get("nextToken"),
         )
-        return [shapes.execution_summary(execution) for execution in page], token
+        return [shapes.render_execution_summary(execution) for execution in page], token
 
-    def list_action_executions(self, request: Request) -> tuple[list[Answer], str | None]:
+    def list_action_executions(self, request: Request) -> tuple[list[ResponseBody], str | None]:
         """Newest first, and the token for more; of one execution or of all."""
-        pipeline, oldest = self.pipeline(request["pipelineName"]), utcnow() - HISTORY
-        wanted = request.get("filter") or {}
-        latest = wanted.get("latestInPipelineExecution") or {}
-        execution_id = wanted.get("pipelineExecutionId") or latest.get("pipelineExecutionId")
+        pipeline, oldest = self.pipeline(request["pipelineName"]), utcnow() - HISTORY_PERIOD
+        filters = request.get("filter") or {}
+        latest = filters.get("latestInPipelineExecution") or {}
+        execution_id = filters.get("pipelineExecutionId") or latest.get("pipelineExecutionId")
         runs = self.execution(pipeline, execution_id).actions if execution_id else pipeline.actions
         only_latest = latest.get("startTimeRange") == "Latest"
-        page, token = paging.newest_first(
+        page, token = paging.page_newest_first(
             runs,
             lambda run: (
                 run.started >= oldest
@@ -244,39 +245,39 @@ class CodePipelineBackend(MotoBackend):
             size=request.get("maxResults"),
             token=request.get("nextToken"),
         )
-        return [shapes.action_detail(pipeline, run) for run in page], token
+        return [shapes.render_action_detail(pipeline, run) for run in page], token
 
-    def list_rule_executions(self, request: Request) -> tuple[list[Answer], str | None]:
+    def list_rule_executions(self, request: Request) -> tuple[list[ResponseBody], str | None]:
         """The runs of rules, newest first, and the token for more; of one execution or of all
         (model: ListRuleExecutions).
         """
-        pipeline, oldest = self.pipeline(request["pipelineName"]), utcnow() - HISTORY
-        wanted = request.get("filter") or {}
-        latest = wanted.get("latestInPipelineExecution") or {}
-        execution_id = wanted.get("pipelineExecutionId") or latest.get("pipelineExecutionId")
+        pipeline, oldest = self.pipeline(request["pipelineName"]), utcnow() - HISTORY_PERIOD
+        filters = request.get("filter") or {}
+        latest = filters.get("latestInPipelineExecution") or {}
+        execution_id = filters.get("pipelineExecutionId") or latest.get("pipelineExecutionId")
         only_latest = latest.get("startTimeRange") == "Latest"
 
-        def keep(run: RuleExecution) -> bool:
+        def is_listed(run: RuleExecution) -> bool:
             entry = run.stage.entry
             return run.started >= oldest and (
                 not only_latest or (entry is not None and entry.rules.get(run.name) is run)
             )
 
-        page, token = paging.newest_first(
+        page, token = paging.page_newest_first(
             self.execution(pipeline, execution_id).rules if execution_id else pipeline.rules,
-            keep,
+            is_listed,
             scope=f"rules of {pipeline.name} {execution_id or ''}",
             size=request.get("maxResults"),
             token=request.get("nextToken"),
         )
-        return [shapes.rule_detail(pipeline, run) for run in page], token
+        return [shapes.render_rule_detail(pipeline, run) for run in page], token
 
-    def get_pipeline_state(self, name: str) -> Answer:
-        return shapes.pipeline_state(self.pipeline(name))
+    def get_pipeline_state(self, name: str) -> ResponseBody:
+        return shapes.render_pipeline_state(self.pipeline(name))
 
     def stop_pipeline_execution(self, request: Request) -> str:
-        """The execution's id. It is Stopped at once where nothing runs or what runs is abandoned,
-        else Stopping until that ends.
+        """The execution's id. It is Stopped at once if nothing is running or the running actions
+        are abandoned, and Stopping until they end otherwise.
         """
         pipeline, abandon = self.pipeline(request["pipelineName"]), bool(request.get("abandon"))
         execution = pipeline.by_id.get(request["pipelineExecutionId"])
@@ -295,11 +296,11 @@ class CodePipelineBackend(MotoBackend):
         """The execution's id; it goes on with the stage's failed actions, or with all of them
         (model: RetryStageExecution).
         """
-        pipeline, all_actions = (
-            self.pipeline(request["pipelineName"]),
-            request["retryMode"] == "ALL_ACTIONS",
+        pipeline = self.pipeline(request["pipelineName"])
+        all_actions = request["retryMode"] == "ALL_ACTIONS"
+        passage = self._find_retryable(
+            pipeline, request["stageName"], request["pipelineExecutionId"]
         )
-        passage = self._retryable(pipeline, request["stageName"], request["pipelineExecutionId"])
         if all_actions and passage.running:
             raise ConflictException(
                 f"Actions of stage '{passage.name}' are still in progress: only the failed ones "
@@ -310,10 +311,8 @@ class CodePipelineBackend(MotoBackend):
         return passage.execution.id
 
     @staticmethod
-    def _latest(pipeline: Pipeline, stage_name: str, execution_id: str) -> PipelineExecution:
-        """The execution, which must be the latest in the stage (any one will do in PARALLEL
-        mode).
-        """
+    def _find_latest(pipeline: Pipeline, stage_name: str, execution_id: str) -> PipelineExecution:
+        """The execution, which must be the latest in the stage, except in PARALLEL mode."""
         stage, execution = pipeline.stage(stage_name), pipeline.by_id.get(execution_id)
         if execution is None or (pipeline.mode != "PARALLEL" and execution is not stage.latest):
             raise NotLatestPipelineExecutionException(
@@ -323,8 +322,8 @@ class CodePipelineBackend(MotoBackend):
         return execution
 
     @staticmethod
-    def _retryable(pipeline: Pipeline, stage_name: str, execution_id: str) -> StageExecution:
-        execution = CodePipelineBackend._latest(pipeline, stage_name, execution_id)
+    def _find_retryable(pipeline: Pipeline, stage_name: str, execution_id: str) -> StageExecution:
+        execution = CodePipelineBackend._find_latest(pipeline, stage_name, execution_id)
         if execution.pipeline_version != pipeline.version:
             raise StageNotRetryableException(
                 f"Pipeline '{pipeline.name}' was edited since execution '{execution_id}' started"
@@ -345,9 +344,11 @@ class CodePipelineBackend(MotoBackend):
         pipeline = self.pipeline(request["pipelineName"])
         stage = pipeline.stage(request["stageName"])
         target = self.execution(pipeline, request["targetPipelineExecutionId"])
-        rollback.check(pipeline, stage, target, outdated=target.started < utcnow() - HISTORY)
+        rollback.check_target(
+            pipeline, stage, target, outdated=target.started < utcnow() - HISTORY_PERIOD
+        )
         self._check_concurrency(pipeline)
-        execution = rollback.execution(pipeline, target, "ManualRollback", caller)
+        execution = rollback.make_execution(pipeline, target, "ManualRollback", caller)
         flow.roll_back(pipeline, execution, stage)
         return execution.id
 
@@ -357,7 +358,9 @@ class CodePipelineBackend(MotoBackend):
         "override a condition that blocks a pipeline execution if it fails").
         """
         pipeline = self.pipeline(request["pipelineName"])
-        execution = self._latest(pipeline, request["stageName"], request["pipelineExecutionId"])
+        execution = self._find_latest(
+            pipeline, request["stageName"], request["pipelineExecutionId"]
+        )
         passage = execution.stages.get(request["stageName"])
         entry = None if passage is None else passage.entry
         if (
@@ -388,13 +391,11 @@ class CodePipelineBackend(MotoBackend):
     # Transitions
 
     def disable_stage_transition(self, request: Request, caller: str = "") -> None:
-        """Executions wait before the stage (Inbound), or before the one that follows it
-        (Outbound).
-        """
+        """Let executions wait before the stage (Inbound) or before the next one (Outbound)."""
         self._set_transition(request, False, request["reason"], caller)
 
     def enable_stage_transition(self, request: Request, caller: str = "") -> None:
-        """Who waits goes in."""
+        """Let in the executions that wait."""
         self._set_transition(request, True, None, caller)
 
     def _set_transition(
@@ -410,12 +411,12 @@ class CodePipelineBackend(MotoBackend):
         transition = stage.transition
         transition.enabled, transition.reason = enabled, reason
         transition.changed_by, transition.changed_at = caller, utcnow()
-        flow.admit(pipeline, stage)
+        flow.admit_waiting(pipeline, stage)
 
     # Approvals
 
     def put_approval_result(self, request: Request, caller: str = "") -> float:
-        """When it was recorded, in epoch seconds."""
+        """Returns when it was recorded, in epoch seconds."""
         pipeline = self.pipeline(request["pipelineName"])
         stage = pipeline.stage(request["stageName"])
         if request["actionName"] not in [action["name"] for action in stage.declaration["actions"]]:
@@ -430,11 +431,11 @@ class CodePipelineBackend(MotoBackend):
             raise InvalidApprovalTokenException(
                 f"The token does not belong to an open approval of action '{request['actionName']}'"
             )
-        self._approve(pipeline, action, request["result"], caller)
+        self._record_approval(pipeline, action, request["result"], caller)
         return action.updated.timestamp()
 
     @staticmethod
-    def _approve(
+    def _record_approval(
         pipeline: Pipeline, action: ActionExecution, result: dict[str, str], caller: str
     ) -> None:
         if action.updated_by is not None:
@@ -455,17 +456,17 @@ class CodePipelineBackend(MotoBackend):
 
     # Jobs
 
-    def _job(self, job_id: str) -> tuple[Pipeline, Job]:
+    def _find_job(self, job_id: str) -> tuple[Pipeline, ActionJob]:
         for pipeline in self.pipelines.values():
             if job_id in pipeline.jobs:
                 return pipeline, pipeline.jobs[job_id]
         raise JobNotFoundException(f"There is no job with id '{job_id}'")
 
-    def get_job_details(self, job_id: str) -> Answer:
-        return jobs.details(*self._job(job_id))
+    def get_job_details(self, job_id: str) -> ResponseBody:
+        return jobs.describe_job(*self._find_job(job_id))
 
     def put_job_success_result(self, request: Request) -> None:
-        jobs.succeed(*self._job(request["jobId"]), request)
+        jobs.succeed(*self._find_job(request["jobId"]), request)
 
     def put_job_failure_result(self, request: Request) -> None:
-        jobs.fail(*self._job(request["jobId"]), request)
+        jobs.fail(*self._find_job(request["jobId"]), request)

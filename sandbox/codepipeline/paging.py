@@ -11,11 +11,11 @@ from sandbox.codepipeline.exceptions import InvalidNextTokenException
 
 T = TypeVar("T")
 
-PAGE = 100
+MAX_PAGE_ITEMS = 100
 """Default and maximum of maxResults (model: ListPipelineExecutionsInput)."""
 
 
-def newest_first(
+def page_newest_first(
     items: Sequence[T],
     keep: Callable[[T], bool],
     *,
@@ -27,19 +27,21 @@ def newest_first(
     token for the next page.
 
     `scope` names the list: a token of another list is an InvalidNextTokenException. Items that come
-    in between two pages do not shift the later one.
+    in between two pages do not shift the later page.
     """
-    index = len(items) if token is None else _index(token, scope, len(items))
+    index = len(items) if token is None else _decode_token(token, scope, len(items))
     page: list[T] = []
-    while index > 0 and len(page) < (size or PAGE):
+    while index > 0 and len(page) < (size or MAX_PAGE_ITEMS):
         index -= 1
         if keep(items[index]):
             page.append(items[index])
-    more = any(keep(items[older]) for older in range(index - 1, -1, -1))
-    return page, base64.urlsafe_b64encode(f"{scope}\n{index}".encode()).decode() if more else None
+    has_older = any(keep(items[older]) for older in range(index - 1, -1, -1))
+    return page, base64.urlsafe_b64encode(
+        f"{scope}\n{index}".encode()
+    ).decode() if has_older else None
 
 
-def _index(token: str, scope: str, length: int) -> int:
+def _decode_token(token: str, scope: str, length: int) -> int:
     try:
         token_scope, _, index = (
             base64.b64decode(token, altchars=b"-_", validate=True).decode().partition("\n")

@@ -1,5 +1,5 @@
-"""A pipeline as it stands: its stages with their locks and queues, its executions, and what is
-remembered for it.
+"""A pipeline that runs: its stages with their locks and queues, its executions, and what is
+remembered about them.
 """
 
 from __future__ import annotations
@@ -8,29 +8,34 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from moto.codepipeline.models import CodePipeline
 
-from sandbox.clock import Call, utcnow
+from sandbox.clock import PlannedCall, utcnow
 from sandbox.codepipeline.exceptions import StageNotFoundException
 from sandbox.codepipeline.execution import (
     ActionExecution,
+    ActionJob,
     Declaration,
     PipelineExecution,
-    Revision,
     RuleExecution,
+    SourceRevision,
 )
-from sandbox.world import current
+from sandbox.world import current_world
 
-if TYPE_CHECKING:
-    from sandbox.codepipeline.jobs import Job
-    from sandbox.codepipeline.models import CodePipelineBackend
-
-Outcome = Callable[[PipelineExecution, str, str], tuple[float, str]]
-"""How an action (execution, stage name, action name) goes that is neither Lambda nor approval:
-seconds, "Succeeded" or "Failed".
+OutcomeHook = Callable[[PipelineExecution, str, str], tuple[float, str]]
+"""Decides how an action goes that is neither Lambda nor approval: takes the execution, the stage's
+name and the action's name, returns the seconds it takes and "Succeeded" or "Failed".
 """
+
+
+class PipelineOwner(Protocol):
+    """What a pipeline needs to know of the backend that has it."""
+
+    account_id: str
+    region_name: str
+    outcome: OutcomeHook | None
 
 
 @dataclass
@@ -67,7 +72,7 @@ class Pipeline(CodePipeline):
     empty.
     """
 
-    def __init__(self, backend: CodePipelineBackend, declaration: Declaration) -> None:
+    def __init__(self, backend: PipelineOwner, declaration: Declaration) -> None:
         super().__init__(backend.account_id, backend.region_name, declaration)
         self.backend = backend
         self.account_id = backend.account_id
@@ -82,8 +87,8 @@ class Pipeline(CodePipeline):
         """By clientRequestToken."""
         self.approvals: dict[str, ActionExecution] = {}
         """By approval token."""
-        self.jobs: dict[str, Job] = {}
-        self.revisions: dict[str, Revision] = {}
+        self.jobs: dict[str, ActionJob] = {}
+        self.revisions: dict[str, SourceRevision] = {}
         """The newest revision of each source, by action name."""
         self.deleted = False
         self.rebuild_stages()
@@ -97,15 +102,15 @@ class Pipeline(CodePipeline):
         return super().add_default_values(pipeline)
 
     def rebuild_stages(self) -> None:
-        """Follow the declaration; a stage that keeps its name keeps its transition and what was
-        last seen in it.
+        """Follow the declaration. A stage that keeps its name keeps its transition and its latest
+        runs.
         """
-        known = {stage.name: stage for stage in self.stages}
+        former_stages = {stage.name: stage for stage in self.stages}
         self.stages = []
-        # A running execution goes on with its own copy: the caller of the in-process API may change
-        # what it passed.
+        # A copy: the caller of the in-process API may change the declaration that it passed, and a
+        # running execution must not notice.
         for declaration in copy.deepcopy(self.pipeline["stages"]):
-            stage = known.get(declaration["name"], Stage(declaration))
+            stage = former_stages.get(declaration["name"], Stage(declaration))
             stage.declaration = declaration
             self.stages.append(stage)
 
@@ -133,16 +138,16 @@ class Pipeline(CodePipeline):
             f"Pipeline '{self.name}' does not have a stage with name '{name}'"
         )
 
-    def later(self, seconds: float, what: Callable[[], None], label: str) -> Call:
-        """Plan `what` in `seconds`; it then runs under the world's lock, and not at all if the
-        pipeline is gone.
+    def call_later(self, seconds: float, callback: Callable[[], None], label: str) -> PlannedCall:
+        """Plan `callback` in `seconds`. It runs under the world's lock, unless the pipeline is
+        deleted by then.
         """
-        world = current()
+        world = current_world()
 
         def run() -> None:
             with world.lock:
                 if not self.deleted:
-                    what()
+                    callback()
 
         return world.clock.call_at(
             utcnow() + timedelta(seconds=seconds), run, f"{self.name}: {label}"

@@ -1,7 +1,7 @@
-"""What an action or rule does once it has begun: a source takes its revision, an approval waits,
-Lambda gets a job, all else takes time.
+"""What an action or rule does after it has begun: a source takes its revision, an approval waits,
+Lambda gets a job, and anything else takes time.
 
-No action ends within `start`: even a failure at once is a call on the clock, so that everything
+No action ends within `start`: even an immediate failure is a call on the clock, so that everything
 happens in one order.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from sandbox.codepipeline import actions, jobs, sources, variables
 from sandbox.codepipeline.execution import ActionExecution, RuleExecution, new_id
 from sandbox.codepipeline.pipeline import Pipeline
-from sandbox.world import current
+from sandbox.world import current_world
 
 APPROVAL_MINUTES = 7 * 24 * 60
 """A manual approval fails after seven days, unless the action says otherwise (guide: limits; model:
@@ -21,11 +21,11 @@ ActionTimeout).
 def start(pipeline: Pipeline, action: ActionExecution) -> None:
     """Let a run that has begun do its work."""
     try:
-        action.configuration = variables.resolve(action)
+        action.configuration = variables.resolve_configuration(action)
     except variables.Unresolvable as error:
         message = str(error)
         action.timers.append(
-            pipeline.later(
+            pipeline.call_later(
                 0,
                 lambda: actions.fail(pipeline, action, "ConfigurationError", message),
                 "variable has no value",
@@ -46,15 +46,14 @@ def start_rule(pipeline: Pipeline, rule: RuleExecution) -> None:
     """A LambdaInvoke rule is a job; the others are stand-ins that take no time and succeed, unless
     SandboxOutcome says "Failed".
     """
-    minutes = rule.declaration.get(
-        "timeoutInMinutes"
-    )  # AWS names no default (model: RuleDeclaration)
+    # AWS documents no default (model: RuleDeclaration).
+    minutes = rule.declaration.get("timeoutInMinutes")
     if minutes is not None:
-        late = f"The rule did not end within {minutes} minutes"
+        timeout_message = f"The rule did not end within {minutes} minutes"
         rule.timers.append(
-            pipeline.later(
+            pipeline.call_later(
                 minutes * 60,
-                lambda: actions.fail(pipeline, rule, "JobFailed", late),
+                lambda: actions.fail(pipeline, rule, "JobFailed", timeout_message),
                 f"{rule.name} late",
             )
         )
@@ -63,25 +62,27 @@ def start_rule(pipeline: Pipeline, rule: RuleExecution) -> None:
     elif rule.configuration.get("SandboxOutcome") == "Failed":
         message = f"The sandbox lets rule '{rule.name}' fail"
         rule.timers.append(
-            pipeline.later(
+            pipeline.call_later(
                 0, lambda: actions.fail(pipeline, rule, "JobFailed", message), f"{rule.name} Failed"
             )
         )
     else:
         rule.timers.append(
-            pipeline.later(0, lambda: actions.succeed(pipeline, rule), f"{rule.name} Succeeded")
+            pipeline.call_later(
+                0, lambda: actions.succeed(pipeline, rule), f"{rule.name} Succeeded"
+            )
         )
 
 
 def await_approval(pipeline: Pipeline, action: ActionExecution) -> None:
     action.token = new_id()
-    # PARALLEL pipelines learn the token from here alone (model: PutApprovalResultInput)
+    # The only place that shows the token in PARALLEL mode (model: PutApprovalResultInput).
     action.external_id = action.token
     pipeline.approvals[action.token] = action
     minutes = action.declaration.get("timeoutInMinutes", APPROVAL_MINUTES)
     message = f"Nobody approved or rejected within {minutes} minutes"
     action.timers.append(
-        pipeline.later(
+        pipeline.call_later(
             minutes * 60,
             lambda: actions.fail(pipeline, action, "JobFailed", message),
             f"{action.name} not approved",
@@ -98,11 +99,15 @@ def take_time(pipeline: Pipeline, action: ActionExecution) -> None:
             action.execution, action.stage.name, action.name
         )
     else:
-        seconds = float(action.configuration.get("SandboxSeconds", current().dials.action_seconds))
+        seconds = float(
+            action.configuration.get("SandboxSeconds", current_world().dials.action_seconds)
+        )
         outcome = action.configuration.get("SandboxOutcome", "Succeeded")
     # A source's revision is the one it has when the action starts (guide: concepts-how-it-works,
     # "source revisions").
-    revision = sources.revision(pipeline, action) if action.type["category"] == "Source" else None
+    revision = (
+        sources.choose_revision(pipeline, action) if action.type["category"] == "Source" else None
+    )
 
     def end() -> None:
         if outcome == "Failed":
@@ -111,7 +116,7 @@ def take_time(pipeline: Pipeline, action: ActionExecution) -> None:
             )
             return
         if revision is not None:
-            sources.take(action, revision)
+            sources.record_revision(action, revision)
         actions.succeed(pipeline, action)
 
-    action.timers.append(pipeline.later(seconds, end, f"{action.name} {outcome}"))
+    action.timers.append(pipeline.call_later(seconds, end, f"{action.name} {outcome}"))

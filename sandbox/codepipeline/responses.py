@@ -12,15 +12,15 @@ from moto.codepipeline.responses import CodePipelineResponse as MotoResponse
 from moto.core.common_types import TYPE_RESPONSE
 
 from sandbox.codepipeline import limits
-from sandbox.codepipeline.caller import caller_arn
+from sandbox.codepipeline.caller import find_caller_arn
 from sandbox.codepipeline.models import CodePipelineBackend
-from sandbox.codepipeline.shapes import given
-from sandbox.world import current
+from sandbox.codepipeline.shapes import drop_missing
+from sandbox.world import current_world
 
 
 class CodePipelineResponse(MotoResponse):
     def call_action(self) -> TYPE_RESPONSE:
-        with current().lock:
+        with current_world().lock:
             return super().call_action()
 
     @property
@@ -34,9 +34,9 @@ class CodePipelineResponse(MotoResponse):
         return backend
 
     def request(self) -> dict[str, Any]:
-        """The request's parameters. ValidationException where they break the model's limits."""
+        """The request's parameters. ValidationException if they break the model's limits."""
         parameters: dict[str, Any] = json.loads(self.body or "{}")
-        limits.check(self._get_action(), parameters)
+        limits.check_request(self._get_action(), parameters)
         return parameters
 
     # Pipelines
@@ -44,7 +44,7 @@ class CodePipelineResponse(MotoResponse):
     def create_pipeline(self) -> str:
         request = self.request()
         pipeline, tags = self.codepipeline_backend.create_pipeline(
-            request["pipeline"], request.get("tags") or [], caller_arn(self)
+            request["pipeline"], request.get("tags") or [], find_caller_arn(self)
         )
         return json.dumps({"pipeline": pipeline, "tags": tags})
 
@@ -60,7 +60,7 @@ class CodePipelineResponse(MotoResponse):
 
     def start_pipeline_execution(self) -> str:
         execution_id = self.codepipeline_backend.start_pipeline_execution(
-            self.request(), caller_arn(self)
+            self.request(), find_caller_arn(self)
         )
         return json.dumps({"pipelineExecutionId": execution_id})
 
@@ -73,15 +73,15 @@ class CodePipelineResponse(MotoResponse):
 
     def list_pipeline_executions(self) -> str:
         page, token = self.codepipeline_backend.list_pipeline_executions(self.request())
-        return json.dumps(given(pipelineExecutionSummaries=page, nextToken=token))
+        return json.dumps(drop_missing(pipelineExecutionSummaries=page, nextToken=token))
 
     def list_action_executions(self) -> str:
         page, token = self.codepipeline_backend.list_action_executions(self.request())
-        return json.dumps(given(actionExecutionDetails=page, nextToken=token))
+        return json.dumps(drop_missing(actionExecutionDetails=page, nextToken=token))
 
     def list_rule_executions(self) -> str:
         page, token = self.codepipeline_backend.list_rule_executions(self.request())
-        return json.dumps(given(ruleExecutionDetails=page, nextToken=token))
+        return json.dumps(drop_missing(ruleExecutionDetails=page, nextToken=token))
 
     def stop_pipeline_execution(self) -> str:
         return json.dumps(
@@ -101,7 +101,7 @@ class CodePipelineResponse(MotoResponse):
         return json.dumps(
             {
                 "pipelineExecutionId": self.codepipeline_backend.rollback_stage(
-                    self.request(), caller_arn(self)
+                    self.request(), find_caller_arn(self)
                 )
             }
         )
@@ -113,18 +113,18 @@ class CodePipelineResponse(MotoResponse):
     # Transitions and approvals
 
     def disable_stage_transition(self) -> str:
-        self.codepipeline_backend.disable_stage_transition(self.request(), caller_arn(self))
+        self.codepipeline_backend.disable_stage_transition(self.request(), find_caller_arn(self))
         return "{}"
 
     def enable_stage_transition(self) -> str:
-        self.codepipeline_backend.enable_stage_transition(self.request(), caller_arn(self))
+        self.codepipeline_backend.enable_stage_transition(self.request(), find_caller_arn(self))
         return "{}"
 
     def put_approval_result(self) -> str:
         return json.dumps(
             {
                 "approvedAt": self.codepipeline_backend.put_approval_result(
-                    self.request(), caller_arn(self)
+                    self.request(), find_caller_arn(self)
                 )
             }
         )

@@ -13,9 +13,9 @@ from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.pipeline import Pipeline, Stage
 
 
-def fits(pipeline: Pipeline, stage: Stage, target: PipelineExecution) -> bool:
-    """Whether a stage can be rolled back to this execution: it succeeded in it (a skipped stage
-    will not do), in the current version of the pipeline, and is no rollback itself (guide:
+def is_target(pipeline: Pipeline, stage: Stage, target: PipelineExecution) -> bool:
+    """Whether a stage can be rolled back to this execution: it succeeded in the stage (skipped is
+    not enough), in the current version of the pipeline, and is not a rollback itself (guide:
     stage-rollback, stage-conditions).
     """
     passage = target.stages.get(stage.name)
@@ -27,7 +27,9 @@ def fits(pipeline: Pipeline, stage: Stage, target: PipelineExecution) -> bool:
     )
 
 
-def check(pipeline: Pipeline, stage: Stage, target: PipelineExecution, *, outdated: bool) -> None:
+def check_target(
+    pipeline: Pipeline, stage: Stage, target: PipelineExecution, *, outdated: bool
+) -> None:
     """Refuse what AWS does not roll back. `outdated`: the target is older than the history that AWS
     keeps.
 
@@ -51,7 +53,7 @@ def check(pipeline: Pipeline, stage: Stage, target: PipelineExecution, *, outdat
         raise UnableToRollbackStageException(
             f"Pipeline '{pipeline.name}' was edited since execution '{target.id}' started"
         )
-    if not fits(pipeline, stage, target):
+    if not is_target(pipeline, stage, target):
         raise UnableToRollbackStageException(
             f"Execution '{target.id}' is no target for stage '{stage.name}': it must have "
             "succeeded there, and not be a rollback itself"
@@ -64,7 +66,7 @@ def check(pipeline: Pipeline, stage: Stage, target: PipelineExecution, *, outdat
         raise ConflictException(f"Actions of stage '{stage.name}' are still in progress")
 
 
-def execution(
+def make_execution(
     pipeline: Pipeline, target: PipelineExecution, trigger_type: str, trigger_detail: str
 ) -> PipelineExecution:
     """The execution that rolls back to `target`."""

@@ -1,4 +1,4 @@
-"""Executions, actions and states as the API answers them (model: the shape named at each function).
+"""Executions, actions and states as the API returns them. Each function names its shape (model).
 Times are epoch seconds.
 """
 
@@ -17,14 +17,14 @@ from sandbox.codepipeline.execution import (
 from sandbox.codepipeline.pipeline import Pipeline, Stage
 
 
-def given(**members: Any) -> dict[str, Any]:
+def drop_missing(**members: Any) -> dict[str, Any]:
     """A structure without the members that have no value: AWS leaves them out."""
     return {name: value for name, value in members.items() if value is not None}
 
 
-def execution_summary(execution: PipelineExecution) -> dict[str, Any]:
+def render_execution_summary(execution: PipelineExecution) -> dict[str, Any]:
     """PipelineExecutionSummary."""
-    return given(
+    return drop_missing(
         pipelineExecutionId=execution.id,
         status=execution.status,
         statusSummary=execution.status_summary,
@@ -34,44 +34,46 @@ def execution_summary(execution: PipelineExecution) -> dict[str, Any]:
             {"actionName": name, "revisionId": revision.id}
             for name, revision in execution.revisions.items()
         ],
-        trigger=_trigger(execution),
+        trigger=_render_trigger(execution),
         stopTrigger=None if execution.stop_reason is None else {"reason": execution.stop_reason},
         executionMode=execution.mode,
         executionType=execution.type,
-        rollbackMetadata=_rollback(execution),
+        rollbackMetadata=_render_rollback(execution),
     )
 
 
-def execution_detail(pipeline: Pipeline, execution: PipelineExecution) -> dict[str, Any]:
+def render_execution_detail(pipeline: Pipeline, execution: PipelineExecution) -> dict[str, Any]:
     """PipelineExecution."""
-    return given(
+    return drop_missing(
         pipelineName=execution.pipeline_name,
         pipelineVersion=execution.pipeline_version,
         pipelineExecutionId=execution.id,
         status=execution.status,
         statusSummary=execution.status_summary,
-        artifactRevisions=_artifact_revisions(pipeline, execution),
+        artifactRevisions=_render_artifact_revisions(pipeline, execution),
         variables=[
             {"name": name, "resolvedValue": value} for name, value in execution.variables.items()
         ],
-        trigger=_trigger(execution),
+        trigger=_render_trigger(execution),
         executionMode=execution.mode,
         executionType=execution.type,
-        rollbackMetadata=_rollback(execution),
+        rollbackMetadata=_render_rollback(execution),
     )
 
 
-def _rollback(execution: PipelineExecution) -> dict[str, str] | None:
+def _render_rollback(execution: PipelineExecution) -> dict[str, str] | None:
     target = execution.rollback_target
     return None if target is None else {"rollbackTargetPipelineExecutionId": target.id}
 
 
-def _trigger(execution: PipelineExecution) -> dict[str, str]:
+def _render_trigger(execution: PipelineExecution) -> dict[str, str]:
     return {"triggerType": execution.trigger_type, "triggerDetail": execution.trigger_detail}
 
 
-def _artifact_revisions(pipeline: Pipeline, execution: PipelineExecution) -> list[dict[str, Any]]:
-    declared = sources.source_actions(pipeline)
+def _render_artifact_revisions(
+    pipeline: Pipeline, execution: PipelineExecution
+) -> list[dict[str, Any]]:
+    declared = sources.list_source_actions(pipeline)
     return [
         {
             "name": artifact["name"],
@@ -84,10 +86,10 @@ def _artifact_revisions(pipeline: Pipeline, execution: PipelineExecution) -> lis
     ]
 
 
-def action_detail(pipeline: Pipeline, action: ActionExecution) -> dict[str, Any]:
+def render_action_detail(pipeline: Pipeline, action: ActionExecution) -> dict[str, Any]:
     """ActionExecutionDetail."""
     declared = action.declaration
-    return given(
+    return drop_missing(
         pipelineExecutionId=action.execution.id,
         actionExecutionId=action.id,
         pipelineVersion=action.execution.pipeline_version,
@@ -97,7 +99,7 @@ def action_detail(pipeline: Pipeline, action: ActionExecution) -> dict[str, Any]
         lastUpdateTime=action.updated.timestamp(),
         updatedBy=action.updated_by,
         status=action.status,
-        input=given(
+        input=drop_missing(
             actionTypeId=action.type,
             configuration=declared["configuration"],
             resolvedConfiguration=action.configuration,
@@ -106,24 +108,24 @@ def action_detail(pipeline: Pipeline, action: ActionExecution) -> dict[str, Any]
             inputArtifacts=[{"name": artifact["name"]} for artifact in declared["inputArtifacts"]],
             namespace=declared.get("namespace"),
         ),
-        output=given(
+        output=drop_missing(
             outputArtifacts=[
                 {"name": artifact["name"]} for artifact in declared["outputArtifacts"]
             ],
-            executionResult=given(
+            executionResult=drop_missing(
                 externalExecutionId=action.external_id,
                 externalExecutionSummary=action.summary,
-                errorDetails=_error(action),
+                errorDetails=_render_error(action),
             ),
             outputVariables=action.output_variables,
         ),
     )
 
 
-def rule_detail(pipeline: Pipeline, rule: RuleExecution) -> dict[str, Any]:
+def render_rule_detail(pipeline: Pipeline, rule: RuleExecution) -> dict[str, Any]:
     """RuleExecutionDetail."""
     declared = rule.declaration
-    return given(
+    return drop_missing(
         pipelineExecutionId=rule.execution.id,
         ruleExecutionId=rule.id,
         pipelineVersion=rule.execution.pipeline_version,
@@ -132,7 +134,7 @@ def rule_detail(pipeline: Pipeline, rule: RuleExecution) -> dict[str, Any]:
         startTime=rule.started.timestamp(),
         lastUpdateTime=rule.updated.timestamp(),
         status=rule.status,
-        input=given(
+        input=drop_missing(
             ruleTypeId=rule.type,
             configuration=declared.get("configuration") or {},
             resolvedConfiguration=rule.configuration,
@@ -143,44 +145,44 @@ def rule_detail(pipeline: Pipeline, rule: RuleExecution) -> dict[str, Any]:
             ],
         ),
         output={
-            "executionResult": given(
+            "executionResult": drop_missing(
                 externalExecutionId=rule.external_id,
                 externalExecutionSummary=rule.summary,
-                errorDetails=_error(rule),
+                errorDetails=_render_error(rule),
             )
         },
     )
 
 
-def _error(action: ActionExecution) -> dict[str, str] | None:
+def _render_error(action: ActionExecution) -> dict[str, str] | None:
     return None if action.error is None else {"code": action.error[0], "message": action.error[1]}
 
 
-def pipeline_state(pipeline: Pipeline) -> dict[str, Any]:
+def render_pipeline_state(pipeline: Pipeline) -> dict[str, Any]:
     """GetPipelineStateOutput. In PARALLEL mode it shows the execution that entered a stage last
     (guide: executions-view).
     """
     return {
         "pipelineName": pipeline.name,
         "pipelineVersion": pipeline.version,
-        "stageStates": [_stage_state(pipeline, stage) for stage in pipeline.stages],
+        "stageStates": [_render_stage_state(pipeline, stage) for stage in pipeline.stages],
         "created": pipeline.metadata["created"],
         "updated": pipeline.metadata["updated"],
     }
 
 
-def _stage_state(pipeline: Pipeline, stage: Stage) -> dict[str, Any]:
+def _render_stage_state(pipeline: Pipeline, stage: Stage) -> dict[str, Any]:
     inbound = [
-        given(pipelineExecutionId=waiting.id, status="InProgress", type=waiting.type)
+        drop_missing(pipelineExecutionId=waiting.id, status="InProgress", type=waiting.type)
         for waiting in stage.waiting
     ]
     passage = None if stage.latest is None else stage.latest.stages[stage.name]
     transition = stage.transition
-    return given(
+    return drop_missing(
         stageName=stage.name,
         inboundExecution=inbound[0] if inbound else None,
         inboundExecutions=inbound,
-        inboundTransitionState=given(
+        inboundTransitionState=drop_missing(
             enabled=transition.enabled,
             lastChangedBy=transition.changed_by,
             lastChangedAt=None
@@ -189,7 +191,7 @@ def _stage_state(pipeline: Pipeline, stage: Stage) -> dict[str, Any]:
             disabledReason=transition.reason,
         ),
         actionStates=[
-            _action_state(pipeline, stage, declared["name"])
+            _render_action_state(pipeline, stage, declared["name"])
             for declared in stage.declaration["actions"]
         ],
         latestExecution=None
@@ -201,15 +203,15 @@ def _stage_state(pipeline: Pipeline, stage: Stage) -> dict[str, Any]:
         },
         beforeEntryConditionState=None
         if passage is None or passage.entry is None
-        else _condition_state(passage.entry),
-        retryStageMetadata=_retries(passage),
+        else _render_condition_state(passage.entry),
+        retryStageMetadata=_render_retries(passage),
     )
 
 
-def _retries(passage: StageExecution | None) -> dict[str, Any] | None:
+def _render_retries(passage: StageExecution | None) -> dict[str, Any] | None:
     if passage is None or not (passage.retries or passage.auto_retries):
         return None
-    return given(
+    return drop_missing(
         autoStageRetryAttempt=passage.auto_retries or None,
         manualStageRetryAttempt=passage.retries or None,
         latestRetryTrigger="AutomatedStageRetry"
@@ -218,18 +220,18 @@ def _retries(passage: StageExecution | None) -> dict[str, Any] | None:
     )
 
 
-def _condition_state(entry: ConditionExecution) -> dict[str, Any]:
+def _render_condition_state(entry: ConditionExecution) -> dict[str, Any]:
     """StageConditionState. A rule has no percentComplete (model: RuleExecution)."""
     rules = [
-        given(
+        drop_missing(
             ruleName=rule.name,
-            latestExecution=given(
+            latestExecution=drop_missing(
                 ruleExecutionId=rule.id,
                 status=rule.status,
                 summary=rule.summary,
                 lastStatusChange=rule.updated.timestamp(),
                 externalExecutionId=rule.external_id,
-                errorDetails=_error(rule),
+                errorDetails=_render_error(rule),
             ),
         )
         for rule in entry.rules.values()
@@ -241,7 +243,7 @@ def _condition_state(entry: ConditionExecution) -> dict[str, Any]:
     }
 
 
-def _action_state(pipeline: Pipeline, stage: Stage, name: str) -> dict[str, Any]:
+def _render_action_state(pipeline: Pipeline, stage: Stage, name: str) -> dict[str, Any]:
     action = stage.latest_actions.get(name)
     if action is None:
         return {"actionName": name}
@@ -249,7 +251,7 @@ def _action_state(pipeline: Pipeline, stage: Stage, name: str) -> dict[str, Any]
     # In PARALLEL mode the token is not available here (model: PutApprovalResultInput).
     awaits = action.status == "InProgress" and pipeline.mode != "PARALLEL"
     shows_id = action.type["category"] != "Approval"
-    return given(
+    return drop_missing(
         actionName=name,
         currentRevision=None
         if revision is None
@@ -258,7 +260,7 @@ def _action_state(pipeline: Pipeline, stage: Stage, name: str) -> dict[str, Any]
             "revisionChangeId": revision.id,
             "created": revision.created.timestamp(),
         },
-        latestExecution=given(
+        latestExecution=drop_missing(
             actionExecutionId=action.id,
             status=action.status,
             summary=action.summary,
@@ -267,6 +269,6 @@ def _action_state(pipeline: Pipeline, stage: Stage, name: str) -> dict[str, Any]
             lastUpdatedBy=action.updated_by,
             externalExecutionId=action.external_id if shows_id else None,
             percentComplete=action.percent,
-            errorDetails=_error(action),
+            errorDetails=_render_error(action),
         ),
     )

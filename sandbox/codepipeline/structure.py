@@ -1,4 +1,4 @@
-"""What a pipeline's declaration has to be beyond the limits of the model (guide:
+"""The rules for a pipeline's declaration that are not in the model (guide:
 reference-pipeline-structure).
 """
 
@@ -14,9 +14,9 @@ from sandbox.codepipeline.exceptions import (
 from sandbox.codepipeline.execution import Declaration
 
 
-def check(pipeline: Declaration) -> None:
-    """InvalidStructure-, InvalidStage- or InvalidActionDeclarationException where CreatePipeline or
-    UpdatePipeline refuses it.
+def check_pipeline(pipeline: Declaration) -> None:
+    """InvalidStructure-, InvalidStage- or InvalidActionDeclarationException if CreatePipeline or
+    UpdatePipeline refuses the declaration.
     """
     stages = pipeline["stages"]
     if len(stages) < 2:
@@ -24,9 +24,8 @@ def check(pipeline: Declaration) -> None:
             f"Pipeline has only {len(stages)} stage(s). There should be a minimum of 2 stages in "
             "a pipeline"
         )
-    if ("artifactStore" in pipeline) == (
-        "artifactStores" in pipeline
-    ):  # (model: PipelineDeclaration)
+    # (model: PipelineDeclaration)
+    if ("artifactStore" in pipeline) == ("artifactStores" in pipeline):
         raise InvalidStructureException(
             "A pipeline must have either artifactStore or artifactStores, and not both"
         )
@@ -67,7 +66,7 @@ def check_actions(stage: Declaration, *, first: bool) -> None:
 
 def check_entry(stage: Declaration) -> None:
     """The entry condition (guide: stage-conditions, rule-reference-LambdaInvoke)."""
-    condition = conditions.declared(stage)
+    condition = conditions.find_condition(stage)
     if condition is None:
         return
     rules, result = condition.get("rules") or [], condition.get("result", "FAIL")

@@ -17,7 +17,7 @@ class Unresolvable(Exception):
     """A configuration names a variable that has no value in this execution."""
 
 
-def execution_variables(pipeline: Pipeline, given: list[dict[str, str]]) -> dict[str, str]:
+def collect_variables(pipeline: Pipeline, requested: list[dict[str, str]]) -> dict[str, str]:
     """The variables of a new execution by name: the declared defaults, overridden by what
     StartPipelineExecution gives.
 
@@ -32,7 +32,7 @@ def execution_variables(pipeline: Pipeline, given: list[dict[str, str]]) -> dict
         if "defaultValue" in variable
     }
     names = {variable["name"] for variable in declared}
-    for variable in given:
+    for variable in requested:
         if variable["name"] not in names:
             raise ValidationException(
                 f"Pipeline '{pipeline.name}' does not declare the variable '{variable['name']}'"
@@ -41,14 +41,14 @@ def execution_variables(pipeline: Pipeline, given: list[dict[str, str]]) -> dict
     return values
 
 
-def resolve(action: ActionExecution) -> dict[str, str]:
+def resolve_configuration(action: ActionExecution) -> dict[str, str]:
     """The action's or rule's configuration with every #{...} replaced. Unresolvable, with a message
-    for people, where one has no value.
+    for people, if one has no value.
     """
     configuration: dict[str, str] = action.declaration.get("configuration") or {}
     if not any("#{" in value for value in configuration.values()):
         return dict(configuration)
-    values = _values(action.execution)
+    values = _collect_values(action.execution)
 
     def value(match: re.Match[str]) -> str:
         namespace, key = match.groups()
@@ -63,7 +63,7 @@ def resolve(action: ActionExecution) -> dict[str, str]:
     return {key: REFERENCE.sub(value, text) for key, text in configuration.items()}
 
 
-def _values(execution: PipelineExecution) -> dict[str, dict[str, str]]:
+def _collect_values(execution: PipelineExecution) -> dict[str, dict[str, str]]:
     values = {
         "codepipeline": {"PipelineExecutionId": execution.id},
         "variables": execution.variables,

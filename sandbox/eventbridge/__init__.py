@@ -13,8 +13,8 @@ from moto.events.models import events_backends
 
 from sandbox.clock import utcnow
 from sandbox.eventbridge.models import EventBridgeBackend, FailedDelivery, backend, send_to_targets
-from sandbox.eventbridge.payload import envelope
-from sandbox.world import current
+from sandbox.eventbridge.payload import wrap_event
+from sandbox.world import current_world
 
 __all__ = ["PATCHED", "EventBridgeBackend", "FailedDelivery", "backend", "install", "send"]
 
@@ -52,22 +52,23 @@ PATCHED: tuple[str, ...] = (
 
 @contextmanager
 def install() -> Iterator[None]:
-    """Make moto's `events` this one, and on exit moto's own again. What either of them held is
-    dropped.
+    """Replace moto's `events` by this one until the block ends. Rules and events are dropped on
+    entry and on exit.
 
-    Enter it before a mock_aws or a moto server takes its first request. AttributeError where moto
-    has changed.
+    Enter it before a mock_aws or a moto server gets its first request. AttributeError if moto has
+    changed.
     """
-    moto_backend: Any = getattr(events_backends, "backend")  # noqa: B009 - a missing name has to be noticed
+    # getattr, so that a missing name is an AttributeError that mypy does not know of.
+    moto_backend: Any = getattr(events_backends, "backend")  # noqa: B009
     moto_send: Any = getattr(moto.events.models.Rule, "send_to_targets")  # noqa: B009
-    _use(EventBridgeBackend, send_to_targets)
+    _use_backend(EventBridgeBackend, send_to_targets)
     try:
         yield
     finally:
-        _use(moto_backend, moto_send)
+        _use_backend(moto_backend, moto_send)
 
 
-def _use(backend_class: Any, send_to_targets: Any) -> None:
+def _use_backend(backend_class: Any, send_to_targets: Any) -> None:
     for account in events_backends.values():
         account.reset()
     events_backends.clear()
@@ -75,7 +76,7 @@ def _use(backend_class: Any, send_to_targets: Any) -> None:
     moto.events.models.Rule.send_to_targets = send_to_targets  # type: ignore[method-assign]
 
 
-def send(
+def send_event(
     account_id: str,
     region: str,
     *,
@@ -84,14 +85,14 @@ def send(
     detail: dict[str, Any],
     resources: list[str],
 ) -> None:
-    """An AWS service's own event reaches the default bus, with the time it is now: matching,
-    enabled rules deliver to their targets.
+    """Send an AWS service's own event to the default bus, with the current time. Enabled rules that
+    match deliver it to their targets.
 
-    Nothing is sent where `Dials.events_on` is off.
+    Nothing is sent while `Dials.events_on` is off.
     """
-    if not current().dials.events_on:
+    if not current_world().dials.events_on:
         return
-    event = envelope(
+    event = wrap_event(
         account_id,
         region,
         source=source,

@@ -13,39 +13,36 @@ from moto.moto_api._internal import mock_random
 from moto.sqs.models import sqs_backends
 from moto.utilities.arns import Arn, parse_arn
 
-from sandbox.world import current
+from sandbox.awslambda import invoke_async
+from sandbox.world import current_world
 
 REFUSALS = (LookupError, PermissionError, NotImplementedError, ServiceException, JsonRESTError)
-"""What `deliver` raises where the target does not take the payload; anything else is a defect of
-the sandbox.
+"""What `deliver` raises if the target refuses the payload. Any other exception is a defect of the
+sandbox.
 """
 
 
 def deliver(target: dict[str, Any], payload: str, rule_arn: str) -> None:
-    """Hand `payload` (JSON text) to `target`. One of REFUSALS if it does not take it."""
+    """Hand `payload` (JSON text) to `target`. One of REFUSALS if the target refuses it."""
     arn = parse_arn(target["Arn"])
     if arn.service == "lambda":
         invoke_lambda(target["Arn"], payload, rule_arn)
         return
-    with current().lock:
+    with current_world().lock:
         if arn.service == "logs" and arn.resource_type == "log-group":
-            _to_log_group(arn, payload)
+            _send_to_log_group(arn, payload)
         elif arn.service == "sqs":
-            _to_queue(arn, payload, target)
+            _send_to_queue(arn, payload, target)
         elif arn.service == "events" and arn.resource_type == "event-bus":
-            _to_bus(arn, payload)
+            _send_to_bus(arn, payload)
         elif arn.service == "events" and not arn.resource_type:
-            _to_archive(payload)
+            _send_to_archive(payload)
         else:
             raise NotImplementedError(f"the sandbox has no targets like {target['Arn']}")
 
 
 def invoke_lambda(function_arn: str, payload: str, rule_arn: str) -> None:
-    """Invoke asynchronously, as EventBridge does. PermissionError, LookupError: Lambda refuses
-    it.
-    """
-    from sandbox.awslambda import invoke_async  # noqa: PLC0415 - the services of the sandbox know each other only when they meet
-
+    """Invoke asynchronously, as EventBridge does. PermissionError, LookupError: Lambda refuses."""
     arn = parse_arn(function_arn)
     invoke_async(
         arn.account,
@@ -57,31 +54,30 @@ def invoke_lambda(function_arn: str, payload: str, rule_arn: str) -> None:
     )
 
 
-def _to_log_group(arn: Arn, payload: str) -> None:
+def _send_to_log_group(arn: Arn, payload: str) -> None:
     backend = logs_backends[arn.account][arn.region]
     group, stream = arn.resource_id.removesuffix(":*"), str(mock_random.uuid4())
     backend.create_log_stream(group, stream)
     backend.put_log_events(group, stream, [{"timestamp": unix_time_millis(), "message": payload}])
 
 
-def _to_queue(arn: Arn, payload: str, target: dict[str, Any]) -> None:
+def _send_to_queue(arn: Arn, payload: str, target: dict[str, Any]) -> None:
     group = (target.get("SqsParameters") or {}).get("MessageGroupId")
     sqs_backends[arn.account][arn.region].send_message(
         queue_name=arn.resource_id, message_body=payload, group_id=group
     )
 
 
-def _to_bus(arn: Arn, payload: str) -> None:
-    """The event goes on as it is, with its own account, region and time; the other bus's policy is
-    not asked.
+def _send_to_bus(arn: Arn, payload: str) -> None:
+    """Pass the event on unchanged, with its own account, region and time. The other bus's policy is
+    not checked.
     """
-    backend: Any = events_backends[arn.account][
-        arn.region
-    ]  # an EventBridgeBackend; models.py imports this module
+    # An EventBridgeBackend, whose module imports this one.
+    backend: Any = events_backends[arn.account][arn.region]
     backend.publish(backend.describe_event_bus(arn.resource_id).name, json.loads(payload))
 
 
-def _to_archive(payload: str) -> None:
+def _send_to_archive(payload: str) -> None:
     """moto's archives are rules of their own, whose template wraps the event."""
     wrapped = json.loads(payload)
     arn = parse_arn(wrapped["archive-arn"])

@@ -1,4 +1,4 @@
-"""What a user may send with PutEvents; each entry is taken or refused by itself (model:
+"""What a user may send with PutEvents. Each entry is accepted or refused separately (model:
 PutEvents).
 """
 
@@ -9,34 +9,32 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.clock import utcnow
-from sandbox.eventbridge.payload import envelope
+from sandbox.eventbridge.payload import wrap_event
 
 
 class EntryRefused(ValueError):
-    """`answer`: the entry's part of PutEvents' answer."""
+    """`answer` is the entry's part of the answer of PutEvents."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.answer = {"ErrorCode": code, "ErrorMessage": message}
 
 
-def event_of(entry: dict[str, Any], account_id: str, region: str) -> dict[str, Any]:
-    """The event, in AWS's envelope, that an entry of PutEvents stands for. EntryRefused if AWS does
-    not take it.
-    """
+def parse_entry(entry: dict[str, Any], account_id: str, region: str) -> dict[str, Any]:
+    """The event of an entry of PutEvents, in AWS's envelope. EntryRefused if AWS refuses it."""
     for key in ("Source", "DetailType", "Detail"):
         if not entry.get(key):
             raise EntryRefused(
                 "InvalidArgument",
                 f"Parameter {key} is not valid. Reason: {key} is a required argument.",
             )
-    if entry["Source"].startswith("aws."):  # only AWS's own services may say so
+    if entry["Source"].startswith("aws."):  # for AWS's own services only
         raise EntryRefused("NotAuthorizedForSourceException", "Not authorized for the source.")
     try:
         detail = json.loads(entry["Detail"])
     except ValueError:
         raise EntryRefused("MalformedDetail", "Detail is malformed.") from None
-    return envelope(
+    return wrap_event(
         account_id,
         region,
         source=entry["Source"],

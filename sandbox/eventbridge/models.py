@@ -13,27 +13,25 @@ from typing import Any
 
 from moto.events.models import EventsBackend, Rule, events_backends
 
-from sandbox.clock import Call, utcnow
+from sandbox.clock import PlannedCall, utcnow
 from sandbox.eventbridge import validation
 from sandbox.eventbridge.delivery import REFUSALS, deliver
-from sandbox.eventbridge.entries import EntryRefused, event_of
+from sandbox.eventbridge.entries import EntryRefused, parse_entry
 from sandbox.eventbridge.exceptions import LimitExceededException
 from sandbox.eventbridge.pattern import compile_pattern
-from sandbox.eventbridge.payload import iso_time, payload, scheduled_event
-from sandbox.eventbridge.timeline import Definition, Firing, Timeline
-from sandbox.world import current
+from sandbox.eventbridge.payload import build_payload, format_time, make_scheduled_event
+from sandbox.eventbridge.timeline import Firing, RuleDefinition, Timeline
+from sandbox.world import current_world
 
 log = logging.getLogger(__name__)
 
-LATEST_FIRING = timedelta(minutes=1)
-"""A schedule that could not run for longer (the machine slept) misses its times: it fires within
-the minute or not at all.
-"""
+MAX_FIRING_DELAY = timedelta(minutes=1)
+"""A firing that is later than this is left out, for example after the machine slept."""
 
 
 @dataclass(frozen=True)
 class FailedDelivery:
-    """A delivery that its target did not take. It is dropped. `at`: aware UTC."""
+    """A delivery that its target refused. It is dropped. `at`: aware UTC."""
 
     rule_arn: str
     target_arn: str
@@ -44,7 +42,7 @@ class FailedDelivery:
 class EventBridgeBackend(EventsBackend):
     """EventBridge in one account and region.
 
-    moto keeps what the API shows; `timelines`, by bus and rule name, is what delivery knows of it.
+    moto keeps what the API shows; `timelines`, by bus and rule name, says what delivery uses when.
     """
 
     rules_per_bus: int = 300  # (guide: eb-quota, adjustable)
@@ -52,11 +50,11 @@ class EventBridgeBackend(EventsBackend):
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.timelines: dict[str, dict[str, Timeline]] = {}
-        self.firings: dict[tuple[str, str], Call] = {}
+        self.firings: dict[tuple[str, str], PlannedCall] = {}
         """The next firing of each rule's schedule, by bus and rule name: never more than one."""
         self.failed_deliveries: list[FailedDelivery] = []
         self.life = object()
-        """Another one after each reset: deliveries planned in an earlier life do not arrive."""
+        """A new object after each reset: deliveries planned before the reset do not arrive."""
 
     def reset(self) -> None:
         for call in self.firings.values():
@@ -79,7 +77,7 @@ class EventBridgeBackend(EventsBackend):
     ) -> Rule:
         """Make a rule, or replace all of it save its targets and tags (model: PutRule)."""
         validation.check_rule(name, description, event_pattern, scheduled_expression, state)
-        with current().lock:
+        with current_world().lock:
             rules = self._get_event_bus(self._normalize_event_bus_arn(event_bus_arn)).rules
             if name not in rules and len(rules) >= self.rules_per_bus:
                 raise LimitExceededException
@@ -94,10 +92,10 @@ class EventBridgeBackend(EventsBackend):
                 managed_by=managed_by,
                 tags=None if name in rules else tags,
             )
-            self._change(
+            self._change_rule(
                 rule.event_bus_name,
                 name,
-                Definition(
+                RuleDefinition(
                     name=name,
                     arn=rule.arn,
                     matches=compile_pattern(event_pattern) if event_pattern else None,
@@ -113,13 +111,13 @@ class EventBridgeBackend(EventsBackend):
         self, name: str, event_bus_arn: str | None, targets: list[dict[str, Any]]
     ) -> None:
         validation.check_targets(targets)
-        with current().lock:
+        with current_world().lock:
             bus_name = self._normalize_event_bus_arn(event_bus_arn)
             rule = self._get_event_bus(bus_name).rules.get(name)
             if (
                 rule is not None
                 and len({target["Id"] for target in [*rule.targets, *targets]})
-                > validation.TARGETS_PER_RULE
+                > validation.MAX_TARGETS_PER_RULE
             ):
                 raise LimitExceededException
             super().put_targets(name, event_bus_arn, targets)
@@ -127,21 +125,21 @@ class EventBridgeBackend(EventsBackend):
 
     def remove_targets(self, name: str, event_bus_arn: str | None, ids: list[str]) -> None:
         validation.check_target_ids(ids)
-        with current().lock:
+        with current_world().lock:
             super().remove_targets(name, event_bus_arn, ids)
             self._change_targets(self._normalize_event_bus_arn(event_bus_arn), name)
 
     def enable_rule(self, name: str, event_bus_arn: str | None) -> bool:
-        return self._switch(name, event_bus_arn, enabled=True)
+        return self._switch_rule(name, event_bus_arn, enabled=True)
 
     def disable_rule(self, name: str, event_bus_arn: str | None) -> bool:
-        return self._switch(name, event_bus_arn, enabled=False)
+        return self._switch_rule(name, event_bus_arn, enabled=False)
 
-    def _switch(self, name: str, event_bus_arn: str | None, *, enabled: bool) -> bool:
-        """EnableRule and DisableRule; a rate counts anew from then on (AWS does not say). False: no
-        such rule.
+    def _switch_rule(self, name: str, event_bus_arn: str | None, *, enabled: bool) -> bool:
+        """EnableRule and DisableRule. A rate counts again from then on (AWS does not say). False if
+        there is no such rule.
         """
-        with current().lock:
+        with current_world().lock:
             exists: bool = (
                 super().enable_rule(name, event_bus_arn)
                 if enabled
@@ -149,40 +147,42 @@ class EventBridgeBackend(EventsBackend):
             )
             bus_name = self._normalize_event_bus_arn(event_bus_arn)
             if exists and (latest := self.timelines[bus_name][name].latest):
-                self._change(
+                self._change_rule(
                     bus_name, name, replace(latest, enabled=enabled, counting_since=utcnow())
                 )
             return exists
 
     def delete_rule(self, name: str, event_bus_arn: str | None) -> None:
-        with current().lock:
+        with current_world().lock:
             super().delete_rule(name, event_bus_arn)
-            self._change(self._normalize_event_bus_arn(event_bus_arn), name, None)
+            self._change_rule(self._normalize_event_bus_arn(event_bus_arn), name, None)
 
     def delete_event_bus(self, name: str) -> None:
-        with current().lock:
+        with current_world().lock:
             super().delete_event_bus(name)
             for rule_name in list(self.timelines.get(name, {})):
-                self._change(name, rule_name, None)
+                self._change_rule(name, rule_name, None)
 
     def _change_targets(self, bus_name: str, rule_name: str) -> None:
         latest = self.timelines[bus_name][rule_name].latest
         if latest is not None:
             targets = self._get_event_bus(bus_name).rules[rule_name].targets
-            self._change(bus_name, rule_name, replace(latest, targets=tuple(targets)))
+            self._change_rule(bus_name, rule_name, replace(latest, targets=tuple(targets)))
 
-    def _change(self, bus_name: str, rule_name: str, definition: Definition | None) -> None:
-        """Let delivery know of a change, and plan the rule's schedule anew."""
+    def _change_rule(
+        self, bus_name: str, rule_name: str, definition: RuleDefinition | None
+    ) -> None:
+        """Let delivery know of a change, and plan the rule's schedule again."""
         timelines = self.timelines.setdefault(bus_name, {})
         if definition is None and rule_name not in timelines:
             return
         timeline = timelines.setdefault(rule_name, Timeline(settled=utcnow()))
-        timeline.change(definition, utcnow() + current().dials.rule_warmup)
+        timeline.change(definition, utcnow() + current_world().dials.rule_warmup)
         self._plan_firing(bus_name, rule_name)
-        self._sweep(timelines)
+        self._remove_deleted(timelines)
 
     @staticmethod
-    def _sweep(timelines: dict[str, Timeline]) -> None:
+    def _remove_deleted(timelines: dict[str, Timeline]) -> None:
         now = utcnow()
         for name in [name for name, timeline in timelines.items() if timeline.is_over(now)]:
             del timelines[name]
@@ -199,7 +199,7 @@ class EventBridgeBackend(EventsBackend):
         """`prefix` is text, not a regular expression, and a page has up to 100 rules (model:
         ListRules).
         """
-        with current().lock:
+        with current_world().lock:
             literal = None if prefix is None else re.escape(prefix)
             page: tuple[list[Rule], str | None] = super().list_rules(
                 prefix=literal,
@@ -212,18 +212,20 @@ class EventBridgeBackend(EventsBackend):
     # Events
 
     def put_events(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """What a user sends: each entry is taken or refused by itself (model: PutEvents)."""
-        if len(events) > validation.ENTRIES_PER_REQUEST:
+        """Send a user's events. Each entry is accepted or refused separately (model: PutEvents)."""
+        if len(events) > validation.MAX_ENTRIES_PER_REQUEST:
             return list(super().put_events(events))  # moto's refusal
-        with current().lock:
+        with current_world().lock:
             return [self._put_event(entry) for entry in events]
 
     def _put_event(self, entry: dict[str, Any]) -> dict[str, Any]:
         try:
-            event = event_of(entry, self.account_id, self.region_name)
+            event = parse_entry(entry, self.account_id, self.region_name)
         except EntryRefused as refusal:
             return refusal.answer
-        if isinstance(event["detail"], dict):  # anything else AWS takes, and no rule ever sees
+        if isinstance(
+            event["detail"], dict
+        ):  # AWS accepts anything else, but no rule ever matches it
             self.publish(
                 self.describe_event_bus(
                     self._normalize_event_bus_arn(entry.get("EventBusName"))
@@ -234,91 +236,93 @@ class EventBridgeBackend(EventsBackend):
 
     def publish(self, bus_name: str, event: dict[str, Any]) -> None:
         """Plan the deliveries of `event` (AWS's envelope) to all rules of a bus that match it."""
-        with current().lock:
+        with current_world().lock:
             now = utcnow()
             for timeline in list(self.timelines.get(bus_name, {}).values()):
-                self._offer(timeline.at(now), event, now)
+                self._offer_to_rule(timeline.at(now), event, now)
 
     def offer(self, bus_name: str, rule_name: str, event: dict[str, Any]) -> None:
-        """The same for one rule: moto's own events (S3's, and those that a replay sends) come rule
-        by rule.
-        """
-        with current().lock:
+        """The same for one rule. moto's own events (of S3 and replays) come rule by rule."""
+        with current_world().lock:
             timeline = self.timelines.get(bus_name, {}).get(rule_name)
             if timeline is not None:
-                self._offer(timeline.at(utcnow()), event, utcnow())
+                self._offer_to_rule(timeline.at(utcnow()), event, utcnow())
 
-    def _offer(self, rule: Definition | None, event: dict[str, Any], now: datetime) -> None:
+    def _offer_to_rule(
+        self, rule: RuleDefinition | None, event: dict[str, Any], now: datetime
+    ) -> None:
         if rule is not None and rule.enabled and rule.matches is not None and rule.matches(event):
             self._plan_deliveries(rule, event, now)
 
     # Schedules
 
     def _plan_firing(self, bus_name: str, rule_name: str) -> None:
-        """Put the next firing of the rule's schedule on the clock, in place of the one that is
-        there.
-        """
+        """Plan the next firing of the rule's schedule, in place of the planned one."""
         if (planned := self.firings.pop((bus_name, rule_name), None)) is not None:
             planned.cancel()
         timeline = self.timelines[bus_name][rule_name]
         firing = timeline.next_firing()
         if firing is not None:
-            fire = partial(self._fire, bus_name, rule_name, firing, self.life)
-            self.firings[bus_name, rule_name] = current().clock.call_at(
+            fire = partial(self._fire_schedule, bus_name, rule_name, firing, self.life)
+            self.firings[bus_name, rule_name] = current_world().clock.call_at(
                 firing.when, fire, f"the schedule of rule {rule_name}"
             )
 
-    def _fire(self, bus_name: str, rule_name: str, firing: Firing, life: object) -> None:
-        with current().lock:
+    def _fire_schedule(self, bus_name: str, rule_name: str, firing: Firing, life: object) -> None:
+        with current_world().lock:
             timeline = self.timelines.get(bus_name, {}).get(rule_name)
             if self.life is not life or timeline is None or timeline.next_firing() != firing:
-                return  # a change came in between, and planned anew
-            event = scheduled_event(self.account_id, self.region_name, firing.rule.arn, firing.when)
+                return  # a change came in between, and planned again
+            event = make_scheduled_event(
+                self.account_id, self.region_name, firing.rule.arn, firing.when
+            )
             self._plan_deliveries(firing.rule, event, utcnow())
-            timeline.settle(max(firing.when, utcnow() - LATEST_FIRING))
+            timeline.settle(max(firing.when, utcnow() - MAX_FIRING_DELAY))
             self._plan_firing(bus_name, rule_name)
 
     # Deliveries
 
-    def _plan_deliveries(self, rule: Definition, event: dict[str, Any], now: datetime) -> None:
-        """One call for each copy of each delivery. What is planned arrives, whatever becomes of the
-        rule meanwhile.
+    def _plan_deliveries(self, rule: RuleDefinition, event: dict[str, Any], now: datetime) -> None:
+        """Plan a call for each copy of each delivery. It arrives even if the rule is changed or
+        deleted in the meantime.
         """
-        world = current()
+        world = current_world()
         for target in rule.targets:
             try:
-                text = payload(target, event, rule, now)
+                text = build_payload(target, event, rule, now)
             except ValueError as error:
-                self._fail(rule.arn, target["Arn"], str(error))
+                self._record_failure(rule.arn, target["Arn"], str(error))
                 continue
             for seconds in world.dials.event_copies():
-                arrive = partial(self._arrive, target, text, rule.arn, self.life)
+                arrive = partial(self._deliver, target, text, rule.arn, self.life)
                 world.clock.call_at(
                     now + timedelta(seconds=seconds), arrive, f"rule {rule.name} to {target['Arn']}"
                 )
 
-    def _arrive(self, target: dict[str, Any], text: str, rule_arn: str, life: object) -> None:
+    def _deliver(self, target: dict[str, Any], text: str, rule_arn: str, life: object) -> None:
         if self.life is not life:
             return
         try:
             deliver(target, text, rule_arn)
         except REFUSALS as error:
-            self._fail(rule_arn, target["Arn"], str(error) or repr(error))
+            self._record_failure(rule_arn, target["Arn"], str(error) or repr(error))
 
-    def _fail(self, rule_arn: str, target_arn: str, reason: str) -> None:
+    def _record_failure(self, rule_arn: str, target_arn: str, reason: str) -> None:
         log.warning("%s could not deliver to %s: %s", rule_arn, target_arn, reason)
-        with current().lock:
+        with current_world().lock:
             self.failed_deliveries.append(FailedDelivery(rule_arn, target_arn, utcnow(), reason))
 
 
 def backend(account_id: str, region: str) -> EventBridgeBackend:
-    """The EventBridge in force there. RuntimeError where moto's own is:
+    """The EventBridge of an account and region. RuntimeError if it is moto's own, because
     `sandbox.eventbridge.install` was not entered.
     """
-    found = events_backends[account_id][region]
-    if not isinstance(found, EventBridgeBackend):
-        raise RuntimeError("EventBridge is moto's own: enter sandbox.eventbridge.install() first")  # noqa: TRY004
-    return found
+    installed_backend = events_backends[account_id][region]
+    if not isinstance(installed_backend, EventBridgeBackend):
+        raise RuntimeError(  # noqa: TRY004
+            "EventBridge is moto's own: enter sandbox.eventbridge.install() first"
+        )
+    return installed_backend
 
 
 def send_to_targets(
@@ -327,5 +331,5 @@ def send_to_targets(
     """In place of moto's Rule.send_to_targets, through which S3's events and replays come."""
     event = {key: value for key, value in original_event.items() if key != "ingestion-time"}
     if isinstance(event["time"], int | float):
-        event["time"] = iso_time(datetime.fromtimestamp(event["time"], UTC))
+        event["time"] = format_time(datetime.fromtimestamp(event["time"], UTC))
     backend(rule.account_id, rule.region_name).offer(rule.event_bus_name, rule.name, event)

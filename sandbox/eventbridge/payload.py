@@ -10,10 +10,10 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.eventbridge.timeline import Definition
+from sandbox.eventbridge.timeline import RuleDefinition
 
 
-def envelope(
+def wrap_event(
     account_id: str,
     region: str,
     *,
@@ -30,16 +30,18 @@ def envelope(
         "detail-type": detail_type,
         "source": source,
         "account": account_id,
-        "time": iso_time(time),
+        "time": format_time(time),
         "region": region,
         "resources": resources,
         "detail": detail,
     }
 
 
-def scheduled_event(account_id: str, region: str, rule_arn: str, time: datetime) -> dict[str, Any]:
+def make_scheduled_event(
+    account_id: str, region: str, rule_arn: str, time: datetime
+) -> dict[str, Any]:
     """What a rule's schedule sends (guide: eb-run-lambda-schedule). `time`: aware UTC."""
-    return envelope(
+    return wrap_event(
         account_id,
         region,
         source="aws.events",
@@ -50,38 +52,38 @@ def scheduled_event(account_id: str, region: str, rule_arn: str, time: datetime)
     )
 
 
-def iso_time(time: datetime) -> str:
+def format_time(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def payload(
-    target: dict[str, Any], event: dict[str, Any], rule: Definition, received: datetime
+def build_payload(
+    target: dict[str, Any], event: dict[str, Any], rule: RuleDefinition, received: datetime
 ) -> str:
     """The JSON text that `target` receives for `event`, which reached EventBridge at `received`.
 
-    ValueError where an InputPath finds nothing or a template does not make JSON: AWS then has
-    nothing to deliver.
+    ValueError if an InputPath finds nothing or a template does not make JSON: AWS then has nothing
+    to deliver.
     """
     if (constant := target.get("Input")) is not None:
         return str(constant)
     if (path := target.get("InputPath")) is not None:
-        found = _find(path, event)
-        if not found:
+        values = _find_values(path, event)
+        if not values:
             raise ValueError(f"InputPath {path} finds nothing in the event")
-        return json.dumps(found[0])
+        return json.dumps(values[0])
     if (transformer := target.get("InputTransformer")) is not None:
-        return _transform(transformer, event, rule, received)
+        return _fill_template(transformer, event, rule, received)
     return json.dumps(event)
 
 
-def _find(path: str, event: dict[str, Any]) -> list[Any]:
-    from jsonpath_ng.ext import parse  # type: ignore[attr-defined]  # noqa: PLC0415 - slow to import
+def _find_values(path: str, event: dict[str, Any]) -> list[Any]:
+    from jsonpath_ng.ext import parse  # type: ignore[attr-defined]  # noqa: PLC0415 - slow
 
     return [match.value for match in parse(path).find(event)]
 
 
-def _transform(
-    transformer: dict[str, Any], event: dict[str, Any], rule: Definition, received: datetime
+def _fill_template(
+    transformer: dict[str, Any], event: dict[str, Any], rule: RuleDefinition, received: datetime
 ) -> str:
     """The template with its <variables> filled in (guide: eb-transform-target-input).
 
@@ -91,16 +93,16 @@ def _transform(
     variables: dict[str, Any] = {
         "aws.events.rule-arn": rule.arn,
         "aws.events.rule-name": rule.name,
-        "aws.events.event.ingestion-time": iso_time(received),
+        "aws.events.event.ingestion-time": format_time(received),
         "aws.events.event": {key: value for key, value in event.items() if key != "detail"},
         "aws.events.event.json": event,
     }
     for name, path in (transformer.get("InputPathsMap") or {}).items():
-        found = _find(path, event)
-        variables[name] = found[0] if found else None
+        values = _find_values(path, event)
+        variables[name] = values[0] if values else None
 
     def fill(text: str, *, quoted: bool) -> str:
-        def value_of(match: re.Match[str]) -> str:
+        def replace_variable(match: re.Match[str]) -> str:
             if match[1] not in variables:
                 return match[0]
             value = variables[match[1]]
@@ -111,7 +113,7 @@ def _transform(
             )
             return json.dumps(as_text)[1:-1]
 
-        return re.sub(r"<([A-Za-z0-9_.\-]+)>", value_of, text)
+        return re.sub(r"<([A-Za-z0-9_.\-]+)>", replace_variable, text)
 
     pieces = re.split(r'("(?:[^"\\]|\\.)*")', transformer["InputTemplate"])
     text = "".join(fill(piece, quoted=bool(index % 2)) for index, piece in enumerate(pieces))

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sandbox.eventbridge.pattern import Matcher
-from sandbox.eventbridge.schedule import next_after
+from sandbox.eventbridge.schedule import find_next_time
 
 
 @dataclass(frozen=True)
-class Definition:
+class RuleDefinition:
     """A rule as one call left it. `matches` is None without an event pattern; `counting_since` is
     when its rate began to count.
     """
@@ -33,7 +33,7 @@ class Definition:
 
 class Firing(NamedTuple):
     when: datetime
-    rule: Definition
+    rule: RuleDefinition
 
 
 @dataclass
@@ -46,16 +46,16 @@ class Timeline:
     """When the schedule fired last, at first when the rule was made: up to and including this time
     no firing is due.
     """
-    changes: list[tuple[datetime, Definition | None]] = field(default_factory=list)
+    changes: list[tuple[datetime, RuleDefinition | None]] = field(default_factory=list)
 
     @property
-    def latest(self) -> Definition | None:
+    def latest(self) -> RuleDefinition | None:
         return self.changes[-1][1] if self.changes else None
 
-    def change(self, definition: Definition | None, effective: datetime) -> None:
+    def change(self, definition: RuleDefinition | None, effective: datetime) -> None:
         self.changes.append((effective, definition))
 
-    def at(self, moment: datetime) -> Definition | None:
+    def at(self, moment: datetime) -> RuleDefinition | None:
         """The definition in force at `moment`."""
         return next(
             (definition for effective, definition in reversed(self.changes) if effective <= moment),
@@ -78,7 +78,7 @@ class Timeline:
             after = (
                 start if start == self.settled else start - timedelta.resolution
             )  # a change in force at 12:07 fires at 12:07
-            when = next_after(definition.schedule, after, definition.counting_since)
+            when = find_next_time(definition.schedule, after, definition.counting_since)
             if when is not None and self.at(when) is definition:
                 return Firing(when, definition)
         return None

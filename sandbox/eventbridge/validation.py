@@ -1,4 +1,4 @@
-"""What EventBridge refuses before it does anything, with AWS's error and, where public reports show
+"""What EventBridge refuses before it does anything, with AWS's error and, if public reports show
 it, AWS's wording.
 
 The numbers are the service model's (model: PutRule, PutTargets, PutEvents) unless a comment names
@@ -16,18 +16,17 @@ from moto.events.exceptions import InvalidEventPatternException, ValidationExcep
 
 from sandbox.eventbridge.exceptions import LimitExceededException
 from sandbox.eventbridge.pattern import PatternError, compile_pattern
-from sandbox.eventbridge.schedule import ScheduleError, parse
+from sandbox.eventbridge.schedule import ScheduleError, parse_schedule
 
-NAME = r"[\.\-_A-Za-z0-9]+"
+NAME_PATTERN = r"[\.\-_A-Za-z0-9]+"
 STATES = ("ENABLED", "DISABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
-PATTERN_QUOTA = (
-    2048  # of the 4096 that the model allows (guide: eb-quota, "Event pattern size", adjustable)
-)
-TARGETS_PER_RULE = 5  # (guide: eb-quota)
-ENTRIES_PER_REQUEST = (
-    10  # of targets and of events (model, in the text of PutTargets and RemoveTargets; PutEvents)
-)
-INPUTS = ("Input", "InputPath", "InputTransformer")
+MAX_PATTERN_LENGTH = 2048
+"""The model allows 4096, but the default quota is less (guide: eb-quota, "Event pattern size")."""
+MAX_TARGETS_PER_RULE = 5
+"""(guide: eb-quota)"""
+MAX_ENTRIES_PER_REQUEST = 10
+"""Targets or events (model: PutEvents, and the text of PutTargets and RemoveTargets)."""
+INPUT_KEYS = ("Input", "InputPath", "InputTransformer")
 
 
 def check_rule(
@@ -39,12 +38,12 @@ def check_rule(
     _check_length(schedule, "scheduleExpression", 256)
     _check_length(pattern, "eventPattern", 4096)
     if state is not None and state not in STATES:
-        raise _constraint(
+        raise _make_constraint_error(
             state, "state", f"Member must satisfy enum value set: [{', '.join(STATES)}]"
         )
     if schedule:
         try:
-            parse(schedule)
+            parse_schedule(schedule)
         except ScheduleError as error:
             raise ValidationException(str(error)) from None
     if pattern:
@@ -52,10 +51,10 @@ def check_rule(
 
 
 def check_pattern(pattern: str) -> None:
-    """InvalidEventPatternException for one that is no pattern, LimitExceededException for one
+    """InvalidEventPatternException if AWS refuses the pattern, LimitExceededException if it is
     longer than the quota.
     """
-    if len(pattern) > PATTERN_QUOTA:
+    if len(pattern) > MAX_PATTERN_LENGTH:
         raise LimitExceededException
     try:
         compile_pattern(pattern)
@@ -73,7 +72,7 @@ def check_targets(targets: Sequence[dict[str, Any]]) -> None:
         _check_length(target.get("InputPath"), f"targets.{number}.member.inputPath", 256)
         template = (target.get("InputTransformer") or {}).get("InputTemplate")
         _check_length(template, f"targets.{number}.member.inputTransformer.inputTemplate", 8192)
-        if sum(target.get(key) is not None for key in INPUTS) > 1:
+        if sum(target.get(key) is not None for key in INPUT_KEYS) > 1:
             raise ValidationException(
                 "Only one of Input, InputPath, or InputTransformer must be provided for target "
                 f"{target['Id']}."
@@ -90,23 +89,29 @@ def check_target_ids(ids: Sequence[str]) -> None:
 def check_name(text: str, member: str) -> None:
     """ValidationException unless `text` can be the name of a rule or the id of a target."""
     _check_length(text, member, 64)
-    if not re.fullmatch(NAME, text):
-        raise _constraint(text, member, f"Member must satisfy regular expression pattern: {NAME}")
+    if not re.fullmatch(NAME_PATTERN, text):
+        raise _make_constraint_error(
+            text, member, f"Member must satisfy regular expression pattern: {NAME_PATTERN}"
+        )
 
 
 def _check_length(text: str | None, member: str, longest: int) -> None:
     if text is not None and len(text) > longest:
-        raise _constraint(text, member, f"Member must have length less than or equal to {longest}")
-
-
-def _check_entries(entries: Sequence[object], member: str) -> None:
-    if len(entries) > ENTRIES_PER_REQUEST:
-        raise _constraint(
-            entries, member, f"Member must have length less than or equal to {ENTRIES_PER_REQUEST}"
+        raise _make_constraint_error(
+            text, member, f"Member must have length less than or equal to {longest}"
         )
 
 
-def _constraint(value: object, member: str, rule: str) -> ValidationException:
+def _check_entries(entries: Sequence[object], member: str) -> None:
+    if len(entries) > MAX_ENTRIES_PER_REQUEST:
+        raise _make_constraint_error(
+            entries,
+            member,
+            f"Member must have length less than or equal to {MAX_ENTRIES_PER_REQUEST}",
+        )
+
+
+def _make_constraint_error(value: object, member: str, rule: str) -> ValidationException:
     return ValidationException(
         f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy "
         f"constraint: {rule}"

@@ -1,5 +1,5 @@
 """IAM for the sandbox: what a role's session may do. Keys of sessions start with ASIA; all other
-callers are free to do anything.
+callers may do anything.
 
 policy.py judges a request by policy documents, conditions.py their Condition block, calls.py says
 which action on which resource an API call is, enforcement.py asks all that of each request that
@@ -48,10 +48,10 @@ PATCHED: tuple[str, ...] = (
 
 @contextmanager
 def install() -> Iterator[None]:
-    """Let every request that a role's session signs be judged by the role's policies while
-    `Dials.enforce_iam` is on, and IAM simulate them.
+    """Judge every request of a role's session by the role's policies while `Dials.enforce_iam` is
+    on, and let IAM simulate them.
 
-    AttributeError where moto lacks the name that is patched.
+    AttributeError if moto lacks the name that is patched.
     """
     with (
         patch.object(

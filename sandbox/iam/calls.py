@@ -13,14 +13,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.iam.policy import Request
+from sandbox.iam.policy import PolicyRequest
 from sandbox.iam.wildcards import Context
 
 Parameters = Mapping[str, Any]
 """The call's parameters by their names in the service's model."""
 
 _RULE, _RULE_OF_TARGETS = "rule/{bus/}{Name}", "rule/{bus/}{Rule}"
-_GROUP = "log-group:{logGroupName}:log-stream:"  # (practice: "... on resource: arn:aws:logs:...:log-group:NAME:log-stream:")
+_GROUP = "log-group:{logGroupName}:log-stream:"
+# (practice: "... on resource: arn:aws:logs:...:log-group:NAME:log-stream:")
 _STREAM = "log-group:{logGroupName}:log-stream:{logStreamName}"
 
 RESOURCES: Mapping[str, Mapping[str, str]] = {
@@ -85,13 +86,17 @@ RESOURCES: Mapping[str, Mapping[str, str]] = {
     },
     "sts": {"AssumeRole": "{RoleArn}"},
 }
-"""The part of the ARN after the account, or the whole ARN; {x.y} is the call's parameter, {bus/}
-nothing on the default event bus.
+"""The part of the ARN after the account, or the whole ARN. {x.y} is a parameter of the call; {bus/}
+is empty for the default event bus.
 """
 
-NO_FUNCTION = {"CreateEventSourceMapping", "UpdateEventSourceMapping", "ListEventSourceMappings"}
-"""Lambda's calls that have a FunctionName and yet no function as their resource; all others that
-have one ask for that function.
+CALLS_WITHOUT_FUNCTION = {
+    "CreateEventSourceMapping",
+    "UpdateEventSourceMapping",
+    "ListEventSourceMappings",
+}
+"""Lambda's calls that have a FunctionName but no function as their resource. All others with a
+FunctionName ask for that function.
 """
 
 ACTIONS = {
@@ -99,63 +104,73 @@ ACTIONS = {
     ("lambda", "InvokeWithResponseStream"): "lambda:InvokeFunction",
     ("lambda", "GetLayerVersionByArn"): "lambda:GetLayerVersion",
 }
-"""Calls whose action has another name than the operation."""
+"""Calls whose action is not named like the operation."""
 
-FREE = {("sts", "GetCallerIdentity")}
-"""Needs no permission, and no policy can deny it (model: GetCallerIdentity)."""
+UNPROTECTED_CALLS = {("sts", "GetCallerIdentity")}
+"""Calls that need no permission and that no policy can deny (model: GetCallerIdentity)."""
 
 
 @dataclass(frozen=True)
-class Place:
+class CallLocation:
     """Where a call is made."""
 
     partition: str
     region: str
     account: str
 
-    def arn(self, service: str, resource: str) -> str:
-        return (
-            resource
-            if resource.startswith("arn:")
-            else f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
-        )
+    def build_arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource in this place. "*" and what is an ARN already stay as they are."""
+        if resource == "*" or resource.startswith("arn:"):
+            return resource
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
 
-def requests_of(
-    service: str, operation: str, parameters: Parameters, place: Place
-) -> list[Request]:
-    """All that a call needs to be allowed. `service` is the name in the signature, which is the
-    prefix of its actions too.
+def list_requests(
+    service: str, operation: str, parameters: Parameters, location: CallLocation
+) -> list[PolicyRequest]:
+    """Every permission that a call needs. `service` is the name in the signature, which is also the
+    prefix of its actions.
     """
-    if (service, operation) in FREE:
+    if (service, operation) in UNPROTECTED_CALLS:
         return []
     action = ACTIONS.get((service, operation), f"{service}:{operation}")
-    context = dict(_context(service, operation, parameters))
-    asked = [Request(action, place.arn(service, resource) if resource != "*" else "*", context)
-             for resource in _resources(service, operation, parameters)]  # fmt: skip
+    context = dict(_build_context(service, operation, parameters))
+    requests = [
+        PolicyRequest(action, location.build_arn(service, resource), context)
+        for resource in _list_resources(service, operation, parameters)
+    ]
     passed = {"iam:passedtoservice": (f"{service}.amazonaws.com",)}
-    return asked + [
-        Request("iam:PassRole", role, passed)
-        for role in _passed_roles(service, operation, parameters)
+    return requests + [
+        PolicyRequest("iam:PassRole", role, passed)
+        for role in _list_passed_roles(service, operation, parameters)
     ]
 
 
-def _resources(service: str, operation: str, parameters: Parameters) -> list[str]:
+def _list_resources(service: str, operation: str, parameters: Parameters) -> list[str]:
     if (service, operation) == ("events", "PutEvents"):
         return sorted(
-            {f"event-bus/{_bus(entry) or 'default'}" for entry in parameters.get("Entries", ())}
+            {
+                f"event-bus/{_find_bus(entry) or 'default'}"
+                for entry in parameters.get("Entries", ())
+            }
         )
     if (service, operation) == ("events", "DescribeEventBus"):
-        return [f"event-bus/{_name(parameters.get('Name', 'default'))}"]
-    if service == "lambda" and parameters.get("FunctionName") and operation not in NO_FUNCTION:
-        return [_function(parameters)]
+        return [f"event-bus/{_strip_arn(parameters.get('Name', 'default'))}"]
+    if (
+        service == "lambda"
+        and parameters.get("FunctionName")
+        and operation not in CALLS_WITHOUT_FUNCTION
+    ):
+        return [_name_function(parameters)]
     template = RESOURCES.get(service, {}).get(operation, "*")
-    return [re.sub(r"\{([\w./]+)\}", lambda match: _filled(match[1], parameters), template)]
+    return [
+        re.sub(r"\{([\w./]+)\}", lambda match: _fill_placeholder(match[1], parameters), template)
+    ]
 
 
-def _filled(path: str, parameters: Parameters) -> str:
+def _fill_placeholder(path: str, parameters: Parameters) -> str:
     if path == "bus/":
-        bus = _bus(parameters)
+        bus = _find_bus(parameters)
         return f"{bus}/" if bus else ""
     value: Any = parameters
     for name in path.split("."):
@@ -163,28 +178,28 @@ def _filled(path: str, parameters: Parameters) -> str:
     return str(value)
 
 
-def _bus(parameters: Parameters) -> str:
-    """The event bus's name, "" for the default one (also where it is given by its ARN)."""
-    name = _name(parameters.get("EventBusName") or "default")
+def _find_bus(parameters: Parameters) -> str:
+    """The event bus's name, "" for the default one (also if the call gives its ARN)."""
+    name = _strip_arn(parameters.get("EventBusName") or "default")
     return "" if name == "default" else name
 
 
-def _name(name_or_arn: str) -> str:
+def _strip_arn(name_or_arn: str) -> str:
     return name_or_arn.rpartition("/")[2]
 
 
-def _function(parameters: Parameters) -> str:
+def _name_function(parameters: Parameters) -> str:
     """function:NAME, or function:NAME:QUALIFIER; FunctionName may be a name, ACCOUNT:function:NAME
     or an ARN (model: FunctionName).
     """
-    given = str(parameters["FunctionName"])
+    name_or_arn = str(parameters["FunctionName"])
     qualifier = f":{parameters['Qualifier']}" if parameters.get("Qualifier") else ""
-    if given.startswith("arn:"):
-        return given + qualifier
-    return f"function:{given.rpartition('function:')[2]}{qualifier}"
+    if name_or_arn.startswith("arn:"):
+        return name_or_arn + qualifier
+    return f"function:{name_or_arn.rpartition('function:')[2]}{qualifier}"
 
 
-def _passed_roles(service: str, operation: str, parameters: Parameters) -> list[str]:
+def _list_passed_roles(service: str, operation: str, parameters: Parameters) -> list[str]:
     """The roles that the call hands to the service, each of which needs iam:PassRole (guide:
     id_roles_use_passrole).
     """
@@ -208,13 +223,13 @@ def _passed_roles(service: str, operation: str, parameters: Parameters) -> list[
     return [role for role in roles if role]
 
 
-def _context(
+def _build_context(
     service: str, operation: str, parameters: Parameters
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The service's own condition keys, in small letters."""
     match service, operation:
         case "lambda", "AddPermission":
-            yield from _given(
+            yield from _read_context(
                 {
                     "lambda:principal": "Principal",
                     "lambda:functionurlauthtype": "FunctionUrlAuthType",
@@ -222,7 +237,7 @@ def _context(
                 parameters,
             )
         case "sts", "AssumeRole":
-            yield from _given(
+            yield from _read_context(
                 {"sts:rolesessionname": "RoleSessionName", "sts:externalid": "ExternalId"},
                 parameters,
             )
@@ -245,21 +260,21 @@ def _context(
                 yield f"events:{field}", tuple(value for value in values if isinstance(value, str))
 
 
-def _given(
+def _read_context(
     keys: Mapping[str, str], parameters: Parameters
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     return ((key, (str(parameters[name]),)) for key, name in keys.items() if parameters.get(name))
 
 
-def caller_context(place: Place, role_arn: str, user_id: str) -> Context:
+def build_caller_context(location: CallLocation, role_arn: str, user_id: str) -> Context:
     """The global condition keys of a call by a role's session (guide:
     reference_policies_condition-keys).
     """
     return {
         "aws:principalarn": (role_arn,),
-        "aws:principalaccount": (place.account,),
+        "aws:principalaccount": (location.account,),
         "aws:principaltype": ("AssumedRole",),
         "aws:userid": (user_id,),
-        "aws:requestedregion": (place.region,),
+        "aws:requestedregion": (location.region,),
         "aws:securetransport": ("true",),  # as it is on AWS, whatever the sandbox's endpoint
     }

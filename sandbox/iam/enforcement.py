@@ -1,4 +1,4 @@
-"""Lets a role's session do what its policies allow, and answers all else as AWS does."""
+"""Lets a role's session do what its policies allow, and refuses everything else as AWS does."""
 
 from __future__ import annotations
 
@@ -22,36 +22,45 @@ from moto.sts.models import AssumedRole, sts_backends
 from werkzeug.exceptions import HTTPException
 
 from sandbox.iam import calls
-from sandbox.iam.calls import Parameters, Place
-from sandbox.iam.policy import Answer, Caller, Document, Request, judge, judge_resource_policy
-from sandbox.world import current
+from sandbox.iam.calls import CallLocation, Parameters
+from sandbox.iam.policy import (
+    Caller,
+    Document,
+    PolicyRequest,
+    PolicyVerdict,
+    judge,
+    judge_resource_policy,
+)
+from sandbox.world import current_world
 
 moto_authorize: Any = ActionAuthenticatorMixin._authenticate_and_authorize_action
 
 
 def authorize(response: BaseResponse, request_class: type, resource: str = "*") -> None:
-    """In place of moto's own: every request passes here before its operation runs, with `resource`
-    as moto knows it (S3 only).
+    """Replaces moto's own: every request passes through here before its operation runs, with
+    `resource` as moto knows it (S3 only).
 
-    Returns where the call is allowed; else raises the error that becomes AWS's answer.
+    Returns if the call is allowed; otherwise raises the error that becomes AWS's answer.
     """
     access_key = response.get_access_key()
-    if not access_key.startswith("ASIA") or not current().dials.enforce_iam:
+    if not access_key.startswith("ASIA") or not current_world().dials.enforce_iam:
         moto_authorize(response, request_class, resource)
         return
-    session = _session(response, access_key)
-    place = Place(response.partition, response.region, session.account_id)
+    session = _find_session(response, access_key)
+    location = CallLocation(response.partition, response.region, session.account_id)
     if issubclass(request_class, S3IAMRequest):
-        asked = [Request(f"s3:{response._get_action()}", resource)]
+        requests = [PolicyRequest(f"s3:{response._get_action()}", resource)]
     else:
-        service, operation = _signed_service(response), response._get_action()
-        asked = calls.requests_of(service, operation, _parameters(response, service), place)
-    policies = Policies.of_role(session.role_arn, session.policy)
+        service, operation = _read_signed_service(response), response._get_action()
+        requests = calls.list_requests(
+            service, operation, _parse_parameters(response, service), location
+        )
+    policies = Policies.read_role(session.role_arn, session.policy)
     caller = Caller(session.account_id, session.role_arn, session.arn)
-    context = calls.caller_context(place, session.role_arn, session.user_id)
-    for one in asked:
-        request = replace(one, context={**context, **one.context})
-        if reason := refusal(policies, request, caller):
+    context = calls.build_caller_context(location, session.role_arn, session.user_id)
+    for request in requests:
+        request_in_context = replace(request, context={**context, **request.context})
+        if reason := explain_refusal(policies, request_in_context, caller):
             if issubclass(request_class, S3IAMRequest):
                 raise S3AccessDeniedError
             message = (
@@ -68,9 +77,9 @@ def role_allows(role_arn: str, action: str, resource: str) -> bool:
     """
     account = role_arn.split(":")[4]
     return (
-        refusal(
-            Policies.of_role(role_arn),
-            Request(action, resource),
+        explain_refusal(
+            Policies.read_role(role_arn),
+            PolicyRequest(action, resource),
             Caller(account, role_arn, role_arn),
         )
         is None
@@ -79,8 +88,8 @@ def role_allows(role_arn: str, action: str, resource: str) -> bool:
 
 @dataclass(frozen=True)
 class Policies:
-    """What a session is subject to besides the resource's own policy; None: there is none, so it
-    forbids nothing.
+    """The policies that limit a session, apart from the resource's own. None: there is no such
+    policy, so it forbids nothing.
     """
 
     identity: tuple[Document, ...]
@@ -88,31 +97,31 @@ class Policies:
     session: Document | None = None
 
     @classmethod
-    def of_role(cls, role_arn: str, session_policy: str | None = None) -> Policies:
+    def read_role(cls, role_arn: str, session_policy: str | None = None) -> Policies:
         """A role's policies as they are now, inline and attached; `session_policy` is AssumeRole's
         Policy, as JSON text.
         """
         _, partition, _, _, account, _ = role_arn.split(":", 5)
         backend = iam_backends[account][partition]
-        session = _document(session_policy) if session_policy else None
+        session = _parse_document(session_policy) if session_policy else None
         try:
             role = backend.get_role_by_arn(role_arn)
         except NotFoundException:
             return cls((), session=session)  # deleted while the session lives
         identity = [
-            *map(_document, role.policies.values()),
-            *map(_in_force, role.managed_policies.values()),
+            *map(_parse_document, role.policies.values()),
+            *map(_read_default_version, role.managed_policies.values()),
         ]
         boundary = (
-            _in_force(backend.get_policy(role.permissions_boundary_arn))
+            _read_default_version(backend.get_policy(role.permissions_boundary_arn))
             if role.permissions_boundary_arn
             else None
         )
         return cls(tuple(identity), boundary, session)
 
 
-def refusal(policies: Policies, request: Request, caller: Caller) -> str | None:
-    """Why a request is denied, in AWS's words (guide: troubleshoot_access-denied); None where it is
+def explain_refusal(policies: Policies, request: PolicyRequest, caller: Caller) -> str | None:
+    """Why a request is denied, in AWS's words (guide: troubleshoot_access-denied); None if it is
     allowed.
 
     An explicit deny comes first. Then a role's trust policy must allow AssumeRole, and a function's
@@ -121,34 +130,36 @@ def refusal(policies: Policies, request: Request, caller: Caller) -> str | None:
     session that a resource policy names by its own ARN.
     """
     trust = request.action == "sts:AssumeRole"
-    resource_policy = _resource_policy(request)
+    resource_policy = _find_resource_policy(request)
     by_resource, named = (
         judge_resource_policy(resource_policy, request, caller)
         if resource_policy is not None
-        else (Answer.SILENCE, False)
+        else (PolicyVerdict.SILENCE, False)
     )
     answers = {
         "identity-based policy": judge(policies.identity, request),
         "permissions boundary": judge([policies.boundary], request)
         if policies.boundary is not None
-        else Answer.ALLOW,
+        else PolicyVerdict.ALLOW,
         "session policy": judge([policies.session], request)
         if policies.session is not None
-        else Answer.ALLOW,
+        else PolicyVerdict.ALLOW,
         "role trust policy" if trust else "resource-based policy": by_resource,
     }
     for kind, answer in answers.items():
-        if answer is Answer.DENY:
+        if answer is PolicyVerdict.DENY:
             return f"with an explicit deny in {'an' if kind[0] == 'i' else 'a'} {kind}"
-    if by_resource is Answer.ALLOW and named:
-        answers["identity-based policy"] = Answer.ALLOW
+    if by_resource is PolicyVerdict.ALLOW and named:
+        answers["identity-based policy"] = PolicyVerdict.ALLOW
     if not trust:
         answers.pop("resource-based policy")
-    silent = next((kind for kind, answer in answers.items() if answer is Answer.SILENCE), None)
+    silent = next(
+        (kind for kind, answer in answers.items() if answer is PolicyVerdict.SILENCE), None
+    )
     return f"because no {silent} allows the {request.action} action" if silent else None
 
 
-def _resource_policy(request: Request) -> Document | None:
+def _find_resource_policy(request: PolicyRequest) -> Document | None:
     """The policy of the role that is to be assumed or of the function that is to be used; None for
     all other resources.
     """
@@ -156,7 +167,7 @@ def _resource_policy(request: Request) -> Document | None:
     try:
         match arn:
             case [_, partition, "iam", _, account, _] if request.action == "sts:AssumeRole":
-                return _document(
+                return _parse_document(
                     iam_backends[account][partition]
                     .get_role_by_arn(request.resource)
                     .assume_role_policy_document
@@ -168,11 +179,11 @@ def _resource_policy(request: Request) -> Document | None:
                     .policy.statements
                 }
     except (NotFoundException, LambdaClientError):
-        pass  # what does not exist allows nothing
+        pass  # a resource that does not exist allows nothing
     return None
 
 
-def _session(response: BaseResponse, access_key: str) -> AssumedRole:
+def _find_session(response: BaseResponse, access_key: str) -> AssumedRole:
     """The session of the request's key, which must be known, with its own token, and not over."""
     session = sts_backends[response.current_account][
         response.partition
@@ -194,8 +205,8 @@ def _session(response: BaseResponse, access_key: str) -> AssumedRole:
     return session
 
 
-class Refused(HTTPException):
-    """An answer that moto hands out as it is."""
+class RequestRefused(HTTPException):
+    """An error response that moto passes on unchanged."""
 
     def __init__(self, status: int, body: str) -> None:
         super().__init__(description=body)
@@ -203,32 +214,31 @@ class Refused(HTTPException):
 
 
 def _refuse(response: BaseResponse, json_code: str, xml_code: str, message: str) -> NoReturn:
-    """Refuse in the service's own protocol: 400 where it is JSON, else 403 (practice), and the XML
-    services have codes of their own.
+    """Refuse in the service's own protocol: status 400 for JSON, 403 for the others (practice). The
+    XML services have codes of their own.
     """
     protocol = response.determine_response_protocol(get_service_model(response.boto3_service_name))
     if "json" in protocol:
         response.response_headers["x-amzn-errortype"] = json_code
-        raise Refused(
+        raise RequestRefused(
             400 if protocol == "json" else 403,
             json.dumps({"__type": json_code, "Message": message, "message": message}),
         )
-    error = f"<Error><Type>Sender</Type><Code>{xml_code}</Code><Message>{escape(message)}</Message></Error>"
-    raise Refused(
+    content = f"<Code>{xml_code}</Code><Message>{escape(message)}</Message>"
+    error = f"<Error><Type>Sender</Type>{content}</Error>"
+    raise RequestRefused(
         403, f"<ErrorResponse>{error}<RequestId>{mock_random.uuid4()}</RequestId></ErrorResponse>"
     )
 
 
-def _signed_service(response: BaseResponse) -> str:
+def _read_signed_service(response: BaseResponse) -> str:
     """The service in the signature's scope: Credential=KEY/DATE/REGION/SERVICE/aws4_request."""
     scope = response.headers["Authorization"].partition("Credential=")[2].partition(",")[0]
     return str(scope.split("/")[3])
 
 
-def _parameters(response: BaseResponse, service: str) -> Parameters:
-    """The call's parameters by the service's model; none for services whose calls all ask for
-    "*".
-    """
+def _parse_parameters(response: BaseResponse, service: str) -> Parameters:
+    """The call's parameters by the service's model; none for services whose calls all need "*"."""
     if service not in calls.RESOURCES:
         return {}
     parsed_before = getattr(response, "params", None)
@@ -238,9 +248,9 @@ def _parameters(response: BaseResponse, service: str) -> Parameters:
     return parameters
 
 
-def _in_force(policy: Policy) -> Document:
+def _read_default_version(policy: Policy) -> Document:
     """A managed policy's default version."""
-    return _document(
+    return _parse_document(
         next(
             version.document
             for version in policy.versions
@@ -250,7 +260,7 @@ def _in_force(policy: Policy) -> Document:
 
 
 @lru_cache(maxsize=512)
-def _document(text: str) -> Document:
-    """A policy by its JSON text. Nobody changes what this returns."""
+def _parse_document(text: str) -> Document:
+    """A policy from its JSON text. Cached: do not change what this returns."""
     document: Document = json.loads(text)
     return document

@@ -1,4 +1,4 @@
-"""What a policy document says to a request (guide: reference_policies_evaluation-logic)."""
+"""What a policy document says about a request (guide: reference_policies_evaluation-logic)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Request:
+class PolicyRequest:
     """An action ("events:PutRule") on a resource (an ARN, or "*" for actions without one), under
     the condition keys of `context`.
     """
@@ -34,121 +34,125 @@ class Caller:
     session_arn: str
 
 
-class Answer(Enum):
-    """What policies say: nothing, allow, or deny, which outdoes every allow."""
+class PolicyVerdict(Enum):
+    """What policies say about a request: nothing, allow, or deny, which overrides every allow."""
 
     SILENCE = "silence"
     ALLOW = "allow"
     DENY = "deny"
 
 
-def judge(documents: Iterable[Document], request: Request) -> Answer:
-    """What identity policies (or boundaries, or session policies) together say to the request."""
-    return _loudest(
-        _statement(statement, request)
+def judge(documents: Iterable[Document], request: PolicyRequest) -> PolicyVerdict:
+    """What identity policies (or boundaries, or session policies) together say about a request."""
+    return _combine(
+        _judge_statement(statement, request)
         for document in documents
-        for statement in _listed(document.get("Statement"))
+        for statement in _as_list(document.get("Statement"))
     )
 
 
 def judge_resource_policy(
-    document: Document, request: Request, caller: Caller
-) -> tuple[Answer, bool]:
-    """What a resource's own policy says to the request of `caller`, and whether it names the caller
-    or everybody.
+    document: Document, request: PolicyRequest, caller: Caller
+) -> tuple[PolicyVerdict, bool]:
+    """What a resource's own policy says about the request of `caller`, and whether it names the
+    caller or everybody.
 
     Where it allows only the caller's account, it leaves the decision to the caller's own policies
     (guide: reference_policies_elements_principal). A trust policy has no Resource: it speaks of the
     role that has it.
     """
-    statements = _listed(document.get("Statement"))
-    named = _loudest(
-        _statement(one, request, request.resource)
-        for one in statements
-        if _names(one, caller, account=False)
+    statements = _as_list(document.get("Statement"))
+    named = _combine(
+        _judge_statement(statement, request, request.resource)
+        for statement in statements
+        if _names_caller(statement, caller, account=False)
     )
-    if named is not Answer.SILENCE:
+    if named is not PolicyVerdict.SILENCE:
         return named, True
-    return _loudest(
-        _statement(one, request, request.resource)
-        for one in statements
-        if _names(one, caller, account=True)
+    return _combine(
+        _judge_statement(statement, request, request.resource)
+        for statement in statements
+        if _names_caller(statement, caller, account=True)
     ), False
 
 
-def context_keys(documents: Iterable[Document], request: Request) -> set[str]:
-    """The condition keys, in small letters, on which it depends what these policies say to the
-    request.
-    """
-    statements = [one for document in documents for one in _listed(document.get("Statement"))]
+def list_context_keys(documents: Iterable[Document], request: PolicyRequest) -> set[str]:
+    """The condition keys, in lower case, on which the policies' verdict about a request depends."""
+    statements = [
+        statement for document in documents for statement in _as_list(document.get("Statement"))
+    ]
     concerned = [
-        one
-        for one in statements
-        if _covers_action(one, request.action) and _covers_resource(one, request, "")
+        statement
+        for statement in statements
+        if _covers_action(statement, request.action) and _covers_resource(statement, request, "")
     ]
     return {
         key.lower()
-        for one in concerned
-        for keys in one.get("Condition", {}).values()
+        for statement in concerned
+        for keys in statement.get("Condition", {}).values()
         for key in keys
     }
 
 
-def _loudest(answers: Iterable[Answer]) -> Answer:
-    loudest = Answer.SILENCE
-    for answer in answers:
-        if answer is Answer.DENY:
-            return answer
-        if answer is Answer.ALLOW:
-            loudest = answer
-    return loudest
+def _combine(verdicts: Iterable[PolicyVerdict]) -> PolicyVerdict:
+    combined = PolicyVerdict.SILENCE
+    for verdict in verdicts:
+        if verdict is PolicyVerdict.DENY:
+            return verdict
+        if verdict is PolicyVerdict.ALLOW:
+            combined = verdict
+    return combined
 
 
-def _statement(
-    statement: Mapping[str, Any], request: Request, default_resource: str = ""
-) -> Answer:
+def _judge_statement(
+    statement: Mapping[str, Any], request: PolicyRequest, default_resource: str = ""
+) -> PolicyVerdict:
     if not (
         _covers_action(statement, request.action)
         and _covers_resource(statement, request, default_resource)
     ):
-        return Answer.SILENCE
-    says = Answer.ALLOW if statement.get("Effect") == "Allow" else Answer.DENY
+        return PolicyVerdict.SILENCE
+    says = PolicyVerdict.ALLOW if statement.get("Effect") == "Allow" else PolicyVerdict.DENY
     try:
-        applies = conditions.hold(statement.get("Condition", {}), request.context)
+        applies = conditions.block_holds(statement.get("Condition", {}), request.context)
     except conditions.UnknownOperator:
-        applies = says is Answer.DENY  # the safe side: better a denial too many than one too few
-    return says if applies else Answer.SILENCE
+        applies = (
+            says is PolicyVerdict.DENY
+        )  # the safe side: better a denial too many than one too few
+    return says if applies else PolicyVerdict.SILENCE
 
 
 def _covers_action(statement: Mapping[str, Any], action: str) -> bool:
     if "NotAction" in statement:
         return not any(
-            action_matches(pattern, action) for pattern in _listed(statement["NotAction"])
+            action_matches(pattern, action) for pattern in _as_list(statement["NotAction"])
         )
-    return any(action_matches(pattern, action) for pattern in _listed(statement.get("Action")))
+    return any(action_matches(pattern, action) for pattern in _as_list(statement.get("Action")))
 
 
-def _covers_resource(statement: Mapping[str, Any], request: Request, default_resource: str) -> bool:
+def _covers_resource(
+    statement: Mapping[str, Any], request: PolicyRequest, default_resource: str
+) -> bool:
     if "NotResource" in statement:
         return not any(
             resource_matches(pattern, request.resource, request.context)
-            for pattern in _listed(statement["NotResource"])
+            for pattern in _as_list(statement["NotResource"])
         )
-    patterns = _listed(statement.get("Resource", default_resource))
+    patterns = _as_list(statement.get("Resource", default_resource))
     return any(
         pattern == request.resource or resource_matches(pattern, request.resource, request.context)
         for pattern in patterns
     )
 
 
-def _names(statement: Mapping[str, Any], caller: Caller, *, account: bool) -> bool:
+def _names_caller(statement: Mapping[str, Any], caller: Caller, *, account: bool) -> bool:
     """Whether the statement's Principal is this caller or everybody, or with `account` the caller's
     account.
     """
     if "NotPrincipal" in statement:  # not understood, so again the safe side
         return statement.get("Effect") == "Deny"
     principal = statement.get("Principal", {})
-    names = [principal] if isinstance(principal, str) else _listed(principal.get("AWS"))
+    names = [principal] if isinstance(principal, str) else _as_list(principal.get("AWS"))
     if account:
         return any(
             name == caller.account
@@ -158,7 +162,7 @@ def _names(statement: Mapping[str, Any], caller: Caller, *, account: bool) -> bo
     return any(name in ("*", caller.role_arn, caller.session_arn) for name in names)
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]

@@ -1,7 +1,6 @@
-"""The wildcards and variables of policies: * is any text, ? one character, ${aws:PrincipalAccount}
-a value of the request.
-
-(guide: reference_policies_elements_resource, reference_policies_variables)
+"""The wildcards and variables of policies: * is any text, ? is one character,
+${aws:PrincipalAccount} is a value of the request (guide: reference_policies_elements_resource,
+reference_policies_variables).
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 Context = Mapping[str, tuple[str, ...]]
-"""The condition keys of a request, in small letters (they are case-insensitive), with their values;
-a key that is missing is not there.
+"""The condition keys of a request, in lower case (they are case-insensitive), with their values. A
+missing key is not in it.
 """
 
 _TOKEN = re.compile(r"\$\{(?P<variable>[^}]*)\}|.", re.DOTALL)
@@ -41,36 +40,39 @@ def text_matches(pattern: str, text: str, context: Context) -> bool:
 
 
 def arn_condition_matches(pattern: str, arn: str, context: Context) -> bool:
-    """ArnLike: each of an ARN's six parts is compared by itself (guide:
+    """ArnLike: each of an ARN's six parts is compared separately (guide:
     reference_policies_elements_condition_operators, ARN).
     """
-    wanted, parts = re.split(r":(?![^{}]*\})", pattern, maxsplit=5), arn.split(":", 5)
-    return len(wanted) == len(parts) == 6 and all(
-        text_matches(one, part, context) for one, part in zip(wanted, parts, strict=True)
+    pattern_parts, parts = re.split(r":(?![^{}]*\})", pattern, maxsplit=5), arn.split(":", 5)
+    return len(pattern_parts) == len(parts) == 6 and all(
+        text_matches(pattern_part, part, context)
+        for pattern_part, part in zip(pattern_parts, parts, strict=True)
     )
 
 
-def equals(pattern: str, text: str, context: Context) -> bool:
+def text_equals(pattern: str, text: str, context: Context) -> bool:
     """StringEquals: no wildcards, but variables."""
     return (
         text == pattern
         if "${" not in pattern
-        else re.fullmatch(_source(pattern, context, wildcards=False), text) is not None
+        else re.fullmatch(_make_regex(pattern, context, wildcards=False), text) is not None
     )
 
 
 def _matches(pattern: str, text: str, context: Context, *, spanning: bool) -> bool:
     if "${" not in pattern:
-        return _compiled(pattern, spanning).fullmatch(text) is not None
-    return re.fullmatch(_source(pattern, context, spanning=spanning), text, re.DOTALL) is not None
+        return _compile_pattern(pattern, spanning).fullmatch(text) is not None
+    return (
+        re.fullmatch(_make_regex(pattern, context, spanning=spanning), text, re.DOTALL) is not None
+    )
 
 
 @lru_cache(maxsize=4096)
-def _compiled(pattern: str, spanning: bool) -> re.Pattern[str]:
-    return re.compile(_source(pattern, {}, spanning=spanning), re.DOTALL)
+def _compile_pattern(pattern: str, spanning: bool) -> re.Pattern[str]:
+    return re.compile(_make_regex(pattern, {}, spanning=spanning), re.DOTALL)
 
 
-def _source(
+def _make_regex(
     pattern: str, context: Context, *, spanning: bool = True, wildcards: bool = True
 ) -> str:
     """A policy's pattern as a regular expression. `spanning`: whether wildcards match colons."""
@@ -78,7 +80,7 @@ def _source(
     for token in _TOKEN.finditer(pattern):
         at_segment_end = pattern[token.end() : token.end() + 1] in ("", ":")
         if token["variable"] is not None:
-            pieces.append(_value(token["variable"], context))
+            pieces.append(_make_value_regex(token["variable"], context))
         elif token[0] == "*" and wildcards:
             pieces.append(".*" if spanning or at_segment_end else "[^:]*")
         elif token[0] == "?" and wildcards:
@@ -88,7 +90,7 @@ def _source(
     return "".join(pieces)
 
 
-def _value(variable: str, context: Context) -> str:
+def _make_value_regex(variable: str, context: Context) -> str:
     """What stands for ${variable}, literally: ${*}, ${?} and ${$} are the characters themselves,
     ${key, 'x'} has a default.
     """

@@ -1,3 +1,3 @@
-"""The demo's story: what AWS's API shows (look), what happened since the last look (moments), how
-it is told (show), what it took (calls, summary).
+"""The demo's story: what AWS shows at one moment (snapshot), what happened between two snapshots
+(moments), how it is shown (show), and the figures at the end (calls, summary).
 """

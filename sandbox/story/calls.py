@@ -22,17 +22,15 @@ PATCHED = (
 
 
 @contextmanager
-def watched() -> Iterator[list[str]]:
-    """Yields a list that grows by the function's name at each of its requests, botocore's repeats
-    included.
-    """
+def record_calls() -> Iterator[list[str]]:
+    """Yields a list that gets the function's name for each of its requests, including retries."""
     made: list[str] = []
     answer = DomainDispatcherApplication.__call__
 
     def noted(
         server: DomainDispatcherApplication, environ: dict[str, Any], start_response: Any
     ) -> Any:
-        if function := _function(environ.get("HTTP_AUTHORIZATION", "")):
+        if function := _find_function(environ.get("HTTP_AUTHORIZATION", "")):
             made.append(function)
         return answer(server, environ, start_response)
 
@@ -40,9 +38,9 @@ def watched() -> Iterator[list[str]]:
         yield made
 
 
-def _function(authorization: str) -> str | None:
-    """Whose session signed it: the sandbox's Lambda names each session after its function, as AWS
-    does. None for a person's keys.
+def _find_function(authorization: str) -> str | None:
+    """The function whose session signed the request: Lambda names each session after its function.
+    None for a person's keys.
     """
     key = re.search(r"Credential=(ASIA[^/]+)/", authorization)
     session = key and sts_backends[DEFAULT_ACCOUNT_ID]["aws"].get_assumed_role_from_access_key(

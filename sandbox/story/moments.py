@@ -1,4 +1,4 @@
-"""What happened between two looks at AWS, one sentence each. Pure functions of data."""
+"""What happened between two snapshots of AWS, a sentence for each moment. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,44 +6,45 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sandbox.story.look import Execution, Look, Pipeline, Rule, Stage
+from sandbox.story.snapshot import Execution, Pipeline, Rule, Stage, StorySnapshot
 
 GATE_STAGE = "Gate"
 
 
 @dataclass(frozen=True)
 class Moment:
-    """At `at`, `who` did or became what `text` says. `mood`: "good", "bad", "hold" or "" for what
+    """At `at`, `actor` did or became what `text` says. `mood`: "good", "bad", "hold" or "" for what
     is neither.
     """
 
     at: datetime
-    who: str
+    actor: str
     text: str
     mood: str = ""
 
 
-def between(before: Look, now: Look) -> list[Moment]:
-    """All that `now` shows and `before` did not, in the order of AWS's own times (of a rule, which
-    has none: the time of the look).
+def list_moments(before: StorySnapshot, now: StorySnapshot) -> list[Moment]:
+    """Everything that `now` shows and `before` did not, in the order of AWS's own times. A rule has
+    none: its time is that of the snapshot.
     """
-    found = [*_rules(before, now)]
+    moments = [*_list_rule_moments(before, now)]
     for pipeline in now.pipelines:
         earlier = next(
-            (one for one in before.pipelines if one.name == pipeline.name), Pipeline(pipeline.name)
+            (each for each in before.pipelines if each.name == pipeline.name),
+            Pipeline(pipeline.name),
         )
-        found += [
-            *_started(earlier, pipeline),
-            *_stages(earlier, pipeline),
-            *_ended(earlier, pipeline),
+        moments += [
+            *_list_started(earlier, pipeline),
+            *_list_stage_moments(earlier, pipeline),
+            *_list_ended(earlier, pipeline),
         ]
-    return sorted(found, key=lambda moment: moment.at)
+    return sorted(moments, key=lambda moment: moment.at)
 
 
-def _started(before: Pipeline, now: Pipeline) -> Iterator[Moment]:
-    known = {execution.id for execution in before.executions}
+def _list_started(before: Pipeline, now: Pipeline) -> Iterator[Moment]:
+    started_before = {execution.id for execution in before.executions}
     for execution in now.executions:
-        if execution.id in known:
+        if execution.id in started_before:
             continue
         if execution.started_by.endswith("-retry"):
             text = (
@@ -55,18 +56,18 @@ def _started(before: Pipeline, now: Pipeline) -> Iterator[Moment]:
             yield Moment(execution.started, now.name, f"is started: execution {execution.short_id}")
 
 
-def _stages(before: Pipeline, now: Pipeline) -> Iterator[Moment]:
-    known = {(stage.name, stage.execution, stage.status) for stage in before.stages}
+def _list_stage_moments(before: Pipeline, now: Pipeline) -> Iterator[Moment]:
+    states_before = {(stage.name, stage.execution, stage.status) for stage in before.stages}
     for stage in now.stages:
-        if (stage.name, stage.execution, stage.status) in known:
+        if (stage.name, stage.execution, stage.status) in states_before:
             continue
         if stage.name == GATE_STAGE:
-            yield from _gate(now.name, stage)
+            yield from _list_gate_moments(now.name, stage)
         elif stage.status == "InProgress":
             yield Moment(stage.changed, now.name, f"{stage.name} is at work")
 
 
-def _gate(pipeline: str, stage: Stage) -> Iterator[Moment]:
+def _list_gate_moments(pipeline: str, stage: Stage) -> Iterator[Moment]:
     if stage.status == "InProgress":
         yield Moment(
             stage.changed,
@@ -89,34 +90,37 @@ def _gate(pipeline: str, stage: Stage) -> Iterator[Moment]:
         )
 
 
-def _ended(before: Pipeline, now: Pipeline) -> Iterator[Moment]:
-    known = {execution.id for execution in before.executions if execution.ended}
+def _list_ended(before: Pipeline, now: Pipeline) -> Iterator[Moment]:
+    ended_before = {execution.id for execution in before.executions if execution.ended}
     reached = {(stage.name, stage.execution, stage.status) for stage in now.stages}
     for execution in now.executions:
-        if execution.ended and execution.id not in known:
+        if execution.ended and execution.id not in ended_before:
             why = ", held by the gate" if (GATE_STAGE, execution.id, "Failed") in reached else ""
             text = f"execution {execution.short_id} is over: {execution.status}{why}"
-            yield Moment(execution.updated, now.name, text, _mood(execution))
+            yield Moment(execution.updated, now.name, text, _choose_mood(execution))
 
 
-def _mood(execution: Execution) -> str:
+def _choose_mood(execution: Execution) -> str:
     return {"Succeeded": "good", "Failed": "bad"}.get(execution.status, "")
 
 
-def _rules(before: Look, now: Look) -> Iterator[Moment]:
-    """A rule stands for a hold as long as it has a target."""
+def _list_rule_moments(before: StorySnapshot, now: StorySnapshot) -> Iterator[Moment]:
+    """A rule holds a pipeline as long as it has a target."""
     earlier = {rule.name for rule in before.rules if rule.target}
     standing = {rule.name for rule in now.rules if rule.target}
     for rule in now.rules:
         if rule.name in standing - earlier:
-            yield from (Moment(_made(rule, now), "rule", text, "hold") for text in _rule(rule))
+            yield from (
+                Moment(_estimate_creation(rule, now), "rule", text, "hold")
+                for text in _describe_rule(rule)
+            )
     for name in sorted(earlier - standing):
         yield Moment(now.at, "rule", f"{name} is removed: the wait is over", "good")
 
 
-def _made(rule: Rule, now: Look) -> datetime:
-    """When at the latest: the gate makes a rule before it fails the action, and both may be seen in
-    the same look.
+def _estimate_creation(rule: Rule, now: StorySnapshot) -> datetime:
+    """The latest time at which the rule can have been made: the gate makes it before it fails the
+    action, and one snapshot may show both.
     """
     failed = [
         stage.changed
@@ -129,7 +133,7 @@ def _made(rule: Rule, now: Look) -> datetime:
     return min([now.at, *failed])
 
 
-def _rule(rule: Rule) -> Iterator[str]:
+def _describe_rule(rule: Rule) -> Iterator[str]:
     yield f"EventBridge keeps the hold as a rule: {rule.name}"
     yield f"it fires on the schedule {rule.schedule}"
     yield f"and at each event that matches {rule.pattern}"

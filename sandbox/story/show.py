@@ -1,5 +1,5 @@
-"""How the story is told: line by line, or in a terminal with the pipelines' stages below the lines,
-as they change.
+"""How the story is shown: line by line, or in a terminal with the changing stages of the pipelines
+below the lines.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from sandbox.story.look import Look, Stage
 from sandbox.story.moments import Moment
+from sandbox.story.snapshot import Stage, StorySnapshot
 
-# The terminal's own sixteen colours, and of these only the ones that read well on dark and on
-# light.
+# Of the terminal's own sixteen colours, the ones that are readable on dark and on light.
 MOODS = {"good": "green", "bad": "red", "hold": "magenta", "": ""}
 STATUSES = {
     "Succeeded": ("✔", "green"),
@@ -29,7 +28,7 @@ STATUSES = {
 
 
 class Show(Protocol):
-    """A context manager; inside it, moments and looks come in."""
+    """A context manager, inside which moments and snapshots are shown."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -38,14 +37,16 @@ class Show(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
-    def moment(self, moment: Moment) -> None: ...
-    def look(self, look: Look) -> None: ...
-    def heading(self, text: str) -> None: ...
-    def text(self, text: str) -> None: ...
+    def show_moment(self, moment: Moment) -> None: ...
+    def show_snapshot(self, snapshot: StorySnapshot) -> None: ...
+    def show_heading(self, text: str) -> None: ...
+    def show_text(self, text: str) -> None: ...
 
 
 class Lines:
-    """For pipes and CI: a line an event, no control characters. Times are counted from `began`."""
+    """For pipes and CI: a line per event, without control characters. Times are counted from
+    `began`.
+    """
 
     def __init__(self, began: datetime) -> None:
         self._began = began
@@ -61,23 +62,21 @@ class Lines:
     ) -> None:
         pass
 
-    def moment(self, moment: Moment) -> None:
-        self.text(f"{_offset(moment, self._began):>6}  {moment.who:<8} {moment.text}")
+    def show_moment(self, moment: Moment) -> None:
+        self.show_text(f"{_format_offset(moment, self._began):>6}  {moment.actor:<8} {moment.text}")
 
-    def look(self, look: Look) -> None:
+    def show_snapshot(self, snapshot: StorySnapshot) -> None:
         pass
 
-    def heading(self, text: str) -> None:
-        self.text(f"\n{text}")
+    def show_heading(self, text: str) -> None:
+        self.show_text(f"\n{text}")
 
-    def text(self, text: str) -> None:
+    def show_text(self, text: str) -> None:
         print(text, flush=True)
 
 
 class Screen:
-    """For a terminal: the same lines, which stay in the scrollback, and below them what AWS shows
-    now.
-    """
+    """For a terminal: the same lines, and below them what AWS shows right now."""
 
     def __init__(self, began: datetime) -> None:
         self._began = began
@@ -96,52 +95,52 @@ class Screen:
     ) -> None:
         self._live.stop()
 
-    def moment(self, moment: Moment) -> None:
+    def show_moment(self, moment: Moment) -> None:
         line = Table.grid(padding=(0, 1, 0, 0))
         line.add_column(width=6, justify="right", style="dim")
         line.add_column(width=8, style="bold")
         line.add_column(overflow="fold")
         line.add_row(
-            _offset(moment, self._began), moment.who, Text(moment.text, MOODS[moment.mood])
+            _format_offset(moment, self._began), moment.actor, Text(moment.text, MOODS[moment.mood])
         )
         self._console.print(line)
 
-    def look(self, look: Look) -> None:
-        seconds = (look.at - self._began).total_seconds()
+    def show_snapshot(self, snapshot: StorySnapshot) -> None:
+        seconds = (snapshot.at - self._began).total_seconds()
         table = Table.grid(padding=(0, 1, 0, 0), expand=True)
         table.add_column(width=6)
-        for _ in range(max(len(pipeline.stages) for pipeline in look.pipelines)):
+        for _ in range(max(len(pipeline.stages) for pipeline in snapshot.pipelines)):
             table.add_column(ratio=1)
-        for pipeline in look.pipelines:
-            table.add_row(Text(pipeline.name, "bold"), *map(_stage, pipeline.stages))
+        for pipeline in snapshot.pipelines:
+            table.add_row(Text(pipeline.name, "bold"), *map(_render_stage, pipeline.stages))
         panel = Panel(
-            Group(table, _rules(look)),
+            Group(table, _render_rules(snapshot)),
             title=f"what AWS shows now, {seconds:.0f} s on",
             title_align="left",
             border_style="dim",
         )
         self._live.update(panel, refresh=True)
 
-    def heading(self, text: str) -> None:
+    def show_heading(self, text: str) -> None:
         self._console.print(f"\n{text}", style="bold", markup=False)
 
-    def text(self, text: str) -> None:
+    def show_text(self, text: str) -> None:
         self._console.print(text, markup=False)
 
 
-def _offset(moment: Moment, began: datetime) -> str:
+def _format_offset(moment: Moment, began: datetime) -> str:
     return f"{(moment.at - began).total_seconds():.1f} s"
 
 
-def _stage(stage: Stage) -> RenderableType:
+def _render_stage(stage: Stage) -> RenderableType:
     sign, style = STATUSES.get(stage.status, ("●", ""))
     return Text.assemble(
         (f"{sign} {stage.name} {stage.status}\n", style), (f"  {stage.execution[:8]}", "dim")
     )
 
 
-def _rules(look: Look) -> RenderableType:
+def _render_rules(snapshot: StorySnapshot) -> RenderableType:
     return Text(
-        "\n".join(f"rule   {rule.name}\n       {rule.schedule}" for rule in look.rules)
+        "\n".join(f"rule   {rule.name}\n       {rule.schedule}" for rule in snapshot.rules)
         or "no rule\n"
     )

@@ -5,60 +5,59 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from sandbox.story.look import Look
+from sandbox.story.snapshot import StorySnapshot
 
-MOST_SECONDS_TO_RESTART = 2.0
+MAX_SECONDS_TO_RESTART = 2.0
 
 
-def figures(last: Look, invoked: Sequence[str], called: Sequence[str]) -> list[str]:
-    """Sentences with the figures of a story that went as told (`problems` found none).
+def list_figures(last: StorySnapshot, invoked: Sequence[str], called: Sequence[str]) -> list[str]:
+    """Sentences with the figures of a story that went as expected (`list_problems` returned none).
 
-    `invoked`: the functions' names, one an invocation; `called`: the same, one an AWS call.
+    `invoked` has the name of a function for each invocation, `called` for each AWS call.
     """
     restart, held = last.executions("k8s")
     waited = (restart.started - held.updated).total_seconds()
     runs, calls = Counter(invoked), Counter(called)
     functions = " and ".join(
-        f"{calls[name]} by {name} in {_times(runs[name], 'invocation')}" for name in sorted(calls)
+        f"{calls[name]} by {name} in {_count_word(runs[name], 'invocation')}"
+        for name in sorted(calls)
     )
     return [
-        f"k8s waited {waited:.1f} s for infra, and started again {_seconds_to_restart(last):.1f} "
-        "s after infra's end.",
+        f"k8s waited {waited:.1f} s for infra, and started again "
+        f"{_count_seconds_to_restart(last):.1f} s after infra's end.",
         "It took two executions of k8s: one failed (held), one succeeded.",
         f"The functions made {len(called)} AWS calls: {functions}.",
         "No rule is left.",
     ]
 
 
-def problems(last: Look) -> list[str]:
-    """Sentences that say where AWS does not look as it should at the end; none where all is
-    well.
-    """
-    found = []
+def list_problems(last: StorySnapshot) -> list[str]:
+    """Sentences that say what is not as it should be at the end; none if all is well."""
+    sentences = []
     for pipeline, expected in (("infra", ["Succeeded"]), ("k8s", ["Succeeded", "Failed"])):
         statuses = [execution.status for execution in last.executions(pipeline)]
         if statuses != expected:
-            found.append(
-                f"{pipeline} has executions {_listed(statuses)} (newest first) instead of "
-                f"{_listed(expected)}"
+            sentences.append(
+                f"{pipeline} has executions {_join_words(statuses)} (newest first) instead of "
+                f"{_join_words(expected)}"
             )
     if last.rules:
-        found.append(f"EventBridge still has {_listed([rule.name for rule in last.rules])}")
-    if not found and not 0 <= _seconds_to_restart(last) <= MOST_SECONDS_TO_RESTART:
-        found.append(
-            f"k8s started {_seconds_to_restart(last):.1f} s after infra's end instead of 0 to "
-            f"{MOST_SECONDS_TO_RESTART:.0f} s"
+        sentences.append(f"EventBridge still has {_join_words([rule.name for rule in last.rules])}")
+    if not sentences and not 0 <= _count_seconds_to_restart(last) <= MAX_SECONDS_TO_RESTART:
+        sentences.append(
+            f"k8s started {_count_seconds_to_restart(last):.1f} s after infra's end instead of 0 "
+            f"to {MAX_SECONDS_TO_RESTART:.0f} s"
         )
-    return found
+    return sentences
 
 
-def _seconds_to_restart(last: Look) -> float:
+def _count_seconds_to_restart(last: StorySnapshot) -> float:
     return (last.executions("k8s")[0].started - last.executions("infra")[0].updated).total_seconds()
 
 
-def _listed(words: Sequence[str]) -> str:
+def _join_words(words: Sequence[str]) -> str:
     return ", ".join(words) or "none"
 
 
-def _times(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _count_word(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

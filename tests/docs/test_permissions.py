@@ -83,14 +83,14 @@ def test_every_right_that_a_function_has_is_named(function: str) -> None:
 def asked() -> Iterator[set[str]]:
     """The actions that sessions were judged for."""
     seen: set[str] = set()
-    real: Callable[..., str | None] = enforcement.refusal
+    real: Callable[..., str | None] = enforcement.explain_refusal
 
     def refusal(policies: Any, request: Any, caller: Any) -> str | None:
         if ":assumed-role/you-" in caller.session_arn:
             seen.add(request.action)
         return real(policies, request, caller)
 
-    with patch.object(enforcement, "refusal", refusal):
+    with patch.object(enforcement, "explain_refusal", refusal):
         yield seen
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 
 from sandbox.account import ACCOUNT, REGION
-from sandbox.cloudformation.properties import as_request
+from sandbox.cloudformation.properties import build_request
 from tests.examples.readme import EXAMPLES
 
 SOURCES = sorted((EXAMPLES / "terraform").glob("*.tf"))
@@ -74,7 +74,7 @@ def create(resources: dict[str, list[Resource]]) -> None:
         )
     for pipeline in resources["aws_codepipeline"]:
         codepipeline.create_pipeline(
-            **as_request("codepipeline", "CreatePipeline", {"Pipeline": _declaration(pipeline)})
+            **build_request("codepipeline", "CreatePipeline", {"Pipeline": _declaration(pipeline)})
         )
 
 

@@ -127,8 +127,8 @@ def structures(draw: st.DrawFn) -> Declaration:
 
 
 def taken_by_aws(declared: Declaration) -> None:
-    codepipeline.check(declared)
-    limits.check("UpdatePipeline", {"pipeline": declared})
+    codepipeline.check_pipeline(declared)
+    limits.check_request("UpdatePipeline", {"pipeline": declared})
 
 
 often = settings(max_examples=60, deadline=None)

@@ -1,6 +1,4 @@
-"""A CodePipeline on a driven clock, with what it sends to EventBridge and Lambda written down
-instead of delivered.
-"""
+"""A CodePipeline on a driven clock. What it sends to EventBridge and Lambda is only recorded."""
 
 from __future__ import annotations
 
@@ -12,45 +10,35 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from unittest.mock import patch
 
-import boto3
-import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.codepipeline.models import codepipeline_backends
 
 from sandbox import codepipeline, world
-from sandbox.awslambda.invocation import Executor
+from sandbox.account import ACCOUNT, create_role
 from sandbox.clock import DrivenClock
 from sandbox.codepipeline import outside
 from sandbox.codepipeline.models import CodePipelineBackend
+from sandbox.executor import Executor
+from tests.sandbox.clients import client
 
-ACCOUNT, REGION = "123456789012", "eu-west-1"
+REGION = "eu-west-1"
 START = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "codepipeline.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
+LENIENT = Config(parameter_validation=False)
 
 
 def action(
-    name: str, category: str = "Build", provider: str = "CodeBuild", order: int = 1, **more: Any
+    name: str, category: str = "Build", provider: str = "CodeBuild", order: int = 1, **members: Any
 ) -> dict[str, Any]:
     """An action's declaration; keys of the configuration that start with Sandbox say how long it
     takes and how it ends.
     """
     kind = {"category": category, "owner": "AWS", "provider": provider, "version": "1"}
-    return {"name": name, "actionTypeId": kind, "runOrder": order, **more}
+    return {"name": name, "actionTypeId": kind, "runOrder": order, **members}
 
 
-def source(name: str = "Repo", provider: str = "CodeCommit", **more: Any) -> dict[str, Any]:
-    return action(name, "Source", provider, outputArtifacts=[{"name": f"{name}Output"}], **more)
+def source(name: str = "Repo", provider: str = "CodeCommit", **members: Any) -> dict[str, Any]:
+    return action(name, "Source", provider, outputArtifacts=[{"name": f"{name}Output"}], **members)
 
 
 def gate(function: str = "gate", **configuration: str) -> dict[str, Any]:
@@ -76,24 +64,22 @@ class CodePipelineWorld:
     functions: set[str] = field(default_factory=lambda: {"gate"})
 
     def lenient_client(self) -> Any:
-        """A client that sends whatever it is told to, as those of other languages do."""
-        return boto3.client(
-            "codepipeline", region_name=REGION, config=Config(parameter_validation=False)
-        )
+        """A client without botocore's checks of parameters, like those of other languages."""
+        return client("codepipeline", REGION, LENIENT)
 
     def create(
-        self, name: str, *stages: list[dict[str, Any]], mode: str = "SUPERSEDED", **more: Any
+        self, name: str, *stages: list[dict[str, Any]], mode: str = "SUPERSEDED", **members: Any
     ) -> None:
         """A V2 pipeline of a source stage and these stages of actions, named S1, S2, ..."""
-        self.client.create_pipeline(pipeline=declaration(name, *stages, mode=mode, **more))
+        self.client.create_pipeline(pipeline=declaration(name, *stages, mode=mode, **members))
 
-    def start(self, name: str, **more: Any) -> str:
+    def start(self, name: str, **members: Any) -> str:
         return cast(
-            str, self.client.start_pipeline_execution(name=name, **more)["pipelineExecutionId"]
+            str, self.client.start_pipeline_execution(name=name, **members)["pipelineExecutionId"]
         )
 
-    def advance(self, seconds: float = 0, **more: float) -> None:
-        self.clock.advance(timedelta(seconds=seconds, **more))
+    def advance(self, seconds: float = 0, **units: float) -> None:
+        self.clock.advance(timedelta(seconds=seconds, **units))
 
     def execution(self, name: str, execution: str) -> dict[str, Any]:
         answer = self.client.get_pipeline_execution(
@@ -127,9 +113,9 @@ class CodePipelineWorld:
 
 
 def declaration(
-    name: str, *stages: list[dict[str, Any]], mode: str = "SUPERSEDED", **more: Any
+    name: str, *stages: list[dict[str, Any]], mode: str = "SUPERSEDED", **members: Any
 ) -> dict[str, Any]:
-    first: list[dict[str, Any]] = more.pop("sources", [source()])
+    first: list[dict[str, Any]] = members.pop("sources", [source()])
     named = [{"name": f"S{number}", "actions": actions} for number, actions in enumerate(stages, 1)]
     return {
         "name": name,
@@ -138,28 +124,24 @@ def declaration(
         "stages": [{"name": "Source", "actions": first}, *named],
         "executionMode": mode,
         "pipelineType": "V2",
-        **more,
+        **members,
     }
 
 
 @contextmanager
 def codepipeline_world() -> Iterator[CodePipelineWorld]:
-    """Actions take 2 s, new pipelines do not start by themselves."""
+    """Actions take 2 s, and new pipelines do not start automatically."""
     dials = world.Dials(start_on_create=False, enforce_iam=False)  # its role has no policy
     with (
         DrivenClock(START) as clock,
-        world.running(world.World(clock, cast(Executor, None), dials)),
+        world.enter_world(world.World(clock, cast(Executor, None), dials)),
         codepipeline.install(),
-        mock_aws(),
+        mock_aws(config={"core": {"reset_boto3_session": False}}),
     ):
-        boto3.client("iam").create_role(
-            RoleName="pipeline", AssumeRolePolicyDocument=json.dumps(TRUST)
-        )
+        create_role("pipeline", "codepipeline.amazonaws.com")
         backend = codepipeline_backends[ACCOUNT][REGION]
         assert isinstance(backend, CodePipelineBackend)
-        aws = CodePipelineWorld(
-            clock, dials, boto3.client("codepipeline", region_name=REGION), backend
-        )
+        aws = CodePipelineWorld(clock, dials, client("codepipeline", REGION), backend)
 
         def send_event(
             account: str,
@@ -184,11 +166,3 @@ def codepipeline_world() -> Iterator[CodePipelineWorld]:
             patch.object(outside, "invoke_function", invoke_function),
         ):
             yield aws
-
-
-@contextmanager
-def refused(code: str) -> Iterator[pytest.ExceptionInfo[ClientError]]:
-    """Expect AWS's error of this name."""
-    with pytest.raises(ClientError) as caught:
-        yield caught
-    assert caught.value.response["Error"]["Code"] == code

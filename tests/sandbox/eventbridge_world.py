@@ -1,4 +1,4 @@
-"""An EventBridge in this process whose Lambda targets only write down what reaches them."""
+"""An EventBridge in this process that records what it delivers to Lambda."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any, cast
 from unittest.mock import patch
 
-import boto3
-import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from sandbox import eventbridge
+from sandbox.account import ACCOUNT, REGION
 from sandbox.clock import DrivenClock, utcnow
-from sandbox.world import Dials, World, running
+from sandbox.world import Dials, World, enter_world
+from tests.sandbox.clients import client
 
-ACCOUNT, REGION = "123456789012", "eu-central-1"
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # a Monday
 RETRY = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:retry"
+EVERY_FIVE_MINUTES = "cron(2/5 * * * ? *)"
+ON_STOP = '{"detail": {"state": ["STOPPED"]}}'
 OTHER = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:other"
 
 
@@ -65,7 +63,7 @@ class EventBridgeWorld:
 
     def send(self, **detail: Any) -> None:
         """An event of a service, and all that it causes at once."""
-        eventbridge.send(
+        eventbridge.send_event(
             ACCOUNT,
             REGION,
             source="aws.codepipeline",
@@ -101,20 +99,6 @@ class EventBridgeWorld:
         )
 
 
-@cache
-def _session() -> boto3.Session:
-    return boto3.Session(
-        "sandbox", "sandbox", region_name=REGION
-    )  # its clients outlive a world: they cost 30 ms each
-
-
-@cache
-def client(service: Any) -> Any:
-    return _session().client(
-        service, config=Config(retries={"total_max_attempts": 1})
-    )  # or LimitExceededException is retried, slowly
-
-
 @contextmanager
 def eventbridge_world(
     start: datetime = NOON, dials: Dials | None = None
@@ -123,19 +107,8 @@ def eventbridge_world(
         DrivenClock(start) as clock,
         mock_aws(config={"core": {"reset_boto3_session": False}}),
         eventbridge.install(),
-        running(World(clock, executor=cast(Any, None), dials=dials or Dials())) as world,
+        enter_world(World(clock, executor=cast(Any, None), dials=dials or Dials())) as world,
     ):
         made = EventBridgeWorld(clock, world.dials)
         with patch("sandbox.eventbridge.delivery.invoke_lambda", made.invoke_lambda):
             yield made
-
-
-@contextmanager
-def refused(code: str, message: str = "") -> Iterator[None]:
-    """The call in this block is refused with this error code, and a text that contains
-    `message`.
-    """
-    with pytest.raises(ClientError) as caught:
-        yield
-    assert caught.value.response["Error"]["Code"] == code
-    assert message in caught.value.response["Error"]["Message"]

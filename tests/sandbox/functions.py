@@ -1,4 +1,4 @@
-"""Lambda functions for tests: deployed straight into moto, from source text."""
+"""Lambda functions for tests, written straight into moto from source text."""
 
 from __future__ import annotations
 
@@ -6,20 +6,39 @@ import base64
 import io
 import textwrap
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 
+from moto import mock_aws
 from moto.awslambda.models import LambdaFunction, lambda_backends
-from moto.iam.models import iam_backends
 
-ACCOUNT = "123456789012"
-REGION = "eu-central-1"
+from sandbox import awslambda
+from sandbox.account import ACCOUNT, REGION, create_role
+from sandbox.clock import DrivenClock
+from sandbox.executor import Executor
+from sandbox.world import World, enter_world
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+@contextmanager
+def lambda_world(executor: Executor) -> Iterator[DrivenClock]:
+    """A Lambda whose functions `executor` runs, on driven time that begins at NOON."""
+    with (
+        DrivenClock(NOON) as clock,
+        mock_aws(config={"core": {"reset_boto3_session": False}}),
+        awslambda.install(),
+        enter_world(World(clock, executor)),
+    ):
+        yield clock
 
 
 def deploy(source: str = "", name: str = "f", **settings: object) -> LambdaFunction:
     """A function NAME with the handler app.f, whose app.py is `source`; `settings` as in
     CreateFunction.
     """
-    roles = iam_backends[ACCOUNT]["aws"]
-    role = roles.create_role(f"{name}-role", '{"Statement": []}', "/", None, "", [], None)
+    role = create_role(f"{name}-role", "lambda.amazonaws.com")
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as file:
         file.writestr("app.py", textwrap.dedent(source))

@@ -12,13 +12,13 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 def test_calls_run_in_the_order_of_their_times_at_their_times() -> None:
-    seen: list[tuple[str, datetime]] = []
+    called: list[tuple[str, datetime]] = []
     with DrivenClock(NOON) as clock:
         for name, minutes in (("late", 5), ("early", 1), ("too late", 20)):
             at = NOON + timedelta(minutes=minutes)
-            clock.call_at(at, lambda name=name: seen.append((name, utcnow())))  # type: ignore[misc]
+            clock.call_at(at, lambda name=name: called.append((name, utcnow())))  # type: ignore[misc]
         clock.advance(timedelta(minutes=10))
-        assert seen == [
+        assert called == [
             ("early", NOON + timedelta(minutes=1)),
             ("late", NOON + timedelta(minutes=5)),
         ]
@@ -26,12 +26,12 @@ def test_calls_run_in_the_order_of_their_times_at_their_times() -> None:
 
 
 def test_what_a_call_makes_due_runs_too_and_what_is_cancelled_does_not() -> None:
-    seen: list[str] = []
+    called: list[str] = []
     with DrivenClock(NOON) as clock:
-        clock.call_at(NOON, lambda: clock.call_at(NOON, lambda: seen.append("second")))
-        clock.call_at(NOON, lambda: seen.append("never")).cancel()
+        clock.call_at(NOON, lambda: clock.call_at(NOON, lambda: called.append("second")))
+        clock.call_at(NOON, lambda: called.append("never")).cancel()
         clock.settle()
-        assert seen == ["second"]
+        assert called == ["second"]
         assert clock.next_call() is None
 
 

@@ -9,38 +9,29 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from sandbox import cloudformation
+from sandbox.account import ACCOUNT
 from sandbox.iam import role_allows
-from tests.sandbox.codepipeline_world import ACCOUNT, REGION, CodePipelineWorld, codepipeline_world
+from tests.sandbox.clients import client
+from tests.sandbox.codepipeline_world import REGION, CodePipelineWorld
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipeline"
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "codepipeline.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 
 
-@pytest.fixture
-def aws() -> Iterator[CodePipelineWorld]:
-    with cloudformation.install(), codepipeline_world() as world:
-        yield world
+@pytest.fixture(autouse=True)
+def installed() -> Iterator[None]:
+    with cloudformation.install():
+        yield
 
 
-def action(name: str, category: str, provider: str, **more: Any) -> dict[str, Any]:
+def action(name: str, category: str, provider: str, **members: Any) -> dict[str, Any]:
     return {
         "Name": name,
         "ActionTypeId": {"Category": category, "Owner": "AWS", "Provider": provider, "Version": 1},
-        **more,
+        **members,
     }
 
 
@@ -77,7 +68,7 @@ class Stack:
     """One stack, of the resources that it is told to be made of."""
 
     def __init__(self) -> None:
-        self.client = boto3.client("cloudformation", region_name=REGION)
+        self.client = client("cloudformation", REGION)
 
     def create(self, **resources: Any) -> None:
         self.client.create_stack(StackName="s", TemplateBody=self._template(resources))
@@ -105,7 +96,7 @@ class Stack:
 
 
 def names(aws: CodePipelineWorld) -> list[str]:
-    return [one["name"] for one in aws.client.list_pipelines()["pipelines"]]
+    return [pipeline["name"] for pipeline in aws.client.list_pipelines()["pipelines"]]
 
 
 def test_a_pipeline_is_what_the_template_says_in_the_apis_names_and_types(
@@ -206,7 +197,7 @@ def test_another_name_is_another_pipeline_and_without_the_stack_there_is_none(
 
 
 @pytest.mark.parametrize(
-    ("properties", "said"),
+    ("properties", "message"),
     [
         ({"Name": "p", "Stages": []}, "AWS::CodePipeline::Pipeline p: Pipeline has only 0 stage"),
         (
@@ -222,11 +213,11 @@ def test_another_name_is_another_pipeline_and_without_the_stack_there_is_none(
     ],
 )
 def test_what_codepipeline_refuses_the_stack_says(
-    aws: CodePipelineWorld, properties: dict[str, Any], said: str
+    aws: CodePipelineWorld, properties: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ClientError) as caught:
         Stack().create(P=pipeline(**properties))
-    assert said in caught.value.response["Error"]["Message"]
+    assert message in caught.value.response["Error"]["Message"]
     assert names(aws) == []
 
 
@@ -257,7 +248,7 @@ def test_projects_bucket_policies_and_inline_policies_that_can_be_read(
     }
     role = {
         "RoleName": "r",
-        "AssumeRolePolicyDocument": TRUST,
+        "AssumeRolePolicyDocument": policy,
         "Policies": [{"PolicyName": "p", "PolicyDocument": policy}],
     }
     stack = Stack()
@@ -272,8 +263,7 @@ def test_projects_bucket_policies_and_inline_policies_that_can_be_read(
         outputs={"Project": {"Ref": "Project"}},
     )
     arn = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/build"
-    services: list[Any] = ["codebuild", "s3", "iam"]
-    codebuild, s3, iam = (boto3.client(service, region_name=REGION) for service in services)
+    codebuild, s3, iam = (client(service, REGION) for service in ("codebuild", "s3", "iam"))
     (made,) = codebuild.batch_get_projects(names=["build"])["projects"]
     assert (made["arn"], made["source"]["buildspec"], stack.outputs) == (
         arn,

@@ -4,39 +4,31 @@ how people get past it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from sandbox.account import ACCOUNT
+from tests.sandbox.clients import refused
 from tests.sandbox.codepipeline_world import (
-    ACCOUNT,
     CodePipelineWorld,
     action,
-    codepipeline_world,
     declaration,
-    refused,
 )
-
-
-@pytest.fixture
-def aws() -> Iterator[CodePipelineWorld]:
-    with codepipeline_world() as aws:
-        yield aws
 
 
 def rule(
     name: str = "Gate",
     provider: str = "LambdaInvoke",
     configuration: dict[str, str] | None = None,
-    **more: Any,
+    **members: Any,
 ) -> dict[str, Any]:
     kind = {"category": "Rule", "owner": "AWS", "provider": provider, "version": "1"}
     return {
         "name": name,
         "ruleTypeId": kind,
         "configuration": configuration or {"FunctionName": "gate"},
-        **more,
+        **members,
     }
 
 
@@ -45,19 +37,19 @@ def stand_in(name: str, outcome: str = "Succeeded") -> dict[str, Any]:
 
 
 def conditioned(
-    *rules: dict[str, Any], result: str = "FAIL", mode: str = "SUPERSEDED", **more: Any
+    *rules: dict[str, Any], result: str = "FAIL", mode: str = "SUPERSEDED", **members: Any
 ) -> dict[str, Any]:
     """A pipeline k8s whose stage S1 has this entry condition, followed by S2."""
-    pipeline = declaration("k8s", [action("Deploy")], [action("Check")], mode=mode, **more)
+    pipeline = declaration("k8s", [action("Deploy")], [action("Check")], mode=mode, **members)
     pipeline["stages"][1]["beforeEntry"] = {
         "conditions": [{"result": result, "rules": list(rules or [rule()])}]
     }
     return pipeline
 
 
-def start(aws: CodePipelineWorld, *rules: dict[str, Any], **more: Any) -> str:
+def start(aws: CodePipelineWorld, *rules: dict[str, Any], **members: Any) -> str:
     """Create the pipeline and bring an execution to its condition."""
-    aws.client.create_pipeline(pipeline=conditioned(*rules, **more))
+    aws.client.create_pipeline(pipeline=conditioned(*rules, **members))
     execution = aws.start("k8s")
     aws.advance(2)
     return execution
@@ -68,8 +60,8 @@ def fail(aws: CodePipelineWorld) -> None:
     aws.client.put_job_failure_result(jobId=aws.invocations[-1]["id"], failureDetails=details)
 
 
-def succeed(aws: CodePipelineWorld, **more: Any) -> None:
-    aws.client.put_job_success_result(jobId=aws.invocations[-1]["id"], **more)
+def succeed(aws: CodePipelineWorld, **members: Any) -> None:
+    aws.client.put_job_success_result(jobId=aws.invocations[-1]["id"], **members)
 
 
 def condition(aws: CodePipelineWorld) -> dict[str, str]:
@@ -98,13 +90,13 @@ def override(aws: CodePipelineWorld, execution: str, kind: str = "BEFORE_ENTRY")
 
 
 def test_the_rule_s_function_gets_a_job_and_the_actions_wait_for_it(aws: CodePipelineWorld) -> None:
-    asked = rule(
+    declared_rule = rule(
         configuration={
             "FunctionName": "gate",
             "UserParameters": "#{codepipeline.PipelineExecutionId}",
         }
     )
-    execution = start(aws, asked)
+    execution = start(aws, declared_rule)
     (job,) = aws.invocations
     assert set(job["data"]) == {
         "actionConfiguration",
@@ -166,8 +158,12 @@ def test_a_condition_that_skips_leads_to_the_next_stage(aws: CodePipelineWorld) 
 
 
 def test_rules_have_a_history_of_their_own(aws: CodePipelineWorld) -> None:
-    execution = start(aws, rule(configuration={"FunctionName": "gate", "UserParameters": "#{variables.upstream}"}, timeoutInMinutes=9),
-                      variables=[{"name": "upstream", "defaultValue": "infra"}])  # fmt: skip
+    configuration = {"FunctionName": "gate", "UserParameters": "#{variables.upstream}"}
+    execution = start(
+        aws,
+        rule(configuration=configuration, timeoutInMinutes=9),
+        variables=[{"name": "upstream", "defaultValue": "infra"}],
+    )
     fail(aws)
     retry(aws, execution)
     succeed(aws, executionDetails={"summary": "infra is idle", "externalExecutionId": "x1"})
@@ -203,8 +199,8 @@ def test_rules_have_a_history_of_their_own(aws: CodePipelineWorld) -> None:
     ]
     assert [run["ruleExecutionId"] for run in only] == [newest["ruleExecutionId"]]
     page = aws.client.list_rule_executions(pipelineName="k8s", maxResults=1)
-    rest = aws.client.list_rule_executions(pipelineName="k8s", nextToken=page["nextToken"])
-    assert [*page["ruleExecutionDetails"], *rest["ruleExecutionDetails"]] == [newest, oldest]
+    second_page = aws.client.list_rule_executions(pipelineName="k8s", nextToken=page["nextToken"])
+    assert [*page["ruleExecutionDetails"], *second_page["ruleExecutionDetails"]] == [newest, oldest]
     listed = aws.client.list_action_executions(pipelineName="k8s")["actionExecutionDetails"]
     assert {run["actionName"] for run in listed} == {"Repo", "Deploy"}
 
@@ -330,16 +326,16 @@ def test_an_edit_cancels_the_check(aws: CodePipelineWorld) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "declared_rule",
     [
         rule(configuration={"FunctionName": "nowhere"}),
         rule(configuration={"FunctionName": "#{variables.x}"}),
     ],
 )
 def test_a_rule_that_cannot_run_fails_the_condition(
-    aws: CodePipelineWorld, asked: dict[str, Any]
+    aws: CodePipelineWorld, declared_rule: dict[str, Any]
 ) -> None:
-    assert aws.status("k8s", start(aws, asked)) == "Failed"
+    assert aws.status("k8s", start(aws, declared_rule)) == "Failed"
 
 
 def test_job_details_of_a_rule(aws: CodePipelineWorld) -> None:

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
+from sandbox.account import ACCOUNT
+from tests.sandbox.clients import refused
 from tests.sandbox.codepipeline_world import (
-    ACCOUNT,
     REGION,
     START,
     CodePipelineWorld,
     action,
     codepipeline_world,
     declaration,
-    refused,
 )
-
-
-@pytest.fixture
-def aws() -> Iterator[CodePipelineWorld]:
-    with codepipeline_world() as aws:
-        yield aws
 
 
 def test_executions_are_listed_newest_first_and_a_hundred_a_page(aws: CodePipelineWorld) -> None:
@@ -102,8 +94,8 @@ def test_executions_can_be_filtered_by_a_stage_that_succeeded(aws: CodePipelineW
     aws.backend.outcome = lambda _execution, _stage, _name: (1, "Failed")
     aws.start("infra")
     aws.advance(10)
-    wanted = {"succeededInStage": {"stageName": "S1"}}
-    listed = aws.client.list_pipeline_executions(pipelineName="infra", filter=wanted)[
+    succeeded_in_stage = {"succeededInStage": {"stageName": "S1"}}
+    listed = aws.client.list_pipeline_executions(pipelineName="infra", filter=succeeded_in_stage)[
         "pipelineExecutionSummaries"
     ]
     assert [each["pipelineExecutionId"] for each in listed] == [succeeded]
@@ -121,8 +113,10 @@ def test_actions_are_listed_newest_first_of_one_execution_or_all(aws: CodePipeli
         "Repo",
         "Build",
     ]
-    rest = aws.client.list_action_executions(pipelineName="infra", nextToken=of_all["nextToken"])
-    assert [run["actionName"] for run in rest["actionExecutionDetails"]] == ["Repo"]
+    second_page = aws.client.list_action_executions(
+        pipelineName="infra", nextToken=of_all["nextToken"]
+    )
+    assert [run["actionName"] for run in second_page["actionExecutionDetails"]] == ["Repo"]
     of_one = aws.client.list_action_executions(
         pipelineName="infra", filter={"pipelineExecutionId": first}
     )

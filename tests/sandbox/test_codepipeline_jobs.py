@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from sandbox.account import ACCOUNT
+from tests.sandbox.clients import refused
 from tests.sandbox.codepipeline_world import (
-    ACCOUNT,
     CodePipelineWorld,
-    codepipeline_world,
     gate,
-    refused,
 )
-
-
-@pytest.fixture
-def aws() -> Iterator[CodePipelineWorld]:
-    with codepipeline_world() as aws:
-        yield aws
 
 
 def invoked(aws: CodePipelineWorld) -> tuple[str, dict[str, Any]]:

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
+from tests.sandbox.clients import refused
 from tests.sandbox.codepipeline_world import (
     CodePipelineWorld,
     action,
-    codepipeline_world,
     declaration,
-    refused,
 )
-
-
-@pytest.fixture
-def aws() -> Iterator[CodePipelineWorld]:
-    with codepipeline_world() as aws:
-        yield aws
 
 
 def slow(name: str, seconds: int, outcome: str = "Succeeded") -> dict[str, object]:

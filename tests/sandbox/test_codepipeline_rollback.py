@@ -4,26 +4,18 @@ and the automatic retry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.sandbox.clients import refused
 from tests.sandbox.codepipeline_world import (
     CodePipelineWorld,
     action,
     approval,
-    codepipeline_world,
     declaration,
     gate,
-    refused,
 )
-
-
-@pytest.fixture
-def aws() -> Iterator[CodePipelineWorld]:
-    with codepipeline_world() as aws:
-        yield aws
 
 
 def roll_back(aws: CodePipelineWorld, target: str, stage: str = "S1") -> str:
@@ -33,8 +25,8 @@ def roll_back(aws: CodePipelineWorld, target: str, stage: str = "S1") -> str:
     return str(answer["pipelineExecutionId"])
 
 
-def succeeded(aws: CodePipelineWorld, **more: Any) -> str:
-    execution = aws.start("k8s", **more)
+def succeeded(aws: CodePipelineWorld, **members: Any) -> str:
+    execution = aws.start("k8s", **members)
     aws.advance(20)
     assert aws.status("k8s", execution) == "Succeeded"
     return execution
@@ -76,14 +68,14 @@ def test_a_rollback_runs_its_stage_alone_with_the_target_s_revisions_and_variabl
 
     execution = roll_back(aws, target)
     aws.advance(20)
-    told = aws.execution("k8s", execution)
-    assert (told["status"], told["executionType"], told["trigger"]["triggerType"]) == (
+    shown = aws.execution("k8s", execution)
+    assert (shown["status"], shown["executionType"], shown["trigger"]["triggerType"]) == (
         "Succeeded",
         "ROLLBACK",
         "ManualRollback",
     )
-    assert told["rollbackMetadata"] == {"rollbackTargetPipelineExecutionId": target}
-    assert told["variables"] == [{"name": "image", "resolvedValue": "v1"}]
+    assert shown["rollbackMetadata"] == {"rollbackTargetPipelineExecutionId": target}
+    assert shown["variables"] == [{"name": "image", "resolvedValue": "v1"}]
     listed = aws.client.list_pipeline_executions(pipelineName="k8s")["pipelineExecutionSummaries"]
     assert (listed[0]["executionType"], listed[1]["executionType"]) == ("ROLLBACK", "STANDARD")
     assert listed[0]["rollbackMetadata"] == {"rollbackTargetPipelineExecutionId": target}
@@ -203,9 +195,9 @@ def test_a_failed_stage_rolls_back_by_itself(aws: CodePipelineWorld) -> None:
         "Succeeded",
         "ROLLBACK",
     )
-    told = aws.execution("k8s", latest["pipelineExecutionId"])
-    assert told["trigger"] == {"triggerType": "AutomatedRollback", "triggerDetail": failed}
-    assert told["rollbackMetadata"] == {"rollbackTargetPipelineExecutionId": target}
+    shown = aws.execution("k8s", latest["pipelineExecutionId"])
+    assert shown["trigger"] == {"triggerType": "AutomatedRollback", "triggerDetail": failed}
+    assert shown["rollbackMetadata"] == {"rollbackTargetPipelineExecutionId": target}
 
 
 def test_an_edit_leaves_nothing_to_roll_back_to_by_itself(aws: CodePipelineWorld) -> None:

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import boto3
 import pytest
 
+from sandbox.account import ACCOUNT
+from tests.sandbox.clients import refused
 from tests.sandbox.codepipeline_world import (
-    ACCOUNT,
     REGION,
     CodePipelineWorld,
     action,
-    codepipeline_world,
     declaration,
     gate,
-    refused,
     source,
 )
 
 VARIABLES = [{"name": "image", "defaultValue": "v1"}, {"name": "nothing"}]
-
-
-@pytest.fixture
-def aws() -> Iterator[CodePipelineWorld]:
-    with codepipeline_world() as aws:
-        yield aws
 
 
 def user_parameters(aws: CodePipelineWorld) -> str:

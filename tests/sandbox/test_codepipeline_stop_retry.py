@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
+from tests.sandbox.clients import refused
 from tests.sandbox.codepipeline_world import (
     CodePipelineWorld,
     action,
     approval,
-    codepipeline_world,
     declaration,
-    refused,
 )
-
-
-@pytest.fixture
-def aws() -> Iterator[CodePipelineWorld]:
-    with codepipeline_world() as aws:
-        yield aws
 
 
 def fail_once(aws: CodePipelineWorld, *names: str) -> None:
     """Let these actions fail the first time and succeed the second."""
-    seen: set[str] = set()
+    failed_names: set[str] = set()
 
     def outcome(_execution: object, _stage: str, name: str) -> tuple[float, str]:
-        first = name not in seen
-        seen.add(name)
+        first = name not in failed_names
+        failed_names.add(name)
         return 2, "Failed" if first and name in names else "Succeeded"
 
     aws.backend.outcome = outcome

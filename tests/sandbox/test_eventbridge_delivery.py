@@ -7,11 +7,18 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+from sandbox.account import REGION
 from sandbox.world import Dials
-from tests.sandbox.eventbridge_world import NOON, OTHER, REGION, RETRY, client, eventbridge_world
+from tests.sandbox.clients import client
+from tests.sandbox.eventbridge_world import (
+    EVERY_FIVE_MINUTES,
+    NOON,
+    ON_STOP,
+    OTHER,
+    RETRY,
+    eventbridge_world,
+)
 
-EVERY_FIVE = "cron(2/5 * * * ? *)"
-ON_STOP = '{"detail": {"state": ["STOPPED"]}}'
 MINUTE = timedelta(minutes=1)
 
 
@@ -52,7 +59,7 @@ def test_a_refusing_target_is_counted_and_does_not_keep_the_others() -> None:
         world.refusals = {RETRY: PermissionError("no statement allows it")}
         world.rule(
             EventPattern=ON_STOP,
-            ScheduleExpression=EVERY_FIVE,
+            ScheduleExpression=EVERY_FIVE_MINUTES,
             targets={"retry": RETRY, "other": OTHER},
         )
         world.send(state="STOPPED")
@@ -90,7 +97,7 @@ def test_what_a_target_cannot_be_given_is_counted() -> None:
 
 def test_a_new_rule_takes_a_while() -> None:
     with eventbridge_world(dials=Dials(rule_warmup=3 * MINUTE)) as world:
-        world.rule(EventPattern=ON_STOP, ScheduleExpression=EVERY_FIVE)
+        world.rule(EventPattern=ON_STOP, ScheduleExpression=EVERY_FIVE_MINUTES)
         world.advance(minutes=2)
         world.send(state="STOPPED")
         assert world.times == []
@@ -102,7 +109,7 @@ def test_a_new_rule_takes_a_while() -> None:
 
 def test_a_changed_rule_keeps_its_old_ways_for_a_while() -> None:
     with eventbridge_world() as world:
-        world.rule(EventPattern=ON_STOP, ScheduleExpression=EVERY_FIVE)
+        world.rule(EventPattern=ON_STOP, ScheduleExpression=EVERY_FIVE_MINUTES)
         world.dials.rule_warmup = 3 * MINUTE
         world.events.put_rule(
             Name="hold",
@@ -122,7 +129,7 @@ def test_a_changed_rule_keeps_its_old_ways_for_a_while() -> None:
 
 def test_a_removed_target_and_a_deleted_rule_still_fire_for_a_while() -> None:
     with eventbridge_world() as world:
-        world.rule(EventPattern=ON_STOP, ScheduleExpression=EVERY_FIVE)
+        world.rule(EventPattern=ON_STOP, ScheduleExpression=EVERY_FIVE_MINUTES)
         world.dials.rule_warmup = 3 * MINUTE
         world.advance(minutes=1)
         world.events.remove_targets(Rule="hold", Ids=["retry"])
@@ -139,7 +146,7 @@ def test_a_removed_target_and_a_deleted_rule_still_fire_for_a_while() -> None:
 
 def test_a_change_that_takes_effect_in_the_minute_of_a_firing_does_not_lose_it() -> None:
     with eventbridge_world(dials=Dials(rule_warmup=2 * MINUTE)) as world:
-        world.rule(ScheduleExpression=EVERY_FIVE)
+        world.rule(ScheduleExpression=EVERY_FIVE_MINUTES)
         world.advance(minutes=5)
         world.events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": OTHER}])
         world.advance(minutes=5)

@@ -7,17 +7,22 @@ from typing import Any
 
 import pytest
 
-from sandbox.world import current
-from tests.sandbox.eventbridge_world import NOON, OTHER, RETRY, eventbridge_world
+from sandbox.world import current_world
+from tests.sandbox.eventbridge_world import (
+    EVERY_FIVE_MINUTES,
+    NOON,
+    ON_STOP,
+    OTHER,
+    RETRY,
+    eventbridge_world,
+)
 
-EVERY_FIVE = "cron(2/5 * * * ? *)"
-ON_STOP = '{"detail": {"state": ["STOPPED"]}}'
 RULE_ARN = "arn:aws:events:eu-central-1:123456789012:rule/hold"
 
 
 def test_a_schedule_fires_at_each_of_its_times_until_the_rule_is_deleted() -> None:
     with eventbridge_world(start=NOON + timedelta(minutes=2, seconds=30)) as world:
-        world.rule(ScheduleExpression=EVERY_FIVE)
+        world.rule(ScheduleExpression=EVERY_FIVE_MINUTES)
         world.advance(minutes=15)
         assert world.times == ["12:07:00", "12:12:00", "12:17:00"]
         world.events.remove_targets(Rule="hold", Ids=["retry"])
@@ -28,14 +33,14 @@ def test_a_schedule_fires_at_each_of_its_times_until_the_rule_is_deleted() -> No
 
 def test_a_rule_that_is_made_on_the_minute_waits_for_the_next_time() -> None:
     with eventbridge_world(start=NOON + timedelta(minutes=2)) as world:
-        world.rule(ScheduleExpression=EVERY_FIVE)
+        world.rule(ScheduleExpression=EVERY_FIVE_MINUTES)
         world.advance(minutes=5)
         assert world.times == ["12:07:00"]
 
 
 def test_the_scheduled_event() -> None:
     with eventbridge_world() as world:
-        world.rule(ScheduleExpression=EVERY_FIVE)
+        world.rule(ScheduleExpression=EVERY_FIVE_MINUTES)
         world.advance(minutes=2)
         (delivery,) = world.deliveries
     assert (delivery.function_arn, delivery.rule_arn) == (RETRY, RULE_ARN)
@@ -72,10 +77,10 @@ def test_a_rate_counts_anew_when_the_rule_is_enabled() -> None:
 
 def test_a_firing_that_the_clock_could_not_call_off_any_more_does_nothing() -> None:
     with eventbridge_world() as world:
-        world.rule(ScheduleExpression=EVERY_FIVE)
+        world.rule(ScheduleExpression=EVERY_FIVE_MINUTES)
         (call,) = world.backend.firings.values()
         world.advance(minutes=2)
-        call.what()
+        call.callback()
         world.advance(minutes=2)
         assert world.times == ["12:02:00"]
 
@@ -83,7 +88,7 @@ def test_a_firing_that_the_clock_could_not_call_off_any_more_does_nothing() -> N
 def test_one_call_is_planned_a_rule_however_often_it_changes() -> None:
     with eventbridge_world() as world:
         for _ in range(3):
-            world.rule(ScheduleExpression=EVERY_FIVE)
+            world.rule(ScheduleExpression=EVERY_FIVE_MINUTES)
             world.events.disable_rule(Name="hold")
             world.events.enable_rule(Name="hold")
         assert len([call for call in world.clock._calls if not call.cancelled]) == 1
@@ -93,7 +98,7 @@ def test_one_call_is_planned_a_rule_however_often_it_changes() -> None:
 
 def test_a_new_schedule_takes_the_old_ones_place() -> None:
     with eventbridge_world() as world:
-        world.rule(ScheduleExpression=EVERY_FIVE)
+        world.rule(ScheduleExpression=EVERY_FIVE_MINUTES)
         world.events.put_rule(Name="hold", ScheduleExpression="cron(30 * * * ? *)")
         world.advance(hours=1)
         assert world.times == ["12:30:00"]
@@ -104,11 +109,11 @@ def test_a_new_schedule_takes_the_old_ones_place() -> None:
 
 def test_a_change_in_the_minute_of_a_firing_does_not_lose_it() -> None:
     with eventbridge_world() as world:
-        current().clock.call_at(
+        current_world().clock.call_at(
             NOON + timedelta(minutes=2),
             lambda: world.events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": OTHER}]),
         )
-        world.rule(ScheduleExpression=EVERY_FIVE)
+        world.rule(ScheduleExpression=EVERY_FIVE_MINUTES)
         world.advance(minutes=4)
         assert [(delivery.function_arn, delivery.at) for delivery in world.deliveries] == [
             (OTHER, "12:02:00")
@@ -117,7 +122,7 @@ def test_a_change_in_the_minute_of_a_firing_does_not_lose_it() -> None:
 
 def test_a_disabled_rule_is_silent_until_it_is_enabled() -> None:
     with eventbridge_world() as world:
-        world.rule(ScheduleExpression=EVERY_FIVE, EventPattern=ON_STOP, State="DISABLED")
+        world.rule(ScheduleExpression=EVERY_FIVE_MINUTES, EventPattern=ON_STOP, State="DISABLED")
         world.send(state="STOPPED")
         world.advance(minutes=10)
         assert world.deliveries == []
@@ -137,7 +142,7 @@ def test_a_services_event_reaches_the_rules_that_match() -> None:
         world.rule(
             "on-start", EventPattern='{"detail": {"state": ["STARTED"]}}', targets={"other": OTHER}
         )
-        world.rule("by-time", ScheduleExpression=EVERY_FIVE, targets={"other": OTHER})
+        world.rule("by-time", ScheduleExpression=EVERY_FIVE_MINUTES, targets={"other": OTHER})
         world.send(state="STOPPED", pipeline="infra")
         (delivery,) = world.deliveries
     assert (delivery.function_arn, delivery.rule_arn) == (RETRY, RULE_ARN)
@@ -239,7 +244,7 @@ def test_what_a_target_makes_of_an_event(target: dict[str, Any], payload: Any) -
 
 def test_a_constant_input_is_what_a_schedule_sends_too() -> None:
     with eventbridge_world() as world:
-        world.rule(ScheduleExpression=EVERY_FIVE, targets={})
+        world.rule(ScheduleExpression=EVERY_FIVE_MINUTES, targets={})
         world.events.put_targets(
             Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY, "Input": '{"hold":  "k8s"}'}]
         )

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import Any, cast
 from unittest.mock import patch
 
-import boto3
 import moto.events.models
 import pytest
 from moto import mock_aws
 from moto.core.base_backend import BackendDict
-from moto.server import ThreadedMotoServer
 
 from sandbox import eventbridge
-from sandbox.clock import DrivenClock, WallClock
-from sandbox.world import Dials, World, running
-from tests.sandbox.eventbridge_world import ACCOUNT, NOON, REGION, RETRY, eventbridge_world
-
-EVERY_FIVE = "cron(2/5 * * * ? *)"
+from sandbox.account import ACCOUNT, REGION
+from sandbox.clock import DrivenClock
+from sandbox.server import SandboxServer
+from sandbox.world import Dials, World, enter_world
+from tests.sandbox.clients import client, server_client, wait_until
+from tests.sandbox.eventbridge_world import EVERY_FIVE_MINUTES, NOON, RETRY, eventbridge_world
 
 
 def test_moto_is_itself_again_afterwards() -> None:
@@ -28,11 +26,11 @@ def test_moto_is_itself_again_afterwards() -> None:
         moto.events.models.Rule.send_to_targets,
     )
     with eventbridge_world() as world:
-        world.rule(ScheduleExpression=EVERY_FIVE)
+        world.rule(ScheduleExpression=EVERY_FIVE_MINUTES)
     assert moto.events.models.events_backends.backend is backend
     assert moto.events.models.Rule.send_to_targets is send
     with mock_aws():
-        events = boto3.client("events", REGION)
+        events = client("events")
         events.put_rule(Name="hold", ScheduleExpression="cron(hello)")
         assert [rule["Name"] for rule in events.list_rules()["Rules"]] == ["hold"]
         with pytest.raises(RuntimeError, match=r"enter sandbox\.eventbridge\.install\(\) first"):
@@ -44,12 +42,12 @@ def test_nothing_fires_after_the_sandbox_has_left_moto() -> None:
     with (
         DrivenClock(NOON) as clock,
         mock_aws(),
-        running(World(clock, cast(Any, None))),
+        enter_world(World(clock, cast(Any, None))),
         patch("sandbox.eventbridge.delivery.invoke_lambda", lambda *_: delivered.append("hold")),
     ):
         with eventbridge.install():
-            events = boto3.client("events", REGION)
-            events.put_rule(Name="hold", ScheduleExpression=EVERY_FIVE)
+            events = client("events")
+            events.put_rule(Name="hold", ScheduleExpression=EVERY_FIVE_MINUTES)
             events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY}])
         clock.advance(timedelta(hours=1))
     assert delivered == []
@@ -57,7 +55,9 @@ def test_nothing_fires_after_the_sandbox_has_left_moto() -> None:
 
 def test_what_a_reset_took_does_not_fire_any_more() -> None:
     with eventbridge_world(dials=Dials(event_copies=lambda: [30.0])) as world:
-        world.rule(ScheduleExpression=EVERY_FIVE, EventPattern='{"detail": {"state": ["STOPPED"]}}')
+        world.rule(
+            ScheduleExpression=EVERY_FIVE_MINUTES, EventPattern='{"detail": {"state": ["STOPPED"]}}'
+        )
         world.send(state="STOPPED")
         BackendDict.reset()
         world.rule("new", ScheduleExpression="cron(4 * * * ? *)")
@@ -69,10 +69,14 @@ def test_what_a_reset_took_does_not_fire_any_more() -> None:
 
 def test_each_mock_aws_is_fresh() -> None:
     delivered: list[str] = []
-    with DrivenClock(NOON) as clock, eventbridge.install(), running(World(clock, cast(Any, None))):
+    with (
+        DrivenClock(NOON) as clock,
+        eventbridge.install(),
+        enter_world(World(clock, cast(Any, None))),
+    ):
         with mock_aws():
-            events = boto3.client("events", REGION)
-            events.put_rule(Name="hold", ScheduleExpression=EVERY_FIVE)
+            events = client("events")
+            events.put_rule(Name="hold", ScheduleExpression=EVERY_FIVE_MINUTES)
             events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY}])
         with (
             mock_aws(),
@@ -80,42 +84,20 @@ def test_each_mock_aws_is_fresh() -> None:
                 "sandbox.eventbridge.delivery.invoke_lambda", lambda *_: delivered.append("hold")
             ),
         ):
-            assert boto3.client("events", REGION).list_rules()["Rules"] == []
+            assert client("events").list_rules()["Rules"] == []
             clock.advance(timedelta(hours=1))
     assert delivered == []
 
 
 def test_as_a_server_with_the_wall_clock() -> None:
     arrived: list[Any] = []
-    clock = WallClock()
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        with eventbridge.install(), running(World(clock, cast(Any, None))):
-            events = boto3.client(
-                "events",
-                REGION,
-                endpoint_url=f"http://{host}:{port}",
-                aws_access_key_id="x",
-                aws_secret_access_key="x",
-            )
-            with patch(
-                "sandbox.eventbridge.delivery.invoke_lambda", lambda *args: arrived.append(args)
-            ):
-                events.put_rule(
-                    Name="hold", EventPattern='{"source": ["shop"]}', ScheduleExpression=EVERY_FIVE
-                )
-                events.put_targets(
-                    Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY, "Input": "{}"}]
-                )
-                events.put_events(
-                    Entries=[{"Source": "shop", "DetailType": "Order", "Detail": "{}"}]
-                )
-                until = time.monotonic() + 5
-                while not arrived and time.monotonic() < until:
-                    time.sleep(0.01)
-        assert arrived == [(RETRY, "{}", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/hold")]
-    finally:
-        server.stop()
-        clock.stop()
+    with (
+        SandboxServer() as server,
+        patch("sandbox.eventbridge.delivery.invoke_lambda", lambda *args: arrived.append(args)),
+    ):
+        events = server_client(server, "events")
+        events.put_rule(Name="hold", EventPattern='{"source": ["shop"]}')
+        events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY, "Input": "{}"}])
+        events.put_events(Entries=[{"Source": "shop", "DetailType": "Order", "Detail": "{}"}])
+        wait_until(lambda: arrived != [])
+    assert arrived == [(RETRY, "{}", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/hold")]

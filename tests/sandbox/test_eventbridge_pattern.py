@@ -48,7 +48,7 @@ def test_the_end_of_an_upstream() -> None:
 
 
 @pytest.mark.parametrize(
-    ("alternatives", "matching", "others"),
+    ("alternatives", "matching", "unmatched"),
     [
         (["a", "b"], ["a", ["x", "b"], [["b"]]], ["A", "ab", None, [], ["x"], {"a": "a"}]),
         ([1], [1], [True, 1.0, "1"]),
@@ -76,10 +76,10 @@ def test_the_end_of_an_upstream() -> None:
         (["a", {"prefix": "b"}, {"exists": False}], ["a", "bc", []], ["c"]),
     ],
 )
-def test_one_field(alternatives: list[Any], matching: list[Any], others: list[Any]) -> None:
+def test_one_field(alternatives: list[Any], matching: list[Any], unmatched: list[Any]) -> None:
     matches = compile_pattern(json.dumps({"detail": {"field": alternatives}}))
     assert [value for value in matching if not matches({"detail": {"field": value}})] == []
-    assert [value for value in others if matches({"detail": {"field": value}})] == []
+    assert [value for value in unmatched if matches({"detail": {"field": value}})] == []
 
 
 def test_a_field_that_is_not_there() -> None:

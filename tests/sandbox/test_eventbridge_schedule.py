@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.eventbridge.schedule import WEEKDAYS, ScheduleError, next_after
+from sandbox.eventbridge.schedule import WEEKDAYS, ScheduleError, find_next_time
 
 MONDAY_NOON = datetime(2026, 11, 23, 12, 2, 30, tzinfo=UTC)
 
 
 def firings(expression: str, count: int = 3) -> list[str]:
-    found: list[datetime] = []
-    while len(found) < count and (
-        moment := next_after(expression, found[-1] if found else MONDAY_NOON, since=MONDAY_NOON)
+    times: list[datetime] = []
+    while len(times) < count and (
+        moment := find_next_time(expression, times[-1] if times else MONDAY_NOON, since=MONDAY_NOON)
     ):
-        found.append(moment)
-    return [f"{moment:%a %Y-%m-%d %H:%M}" for moment in found]
+        times.append(moment)
+    return [f"{moment:%a %Y-%m-%d %H:%M}" for moment in times]
 
 
 @pytest.mark.parametrize(
@@ -165,14 +165,16 @@ def test_times(expression: str, expected: list[str]) -> None:
 )
 def test_refused(expression: str) -> None:
     with pytest.raises(ScheduleError, match=r"^Parameter ScheduleExpression is not valid\.$"):
-        next_after(expression, MONDAY_NOON)
+        find_next_time(expression, MONDAY_NOON)
 
 
 def test_a_time_is_later_than_the_moment_itself() -> None:
     on_the_minute = MONDAY_NOON.replace(second=0)
-    assert next_after("cron(2/5 * * * ? *)", on_the_minute) == on_the_minute + timedelta(minutes=5)
+    assert find_next_time("cron(2/5 * * * ? *)", on_the_minute) == on_the_minute + timedelta(
+        minutes=5
+    )
     assert (
-        next_after("cron(2/5 * * * ? *)", on_the_minute - timedelta(microseconds=1))
+        find_next_time("cron(2/5 * * * ? *)", on_the_minute - timedelta(microseconds=1))
         == on_the_minute
     )
 
@@ -212,7 +214,11 @@ weekdays = st.one_of(
     hours=numbers(0, 23),
     days=numbers(1, 31),
     on_weekdays=st.none() | weekdays,
-    start=st.datetimes(datetime(2023, 12, 20), datetime(2028, 3, 5), timezones=st.just(UTC)),  # noqa: DTZ001 - hypothesis adds the zone
+    start=st.datetimes(
+        datetime(2023, 12, 20),  # noqa: DTZ001 - hypothesis adds the zone
+        datetime(2028, 3, 5),  # noqa: DTZ001
+        timezones=st.just(UTC),
+    ),
 )
 def test_agrees_with_looking_at_every_minute(
     minutes: tuple[str, set[int]],
@@ -231,8 +237,8 @@ def test_agrees_with_looking_at_every_minute(
     first = start.replace(second=0, microsecond=0) + timedelta(minutes=1)
     week = (first + timedelta(minutes=n) for n in range(8 * 24 * 60))
     expected = next(filter(matches, week), None)
-    found = next_after(f"cron({minutes[0]} {hours[0]} {day_fields} *)", start)
+    time = find_next_time(f"cron({minutes[0]} {hours[0]} {day_fields} *)", start)
     if expected is not None:
-        assert found == expected
+        assert time == expected
     else:
-        assert found is None or found >= first + timedelta(days=8)
+        assert time is None or time >= first + timedelta(days=8)

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.eventbridge_world import OTHER, RETRY, eventbridge_world, refused
-
-EVERY_FIVE = "cron(2/5 * * * ? *)"
+from tests.sandbox.clients import refused
+from tests.sandbox.eventbridge_world import EVERY_FIVE_MINUTES, OTHER, RETRY, eventbridge_world
 
 
 @pytest.mark.parametrize(
@@ -67,11 +66,11 @@ EVERY_FIVE = "cron(2/5 * * * ? *)"
     ],
 )
 def test_put_rule(definition: dict[str, Any], code: str, message: str) -> None:
-    wanted = {"Name": "hold", "ScheduleExpression": EVERY_FIVE, **definition}
+    request = {"Name": "hold", "ScheduleExpression": EVERY_FIVE_MINUTES, **definition}
     with eventbridge_world() as world:
         with refused(code, message):
             world.events.put_rule(
-                **{key: value for key, value in wanted.items() if value is not None}
+                **{key: value for key, value in request.items() if value is not None}
             )
         assert world.events.list_rules()["Rules"] == []
 
@@ -89,20 +88,20 @@ def test_rules_of_a_bus_are_limited_but_can_be_changed() -> None:
         assert world.backend.rules_per_bus == 300
         world.backend.rules_per_bus = 2
         for name in ("one", "two"):
-            world.rule(name, ScheduleExpression=EVERY_FIVE)
+            world.rule(name, ScheduleExpression=EVERY_FIVE_MINUTES)
         with refused("LimitExceededException", "exceeds the maximum number allowed"):
-            world.events.put_rule(Name="three", ScheduleExpression=EVERY_FIVE)
+            world.events.put_rule(Name="three", ScheduleExpression=EVERY_FIVE_MINUTES)
         world.events.put_rule(Name="two", ScheduleExpression="rate(1 hour)")
         world.events.remove_targets(Rule="one", Ids=["retry"])
         world.events.delete_rule(Name="one")
-        world.events.put_rule(Name="three", ScheduleExpression=EVERY_FIVE)
+        world.events.put_rule(Name="three", ScheduleExpression=EVERY_FIVE_MINUTES)
 
 
 def test_putting_a_rule_again_replaces_all_but_its_targets_and_tags() -> None:
     with eventbridge_world() as world:
         world.rule(
             Tags=[{"Key": "team", "Value": "a"}],
-            ScheduleExpression=EVERY_FIVE,
+            ScheduleExpression=EVERY_FIVE_MINUTES,
             EventPattern='{"source": ["a"]}',
             Description="waits",
             State="DISABLED",
@@ -136,7 +135,7 @@ def test_putting_a_rule_again_replaces_all_but_its_targets_and_tags() -> None:
 )
 def test_put_targets(target: dict[str, Any], message: str) -> None:
     with eventbridge_world() as world:
-        world.rule(targets={}, ScheduleExpression=EVERY_FIVE)
+        world.rule(targets={}, ScheduleExpression=EVERY_FIVE_MINUTES)
         with refused("ValidationException", message):
             world.events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY, **target}])
         assert world.events.list_targets_by_rule(Rule="hold")["Targets"] == []
@@ -145,7 +144,8 @@ def test_put_targets(target: dict[str, Any], message: str) -> None:
 def test_a_rule_has_at_most_five_targets_which_can_be_changed() -> None:
     with eventbridge_world() as world:
         world.rule(
-            targets={str(number): RETRY for number in range(5)}, ScheduleExpression=EVERY_FIVE
+            targets={str(number): RETRY for number in range(5)},
+            ScheduleExpression=EVERY_FIVE_MINUTES,
         )
         with refused("LimitExceededException"):
             world.events.put_targets(Rule="hold", Targets=[{"Id": "5", "Arn": RETRY}])
@@ -171,7 +171,7 @@ def test_rules_that_are_not_there() -> None:
 
 def test_a_rule_is_deleted_only_without_targets() -> None:
     with eventbridge_world() as world:
-        world.rule(ScheduleExpression=EVERY_FIVE)
+        world.rule(ScheduleExpression=EVERY_FIVE_MINUTES)
         with refused("ValidationException", "has targets"):
             world.events.delete_rule(Name="hold")
         world.events.remove_targets(Rule="hold", Ids=["retry", "unknown"])
@@ -183,7 +183,7 @@ def test_a_rule_is_deleted_only_without_targets() -> None:
 def test_a_prefix_is_text_and_a_page_has_a_hundred_rules() -> None:
     with eventbridge_world() as world:
         for name in ("gate.a", "gate-a", *(f"other-{number}" for number in range(100))):
-            world.events.put_rule(Name=name, ScheduleExpression=EVERY_FIVE)
+            world.events.put_rule(Name=name, ScheduleExpression=EVERY_FIVE_MINUTES)
         assert [rule["Name"] for rule in world.events.list_rules(NamePrefix="gate.")["Rules"]] == [
             "gate.a"
         ]

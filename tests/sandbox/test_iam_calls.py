@@ -10,19 +10,19 @@ import botocore.session
 import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from sandbox.iam.calls import ACTIONS, RESOURCES, Place, requests_of
+from sandbox.iam.calls import ACTIONS, RESOURCES, CallLocation, list_requests
 
-PLACE = Place("aws", "eu-central-1", "123456789012")
+PLACE = CallLocation("aws", "eu-central-1", "123456789012")
 HERE = "eu-central-1:123456789012"
 FUNCTION = f"arn:aws:lambda:{HERE}:function:gate"
 ROLE = "arn:aws:iam::123456789012:role/pipelines"
 
 
-def asked(call: str, **parameters: Any) -> list[tuple[str, str]]:
+def list_needed(call: str, **parameters: Any) -> list[tuple[str, str]]:
     service, operation = call.split(":")
     return [
         (request.action, request.resource)
-        for request in requests_of(service, operation, parameters, PLACE)
+        for request in list_requests(service, operation, parameters, PLACE)
     ]
 
 
@@ -96,11 +96,13 @@ def asked(call: str, **parameters: Any) -> list[tuple[str, str]]:
     ],
 )
 def test_the_resource_of_a_call(call: str, parameters: dict[str, Any], resource: str) -> None:
-    assert asked(call, **parameters) == [(call, resource)]
+    assert list_needed(call, **parameters) == [(call, resource)]
 
 
 def test_invoke_is_the_action_invoke_function() -> None:
-    assert asked("lambda:Invoke", FunctionName="gate") == [("lambda:InvokeFunction", FUNCTION)]
+    assert list_needed("lambda:Invoke", FunctionName="gate") == [
+        ("lambda:InvokeFunction", FUNCTION)
+    ]
 
 
 def test_put_events_asks_for_each_bus_once() -> None:
@@ -110,13 +112,13 @@ def test_put_events_asks_for_each_bus_once() -> None:
         {"Source": "c", "EventBusName": "default"},
     ]
     buses = [f"arn:aws:events:{HERE}:event-bus/{name}" for name in ("default", "own")]
-    assert asked("events:PutEvents", Entries=entries) == [
+    assert list_needed("events:PutEvents", Entries=entries) == [
         ("events:PutEvents", bus) for bus in buses
     ]
 
 
 def test_get_caller_identity_needs_nothing() -> None:
-    assert asked("sts:GetCallerIdentity") == []
+    assert list_needed("sts:GetCallerIdentity") == []
 
 
 @pytest.mark.parametrize(
@@ -149,8 +151,8 @@ def test_get_caller_identity_needs_nothing() -> None:
 )
 def test_handing_a_role_to_a_service_needs_pass_role(call: str, parameters: dict[str, Any]) -> None:
     service, operation = call.split(":")
-    own, passed = requests_of(service, operation, parameters, PLACE)
-    assert own.action == call
+    request, passed = list_requests(service, operation, parameters, PLACE)
+    assert request.action == call
     assert (passed.action, passed.resource) == ("iam:PassRole", ROLE)
     assert passed.context == {"iam:passedtoservice": (f"{service}.amazonaws.com",)}
 
@@ -189,7 +191,7 @@ def test_condition_keys_of_a_call(
     call: str, parameters: dict[str, Any], context: dict[str, tuple[str, ...]]
 ) -> None:
     service, operation = call.split(":")
-    assert requests_of(service, operation, parameters, PLACE)[0].context == context
+    assert list_requests(service, operation, parameters, PLACE)[0].context == context
 
 
 # The service authorization reference, as the policy linter brings it along.
@@ -233,22 +235,22 @@ def _operations() -> list[tuple[str, str, set[str]]]:
     """Service, operation, and the formats of its resource's ARN, of the known kinds, by the
     reference.
     """
-    found = []
+    operations = []
     for service, reference in REFERENCE.items():
-        formats = {one["resource"].lower(): one["arn"] for one in reference["resources"]}
+        formats = {kind["resource"].lower(): kind["arn"] for kind in reference["resources"]}
         kinds = {
-            one["privilege"]: {
-                kind["resource_type"].rstrip("*").lower() for kind in one["resource_types"]
+            privilege["privilege"]: {
+                kind["resource_type"].rstrip("*").lower() for kind in privilege["resource_types"]
             }
-            for one in reference["privileges"]
+            for privilege in reference["privileges"]
         }
         for operation in MODELS[service].operation_names:
             action = ACTIONS.get((service, operation), f"{service}:{operation}").partition(":")[2]
             if action in kinds:
-                found.append(
+                operations.append(
                     (service, operation, {formats[kind] for kind in kinds[action] & KINDS[service]})
                 )
-    return found
+    return operations
 
 
 OPERATIONS = _operations()
@@ -264,13 +266,13 @@ def test_every_call_asks_for_a_resource_of_the_kind_that_the_reference_names(
 ) -> None:
     shape = MODELS[service].operation_model(operation).input_shape
     request = next(
-        iter(requests_of(service, operation, _filled(shape) if shape else {}, PLACE)), None
+        iter(list_requests(service, operation, _filled(shape) if shape else {}, PLACE)), None
     )
     resource = request.resource if request else "*"
     assert (
         resource == "*"
         if not formats
-        else any(re.fullmatch(_pattern(one), resource) for one in formats)
+        else any(re.fullmatch(_pattern(arn_format), resource) for arn_format in formats)
     ), (resource, formats)
 
 
@@ -281,12 +283,12 @@ def test_the_reference_was_read() -> None:
 
 
 def test_every_call_in_the_table_exists() -> None:
-    known = {(service, operation) for service, operation, _ in OPERATIONS}
+    checked = {(service, operation) for service, operation, _ in OPERATIONS}
     assert {
         (service, operation)
         for service, operations in RESOURCES.items()
         for operation in operations
-    } <= known
+    } <= checked
 
 
 def _pattern(arn_format: str) -> str:

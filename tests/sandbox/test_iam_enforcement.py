@@ -18,7 +18,7 @@ from sandbox.account import ACCOUNT, REGION
 from sandbox.clock import DrivenClock
 from sandbox.iam import role_allows
 from sandbox.inprocess import MONDAY_NOON, DrivenWorld, in_process
-from sandbox.install import installed
+from sandbox.install import install_services
 from sandbox.server import SandboxServer
 from sandbox.world import Dials
 from tests.conftest import executor
@@ -73,14 +73,14 @@ class Account:
             self.iam.create_policy(PolicyName=name, PolicyDocument=document)["Policy"]["Arn"]
         )
 
-    def session(self, role: str = ROLE, **more: Any) -> dict[str, str]:
-        given = self.client("sts").assume_role(RoleArn=role, RoleSessionName="at-work", **more)[
-            "Credentials"
-        ]
+    def session(self, role: str = ROLE, **members: Any) -> dict[str, str]:
+        credentials = self.client("sts").assume_role(
+            RoleArn=role, RoleSessionName="at-work", **members
+        )["Credentials"]
         return {
-            "aws_access_key_id": given["AccessKeyId"],
-            "aws_secret_access_key": given["SecretAccessKey"],
-            "aws_session_token": given["SessionToken"],
+            "aws_access_key_id": credentials["AccessKeyId"],
+            "aws_secret_access_key": credentials["SecretAccessKey"],
+            "aws_session_token": credentials["SessionToken"],
         }
 
     def put_rule(self, session: dict[str, str] | None = None) -> None:
@@ -301,6 +301,6 @@ def test_a_server_enforces_too() -> None:
 
 def test_without_the_sandbox_moto_is_as_it_was() -> None:
     with DrivenClock(MONDAY_NOON), mock_aws():
-        with installed():
+        with install_services():
             pass
         Account().put_rule()

@@ -9,14 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.iam.policy import Answer, Caller, Document, Request, judge, judge_resource_policy
+from sandbox.iam.policy import (
+    Caller,
+    Document,
+    PolicyRequest,
+    PolicyVerdict,
+    judge,
+    judge_resource_policy,
+)
 from sandbox.iam.wildcards import arn_condition_matches, resource_matches, text_matches
 
 ACCOUNT = "123456789012"
 RULE = f"arn:aws:events:eu-central-1:{ACCOUNT}:rule/gate-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/gate"
 CALLER = Caller(ACCOUNT, ROLE, f"arn:aws:sts::{ACCOUNT}:assumed-role/gate/session")
-ALLOW, DENY, SILENCE = Answer.ALLOW, Answer.DENY, Answer.SILENCE
+ALLOW, DENY, SILENCE = PolicyVerdict.ALLOW, PolicyVerdict.DENY, PolicyVerdict.SILENCE
 
 
 def statement(effect: str = "Allow", **elements: Any) -> dict[str, Any]:
@@ -27,18 +34,18 @@ def statement(effect: str = "Allow", **elements: Any) -> dict[str, Any]:
     return {"Effect": effect, **elements}
 
 
-def said(
+def judge_statements(
     *statements: dict[str, Any],
     action: str = "events:PutRule",
     resource: str = RULE,
     **context: str | list[str],
-) -> Answer:
+) -> PolicyVerdict:
     """What a policy of these statements says; `context` with __ for the colon of a key."""
     keys = {
         key.replace("__", ":"): tuple([value] if isinstance(value, str) else value)
         for key, value in context.items()
     }
-    return judge([{"Statement": list(statements)}], Request(action, resource, keys))
+    return judge([{"Statement": list(statements)}], PolicyRequest(action, resource, keys))
 
 
 @pytest.mark.parametrize(
@@ -70,15 +77,15 @@ def said(
         ({"NotResource": "arn:*:events:*:*:rule/*"}, SILENCE),
     ],
 )
-def test_actions_and_resources(elements: dict[str, Any], answer: Answer) -> None:
-    assert said(statement(**elements)) is answer
+def test_actions_and_resources(elements: dict[str, Any], answer: PolicyVerdict) -> None:
+    assert judge_statements(statement(**elements)) is answer
 
 
 def test_a_resource_with_the_callers_account_in_it() -> None:
-    own = statement(Resource="arn:aws:events:*:${aws:PrincipalAccount}:rule/*")
-    assert said(own, aws__principalaccount=ACCOUNT) is ALLOW
-    assert said(own, aws__principalaccount="999999999999") is SILENCE
-    assert said(own) is SILENCE
+    in_own_account = statement(Resource="arn:aws:events:*:${aws:PrincipalAccount}:rule/*")
+    assert judge_statements(in_own_account, aws__principalaccount=ACCOUNT) is ALLOW
+    assert judge_statements(in_own_account, aws__principalaccount="999999999999") is SILENCE
+    assert judge_statements(in_own_account) is SILENCE
 
 
 def test_a_variables_value_is_no_pattern() -> None:
@@ -90,25 +97,25 @@ def test_a_variables_value_is_no_pattern() -> None:
 
 
 def test_a_deny_outdoes_every_allow() -> None:
-    assert said(statement("Deny", Action="events:*"), statement()) is DENY
-    assert said(statement(), statement("Deny", Action="events:*")) is DENY
-    assert said(statement(), statement("Deny", Action="lambda:*")) is ALLOW
+    assert judge_statements(statement("Deny", Action="events:*"), statement()) is DENY
+    assert judge_statements(statement(), statement("Deny", Action="events:*")) is DENY
+    assert judge_statements(statement(), statement("Deny", Action="lambda:*")) is ALLOW
     assert (
         judge(
             [{"Statement": statement()}, {"Statement": statement("Deny")}],
-            Request("events:PutRule", RULE),
+            PolicyRequest("events:PutRule", RULE),
         )
         is DENY
     )
 
 
 def test_no_policy_says_nothing() -> None:
-    assert judge([], Request("events:PutRule", RULE)) is SILENCE
-    assert judge([{}], Request("events:PutRule", RULE)) is SILENCE
+    assert judge([], PolicyRequest("events:PutRule", RULE)) is SILENCE
+    assert judge([{}], PolicyRequest("events:PutRule", RULE)) is SILENCE
 
 
 @pytest.mark.parametrize(
-    ("operator", "wanted", "principal", "holds"),
+    ("operator", "pattern", "principal", "holds"),
     [
         ("StringEquals", "events.amazonaws.com", "events.amazonaws.com", True),
         ("StringEquals", "events.amazonaws.com", "sns.amazonaws.com", False),
@@ -143,11 +150,13 @@ def test_no_policy_says_nothing() -> None:
         ("Null", "false", "x", True),
     ],
 )
-def test_conditions(operator: str, wanted: object, principal: str | None, holds: bool) -> None:
+def test_conditions(operator: str, pattern: object, principal: str | None, holds: bool) -> None:
     keys = {} if principal is None else {"lambda__principal": principal}
-    condition = {operator: {"lambda:Principal": wanted}}
-    assert said(statement(Condition=condition), **keys) is (ALLOW if holds else SILENCE)
-    assert said(statement("Deny", Condition=condition), **keys) is (DENY if holds else SILENCE)
+    condition = {operator: {"lambda:Principal": pattern}}
+    assert judge_statements(statement(Condition=condition), **keys) is (ALLOW if holds else SILENCE)
+    assert judge_statements(statement("Deny", Condition=condition), **keys) is (
+        DENY if holds else SILENCE
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,16 +177,16 @@ def test_conditions_on_keys_with_many_values(
     operator: str, targets: list[str], holds: bool
 ) -> None:
     condition = {operator: {"events:TargetArn": ["a", "b"]}}
-    assert said(statement(Condition=condition), events__targetarn=targets) is (
+    assert judge_statements(statement(Condition=condition), events__targetarn=targets) is (
         ALLOW if holds else SILENCE
     )
 
 
 def test_all_conditions_of_a_statement_must_hold() -> None:
     both = statement(Condition={"StringEquals": {"a:x": "1", "a:y": "2"}, "Bool": {"a:z": "true"}})
-    assert said(both, a__x="1", a__y="2", a__z="true") is ALLOW
-    assert said(both, a__x="1", a__y="2", a__z="false") is SILENCE
-    assert said(both, a__x="1", a__y="3", a__z="true") is SILENCE
+    assert judge_statements(both, a__x="1", a__y="2", a__z="true") is ALLOW
+    assert judge_statements(both, a__x="1", a__y="2", a__z="false") is SILENCE
+    assert judge_statements(both, a__x="1", a__y="3", a__z="true") is SILENCE
 
 
 @pytest.mark.parametrize(
@@ -185,8 +194,8 @@ def test_all_conditions_of_a_statement_must_hold() -> None:
 )
 def test_an_operator_that_is_not_known_is_taken_from_its_safe_side(operator: str) -> None:
     condition = {operator: {"a:x": "1"}}
-    assert said(statement(Condition=condition), a__x="1") is SILENCE
-    assert said(statement("Deny", Condition=condition), a__x="1") is DENY
+    assert judge_statements(statement(Condition=condition), a__x="1") is SILENCE
+    assert judge_statements(statement("Deny", Condition=condition), a__x="1") is DENY
 
 
 @pytest.mark.parametrize(
@@ -203,12 +212,14 @@ def test_an_operator_that_is_not_known_is_taken_from_its_safe_side(operator: str
         ({"Service": "lambda.amazonaws.com"}, (SILENCE, False)),
     ],
 )
-def test_whom_a_resource_policy_names(principal: object, verdict: tuple[Answer, bool]) -> None:
+def test_whom_a_resource_policy_names(
+    principal: object, verdict: tuple[PolicyVerdict, bool]
+) -> None:
     document: Document = {
         "Statement": {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
     }
     assert (
-        judge_resource_policy(document, Request("sts:AssumeRole", ROLE + "-other"), CALLER)
+        judge_resource_policy(document, PolicyRequest("sts:AssumeRole", ROLE + "-other"), CALLER)
         == verdict
     )
 
@@ -222,7 +233,10 @@ def test_not_principal_is_taken_from_its_safe_side() -> None:
                 "Action": "sts:AssumeRole",
             }
         }
-        assert judge_resource_policy(document, Request("sts:AssumeRole", ROLE), CALLER)[0] is answer
+        assert (
+            judge_resource_policy(document, PolicyRequest("sts:AssumeRole", ROLE), CALLER)[0]
+            is answer
+        )
 
 
 LETTERS = st.text(alphabet="aB:/*?.[$", max_size=8)
@@ -259,15 +273,15 @@ STATEMENTS = st.builds(
 def test_the_order_of_statements_says_nothing_and_a_deny_can_only_take_away(
     statements: list[dict[str, Any]], order: list[int], value: str
 ) -> None:
-    answer = said(*statements, a__x=value)
+    answer = judge_statements(*statements, a__x=value)
     assert (
-        said(
+        judge_statements(
             *(statements[place] for place in order if place < len(statements)),
             *statements[5:],
             a__x=value,
         )
         is answer
     )
-    assert said(*statements, statement("Deny", Resource=RULE), a__x=value) is DENY
-    without_denials = [one for one in statements if one["Effect"] == "Allow"]
-    assert answer is DENY or said(*without_denials, a__x=value) is answer
+    assert judge_statements(*statements, statement("Deny", Resource=RULE), a__x=value) is DENY
+    without_denials = [statement for statement in statements if statement["Effect"] == "Allow"]
+    assert answer is DENY or judge_statements(*without_denials, a__x=value) is answer

@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -16,6 +15,7 @@ from sandbox.account import ACCOUNT, REGION
 from sandbox.inprocess import in_process
 from sandbox.server import SandboxServer
 from tests.conftest import executor
+from tests.sandbox.clients import client, server_client
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/worker"
 RULES = [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}" for name in ("mine", "yours")]
@@ -55,21 +55,21 @@ class Worker:
         ]["Arn"]
         self.iam.put_role_permissions_boundary(RoleName="worker", PermissionsBoundary=arn)
 
-    def ask(self, *actions: str, **more: Any) -> list[dict[str, Any]]:
-        asked = {"PolicySourceArn": ROLE, "ActionNames": list(actions), **more}
-        results: list[dict[str, Any]] = self.iam.simulate_principal_policy(**asked)[
+    def ask(self, *actions: str, **members: Any) -> list[dict[str, Any]]:
+        request = {"PolicySourceArn": ROLE, "ActionNames": list(actions), **members}
+        results: list[dict[str, Any]] = self.iam.simulate_principal_policy(**request)[
             "EvaluationResults"
         ]
         return results
 
-    def decisions(self, *actions: str, **more: Any) -> list[str]:
-        return [result["EvalDecision"] for result in self.ask(*actions, **more)]
+    def decisions(self, *actions: str, **members: Any) -> list[str]:
+        return [result["EvalDecision"] for result in self.ask(*actions, **members)]
 
 
 @pytest.fixture
 def worker() -> Iterator[Worker]:
     with in_process(executor()):
-        yield Worker(boto3.client("iam"))
+        yield Worker(client("iam"))
 
 
 def test_what_the_policies_allow_and_what_they_do_not(worker: Worker) -> None:
@@ -90,8 +90,8 @@ def test_one_result_an_action_and_the_most_restrictive_decision_for_all_resource
     (result,) = worker.ask("events:PutRule", ResourceArns=RULES)
     assert result["EvalDecision"] == "implicitDeny"
     each = [
-        (one["EvalResourceName"], one["EvalResourceDecision"])
-        for one in result["ResourceSpecificResults"]
+        (decision["EvalResourceName"], decision["EvalResourceDecision"])
+        for decision in result["ResourceSpecificResults"]
     ]
     assert each == [(RULES[0], "allowed"), (RULES[1], "implicitDeny")]
     worker.may(ALL, PUT_MINE | {"Effect": "Deny"})
@@ -163,16 +163,22 @@ def test_pages(worker: Worker) -> None:
             PolicySourceArn=ROLE, ActionNames=actions, PaginationConfig={"PageSize": 2}
         )
     )
-    assert [[one["EvalActionName"] for one in page["EvaluationResults"]] for page in pages] == [
+    assert [
+        [result["EvalActionName"] for result in page["EvaluationResults"]] for page in pages
+    ] == [
         actions[:2],
         actions[2:4],
         actions[4:],
     ]
     assert [page["IsTruncated"] for page in pages] == [True, True, False]
-    whole = worker.iam.simulate_principal_policy(
+    simulation = worker.iam.simulate_principal_policy(
         PolicySourceArn=ROLE, ActionNames=[f"events:Action{number}" for number in range(101)]
     )
-    assert (len(whole["EvaluationResults"]), whole["IsTruncated"], whole["Marker"]) == (
+    assert (
+        len(simulation["EvaluationResults"]),
+        simulation["IsTruncated"],
+        simulation["Marker"],
+    ) == (
         100,
         True,
         "100",
@@ -206,33 +212,27 @@ def test_pages(worker: Worker) -> None:
     ],
 )
 def test_what_aws_refuses(worker: Worker, wrong: dict[str, Any], code: str) -> None:
-    asked = {"PolicySourceArn": ROLE, "ActionNames": ["events:PutRule"], **wrong}
+    request = {"PolicySourceArn": ROLE, "ActionNames": ["events:PutRule"], **wrong}
     with pytest.raises(ClientError) as caught:
-        worker.iam.simulate_principal_policy(**asked)
+        worker.iam.simulate_principal_policy(**request)
     assert caught.value.response["Error"]["Code"] == code
 
 
 @pytest.mark.parametrize(
-    "more",
+    "members",
     [
         {"PolicyInputList": [document(ALL)]},
         {"PolicySourceArn": f"arn:aws:iam::{ACCOUNT}:user/person"},
     ],
 )
-def test_what_the_sandbox_cannot_it_says(worker: Worker, more: dict[str, Any]) -> None:
+def test_what_the_sandbox_cannot_it_says(worker: Worker, members: dict[str, Any]) -> None:
     with pytest.raises(NotImplementedError):
-        worker.ask("events:PutRule", **more)
+        worker.ask("events:PutRule", **members)
 
 
 def test_a_server_simulates_too() -> None:
     with SandboxServer() as server:
-        settings: Any = {
-            "aws_access_key_id": "sandbox",
-            "aws_secret_access_key": "sandbox",
-            "region_name": REGION,
-            "endpoint_url": server.url,
-        }
-        worker = Worker(boto3.client("iam", **settings))
+        worker = Worker(server_client(server, "iam"))
         worker.may(PUT_MINE)
         assert worker.decisions("events:PutRule", "events:DeleteRule", ResourceArns=RULES[:1]) == [
             "allowed",

@@ -14,7 +14,8 @@ from chalice import Chalice
 from moto.logs.models import logs_backends
 
 from sandbox.account import ACCOUNT, PIPELINE_ROLE, REGION
-from sandbox.awslambda import Outcome, finished, invoke_async
+from sandbox.awslambda import invoke_async, list_finished_runs
+from sandbox.executor import RunOutcome
 from sandbox.inprocess import MONDAY_NOON, ChaliceExecutor, function_name, in_process
 
 app = Chalice("small")
@@ -49,7 +50,7 @@ def executor(tmp_path: Path) -> ChaliceExecutor:
     return ChaliceExecutor(app, tmp_path, stage="test")
 
 
-def run(executor: ChaliceExecutor, name: str, event: dict[str, Any]) -> Outcome:
+def run(executor: ChaliceExecutor, name: str, event: dict[str, Any]) -> RunOutcome:
     with in_process(executor) as world:
         invoke_async(
             ACCOUNT,
@@ -59,7 +60,7 @@ def run(executor: ChaliceExecutor, name: str, event: dict[str, Any]) -> Outcome:
             service="codepipeline.amazonaws.com",
         )
         world.clock.settle()
-        return finished(ACCOUNT, REGION)[0].outcome
+        return list_finished_runs(ACCOUNT, REGION)[0].outcome
 
 
 def test_the_apps_function_runs_with_the_stages_variables(executor: ChaliceExecutor) -> None:
@@ -110,7 +111,7 @@ def test_an_app_finds_the_world_through_boto3(executor: ChaliceExecutor) -> None
             service="codepipeline.amazonaws.com",
         )
         world.clock.settle()
-        assert finished(ACCOUNT, REGION)[0].outcome.payload == '["hold"]'
+        assert list_finished_runs(ACCOUNT, REGION)[0].outcome.payload == '["hold"]'
         assert boto3.client("iam").get_role(RoleName="pipelines")["Role"]["Arn"] == PIPELINE_ROLE
         assert boto3.client("lambda").invoke(FunctionName="small-test-gate")["StatusCode"] == 200
         assert "/aws/lambda/small-test-gate" in logs_backends[ACCOUNT][REGION].groups

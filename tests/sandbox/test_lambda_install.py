@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from pkgutil import resolve_name
-
 import pytest
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.policy import Policy
 
 from sandbox import awslambda
-from sandbox.install import installed
-
-
-@pytest.mark.parametrize("name", awslambda.PATCHED)
-def test_the_installed_moto_has_what_is_patched(name: str) -> None:
-    resolve_name(name)
+from sandbox.install import install_services
 
 
 def test_moto_is_itself_again_afterwards() -> None:
     before = (LambdaFunction.invoke, Policy.add_statement)
-    with installed():
+    with install_services():
         assert (LambdaFunction.invoke, Policy.add_statement) != before
     assert (LambdaFunction.invoke, Policy.add_statement) == before
 

@@ -5,21 +5,20 @@ the time is driven.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from moto import mock_aws
 from moto.awslambda.models import LambdaFunction, lambda_backends
 
-from sandbox import awslambda
-from sandbox.awslambda import Invocation, Outcome, finished, invoke_async
+from sandbox.account import ACCOUNT, REGION
+from sandbox.awslambda import invoke_async, list_finished_runs
 from sandbox.clock import DrivenClock
-from sandbox.world import World, current, running
-from tests.sandbox.functions import ACCOUNT, REGION, deploy, logged
+from sandbox.executor import Invocation, RunOutcome
+from sandbox.world import current_world
+from tests.sandbox.functions import NOON, deploy, lambda_world, logged
 
-NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-OK = Outcome('"fine"', None, "hello\n")
-BROKEN = Outcome('{"errorType": "ValueError"}', "Unhandled", "")
+OK = RunOutcome('"fine"', None, "hello\n")
+BROKEN = RunOutcome('{"errorType": "ValueError"}', "Unhandled", "")
 RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/gate-1"
 
 
@@ -27,11 +26,11 @@ class Script:
     """An executor that answers what it was told to, and notes what it was asked."""
 
     def __init__(self) -> None:
-        self.outcomes: list[Outcome] = []
-        self.asked: list[Invocation] = []
+        self.outcomes: list[RunOutcome] = []
+        self.invocations: list[Invocation] = []
 
-    def run(self, function: LambdaFunction, invocation: Invocation) -> Outcome:
-        self.asked.append(invocation)
+    def run(self, function: LambdaFunction, invocation: Invocation) -> RunOutcome:
+        self.invocations.append(invocation)
         return self.outcomes.pop(0) if self.outcomes else OK
 
 
@@ -42,7 +41,7 @@ def script() -> Script:
 
 @pytest.fixture(autouse=True)
 def clock(script: Script) -> Iterator[DrivenClock]:
-    with DrivenClock(NOON) as clock, mock_aws(), awslambda.install(), running(World(clock, script)):
+    with lambda_world(script) as clock:
         yield clock
 
 
@@ -50,7 +49,7 @@ def starts() -> list[tuple[int, float]]:
     """Of each finished run: the attempt, and how many minutes after noon it began."""
     return [
         (run.attempt, (run.started - NOON) / timedelta(minutes=1))
-        for run in finished(ACCOUNT, REGION)
+        for run in list_finished_runs(ACCOUNT, REGION)
     ]
 
 
@@ -65,9 +64,9 @@ def test_the_function_runs_on_the_clock_not_within_the_call(
 ) -> None:
     function = deploy()
     invoke()
-    assert script.asked == []
+    assert script.invocations == []
     clock.settle()
-    (run,) = finished(ACCOUNT, REGION)
+    (run,) = list_finished_runs(ACCOUNT, REGION)
     assert (run.invocation.payload, run.invocation.function_arn, run.outcome) == (
         '{"a": 1}',
         function.function_arn,
@@ -83,7 +82,7 @@ def test_an_error_is_tried_again_after_one_and_then_two_minutes(
     invoke()
     clock.advance(timedelta(hours=7))
     assert starts() == [(1, 0), (2, 1), (3, 3)]
-    assert len({invocation.request_id for invocation in script.asked}) == 1
+    assert len({invocation.request_id for invocation in script.invocations}) == 1
 
 
 def test_a_success_ends_the_retries(clock: DrivenClock, script: Script) -> None:
@@ -112,7 +111,7 @@ def test_copies_are_lost_or_doubled_as_the_dial_says(
     clock: DrivenClock, copies: list[float], expected: list[tuple[int, float]]
 ) -> None:
     deploy()
-    current().dials.invocation_copies = lambda: copies
+    current_world().dials.invocation_copies = lambda: copies
     invoke()
     clock.advance(timedelta(hours=1))
     assert starts() == expected
@@ -123,7 +122,7 @@ def test_an_event_without_permission_is_refused(clock: DrivenClock, script: Scri
     with pytest.raises(PermissionError, match="the policy of f does not let"):
         invoke(service="events.amazonaws.com", source_arn=RULE)
     clock.advance(timedelta(hours=1))
-    assert script.asked == []
+    assert script.invocations == []
 
 
 @pytest.mark.parametrize("name", ["g", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:g", "f:live"])
@@ -139,8 +138,8 @@ def test_the_code_does_not_run_under_the_lock(
     deploy()
     held: list[bool] = []
 
-    def run(function: LambdaFunction, invocation: Invocation) -> Outcome:
-        held.append(current().lock._is_owned())  # type: ignore[attr-defined]
+    def run(function: LambdaFunction, invocation: Invocation) -> RunOutcome:
+        held.append(current_world().lock._is_owned())  # type: ignore[attr-defined]
         return OK
 
     monkeypatch.setattr(script, "run", run)
@@ -154,7 +153,7 @@ def test_what_is_printed_reaches_cloudwatch_logs(clock: DrivenClock) -> None:
     invoke()
     clock.settle()
     start, printed, end, report = logged(function)
-    request = finished(ACCOUNT, REGION)[0].invocation.request_id
+    request = list_finished_runs(ACCOUNT, REGION)[0].invocation.request_id
     assert (start, printed, end) == (
         f"START RequestId: {request} Version: $LATEST",
         "hello",

@@ -5,45 +5,36 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 from moto.awslambda.models import LambdaFunction
 
-from sandbox import awslambda
-from sandbox.awslambda import Invocation, Outcome, finished
+from sandbox.account import ACCOUNT, REGION
+from sandbox.awslambda import list_finished_runs
 from sandbox.clock import DrivenClock
-from sandbox.world import World, running
-from tests.sandbox.functions import ACCOUNT, REGION, deploy
+from sandbox.executor import Invocation, RunOutcome
+from tests.sandbox.clients import client
+from tests.sandbox.functions import deploy, lambda_world
 
 
 class Echo:
-    def run(self, function: LambdaFunction, invocation: Invocation) -> Outcome:
-        return Outcome(
+    def run(self, function: LambdaFunction, invocation: Invocation) -> RunOutcome:
+        return RunOutcome(
             invocation.payload, "Unhandled" if "fail" in invocation.payload else None, "printed ä\n"
         )
 
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[DrivenClock]:
-    with (
-        DrivenClock(datetime(2026, 11, 23, tzinfo=UTC)) as clock,
-        mock_aws(),
-        awslambda.install(),
-        running(World(clock, Echo())),
-    ):
+    with lambda_world(Echo()) as clock:
         deploy()
         yield clock
 
 
 def invoke(payload: str, **options: Any) -> Any:
-    return boto3.client("lambda", region_name=REGION).invoke(
-        FunctionName="f", Payload=payload.encode(), **options
-    )
+    return client("lambda").invoke(FunctionName="f", Payload=payload.encode(), **options)
 
 
 def test_the_answer_is_the_functions_own() -> None:
@@ -66,15 +57,15 @@ def test_an_error_is_named_in_the_answer() -> None:
 
 def test_an_event_is_queued_and_not_waited_for(clock: DrivenClock) -> None:
     assert invoke("{}", InvocationType="Event")["StatusCode"] == 202
-    assert finished(ACCOUNT, REGION) == []
+    assert list_finished_runs(ACCOUNT, REGION) == []
     clock.settle()
-    assert len(finished(ACCOUNT, REGION)) == 1
+    assert len(list_finished_runs(ACCOUNT, REGION)) == 1
 
 
 def test_a_dry_run_runs_nothing(clock: DrivenClock) -> None:
     assert invoke("{}", InvocationType="DryRun")["StatusCode"] == 204
     clock.settle()
-    assert finished(ACCOUNT, REGION) == []
+    assert list_finished_runs(ACCOUNT, REGION) == []
 
 
 def test_a_payload_that_is_no_json_is_refused() -> None:

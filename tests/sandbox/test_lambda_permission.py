@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import Mock
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 from moto.awslambda.models import LambdaFunction
 
-from sandbox import awslambda
-from sandbox.awslambda.permission import allows
-from sandbox.clock import DrivenClock
-from sandbox.world import World, running
-from tests.sandbox.functions import ACCOUNT, REGION, deploy
+from sandbox.account import ACCOUNT, REGION
+from sandbox.awslambda.permission import allows_invocation
+from tests.sandbox import clients
+from tests.sandbox.functions import deploy, lambda_world
 
 EVENTS = "events.amazonaws.com"
 RULES = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/"
@@ -26,18 +22,13 @@ RULES = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/"
 
 @pytest.fixture(autouse=True)
 def function() -> Iterator[LambdaFunction]:
-    with (
-        DrivenClock(datetime(2026, 11, 23, tzinfo=UTC)) as clock,
-        mock_aws(),
-        awslambda.install(),
-        running(World(clock, Mock())),
-    ):
+    with lambda_world(Mock()):
         yield deploy()
 
 
 @pytest.fixture
 def client() -> Any:
-    return boto3.client("lambda", region_name=REGION)
+    return clients.client("lambda")
 
 
 def statement(**changes: Any) -> dict[str, Any]:
@@ -51,7 +42,7 @@ def statement(**changes: Any) -> dict[str, Any]:
 
 
 def allowed(function: LambdaFunction, rule: str = f"{RULES}gate-1", arn: str | None = None) -> bool:
-    return allows(function, arn or function.function_arn, EVENTS, rule, ACCOUNT)
+    return allows_invocation(function, arn or function.function_arn, EVENTS, rule, ACCOUNT)
 
 
 def test_one_statement_with_a_wildcard_covers_later_rules_and_no_others(
@@ -62,7 +53,7 @@ def test_one_statement_with_a_wildcard_covers_later_rules_and_no_others(
     assert allowed(function)
     assert not allowed(function, f"{RULES}other-1")
     assert not allowed(function, f"arn:aws:events:us-east-1:{ACCOUNT}:rule/gate-1")
-    assert not allows(
+    assert not allows_invocation(
         function, function.function_arn, "s3.amazonaws.com", f"{RULES}gate-1", ACCOUNT
     )
 

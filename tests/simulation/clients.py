@@ -25,7 +25,7 @@ import chalicelib.aws.clients
 from chalicelib import runtime
 from sandbox.account import ACCOUNT, REGION
 from sandbox.codepipeline.responses import CodePipelineResponse
-from sandbox.world import current
+from sandbox.world import current_world
 from tests.simulation.places import Place
 
 Send = Callable[["Caller", AWSPreparedRequest, str], AWSResponse]
@@ -109,7 +109,7 @@ def through_moto(caller: Caller, request: AWSPreparedRequest, operation: str) ->
             {"X-Amz-Target": operation},
         )
         try:
-            with current().lock:
+            with current_world().lock:
                 return answer(request, 200, getattr(response, SHORT_WAY[operation])())
         except (JsonRESTError, ServiceException):
             pass  # nothing was changed: the long way gives the error its form

@@ -15,7 +15,7 @@ from sandbox import eventbridge
 from sandbox.account import ACCOUNT, REGION
 from sandbox.awslambda.permission import StatementExistsError
 from sandbox.clock import utcnow
-from sandbox.codepipeline.jobs import Job
+from sandbox.codepipeline.execution import ActionJob
 from tests.simulation.people import People, invoke_retry
 from tests.simulation.record import Record
 from tests.simulation.rules import PREFIX, RETRY, all_rules, with_target
@@ -41,7 +41,7 @@ def _let_go(random: Random, record: Record) -> None:
         and job.continuation_token
         and PREFIX + job.action.execution.id not in with_target()
     ]
-    choices: list[str | Job] = [*held, *in_place]
+    choices: list[str | ActionJob] = [*held, *in_place]
     if not choices:
         return
     chosen = random.choice(choices)
@@ -63,7 +63,7 @@ def _can_be_retried(record: Record, execution: str) -> bool:
     return needed and not pipeline.deleted and pipeline.version == held.pipeline_version
 
 
-def _let_wait_go(record: Record, job: Job) -> None:
+def _let_wait_go(record: Record, job: ActionJob) -> None:
     """One that waits in place gets a rule, which holds nothing but the mark."""
     execution, rule = job.action.execution, PREFIX + job.action.execution.id
     now, events = utcnow(), eventbridge.backend(ACCOUNT, REGION)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-from sandbox.codepipeline.jobs import Job
+from sandbox.codepipeline.execution import ActionJob
 from tests.simulation.places import as_named
 from tests.simulation.turns import Stood
 
@@ -59,7 +59,7 @@ class Order:
         return self.bypass or self.observe
 
 
-def order(job: Job) -> Order:
+def order(job: ActionJob) -> Order:
     """What the job's action asks."""
     return read(job.action.configuration.get("UserParameters", ""))
 

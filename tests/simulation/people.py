@@ -23,6 +23,7 @@ from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.inprocess import DrivenWorld
 from tests.simulation.cast import VARIABLES, Cast, regated
+from tests.simulation.places import backend
 from tests.simulation.record import Record
 from tests.simulation.rules import PREFIX, RETRY, all_rules, remove
 
@@ -217,7 +218,7 @@ class People:
                         "token": token,
                         "result": {"summary": "", "status": verdict},
                     }
-                    pipeline.backend.put_approval_result(request)
+                    backend((pipeline.account_id, pipeline.region)).put_approval_result(request)
 
     def retry_held(self) -> None:
         """Retry the stage of a held execution, as one may to see whether it is over."""

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sandbox.awslambda.invocation import RETRY_AFTER
+from sandbox.awslambda.invocation import RETRY_DELAYS
 from sandbox.clock import utcnow
-from sandbox.codepipeline.execution import PipelineExecution
-from sandbox.codepipeline.jobs import Job
+from sandbox.codepipeline.execution import ActionJob, PipelineExecution
 from sandbox.codepipeline.pipeline import Pipeline
 from tests.simulation.places import name_of
 from tests.simulation.story import Story
@@ -108,7 +107,7 @@ class Record:
         turn.ended, turn.error = utcnow(), error is not None
         if error is not None:
             self.slow.append(
-                (turn.ended, turn.ended + RETRY_AFTER[-1])
+                (turn.ended, turn.ended + RETRY_DELAYS[-1])
             )  # Lambda asks again only then
         turn.lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
         self.words.append(log + payload)
@@ -212,13 +211,13 @@ class Record:
 
     # Looking back
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[ActionJob]:
         return [job for pipeline in self.pipelines.values() for job in pipeline.jobs.values()]
 
-    def jobs_of(self, execution: str) -> list[Job]:
+    def jobs_of(self, execution: str) -> list[ActionJob]:
         return [job for job in self.jobs() if job.action.execution.id == execution]
 
-    def job(self, job: str) -> Job | None:
+    def job(self, job: str) -> ActionJob | None:
         return next(
             (pipeline.jobs[job] for pipeline in self.pipelines.values() if job in pipeline.jobs),
             None,

@@ -23,12 +23,12 @@ from moto.moto_api._internal import mock_random
 import app
 from chalicelib.pipelines import reader
 from sandbox.account import ACCOUNT
-from sandbox.awslambda.invocation import Executor, Invocation, Outcome
 from sandbox.clock import utcnow
 from sandbox.codepipeline import caller, events, paging, responses
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.jobs import ARTIFACT_CREDENTIALS
 from sandbox.codepipeline.pipeline import Pipeline
+from sandbox.executor import Executor, Invocation, RunOutcome
 from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
 from sandbox.world import Dials
 from tests.simulation import cast, elsewhere, letting_go, promises, themes
@@ -56,7 +56,7 @@ class WatchedExecutor:
         self._inner = inner
         self._record = record
 
-    def run(self, function: LambdaFunction, invocation: Invocation) -> Outcome:
+    def run(self, function: LambdaFunction, invocation: Invocation) -> RunOutcome:
         record, name = self._record, function.function_name.rpartition("-")[2]
         turn = record.begin(name, invocation.payload)
         record.story.tell(
@@ -70,7 +70,7 @@ class WatchedExecutor:
         return outcome
 
 
-def _decision(outcome: Outcome) -> str:
+def _decision(outcome: RunOutcome) -> str:
     answer = json.loads(outcome.payload)
     if outcome.error:
         return f"{answer['errorType']}: {answer['errorMessage']}"[:120]
@@ -127,7 +127,7 @@ def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> No
     stack.enter_context(_watched(record, calls))
     stack.enter_context(announced(_dice(seed, "bus"), record))
     page = script.choice((100, 100, 100, 3, 2))
-    stack.enter_context(patch.object(paging, "PAGE", 100 if theme.large_pages else page))
+    stack.enter_context(patch.object(paging, "MAX_PAGE_ITEMS", 100 if theme.large_pages else page))
 
     record.story.tell(
         f"the theme is {theme.name}; the weather is {weather}; {far_weather}; EVENT_BUS is "
@@ -241,7 +241,7 @@ def _watched(record: Record, calls: Calls) -> Iterator[None]:
     """Let the record see the executions, and the calls pass through `calls`; a function's calls
     come from its own role's session.
     """
-    real_event, real_caller = events.pipeline_event, caller.caller_arn
+    real_event, real_caller = events.send_pipeline_event, caller.find_caller_arn
 
     def pipeline_event(pipeline: Pipeline, execution: PipelineExecution, state: str) -> None:
         record.change(pipeline, execution, state)
@@ -254,8 +254,8 @@ def _watched(record: Record, calls: Calls) -> Iterator[None]:
         return f"arn:aws:sts::{ACCOUNT}:assumed-role/{function}/{function}"
 
     with (
-        patch.object(events, "pipeline_event", pipeline_event),
-        patch.object(responses, "caller_arn", caller_arn),
+        patch.object(events, "send_pipeline_event", pipeline_event),
+        patch.object(responses, "find_caller_arn", caller_arn),
         patch.object(time, "sleep", calls.sleep),
         clients_through(calls.send, lambda: record.turn.function),
         patch.object(

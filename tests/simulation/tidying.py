@@ -14,6 +14,7 @@ from sandbox.inprocess import DrivenWorld
 from tests.simulation.cast import gates
 from tests.simulation.orders import order, read
 from tests.simulation.people import ANN, People
+from tests.simulation.places import backend
 from tests.simulation.record import Record
 from tests.simulation.rules import all_rules, remove, with_target
 from tests.simulation.waiters import stuck_without_help, waiters
@@ -45,7 +46,7 @@ class Tidying:
             for stage in pipeline.stages:
                 if not stage.transition.enabled:
                     request = {"pipelineName": pipeline.name, "stageName": stage.name}
-                    pipeline.backend.enable_stage_transition(
+                    self._people.backend.enable_stage_transition(
                         {**request, "transitionType": "Inbound"}
                     )
 
@@ -79,7 +80,9 @@ class Tidying:
                 self._let_through(name)
             if not pipeline.running and finished[-1:] != ["Succeeded"] and not held:
                 record.story.tell(f"somebody sees to it that {name} succeeds")
-                pipeline.backend.start_pipeline_execution({"name": pipeline.name}, ANN)
+                backend((pipeline.account_id, pipeline.region)).start_pipeline_execution(
+                    {"name": pipeline.name}, ANN
+                )
 
     def _take_apart(self) -> None:
         """Let those that wait for each other for ever only make room for each other, as the message

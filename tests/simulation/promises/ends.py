@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
-from sandbox.codepipeline.jobs import Job
+from sandbox.codepipeline.execution import ActionJob
 from tests.simulation.promises.table import BEGINS, Line, ends_hold, took_effect
 from tests.simulation.record import Record
 from tests.simulation.turns import Turn
@@ -121,7 +121,7 @@ def _goes_on_uncounted(record: Record, turn: Turn) -> bool:
     return reported and any(ends_hold(record, turn, line) for line in turn.lines)
 
 
-def _jobs_kept(record: Record, execution: str) -> Iterator[Job]:
+def _jobs_kept(record: Record, execution: str) -> Iterator[ActionJob]:
     for kept in record.kept:
         job = record.job(kept.job)
         if job and job.action.execution.id == execution:

@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from sandbox.codepipeline.execution import PipelineExecution
-from sandbox.codepipeline.jobs import Job
+from sandbox.codepipeline.execution import ActionJob, PipelineExecution
 from sandbox.world import Dials
 from tests.simulation.orders import Order, Wanted, order
 from tests.simulation.promises.holds import holds, verdict
@@ -254,7 +253,7 @@ def _in_place(record: Record, end: datetime, again: timedelta) -> Iterator[str]:
     """An action that waits in place succeeds when CodePipeline asks next (`again`: after how long),
     and no time limit ends it.
     """
-    first: dict[str, tuple[Job, datetime]] = {}
+    first: dict[str, tuple[ActionJob, datetime]] = {}
     for kept in record.kept:
         job = record.job(kept.job)
         if job is not None:

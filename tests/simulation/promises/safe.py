@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sandbox.codepipeline.jobs import Job
+from sandbox.codepipeline.execution import ActionJob
 from tests.simulation.orders import Order, order
 from tests.simulation.promises.read import unsatisfied
 from tests.simulation.record import Record
@@ -29,7 +29,7 @@ def safe(record: Record) -> Iterator[str]:
                 yield f"Safe: {record.whose(job_id)} passed though {sentence}"
 
 
-def _gave_up(record: Record, job: Job, answer: Answer, asked: Order) -> bool:
+def _gave_up(record: Record, job: ActionJob, answer: Answer, asked: Order) -> bool:
     """Whether the gate could say that it had waited as long as it was asked to."""
     began = min(other.action.started for other in record.jobs_of(job.action.execution.id))
     return (
@@ -41,7 +41,7 @@ def _gave_up(record: Record, job: Job, answer: Answer, asked: Order) -> bool:
     )
 
 
-def _let_go(record: Record, job: Job, answer: Answer) -> bool:
+def _let_go(record: Record, job: ActionJob, answer: Answer) -> bool:
     """Whether a person had let that execution go, and it says so."""
     since = record.let_go.get(job.action.execution.id)
     return (

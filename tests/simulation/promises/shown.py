@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sandbox.codepipeline.jobs import Job
+from sandbox.codepipeline.execution import ActionJob
 from tests.simulation.orders import Order, Wanted, order
 from tests.simulation.record import Record
 from tests.simulation.turns import Answer, Kept
@@ -41,7 +41,7 @@ def shown(record: Record) -> Iterator[str]:
 # Output variables
 
 
-def _outputs(record: Record, job: Job, answer: Answer, asked: Order) -> Iterator[str]:
+def _outputs(record: Record, job: ActionJob, answer: Answer, asked: Order) -> Iterator[str]:
     names = {"Decision", "UpstreamPipelines", "UpstreamExecutionIds"}
     if set(answer.outputs) != names or not all(answer.outputs.values()):
         yield "other output variables than it should"
@@ -72,7 +72,7 @@ def _outputs(record: Record, job: Job, answer: Answer, asked: Order) -> Iterator
         yield "more than fits into an action's configuration"
 
 
-def _decision(job: Job, answer: Answer, asked: Order) -> str:
+def _decision(job: ActionJob, answer: Answer, asked: Order) -> str:
     """What the gate did, by what it was asked and what it says for people."""
     if asked.bypass:
         return "bypassed"
@@ -110,7 +110,9 @@ def _began_together(record: Record, one: str, other: str) -> bool:
 # How long still
 
 
-def _usual(record: Record, job: Job, text: str, since: datetime, until: datetime) -> Iterator[str]:
+def _usual(
+    record: Record, job: ActionJob, text: str, since: datetime, until: datetime
+) -> Iterator[str]:
     """What is said of an upstream's usual time is between the shortest and the longest of its
     successes, of which there are three.
     """

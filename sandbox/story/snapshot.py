@@ -1,6 +1,4 @@
-"""What a person sees who asks AWS now: the pipelines' stages and executions, EventBridge's
-rules.
-"""
+"""What AWS shows at one moment: the pipelines' stages and executions, and EventBridge's rules."""
 
 from __future__ import annotations
 
@@ -20,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage and its latest execution there; `status` and `execution` are empty where none has
-    reached it.
+    """A stage and the latest execution in it. `status` and `execution` are empty before the first
+    one.
 
-    `message` is what the console shows of its first action: the error's message, or else the
+    `message` is what the console shows for its first action: the error's message, or else the
     summary.
     """
 
@@ -41,7 +39,7 @@ class Execution:
     started: datetime
     updated: datetime
     started_by: str
-    """The last part of the ARN of who started it."""
+    """The last part of the ARN of whoever started it."""
 
     @property
     def short_id(self) -> str:
@@ -72,38 +70,42 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Look:
-    """All times are aware datetimes; `at` is when the look was over."""
+class StorySnapshot:
+    """All times are aware datetimes; `at` is when the last answer had come."""
 
     at: datetime
     pipelines: tuple[Pipeline, ...] = ()
     rules: tuple[Rule, ...] = ()
 
     def executions(self, pipeline: str) -> tuple[Execution, ...]:
-        return next((one.executions for one in self.pipelines if one.name == pipeline), ())
+        return next((each.executions for each in self.pipelines if each.name == pipeline), ())
 
     @property
     def all_over(self) -> bool:
-        """Whether nothing runs and nothing waits any more."""
+        """Whether nothing is running or waiting any more."""
         return not self.rules and all(
             execution.ended for pipeline in self.pipelines for execution in pipeline.executions
         )
 
 
-def look(codepipeline: CodePipelineClient, events: EventBridgeClient, names: Sequence[str]) -> Look:
+def read_snapshot(
+    codepipeline: CodePipelineClient, events: EventBridgeClient, names: Sequence[str]
+) -> StorySnapshot:
     """Ask AWS about the pipelines `names` and about all rules."""
-    pipelines = tuple(_pipeline(codepipeline, name) for name in names)
-    rules = tuple(_rule(events, rule) for rule in events.list_rules()["Rules"])
-    return Look(utcnow(), pipelines, rules)
+    pipelines = tuple(_read_pipeline(codepipeline, name) for name in names)
+    rules = tuple(_read_rule(events, rule) for rule in events.list_rules()["Rules"])
+    return StorySnapshot(utcnow(), pipelines, rules)
 
 
-def _pipeline(client: CodePipelineClient, name: str) -> Pipeline:
+def _read_pipeline(client: CodePipelineClient, name: str) -> Pipeline:
     stages = client.get_pipeline_state(name=name)["stageStates"]
     executions = client.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]
-    return Pipeline(name, tuple(map(_stage, stages)), tuple(map(_execution, executions)))
+    return Pipeline(
+        name, tuple(map(_parse_stage, stages)), tuple(map(_parse_execution, executions))
+    )
 
 
-def _stage(state: StageStateTypeDef) -> Stage:
+def _parse_stage(state: StageStateTypeDef) -> Stage:
     latest = state.get("latestExecution")
     action = state["actionStates"][0].get("latestExecution", {})
     return Stage(
@@ -115,7 +117,7 @@ def _stage(state: StageStateTypeDef) -> Stage:
     )
 
 
-def _execution(summary: PipelineExecutionSummaryTypeDef) -> Execution:
+def _parse_execution(summary: PipelineExecutionSummaryTypeDef) -> Execution:
     return Execution(
         id=summary["pipelineExecutionId"],
         status=summary["status"],
@@ -125,13 +127,11 @@ def _execution(summary: PipelineExecutionSummaryTypeDef) -> Execution:
     )
 
 
-def _rule(client: EventBridgeClient, rule: RuleTypeDef) -> Rule:
+def _read_rule(client: EventBridgeClient, rule: RuleTypeDef) -> Rule:
     try:
         targets = client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
-    except (
-        client.exceptions.ResourceNotFoundException
-    ):  # removed since it was listed; the next look will not see it
-        targets = []
+    except client.exceptions.ResourceNotFoundException:
+        targets = []  # removed after it was listed; the next snapshot does not have it
     return Rule(
         name=rule["Name"],
         schedule=rule.get("ScheduleExpression", ""),
