@@ -12,8 +12,8 @@ from chalicelib.account.pipeline import AccountView
 from chalicelib.account.reader import AccountReader
 from chalicelib.errors import NotPermitted
 from sandbox.clock import utcnow
+from tests.support.condition import conditioned
 from tests.support.scene import EXECUTION, Scene
-from tests.test_stage_condition import conditioned
 
 DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
 

@@ -9,28 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.ask import ask
-from tests.support.scene import GATE, Scene
-
-CONDITION = {"category": "Rule", "owner": "AWS", "provider": "LambdaInvoke", "version": "1"}
-
-
-def conditioned(scene: Scene, outcome: str = "Succeeded", **asked: Any) -> None:
-    """k8s, whose Deploy stage has the gate as its entry condition."""
-    scene.pipeline("k8s", seconds=60, outcome=outcome)
-    declared: Any = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
-    rule = {
-        "name": "Wait",
-        "ruleTypeId": CONDITION,
-        "configuration": {"FunctionName": GATE, "UserParameters": ask_text(**asked)},
-    }
-    declared["stages"][1]["beforeEntry"] = {"conditions": [{"result": "FAIL", "rules": [rule]}]}
-    scene.codepipeline.update_pipeline(pipeline=declared)
-
-
-def ask_text(**asked: Any) -> str:
-    import json  # noqa: PLC0415
-
-    return json.dumps(ask(**asked))
+from tests.support.condition import conditioned
+from tests.support.scene import Scene
 
 
 def the_rule(scene: Scene) -> Any:

@@ -20,10 +20,10 @@ from sandbox.iam import enforcement
 from sandbox.server import SandboxServer
 from tests.docs.scenes import SCENES
 from tests.support.cli import Said, run
+from tests.support.condition import conditioned
 from tests.support.deployment import configure
 from tests.support.scene import Scene
 from tests.test_docs import sections
-from tests.test_stage_condition import conditioned
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/permissions.md").read_text()

@@ -11,10 +11,10 @@ from botocore.exceptions import EndpointConnectionError
 from gatectl.findings.reading import Reading
 from tests.support.ask import ask
 from tests.support.cli import run
+from tests.support.condition import conditioned
 from tests.support.deployment import findings, the_finding
 from tests.support.scene import EXECUTION, Scene
 from tests.test_docs import in_the_other_account
-from tests.test_stage_condition import conditioned
 
 ELSEWHERE = "arn:aws:codepipeline:us-east-1:123456789012:infra"
 THEIRS = "arn:aws:codepipeline:us-east-1:210987654321:infra"

@@ -19,10 +19,10 @@ from tests import test_rollback
 from tests.support.ask import ask
 from tests.support.calls import Calls
 from tests.support.cli import Said, run
+from tests.support.condition import conditioned
 from tests.support.scene import Scene, gate_stage
 from tests.test_docs import OTHER_ACCOUNT, THEIR_PIPELINE_ROLE, in_the_other_account
 from tests.test_parked import approve
-from tests.test_stage_condition import conditioned
 
 RULES = ["restart", "retry"]
 THEIRS = {

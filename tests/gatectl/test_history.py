@@ -25,9 +25,9 @@ from sandbox.world import Dials
 from tests.conftest import executor
 from tests.support.ask import ask
 from tests.support.cli import run
+from tests.support.condition import conditioned
 from tests.support.scene import Scene
 from tests.test_docs import OTHER_ACCOUNT as OTHERS
-from tests.test_stage_condition import conditioned
 
 THERE = "us-east-1"
 INFRA_THERE = f"arn:aws:codepipeline:{THERE}:{ACCOUNT}:infra"

@@ -1,0 +1,24 @@
+"""A gate as a rule of a stage's entry condition."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.support.ask import ask
+from tests.support.scene import GATE, Scene
+
+CONDITION = {"category": "Rule", "owner": "AWS", "provider": "LambdaInvoke", "version": "1"}
+
+
+def conditioned(scene: Scene, outcome: str = "Succeeded", **parameters: Any) -> None:
+    """k8s, whose Deploy stage has the gate as its entry condition."""
+    scene.pipeline("k8s", seconds=60, outcome=outcome)
+    declared: Any = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
+    rule = {
+        "name": "Wait",
+        "ruleTypeId": CONDITION,
+        "configuration": {"FunctionName": GATE, "UserParameters": json.dumps(ask(**parameters))},
+    }
+    declared["stages"][1]["beforeEntry"] = {"conditions": [{"result": "FAIL", "rules": [rule]}]}
+    scene.codepipeline.update_pipeline(pipeline=declared)
