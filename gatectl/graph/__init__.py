@@ -11,9 +11,7 @@ from rich.text import Text
 from chalicelib.account.gates import is_local
 from chalicelib.account.pipeline import AccountView, Pipeline, list_unseen_pipelines
 from chalicelib.account.reader import AccountReader
-from gatectl.graph.nodes import graph_of
-from gatectl.graph.texts import as_json, dot, mermaid
-from gatectl.graph.tree import page
+from gatectl.graph.drawing import build_graph, draw_dot, draw_mermaid, draw_tree, to_json
 from gatectl.session import Place, options
 from gatectl.unseen import note
 
@@ -21,7 +19,7 @@ from gatectl.unseen import note
 @click.command()
 @click.option(
     "--format",
-    "form",
+    "output_format",
     type=click.Choice(["tree", "mermaid", "dot", "json"]),
     default="tree",
     show_default=True,
@@ -30,44 +28,48 @@ from gatectl.unseen import note
 )
 @click.option("--no-state", is_flag=True, help="Leave out how each stands now: fewer calls.")
 @options
-def graph(place: Place, form: Literal["tree", "mermaid", "dot", "json"], *, no_state: bool) -> None:
+def graph(
+    place: Place, output_format: Literal["tree", "mermaid", "dot", "json"], *, no_state: bool
+) -> None:
     """Which pipelines wait for which: what must finish first stands on top.
 
-    Each pipeline is shown with how it stands now. One that waits for several stands below each of them. Pipelines that wait for each
-    other and names that are nobody's are pointed out.
+    Each pipeline is shown with how it stands now. One that waits for several stands below each of
+    them. Pipelines that wait for each other and names that are nobody's are pointed out.
 
     \b
     Examples: gatectl graph
               gatectl graph --format dot --no-state | dot -Tsvg > pipelines.svg
     """
-    place.json = place.json or form == "json"
-    account, now = AccountReader(place.client), datetime.now(UTC)
+    place.json = place.json or output_format == "json"
+    reader, now = AccountReader(place.client), datetime.now(UTC)
     with place.progress("reading pipelines") as progress:
-        everything = account.read_pipelines(progress)
-        seen = _structure(everything, place.region) if no_state else account.read_view(now)
-    note(place, list_unseen_pipelines(everything))
-    drawn = graph_of(seen, place.region, everything, None if no_state else now)
+        pipelines = reader.read_pipelines(progress)
+        account = _select_concerned(pipelines, place.region) if no_state else reader.read_view(now)
+    note(place, list_unseen_pipelines(pipelines))
+    drawing = build_graph(account, place.region, pipelines, None if no_state else now)
     if place.json:
-        place.show("", as_json(drawn, place.region, place.links))
-    elif form == "mermaid":
-        click.echo(mermaid(drawn))
-    elif form == "dot":
-        click.echo(dot(drawn))
+        place.show("", to_json(drawing, place.region, place.links))
+    elif output_format == "mermaid":
+        click.echo(draw_mermaid(drawing))
+    elif output_format == "dot":
+        click.echo(draw_dot(drawing))
     else:
         place.unfold()
-        place.console.print(page(drawn) if drawn.nodes else Text(_nothing(place)))
+        nothing = (
+            f"No pipeline in {place.region} has a gate. gatectl attach gives one to a pipeline."
+        )
+        place.console.print(draw_tree(drawing) if drawing.nodes else Text(nothing))
 
 
-def _structure(everything: dict[str, Pipeline], region: str) -> AccountView:
-    """What is gated, and what is waited for, without their states."""
-    gated = {name for name, pipeline in everything.items() if pipeline.gates}
-    wanted = gated | {
-        one.name for name in gated for one in everything[name].depends_on if is_local(one, region)
+def _select_concerned(pipelines: dict[str, Pipeline], region: str) -> AccountView:
+    """The gated pipelines and those that they wait for, without their states."""
+    gated = [pipeline for pipeline in pipelines.values() if pipeline.gates]
+    concerned = {pipeline.name for pipeline in gated} | {
+        dependency.name
+        for pipeline in gated
+        for dependency in pipeline.depends_on
+        if is_local(dependency, region)
     }
     return AccountView(
-        {name: pipeline for name, pipeline in everything.items() if name in wanted}, (), ()
+        {name: pipeline for name, pipeline in pipelines.items() if name in concerned}, (), ()
     )
-
-
-def _nothing(place: Place) -> str:
-    return f"No pipeline in {place.region} has a gate. gatectl attach gives one to a pipeline."

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import click
-from rich.console import Console, Group
+from rich.console import Group
 from rich.text import Text
 
 from chalicelib.errors import Misconfigured
-from chalicelib.pipelines import dependency
-from chalicelib.pipelines.dependency import Dependency
+from chalicelib.pipelines.dependency import Dependency, parse_entry
 from chalicelib.pipelines.execution import NAME
 from gatectl import completion, names
-from gatectl.history.cautions import cautions, of_entries, of_its_own_gate
-from gatectl.history.findings import find
-from gatectl.history.labels import plain
-from gatectl.history.overview import overview
-from gatectl.history.reading import Past, Reading
-from gatectl.history.report import Report
-from gatectl.history.strips import LEGEND, WORST, drawn, strips
-from gatectl.history.told import notes, told
+from gatectl.history.picture import draw_picture
+from gatectl.history.reading import HistoryReader
+from gatectl.history.replay import replay_executions
+from gatectl.history.report import PipelinePast, Report
+from gatectl.history.texts import (
+    list_cautions,
+    list_dependency_cautions,
+    list_own_gate_cautions,
+    write_figures,
+    write_notes,
+)
 from gatectl.session import Place, Refused, options
 from gatectl.upstreams import Entry, entries
 
-MOST_DAYS = 365
+MAX_DAYS = 365
 """CodePipeline keeps executions for 12 months (model: ListPipelineExecutionsInput)."""
 
 
@@ -44,7 +46,7 @@ MOST_DAYS = 365
 )
 @click.option(
     "--days",
-    type=click.IntRange(1, MOST_DAYS),
+    type=click.IntRange(1, MAX_DAYS),
     default=90,
     show_default=True,
     help="How far back; AWS keeps 12 months.",
@@ -53,8 +55,9 @@ MOST_DAYS = 365
 def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int) -> None:
     """Reckon from the past what a gate in PIPELINE would do.
 
-    From the executions that AWS still knows: how often PIPELINE ran while others ran, which of these failed, how often and how long a
-    gate would have held it, whatever it requires and however it holds. No gate need be installed. It reads only, and changes nothing.
+    From the executions that AWS still knows: how often PIPELINE ran while others ran, which of
+    these failed, how often and how long a gate would have held it, whatever it requires and however
+    it holds. No gate need be installed. It reads only, and changes nothing.
 
     \b
     Example: gatectl history k8s --depends-on infra --days 90
@@ -65,78 +68,93 @@ def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int)
       executions, overlapping, began_while_upstream_ran, apart
                   each {count, finished, failed}; finished: came to a result
       upstreams   [{pipeline, arn, count, finished, failed}]
-      policies    [{require, held, still_held, median_seconds, longest_seconds, total_seconds, holds, ways}]
+      policies    [{require, held, still_held, median_seconds, longest_seconds, total_seconds,
+                  holds, ways}]
         holds     [{execution, since, until, seconds}]
-        ways      [{hold, failed, go_on, replaced, waiting, overlapping, executions}]; executions: those that go on
-      overlaps    [{execution, status, started, ended, upstreams: [{pipeline, execution, status, started, ended}]}]
+        ways      [{hold, failed, go_on, replaced, waiting, overlapping, executions}]
+                  executions: those that go on
+      overlaps    [{execution, status, started, ended, upstreams}]
+        upstreams [{pipeline, execution, status, started, ended}]
       warnings    sentences
     """
     now = datetime.now(UTC)
-    asked = now - timedelta(days=days)
-    wanted = list({one.pipeline: one for one in map(_dependency, entries(depends_on))}.values())
+    window_begin = now - timedelta(days=days)
+    dependencies = _parse_dependencies(entries(depends_on))
     if not re.fullmatch(NAME, pipeline):
         raise names.no_such_pipeline(place, pipeline)
-    here = Reading(place, None, asked, now)
-    stands = here.pipeline(pipeline, pipeline)
-    _refuse_unreadable(wanted, stands)
-    there = [(Reading(place, one.region, asked, now), one) for one in wanted]
-    others = [
-        reading.pipeline(one.name, one.label) for reading, one in there
-    ]  # every name is looked up before much is read
-    own = here.own(stands)
-    upstreams = tuple(
-        reading.upstream(other) for (reading, _), other in zip(there, others, strict=True)
+    reader = HistoryReader(place, None, window_begin, now)
+    dependent = reader.read_pipeline(pipeline, pipeline)
+    _refuse_unreadable(dependencies, dependent)
+    readers = [
+        HistoryReader(place, dependency.region, window_begin, now) for dependency in dependencies
+    ]
+    upstreams = [  # every name is looked up before much is read
+        reader.read_pipeline(dependency.name, dependency.label)
+        for reader, dependency in zip(readers, dependencies, strict=True)
+    ]
+    dependent = reader.add_dependent_executions(dependent)
+    upstreams = [
+        reader.add_upstream_executions(upstream)
+        for reader, upstream in zip(readers, upstreams, strict=True)
+    ]
+    replay = replay_executions(
+        dependent.executions,
+        {upstream.label: upstream.executions for upstream in upstreams},
+        dependent.mode,
+        now,
     )
-    findings = find(own.executions, {one.label: one.executions for one in upstreams}, own.mode, now)
-    since = max(asked, own.created)
-    later = (*of_entries(wanted), *cautions(own, upstreams, asked, now, findings))
-    report = Report(own, upstreams, since, now, findings, later, tuple(of_its_own_gate(own)))
-    place.show(_page(report, place.console), report.as_json())
-
-
-def _dependency(entry: Entry) -> Dependency:
-    try:
-        wanted = dependency.parse_entry(entry)
-    except Misconfigured as error:
-        raise Refused(str(error)) from None
-    if wanted.stage:
-        stage = f"{wanted.name}/{wanted.stage}"
-        raise Refused(
-            f"{stage} is one stage. AWS lists when executions began and ended, not their stages: "
-            f"name the whole of {wanted.name}."
-        )
-    return wanted
-
-
-def _refuse_unreadable(wanted: Iterable[Dependency], own: Past) -> None:
-    """Raise Refused where one is the pipeline itself, or in an account that these credentials are
-    not of.
-    """
-    for one in wanted:
-        if one.is_pipeline(own.name, own.region, own.account):
-            raise Refused(
-                f"{own.name} cannot wait for itself: name another pipeline with --depends-on."
-            )
-        if one.account not in (None, own.account):
-            raise Refused(
-                f"{one.name} is in account {one.account}, and these credentials are of "
-                f"{own.account}: what ran there cannot be read with "
-                "them, and --profile chooses one account for all. Leave it out."
-            )
-
-
-def _page(report: Report, console: Console) -> Group:
-    found, width = strips(report), console.width
-    lines = (
-        [Text(), Text("When they were at work", style="bold"), *overview(report, width)]
-        if report.findings.executions
-        else []
+    report = Report(
+        pipeline=dependent,
+        upstreams=tuple(upstreams),
+        since=max(window_begin, dependent.created),
+        now=now,
+        replay=replay,
+        cautions=(
+            *list_dependency_cautions(dependencies),
+            *list_cautions(dependent, upstreams, window_begin, now, replay),
+        ),
+        leading_cautions=tuple(list_own_gate_cautions(dependent)),
     )
-    if found:
-        lines += [Text(), Text("The worst overlaps", style="bold"), Text(LEGEND, style="dim")]
-    for strip in found[:WORST]:
-        lines += [Text(), *drawn(strip, report, width)]
-    if len(found) > WORST:
-        lines += [Text(), Text(f"{len(found) - WORST} more: --json", style="dim")]
-    shown = map(plain, lines) if console.options.ascii_only else lines
-    return Group(told(report, width), *shown, Text(), notes(report))
+    place.show(_draw_page(report, place), report.to_json())
+
+
+def _parse_dependencies(depends_on: Sequence[Entry]) -> list[Dependency]:
+    """The dependencies, each pipeline once. Raises Refused if one is not a whole pipeline."""
+    dependencies: dict[str, Dependency] = {}
+    for entry in depends_on:
+        try:
+            dependency = parse_entry(entry)
+        except Misconfigured as error:
+            raise Refused(str(error)) from None
+        if dependency.stage:
+            raise Refused(
+                f"{dependency.name}/{dependency.stage} is one stage. AWS lists when executions "
+                f"began and ended, not their stages: name the whole of {dependency.name}."
+            )
+        dependencies[dependency.pipeline] = dependency
+    return list(dependencies.values())
+
+
+def _refuse_unreadable(dependencies: Sequence[Dependency], pipeline: PipelinePast) -> None:
+    """Raise Refused for the pipeline itself, and for one that these credentials cannot read."""
+    for dependency in dependencies:
+        if dependency.is_pipeline(pipeline.name, pipeline.region, pipeline.account):
+            raise Refused(
+                f"{pipeline.name} cannot wait for itself: name another pipeline with --depends-on."
+            )
+        if dependency.account not in (None, pipeline.account):
+            raise Refused(
+                f"{dependency.name} is in account {dependency.account}, and these credentials are "
+                f"of {pipeline.account}: what ran there cannot be read with them, and --profile "
+                "chooses one account for all. Leave it out."
+            )
+
+
+def _draw_page(report: Report, place: Place) -> Group:
+    width, ascii_only = place.console.width, place.console.options.ascii_only
+    return Group(
+        write_figures(report, width),
+        *draw_picture(report, width, ascii_only=ascii_only),
+        Text(),
+        write_notes(report),
+    )

@@ -1,58 +1,29 @@
-"""What AWS still knows of a pipeline: how it stands, and its executions back to a day. It only
-reads.
-"""
+"""Reads what AWS still knows of a pipeline: its structure, and its executions back to a day."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.account.gates import FUNCTION, Gate, find_gates
-from chalicelib.aws import parsing as shapes
+from chalicelib.account.gates import FUNCTION, find_gates
+from chalicelib.aws import parsing
 from chalicelib.errors import REFUSALS, error_code
 from chalicelib.holds.fate import find_closed_gate
 from chalicelib.pipelines.execution import FINISHED, LOOK_BACK, Attempt, Execution
+from gatectl.history.report import PipelinePast
 from gatectl.names import no_such_pipeline
 from gatectl.session import Place
 
-Listed = Mapping[str, Any]
-"""An entry of a list, as AWS answers it."""
+ListEntry = Mapping[str, Any]
+"""An entry of a list, as AWS returns it."""
 
 
-@dataclass(frozen=True)
-class Past:
-    """A pipeline and its `executions` (oldest first); of one that still runs, `updated` is now.
-
-    `label`: for people. `created`: since when it is there, as far as AWS tells (aware UTC).
-    `edited`: its structure was another one before. `held`: so many more executions a gate of its
-    own held, be it there still or not; they did no work, and are left out.
-    """
-
-    name: str
-    label: str
-    arn: str
-    mode: str
-    created: datetime
-    gates: tuple[Gate, ...] = ()
-    executions: tuple[Execution, ...] = ()
-    held: int = 0
-    edited: bool = False
-
-    @property
-    def region(self) -> str:
-        return self.arn.split(":")[3]
-
-    @property
-    def account(self) -> str:
-        return self.arn.split(":")[4]
-
-
-class Reading:
+class HistoryReader:
     """Reads `region` (None: the place's own), from `since` until `now` (both aware UTC)."""
 
     def __init__(self, place: Place, region: str | None, since: datetime, now: datetime) -> None:
@@ -62,125 +33,140 @@ class Reading:
         self._since = since
         self._now = now
 
-    def pipeline(self, name: str, label: str) -> Past:
-        """The pipeline as it stands, without its executions. Raises Refused where there is none."""
+    def read_pipeline(self, name: str, label: str) -> PipelinePast:
+        """The pipeline without its executions. Raises Refused if there is none."""
         try:
             answer = self._client.get_pipeline(name=name)
         except ClientError as error:
             if error_code(error) == "PipelineNotFoundException":
                 raise no_such_pipeline(self._place, name, self._region) from None
             raise
-        declared, metadata = answer["pipeline"], answer["metadata"]
-        mode, created = (
-            declared.get("executionMode", "SUPERSEDED"),
-            metadata["created"].astimezone(UTC),
-        )
-        return Past(
-            name,
-            label,
-            metadata["pipelineArn"],
-            mode,
-            created,
-            find_gates(declared),
-            edited=declared.get("version", 1) > 1,
+        declaration, metadata = answer["pipeline"], answer["metadata"]
+        return PipelinePast(
+            name=name,
+            label=label,
+            arn=metadata["pipelineArn"],
+            mode=declaration.get("executionMode", "SUPERSEDED"),
+            created=metadata["created"].astimezone(UTC),
+            gates=find_gates(declaration),
+            edited=declaration.get("version", 1) > 1,
         )
 
-    def own(self, past: Past) -> Past:
-        """The pipeline that is to wait, with what began since then."""
-        found = self._executions(past, self._since, self._before)
-        within = [one for one in found if one.started >= self._since]
-        held = self._held(
-            past, perhaps=past.edited and any(one.status == "Failed" for one in within)
+    def add_dependent_executions(self, dependent: PipelinePast) -> PipelinePast:
+        """The pipeline that is to wait, with the executions that began since `since`."""
+        listed = self._list_executions(dependent, self._since, self._is_too_old)
+        recent = [execution for execution in listed if execution.started >= self._since]
+        held_ids = self._list_held(
+            dependent,
+            had_gate=dependent.edited and any(execution.status == "Failed" for execution in recent),
         )
-        worked = tuple(one for one in within if one.id not in held)
+        worked = tuple(execution for execution in recent if execution.id not in held_ids)
         return replace(
-            past, created=_created(past, found), executions=worked, held=len(within) - len(worked)
+            dependent,
+            created=_find_creation(dependent, listed),
+            executions=worked,
+            held=len(recent) - len(worked),
         )
 
-    def upstream(self, past: Past) -> Past:
-        """One that is waited for, with what may have run since then, and with what had finished
-        last before.
+    def add_upstream_executions(self, upstream: PipelinePast) -> PipelinePast:
+        """A pipeline that is waited for, with the executions that may have run since `since`, and
+        with the last one that had finished before.
         """
         begin = self._since - LOOK_BACK
-        found = self._executions(
-            past, begin, lambda one: one["startTime"] < begin and one["status"] in FINISHED
+        listed = self._list_executions(
+            upstream,
+            begin,
+            lambda entry: entry["startTime"] < begin and entry["status"] in FINISHED,
         )
-        return replace(past, created=_created(past, found), executions=tuple(found))
+        return replace(upstream, created=_find_creation(upstream, listed), executions=tuple(listed))
 
-    def _executions(
-        self, past: Past, begin: datetime, enough: Callable[[Listed], bool]
+    def _list_executions(
+        self, past: PipelinePast, begin: datetime, is_enough: Callable[[ListEntry], bool]
     ) -> list[Execution]:
-        listed = self._back(
+        entries = self._list_back(
             past.name,
             "list_pipeline_executions",
             "pipelineExecutionSummaries",
             f"executions of {past.label}",
             begin,
-            enough,
+            is_enough,
         )
-        # Newest first in practice, but the model promises no order; the sort keeps AWS's among
-        # those that began together.
-        found = sorted(map(Execution.parse, reversed(listed)), key=lambda one: one.started)
+        # Newest first in practice, but the model promises no order. The sort keeps AWS's order
+        # among executions that began together.
+        executions = sorted(
+            map(Execution.parse, reversed(entries)), key=lambda execution: execution.started
+        )
         return [
-            replace(one, updated=max(self._now, one.started)) if one.running else one
-            for one in found
+            replace(execution, updated=max(self._now, execution.started))
+            if execution.running
+            else execution
+            for execution in executions
         ]
 
-    def _held(self, past: Past, *, perhaps: bool) -> set[str]:
-        """The ids of the executions that the pipeline's own gates held, as the attempts tell: a
-        gate may have gone since. `perhaps`: it may have held some even if it has no gate now.
+    def _list_held(self, dependent: PipelinePast, *, had_gate: bool) -> set[str]:
+        """The ids of the executions that the pipeline's own gates held, by their attempts.
+        `had_gate`: a gate that is gone may have held some.
         """
-        attempts: dict[str, list[Attempt]] = defaultdict(list)
         lists: list[tuple[str, str, Callable[[Any], Attempt]]] = []
-        if past.gates or perhaps:
-            lists.append(("list_action_executions", "actionExecutionDetails", shapes.parse_attempt))
-        if any(gate.condition for gate in past.gates) or perhaps:
+        if dependent.gates or had_gate:
             lists.append(
-                ("list_rule_executions", "ruleExecutionDetails", shapes.parse_condition_attempt)
+                ("list_action_executions", "actionExecutionDetails", parsing.parse_attempt)
             )
-        for operation, key, read in lists:
-            for one in self._back(
-                past.name, operation, key, f"gate of {past.name}", self._since, self._before
+        if any(gate.condition for gate in dependent.gates) or had_gate:
+            lists.append(
+                ("list_rule_executions", "ruleExecutionDetails", parsing.parse_condition_attempt)
+            )
+        attempts_by_execution: dict[str, list[Attempt]] = defaultdict(list)
+        for operation, key, parse in lists:
+            for entry in self._list_back(
+                dependent.name,
+                operation,
+                key,
+                f"gate of {dependent.name}",
+                self._since,
+                self._is_too_old,
             ):
-                attempts[one["pipelineExecutionId"]].append(read(one))
-        named = [
-            (execution, those, FUNCTION.fullmatch(one.function))
-            for execution, those in attempts.items()
-            for one in those
-        ]
-        last = [
-            (execution, find_closed_gate(those, function["name"]))
-            for execution, those, function in named
-            if function
-        ]
-        return {execution for execution, closed in last if closed and closed.error not in REFUSALS}
+                attempts_by_execution[entry["pipelineExecutionId"]].append(parse(entry))
+        return {
+            execution
+            for execution, attempts in attempts_by_execution.items()
+            if _was_held(attempts)
+        }
 
-    def _before(self, one: Listed) -> bool:
-        return bool(one["startTime"] < self._since)
+    def _is_too_old(self, entry: ListEntry) -> bool:
+        return bool(entry["startTime"] < self._since)
 
-    def _back(
+    def _list_back(
         self,
-        name: str,
+        pipeline: str,
         operation: str,
         key: str,
-        what: str,
+        contents: str,
         begin: datetime,
-        enough: Callable[[Listed], bool],
+        is_enough: Callable[[ListEntry], bool],
     ) -> list[Any]:
-        """What AWS lists of a pipeline, newest first, page by page until `enough` says so of an
-        entry. `begin`: where that may be.
+        """What AWS lists of a pipeline, newest first, page by page up to the page with an entry
+        that `is_enough`. `contents`, `begin`: what the progress bar names, and where it ends.
         """
-        found: list[Any] = []
+        entries: list[Any] = []
         days = (self._now - begin).days
-        with self._place.progress(f"Reading the {what}, days back") as tell:
-            for page in self._client.get_paginator(operation).paginate(pipelineName=name):
-                found += page[key]
-                if found:
-                    tell(min(days, (self._now - found[-1]["startTime"]).days), days)
-                if any(map(enough, page[key])):
+        with self._place.progress(f"Reading the {contents}, days back") as show_progress:
+            for page in self._client.get_paginator(operation).paginate(pipelineName=pipeline):
+                entries += page[key]
+                if entries:
+                    show_progress(min(days, (self._now - entries[-1]["startTime"]).days), days)
+                if any(map(is_enough, page[key])):
                     break
-        return found
+        return entries
 
 
-def _created(past: Past, found: list[Execution]) -> datetime:
-    return min([past.created, *(one.started for one in found)])
+def _was_held(attempts: list[Attempt]) -> bool:
+    """Whether a gate failed the execution of these attempts in order to hold it."""
+    gate_functions = [match["name"] for a in attempts if (match := FUNCTION.fullmatch(a.function))]
+    closed_gates = [find_closed_gate(attempts, function) for function in gate_functions]
+    return any(attempt and attempt.error not in REFUSALS for attempt in closed_gates)
+
+
+def _find_creation(past: PipelinePast, executions: list[Execution]) -> datetime:
+    """When AWS says that it was created, or when its first execution began if that was earlier."""
+    return min([past.created, *(execution.started for execution in executions)])

@@ -1,112 +1,143 @@
-"""All that `gatectl history` has found, as plain data; and as JSON."""
+"""What `gatectl history` has read and reckoned, as plain data and as JSON."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from chalicelib.account.gates import Gate
 from chalicelib.pipelines.execution import Execution
-from gatectl.history.findings import Findings, Group, Policy
-from gatectl.history.reading import Past
-from gatectl.history.spans import ENDLESS
+from gatectl.history.replay import ExecutionGroup, Policy, Replay
+
+
+@dataclass(frozen=True)
+class PipelinePast:
+    """A pipeline and its `executions` (oldest first); one that still runs was `updated` now.
+
+    `label`: its name for people. `created`: since when it has existed, as far as AWS reports (aware
+    UTC). `edited`: whether its structure has ever changed. `held`: how many more executions were
+    held by a gate of its own, even one that is gone; they did no work and are left out.
+    """
+
+    name: str
+    label: str
+    arn: str
+    mode: str
+    created: datetime
+    gates: tuple[Gate, ...] = ()
+    executions: tuple[Execution, ...] = ()
+    held: int = 0
+    edited: bool = False
+
+    @property
+    def region(self) -> str:
+        return self.arn.split(":")[3]
+
+    @property
+    def account(self) -> str:
+        return self.arn.split(":")[4]
 
 
 @dataclass(frozen=True)
 class Report:
     """What `pipeline` did between `since` and `now` (aware UTC), and what a gate that waits for
-    `upstreams` would have done. `first`: the cautions without which the figures mislead.
+    `upstreams` would have done. `leading_cautions`: those without which the figures mislead.
     """
 
-    pipeline: Past
-    upstreams: tuple[Past, ...]
+    pipeline: PipelinePast
+    upstreams: tuple[PipelinePast, ...]
     since: datetime
     now: datetime
-    findings: Findings
+    replay: Replay
     cautions: tuple[str, ...]
-    first: tuple[str, ...] = ()
+    leading_cautions: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, object]:
-        """As `gatectl history --help` describes it. Programs read it: its keys stay."""
-        found = self.findings
+    def to_json(self) -> dict[str, object]:
+        """As `gatectl history --help` describes it. Programs read it, so its keys stay."""
+        replay = self.replay
         return {
             "pipeline": self.pipeline.label,
             "mode": self.pipeline.mode,
             "since": self.since,
             "until": self.now,
-            "executions": _group(Group(found.executions)),
-            "overlapping": _group(found.overlapping),
-            "began_while_upstream_ran": _group(found.preventable),
-            "apart": _group(found.apart),
+            "executions": _count_group(ExecutionGroup(replay.executions)),
+            "overlapping": _count_group(replay.overlapping),
+            "began_while_upstream_ran": _count_group(replay.preventable),
+            "apart": _count_group(replay.apart),
             "upstreams": [
-                {"pipeline": one.label, "arn": one.arn, **_group(self._within(one))}
-                for one in self.upstreams
+                {
+                    "pipeline": upstream.label,
+                    "arn": upstream.arn,
+                    **_count_group(self._select_recent(upstream)),
+                }
+                for upstream in self.upstreams
             ],
-            "policies": [self._policy(policy) for policy in found.policies],
+            "policies": [_policy_to_json(policy) for policy in replay.policies],
             "overlaps": [
                 {
-                    **_execution(one.execution),
+                    **_execution_to_json(overlap.execution),
                     "upstreams": [
-                        {"pipeline": label, **_execution(each)} for label, each in one.pairs
+                        {"pipeline": label, **_execution_to_json(execution)}
+                        for label, execution in overlap.pairs
                     ],
                 }
-                for one in found.overlaps
+                for overlap in replay.overlaps
             ],
-            "warnings": [*self.first, *self.cautions],
+            "warnings": [*self.leading_cautions, *self.cautions],
         }
 
-    def _within(self, past: Past) -> Group:
-        """Of an upstream, those executions that ran in this time: older ones were read too."""
-        return Group(tuple(one for one in past.executions if one.updated >= self.since))
-
-    def _policy(self, policy: Policy) -> dict[str, object]:
-        seconds = [_seconds(wait) for wait in policy.waits]
-        return {
-            "require": policy.require,
-            "held": len(policy.held),
-            "still_held": policy.still_held,
-            "median_seconds": _seconds(policy.median),
-            "longest_seconds": max(seconds, default=0),
-            "total_seconds": sum(seconds),
-            "holds": [
-                {
-                    "execution": one.execution.id,
-                    "since": one.execution.started,
-                    "until": _unless_endless(one.until),
-                    "seconds": wait,
-                }
-                for one, wait in zip(policy.held, seconds, strict=True)
-            ],
-            "ways": [
-                {
-                    "hold": way.mode.name,
-                    "failed": 0 if way.mode.stays_in_progress else len(policy.held),
-                    "go_on": len(way.go_on),
-                    "replaced": way.replaced,
-                    "waiting": way.waiting,
-                    "overlapping": way.overlapping,
-                    "executions": [one.execution.id for one in way.go_on],
-                }
-                for way in policy.ways
-            ],
-        }
+    def _select_recent(self, upstream: PipelinePast) -> ExecutionGroup:
+        """The executions of an upstream that ran in this time: older ones were read too."""
+        return ExecutionGroup(
+            tuple(execution for execution in upstream.executions if execution.updated >= self.since)
+        )
 
 
-def _group(group: Group) -> dict[str, object]:
-    return {"count": len(group), "finished": group.finished, "failed": group.failed}
-
-
-def _execution(one: Execution) -> dict[str, object]:
+def _policy_to_json(policy: Policy) -> dict[str, object]:
+    seconds = [_round_to_seconds(wait) for wait in policy.waits]
     return {
-        "execution": one.id,
-        "status": one.status,
-        "started": one.started,
-        "ended": None if one.running else one.updated,
+        "require": policy.require,
+        "held": len(policy.held),
+        "still_held": policy.still_held,
+        "median_seconds": _round_to_seconds(policy.median),
+        "longest_seconds": max(seconds, default=0),
+        "total_seconds": sum(seconds),
+        "holds": [
+            {
+                "execution": hold.execution.id,
+                "since": hold.execution.started,
+                "until": hold.until if hold.released else None,
+                "seconds": wait,
+            }
+            for hold, wait in zip(policy.held, seconds, strict=True)
+        ],
+        "ways": [
+            {
+                "hold": outcome.mode.name,
+                "failed": outcome.failed,
+                "go_on": len(outcome.continuing),
+                "replaced": outcome.replaced,
+                "waiting": outcome.waiting,
+                "overlapping": outcome.overlapping,
+                "executions": [hold.execution.id for hold in outcome.continuing],
+            }
+            for outcome in policy.outcomes
+        ],
     }
 
 
-def _seconds(duration: timedelta) -> int:
+def _count_group(group: ExecutionGroup) -> dict[str, object]:
+    return {"count": len(group), "finished": group.finished, "failed": group.failed}
+
+
+def _execution_to_json(execution: Execution) -> dict[str, object]:
+    return {
+        "execution": execution.id,
+        "status": execution.status,
+        "started": execution.started,
+        "ended": None if execution.running else execution.updated,
+    }
+
+
+def _round_to_seconds(duration: timedelta) -> int:
     return round(duration.total_seconds())
-
-
-def _unless_endless(moment: datetime) -> datetime | None:
-    return None if moment == ENDLESS else moment

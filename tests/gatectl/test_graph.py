@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from io import StringIO
 from typing import Any
 
 import pydot
 import pytest
+from rich.console import Console
 
+from chalicelib.account.cycles import MEND
+from chalicelib.account.pipeline import Pipeline
+from chalicelib.account.states import PipelineStatus, Word
+from gatectl.graph.drawing import build_graph, describe_state, draw_tree
 from gatectl.session import Place
 from tests.support.ask import ask
 from tests.support.cli import Said, run
+from tests.support.declared import gated, ungated, view
+from tests.support.executions import NOON
 from tests.support.scene import Scene
 
 DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
@@ -42,17 +51,29 @@ def account(scene: Scene) -> Scene:
     return scene
 
 
-def tree(said: Said) -> list[str]:
-    return [line.rstrip() for line in said.out.splitlines()]
+def read_tree(output: Said) -> list[str]:
+    return [line.rstrip() for line in output.out.splitlines()]
+
+
+def draw(*pipelines: Pipeline, other_names: Collection[str] = ()) -> list[str]:
+    """The lines of the tree without states, then a line for each remark. `other_names`: pipelines
+    that are not of the graph.
+    """
+    account = view(*pipelines)
+    graph = build_graph(account, "eu-central-1", {*account.pipelines, *other_names}, None)
+    console = Console(width=1000, file=StringIO())
+    with console.capture() as capture:
+        console.print(draw_tree(graph))
+    return [line for line in map(str.rstrip, capture.get().splitlines()) if line]
 
 
 class TestTree:
     def test_what_must_finish_first_stands_on_top_and_each_has_its_state(
         self, account: Scene
     ) -> None:
-        said = run("graph")
-        assert said.status == 0
-        assert tree(said) == [
+        output = run("graph")
+        assert output.status == 0
+        assert read_tree(output) == [
             "infra  runs since 12:00 UTC",
             "├── apps  has not run  (its stage Deploy; must succeed; waits in place)",
             "└── k8s  waits since 12:00 UTC",
@@ -64,49 +85,41 @@ class TestTree:
     def test_without_states_only_structures_are_read(
         self, account: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        made: list[str] = []
+        made: set[str] = set()
         real = Place.client
 
-        def watched(place: Place, service: str) -> Any:
+        def watch(place: Place, service: str) -> Any:
             client = real(place, service)
-            client.meta.events.register("before-call", lambda model, **_: made.append(model.name))
+            client.meta.events.register("before-call", lambda model, **_: made.add(model.name))
             return client
 
-        monkeypatch.setattr(Place, "client", watched)
-        said = run("graph", "--no-state")
-        assert tree(said)[:2] == [
+        monkeypatch.setattr(Place, "client", watch)
+        assert read_tree(run("graph", "--no-state"))[:2] == [
             "infra",
             "├── apps  (its stage Deploy; must succeed; waits in place)",
         ]
-        assert set(made) == {"ListPipelines", "GetPipeline"}
+        assert made == {"ListPipelines", "GetPipeline"}
 
-    def test_how_each_kind_of_state_is_said(self, scene: Scene) -> None:
-        scene.staged("approved", ("Approve", 0))
-        scene.pipeline("closed")
-        scene.codepipeline.disable_stage_transition(
-            pipelineName="closed", stageName="Deploy", transitionType="Inbound", reason="x"
-        )
-        scene.pipeline("done", seconds=5)
-        scene.pipeline("new")
-        scene.pipeline("stopped")
-        scene.gated("all", ask("approved", "closed", "done", "new", "stopped", pipeline="all"))
-        for name in ("approved", "closed", "done", "stopped"):
-            scene.start(name)
-        (execution,) = scene.executions("stopped")
-        scene.codepipeline.stop_pipeline_execution(
-            pipelineName="stopped",
-            pipelineExecutionId=execution["pipelineExecutionId"],
-            abandon=True,
-        )
-        said = run("graph").out
-        for line in (
-            "approved  waits for a person since 12:00 UTC",
-            "closed  waits for a person since 12:00 UTC",
-            "done  succeeded at 12:00 UTC",
-            "new  has not run",
-            "stopped  was stopped at 12:00 UTC",
-        ):
-            assert f"{line}\n" in said
+    @pytest.mark.parametrize(
+        ("word", "description"),
+        [
+            ("waits", "waits since 12:00 UTC"),
+            ("asks", "waits for a person since 12:00 UTC"),
+            ("runs", "runs since 12:00 UTC"),
+            ("succeeded", "succeeded at 12:00 UTC"),
+            ("failed", "failed at 12:00 UTC"),
+            ("stopped", "was stopped at 12:00 UTC"),
+            ("other", "ended without a result at 12:00 UTC"),
+            ("idle", "has not run"),
+            ("unseen", "may not be looked at"),
+        ],
+    )
+    def test_how_each_kind_of_state_is_said(self, word: Word, description: str) -> None:
+        since = None if word in {"idle", "unseen"} else NOON
+        assert describe_state(PipelineStatus(word, since), NOON) == description
+
+    def test_a_wait_of_which_no_time_is_known(self) -> None:
+        assert describe_state(PipelineStatus("waits"), NOON) == "waits"
 
     def test_a_hold_that_nobody_needs_any_more_is_no_wait(self, account: Scene) -> None:
         declared: Any = account.codepipeline.get_pipeline(name="k8s")["pipeline"]
@@ -126,59 +139,66 @@ class TestTree:
         declared: Any = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
         declared["stages"].pop(1)
         scene.codepipeline.update_pipeline(pipeline=declared)
-        assert tree(run("graph")) == ["infra  runs since 12:00 UTC", "└── web  has not run"]
+        assert read_tree(run("graph")) == ["infra  runs since 12:00 UTC", "└── web  has not run"]
 
-    def test_pipelines_in_a_circle_are_shown_once_and_the_circle_is_told(
-        self, scene: Scene
-    ) -> None:
-        scene.gated("a", ask("b", pipeline="a"))
-        scene.gated("b", ask("a", pipeline="b"))
-        said = run("graph", "--no-state")
-        assert tree(said)[:3] == ["a", "└── b", "    └── a  (see above)"]
-        assert "Circle: a waits for b, which waits for a. They take turns" in said.words
+    def test_pipelines_in_a_circle_are_shown_once_and_the_circle_is_told(self) -> None:
+        *tree, circle = draw(gated("a", ask("b", pipeline="a")), gated("b", ask("a", pipeline="b")))
+        assert tree == ["a", "└── b", "    └── a  (see above)"]
+        assert circle.startswith("Circle: a waits for b, which waits for a. They take turns")
+        assert MEND not in circle
 
-    def test_a_deadlock_is_told_with_what_would_end_it(self, scene: Scene) -> None:
-        scene.gated("a", ask("b", pipeline="a", require="succeeded"))
-        scene.gated("b", ask("a", pipeline="b", require="succeeded"))
-        words = run("graph").words
-        assert "after any failure, none can ever go on." in words
-        assert "Take one of them out of its depends_on" in words
-
-    def test_an_unknown_upstream_is_pointed_out(self, scene: Scene) -> None:
-        scene.pipeline("network")
-        scene.gated("k8s", ask("netwrok"))
-        said = run("graph")
-        assert tree(said)[0] == "netwrok  is not there"
-        assert (
-            "Unknown: There is no pipeline netwrok in eu-central-1; did you mean network? k8s "
-            "waits for it." in said.words
+    def test_a_deadlock_is_told_with_what_would_end_it(self) -> None:
+        *_, circle = draw(
+            gated("a", ask("b", pipeline="a", require="succeeded")),
+            gated("b", ask("a", pipeline="b", require="succeeded")),
         )
+        assert "after any failure, none can ever go on." in circle
+        assert circle.endswith(MEND)
+
+    def test_an_unknown_upstream_is_pointed_out(self) -> None:
+        assert draw(gated("k8s", ask("netwrok")), other_names=["network"]) == [
+            "netwrok  is not there",
+            "└── k8s",
+            "Unknown: There is no pipeline netwrok in eu-central-1; did you mean network? k8s "
+            "waits for it.",
+        ]
 
     def test_an_unknown_stage_of_an_upstream_is_pointed_out(self, scene: Scene) -> None:
         """In the gate's own words."""
         scene.pipeline("infra")
         _, message = scene.refusal(ask({"pipeline": "infra", "stage": "Deplyo"}))
-        said = run("graph", "--no-state")
-        assert tree(said)[:2] == ["infra", "└── k8s  (its stage Deplyo, which is not there)"]
-        assert f"Unknown: {message} k8s waits for it." in said.words
+        output = run("graph", "--no-state")
+        assert read_tree(output)[:2] == ["infra", "└── k8s  (its stage Deplyo, which is not there)"]
+        assert f"Unknown: {message} k8s waits for it." in output.words
         (edge,) = run("graph", "--json").json()["edges"]
         assert edge["problem"] == f"{message} k8s waits for it."
 
-    def test_one_elsewhere_is_not_unknown(self, scene: Scene) -> None:
-        scene.gated("k8s", ask(DNS))
-        assert tree(run("graph"))[:2] == [
+    def test_one_elsewhere_is_not_unknown(self) -> None:
+        assert draw(gated("k8s", ask(DNS))) == [
             "dns (us-east-1)  is elsewhere: not looked at",
-            "└── k8s  has not run",
+            "└── k8s",
         ]
 
-    def test_a_gate_that_refuses_is_told_with_the_reason(self, scene: Scene) -> None:
-        scene.gated("k8s", {"depend_on": ["infra"]})
-        said = run("graph")
-        assert tree(said)[0] == "k8s  has not run"
-        assert (
+    def test_a_gate_that_refuses_is_told_with_the_reason(self) -> None:
+        tree, refusal = draw(gated("k8s", {"depend_on": ["infra"]}))
+        assert tree == "k8s"
+        assert refusal.startswith(
             "Refused: the gate of k8s fails at once. UserParameters has an unknown key "
-            '"depend_on" (did you mean depends_on?)' in said.words
+            '"depend_on" (did you mean depends_on?)'
         )
+
+    @pytest.mark.parametrize(
+        ("parameters", "note"),
+        [
+            ({"observe": True}, "only observed"),
+            ({"hold": "retry"}, "is retried"),
+            ({"parked": "pass"}, "not while it waits for a person"),
+        ],
+    )
+    def test_what_is_out_of_the_ordinary_is_noted(
+        self, parameters: dict[str, Any], note: str
+    ) -> None:
+        assert draw(ungated("infra"), gated("k8s", ask(**parameters)))[1] == f"└── k8s  ({note})"
 
     def test_no_name_is_folded_where_no_terminal_reads(self, scene: Scene) -> None:
         long, longer = "x" * 95, "y" * 100
@@ -196,11 +216,6 @@ class TestTree:
             run("graph").out
             == "No pipeline in eu-central-1 has a gate. gatectl attach gives one to a pipeline.\n"
         )
-
-    def test_one_that_only_observes(self, scene: Scene) -> None:
-        scene.pipeline("infra")
-        scene.gated("k8s", ask(observe=True))
-        assert "k8s  has not run  (only observed)" in run("graph").out
 
 
 class TestForOtherPrograms:
@@ -267,28 +282,23 @@ class TestForOtherPrograms:
 
     @pytest.mark.parametrize("words", [("--json",), ("--format", "json")])
     def test_json(self, odd: Scene, words: tuple[str, ...]) -> None:
-        told = run("graph", *words).json()
-        pipelines = {one["id"]: one for one in told["pipelines"]}
-        execution = odd.executions("infra")[0]["pipelineExecutionId"]
+        graph = run("graph", *words).json()
+        pipelines = {pipeline["id"]: pipeline for pipeline in graph["pipelines"]}
+        infra, dns = pipelines["infra"], pipelines[DNS]
+        assert infra["execution"] == odd.executions("infra")[0]["pipelineExecutionId"]
+        assert (infra["where"], infra["gated"], infra["state"]) == ("here", False, "runs")
+        assert infra["since"].startswith("2026-11-23T12:00")
+        assert infra["link"].endswith("/pipelines/infra/view?region=eu-central-1")
+        assert (dns["where"], dns["name"], dns["link"]) == ("elsewhere", "dns (us-east-1)", None)
+        assert graph["unknown"] == ["9lives"]
         assert {
-            key: pipelines["infra"][key] for key in ("where", "gated", "state", "execution")
-        } == {
-            "where": "here",
-            "gated": False,
-            "state": "runs",
-            "execution": execution,
-        }
-        assert pipelines["infra"]["since"].startswith("2026-11-23T12:00")
-        assert pipelines["infra"]["link"].endswith("/pipelines/infra/view?region=eu-central-1")
-        assert (pipelines[DNS]["where"], pipelines[DNS]["name"], pipelines[DNS]["link"]) == (
-            "elsewhere",
-            "dns (us-east-1)",
-            None,
-        )
-        assert told["unknown"] == ["9lives"]
-        assert {
-            "upstream": "infra", "dependent": "apps", "require": "succeeded", "stage": "Deploy", "parked": "wait", "hold": ["wait"],
+            "upstream": "infra",
+            "dependent": "apps",
+            "require": "succeeded",
+            "stage": "Deploy",
+            "parked": "wait",
+            "hold": ["wait"],
             "problem": None,
-        } in told["edges"]  # fmt: skip
-        (circle,) = told["circles"]
+        } in graph["edges"]
+        (circle,) = graph["circles"]
         assert (circle["pipelines"], circle["deadlock"]) == (["end", "graph", "end"], False)

@@ -2,69 +2,92 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from io import StringIO
-from typing import cast
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from chalicelib.pipelines.execution import Execution
-from gatectl.history.axis import Axis
-from gatectl.history.cautions import cautions
-from gatectl.history.findings import find
-from gatectl.history.labels import labels
-from gatectl.history.overview import at_work, overview
-from gatectl.history.reading import Past
-from gatectl.history.report import Report
-from gatectl.history.strips import drawn, worst
-from gatectl.history.told import told
+from gatectl.history.picture import (
+    Axis,
+    draw_overview,
+    draw_picture,
+    draw_strip,
+    find_strips,
+    measure_work,
+    shorten_names,
+)
+from gatectl.history.replay import replay_executions
+from gatectl.history.report import PipelinePast, Report
+from gatectl.history.texts import list_cautions, write_figures, write_notes
 from gatectl.wording import lasting, share
+from tests.support.executions import NOON, at, ran
 
-NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
-
-
-def at(minutes: float) -> datetime:
-    return NOON + timedelta(minutes=minutes)
+INFRA = (ran(10, 40),)
 
 
-def ran(begin: float, end: float, status: str = "Succeeded") -> Execution:
-    return Execution(f"{begin}-{end}", status, at(begin), at(end))
-
-
-def past(name: str, executions: Sequence[Execution]) -> Past:
-    return Past(
-        name,
-        name,
-        f"arn:aws:codepipeline:eu-central-1:123456789012:{name}",
-        "SUPERSEDED",
-        NOON,
-        (),
-        tuple(executions),
-    )
-
-
-def report(k8s: Sequence[Execution], *, lasts: float, **upstreams: Sequence[Execution]) -> Report:
-    """What is said of so many minutes from noon on."""
-    others = tuple(past(name, those) for name, those in upstreams.items())
+def build_report(
+    k8s: Sequence[Execution], *, lasts: float, name: str = "k8s", **upstreams: Sequence[Execution]
+) -> Report:
+    """The report on so many minutes from noon on, of pipelines that were created at noon."""
+    pasts = [
+        PipelinePast(
+            name=pipeline,
+            label=pipeline,
+            arn=f"arn:aws:codepipeline:eu-central-1:123456789012:{pipeline}",
+            mode="SUPERSEDED",
+            created=NOON,
+            executions=tuple(executions),
+        )
+        for pipeline, executions in {name: k8s, **upstreams}.items()
+    ]
+    replay = replay_executions(k8s, upstreams, "SUPERSEDED", at(lasts))
     return Report(
-        past("k8s", k8s), others, NOON, at(lasts), find(k8s, upstreams, "SUPERSEDED", at(lasts)), ()
+        pipeline=pasts[0],
+        upstreams=tuple(pasts[1:]),
+        since=NOON,
+        now=at(lasts),
+        replay=replay,
+        cautions=list_cautions(pasts[0], pasts[1:], NOON, at(lasts), replay),
     )
 
 
-def texts(lines: Sequence[object]) -> list[str]:
+def to_texts(lines: Sequence[object]) -> list[str]:
     return [str(line) for line in lines]
 
 
+def draw_worst(report: Report, width: int) -> list[str]:
+    return to_texts(draw_strip(find_strips(report)[0], report, width))
+
+
+def print_report(report: Report, width: int = 120) -> str:
+    """What stands above and below the picture."""
+    console = Console(width=width, file=StringIO())
+    with console.capture() as capture:
+        console.print(write_figures(report, width), write_notes(report))
+    return capture.get()
+
+
+def read_words(report: Report) -> str:
+    return " ".join(print_report(report).split())
+
+
 class TestTheWholeTime:
+    def draw(self, k8s: Sequence[Execution], width: int, **upstreams: Any) -> list[str]:
+        return to_texts(draw_overview(build_report(k8s, lasts=40, **upstreams), width))
+
     def test_a_bar_is_as_high_as_its_pipeline_was_at_work(self) -> None:
-        k8s = [ran(0, 1), ran(12, 14, "Failed"), ran(13, 17, "Failed"), ran(31, 39)]
-        shown = texts(overview(report(k8s, lasts=40, infra=[ran(10, 20), ran(30, 35)]), 48))
+        runs = [ran(0, 1), ran(12, 14, "Failed"), ran(13, 17, "Failed"), ran(31, 39)]
+        shown = self.draw(runs, 48, infra=[ran(10, 20), ran(30, 35)])
         assert len(shown[0]) == 48
-        infra, own, failed, held = (line[8:] for line in shown[:4])  # a column is a minute
+        infra, k8s, failed, held = (line[8:] for line in shown[:4])  # a column is a minute
         assert infra == " " * 10 + "█" * 10 + " " * 10 + "█" * 5 + " " * 5
-        assert own == "█" + " " * 11 + "█████" + " " * 14 + "████████" + " "
+        assert k8s == "█" + " " * 11 + "█████" + " " * 14 + "████████" + " "
         assert failed.rstrip() == " " * 12 + "11"
         assert held.rstrip() == " " * 12 + "11" + " " * 17 + "1"
         assert shown[4].rstrip() == " " * 8 + "│12:00         │12:15         │12:30"
@@ -74,21 +97,21 @@ class TestTheWholeTime:
 
     def test_columns_that_are_less_busy_have_lower_bars(self) -> None:
         infra = [ran(0, 10), ran(10, 15), ran(20, 21)]
-        assert texts(overview(report([], lasts=40, infra=infra), 18))[0] == "infra   ███▆ ▂    "
+        assert self.draw([], 18, infra=infra)[0] == "infra   ███▆ ▂    "
 
     def test_what_ran_side_by_side_counts_once(self) -> None:
         axis = Axis(NOON, at(20), 2)
-        assert at_work([ran(-5, 5), ran(2, 6), ran(9, 12)], axis) == [
+        assert measure_work([ran(-5, 5), ran(2, 6), ran(9, 12)], axis) == [
             timedelta(minutes=7),
             timedelta(minutes=2),
         ]
 
     def test_more_than_nine_are_a_plus(self) -> None:
-        shown = texts(overview(report([ran(1, 2)] * 12, lasts=40, infra=[ran(0, 10)]), 18))
+        shown = self.draw([ran(1, 2)] * 12, 18, infra=[ran(0, 10)])
         assert shown[3] == "held    +".ljust(18)
 
     def test_long_names_are_shortened(self) -> None:
-        shown = texts(overview(report([], lasts=40, **{"x" * 100: []}), 80))
+        shown = self.draw([], 80, **{"x" * 100: []})
         assert shown[0] == ("x" * 8 + "..." + "x" * 9).ljust(80)
 
 
@@ -119,23 +142,16 @@ class TestTheWholeTime:
 def test_names_are_shortened_to_what_tells_them_apart(
     names: tuple[str, ...], shown: list[str]
 ) -> None:
-    assert labels(names, 80) == shown
+    assert shorten_names(names, 80) == shown
 
 
 class TestOneOverlap:
-    INFRA = (ran(10, 40),)
-
     def test_what_was_and_what_would_have_been(self) -> None:
         """A column is a minute: infra works from 10 to 40; 15-20 is replaced by 25-31, which goes
         on at 40; 5-12 had begun before.
         """
-        found = report(
-            [ran(5, 12), ran(15, 20, "Failed"), ran(25, 31), ran(50, 60)],
-            lasts=60,
-            infra=self.INFRA,
-        )
-        (strip,) = worst(found)
-        title, ids, *lines = texts(drawn(strip, found, 15 + 41))
+        k8s = [ran(5, 12), ran(15, 20, "Failed"), ran(25, 31), ran(50, 60)]
+        title, ids, *lines = draw_worst(build_report(k8s, lasts=60, infra=INFRA), 15 + 41)
         assert (
             title == "2026-01-05 12:10 to 12:40 UTC: 3 executions, 1 failed; 2 held, up to 25 min"
         )
@@ -150,48 +166,39 @@ class TestOneOverlap:
         assert lines[4][15:] == " " * 10 + "│12:15         │12:30"
 
     def test_one_that_is_still_held(self) -> None:
-        found = report([ran(25, 40, "InProgress")], lasts=40, infra=[ran(10, 40, "InProgress")])
-        (strip,) = worst(found)
-        _, _, infra, k8s, gated, _ = texts(drawn(strip, found, 15 + 31))
-        assert infra[15:] == "━" * 30 + "●"
-        assert k8s[15:] == " " * 15 + "━" * 15 + "●"
-        assert gated[15:] == " " * 15 + "░" * 15 + "●"
+        k8s, infra = [ran(25, 40, "InProgress")], [ran(10, 40, "InProgress")]
+        rows = draw_worst(build_report(k8s, lasts=40, infra=infra), 15 + 31)[2:5]
+        assert [row[15:] for row in rows] == [
+            "━" * 30 + "●",
+            " " * 15 + "━" * 15 + "●",
+            " " * 15 + "░" * 15 + "●",
+        ]
 
     def test_what_takes_seconds_is_told_in_seconds(self) -> None:
-        found = report([ran(10.25, 11)], lasts=60, infra=[ran(10, 10.75)])
-        title, *_ = texts(drawn(worst(found)[0], found, 80))
+        report = build_report([ran(10.25, 11)], lasts=60, infra=[ran(10, 10.75)])
+        title = draw_worst(report, 80)[0]
         assert title.startswith("2026-01-05 12:10:00 to 12:10:45 UTC: 1 execution")
 
     def test_of_many_ids_as_many_are_named_as_there_is_room_for(self) -> None:
-        found = report([ran(20 + minute, 39) for minute in range(12)], lasts=60, infra=self.INFRA)
-        _, ids, *_ = texts(drawn(worst(found)[0], found, 60))
+        k8s = [ran(20 + minute, 39) for minute in range(12)]
+        ids = draw_worst(build_report(k8s, lasts=60, infra=INFRA), 60)[1]
         assert ids == "infra 10-40; k8s 20-39 21-39 22-39 23-39 24-39 and 7 more"
 
     def test_many_side_by_side_are_counted(self) -> None:
-        found = report(
-            [ran(10 + minute, 30 + minute) for minute in range(6)], lasts=60, infra=self.INFRA
-        )
-        (strip,) = worst(found)
-        lines = texts(drawn(strip, found, 80))
+        k8s = [ran(10 + minute, 30 + minute) for minute in range(6)]
+        lines = draw_worst(build_report(k8s, lasts=60, infra=INFRA), 80)
         assert sum("and 2 lines more" in line for line in lines) == 2
 
     @pytest.mark.parametrize("width", [80, 120])
     def test_no_line_is_wider_than_the_terminal(self, width: int) -> None:
-        found = report(
-            [ran(5, 300), ran(15, 20), ran(39.9, 500)],
-            lasts=600,
-            infra=self.INFRA,
-            network=[ran(38, 300)],
-        )
-        (strip,) = worst(found)
-        shown = texts(
-            [*overview(found, width)[:-1], *drawn(strip, found, width)]
-        )  # the last one is text, which wraps
-        assert max(map(len, shown)) <= width
-        assert len(shown[0]) == width
+        k8s = [ran(5, 300), ran(15, 20), ran(39.9, 500)]
+        report = build_report(k8s, lasts=600, infra=INFRA, network=[ran(38, 300)])
+        overview = to_texts(draw_overview(report, width)[:-1])  # the last one is text, which wraps
+        assert max(map(len, [*overview, *draw_worst(report, width)])) <= width
+        assert len(overview[0]) == width
 
     def test_the_worst_come_first(self) -> None:
-        """Most failed; then those that the gate would have held longest. Three are shown."""
+        """Those in which most failed; then those in which the gate would have held longest."""
         infra = [ran(begin, begin + 30) for begin in (0, 100, 200, 300)]
         k8s = [
             ran(20, 25),
@@ -200,71 +207,176 @@ class TestOneOverlap:
             ran(310, 312, "Failed"),
             ran(315, 317, "Failed"),
         ]
-        strips = worst(report(k8s, lasts=400, infra=infra))
-        assert [(one.span.begin - NOON).total_seconds() / 60 for one in strips] == [300, 200, 100]
+        strips = find_strips(build_report(k8s, lasts=400, infra=infra))
+        assert [strip.span.begin for strip in strips] == [at(300), at(200), at(100), at(0)]
 
     def test_each_shows_its_own_time(self) -> None:
         """The one that is held until 10 goes on into infra's next run, where it is not held
         again.
         """
         infra = [ran(0, 10), ran(20, 30), ran(50, 60)]
-        found = report([ran(5, 25)], lasts=60, infra=infra)
-        first, second = worst(found)
-        assert ([len(one.held) for one in (first, second)], second.span.begin) == ([1, 0], at(20))
-        _, _, ran_then, _, gated, _ = texts(drawn(second, found, 15 + 26))
-        assert ran_then[15:] == " " * 15 + "━" * 10 + "✔"
-        assert gated[15:] == "░" * 5 + "▶" + "━" * 20
-
-    def test_without_an_overlap_there_is_none(self) -> None:
-        assert worst(report([ran(0, 5)], lasts=60, infra=self.INFRA)) == []
-
-
-@pytest.mark.parametrize(("overlapping", "few"), [(1, True), (9, True), (10, False)])
-def test_few_overlaps_prove_little(overlapping: int, few: bool) -> None:
-    k8s = [ran(10 + minute, 30, "Failed") for minute in range(overlapping)]
-    found = report(k8s, lasts=60, infra=[ran(0, 40)])
-    said = cautions(found.pipeline, found.upstreams, NOON, at(60), found.findings)
-    assert any("the share may be chance" in one for one in said) == few
+        report = build_report([ran(5, 25)], lasts=60, infra=infra)
+        strips = find_strips(report)
+        assert [(strip.span.begin, len(strip.held)) for strip in strips] == [
+            (at(0), 1),
+            (at(20), 0),
+        ]
+        rows = to_texts(draw_strip(strips[1], report, 15 + 26))[2:]
+        assert rows[0][15:] == " " * 15 + "━" * 10 + "✔"
+        assert rows[2][15:] == "░" * 5 + "▶" + "━" * 20
 
 
-def words(found: Report) -> str:
-    console = Console(width=120, file=StringIO())
-    console.print(told(found, 120))
-    return " ".join(cast(StringIO, console.file).getvalue().split())
+def test_of_many_overlaps_the_worst_are_drawn_and_the_others_counted() -> None:
+    infra = [ran(begin, begin + 5) for begin in range(0, 50, 10)]
+    report = build_report(infra, lasts=60, infra=infra)
+    shown = to_texts(draw_picture(report, 80, ascii_only=False))
+    assert sum("1 execution, 0 failed" in line for line in shown) == 3
+    assert "2 more: --json" in shown
+
+
+def test_without_an_overlap_only_the_whole_time_is_drawn() -> None:
+    shown = to_texts(
+        draw_picture(build_report([ran(0, 5)], lasts=60, infra=INFRA), 80, ascii_only=False)
+    )
+    assert "When they were at work" in shown
+    assert "The worst overlaps" not in shown
+
+
+def test_without_an_execution_nothing_is_drawn() -> None:
+    assert draw_picture(build_report([], lasts=60, infra=INFRA), 80, ascii_only=False) == []
+
+
+class TestLongNames:
+    NAME, INFRA_NAME = (
+        "team-platform-kubernetes-apps-production",
+        "team-platform-infrastructure-production",
+    )
+
+    @pytest.fixture
+    def report(self) -> Report:
+        """Both ran at the same time, and the one that would wait ran once more."""
+        upstreams: dict[str, Any] = {self.INFRA_NAME: [ran(0, 5)]}
+        return build_report([ran(1, 2), ran(20, 21)], lasts=30, name=self.NAME, **upstreams)
+
+    def test_they_leave_room_for_the_figures(self, report: Report) -> None:
+        page = print_report(report, 80)
+        assert re.search(r"^while \S+ ran  1           -          0 \(0 %\) +$", page, re.MULTILINE)
+        assert "  executions  no result  failed   the gate" in page
+        assert "fail first  go on           replaced  held still  overlap" in page
+        assert "…" not in page
+        assert max(map(len, page.splitlines())) <= 80
+
+    def test_they_can_be_told_apart(self, report: Report) -> None:
+        lines = to_texts(draw_picture(report, 80, ascii_only=False))
+        bars = [line for line in lines if re.match(r"\S+ +━*✔", line)]
+        assert [line.split()[0] for line in bars] == [
+            "...infrastructure...",
+            "...kubernetes-app...",
+        ]
 
 
 class TestWhatIsSaid:
-    INFRA = (ran(10, 40),)
-
     def test_of_one_that_would_have_been_held(self) -> None:
-        said = words(report([ran(0, 5), ran(20, 25, "Failed")], lasts=60, infra=self.INFRA))
+        words = read_words(build_report([ran(0, 5), ran(20, 25, "Failed")], lasts=60, infra=INFRA))
         assert (
             "k8s ran 2 times, 1 of them while infra ran: of these 100 % failed, of the others 0 %."
-            in said
+            in words
         )
-        assert "A gate that requires idle would have held one of them, for 20 min." in said
-        assert "No result" not in said
+        assert "A gate that requires idle would have held one of them, for 20 min." in words
+        assert "No result" not in words
 
     def test_of_several_upstreams(self) -> None:
-        said = words(report([ran(0, 5), ran(20, 25)], lasts=60, infra=self.INFRA, network=[]))
-        assert said.startswith(
+        k8s = [ran(0, 5), ran(20, 25)]
+        assert read_words(build_report(k8s, lasts=60, infra=INFRA, network=[])).startswith(
             "k8s behind infra and network, 2026-01-05 to 2026-01-05 (1 h) k8s ran 2 times, 1 of "
             "them while an upstream ran"
         )
 
-    def test_where_none_came_to_a_result_there_is_no_share(self) -> None:
-        said = words(report([ran(0, 5), ran(20, 25, "Superseded")], lasts=60, infra=self.INFRA))
-        assert "k8s ran 2 times, 1 of them while infra ran. A gate" in said
-        assert "while infra ran 1 1 - " in said
-        assert "No result: superseded, cancelled or still at work." in said
+    def test_without_a_result_there_is_no_share(self) -> None:
+        k8s = [ran(0, 5), ran(20, 25, "Superseded")]
+        words = read_words(build_report(k8s, lasts=60, infra=INFRA))
+        assert "k8s ran 2 times, 1 of them while infra ran. A gate" in words
+        assert "while infra ran 1 1 - " in words
+        assert "No result: superseded, cancelled or still at work." in words
 
-    def test_where_none_would_have_been_held_nothing_becomes_of_them(self) -> None:
-        said = words(report([ran(50, 55)], lasts=60, infra=self.INFRA))
+    def test_if_none_would_have_been_held_nothing_becomes_of_them(self) -> None:
+        words = read_words(build_report([ran(50, 55)], lasts=60, infra=INFRA))
         assert (
             "k8s ran once, never while infra ran. A gate that requires idle would have held none."
-            in said
+            in words
         )
-        assert "What becomes of those" not in said
+        assert "What becomes of those" not in words
+
+    def test_of_a_rollback(self) -> None:
+        k8s = [ran(0, 5), ran(12, 17), ran(20, 25, kind="ROLLBACK")]
+        words = read_words(build_report(k8s, lasts=40, infra=[ran(10, 40, "InProgress")]))
+        assert "had begun before, or rolled back 1 - 0 (0 %) lets these be" in words
+        assert "idle 1, 1 still 33 %" in words
+
+    def test_right_after_a_start(self) -> None:
+        """Not even a second has passed."""
+        now = ran(0, 0, "InProgress")
+        report = build_report([now], lasts=0, infra=[now])
+        assert "k8s ran once" in read_words(report)
+        assert draw_picture(report, 80, ascii_only=False)
+
+    def test_to_programs_what_has_not_ended_has_no_end(self) -> None:
+        running = ran(0, 40, "InProgress")
+        report: Any = build_report([running], lasts=40, infra=[running]).to_json()
+        (overlap,) = report["overlaps"]
+        assert (overlap["ended"], overlap["upstreams"][0]["ended"]) == (None, None)
+        assert report["policies"][0]["holds"][0]["until"] is None
+
+
+class TestCautions:
+    @pytest.mark.parametrize(
+        ("k8s", "infra", "caution"),
+        [
+            (
+                [],
+                INFRA,
+                "k8s has not run in this time, so there is nothing that a gate would have held.",
+            ),
+            (
+                [ran(0, 5)],
+                [],
+                "infra has never run, as far as AWS tells: a gate that requires idle holds nothing "
+                "for it",
+            ),
+            (
+                [ran(0, 5)],
+                [ran(-60, -55, "Superseded")],
+                "infra has not run in this time: its last execution Superseded on 2026-01-05.",
+            ),
+            (
+                [ran(0, 5)],
+                [ran(0, 1800)],
+                "1 execution of infra took longer than a day (0-1800 took 1 d 6 h)",
+            ),
+            (
+                [ran(0, 5)],
+                [ran(-60, -55, "Failed"), ran(1500, 1505)],
+                "A gate that requires succeeded would have held 1 execution longer than 23 hours.",
+            ),
+        ],
+    )
+    def test_what_to_bear_in_mind(
+        self, k8s: list[Execution], infra: list[Execution], caution: str
+    ) -> None:
+        assert f"Caution: {caution}" in read_words(build_report(k8s, lasts=2000, infra=infra))
+
+    def test_an_upstream_that_is_younger_than_the_pipeline(self) -> None:
+        report = build_report([ran(0, 5)], lasts=60, infra=INFRA)
+        young = replace(report.upstreams[0], created=at(10))
+        assert list_cautions(report.pipeline, [young], NOON, at(60), report.replay) == (
+            "infra is there since 2026-01-05 12:10 UTC only.",
+        )
+
+    @pytest.mark.parametrize(("overlapping", "few"), [(1, True), (9, True), (10, False)])
+    def test_few_overlaps_prove_little(self, overlapping: int, few: bool) -> None:
+        k8s = [ran(10 + minute, 30, "Failed") for minute in range(overlapping)]
+        words = read_words(build_report(k8s, lasts=60, infra=[ran(0, 40)]))
+        assert ("the share may be chance" in words) == few
 
 
 @pytest.mark.parametrize(
@@ -278,7 +390,7 @@ class TestWhatIsSaid:
     ],
 )
 def test_ticks_are_round_times(begin: float, minutes: float, columns: int, line: str) -> None:
-    assert Axis(at(begin), at(begin + minutes), columns).ticks().plain == line
+    assert Axis(at(begin), at(begin + minutes), columns).draw_ticks().plain == line
 
 
 @pytest.mark.parametrize(
@@ -302,7 +414,7 @@ def test_how_long(seconds: float, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "whole", "words"),
+    ("part", "total", "words"),
     [
         (0, 5, "0 %"),
         (5, 5, "100 %"),
@@ -313,6 +425,6 @@ def test_how_long(seconds: float, words: str) -> None:
     ],
 )
 def test_a_share_is_nothing_or_everything_only_where_it_is(
-    part: int, whole: int, words: str
+    part: int, total: int, words: str
 ) -> None:
-    assert share(part, whole) == words
+    assert share(part, total) == words

@@ -1,0 +1,363 @@
+"""The picture of `gatectl history`: time runs from left to right, in columns of characters."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from os.path import commonprefix
+
+from rich.text import Text
+
+from chalicelib.phrases import join_values
+from chalicelib.pipelines.execution import Execution
+from gatectl.history.replay import HeldExecution, Overlap, Span, merge_spans
+from gatectl.history.report import Report
+from gatectl.wording import lasting, number
+
+MAX_STRIPS = 3
+"""How many of the worst overlaps are drawn."""
+MAX_LANES = 4
+"""How many lines a pipeline gets for executions that run side by side."""
+MIN_LABEL_LENGTH = 16
+ELLIPSIS = "..."
+BARS = "▁▂▃▄▅▆▇█"
+MARKS = {
+    "Succeeded": ("✔", "green"),
+    "Failed": ("✘", "red"),
+    "InProgress": ("●", "bold"),
+    "Stopping": ("●", "bold"),
+}
+OTHER_MARK = ("■", "")
+GATED = "with the gate"
+LEGEND = (
+    "━ at work, ✔ succeeded, ✘ failed, ■ ended otherwise, ● still so, ░ held, ▶ goes on, "
+    "» replaced by a newer execution"
+)
+ASCII_MARKS = str.maketrans("━✔✘■●░▶»│▁▂▃▄▅▆▇█", "=+xo*.>/|.:-=+*#@")
+"""What stands for each mark if the output is not in Unicode."""
+TICK_MINUTES = (
+    *(1, 2, 5, 10, 15, 30),
+    *(hours * 60 for hours in (1, 2, 3, 6, 12)),
+    *(days * 24 * 60 for days in (1, 2, 7, 14, 28)),
+)
+"""How far apart ticks may be."""
+A_MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
+"""Ticks are counted from here, so that those of weeks fall on Mondays."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """From `begin` to `end` (aware UTC) in `columns` characters."""
+
+    begin: datetime
+    end: datetime
+    columns: int
+
+    @property
+    def step(self) -> timedelta:
+        """The time that one column stands for; never zero."""
+        return max((self.end - self.begin) / self.columns, timedelta(milliseconds=1))
+
+    def find_column(self, moment: datetime) -> int:
+        """The column that shows `moment`; the nearest one if it lies outside."""
+        return max(0, min(self.columns - 1, (moment - self.begin) // self.step))
+
+    def draw_ticks(self) -> Text:
+        """A line of round times, each at its column; dates if they are days apart."""
+        minutes = next(
+            (minutes for minutes in TICK_MINUTES if timedelta(minutes=minutes) >= self.step * 12),
+            TICK_MINUTES[-1],
+        )
+        interval = timedelta(minutes=minutes)
+        if interval >= timedelta(days=1):
+            time_format = "%m-%d"
+        elif self.end - self.begin < timedelta(days=1):
+            time_format = "%H:%M"
+        else:
+            time_format = "%m-%d %H:%M"
+        line = ""
+        tick = A_MONDAY - (A_MONDAY - self.begin) // interval * interval
+        while tick < self.end:
+            label = f"│{tick:{time_format}}"
+            if self.find_column(tick) + len(label) <= self.columns:
+                line = line.ljust(self.find_column(tick)) + label
+            tick += interval
+        return Text(line, style="dim")
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A span in which upstreams ran without a break, the executions that overlapped it, and the
+    holds that began in it.
+    """
+
+    span: Span
+    overlaps: tuple[Overlap, ...]
+    held: tuple[HeldExecution, ...]
+
+    @property
+    def failed(self) -> int:
+        return sum(overlap.execution.status == "Failed" for overlap in self.overlaps)
+
+    @property
+    def waited(self) -> timedelta:
+        return sum((self.span.end - hold.execution.started for hold in self.held), timedelta())
+
+
+def draw_picture(report: Report, width: int, *, ascii_only: bool) -> list[Text]:
+    """The whole time, then the worst overlaps, in lines of at most `width` characters."""
+    if not report.replay.executions:
+        return []
+    strips = find_strips(report)
+    lines = [Text(), Text("When they were at work", style="bold"), *draw_overview(report, width)]
+    if strips:
+        lines += [Text(), Text("The worst overlaps", style="bold"), Text(LEGEND, style="dim")]
+    for strip in strips[:MAX_STRIPS]:
+        lines += [Text(), *draw_strip(strip, report, width)]
+    if len(strips) > MAX_STRIPS:
+        lines += [Text(), Text(f"{len(strips) - MAX_STRIPS} more: --json", style="dim")]
+    if ascii_only:
+        for line in lines:
+            line.plain = line.plain.translate(ASCII_MARKS)
+    return lines
+
+
+def draw_overview(report: Report, width: int) -> list[Text]:
+    """The whole time in a few lines: how long each pipeline was at work in each column's time, and
+    what failed and what a gate would have held.
+    """
+    pipelines = [*report.upstreams, report.pipeline]
+    labels = shorten_names([pipeline.label for pipeline in pipelines], width)
+    margin = max(6, *map(len, labels)) + 2
+    axis = Axis(report.since, report.now, max(10, width - margin))
+    work = [measure_work(pipeline.executions, axis) for pipeline in pipelines]
+    held = [hold.execution for hold in report.replay.find_policy("idle").held]
+    failed = [
+        execution
+        for execution in report.replay.overlapping.executions
+        if execution.status == "Failed"
+    ]
+    rows = [
+        *(
+            (label, _draw_bars(durations), "")
+            for label, durations in zip(labels, work, strict=True)
+        ),
+        ("failed", _draw_counts(failed, axis), "red"),
+        ("held", _draw_counts(held, axis), "magenta"),
+    ]
+    highest = join_values(
+        f"{lasting(max(durations))} of {label}"
+        for label, durations in zip(labels, work, strict=True)
+        if any(durations)
+    )
+    full_bar = f" A full bar is {highest} at work." if highest else ""
+    return [
+        *(Text.assemble(label.ljust(margin), (line, style)) for label, line, style in rows),
+        Text(" " * margin).append_text(axis.draw_ticks()),
+        Text(
+            f"A column is {lasting(axis.step)}.{full_bar} Numbers: executions that overlapped and "
+            "failed, and that a gate which requires idle would have held (+: ten or more).",
+            style="dim",
+        ),
+    ]
+
+
+def measure_work(executions: Iterable[Execution], axis: Axis) -> list[timedelta]:
+    """How long, in each column's time, at least one of the executions ran."""
+    durations = [timedelta()] * axis.columns
+    for span in merge_spans(Span(run.started, run.updated) for run in executions):
+        if span.end > axis.begin and span.begin < axis.end:
+            for column in range(axis.find_column(span.begin), axis.find_column(span.end) + 1):
+                begin = axis.begin + axis.step * column
+                durations[column] += min(span.end, begin + axis.step) - max(span.begin, begin)
+    return durations
+
+
+def _draw_bars(durations: Sequence[timedelta]) -> str:
+    longest = max(durations)
+    return "".join(
+        BARS[ceil(len(BARS) * (duration / longest)) - 1] if duration else " "
+        for duration in durations
+    )
+
+
+def _draw_counts(executions: Iterable[Execution], axis: Axis) -> str:
+    counts = Counter(axis.find_column(execution.started) for execution in executions)
+    digits = {column: str(count) if count <= 9 else "+" for column, count in counts.items()}
+    return "".join(digits.get(column, " ") for column in range(axis.columns))
+
+
+def find_strips(report: Report) -> list[Strip]:
+    """The worst strips first: those in which most executions failed, then those in which the gate
+    would have held longest, then those with most overlaps.
+    """
+    spans = merge_spans(
+        Span(execution.started, execution.updated)
+        for executions in report.replay.upstreams.values()
+        for execution in executions
+    )
+    begins = [span.begin for span in spans]
+    overlaps_by_span: dict[Span, list[Overlap]] = defaultdict(list)
+    for overlap in report.replay.overlaps:
+        met = (spans[bisect_right(begins, upstream.started) - 1] for _, upstream in overlap.pairs)
+        for span in dict.fromkeys(met):
+            overlaps_by_span[span].append(overlap)
+    holds = report.replay.find_policy("idle").held
+    strips = [
+        Strip(
+            span=span,
+            overlaps=tuple(overlaps),
+            held=tuple(hold for hold in holds if _began_within(hold.execution, span)),
+        )
+        for span, overlaps in overlaps_by_span.items()
+    ]
+    return sorted(
+        strips,
+        key=lambda strip: (strip.failed, strip.waited, len(strip.overlaps)),
+        reverse=True,
+    )
+
+
+def draw_strip(strip: Strip, report: Report, width: int) -> list[Text]:
+    """The upstreams' executions, the pipeline's, and the pipeline's behind the gate (hold restart),
+    in lines of at most `width` characters.
+    """
+    executions = [overlap.execution for overlap in strip.overlaps]
+    policy = report.replay.find_policy("idle")
+    held = {hold.execution.id: hold for hold in policy.held}
+    continuing = {hold.execution.id for hold in policy.outcomes[0].continuing}
+    later = [held[run.id].continuation for run in executions if run.id in continuing]
+    labels = shorten_names(
+        [pipeline.label for pipeline in [*report.upstreams, report.pipeline]], width
+    )
+    margin = max(map(len, [*labels, GATED])) + 2
+    axis = Axis(
+        min([strip.span.begin, *(run.started for run in executions)]),
+        max([strip.span.end, *(run.updated for run in [*executions, *later])]),
+        max(10, width - margin),
+    )
+    runs_by_pipeline = [
+        [run for run in upstream.executions if _began_within(run, strip.span)]
+        for upstream in report.upstreams
+    ] + [executions]
+    labelled = [(label, runs) for label, runs in zip(labels, runs_by_pipeline, strict=True) if runs]
+    rows = [(label, [_draw_bar(run, axis) for run in runs]) for label, runs in labelled]
+    gated_bars = [
+        _draw_gated_bar(held[run.id], axis, continues=run.id in continuing)
+        if run.id in held
+        else _draw_bar(run, axis)
+        for run in executions
+    ]
+    lines = [
+        Text(_write_title(strip), style="bold"),
+        Text(_list_ids(labelled, width), style="dim"),
+    ]
+    for label, bars in [*rows, (GATED, gated_bars)]:
+        for index, lane in enumerate(_stack_bars(bars)):
+            lines.append(Text((label if index == 0 else "").ljust(margin)).append_text(lane))
+    return [*lines, Text(" " * margin).append_text(axis.draw_ticks())]
+
+
+def _write_title(strip: Strip) -> str:
+    begin, end = strip.span.begin, strip.span.end
+    time_format = "%H:%M" if end - begin >= timedelta(minutes=1) else "%H:%M:%S"
+    end_format = time_format if begin.date() == end.date() else f"%Y-%m-%d {time_format}"
+    held = (
+        f"{len(strip.held)} held, up to {lasting(end - strip.held[0].execution.started)}"
+        if strip.held
+        else "none held"
+    )
+    return (
+        f"{begin:%Y-%m-%d {time_format}} to {end:{end_format}} UTC: "
+        f"{number(len(strip.overlaps), 'execution')}, {strip.failed} failed; {held}"
+    )
+
+
+def _list_ids(labelled: Sequence[tuple[str, Sequence[Execution]]], width: int) -> str:
+    """The executions' short ids: as many of each pipeline as there is room for."""
+
+    def write_line(limit: int) -> str:
+        return "; ".join(
+            f"{label} {' '.join(run.short_id for run in runs[:limit])}"
+            + (f" and {len(runs) - limit} more" if len(runs) > limit else "")
+            for label, runs in labelled
+        )
+
+    most = max(len(runs) for _, runs in labelled)
+    lines = map(write_line, range(most, 0, -1))
+    return next((line for line in lines if len(line) <= width), write_line(1)[:width])
+
+
+def _began_within(execution: Execution, span: Span) -> bool:
+    return span.begin <= execution.started < span.end
+
+
+Bar = tuple[int, Text]
+"""The column that it begins at, and what it looks like."""
+
+
+def _draw_bar(execution: Execution, axis: Axis) -> Bar:
+    first, last = axis.find_column(execution.started), axis.find_column(execution.updated)
+    mark, style = MARKS.get(execution.status, OTHER_MARK)
+    return first, Text("━" * (last - first)).append(mark, style)
+
+
+def _draw_gated_bar(hold: HeldExecution, axis: Axis, *, continues: bool) -> Bar:
+    first, last = axis.find_column(hold.execution.started), axis.find_column(hold.until)
+    bar = Text("░" * (last - first), "magenta")
+    if continues:
+        length = axis.find_column(hold.continuation.updated) - last
+        return first, bar.append("▶" + "━" * length)
+    return first, bar.append("»" if hold.released else "●", "magenta")
+
+
+def _stack_bars(bars: Iterable[Bar]) -> list[Text]:
+    """The bars in as few lines as possible without covering each other. Lines beyond MAX_LANES are
+    counted.
+    """
+    lanes: list[Text] = []
+    for first, bar in bars:
+        lane = next((lane for lane in lanes if len(lane) <= first), None)
+        if lane is None:
+            lanes.append(lane := Text())
+        lane.append(" " * (first - len(lane))).append_text(bar)
+    if len(lanes) > MAX_LANES:
+        return [
+            *lanes[:MAX_LANES],
+            Text(f"and {number(len(lanes) - MAX_LANES, 'line')} more", "dim"),
+        ]
+    return lanes
+
+
+def shorten_names(names: Sequence[str], width: int) -> list[str]:
+    """The names, each in at most a quarter of the width. A long name loses its middle. If long
+    names look the same then, they lose the words that all of them begin with, and their end or else
+    their middle.
+    """
+    length = max(MIN_LABEL_LENGTH, width // 4)
+    long_names = [name for name in names if len(name) > length]
+    prefix = commonprefix(long_names)  # noqa: RUF071 - characters are meant
+    begin = max(map(prefix.rfind, "-_.@")) + 1
+    endings = {name: ELLIPSIS + name[begin:] for name in long_names}
+    candidates = [
+        {name: _cut_middle(name, length) for name in long_names},
+        {name: _cut_end(ending, length) for name, ending in endings.items()},
+        {name: _cut_middle(ending, length) for name, ending in endings.items()},
+    ]
+    short_names = next(
+        (short for short in candidates if len(set(short.values())) == len(short)), candidates[0]
+    )
+    return [short_names.get(name, name) for name in names]
+
+
+def _cut_end(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - len(ELLIPSIS)] + ELLIPSIS
+
+
+def _cut_middle(text: str, length: int) -> str:
+    kept = length - len(ELLIPSIS)
+    return text if len(text) <= length else text[: kept // 2] + ELLIPSIS + text[kept // 2 - kept :]

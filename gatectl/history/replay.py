@@ -1,0 +1,352 @@
+"""What a gate would have done in the past: pure functions of executions.
+
+Two things that AWS does not report are modelled. The gate is asked the moment an execution starts;
+a held execution goes on the moment the gate opens, and then takes as long as it took. Upstreams run
+as they ran. An execution that is still running counts as updated now.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from statistics import median
+
+from chalicelib.holds.mode import MODES, HoldMode
+from chalicelib.pipelines.dependency import REQUIRE, Require
+from chalicelib.pipelines.execution import PARALLEL, ROLLBACK, Execution
+
+ALWAYS = datetime.min.replace(tzinfo=UTC)
+ENDLESS = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """From `begin` until just before `end` (aware UTC). ENDLESS: it has not ended yet."""
+
+    begin: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class ExecutionGroup:
+    """Some of a pipeline's executions, and how they ended."""
+
+    executions: tuple[Execution, ...]
+
+    def __len__(self) -> int:
+        return len(self.executions)
+
+    @property
+    def finished(self) -> int:
+        """How many have a result: not superseded, not cancelled and not still running."""
+        return sum(execution.finished for execution in self.executions)
+
+    @property
+    def failed(self) -> int:
+        return sum(execution.status == "Failed" for execution in self.executions)
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """An execution of the pipeline that ran while upstreams did: `upstreams` has their executions
+    by label.
+    """
+
+    execution: Execution
+    upstreams: Mapping[str, tuple[Execution, ...]]
+
+    @property
+    def pairs(self) -> list[tuple[str, Execution]]:
+        """Each upstream execution, with the label of its pipeline."""
+        return [
+            (label, execution)
+            for label, executions in self.upstreams.items()
+            for execution in executions
+        ]
+
+
+@dataclass(frozen=True)
+class HeldExecution:
+    """An execution that the gate would have held from its start until `until` (ENDLESS: it would
+    still be held).
+    """
+
+    execution: Execution
+    until: datetime
+
+    @property
+    def released(self) -> bool:
+        return self.until != ENDLESS
+
+    @property
+    def continuation(self) -> Execution:
+        """The execution as it goes on after its hold, for as long as it took."""
+        duration = self.execution.updated - self.execution.started
+        return replace(self.execution, started=self.until, updated=self.until + duration)
+
+
+@dataclass(frozen=True)
+class HoldOutcome:
+    """What becomes of the held executions in one hold mode: they go on, are `replaced` by a newer
+    execution, which carries their changes, or are still `waiting`.
+
+    `failed`: how many of them the gate fails first, in order to hold them. `overlapping`: how many
+    executions of the pipeline run at the same time as an upstream in spite of the gate.
+    """
+
+    mode: HoldMode
+    failed: int
+    continuing: tuple[HeldExecution, ...]
+    replaced: int
+    waiting: int
+    overlapping: int
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a gate with this `require` would have done. Every hold mode holds the same executions.
+
+    `waits`: how long each execution in `held` was held, until now if it still would be.
+    """
+
+    require: Require
+    held: tuple[HeldExecution, ...]
+    waits: tuple[timedelta, ...]
+    outcomes: tuple[HoldOutcome, ...]
+
+    @property
+    def still_held(self) -> int:
+        return sum(not hold.released for hold in self.held)
+
+    @property
+    def median(self) -> timedelta:
+        """The median wait; zero if nothing was held."""
+        seconds = [wait.total_seconds() for wait in self.waits]
+        return timedelta(seconds=median(seconds)) if seconds else timedelta()
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The executions of a pipeline, and of its upstreams by label, oldest first; where they
+    overlapped; and what a gate would have done, for each value of `require`.
+    """
+
+    executions: tuple[Execution, ...]
+    upstreams: Mapping[str, tuple[Execution, ...]]
+    overlaps: tuple[Overlap, ...]
+    policies: tuple[Policy, ...]
+
+    @property
+    def overlapping(self) -> ExecutionGroup:
+        return ExecutionGroup(tuple(overlap.execution for overlap in self.overlaps))
+
+    @property
+    def preventable(self) -> ExecutionGroup:
+        """The overlapping executions that the gate would have held, whatever it requires."""
+        held_ids = {hold.execution.id for hold in self.find_policy("idle").held}
+        return ExecutionGroup(
+            tuple(
+                execution for execution in self.overlapping.executions if execution.id in held_ids
+            )
+        )
+
+    @property
+    def apart(self) -> ExecutionGroup:
+        """The executions that ran while no upstream did."""
+        overlapping_ids = {overlap.execution.id for overlap in self.overlaps}
+        return ExecutionGroup(
+            tuple(execution for execution in self.executions if execution.id not in overlapping_ids)
+        )
+
+    def find_policy(self, require: Require) -> Policy:
+        return next(policy for policy in self.policies if policy.require == require)
+
+
+def replay_executions(
+    executions: Iterable[Execution],
+    upstreams: Mapping[str, Iterable[Execution]],
+    mode: str,
+    now: datetime,
+) -> Replay:
+    """Replay `executions` of a pipeline in that execution mode behind a gate that waits for
+    `upstreams` (their executions by label). `now`: aware UTC.
+
+    If executions began together, the older one must come first.
+    """
+    dependents = _sort_by_start(executions)
+    sorted_upstreams = {label: _sort_by_start(past) for label, past in upstreams.items()}
+    meetings = {
+        label: find_overlapping(dependents, past) for label, past in sorted_upstreams.items()
+    }
+    overlaps = tuple(
+        Overlap(execution, overlapping)
+        for execution in dependents
+        if (
+            overlapping := {
+                label: by_id[execution.id]
+                for label, by_id in meetings.items()
+                if by_id[execution.id]
+            }
+        )
+    )
+    return Replay(
+        executions=dependents,
+        upstreams=sorted_upstreams,
+        overlaps=overlaps,
+        policies=tuple(
+            _replay_policy(require, dependents, overlaps, sorted_upstreams, mode, now)
+            for require in REQUIRE
+        ),
+    )
+
+
+def _replay_policy(
+    require: Require,
+    executions: Sequence[Execution],
+    overlaps: Sequence[Overlap],
+    upstreams: Mapping[str, Sequence[Execution]],
+    mode: str,
+    now: datetime,
+) -> Policy:
+    held = find_held(executions, find_closed_spans(upstreams.values(), require))
+    held_ids = {hold.execution.id for hold in held}
+    passed = sum(overlap.execution.id not in held_ids for overlap in overlaps)
+    later_overlaps = find_overlapping(
+        (hold.continuation for hold in held if hold.released),
+        _sort_by_start(execution for past in upstreams.values() for execution in past),
+    )
+
+    def replay_mode(hold_mode: HoldMode) -> HoldOutcome:
+        remaining = select_unreplaced(held, executions, hold_mode, mode)
+        continuing = tuple(hold for hold in remaining if hold.released)
+        return HoldOutcome(
+            mode=hold_mode,
+            failed=0 if hold_mode.stays_in_progress else len(held),
+            continuing=continuing,
+            replaced=len(held) - len(remaining),
+            waiting=len(remaining) - len(continuing),
+            overlapping=passed
+            + sum(bool(later_overlaps[hold.execution.id]) for hold in continuing),
+        )
+
+    return Policy(
+        require=require,
+        held=held,
+        waits=tuple(min(hold.until, now) - hold.execution.started for hold in held),
+        outcomes=tuple(map(replay_mode, MODES.values())),
+    )
+
+
+def find_closed_spans(
+    upstreams: Iterable[Sequence[Execution]], require: Require
+) -> tuple[Span, ...]:
+    """The separate spans, in order, in which at least one upstream keeps the gate closed."""
+    spans: list[Span] = []
+    for executions in upstreams:
+        spans += (
+            Span(execution.started, ENDLESS if execution.running else execution.updated)
+            for execution in executions
+        )
+        if require == "succeeded":
+            spans += _find_unsuccessful_spans(executions)
+    return merge_spans(spans)
+
+
+def merge_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """The same time in as few spans as possible, in order."""
+    merged: list[Span] = []
+    for span in sorted(spans):
+        if merged and span.begin <= merged[-1].end:
+            merged[-1] = Span(merged[-1].begin, max(merged[-1].end, span.end))
+        else:
+            merged.append(span)
+    return tuple(merged)
+
+
+def _find_unsuccessful_spans(executions: Sequence[Execution]) -> Iterator[Span]:
+    """The spans in which the newest finished execution was no success, or none had finished (see
+    Upstream.succeeded).
+
+    They reach from start to start: while an execution runs, the gate is closed anyway.
+    """
+    begin: datetime | None = ALWAYS
+    for execution in _sort_by_start(execution for execution in executions if execution.finished):
+        if execution.status != "Succeeded":
+            begin = begin or execution.started
+        elif begin:
+            yield Span(begin, execution.started)
+            begin = None
+    if begin:
+        yield Span(begin, ENDLESS)
+
+
+def find_overlapping(
+    executions: Iterable[Execution], upstream_executions: Sequence[Execution]
+) -> dict[str, tuple[Execution, ...]]:
+    """By id of each execution, the `upstream_executions` (oldest first) that ran at the same
+    time.
+    """
+    starts = [upstream.started for upstream in upstream_executions]
+    longest = max(
+        (upstream.updated - upstream.started for upstream in upstream_executions),
+        default=timedelta(),
+    )
+    overlapping = {}
+    for execution in executions:
+        first = bisect_left(starts, execution.started - longest)
+        end = bisect_right(starts, execution.updated)
+        overlapping[execution.id] = tuple(
+            upstream
+            for upstream in upstream_executions[first:end]
+            if _run_together(execution, upstream)
+        )
+    return overlapping
+
+
+def find_held(executions: Sequence[Execution], spans: Sequence[Span]) -> tuple[HeldExecution, ...]:
+    """The executions that begin in one of the `spans` in which the gate is closed. A rollback runs
+    one stage only, and not the gate's (guide: stage-rollback).
+    """
+    begins = [span.begin for span in spans]
+    held = []
+    for execution in executions:
+        index = bisect_right(begins, execution.started) - 1
+        if execution.kind != ROLLBACK and index >= 0 and execution.started < spans[index].end:
+            held.append(HeldExecution(execution, spans[index].end))
+    return tuple(held)
+
+
+def select_unreplaced(
+    held: Sequence[HeldExecution], executions: Sequence[Execution], hold_mode: HoldMode, mode: str
+) -> tuple[HeldExecution, ...]:
+    """The held executions that no newer one replaces (both oldest first; docs/parameters.md,
+    "hold").
+    """
+    if mode == PARALLEL or (mode == "QUEUED" and hold_mode.keeps_queue_order):
+        return tuple(held)
+    if hold_mode.stays_in_progress:
+        # The first one occupies the gate's stage; of those that queue up before the stage, the
+        # newest remains.
+        first = {hold.until: hold for hold in reversed(held)}
+        last = {hold.until: hold for hold in held}
+        return tuple(hold for hold in held if hold in (first[hold.until], last[hold.until]))
+    successor_starts = {
+        execution.id: successor.started for execution, successor in pairwise(executions)
+    }
+    return tuple(
+        hold for hold in held if successor_starts.get(hold.execution.id, ENDLESS) >= hold.until
+    )
+
+
+def _run_together(execution: Execution, upstream: Execution) -> bool:
+    return (
+        upstream.started <= execution.started < upstream.updated
+        or execution.started <= upstream.started < execution.updated
+    )
+
+
+def _sort_by_start(executions: Iterable[Execution]) -> tuple[Execution, ...]:
+    return tuple(sorted(executions, key=lambda execution: execution.started))
