@@ -84,26 +84,26 @@ def parse_parameters(text: str | None, default_minutes: str) -> Parameters:
     `default_minutes` is the environment's RETRY_MINUTES, taken where the action says none.
     Raises Misconfigured with a sentence for the console.
     """
-    asked = _words(text)
-    for key in asked:
+    fields = _words(text)
+    for key in fields:
         if key not in KEYS:
             raise Misconfigured(
                 f"UserParameters has an unknown key {quote(key)}{_did_you_mean(key)}. Known: "
                 f"{', '.join(KEYS)}."
             )
     parameters = Parameters(
-        depends_on=_upstreams(asked),
-        retry_minutes=_retry_minutes(asked, default_minutes),
-        pipeline=_own_pipeline(asked),
-        execution=_own_execution(asked),
-        mode=MODES[check_choice(tuple(MODES), asked.get("hold", DEFAULT.name), "hold")],
-        revisions=cast(Revisions, check_choice(REVISIONS, asked["revisions"], "revisions"))
-        if "revisions" in asked
+        depends_on=_upstreams(fields),
+        retry_minutes=_retry_minutes(fields, default_minutes),
+        pipeline=_own_pipeline(fields),
+        execution=_own_execution(fields),
+        mode=MODES[check_choice(tuple(MODES), fields.get("hold", DEFAULT.name), "hold")],
+        revisions=cast(Revisions, check_choice(REVISIONS, fields["revisions"], "revisions"))
+        if "revisions" in fields
         else None,
-        give_up_minutes=_give_up_minutes(asked),
-        on_give_up=_on_give_up(asked),
-        bypass=_bypass(asked),
-        observe=_observe(asked),
+        give_up_minutes=_give_up_minutes(fields),
+        on_give_up=_on_give_up(fields),
+        bypass=_bypass(fields),
+        observe=_observe(fields),
     )
     if parameters.pipeline is not None:
         refuse_self(parameters.depends_on, parameters.pipeline)
@@ -126,7 +126,7 @@ def refuse_self(
     """Raise Misconfigured where `pipeline`, whose action this is, would wait for itself; `region`
     and `account` are its own.
     """
-    if any(one.is_pipeline(pipeline, region, account) for one in depends_on):
+    if any(entry.is_pipeline(pipeline, region, account) for entry in depends_on):
         raise Misconfigured(
             f"{pipeline} depends on itself: it runs while it asks, so it would wait for ever. "
             "Take it out of depends_on."
@@ -137,13 +137,13 @@ def refuse_closed_accounts(depends_on: Iterable[Dependency], account: str) -> No
     """Raise Misconfigured where an upstream lives in another account than `account`, the gate's,
     and no role opens that to the gate.
     """
-    for one in depends_on:
-        if one.account not in (None, account) and not one.role_arn:
+    for entry in depends_on:
+        if entry.account not in (None, account) and not entry.role_arn:
             raise Misconfigured(
-                f"{one.name} is in account {one.account}, and the gate in {account}. Add a "
+                f"{entry.name} is in account {entry.account}, and the gate in {account}. Add a "
                 "role_arn that lets the gate look: "
-                f'{{"pipeline": "{one.pipeline}", "role_arn": '
-                f'"arn:aws:iam::{one.account}:role/pipeline-gate-..."}}.'
+                f'{{"pipeline": "{entry.pipeline}", "role_arn": '
+                f'"arn:aws:iam::{entry.account}:role/pipeline-gate-..."}}.'
             )
 
 
@@ -161,18 +161,18 @@ def _words(text: str | None) -> dict[str, object]:
 
 def _object(text: str) -> dict[str, object]:
     try:
-        asked = json.loads(text, object_pairs_hook=_each_key_once)
+        fields = json.loads(text, object_pairs_hook=_each_key_once)
     except (ValueError, RecursionError) as error:
         raise Misconfigured(
             f"UserParameters is not valid JSON ({_json_error(error)}). Right would be {EXAMPLE}, "
             "or plain names: infra, network."
         ) from None
-    if not isinstance(asked, dict):
+    if not isinstance(fields, dict):
         raise Misconfigured(
-            f"UserParameters must be a JSON object or plain names, not {name_json_kind(asked)}. Right "
+            f"UserParameters must be a JSON object or plain names, not {name_json_kind(fields)}. Right "
             f"would be {EXAMPLE}."
         )
-    return asked
+    return fields
 
 
 def _json_error(error: ValueError | RecursionError) -> str:
@@ -194,13 +194,13 @@ def _each_key_once(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
     return result
 
 
-def _upstreams(asked: dict[str, object]) -> tuple[Dependency, ...]:
-    if "depends_on" not in asked:
+def _upstreams(fields: dict[str, object]) -> tuple[Dependency, ...]:
+    if "depends_on" not in fields:
         raise Misconfigured(
             "UserParameters has no depends_on: it names the pipelines to wait for. Right would "
             f"be {EXAMPLE}."
         )
-    value = asked["depends_on"]
+    value = fields["depends_on"]
     entries = [value] if isinstance(value, (str, dict)) else value
     if not isinstance(entries, list):
         raise Misconfigured(
@@ -211,8 +211,8 @@ def _upstreams(asked: dict[str, object]) -> tuple[Dependency, ...]:
             "depends_on is an empty list: name at least one pipeline to wait for, or take the "
             "action out."
         )
-    require = cast(Require, check_choice(REQUIRE, asked.get("require", "idle"), "require"))
-    parked = cast(Parked, check_choice(PARKED, asked.get("parked", "wait"), "parked"))
+    require = cast(Require, check_choice(REQUIRE, fields.get("require", "idle"), "require"))
+    parked = cast(Parked, check_choice(PARKED, fields.get("parked", "wait"), "parked"))
     upstreams = tuple(
         dict.fromkeys(dependency.parse_entry(entry, require, parked) for entry in entries)
     )
@@ -232,8 +232,8 @@ def _refuse_too_many(upstreams: tuple[Dependency, ...]) -> None:
         )
 
 
-def _retry_minutes(asked: dict[str, object], default: str) -> int:
-    if "retry_minutes" not in asked:
+def _retry_minutes(fields: dict[str, object], default: str) -> int:
+    if "retry_minutes" not in fields:
         if default not in map(str, RETRY_MINUTES):
             raise Misconfigured(
                 f"The gate's environment variable RETRY_MINUTES is {quote(default)}: it must be "
@@ -241,7 +241,7 @@ def _retry_minutes(asked: dict[str, object], default: str) -> int:
                 "It stands in .chalice/config.json."
             )
         return int(default)
-    value = asked["retry_minutes"]
+    value = fields["retry_minutes"]
     if isinstance(value, bool) or not isinstance(value, int):
         raise Misconfigured(
             f"retry_minutes must be a whole number, one of {join_values(RETRY_MINUTES)}, not "
@@ -255,10 +255,10 @@ def _retry_minutes(asked: dict[str, object], default: str) -> int:
     return value
 
 
-def _give_up_minutes(asked: dict[str, object]) -> int | None:
-    if "give_up_minutes" not in asked:
+def _give_up_minutes(fields: dict[str, object]) -> int | None:
+    if "give_up_minutes" not in fields:
         return None
-    value = asked["give_up_minutes"]
+    value = fields["give_up_minutes"]
     right = f"a whole number of minutes, 1 to {MOST_GIVE_UP_MINUTES} (14 days)"
     if isinstance(value, bool) or not isinstance(value, int):
         raise Misconfigured(f"give_up_minutes must be {right}, not {name_json_kind(value)}.")
@@ -267,38 +267,38 @@ def _give_up_minutes(asked: dict[str, object]) -> int | None:
     return value
 
 
-def _on_give_up(asked: dict[str, object]) -> OnGiveUp:
-    if "on_give_up" in asked and "give_up_minutes" not in asked:
+def _on_give_up(fields: dict[str, object]) -> OnGiveUp:
+    if "on_give_up" in fields and "give_up_minutes" not in fields:
         raise Misconfigured(
             "on_give_up says what happens after give_up_minutes, which is not there: add "
             '"give_up_minutes": 120, or the like.'
         )
-    return cast(OnGiveUp, check_choice(ON_GIVE_UP, asked.get("on_give_up", "stop"), "on_give_up"))
+    return cast(OnGiveUp, check_choice(ON_GIVE_UP, fields.get("on_give_up", "stop"), "on_give_up"))
 
 
-def _bypass(asked: dict[str, object]) -> bool:
-    value = asked.get("bypass", "false")
+def _bypass(fields: dict[str, object]) -> bool:
+    value = fields.get("bypass", "false")
     if value not in ("true", "false"):
-        what = quote(value) if isinstance(value, str) else name_json_kind(value)
+        shown = quote(value) if isinstance(value, str) else name_json_kind(value)
         raise Misconfigured(
-            f'bypass is {what}, but must be the string "true" or "false". Write it as '
+            f'bypass is {shown}, but must be the string "true" or "false". Write it as '
             '"#{variables.bypass}", and declare the pipeline '
             'variable bypass with the default "false".'
         )
     return value == "true"
 
 
-def _observe(asked: dict[str, object]) -> bool:
-    value = asked.get("observe", False)
+def _observe(fields: dict[str, object]) -> bool:
+    value = fields.get("observe", False)
     if not isinstance(value, bool):
         raise Misconfigured(f"observe must be true or false, not {name_json_kind(value)}.")
     return value
 
 
-def _own_pipeline(asked: dict[str, object]) -> str | None:
-    if "pipeline" not in asked:
+def _own_pipeline(fields: dict[str, object]) -> str | None:
+    if "pipeline" not in fields:
         return None
-    value = asked["pipeline"]
+    value = fields["pipeline"]
     if not isinstance(value, str):
         raise Misconfigured(
             f"pipeline must be this pipeline's own name, not {name_json_kind(value)}."
@@ -311,10 +311,10 @@ def _own_pipeline(asked: dict[str, object]) -> str | None:
     return value
 
 
-def _own_execution(asked: dict[str, object]) -> str | None:
-    if "execution" not in asked:
+def _own_execution(fields: dict[str, object]) -> str | None:
+    if "execution" not in fields:
         return None
-    value = asked["execution"]
+    value = fields["execution"]
     if not isinstance(value, str):
         raise Misconfigured(
             f"execution must be a string, not {name_json_kind(value)}. Write it as "

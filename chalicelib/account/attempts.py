@@ -19,17 +19,17 @@ def list_attempts(
 
     Raises PipelineNotFound.
     """
-    found = room.list_attempts(pipeline, execution)
+    attempts = room.list_attempts(pipeline, execution)
     if any(gate.condition for gate in gates):
-        found += room.list_condition_attempts(pipeline, execution)
-    return tuple(sorted(found, key=lambda one: one.started))
+        attempts += room.list_condition_attempts(pipeline, execution)
+    return tuple(sorted(attempts, key=lambda attempt: attempt.started))
 
 
 def find_last_gate_attempts(attempts: Iterable[Attempt]) -> list[Attempt]:
     """The last attempt of each gate; `attempts`: the oldest first."""
     last = {
-        (one.stage, one.action, one.condition): one
-        for one in attempts
-        if FUNCTION.fullmatch(one.function)
+        (attempt.stage, attempt.action, attempt.condition): attempt
+        for attempt in attempts
+        if FUNCTION.fullmatch(attempt.function)
     }
     return list(last.values())

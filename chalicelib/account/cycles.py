@@ -38,10 +38,10 @@ class Circle:
 
     def __str__(self) -> str:
         """Sentences: who waits for whom, and what comes of it."""
-        said = f"{Cycle(self.pipelines, deadlock=self.kind != 'turns')}."
+        chain = f"{Cycle(self.pipelines, deadlock=self.kind != 'turns')}."
         if self.kind == "turns":
             return (
-                f"{said} They take turns: whoever is held is idle, so one goes first. That "
+                f"{chain} They take turns: whoever is held is idle, so one goes first. That "
                 "is right if they must not run at the same time."
             )
         when = (
@@ -56,7 +56,7 @@ class Circle:
             if self.unseen
             else "The gate that sees it fails its action then."
         )
-        return f"{said} {when} {fails}"
+        return f"{chain} {when} {fails}"
 
 
 MEND = (
@@ -74,23 +74,23 @@ def classify_circles(
     """
     real = [edge for edge in edges if _asking(edge, pipelines)]
     stuck = [edge for edge in real if _stuck(edge, pipelines)]
-    deadlocks = [Circle(found, _kind(found, stuck)) for found in graph.find_circles(stuck)]
-    told = {name for circle in deadlocks for name in circle.pipelines}
+    deadlocks = [Circle(names, _kind(names, stuck)) for names in graph.find_circles(stuck)]
+    in_deadlock = {name for circle in deadlocks for name in circle.pipelines}
     return [
         *deadlocks,
         *(
-            Circle(found, "turns")
-            for found in graph.find_circles(real)
-            if not told.intersection(found)
+            Circle(names, "turns")
+            for names in graph.find_circles(real)
+            if not in_deadlock.intersection(names)
         ),
     ]
 
 
-def _kind(found: Sequence[str], stuck: Iterable[DependencyEdge]) -> Kind:
+def _kind(names: Sequence[str], stuck: Iterable[DependencyEdge]) -> Kind:
     demanding = {
         (edge.dependent, edge.upstream) for edge in stuck if edge.dependency.require == "succeeded"
     }
-    return "success" if demanding.issuperset(pairwise(found)) else "together"
+    return "success" if demanding.issuperset(pairwise(names)) else "together"
 
 
 def _stuck(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> bool:

@@ -84,11 +84,11 @@ def _gate(stage: str, declared: Mapping[str, Any], *, condition: bool) -> Iterat
         yield replace(gate, problem=str(error))
 
 
-def is_local(wanted: Dependency, region: str) -> bool:
+def is_local(entry: Dependency, region: str) -> bool:
     """Whether the pipeline that a gate in `region` waits for is one of its own region and
     account.
     """
-    return wanted.role_arn is None and wanted.region in (None, region)
+    return entry.role_arn is None and entry.region in (None, region)
 
 
 def parse_declared_parameters(text: str) -> Parameters:

@@ -27,43 +27,41 @@ def list_edges(landscape: AccountView, region: str) -> tuple[DependencyEdge, ...
     """
     return tuple(
         dict.fromkeys(
-            DependencyEdge(
-                wanted.name if is_local(wanted, region) else wanted.pipeline, name, wanted
-            )
+            DependencyEdge(entry.name if is_local(entry, region) else entry.pipeline, name, entry)
             for name, pipeline in sorted(landscape.pipelines.items())
-            for wanted in pipeline.depends_on
+            for entry in pipeline.depends_on
         )
     )
 
 
-def find_circles(found: Iterable[DependencyEdge]) -> tuple[tuple[str, ...], ...]:
+def find_circles(edges: Iterable[DependencyEdge]) -> tuple[tuple[str, ...], ...]:
     """The circles: of each group of pipelines that wait for each other the shortest through its
     first, which begins and ends it.
     """
     waits: dict[str, set[str]] = {}
-    for edge in found:
+    for edge in edges:
         waits.setdefault(edge.dependent, set()).add(edge.upstream)
-    told: set[str] = set()
-    seen = []
+    covered: set[str] = set()
+    circles = []
     for first in sorted(waits):
-        circle = () if first in told else _way(first, first, waits)
+        circle = () if first in covered else _way(first, first, waits)
         if circle:
-            seen.append(circle)
-            told |= {
+            circles.append(circle)
+            covered |= {
                 name for name in waits if _way(first, name, waits) and _way(name, first, waits)
             }
-    return tuple(seen)
+    return tuple(circles)
 
 
 def _way(start: str, end: str, waits: Mapping[str, set[str]]) -> tuple[str, ...]:
     """The shortest way from `start` to `end`, of one step at least; () where there is none."""
     ways: list[tuple[str, ...]] = [(start,)]
-    seen: set[str] = set()
+    visited: set[str] = set()
     for way in ways:  # grows as it is read: the nearest first
         for name in sorted(waits.get(way[-1], ())):
             if name == end:
                 return (*way, end)
-            if name not in seen:
-                seen.add(name)
+            if name not in visited:
+                visited.add(name)
                 ways.append((*way, name))
     return ()

@@ -94,8 +94,8 @@ class AccountReader:
             if name in everything
         }
         unseen = list_unseen_pipelines(everything)
-        seen = [pipeline for pipeline in pipelines.values() if not pipeline.unseen]
-        pipelines |= _by_name(_run_each(self._add_executions, seen))
+        readable = [pipeline for pipeline in pipelines.values() if not pipeline.unseen]
+        pipelines |= _by_name(_run_each(self._add_executions, readable))
         waiting = [
             pipeline
             for name, pipeline in pipelines.items()
@@ -113,9 +113,9 @@ class AccountReader:
             if isinstance(attempts, NotPermitted):
                 unseen[f"some executions of {pipeline.name}"] = f"{attempts.call} was denied"
             else:
-                known = pipelines[pipeline.name]
+                latest = pipelines[pipeline.name]
                 pipelines[pipeline.name] = replace(
-                    known, hidden={**known.hidden, execution: attempts}
+                    latest, hidden={**latest.hidden, execution: attempts}
                 )
         holds = [(rule, rule.hold) for rule in rules if rule.hold]
         fates = list(_run_each(lambda held: self._read_fate(held[1], pipelines, everything), holds))

@@ -29,7 +29,7 @@ def find_state(pipeline: Pipeline, waits: Iterable[Wait]) -> PipelineStatus:
     """Of several executions the one that says most: a wait before a run, a run before what is
     over.
     """
-    held = [one for one in waits if one.pipeline == pipeline.name and one.may_stand]
+    held = [wait for wait in waits if wait.pipeline == pipeline.name and wait.may_stand]
     if held:
         return PipelineStatus("waits", held[0].since, held[0].execution)
     if pipeline.unseen:
@@ -44,6 +44,9 @@ def find_state(pipeline: Pipeline, waits: Iterable[Wait]) -> PipelineStatus:
         )
     if not pipeline.executions:
         return PipelineStatus("idle")
-    last = next((one for one in pipeline.executions if one.finished), pipeline.executions[0])
+    last = next(
+        (execution for execution in pipeline.executions if execution.finished),
+        pipeline.executions[0],
+    )
     words: dict[str, Word] = {"Succeeded": "succeeded", "Failed": "failed", "Stopped": "stopped"}
     return PipelineStatus(words.get(last.status, "other"), last.updated, last.id)

@@ -51,12 +51,12 @@ class Aws:
 
         return LambdaPermissions(self._make("lambda"))
 
-    def codepipeline_for(self, wanted: Dependency) -> CodePipeline:
+    def codepipeline_for(self, entry: Dependency) -> CodePipeline:
         """CodePipeline where that upstream lives. Raises NotPermitted or NoAnswer where its role
         cannot be assumed.
         """
-        here = wanted.role_arn is None and wanted.region in (None, self.codepipeline.region)
-        return self.codepipeline if here else self._other_accounts.connect(wanted)
+        here = entry.role_arn is None and entry.region in (None, self.codepipeline.region)
+        return self.codepipeline if here else self._other_accounts.connect(entry)
 
     @cached_property
     def _other_accounts(self) -> OtherAccounts:
@@ -71,12 +71,12 @@ boto3, "Session", multithreading).
 """
 
 
-def make_client(service: str, **more: Any) -> Any:
+def make_client(service: str, **settings: Any) -> Any:
     """A botocore client of "codepipeline" or the like; `more`: its region and credentials, where
     they are not the environment's.
     """
     with _one_at_a_time:
-        return _session().create_client(service, config=_config(), **more)
+        return _session().create_client(service, config=_config(), **settings)
 
 
 @cache
@@ -88,14 +88,14 @@ def _session() -> Session:
     return session
 
 
-def _time(told: Any) -> datetime:
+def _time(value: Any) -> datetime:
     """A time in an answer, aware. Most are seconds (model: json protocol); botocore reads them in
     local time, which takes five sixths of what a page of a hundred executions takes.
     """
     return (
-        datetime.fromtimestamp(told, UTC)
-        if isinstance(told, (int, float))
-        else parse_timestamp(told)
+        datetime.fromtimestamp(value, UTC)
+        if isinstance(value, (int, float))
+        else parse_timestamp(value)
     )
 
 

@@ -59,17 +59,19 @@ class CodePipeline:
         All that was read is returned, so an older one that shares the last page counts too. Raises
         PipelineNotFound.
         """
-        found: list[Execution] = []
+        executions: list[Execution] = []
         for page in self._pages_of_executions(pipeline):
-            found += page
+            executions += page
             far_enough = any(
                 execution.started < since or execution.id == until for execution in page
             )
-            if far_enough and not (finished and not any(execution.finished for execution in found)):
+            if far_enough and not (
+                finished and not any(execution.finished for execution in executions)
+            ):
                 break
         # AWS lists them so in practice, but the model promises no order; the sort keeps AWS's among
         # those that began together.
-        return tuple(sorted(found, key=lambda execution: execution.started, reverse=True))
+        return tuple(sorted(executions, key=lambda execution: execution.started, reverse=True))
 
     def list_newest_executions(self, pipeline: str) -> tuple[Execution, ...]:
         """Return the newest executions of `pipeline`, newest first: MAX_PAGE at most, in one call.
@@ -242,11 +244,11 @@ class CodePipeline:
             ],
             "sourceRevisions": [
                 {
-                    "actionName": one.action,
-                    "revisionType": REVISION_TYPES.get(one.provider, "COMMIT_ID"),
-                    "revisionValue": one.id,
+                    "actionName": revision.action,
+                    "revisionType": REVISION_TYPES.get(revision.provider, "COMMIT_ID"),
+                    "revisionValue": revision.id,
                 }
-                for one in revisions
+                for revision in revisions
             ],
         }
         try:
@@ -282,10 +284,10 @@ class CodePipeline:
             raise _translate_error(error, "codepipeline:RetryStageExecution", pipeline) from error
 
     def _start(self, request: StartPipelineExecutionInputTypeDef) -> str:
-        given: Any = {
+        filled: Any = {
             key: value for key, value in request.items() if value
         }  # an empty list of variables is refused (model)
-        return self._client.start_pipeline_execution(**given)["pipelineExecutionId"]
+        return self._client.start_pipeline_execution(**filled)["pipelineExecutionId"]
 
     def _still_declared(
         self, request: StartPipelineExecutionInputTypeDef
@@ -308,14 +310,14 @@ class CodePipeline:
         }
 
     def _pages_of_executions(self, pipeline: str) -> Iterator[tuple[Execution, ...]]:
-        more: dict[str, Any] = {}
+        position: dict[str, Any] = {}
         try:
             while True:  # botocore's paginator would read its own data first: a dozen milliseconds of a cold start
-                page = self._client.list_pipeline_executions(pipelineName=pipeline, **more)
+                page = self._client.list_pipeline_executions(pipelineName=pipeline, **position)
                 yield tuple(map(Execution.parse, page["pipelineExecutionSummaries"]))
                 if not page.get("nextToken"):
                     return
-                more = {"nextToken": page["nextToken"]}
+                position = {"nextToken": page["nextToken"]}
         except (ClientError, BotoCoreError) as error:
             raise _translate_error(
                 error, "codepipeline:ListPipelineExecutions", pipeline

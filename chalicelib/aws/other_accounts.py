@@ -35,36 +35,38 @@ class OtherAccounts:
         self._client = client
         self._made: dict[tuple[str | None, ...], tuple[CodePipeline, datetime]] = {}
 
-    def connect(self, wanted: Dependency) -> CodePipeline:
+    def connect(self, entry: Dependency) -> CodePipeline:
         """CodePipeline in the upstream's region and account. Raises NotPermitted or NoAnswer where
         its role cannot be assumed.
         """
-        place = (wanted.region, wanted.role_arn, wanted.external_id)
-        room, ends = self._made.get(place, (None, datetime.min.replace(tzinfo=UTC)))
-        if room is None or ends - RENEW_BEFORE < datetime.now(UTC):
-            session, ends = self._session(wanted)
-            room = CodePipeline(self._client("codepipeline", region_name=wanted.region, **session))
-            self._made[place] = room, ends
-        return room
+        key = (entry.region, entry.role_arn, entry.external_id)
+        codepipeline, ends = self._made.get(key, (None, datetime.min.replace(tzinfo=UTC)))
+        if codepipeline is None or ends - RENEW_BEFORE < datetime.now(UTC):
+            session, ends = self._session(entry)
+            codepipeline = CodePipeline(
+                self._client("codepipeline", region_name=entry.region, **session)
+            )
+            self._made[key] = codepipeline, ends
+        return codepipeline
 
-    def _session(self, wanted: Dependency) -> tuple[dict[str, str], datetime]:
+    def _session(self, entry: Dependency) -> tuple[dict[str, str], datetime]:
         """What a client needs to act under the upstream's role, if it has one, and until when."""
-        if wanted.role_arn is None:
+        if entry.role_arn is None:
             return {}, datetime.max.replace(tzinfo=UTC)
-        external = {"ExternalId": wanted.external_id} if wanted.external_id else {}
+        external = {"ExternalId": entry.external_id} if entry.external_id else {}
         try:
             answer = self._client("sts").assume_role(
-                RoleArn=wanted.role_arn,
+                RoleArn=entry.role_arn,
                 RoleSessionName=SESSION_NAME,
                 DurationSeconds=SESSION_SECONDS,
                 **external,
             )
         except (ClientError, BotoCoreError) as error:
             raise translate_error(error, "sts:AssumeRole") from error
-        given = answer["Credentials"]
+        credentials = answer["Credentials"]
         session = {
-            "aws_access_key_id": given["AccessKeyId"],
-            "aws_secret_access_key": given["SecretAccessKey"],
-            "aws_session_token": given["SessionToken"],
+            "aws_access_key_id": credentials["AccessKeyId"],
+            "aws_secret_access_key": credentials["SecretAccessKey"],
+            "aws_session_token": credentials["SessionToken"],
         }
-        return session, given["Expiration"].astimezone(UTC)
+        return session, credentials["Expiration"].astimezone(UTC)

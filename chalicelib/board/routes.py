@@ -38,8 +38,8 @@ def state() -> Response:
     """The account as it stands: lookout.Answer as JSON, its times in headers; 304 where the page
     has it already (If-None-Match).
     """
-    asked = board.current_request.headers
-    if LOCAL and not _names_this_machine(asked.get("host", "")):
+    request_headers = board.current_request.headers
+    if LOCAL and not _names_this_machine(request_headers.get("host", "")):
         return _answer(
             "Open the Board at http://127.0.0.1 or http://localhost and its port.",
             "text/plain",
@@ -54,7 +54,7 @@ def state() -> Response:
         "Board-Looked-At": answer.looked_at.isoformat() if answer.looked_at else "",
         "Board-Ask-Again": f"{max(1.0, answer.ask_again.total_seconds()):.1f}",
     }
-    if asked.get("if-none-match") == tag:
+    if request_headers.get("if-none-match") == tag:
         return _answer("", "application/json", headers, 304)
     return _answer(body, "application/json", headers)
 

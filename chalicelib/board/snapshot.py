@@ -22,18 +22,20 @@ MAKING = timedelta(minutes=15)
 """So long a gate may be about to give a new rule its target: then Lambda has ended it."""
 
 
-def snapshot(seen: AccountView, region: str, now: datetime) -> Json:
+def snapshot(view: AccountView, region: str, now: datetime) -> Json:
     """What `seen` at `now` (aware UTC) in `region` comes to.
 
     A pipeline's `state` is a word of landscape/states.py, or "elsewhere" (not seen from here) or
     "missing". A hold that is needless by now is no wait: its rule goes by itself.
     """
-    role = next((pipeline.role for pipeline in seen.pipelines.values() if pipeline.role), ":::::")
+    role = next((pipeline.role for pipeline in view.pipelines.values() if pipeline.role), ":::::")
     console = ConsoleLinks(region, role.split(":")[1] or "aws")
-    edges = graph.list_edges(seen, region)
-    waits = [wait for wait in seen.waits if wait.may_stand]
-    let_go = {rule.hold.execution: rule.hold.released_by for rule in seen.rules if rule.hold}
-    pipelines = {one.name: _pipeline(one, waits, console) for one in seen.pipelines.values()}
+    edges = graph.list_edges(view, region)
+    waits = [wait for wait in view.waits if wait.may_stand]
+    let_go = {rule.hold.execution: rule.hold.released_by for rule in view.rules if rule.hold}
+    pipelines = {
+        pipeline.name: _pipeline(pipeline, waits, console) for pipeline in view.pipelines.values()
+    }
     pipelines |= {edge.upstream: _unseen(edge) for edge in edges if edge.upstream not in pipelines}
     return {
         "region": region,
@@ -42,23 +44,23 @@ def snapshot(seen: AccountView, region: str, now: datetime) -> Json:
         "edges": [_edge(edge, pipelines) for edge in edges],
         "waits": [
             _wait(wait, let_go.get(wait.execution), console)
-            for wait in sorted(waits, key=lambda one: str(one.since))
+            for wait in sorted(waits, key=lambda wait: str(wait.since))
         ],
-        "refusing": [*_refusing(seen, console)],
+        "refusing": [*_refusing(view, console)],
         "deadlocks": [
             _deadlock(circle)
-            for circle in classify_circles(edges, seen.pipelines)
+            for circle in classify_circles(edges, view.pipelines)
             if circle.kind != "turns"
         ],
-        "not_looked_at": [{"name": name, "why": why} for name, why in seen.unseen.items()],
-        "left_over": [_left_over(rule, console) for rule in seen.rules if _is_left_over(rule, now)],
+        "not_looked_at": [{"name": name, "why": why} for name, why in view.unseen.items()],
+        "left_over": [_left_over(rule, console) for rule in view.rules if _is_left_over(rule, now)],
     }
 
 
 def _pipeline(pipeline: Pipeline, waits: Sequence[Wait], console: ConsoleLinks) -> Json:
     state = find_state(pipeline, waits)
     held = {wait.execution for wait in waits if wait.pipeline == pipeline.name}
-    busy = held | {one.id for one in pipeline.executions if one.running}
+    busy = held | {execution.id for execution in pipeline.executions if execution.running}
     return {
         "id": pipeline.name,
         "name": pipeline.name,
@@ -74,11 +76,11 @@ def _pipeline(pipeline: Pipeline, waits: Sequence[Wait], console: ConsoleLinks) 
 
 def _unseen(edge: DependencyEdge) -> Json:
     """An upstream that the look did not reach."""
-    wanted = edge.dependency
-    where = f"{wanted.region}, account {wanted.account}" if wanted.role_arn else wanted.region or ""
-    state = "elsewhere" if edge.upstream == wanted.pipeline != wanted.name else "missing"
+    entry = edge.dependency
+    where = f"{entry.region}, account {entry.account}" if entry.role_arn else entry.region or ""
+    state = "elsewhere" if edge.upstream == entry.pipeline != entry.name else "missing"
     nothing = {"link": None, "gated": False, "since": None, "execution": None, "more": 0}
-    return {"id": edge.upstream, "name": wanted.name, "where": where, "state": state, **nothing}
+    return {"id": edge.upstream, "name": entry.name, "where": where, "state": state, **nothing}
 
 
 def _edge(edge: DependencyEdge, pipelines: Mapping[str, Json]) -> Json:
@@ -115,8 +117,8 @@ def _wait(wait: Wait, let_go_by: str | None, console: ConsoleLinks) -> Json:
     }
 
 
-def _refusing(seen: AccountView, console: ConsoleLinks) -> Iterator[Json]:
-    for pipeline in seen.pipelines.values():
+def _refusing(view: AccountView, console: ConsoleLinks) -> Iterator[Json]:
+    for pipeline in view.pipelines.values():
         for gate in pipeline.gates:
             if gate.problem:
                 where = {"pipeline": pipeline.name, "link": console.pipeline(pipeline.name)}

@@ -30,13 +30,13 @@ def build_pattern(depends_on: Sequence[Dependency]) -> str:
     up too.
     """
     names, stages = (
-        _each(one.name for one in depends_on),
-        _each(one.stage for one in depends_on if one.stage),
+        _each(entry.name for entry in depends_on),
+        _each(entry.stage for entry in depends_on if entry.stage),
     )
     ends = _change("Pipeline", {"pipeline": names, "state": END_STATES})
     if not stages:
         return json.dumps({"source": ["aws.codepipeline"], **ends})
-    staged = _each(one.name for one in depends_on if one.stage)
+    staged = _each(entry.name for entry in depends_on if entry.stage)
     stage_ends = _change("Stage", {"pipeline": staged, "stage": stages, "state": STAGE_END_STATES})
     return json.dumps({"source": ["aws.codepipeline"], "$or": [ends, stage_ends]})
 
@@ -51,8 +51,8 @@ def names_pipeline(pattern: str, pipeline: str) -> bool:
         return False
 
 
-def _change(what: str, detail: Mapping[str, Sequence[str]]) -> dict[str, object]:
-    return {"detail-type": [f"CodePipeline {what} Execution State Change"], "detail": detail}
+def _change(subject: str, detail: Mapping[str, Sequence[str]]) -> dict[str, object]:
+    return {"detail-type": [f"CodePipeline {subject} Execution State Change"], "detail": detail}
 
 
 def _each(names: Iterable[str]) -> list[str]:

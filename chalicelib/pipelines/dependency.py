@@ -101,8 +101,8 @@ class Dependency:
             "role_arn": self.role_arn,
             "external_id": self.external_id,
         }
-        given = {key: value for key, value in words.items() if value is not None}
-        return self.pipeline if len(given) == 1 else given
+        fields = {key: value for key, value in words.items() if value is not None}
+        return self.pipeline if len(fields) == 1 else fields
 
 
 def parse_entry(value: object, require: Require = "idle", parked: Parked = "wait") -> Dependency:
@@ -141,8 +141,8 @@ def parse_entry(value: object, require: Require = "idle", parked: Parked = "wait
 def check_choice(allowed: tuple[str, ...], value: object, key: str) -> str:
     """`value`, if it is one of the words `allowed` for `key`. Raises Misconfigured."""
     if not isinstance(value, str) or value not in allowed:
-        what = quote(value) if isinstance(value, str) else name_json_kind(value)
-        raise Misconfigured(f"{key} is {what}, but must be one of {join_values(allowed)}.")
+        shown = quote(value) if isinstance(value, str) else name_json_kind(value)
+        raise Misconfigured(f"{key} is {shown}, but must be one of {join_values(allowed)}.")
     return value
 
 
@@ -162,19 +162,19 @@ def _pipeline(value: object) -> str:
 
 def _stage(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(NAME, value):
-        what = quote(value) if isinstance(value, str) else name_json_kind(value)
+        shown = quote(value) if isinstance(value, str) else name_json_kind(value)
         raise Misconfigured(
             "stage must be the name of one of the upstream's stages, 1 to 100 letters, digits "
-            f"and . @ - _, not {what}."
+            f"and . @ - _, not {shown}."
         )
     return value
 
 
 def _role(value: object) -> str:
     if not isinstance(value, str) or not _ROLE.fullmatch(value):
-        what = quote(value) if isinstance(value, str) else name_json_kind(value)
+        shown = quote(value) if isinstance(value, str) else name_json_kind(value)
         raise Misconfigured(
-            f"role_arn is {what}; it must be the ARN of a role that the gate may assume, "
+            f"role_arn is {shown}; it must be the ARN of a role that the gate may assume, "
             "arn:aws:iam::ACCOUNT:role/pipeline-gate-NAME."
         )
     return value

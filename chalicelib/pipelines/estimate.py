@@ -21,9 +21,9 @@ def estimate_duration(executions: Sequence[Execution]) -> timedelta | None:
     PipelineExecutionSummary.lastUpdateTime).
     """
     durations = [
-        one.updated - one.started
-        for one in executions
-        if one.status == "Succeeded" and one.kind != ROLLBACK
+        execution.updated - execution.started
+        for execution in executions
+        if execution.status == "Succeeded" and execution.kind != ROLLBACK
     ][:MAX_SUCCESSES]
     return (
         sorted(durations)[len(durations) // 2] if len(durations) >= MIN_SUCCESSES else None
@@ -35,7 +35,11 @@ def estimate_end(running: Sequence[Execution], executions: Sequence[Execution]) 
     nothing can be said.
     """
     takes = estimate_duration(executions)
-    return max(one.started for one in running) + takes if running and takes is not None else None
+    return (
+        max(execution.started for execution in running) + takes
+        if running and takes is not None
+        else None
+    )
 
 
 def estimate_percent(
@@ -47,4 +51,6 @@ def estimate_percent(
     takes = estimate_duration(executions)
     if not running or not takes:
         return None
-    return max(0, min(99, int(100 * ((now - max(one.started for one in running)) / takes))))
+    return max(
+        0, min(99, int(100 * ((now - max(execution.started for execution in running)) / takes)))
+    )

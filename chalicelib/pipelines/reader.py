@@ -27,14 +27,14 @@ Asked = TypeVar("Asked")
 Found = TypeVar("Found")
 
 
-def run_in_parallel(ask_one: Callable[[Asked], Found], many: Sequence[Asked]) -> list[Found]:
+def run_in_parallel(call: Callable[[Asked], Found], items: Sequence[Asked]) -> list[Found]:
     """`ask_one` of each of `many`, side by side; the results in their order."""
-    if len(many) < 2:
-        return [ask_one(one) for one in many]
+    if len(items) < 2:
+        return [call(item) for item in items]
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - one upstream is the rule
 
-    with ThreadPoolExecutor(len(many)) as pool:
-        return list(pool.map(ask_one, many))
+    with ThreadPoolExecutor(len(items)) as pool:
+        return list(pool.map(call, items))
 
 
 class UpstreamReader:
@@ -62,11 +62,11 @@ class UpstreamReader:
         self._context = context
         self._now = now
 
-    def read_upstreams(self, wanted: Sequence[Dependency]) -> list[Upstream]:
+    def read_upstreams(self, dependencies: Sequence[Dependency]) -> list[Upstream]:
         """Each of them as it is. One that AWS does not tell of is `unanswered`, one that is not
         there `gone`. Raises NotPermitted.
         """
-        return run_in_parallel(self._read_upstream, wanted)
+        return run_in_parallel(self._read_upstream, dependencies)
 
     def read_details(self, waiting: Sequence[Upstream]) -> list[Upstream]:
         """The same upstreams, with what keeps those that run: whom they wait for themselves. For
@@ -74,38 +74,38 @@ class UpstreamReader:
         """
         return run_in_parallel(self._read_detail, waiting)
 
-    def _read_upstream(self, wanted: Dependency) -> Upstream:
+    def _read_upstream(self, entry: Dependency) -> Upstream:
         try:
-            upstream = Upstream(wanted)
+            upstream = Upstream(entry)
             for _ in range(MAX_LOOKS):
-                before, upstream = upstream, self._read_executions(wanted)
+                before, upstream = upstream, self._read_executions(entry)
                 failed = upstream.possibly_held
-                if failed is None or not self.is_local(wanted) or failed == before.possibly_held:
+                if failed is None or not self.is_local(entry) or failed == before.possibly_held:
                     return upstream
                 hold = self._read_hold(failed)
                 if hold:
                     return replace(
-                        upstream, hold=hold, cycle=self._find_cycle(wanted, self._list_edges(hold))
+                        upstream, hold=hold, cycle=self._find_cycle(entry, self._list_edges(hold))
                     )
                 # The rule may just have gone because the retry has started the pipeline again: only
                 # a second look tells.
         except NotPermitted as error:
-            error.elsewhere = wanted.role_arn is not None
+            error.elsewhere = entry.role_arn is not None
             raise
         except PipelineNotFound:
-            return Upstream(wanted, missing=True)
+            return Upstream(entry, missing=True)
         except NoAnswer as error:  # it may run: only a known idle upstream opens the gate
-            return Upstream(wanted, unanswered=str(error))
-        return Upstream(wanted, unanswered="it was started again and again while the gate looked")
+            return Upstream(entry, unanswered=str(error))
+        return Upstream(entry, unanswered="it was started again and again while the gate looked")
 
-    def _read_executions(self, wanted: Dependency) -> Upstream:
-        room = self._aws.codepipeline_for(wanted)
-        executions = room.list_executions(
-            wanted.name, since=self._now - LOOK_BACK, finished=wanted.require == "succeeded"
+    def _read_executions(self, entry: Dependency) -> Upstream:
+        codepipeline = self._aws.codepipeline_for(entry)
+        executions = codepipeline.list_executions(
+            entry.name, since=self._now - LOOK_BACK, finished=entry.require == "succeeded"
         )
-        upstream = Upstream(wanted, executions)
-        if wanted.stage or (wanted.parked == "pass" and upstream.running):
-            return replace(upstream, state=room.read_state(wanted.name))
+        upstream = Upstream(entry, executions)
+        if entry.stage or (entry.parked == "pass" and upstream.running):
+            return replace(upstream, state=codepipeline.read_state(entry.name))
         return upstream
 
     def _read_detail(self, upstream: Upstream) -> Upstream:
@@ -120,16 +120,16 @@ class UpstreamReader:
         ):  # whatever it is: the reason is told in less detail, and the hold does not depend on it
             return upstream
         edges = _marked(state, upstream.blocking)
-        found = (
+        cycle = (
             self._find_cycle(upstream.dependency, edges)
             if edges and self.is_local(upstream.dependency)
             else None
         )
-        return replace(upstream, state=state, cycle=found or upstream.cycle)
+        return replace(upstream, state=state, cycle=cycle or upstream.cycle)
 
-    def is_local(self, wanted: Dependency) -> bool:
+    def is_local(self, entry: Dependency) -> bool:
         """Whether it lives where this gate does, so that this gate may hold it."""
-        return wanted.role_arn is None and wanted.region in (None, self._aws.codepipeline.region)
+        return entry.role_arn is None and entry.region in (None, self._aws.codepipeline.region)
 
     def _read_hold(self, failed: Execution) -> Hold | None:
         # The open path behind a succeeded upstream needs no holds.
@@ -143,11 +143,11 @@ class UpstreamReader:
         except (Misconfigured, ValueError):
             return None  # a gate that cannot name its rules has made none; what somebody else wrote there holds nobody
 
-    def _find_cycle(self, wanted: Dependency, waits: Sequence[WaitEdge]) -> Cycle | None:
+    def _find_cycle(self, entry: Dependency, waits: Sequence[WaitEdge]) -> Cycle | None:
         from chalicelib.pipelines.wait_cycles import Requester, find_cycle  # noqa: PLC0415
 
         return find_cycle(
-            wanted.name,
+            entry.name,
             waits,
             Requester(self._pipeline, self._execution, self._stays),
             self._read_wait,
@@ -157,12 +157,15 @@ class UpstreamReader:
         """For whom a pipeline further up the chain waits, if it waits."""
         from chalicelib.pipelines.wait_cycles import WaitingPipeline  # noqa: PLC0415
 
-        room, since = self._aws.codepipeline, self._now - LOOK_BACK
+        codepipeline, since = self._aws.codepipeline, self._now - LOOK_BACK
         try:
-            upstream = Upstream(Dependency(pipeline), room.list_executions(pipeline, since=since))
+            upstream = Upstream(
+                Dependency(pipeline), codepipeline.list_executions(pipeline, since=since)
+            )
             if upstream.running:
                 return WaitingPipeline(
-                    _marked(room.read_state(pipeline), upstream.running), stays_in_progress=True
+                    _marked(codepipeline.read_state(pipeline), upstream.running),
+                    stays_in_progress=True,
                 )
             hold = self._read_hold(upstream.possibly_held) if upstream.possibly_held else None
         except (NoAnswer, PipelineNotFound):
@@ -173,7 +176,9 @@ class UpstreamReader:
         """For whom a held pipeline waits here: one of the same name elsewhere is another."""
         from chalicelib.pipelines.wait_cycles import WaitEdge  # noqa: PLC0415
 
-        return [WaitEdge(one.name, one.require) for one in hold.depends_on if self.is_local(one)]
+        return [
+            WaitEdge(entry.name, entry.require) for entry in hold.depends_on if self.is_local(entry)
+        ]
 
 
 def _marked(state: PipelineState, running: Sequence[Execution]) -> list[WaitEdge]:

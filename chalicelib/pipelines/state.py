@@ -77,17 +77,17 @@ class PipelineState:
         """Whether `execution` has left `stage` behind, or is through with it. False too where AWS
         does not show it.
         """
-        names = [one.name for one in self.stages]
-        seen = [
+        names = [stage_state.name for stage_state in self.stages]
+        positions = [
             number
-            for number, one in enumerate(self.stages)
-            if execution == one.execution or execution in one.inbound
+            for number, stage_state in enumerate(self.stages)
+            if execution == stage_state.execution or execution in stage_state.inbound
         ]
-        if stage not in names or not seen:
+        if stage not in names or not positions:
             return False
-        latest, asked = self.stages[seen[-1]], names.index(stage)
-        return seen[-1] > asked or (
-            seen[-1] == asked
+        latest, awaited = self.stages[positions[-1]], names.index(stage)
+        return positions[-1] > awaited or (
+            positions[-1] == awaited
             and latest.execution == execution
             and latest.status in ("Succeeded", "Skipped")
         )

@@ -44,10 +44,10 @@ class Upstream:
         if asked so, parked ones.
         """
         return tuple(
-            one
-            for one in self.running
-            if not self.is_past(one)
-            and not (self.dependency.parked == "pass" and self._parked(one))
+            execution
+            for execution in self.running
+            if not self.is_past(execution)
+            and not (self.dependency.parked == "pass" and self._parked(execution))
         )
 
     @property
@@ -55,7 +55,9 @@ class Upstream:
         """Whether past executions tell how long those that count still take: not how long one stage
         does, nor a person.
         """
-        return self.dependency.stage is None and not any(self._parked(one) for one in self.blocking)
+        return self.dependency.stage is None and not any(
+            self._parked(execution) for execution in self.blocking
+        )
 
     @property
     def newest_finished(self) -> Execution | None:

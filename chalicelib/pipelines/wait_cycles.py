@@ -68,8 +68,8 @@ class Cycle:
 def find_cycle(
     upstream: str,
     waits: Sequence[WaitEdge],
-    asker: Requester,
-    look: Callable[[str], WaitingPipeline],
+    requester: Requester,
+    read_wait: Callable[[str], WaitingPipeline],
 ) -> Cycle | None:
     """The shortest way on which `upstream`, which waits as `waits` say, waits for `asker`; `look`
     tells for whom a further pipeline waits.
@@ -78,17 +78,17 @@ def find_cycle(
     succeed first, or because it has to be idle and stays in progress. Who is held by a rule is
     idle, and whoever waits for that in a circle goes on; so one after the other does.
     """
-    if asker.pipeline is None:
+    if requester.pipeline is None:
         return None
-    known: dict[str, WaitingPipeline] = {}
+    waits_by_name: dict[str, WaitingPipeline] = {}
 
     def wait_of(pipeline: str) -> WaitingPipeline:
-        if pipeline not in known and len(known) < MAX_PIPELINES_IN_A_CYCLE - 1:
-            known[pipeline] = look(pipeline)
-        return known.get(pipeline, WaitingPipeline())
+        if pipeline not in waits_by_name and len(waits_by_name) < MAX_PIPELINES_IN_A_CYCLE - 1:
+            waits_by_name[pipeline] = read_wait(pipeline)
+        return waits_by_name.get(pipeline, WaitingPipeline())
 
     for deadlock in (True, False):
-        if path := _way_back(upstream, waits, asker, wait_of, deadlock):
+        if path := _way_back(upstream, waits, requester, wait_of, deadlock):
             return Cycle(path, deadlock)
     return None
 
@@ -96,7 +96,7 @@ def find_cycle(
 def _way_back(
     upstream: str,
     waits: Sequence[WaitEdge],
-    asker: Requester,
+    requester: Requester,
     wait_of: Callable[[str], WaitingPipeline],
     deadlock: bool,
 ) -> tuple[str, ...] | None:
@@ -104,28 +104,28 @@ def _way_back(
     those only that keep each other waiting.
     """
     ways: list[tuple[tuple[str, ...], Sequence[WaitEdge]]] = [
-        ((str(asker.pipeline), upstream), waits)
+        ((str(requester.pipeline), upstream), waits)
     ]
-    seen = {str(asker.pipeline), upstream}
+    visited = {str(requester.pipeline), upstream}
     for path, edges in ways:  # grows as it is read: the nearest first
         if any(
-            edge.pipeline == asker.pipeline and (not deadlock or _for_ever(edge, asker))
+            edge.pipeline == requester.pipeline and (not deadlock or _for_ever(edge, requester))
             for edge in edges
         ):
-            return (*path, str(asker.pipeline))
+            return (*path, str(requester.pipeline))
         for edge in edges:
-            if edge.pipeline in seen:
+            if edge.pipeline in visited:
                 continue
             ahead = wait_of(edge.pipeline)
             if ahead.stays_in_progress or edge.require == "succeeded" or not deadlock:
-                seen.add(edge.pipeline)
+                visited.add(edge.pipeline)
                 ways.append(((*path, edge.pipeline), ahead.edges))
     return None
 
 
-def _for_ever(edge: WaitEdge, asker: Requester) -> bool:
-    waits_for_it = edge.executions is None or (asker.execution or "")[:8] in edge.executions
-    return edge.require == "succeeded" or (asker.stays_in_progress and waits_for_it)
+def _for_ever(edge: WaitEdge, requester: Requester) -> bool:
+    waits_for_it = edge.executions is None or (requester.execution or "")[:8] in edge.executions
+    return edge.require == "succeeded" or (requester.stays_in_progress and waits_for_it)
 
 
 @dataclass(frozen=True)
@@ -140,11 +140,11 @@ class Mark:
 
 def format_mark(since: datetime, waits: Iterable[WaitEdge]) -> str:
     """A Mark as text. Of very many waits, those that fit."""
-    whole: list[object] = [since.isoformat()]
+    content: list[object] = [since.isoformat()]
     for edge in waits:
-        if len(_MARK + json.dumps([*whole, _plain(edge)])) <= MARK_LENGTH:
-            whole.append(_plain(edge))
-    return _MARK + json.dumps(whole)
+        if len(_MARK + json.dumps([*content, _plain(edge)])) <= MARK_LENGTH:
+            content.append(_plain(edge))
+    return _MARK + json.dumps(content)
 
 
 def _plain(edge: WaitEdge) -> list[object]:

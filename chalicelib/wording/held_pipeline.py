@@ -110,7 +110,7 @@ def describe_rule(hold: Hold, waiting: Sequence[Upstream], now: datetime) -> str
 
     return shorten(
         f"{describe_date(now)} {hold.pipeline} (execution {hold.execution[:8]}) waits for "
-        f"{join_names([one.label for one in hold.depends_on])}. {describe_expected_end(waiting, now)}Pipeline Gate "
+        f"{join_names([entry.label for entry in hold.depends_on])}. {describe_expected_end(waiting, now)}Pipeline Gate "
         "removes this rule when the wait is over.",
         DESCRIPTION_LENGTH,
     )

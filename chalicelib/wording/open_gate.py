@@ -17,17 +17,19 @@ SUMMARY_LENGTH = 2048  # model: ExecutionSummary
 
 def describe_pass(upstreams: Sequence[Upstream], now: datetime) -> str:
     """Why the gate is open, for the action's summary."""
-    more = [f"so are {len(upstreams) - MAX_NAMES} more"] if len(upstreams) > MAX_NAMES else []
+    rest_counted = (
+        [f"so are {len(upstreams) - MAX_NAMES} more"] if len(upstreams) > MAX_NAMES else []
+    )
     return shorten(
-        "; ".join([*(_open(upstream, now) for upstream in upstreams[:MAX_NAMES]), *more]),
+        "; ".join([*(_open(upstream, now) for upstream in upstreams[:MAX_NAMES]), *rest_counted]),
         SUMMARY_LENGTH,
     )
 
 
-def describe_bypass(wanted: Sequence[Dependency]) -> str:
+def describe_bypass(depends_on: Sequence[Dependency]) -> str:
     return shorten(
         "Bypassed: the pipeline variable asked for it, so nobody looked whether "
-        f"{join_names([one.label for one in wanted])} runs.",
+        f"{join_names([entry.label for entry in depends_on])} runs.",
         SUMMARY_LENGTH,
     )
 
@@ -82,12 +84,12 @@ def _open(upstream: Upstream, now: datetime) -> str:
         return f"{name} does not count: execution {upstream.running[0].short_id} is {why}"
     if upstream.dependency.stage:
         stage = upstream.state.stage(upstream.dependency.stage) if upstream.state else None
-        there = (
+        shown = (
             f"execution {stage.execution[:8]} {stage.status} there"
             if stage and stage.execution
             else "no execution has been there"
         )
-        return f"{name} is idle: {there}"
+        return f"{name} is idle: {shown}"
     if last is None:
         return f"{name} is idle: it has not run in the last 14 days"
     return (

@@ -16,16 +16,18 @@ from chalicelib.pipelines.upstream import Upstream
 
 def describe_reasons(waiting: Sequence[Upstream], now: datetime) -> str:
     """A sentence or two for each of the first upstreams, and how many more there are."""
-    more = [f"So do {len(waiting) - MAX_NAMES} more."] if len(waiting) > MAX_NAMES else []
-    return " ".join([*(_busy(upstream, now) for upstream in waiting[:MAX_NAMES]), *more])
+    rest_counted = [f"So do {len(waiting) - MAX_NAMES} more."] if len(waiting) > MAX_NAMES else []
+    return " ".join([*(_busy(upstream, now) for upstream in waiting[:MAX_NAMES]), *rest_counted])
 
 
 def describe_end_of_wait(waiting: Sequence[Upstream]) -> str:
     """What ends the wait: "the end of infra and network, successful or not", "the next success of
     infra".
     """
-    ends = [one.label for one in waiting if one.dependency.require == "idle"]
-    successes = [one.label for one in waiting if one.dependency.require == "succeeded"]
+    ends = [upstream.label for upstream in waiting if upstream.dependency.require == "idle"]
+    successes = [
+        upstream.label for upstream in waiting if upstream.dependency.require == "succeeded"
+    ]
     parts = [f"the end of {join_names(ends)}, successful or not"] if ends else []
     return ", and ".join(
         [*parts, *([f"the next success of {join_names(successes)}"] if successes else [])]
@@ -35,7 +37,7 @@ def describe_end_of_wait(waiting: Sequence[Upstream]) -> str:
 def _forwarded(waiting: Sequence[Upstream]) -> str:
     return (
         ", if its events are forwarded to this region's event bus"
-        if any(one.dependency.region for one in waiting)
+        if any(upstream.dependency.region for upstream in waiting)
         else ""
     )
 
@@ -44,11 +46,11 @@ def describe_expected_end(waiting: Sequence[Upstream], now: datetime) -> str:
     """When the last of them will be done, if that can be told: "Expected about 12:20 UTC. ", or
     nothing.
     """
-    ends = [_end(one) for one in waiting]
-    known = [end for end in ends if end is not None]
+    ends = [_end(upstream) for upstream in waiting]
+    known_ends = [end for end in ends if end is not None]
     return (
-        f"Expected about {format_time(max(known), now)}. "
-        if known and len(known) == len(ends) and max(known) > now
+        f"Expected about {format_time(max(known_ends), now)}. "
+        if known_ends and len(known_ends) == len(ends) and max(known_ends) > now
         else ""
     )
 
@@ -60,13 +62,13 @@ def _busy(upstream: Upstream, now: datetime) -> str:
     if upstream.blocking:
         return (
             f"{name} runs: "
-            f"{join_names([_running(one, upstream, now) for one in upstream.blocking])}.{_until(upstream, now)}"
+            f"{join_names([_running(execution, upstream, now) for execution in upstream.blocking])}.{_until(upstream, now)}"
         )
     if upstream.hold and not upstream.cycle:
-        others = join_names([one.label for one in upstream.hold.depends_on])
+        names = join_names([entry.label for entry in upstream.hold.depends_on])
         return (
             f"{name} is held itself since {format_time(upstream.hold.since, now)}, and will run "
-            f"again: it waits for {others}."
+            f"again: it waits for {names}."
         )
     if not upstream.idle:
         return f"{name} runs."
