@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 CDK := examples/cdk/.venv
-CHECKED := app.py chalicelib gatectl sandbox benchmarks tests .ci/lint_policies.py
+CHECKED := app.py chalicelib gatectl sandbox benchmarks tests .ci/lint_policies.py .ci/lint_structure.py
 
 .PHONY: help demo sandbox board screenshots examples test long bench costs soak mutants lint format docs package clean
 
@@ -20,7 +20,7 @@ help:
 	@echo "make costs    what 1,000 gated pipelines cost in a month, on paper"
 	@echo "make soak     the simulation, until told to stop"
 	@echo "make mutants  mutation testing of chalicelib (an hour or two)"
-	@echo "make lint     style, types, policies and the deployment template"
+	@echo "make lint     style, types, layers, policies and the deployment template"
 	@echo "make format   rewrite the code in the project's style"
 	@echo "make docs     write anew what the documents' commands show"
 	@echo "make screenshots  take the pictures of docs/board.md anew (wants Chromium)"
@@ -75,6 +75,8 @@ lint: $(READY) package
 	$(BIN)/ruff check $(CHECKED) examples
 	$(BIN)/ruff format --check $(CHECKED) examples
 	$(BIN)/mypy $(CHECKED)
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python .ci/lint_structure.py
 	$(BIN)/bandit --quiet --recursive app.py chalicelib gatectl sandbox --skip B404,B603,B105
 	$(BIN)/python .ci/lint_policies.py
 	$(BIN)/cfn-lint build/package/sam.json examples/cloudformation/pipelines.yaml

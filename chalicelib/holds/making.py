@@ -1,5 +1,5 @@
-"""Holds a pipeline: by a rule that starts it or retries its stage later, or by keeping its action in
-progress.
+"""Holds a pipeline: by a rule that starts it or retries its stage later, or by keeping its action
+in progress.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LONGEST_WAIT_IN_PROGRESS = timedelta(hours=23)
 
 
 @dataclass(frozen=True)
-class Waiter:
+class WaitingExecution:
     """The execution that has to wait, and what it waits for.
 
     `standing`: the hold of this execution that its rule keeps, if there is one. `since`: when the
@@ -91,7 +91,7 @@ class ClosedGate:
             return self._keep_in_progress(waiter, reader)
         return self._hold_by_rule(waiter)
 
-    def _can_stay_in_progress(self, waiter: Waiter) -> bool:
+    def _can_stay_in_progress(self, waiter: WaitingExecution) -> bool:
         # A wait that a rule took over stays with its rule, even if its stage is retried by hand.
         is_first_job = self._job.since is None
         if is_first_job and waiter.is_held_already:
@@ -99,7 +99,9 @@ class ClosedGate:
         lasts = self._now - (self._job.since or self._now)
         return self._parameters.mode.stays_in_progress and lasts < LONGEST_WAIT_IN_PROGRESS
 
-    def _keep_in_progress(self, waiter: Waiter, reader: UpstreamReader) -> dict[str, object]:
+    def _keep_in_progress(
+        self, waiter: WaitingExecution, reader: UpstreamReader
+    ) -> dict[str, object]:
         """Keep the action in progress: CodePipeline asks again."""
         if self._job.since is None:
             # Refuses a mistyped pipeline now: later, the hold may need a rule.
@@ -135,7 +137,7 @@ class ClosedGate:
         outcome = Outcome.STILL_HELD if self._job.since else Outcome.HELD
         return self._report(outcome, waiter, answered)
 
-    def _hold_by_rule(self, waiter: Waiter) -> dict[str, object]:
+    def _hold_by_rule(self, waiter: WaitingExecution) -> dict[str, object]:
         """Make the rule that is the hold, then fail the action with the reason."""
         deployment = Deployment.from_context(self._context)
         minutes = self._parameters.retry_minutes
@@ -157,8 +159,8 @@ class ClosedGate:
             self._aws.eventbridge.put_hold(
                 hold,
                 schedule=build_schedule(self._now, minutes),
-                # The time in it is this attempt's own, whenever the hold began: so the sweep knows
-                # that the rule is being made.
+                # The current time, not `since`: the sweep deletes rules without a target whose
+                # description is older than 30 minutes.
                 description=held_pipeline.describe_rule(hold, waiter.waiting, self._now),
                 retry_arn=deployment.retry_arn,
             )
@@ -168,22 +170,18 @@ class ClosedGate:
         # died in between.
         next_check = find_next_check(self._now, minutes)
         message = held_pipeline.describe_hold(waiter.waiting, hold, minutes, next_check, self._now)
-        try:
-            answered = fail_job(self._job, Verdict.HELD, "JobFailed", message, self._aws)
-        except Exception:
-            self._mark_uncounted(hold, waiter, deployment)
-            raise
+        answered = fail_job(self._job, Verdict.HELD, "JobFailed", message, self._aws)
         if not answered:
             self._mark_uncounted(hold, waiter, deployment)
         return self._report(self._choose_hold_outcome(waiter), waiter, answered, rule=hold.rule)
 
-    def _mark_uncounted(self, hold: Hold, waiter: Waiter, deployment: Deployment) -> None:
+    def _mark_uncounted(self, hold: Hold, waiter: WaitingExecution, deployment: Deployment) -> None:
         """The job did not end with this hold, so it is not counted: nor is the end of its rule."""
         if not waiter.is_held_already:
             uncounted = replace(hold, end_reported=True)
             self._aws.eventbridge.put_target(uncounted, deployment.retry_arn)
 
-    def _choose_hold_outcome(self, waiter: Waiter) -> Outcome:
+    def _choose_hold_outcome(self, waiter: WaitingExecution) -> Outcome:
         """HELD once per wait: not if a rule takes over from an action in progress, nor if the stage
         of a held execution was retried by hand. An earlier attempt of this job counted nothing.
         """
@@ -191,7 +189,7 @@ class ClosedGate:
         continues = self._job.since or (waiter.is_held_already and not earlier_attempt)
         return Outcome.STILL_HELD if continues else Outcome.HELD
 
-    def _keep_open_without_rule(self, waiter: Waiter) -> dict[str, object]:
+    def _keep_open_without_rule(self, waiter: WaitingExecution) -> dict[str, object]:
         """Keep the action in progress because there is no room for another rule."""
         # The mark names no upstreams: this lasts no longer than there is no room, so it is no link
         # of a deadlock.
@@ -205,10 +203,10 @@ class ClosedGate:
         outcome = Outcome.STILL_HELD if continues else Outcome.KEPT_OPEN
         return self._report(outcome, waiter, answered)
 
-    # Ending a wait whatever the upstreams do. If a rule kept the hold, the retry has counted its end
-    # before it retried the stage, or will when it finds the execution passed.
+    # Ending a wait whatever the upstreams do. If a rule kept the hold, the retry has counted its
+    # end when it retried the stage, or will when it finds that the execution has passed.
 
-    def _let_go(self, waiter: Waiter, released_by: str) -> dict[str, object]:
+    def _let_go(self, waiter: WaitingExecution, released_by: str) -> dict[str, object]:
         outcome = Outcome.WAIT_LET_GO if self._job.since else Outcome.PASSED
         summary = open_gate.describe_release(waiter.waiting, released_by, waiter.since, self._now)
         return self._let_pass(
@@ -220,7 +218,7 @@ class ClosedGate:
             released_by=released_by,
         )
 
-    def _give_up(self, waiter: Waiter) -> dict[str, object]:
+    def _give_up(self, waiter: WaitingExecution) -> dict[str, object]:
         if self._parameters.on_give_up == "continue":
             outcome = Outcome.WAIT_CONTINUED if self._job.since else Outcome.PASSED
             summary = open_gate.describe_pass_after_give_up(waiter.waiting, waiter.since, self._now)
@@ -243,7 +241,7 @@ class ClosedGate:
             on_give_up=self._parameters.on_give_up,
         )
 
-    def _refuse_deadlock(self, waiter: Waiter, cycle: Cycle) -> dict[str, object]:
+    def _refuse_deadlock(self, waiter: WaitingExecution, cycle: Cycle) -> dict[str, object]:
         message = held_pipeline.describe_deadlock(cycle)
         answered = fail_job(self._job, Verdict.DEADLOCK, "ConfigurationError", message, self._aws)
         outcome = Outcome.WAIT_DEADLOCKED if self._job.since else Outcome.DEADLOCK
@@ -261,13 +259,13 @@ class ClosedGate:
 
     # Who waits
 
-    def _identify_waiter(self, waiting: Sequence[Upstream]) -> Waiter:
+    def _identify_waiter(self, waiting: Sequence[Upstream]) -> WaitingExecution:
         pipeline, execution = self._identify_execution()
         standing = self._read_standing_hold(execution)
         since = self._find_begin(standing)
         minutes = self._parameters.give_up_minutes
         give_up = None if minutes is None else since + timedelta(minutes=minutes)
-        return Waiter(pipeline, execution, waiting, standing, since, give_up)
+        return WaitingExecution(pipeline, execution, waiting, standing, since, give_up)
 
     def _identify_execution(self) -> tuple[str, str]:
         """Return the pipeline and the execution to hold: as the action's parameters say, or else as
@@ -342,7 +340,7 @@ class ClosedGate:
         )
 
     def _report(
-        self, outcome: Outcome, waiter: Waiter, answered: bool, **fields: object
+        self, outcome: Outcome, waiter: WaitingExecution, answered: bool, **fields: object
     ) -> dict[str, object]:
         return report_decision(
             "gate",

@@ -11,7 +11,7 @@ from enum import Enum
 
 
 @dataclass(frozen=True)
-class Row:
+class OutcomeRow:
     """`word`: the log's `decision`. `metrics`: each counts 1. `states`: one event each.
     `ends_hold`: a hold that was counted as Held ends with it.
     """
@@ -26,38 +26,38 @@ class Outcome(Enum):
     """What was decided. A word may stand for an outcome of each function."""
 
     # The gate holds
-    HELD = Row("held", ("Held",), ("HELD",))
-    KEPT_OPEN = Row("kept open", ("Held",), ("HELD",))
-    STILL_HELD = Row("still held")
+    HELD = OutcomeRow("held", ("Held",), ("HELD",))
+    KEPT_OPEN = OutcomeRow("kept open", ("Held",), ("HELD",))
+    STILL_HELD = OutcomeRow("still held")
     # The gate lets pass
-    PASSED = Row("passed", ("Passed",), ("PASSED",))
-    BYPASSED = Row("bypassed", ("Bypassed",), ("PASSED",))
-    OBSERVED = Row("observed", ("Observed",), ("PASSED",))
+    PASSED = OutcomeRow("passed", ("Passed",), ("PASSED",))
+    BYPASSED = OutcomeRow("bypassed", ("Bypassed",), ("PASSED",))
+    OBSERVED = OutcomeRow("observed", ("Observed",), ("PASSED",))
     # The gate ends a wait whose action stayed in progress
-    WAIT_RELEASED = Row("released", ("Released", "Passed"), ("RELEASED", "PASSED"), ends_hold=True)
-    WAIT_LET_GO = Row("let go", ("LetGo", "Passed"), ("RELEASED", "PASSED"), ends_hold=True)
-    WAIT_CONTINUED = Row("gave up", ("GaveUp", "Passed"), ("GAVE_UP", "PASSED"), ends_hold=True)
-    WAIT_DEADLOCKED = Row("deadlock", ("Deadlocks",), ("DEADLOCKED",), ends_hold=True)
+    WAIT_RELEASED = OutcomeRow("released", ("Released", "Passed"), ("RELEASED", "PASSED"), ends_hold=True)
+    WAIT_LET_GO = OutcomeRow("let go", ("LetGo", "Passed"), ("RELEASED", "PASSED"), ends_hold=True)
+    WAIT_CONTINUED = OutcomeRow("gave up", ("GaveUp", "Passed"), ("GAVE_UP", "PASSED"), ends_hold=True)
+    WAIT_DEADLOCKED = OutcomeRow("deadlock", ("Deadlocks",), ("DEADLOCKED",), ends_hold=True)
     # The gate fails the action without a hold
-    PAST_DEADLINE = Row("past deadline")
-    REFUSED = Row("refused", ("Refused",))
-    UNANSWERED = Row("unanswered")
+    PAST_DEADLINE = OutcomeRow("past deadline")
+    REFUSED = OutcomeRow("refused", ("Refused",))
+    UNANSWERED = OutcomeRow("unanswered")
     # The retry leaves the hold as it is
-    WAITING = Row("waiting")
+    WAITING = OutcomeRow("waiting")
     # The retry ends the hold
-    STARTED = Row("started", ("Released",), ("RELEASED",), ends_hold=True)
-    RETRIED = Row("retried", ("Released",), ("RELEASED",), ends_hold=True)
-    LET_GO = Row("let go", ("LetGo",), ("RELEASED",), ends_hold=True)
+    STARTED = OutcomeRow("started", ("Released",), ("RELEASED",), ends_hold=True)
+    RETRIED = OutcomeRow("retried", ("Released",), ("RELEASED",), ends_hold=True)
+    LET_GO = OutcomeRow("let go", ("LetGo",), ("RELEASED",), ends_hold=True)
     # Of either function
-    GAVE_UP = Row("gave up", ("GaveUp",), ("GAVE_UP",), ends_hold=True)
-    DEADLOCK = Row("deadlock", ("Deadlocks",), ("DEADLOCKED",))
-    DROPPED = Row("dropped", ("Dropped",), ("DROPPED",), ends_hold=True)
-    DEFECT = Row("defect", ("Defects",))
-    NOT_ANNOUNCED = Row("not announced")
+    GAVE_UP = OutcomeRow("gave up", ("GaveUp",), ("GAVE_UP",), ends_hold=True)
+    DEADLOCK = OutcomeRow("deadlock", ("Deadlocks",), ("DEADLOCKED",))
+    DROPPED = OutcomeRow("dropped", ("Dropped",), ("DROPPED",), ends_hold=True)
+    DEFECT = OutcomeRow("defect", ("Defects",))
+    NOT_ANNOUNCED = OutcomeRow("not announced")
     # The retry tidies up: the hold had ended before
-    OVER = Row("over")
-    SWEPT = Row("swept")
-    NOT_SWEPT = Row("not swept")
+    OVER = OutcomeRow("over")
+    SWEPT = OutcomeRow("swept")
+    NOT_SWEPT = OutcomeRow("not swept")
 
     @property
     def word(self) -> str:
