@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from chalicelib.account.gates import Gate, is_local
@@ -85,7 +85,7 @@ def find_waits_in_progress(pipeline: Pipeline, region: str) -> Iterator[Wait]:
 
 
 def _build_wait(
-    pipeline: str, execution: str, open_actions: Iterable[tuple[Gate, ActionState]], region: str
+    pipeline: str, execution: str, open_actions: Sequence[tuple[Gate, ActionState]], region: str
 ) -> Wait:
     begins = [(gate, _find_begin(action)) for gate, action in open_actions]
     deadlines = [
@@ -96,10 +96,11 @@ def _build_wait(
     labels = [
         label for gate, action in open_actions for label in _list_labels(gate, action, region)
     ]
+    modes = [gate.parameters.mode for gate, _ in open_actions if gate.parameters]
     return Wait(
         pipeline,
         execution,
-        WAIT,
+        next((mode for mode in modes if mode.stays_in_progress), WAIT),
         tuple(dict.fromkeys(labels)),
         min((since for _, since in begins if since), default=None),
         give_up=min(deadlines, default=None),

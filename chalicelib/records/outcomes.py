@@ -34,9 +34,13 @@ class Outcome(Enum):
     BYPASSED = OutcomeRow("bypassed", ("Bypassed",), ("PASSED",))
     OBSERVED = OutcomeRow("observed", ("Observed",), ("PASSED",))
     # The gate ends a wait whose action stayed in progress
-    WAIT_RELEASED = OutcomeRow("released", ("Released", "Passed"), ("RELEASED", "PASSED"), ends_hold=True)
+    WAIT_RELEASED = OutcomeRow(
+        "released", ("Released", "Passed"), ("RELEASED", "PASSED"), ends_hold=True
+    )
     WAIT_LET_GO = OutcomeRow("let go", ("LetGo", "Passed"), ("RELEASED", "PASSED"), ends_hold=True)
-    WAIT_CONTINUED = OutcomeRow("gave up", ("GaveUp", "Passed"), ("GAVE_UP", "PASSED"), ends_hold=True)
+    WAIT_CONTINUED = OutcomeRow(
+        "gave up", ("GaveUp", "Passed"), ("GAVE_UP", "PASSED"), ends_hold=True
+    )
     WAIT_DEADLOCKED = OutcomeRow("deadlock", ("Deadlocks",), ("DEADLOCKED",), ends_hold=True)
     # The gate fails the action without a hold
     PAST_DEADLINE = OutcomeRow("past deadline")
