@@ -4,7 +4,7 @@ and only through chalicelib.aws.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -87,46 +87,25 @@ class AccountReader:
         """Return what is gated, and who waits at `now` (aware UTC)."""
         everything = self.read_pipelines(progress)
         rules = self.read_rules()
-        held = {rule.hold.pipeline for rule in rules if rule.hold}
-        pipelines = {
-            name: everything[name]
-            for name in sorted(self._list_names(everything) | held)
-            if name in everything
-        }
+        holds = [(rule, rule.hold) for rule in rules if rule.hold]
         unseen = list_unseen_pipelines(everything)
-        readable = [pipeline for pipeline in pipelines.values() if not pipeline.unseen]
-        pipelines |= _by_name(_run_each(self._add_executions, readable))
-        waiting = [
-            pipeline
-            for name, pipeline in pipelines.items()
-            if (name in held or pipeline.running) and not pipeline.unseen
-        ]
-        pipelines |= _by_name(_run_each(self._add_state, waiting))
+        pipelines = self._read_needed(everything, {hold.pipeline for _, hold in holds})
         hidden = [
             (pipeline, execution)
             for pipeline in pipelines.values()
             for execution in list_hidden_executions(pipeline)
         ]
-        for (pipeline, execution), attempts in zip(
-            hidden, _run_each(self._read_gate_attempts, hidden), strict=True
-        ):
-            if isinstance(attempts, NotPermitted):
-                unseen[f"some executions of {pipeline.name}"] = f"{attempts.call} was denied"
-            else:
-                latest = pipelines[pipeline.name]
-                pipelines[pipeline.name] = replace(
-                    latest, hidden={**latest.hidden, execution: attempts}
-                )
-        holds = [(rule, rule.hold) for rule in rules if rule.hold]
-        fates = list(_run_each(lambda held: self._read_fate(held[1], pipelines, everything), holds))
-        for (_, hold), (_, error, _) in zip(holds, fates, strict=True):
-            if error:
-                unseen[f"some executions of {hold.pipeline}"] = f"{error.call} was denied"
+        self._add_hidden_attempts(hidden, pipelines, unseen)
+        evidence = [
+            gather_evidence(hold, pipelines.get(hold.pipeline), everything) for _, hold in holds
+        ]
+        to_judge = zip([hold for _, hold in holds], evidence, strict=True)
+        fates = list(_run_each(lambda pair: self._complete_fate(*pair, unseen), to_judge))
         by_rule = [
             rule.build_wait(
                 hold, now, fate, find_failure_message(pipelines.get(hold.pipeline), hold.execution)
             )
-            for (rule, hold), (fate, _, _) in zip(holds, fates, strict=True)
+            for (rule, hold), fate in zip(holds, fates, strict=True)
         ]
         in_progress = [
             wait
@@ -134,7 +113,7 @@ class AccountReader:
             for wait in find_waits_in_progress(pipeline, self.region)
         ]
         waits = sorted([*by_rule, *in_progress], key=lambda wait: (wait.pipeline, str(wait.since)))
-        attempts_read = len(hidden) + sum(read for _, _, read in fates)
+        attempts_read = len(hidden) + sum(map(_needs_attempts, evidence))
         return AccountView(pipelines, tuple(waits), rules, unseen, attempts_read)
 
     def read_rules(self, executions: Iterable[str] = ("",)) -> tuple[HoldRule, ...]:
@@ -148,15 +127,46 @@ class AccountReader:
         ]
         return tuple(rule for rule in _run_each(self._read_rule, rules) if rule)
 
-    def _list_names(self, everything: Mapping[str, Pipeline]) -> set[str]:
-        """The gated pipelines, and those that they wait for here."""
-        gated = {name for name, pipeline in everything.items() if pipeline.gates}
-        return gated | {
+    def _read_needed(
+        self, everything: Mapping[str, Pipeline], held: Collection[str]
+    ) -> dict[str, Pipeline]:
+        """Return the gated pipelines, those that they wait for here and those that are held, with
+        their executions; with their state if an execution of them waits or may wait.
+        """
+        gated = [pipeline for pipeline in everything.values() if pipeline.gates]
+        names = {pipeline.name for pipeline in gated} | {
             entry.name
-            for name in gated
-            for entry in everything[name].depends_on
+            for pipeline in gated
+            for entry in pipeline.depends_on
             if is_local(entry, self.region)
         }
+        pipelines = {name: everything[name] for name in sorted({*names, *held} & everything.keys())}
+        readable = [pipeline for pipeline in pipelines.values() if not pipeline.unseen]
+        pipelines |= _by_name(_run_each(self._add_executions, readable))
+        waiting = [
+            pipeline
+            for name, pipeline in pipelines.items()
+            if (name in held or pipeline.running) and not pipeline.unseen
+        ]
+        return pipelines | _by_name(_run_each(self._add_state, waiting))
+
+    def _add_hidden_attempts(
+        self,
+        hidden: Sequence[tuple[Pipeline, str]],
+        pipelines: dict[str, Pipeline],
+        unseen: dict[str, str],
+    ) -> None:
+        """Add the gates' attempts for executions that the state does not show."""
+        for (pipeline, execution), attempts in zip(
+            hidden, _run_each(self._read_gate_attempts, hidden), strict=True
+        ):
+            if isinstance(attempts, NotPermitted):
+                unseen[f"some executions of {pipeline.name}"] = f"{attempts.call} was denied"
+            else:
+                latest = pipelines[pipeline.name]
+                pipelines[pipeline.name] = replace(
+                    latest, hidden={**latest.hidden, execution: attempts}
+                )
 
     def _read_structure(self, name: str) -> Pipeline | None:
         try:
@@ -194,21 +204,17 @@ class AccountReader:
             return error
         return tuple(find_last_gate_attempts(attempts))
 
-    def _read_fate(
-        self, hold: Hold, pipelines: Mapping[str, Pipeline], everything: Mapping[str, Pipeline]
-    ) -> tuple[HoldFate, NotPermitted | None, bool]:
-        """What became of a hold, why that could not be read, and whether attempts had to be."""
-        evidence = gather_evidence(hold, pipelines.get(hold.pipeline), everything)
-        fate = find_fate(evidence)
-        if fate.standing is not Standing.UNKNOWN or evidence.executions is None:
-            return fate, None, False
+    def _complete_fate(self, hold: Hold, evidence: Evidence, unseen: dict[str, str]) -> HoldFate:
+        """What became of a hold; attempts are read only if the evidence does not tell."""
+        if not _needs_attempts(evidence):
+            return find_fate(evidence)
         try:
-            fate, _ = complete_fate(self._codepipeline, hold, evidence)
+            return complete_fate(self._codepipeline, hold, evidence)[0]
         except PipelineNotFound:
-            fate = find_fate(replace(evidence, pipeline_exists=False))
+            return find_fate(replace(evidence, pipeline_exists=False))
         except NotPermitted as error:
-            return fate, error, True
-        return fate, None, True
+            unseen[f"some executions of {hold.pipeline}"] = f"{error.call} was denied"
+            return find_fate(evidence)
 
     def _read_rule(self, rule: RuleTypeDef) -> HoldRule | None:
         targets = self._eventbridge.list_targets(rule["Name"])
@@ -249,6 +255,11 @@ def gather_evidence(
         gates={(gate.stage, gate.action) for gate in gates},
         condition_gates={(gate.stage, gate.action) for gate in gates if gate.condition},
     )
+
+
+def _needs_attempts(evidence: Evidence) -> bool:
+    unknown = find_fate(evidence).standing is Standing.UNKNOWN
+    return unknown and evidence.executions is not None
 
 
 def _by_name(pipelines: Iterable[Pipeline]) -> dict[str, Pipeline]:
