@@ -18,8 +18,8 @@ COMMANDS = (
     "doctor",
     "completion",
 )
-"""In the order of --help; each is the function of that name in the module of that name, which is
-imported when it is called.
+"""In the order of --help. Each is the function of that name in the module of that name, which is
+imported only when the command is called.
 """
 
 STATUSES = """

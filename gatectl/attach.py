@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import click
-from botocore.exceptions import ClientError
 
-from chalicelib.account.gates import FUNCTION, find_gates, parse_declared_parameters
-from chalicelib.deployment import refuse_long_stage
-from chalicelib.errors import Misconfigured, NotPermitted, translate_error
+from chalicelib.account.gates import find_gates, parse_declared_parameters
 from chalicelib.holds.mode import MODES
 from chalicelib.parameters import MOST_GIVE_UP_MINUTES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
 from chalicelib.phrases import format_minutes, join_names
 from chalicelib.pipelines.dependency import PARKED, REQUIRE, Dependency
-from gatectl import completion, upstreams
-from gatectl.editing import edit
-from gatectl.functions import deployed
-from gatectl.minutes import OneOf, Within
+from gatectl import completion
+from gatectl.arguments import (
+    MinutesChoice,
+    MinutesRange,
+    parse_entries,
+    refuse_missing_upstreams,
+)
+from gatectl.editing import edit_pipeline, read_structure
+from gatectl.functions import choose_gate_function
 from gatectl.session import Place, Refused, options
-from gatectl.structure import BYPASS, Declaration, Impossible, parameters, with_gate
+from gatectl.structure import BYPASS, Impossible, add_gate, format_parameters
 from gatectl.wording import number
+
+DEFAULTS = {"require": "idle", "hold": "restart", "revisions": None, "parked": "wait"}
+"""The settings of a gate that need not be mentioned. What a restart takes (revisions) depends on
+the execution mode.
+"""
 
 
 @click.command()
@@ -55,14 +62,14 @@ from gatectl.wording import number
 )
 @click.option(
     "--retry-minutes",
-    type=OneOf(RETRY_MINUTES),
+    type=MinutesChoice(RETRY_MINUTES),
     metavar="MINUTES",
     help="How often a hold looks again on its own, a divisor of 60.  [default: as deployed, else "
     "5]",
 )
 @click.option(
     "--give-up-minutes",
-    type=Within(1, MOST_GIVE_UP_MINUTES),
+    type=MinutesRange(1, MOST_GIVE_UP_MINUTES),
     metavar="MINUTES",
     help="The longest wait.  [default: none]",
 )
@@ -110,12 +117,13 @@ def attach(
     dry_run: bool,
     yes: bool,
     retry_minutes: str | None,
-    **more: object,
+    **other_settings: object,
 ) -> None:
     """Give PIPELINE a gate, so that it waits for others.
 
-    Shows what would change in the pipeline's structure, and changes it when you say yes. The gate becomes a stage of its own; a gate
-    that is there already is made to ask for what this command says, where it stands. Nothing else is touched, no execution is started.
+    Shows what would change in the pipeline's structure, and changes it when you say yes. The gate
+    becomes a stage of its own; a gate that is there already is made to ask for what this command
+    says, where it stands. Nothing else is touched, no execution is started.
 
     \b
     What it waits for (--depends-on):
@@ -131,150 +139,79 @@ def attach(
       gatectl attach k8s --depends-on infra
       gatectl attach k8s --depends-on infra/Deploy,network --after Source
 
-    A pipeline that a template makes (CloudFormation, CDK, Terraform) gets its gate there: its next deployment would take this one out.
+    A pipeline that a template makes (CloudFormation, CDK, Terraform) gets its gate there: its next
+    deployment would take this one out.
     """
-    entries = upstreams.entries(depends_on)
-    asked: dict[str, object] = {
-        "depends_on": entries,
-        **{key: value for key, value in more.items() if value is not None},
+    settings: dict[str, object] = {
+        "depends_on": parse_entries(depends_on),
+        **{key: value for key, value in other_settings.items() if value is not None},
     }
-    asked |= {"retry_minutes": int(retry_minutes)} if retry_minutes else {}
-    asked |= {"bypass": BYPASS} if bypass else {}
-    asked |= {"observe": True} if observe else {}
+    settings |= {"retry_minutes": int(retry_minutes)} if retry_minutes else {}
+    settings |= {"bypass": BYPASS} if bypass else {}
+    settings |= {"observe": True} if observe else {}
     try:
-        text = parameters(pipeline, asked)
+        text = format_parameters(pipeline, settings)
     except Impossible as error:
         raise Refused(str(error)) from None
-    wanted = parse_declared_parameters(text).depends_on
-    upstreams.refuse_missing(place, pipeline, wanted)
-    unseen: list[str] = []
+    dependencies = parse_declared_parameters(text).depends_on
+    refuse_missing_upstreams(place, pipeline, dependencies)
+    declared = read_structure(place, pipeline)
+    gates = find_gates(declared)
+    name, warnings = choose_gate_function(place, function or (gates[0].function if gates else None))
+    try:
+        changed = add_gate(declared, name, text, after)
+    except Impossible as error:
+        raise Refused(f"{error} Nothing was changed.") from None
 
-    def change(declared: Declaration) -> Declaration:
-        present = find_gates(declared)
-        return with_gate(
-            declared,
-            _function(place, function or (present[0].function if present else None), unseen),
-            text,
-            after,
-        )
+    from gatectl import cautions  # noqa: PLC0415 - slow; completion does without it
 
-    role: list[str] = []
-
-    def warn(changed: Declaration) -> list[str]:
-        from gatectl import invoking  # noqa: PLC0415 - it brings all of the doctor, and the completion of a word does without
-
-        found = invoking.look(place, changed)
-        role.append(invoking.told(found))
-        return [*unseen, *upstreams.deadlocks(place, changed), *map(invoking.caution, found or ())]
-
-    edit(
+    faults = cautions.find_role_faults(place, changed)
+    edit_pipeline(
         place,
-        pipeline,
-        change,
-        nothing=f"{pipeline} has this gate already. Nothing was changed.",
-        done=lambda _: " ".join(
-            (f"From its next execution on {pipeline} {_does(wanted, asked)}", *role)
+        declared,
+        changed,
+        warnings=[
+            *cautions.find_cautions(changed),
+            *warnings,
+            *cautions.find_deadlocks(place, changed),
+            *map(cautions.describe_role_fault, faults or ()),
+        ],
+        unchanged_text=f"{pipeline} has this gate already. Nothing was changed.",
+        changed_text=(
+            f"From its next execution on {pipeline} {describe_wait(dependencies, settings)} "
+            f"{cautions.summarize_role(faults)}"
         ),
         dry_run=dry_run,
         yes=yes,
-        warn=warn,
     )
 
 
-def _does(depends_on: Sequence[Dependency], asked: Mapping[str, object]) -> str:
-    """What a pipeline does from now on that waits for these, with what the command line `asked`
-    for.
-    """
-    others, settings = (
-        join_names([one.label for one in depends_on]),
-        f" ({', '.join(said)})" if (said := list(_settings(asked))) else "",
+def describe_wait(depends_on: Sequence[Dependency], settings: Mapping[str, object]) -> str:
+    """What a pipeline with these settings does from now on."""
+    upstreams = join_names([upstream.label for upstream in depends_on])
+    if phrases := ", ".join(_describe_settings(settings)):
+        upstreams += f" ({phrases})"
+    if settings.get("observe"):
+        return f"only says whether it would have waited for {upstreams}, and never waits."
+    idle = [upstream.label for upstream in depends_on if upstream.require == "idle"]
+    if not idle:
+        return f"waits for {upstreams}."
+    return (
+        f"waits for {upstreams}. It goes on when {join_names(idle)} "
+        f"{'has' if len(idle) == 1 else 'have'} ended, also after a failure: "
+        "--require succeeded prevents that."
     )
-    if asked.get("observe"):
-        return f"only says whether it would have waited for {others}{settings}, and never waits."
-    idle = [one.label for one in depends_on if one.require == "idle"]
-    ended = f"{join_names(idle)} {'has' if len(idle) == 1 else 'have'} ended" if idle else ""
-    goes_on = (
-        f" It goes on when {ended}, also after a failure: --require succeeded prevents that."
-        if idle
-        else ""
-    )
-    return f"waits for {others}{settings}.{goes_on}"
 
 
-def _settings(asked: Mapping[str, object]) -> Iterator[str]:
-    """What is not as it is by itself."""
-    usual = {
-        "require": "idle",
-        "hold": "restart",
-        "revisions": None,
-        "parked": "wait",
-    }  # what a restart takes depends on the mode
-    yield from (
-        f"{key} {asked[key]}" for key, value in usual.items() if asked.get(key, value) != value
-    )
-    if "retry_minutes" in asked:
-        yield f"looks again every {format_minutes(int(str(asked['retry_minutes'])))}"
-    if "give_up_minutes" in asked:
-        then = " and goes on all the same" if asked.get("on_give_up") == "continue" else ""
-        yield f"gives up after {number(int(str(asked['give_up_minutes'])), 'minute')}{then}"
-    if "bypass" in asked:
+def _describe_settings(settings: Mapping[str, object]) -> Iterator[str]:
+    """The settings that differ from their defaults."""
+    for key, default in DEFAULTS.items():
+        if settings.get(key, default) != default:
+            yield f"{key} {settings[key]}"
+    if "retry_minutes" in settings:
+        yield f"looks again every {format_minutes(int(str(settings['retry_minutes'])))}"
+    if "give_up_minutes" in settings:
+        then = " and goes on all the same" if settings.get("on_give_up") == "continue" else ""
+        yield f"gives up after {number(int(str(settings['give_up_minutes'])), 'minute')}{then}"
+    if "bypass" in settings:
         yield "its variable bypass opens the gate"
-
-
-def _function(place: Place, named: str | None, unseen: list[str]) -> str:
-    """The function that the gate's action shall invoke: the one that is named, if there is one of
-    that name, else the only one.
-
-    Where one is named and AWS does not let anyone look whether it is there, it is taken, and
-    `unseen` is told so.
-    """
-    if named is None:
-        return _only_one(place)
-    match = FUNCTION.fullmatch(named)
-    if match is None:
-        raise Refused(
-            f"{named} is no gate's function: those are named pipeline-gate-STAGE-gate, as "
-            "`chalice deploy` names them."
-        )
-    try:
-        there = [one.gate for one in deployed(place) if one.has_gate]
-    except ClientError as error:
-        denied = translate_error(error, "lambda:ListFunctions")
-        if not isinstance(denied, NotPermitted):
-            raise
-        unseen.append(f"Whether there is a function {named} could not be looked: {denied}.")
-    else:
-        if match["name"] not in there:
-            others = (
-                f"there is {join_names(there)}. Name it with --function."
-                if there
-                else "no gate is deployed there."
-            )
-            raise Refused(f"There is no function {named} in {place.region}; {others}")
-    return _able(named, match["stage"])
-
-
-def _only_one(place: Place) -> str:
-    there = [one for one in deployed(place) if one.has_gate]
-    if len(there) == 1:
-        return _able(there[0].gate, there[0].stage)
-    if there:
-        names = " or ".join(one.gate for one in there)
-        raise Refused(
-            f"Several gates are deployed in {place.region}: say with --function which one, {names}."
-        )
-    raise Refused(
-        f"No gate is deployed in {place.region}. Deploy it first (chalice deploy --stage prod), "
-        "or look in another --region."
-    )
-
-
-def _able(function: str, stage: str) -> str:
-    """The function, of that Chalice stage. Raises Refused where that one's name leaves no room for
-    a hold's.
-    """
-    try:
-        refuse_long_stage(stage)
-    except Misconfigured as error:
-        raise Refused(f"{function} can hold nobody. {error} Nothing was changed.") from None
-    return function

@@ -1,51 +1,73 @@
-"""What a hold would trip over in a pipeline: pure functions of its structure (model:
-PipelineDeclaration).
+"""What attach warns of before a gate is put into a pipeline: what a hold would trip over (pure
+functions of the structure; model: PipelineDeclaration), deadlocks, and a role that may not invoke
+the gate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 
-from chalicelib.account.gates import Gate, find_gates
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.account import graph
+from chalicelib.account.cycles import MEND, classify_circles
+from chalicelib.account.gates import Gate, find_gates, is_local
+from chalicelib.account.pipeline import AccountView, Pipeline
+from chalicelib.account.reader import MAX_CALLS_AT_ONCE
+from chalicelib.errors import NoAnswer, NotPermitted, PipelineNotFound, UnexpectedAnswer
 from chalicelib.parameters import Parameters
 from chalicelib.phrases import join_names
+from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE
+from gatectl.findings import iam, lambdas, pipeline_roles
+from gatectl.findings.facts import Facts
+from gatectl.findings.finding import Finding
+from gatectl.findings.looks import Looks
+from gatectl.functions import Deployed
+from gatectl.session import Place
 from gatectl.structure import Declaration
 
+# A hold, in the pipeline's structure
 
-def cautions(declared: Declaration) -> tuple[str, ...]:
-    """A sentence or two for each, with what to do about it."""
-    unnamed = [
+
+def find_cautions(declared: Declaration) -> tuple[str, ...]:
+    """What its gates, as declared, would trip over. Each caution is a sentence or two, with what to
+    do about it.
+    """
+    of_names = [
         text
         for gate in find_gates(declared)
         if gate.parameters
-        for text in _of_names(declared["name"], gate.parameters)
+        for text in _check_names(declared["name"], gate.parameters)
     ]
-    return (*of_holds(declared), *unnamed)
+    return (*find_hold_cautions(declared), *of_names)
 
 
-def of_holds(declared: Declaration) -> tuple[str, ...]:
-    """Those alone that are of how the pipeline is built."""
+def find_hold_cautions(declared: Declaration) -> tuple[str, ...]:
+    """Only the cautions about how the pipeline is built."""
     return tuple(
         text
         for gate in find_gates(declared)
         if gate.parameters
-        for text in _of(declared, gate, gate.parameters)
+        for text in _check_hold(declared, gate, gate.parameters)
     )
 
 
-def _of(declared: Declaration, gate: Gate, asked: Parameters) -> Iterator[str]:
+def _check_hold(declared: Declaration, gate: Gate, parameters: Parameters) -> Iterator[str]:
     name = declared["name"]
     stage = next(stage for stage in declared["stages"] if stage["name"] == gate.stage)
-    if asked.mode.fails_execution:
-        yield from _of_failing(stage, name)
-    if asked.mode.starts_over:
-        yield from _of_repeating(declared, gate, stage)
-    if not gate.condition and stage is declared["stages"][-1] and not _later(gate, stage):
+    if parameters.mode.fails_execution:
+        yield from _check_on_failure(stage, name)
+    if parameters.mode.starts_over:
+        yield from _check_repeated_work(declared, gate, stage)
+    if not gate.condition and stage is declared["stages"][-1] and not _list_later(gate, stage):
         yield (
             f"Nothing in {name} comes after its gate, so there is nothing that waits. Put "
             "it before the work (--after)."
         )
-    if not asked.mode.keeps_queue_order and declared.get("executionMode") == "QUEUED":
+    if not parameters.mode.keeps_queue_order and declared.get("executionMode") == "QUEUED":
         yield (
             f"{name} is in QUEUED mode: a held execution has failed, so the next in the queue is "
             "let in before it, and the hold is "
@@ -59,23 +81,23 @@ def _of(declared: Declaration, gate: Gate, asked: Parameters) -> Iterator[str]:
         )
 
 
-def _of_names(name: str, asked: Parameters) -> Iterator[str]:
-    if asked.pipeline is None or asked.execution is None:
+def _check_names(name: str, parameters: Parameters) -> Iterator[str]:
+    if parameters.pipeline is None or parameters.execution is None:
         yield (
             f"The gate of {name} does not say whose it is, and CodePipeline does not tell it "
             "reliably: add "
             f'"pipeline": "{name}" and "execution": "#{{codepipeline.PipelineExecutionId}}" to '
             "its UserParameters."
         )
-    if asked.pipeline not in (None, name):
+    if parameters.pipeline not in (None, name):
         yield (
-            f'The gate of {name} says "pipeline": "{asked.pipeline}", which is another one: '
+            f'The gate of {name} says "pipeline": "{parameters.pipeline}", which is another one: '
             f'it fails at each hold. Write "{name}".'
         )
 
 
-def _of_failing(stage: Declaration, pipeline: str) -> Iterator[str]:
-    """A hold is a failed action, and a stage may react to that."""
+def _check_on_failure(stage: Declaration, pipeline: str) -> Iterator[str]:
+    """A hold is a failed action, and a stage may react to a failure."""
     on_failure = stage.get("onFailure", {})
     where = f"The stage {stage['name']} of {pipeline}"
     mend = "Give the gate a stage of its own, or --hold wait, with which nothing fails."
@@ -98,12 +120,14 @@ def _of_failing(stage: Declaration, pipeline: str) -> Iterator[str]:
         )
 
 
-def _of_repeating(declared: Declaration, gate: Gate, stage: Declaration) -> Iterator[str]:
-    """What has run when the gate holds runs again at the restart; only the sources always do."""
-    stages = [one["name"] for one in declared["stages"]]
-    before = [f"the stage {one}" for one in stages[1 : stages.index(gate.stage)]]
+def _check_repeated_work(declared: Declaration, gate: Gate, stage: Declaration) -> Iterator[str]:
+    """Whatever has run before the gate runs again at the restart. For the sources that is always
+    so.
+    """
+    stages = [stage["name"] for stage in declared["stages"]]
+    before = [f"the stage {name}" for name in stages[1 : stages.index(gate.stage)]]
     if not gate.condition:
-        later = _later(gate, stage)
+        later = _list_later(gate, stage)
         before += [
             f"the action {action['name']}"
             for action in stage["actions"]
@@ -120,7 +144,127 @@ def _of_repeating(declared: Declaration, gate: Gate, stage: Declaration) -> Iter
         )
 
 
-def _later(gate: Gate, stage: Declaration) -> list[str]:
-    """The actions of its stage that a gate action comes before."""
+def _list_later(gate: Gate, stage: Declaration) -> list[str]:
+    """The actions of its stage that run after a gate action."""
     order = {action["name"]: action.get("runOrder", 1) for action in stage["actions"]}
     return [action for action in order if order[action] > order[gate.action]]
+
+
+# Deadlocks
+
+
+def find_deadlocks(place: Place, declared: Declaration) -> list[str]:
+    """A sentence or two for each cycle that can come to a stop, among the pipeline as declared and
+    the pipelines that it waits for.
+    """
+    pipelines = _read_upstreams(place, Pipeline.parse(declared))
+    circles = classify_circles(
+        graph.list_edges(AccountView(pipelines, (), ()), place.region), pipelines
+    )
+    return [f"{circle} {MEND}" for circle in circles if circle.kind != "turns"]
+
+
+def _read_upstreams(place: Place, pipeline: Pipeline) -> dict[str, Pipeline]:
+    """The pipeline and its upstreams in this region, and theirs, as far as a gate looks.
+
+    An upstream that does not exist, or may not be seen, is left out: attach must not fail because
+    of it.
+    """
+    codepipeline = place.codepipeline
+
+    def read(name: str) -> Pipeline | None:
+        try:
+            return Pipeline.parse(codepipeline.read_declaration(name)[0])
+        except (PipelineNotFound, NotPermitted, NoAnswer, UnexpectedAnswer, BotoCoreError):
+            return None
+
+    pipelines: dict[str, Pipeline] = {}
+    nearest: list[Pipeline] = [pipeline]
+    names = {pipeline.name}
+    with ThreadPoolExecutor(MAX_CALLS_AT_ONCE) as pool:
+        for _ in range(MAX_PIPELINES_IN_A_CYCLE + 1):
+            pipelines |= {upstream.name: upstream for upstream in nearest}
+            ahead = {
+                dependency.name
+                for upstream in nearest
+                for dependency in upstream.depends_on
+                if is_local(dependency, place.region)
+            } - names
+            names |= ahead
+            nearest = [upstream for upstream in pool.map(read, sorted(ahead)) if upstream]
+    return pipelines
+
+
+# The pipeline's role
+
+
+def find_role_faults(place: Place, declared: Declaration) -> list[Finding] | None:
+    """Why the role of the pipeline as declared may not invoke its gate, as the doctor finds it;
+    None if that cannot be found out, for instance because IAM may not be asked.
+    """
+    try:
+        return _check_role(place, Pipeline.parse(declared))
+    except (ClientError, BotoCoreError, NoAnswer, UnexpectedAnswer):
+        return None  # only a look ahead: attach must not fail because of it
+
+
+def _check_role(place: Place, pipeline: Pipeline) -> list[Finding] | None:
+    looks, client = Looks(), place.client("iam")
+    partition = pipeline.role.split(":")[1]
+    facts = Facts(
+        datetime.now(UTC),
+        partition,
+        place.region,
+        place.account,
+        pipelines={pipeline.name: pipeline},
+    )
+    questions = list(pipeline_roles.questions(facts))
+    answers = {question: iam.answer(client, looks, question) for question in questions}
+    facts = replace(
+        facts, answers={question: answer for question, answer in answers.items() if answer}
+    )
+    if not answers or len(facts.answers) < len(answers):
+        return None
+    if any(answer.refused for answer in facts.answers.values()):
+        # The function's own policy may let it in anyway.
+        stages = [
+            Deployed(gate.deployed_as, has_gate=True, has_retry=False) for gate in pipeline.gates
+        ]
+        facts = replace(facts, functions=lambdas.functions(place.client("lambda"), looks, stages))
+        if looks.unseen:
+            return None
+        documents = {
+            policy: iam.policy(client, looks, *policy) for policy in pipeline_roles.policies(facts)
+        }
+        facts = replace(
+            facts,
+            policies={
+                policy: document for policy, document in documents.items() if document is not None
+            },
+        )
+    faults = list(pipeline_roles.findings(facts))
+    return faults if all(fault.severity == "error" for fault in faults) else None
+
+
+def describe_role_fault(fault: Finding) -> str:
+    """What a fault means, and what to do about it afterwards."""
+    how = (
+        "Afterwards `gatectl doctor --mend` lets it invoke the gate, and asks first."
+        if fault.calls
+        else fault.how
+    )
+    return f"{fault.where[0].upper()}{fault.where[1:]}: {fault.what} {fault.means} {how}"
+
+
+def summarize_role(faults: Sequence[Finding] | None) -> str:
+    """attach's last sentence, when the gate is in place."""
+    if faults is None:
+        return "Its role must be allowed to invoke the gate: `gatectl doctor` looks whether it is."
+    if not faults:
+        return "Its role may invoke the gate."
+    how = (
+        "`gatectl doctor --mend` lets it, and asks first"
+        if all(fault.calls for fault in faults)
+        else "`gatectl doctor` says why"
+    )
+    return f"Its role may not invoke the gate yet, and the gate action fails: {how}."

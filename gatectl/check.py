@@ -1,16 +1,16 @@
 """`gatectl check`: what is wrong with the gates in the pipelines' structures, for people and for
-CI.
+CI. Each finding is a pure function of facts that are read from AWS or from files.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
-from typing import IO, Any
+from itertools import groupby
+from typing import IO
 
 import click
 from botocore.exceptions import BotoCoreError
@@ -18,17 +18,24 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from chalicelib.account import graph
+from chalicelib.account.cycles import MEND, classify_circles
 from chalicelib.account.gates import Gate, is_local
-from chalicelib.account.pipeline import Pipeline, list_unseen_pipelines
+from chalicelib.account.graph import DependencyEdge
+from chalicelib.account.pipeline import AccountView, Pipeline, list_unseen_pipelines
 from chalicelib.account.reader import AccountReader
+from chalicelib.errors import PipelineNotFound
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import Dependency
+from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE
+from gatectl.cautions import find_hold_cautions
+from gatectl.findings import deployments
+from gatectl.findings import pipelines as pipeline_findings
 from gatectl.findings.facts import Facts
-from gatectl.findings.finding import SEVERITIES, Finding
+from gatectl.findings.finding import SEVERITIES, Finding, Severity
 from gatectl.findings.looks import Looks
 from gatectl.findings.page import COLOURS
 from gatectl.functions import deployed
-from gatectl.lint import lint
 from gatectl.session import AWS_REFUSED, FOUND, Place, Refused, options
 from gatectl.wording import number
 
@@ -51,8 +58,9 @@ from gatectl.wording import number
 def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bool) -> None:
     """Check the gates of all pipelines, without running them.
 
-    Would each gate take what it is asked? Is there what it waits for, and the function that it names? Do pipelines wait for each other,
-    and can that end? What would a hold trip over in a pipeline?
+    Would each gate take what it is asked? Is there what it waits for, and the function that it
+    names? Do pipelines wait for each other, and can that end? What would a hold trip over in a
+    pipeline?
 
     `gatectl doctor` looks at the rest: functions, permissions and rules.
 
@@ -65,25 +73,31 @@ def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bo
                  1  errors, or with --strict warnings
                  254  none of these, but AWS denied a look at something
     """
-    facts, aside = _from_files(files, _region_set(place)) if files else (_from_aws(place), ())
-    where = "these files" if files else facts.region
+    if files:
+        facts, not_in_files = _read_files(files, _find_region(place))
+    else:
+        facts, not_in_files = _read_account(place), ()
+    area = "these files" if files else facts.region
     place.unfold()
-    found = lint(facts)
+    findings = list_findings(facts)
     if lines and not place.json:
-        for line in _lines(facts, found, aside):
+        for line in _format_lines(facts, findings, not_in_files):
             place.console.print(line, markup=False, soft_wrap=True)
     else:
-        place.show(_page(facts, found, where, aside), _as_json(facts, found, aside))
-    counted = [
-        one for one in found if one.severity == "error" or (strict and one.severity == "warning")
-    ]
-    raise click.exceptions.Exit(FOUND if counted else AWS_REFUSED if facts.unseen else 0)
+        place.show(
+            _format_page(facts, findings, area, not_in_files),
+            _format_json(facts, findings, not_in_files),
+        )
+    severities = {"error", "warning"} if strict else {"error"}
+    if any(finding.severity in severities for finding in findings):
+        raise click.exceptions.Exit(FOUND)
+    raise click.exceptions.Exit(AWS_REFUSED if facts.unseen else 0)
 
 
-# What is checked
+# What is read
 
 
-def _from_aws(place: Place) -> Facts:
+def _read_account(place: Place) -> Facts:
     looks = Looks()
     with place.progress("reading pipelines") as progress:
         pipelines = AccountReader(place.client).read_pipelines(progress)
@@ -95,11 +109,14 @@ def _from_aws(place: Place) -> Facts:
         datetime.now(UTC),
         place.links.partition,
         place.region,
-        _account(pipelines),
+        _find_account(pipelines),
         functions,
         pipelines=pipelines,
     )
-    elsewhere = {one.pipeline: _stages(place, looks, one) for one in _elsewhere(facts)}
+    elsewhere = {
+        upstream.pipeline: _read_stages(place, looks, upstream)
+        for upstream in _list_upstreams_elsewhere(facts)
+    }
     return replace(
         facts,
         elsewhere={arn: stages for arn, stages in elsewhere.items() if stages is not None},
@@ -107,104 +124,104 @@ def _from_aws(place: Place) -> Facts:
     )
 
 
-def _elsewhere(facts: Facts) -> list[Dependency]:
-    """The upstreams in other regions of this account."""
-    wanted = {
-        one.pipeline: one
+def _list_upstreams_elsewhere(facts: Facts) -> list[Dependency]:
+    """The upstreams in other regions of this account, each once."""
+    upstreams = {
+        upstream.pipeline: upstream
         for pipeline in (facts.pipelines or {}).values()
-        for one in pipeline.depends_on
+        for upstream in pipeline.depends_on
     }
     return [
-        one
-        for one in wanted.values()
-        if one.account == facts.account and one.region != facts.region and not one.role_arn
+        upstream
+        for upstream in upstreams.values()
+        if upstream.account == facts.account
+        and upstream.region != facts.region
+        and not upstream.role_arn
     ]
 
 
-def _stages(place: Place, looks: Looks, wanted: Dependency) -> tuple[str, ...] | None:
-    """Its stages' names, none where there is no such pipeline; None where that cannot be seen."""
-    ask = partial(place.client("codepipeline", wanted.region).get_pipeline, name=wanted.name)
-    nothing: Mapping[str, Any] = {"pipeline": {"stages": []}}
-    answer = looks.at(
-        f"the pipeline {wanted.pipeline}",
-        "codepipeline:GetPipeline",
-        ask,
-        nothing,
-        or_unanswered=True,
+def _read_stages(place: Place, looks: Looks, upstream: Dependency) -> tuple[str, ...] | None:
+    """The names of its stages; () if there is no such pipeline, None if that cannot be seen."""
+    codepipeline = place.connect_codepipeline(upstream.region)
+
+    def read() -> tuple[str, ...]:
+        try:
+            declared, _ = codepipeline.read_declaration(upstream.name)
+        except PipelineNotFound:
+            return ()
+        return tuple(stage["name"] for stage in declared["stages"])
+
+    return looks.at(
+        f"the pipeline {upstream.pipeline}", "codepipeline:GetPipeline", read, or_unanswered=True
     )
-    return (
-        None if answer is None else tuple(stage["name"] for stage in answer["pipeline"]["stages"])
-    )
 
 
-def _account(pipelines: Mapping[str, Pipeline]) -> str:
-    """As the pipelines' roles tell it; "" where none does."""
-    parts = [pipeline.role.split(":") for pipeline in pipelines.values()]
-    return next((part[4] for part in parts if len(part) > 5), "")
+def _find_account(pipelines: Mapping[str, Pipeline]) -> str:
+    """The account of the pipelines' roles, or ""."""
+    arns = [pipeline.role.split(":") for pipeline in pipelines.values()]
+    return next((arn[4] for arn in arns if len(arn) > 5), "")
 
 
-def _region_set(place: Place) -> str:
-    """The region that is given or set, "" where there is none: files can be checked without."""
+def _find_region(place: Place) -> str:
+    """The region that is set, or "": files can be checked without one."""
     try:
         return place.region
     except BotoCoreError:
         return ""
 
 
-def _from_files(files: Iterable[IO[bytes]], region: str) -> tuple[Facts, tuple[str, ...]]:
-    """The facts, and the upstreams that no file has: whether those are there, nobody looks.
-    `region`: the files' own, "" for unknown.
+def _read_files(files: Iterable[IO[bytes]], region: str) -> tuple[Facts, tuple[str, ...]]:
+    """The facts, and the upstreams that are in none of the files: whether those exist is not
+    checked. `region`: that of the files' pipelines, or "".
     """
     pipelines: dict[str, Pipeline] = {}
     for file in files:
-        pipeline = _read(file)
+        pipeline = _parse_file(file)
         if pipeline.name in pipelines:
             raise Refused(
                 f"{file.name}: another file has the pipeline {pipeline.name}, too. Leave one of "
                 "them out."
             )
         pipelines[pipeline.name] = pipeline
-    account = _account(pipelines)
+    account = _find_account(pipelines)
 
-    def own(wanted: Dependency) -> bool:
-        return is_local(wanted, region) and wanted.account in (None, account)
+    def is_here(upstream: Dependency) -> bool:
+        return is_local(upstream, region) and upstream.account in (None, account)
 
-    def in_files(wanted: Dependency) -> bool:
-        return own(wanted) and wanted.name in pipelines
+    def is_in_files(upstream: Dependency) -> bool:
+        return is_here(upstream) and upstream.name in pipelines
 
-    def judged(wanted: Dependency) -> bool:
-        """Of one elsewhere, whether the gate takes it: but for that, the account must be known."""
-        return in_files(wanted) or (bool(account) and not own(wanted))
+    def is_judged(upstream: Dependency) -> bool:
+        """Whether a gate may wait for an upstream elsewhere depends on the account only."""
+        return is_in_files(upstream) or (bool(account) and not is_here(upstream))
 
-    aside = dict.fromkeys(
-        one.label
+    not_in_files = dict.fromkeys(
+        upstream.label
         for pipeline in pipelines.values()
-        for one in pipeline.depends_on
-        if not in_files(one)
+        for upstream in pipeline.depends_on
+        if not is_in_files(upstream)
     )
-    checked = {
-        name: replace(one, gates=tuple(_only(gate, judged) for gate in one.gates))
-        for name, one in pipelines.items()
+    judged = {
+        name: replace(
+            pipeline, gates=tuple(_keep_upstreams(gate, is_judged) for gate in pipeline.gates)
+        )
+        for name, pipeline in pipelines.items()
     }
-    return Facts(datetime.now(UTC), "aws", region, account, pipelines=checked), tuple(aside)
+    return Facts(datetime.now(UTC), "aws", region, account, pipelines=judged), tuple(not_in_files)
 
 
-def _only(gate: Gate, judged: Callable[[Dependency], bool]) -> Gate:
+def _keep_upstreams(gate: Gate, is_judged: Callable[[Dependency], bool]) -> Gate:
     if gate.parameters is None:
         return gate
-    return replace(
-        gate,
-        parameters=replace(
-            gate.parameters, depends_on=tuple(filter(judged, gate.parameters.depends_on))
-        ),
-    )
+    upstreams = tuple(filter(is_judged, gate.parameters.depends_on))
+    return replace(gate, parameters=replace(gate.parameters, depends_on=upstreams))
 
 
-def _read(file: IO[bytes]) -> Pipeline:
+def _parse_file(file: IO[bytes]) -> Pipeline:
     right = "Right is what `aws codepipeline get-pipeline --name NAME` prints."
     try:
-        whole = json.load(file)
-        return Pipeline.parse({"roleArn": "", **whole.get("pipeline", whole)})
+        answer = json.load(file)
+        return Pipeline.parse({"roleArn": "", **answer.get("pipeline", answer)})
     except ValueError as error:
         raise Refused(f"{file.name} is not valid JSON ({error}). {right}") from None
     except (KeyError, TypeError, AttributeError):
@@ -214,67 +231,212 @@ def _read(file: IO[bytes]) -> Pipeline:
         ) from None
 
 
-# What is said
+# What is found: pure functions of the facts
 
 
-def _text(finding: Finding) -> str:
+def list_findings(facts: Facts) -> list[Finding]:
+    """The worst first. What the doctor finds in structures, too, comes from the doctor's
+    functions.
+    """
+    gated = {name: pipeline for name, pipeline in (facts.pipelines or {}).items() if pipeline.gates}
+    edges = graph.list_edges(AccountView(facts.pipelines or {}, (), ()), facts.region)
+    findings = [
+        *pipeline_findings.findings(facts),
+        *(
+            finding
+            for finding in deployments.findings(facts)
+            if finding.kind in ("gate-not-deployed", "gate-elsewhere")
+        ),
+        *(finding for pipeline in gated.values() for finding in _find_hold_cautions(pipeline)),
+        *(finding for pipeline in gated.values() for finding in _find_contradictions(pipeline)),
+        *_find_circles(edges, gated),
+        *_find_long_chain(edges),
+    ]
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def _find_hold_cautions(pipeline: Pipeline) -> Iterator[Finding]:
+    for text in find_hold_cautions(dict(pipeline.declared)):
+        yield Finding("caution", "warning", f"pipeline {pipeline.name}", text, "", "")
+
+
+def _find_circles(
+    edges: tuple[DependencyEdge, ...], gated: Mapping[str, Pipeline]
+) -> Iterator[Finding]:
+    for circle in classify_circles(edges, gated):
+        severity: Severity = (
+            "note"
+            if circle.kind == "turns"
+            else "error"
+            if circle.kind == "success" or circle.unseen
+            else "warning"
+        )
+        where = f"pipelines {join_names(sorted(set(circle.pipelines)))}"
+        kind, how = ("turns", "") if circle.kind == "turns" else ("deadlock", MEND)
+        yield Finding(kind, severity, where, str(circle), "", how)
+
+
+def _find_long_chain(edges: tuple[DependencyEdge, ...]) -> Iterator[Finding]:
+    """The longest chain, if a gate that looks for deadlocks does not see all of it (it looks at the
+    nearest first).
+    """
+    upstreams: dict[str, list[str]] = {}
+    for edge in edges:
+        upstreams.setdefault(edge.dependent, []).append(edge.upstream)
+    chains = (_find_path_to_farthest(name, upstreams) for name in upstreams)
+    longest = max(chains, key=len, default=())
+    if len(longest) - 1 > MAX_PIPELINES_IN_A_CYCLE:
+        yield Finding(
+            "long-chain",
+            "note",
+            f"pipeline {longest[0]}",
+            f"It waits along a chain of {len(longest) - 1} pipelines: {', '.join(longest[1:])}.",
+            f"All of it is waited for, but a gate looks at {MAX_PIPELINES_IN_A_CYCLE} of them for "
+            "deadlocks: one that reaches further is not told.",
+            "",
+        )
+
+
+def _find_path_to_farthest(name: str, upstreams: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """The shortest path from `name` to the pipeline that is farthest from it."""
+    paths: list[tuple[str, ...]] = [(name,)]
+    reached = {name}
+    for path in paths:  # grows during the loop: breadth first
+        for upstream in upstreams.get(path[-1], ()):
+            if upstream not in reached:
+                reached.add(upstream)
+                paths.append((*path, upstream))
+    return paths[-1]
+
+
+def _find_contradictions(pipeline: Pipeline) -> Iterator[Finding]:
+    """Gates of one stage hold the same execution at the same time, with one rule."""
+    holding = [gate for gate in pipeline.gates if gate.parameters and not gate.parameters.observe]
+    for stage, stage_gates in groupby(holding, key=lambda gate: gate.stage):
+        gates = list(stage_gates)
+        where = f"pipeline {pipeline.name}, stage {stage}"
+        if len({gate.deployed_as for gate in gates}) > 1:
+            yield Finding(
+                "two-deployments",
+                "error",
+                where,
+                "Its gates are of several deployments: "
+                f"{_join_values(gates, [gate.function for gate in gates])}.",
+                "Each makes a hold of its own of the same execution, and lets it go on without "
+                "the other.",
+                "Let them name the same function.",
+            )
+        for key in ("hold", "retry_minutes", "give_up_minutes", "on_give_up", "revisions"):
+            field = "mode" if key == "hold" else key
+            values = [str(getattr(gate.parameters, field)) for gate in gates]
+            if len(set(values)) > 1:
+                yield Finding(
+                    "contradiction",
+                    "warning",
+                    where,
+                    f"Its gates differ in {key}: {_join_values(gates, values)}.",
+                    "They hold the same execution, and the one that held last decides.",
+                    "Let them say the same.",
+                )
+        yield from _find_double_upstreams(where, gates)
+
+
+def _join_values(gates: list[Gate], values: list[str]) -> str:
+    return join_names(
+        [f"{value} ({gate.action})" for gate, value in zip(gates, values, strict=True)]
+    )
+
+
+def _find_double_upstreams(where: str, gates: list[Gate]) -> Iterator[Finding]:
+    upstreams = {
+        upstream for gate in gates if gate.parameters for upstream in gate.parameters.depends_on
+    }
+    for label, count in sorted(Counter(upstream.label for upstream in upstreams).items()):
+        if count > 1:
+            yield Finding(
+                "contradiction",
+                "warning",
+                where,
+                f"It waits for {label} twice, and asks different things of it.",
+                "It has to be as both of them ask.",
+                "Leave out the one that is not meant.",
+            )
+
+
+# What is printed
+
+
+def _format_text(finding: Finding) -> str:
     return " ".join(filter(None, [finding.what, finding.means, finding.how]))
 
 
-def _lines(facts: Facts, found: Sequence[Finding], aside: Sequence[str]) -> list[str]:
+def _format_lines(
+    facts: Facts, findings: Sequence[Finding], not_in_files: Sequence[str]
+) -> list[str]:
     return [
-        *(f"{one.severity}: {one.where}: {_text(one)} [{one.kind}]" for one in found),
-        *(f"not looked at: {left.what}: {left.why}." for left in facts.unseen),
-        *([f"not looked at: {_no_file_tells(aside)}"] if aside else []),
+        *(
+            f"{finding.severity}: {finding.where}: {_format_text(finding)} [{finding.kind}]"
+            for finding in findings
+        ),
+        *(f"not looked at: {unseen.what}: {unseen.why}." for unseen in facts.unseen),
+        *([f"not looked at: {_format_not_in_files(not_in_files)}"] if not_in_files else []),
     ]
 
 
-def _page(
-    facts: Facts, found: Sequence[Finding], where: str, aside: Sequence[str]
+def _format_page(
+    facts: Facts, findings: Sequence[Finding], area: str, not_in_files: Sequence[str]
 ) -> RenderableType:
     parts: list[RenderableType] = []
-    for one in found:
-        parts += _part((one.severity, COLOURS[one.severity]), one.where, _text(one))
-    for left in facts.unseen:
-        parts += _part(("not looked at", "magenta"), left.what, f"{left.why}.")
-    return Group(
-        *parts, Text(_summary(facts, found, where) + (f" {_no_file_tells(aside)}" if aside else ""))
-    )
+    for finding in findings:
+        head = Text.assemble((finding.severity, COLOURS[finding.severity]), f"  {finding.where}")
+        parts += _format_part(head, _format_text(finding))
+    for unseen in facts.unseen:
+        head = Text.assemble(("not looked at", "magenta"), f"  {unseen.what}")
+        parts += _format_part(head, f"{unseen.why}.")
+    summary = _summarize(facts, findings, area)
+    if not_in_files:
+        summary += f" {_format_not_in_files(not_in_files)}"
+    return Group(*parts, Text(summary))
 
 
-def _part(what: tuple[str, str], where: str, text: str) -> list[RenderableType]:
-    return [
-        Text.assemble(what, f"  {where}"),
-        Padding(Text(text), (0, 0, 0, 2), expand=False),
-        Text(),
-    ]
+def _format_part(head: Text, text: str) -> list[RenderableType]:
+    return [head, Padding(Text(text), (0, 0, 0, 2), expand=False), Text()]
 
 
-def _summary(facts: Facts, found: Sequence[Finding], where: str) -> str:
-    gated = sum(1 for one in (facts.pipelines or {}).values() if one.gates)
-    counts = Counter(one.severity for one in found)
-    told = ", ".join(
+def _summarize(facts: Facts, findings: Sequence[Finding], area: str) -> str:
+    gated = sum(1 for pipeline in (facts.pipelines or {}).values() if pipeline.gates)
+    counts = Counter(finding.severity for finding in findings)
+    faults = ", ".join(
         number(counts[severity], severity) for severity in SEVERITIES if counts[severity]
     )
-    if not (gated or told or facts.unseen):
-        return f"No pipeline in {where} has a gate, so there is nothing to check."
+    if not (gated or faults or facts.unseen):
+        return f"No pipeline in {area} has a gate, so there is nothing to check."
     nothing = f"Nothing is wrong{', as far as could be looked' if facts.unseen else ''}"
-    return f"{told or nothing}: {number(gated, 'gated pipeline')} in {where}."
+    return f"{faults or nothing}: {number(gated, 'gated pipeline')} in {area}."
 
 
-def _no_file_tells(aside: Sequence[str]) -> str:
-    return f"Whether there is {join_names(list(aside))}, no file tells."
+def _format_not_in_files(labels: Sequence[str]) -> str:
+    return f"Whether there is {join_names(list(labels))}, no file tells."
 
 
-def _as_json(facts: Facts, found: Sequence[Finding], aside: Sequence[str]) -> dict[str, object]:
-    """The keys stay as they are."""
+def _format_json(
+    facts: Facts, findings: Sequence[Finding], not_in_files: Sequence[str]
+) -> dict[str, object]:
+    """The keys are public."""
     return {
         "region": facts.region or None,
-        "gated": sorted(name for name, one in (facts.pipelines or {}).items() if one.gates),
+        "gated": sorted(
+            name for name, pipeline in (facts.pipelines or {}).items() if pipeline.gates
+        ),
         "findings": [
-            {"kind": one.kind, "severity": one.severity, "where": one.where, "text": _text(one)}
-            for one in found
+            {
+                "kind": finding.kind,
+                "severity": finding.severity,
+                "where": finding.where,
+                "text": _format_text(finding),
+            }
+            for finding in findings
         ],
-        "not_looked_at": [{"what": one.what, "why": one.why} for one in facts.unseen],
-        "not_in_files": aside,
+        "not_looked_at": [{"what": unseen.what, "why": unseen.why} for unseen in facts.unseen],
+        "not_in_files": not_in_files,
     }

@@ -1,5 +1,5 @@
-"""`gatectl completion`, and the names that a shell completes: pipelines and stages, as the account
-has them.
+"""`gatectl completion`, and what a shell completes: the names of the account's pipelines and
+stages.
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 from click.shell_completion import get_completion_class
 
-from gatectl.session import region_set
+from chalicelib.aws.codepipeline import CodePipeline
+from chalicelib.errors import NoAnswer, NotPermitted, PipelineNotFound, UnexpectedAnswer
+from gatectl.session import read_aws_region
 
-USE = {
+USAGE = {
     "bash": 'To use it, put this line into ~/.bashrc: eval "$(gatectl completion bash)"',
     "zsh": 'To use it, put this line into ~/.zshrc, after compinit: eval "$(gatectl completion '
     'zsh)"',
@@ -24,7 +26,7 @@ Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(list(USE)))
+@click.argument("shell", type=click.Choice(list(USAGE)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print the script that completes gatectl in your SHELL.
@@ -37,86 +39,84 @@ def completion(context: click.Context, shell: str) -> None:
       ~/.zshrc, after compinit    eval "$(gatectl completion zsh)"
       ~/.config/fish/config.fish  gatectl completion fish | source
 
-    Pipelines and stages are asked of AWS with your credentials, for the --region and --profile that stand before them. Where AWS does
-    not answer within two seconds, there are none.
+    Pipelines and stages are asked of AWS with your credentials, for the --region and --profile that
+    stand before them. Where AWS does not answer within two seconds, there are none.
     """
-    maker = get_completion_class(shell)
-    if maker is None:
+    completion_class = get_completion_class(shell)
+    if completion_class is None:
         raise click.UsageError(f"This version of click makes no script for {shell}.")
-    click.echo(maker(context.find_root().command, {}, "gatectl", "_GATECTL_COMPLETE").source())
-    click.echo(f"# {USE[shell]}")
+    script = completion_class(context.find_root().command, {}, "gatectl", "_GATECTL_COMPLETE")
+    click.echo(script.source())
+    click.echo(f"# {USAGE[shell]}")
 
 
-def _quietly(names: Callable[[Any, click.Context, str], list[str]]) -> Complete:
-    """For click's `shell_complete`: those of `names` that begin with what is typed; none where AWS
-    does not tell.
+def _complete(list_words: Callable[[CodePipeline, click.Context, str], list[str]]) -> Complete:
+    """A function for click's `shell_complete`: the words that begin with what is typed; none if AWS
+    denies a call or does not answer.
     """
 
     def complete(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
         try:
-            codepipeline = _codepipeline(context)
-            return (
-                [name for name in names(codepipeline, context, typed) if name.startswith(typed)]
-                if codepipeline
-                else []
-            )
-        except (BotoCoreError, ClientError):
+            codepipeline = _connect(context)
+            words = list_words(codepipeline, context, typed) if codepipeline else []
+        except (BotoCoreError, NotPermitted, NoAnswer, PipelineNotFound, UnexpectedAnswer):
             return []
+        return [word for word in words if word.startswith(typed)]
 
     return complete
 
 
-def _pipelines(codepipeline: Any, context: click.Context, typed: str) -> list[str]:
-    pages = codepipeline.get_paginator("list_pipelines").paginate()
-    return sorted(one["name"] for page in pages for one in page["pipelines"])
+def _list_pipelines(codepipeline: CodePipeline, context: click.Context, typed: str) -> list[str]:
+    return sorted(codepipeline.list_pipelines())
 
 
-def _upstreams(codepipeline: Any, context: click.Context, typed: str) -> list[str]:
-    """Other pipelines, and after "infra/" the stages of infra; after "infra," the same again, but
-    for infra.
+def _list_upstreams(codepipeline: CodePipeline, context: click.Context, typed: str) -> list[str]:
+    """Other pipelines, and after "infra/" the stages of infra; after "infra," the same again
+    without infra.
     """
     before, comma, last = typed.rpartition(",")
     pipeline, slash, _ = last.partition("/")
     if slash:
-        found = [f"{pipeline}/{stage}" for stage in _stages_of(codepipeline, pipeline)]
+        words = [f"{pipeline}/{stage}" for stage in _read_stages(codepipeline, pipeline)]
     else:
-        named = {_pipeline(context), *before.split(",")}
-        found = [name for name in _pipelines(codepipeline, context, typed) if name not in named]
-    return [f"{before}{comma}{one}" for one in found]
+        used = {_find_pipeline(context), *before.split(",")}
+        words = [name for name in sorted(codepipeline.list_pipelines()) if name not in used]
+    return [f"{before}{comma}{word}" for word in words]
 
 
-def _stages(codepipeline: Any, context: click.Context, typed: str) -> list[str]:
-    """Those of the pipeline that the command names."""
-    return _stages_of(codepipeline, _pipeline(context))
+def _list_stages(codepipeline: CodePipeline, context: click.Context, typed: str) -> list[str]:
+    """The stages of the command's pipeline."""
+    return _read_stages(codepipeline, _find_pipeline(context))
 
 
-def _pipeline(context: click.Context) -> str:
-    """The argument PIPELINE, which click leaves among the others while the last option has no value
-    yet.
+def _find_pipeline(context: click.Context) -> str:
+    """The argument PIPELINE. As long as the last option has no value, click leaves it among the
+    unparsed arguments.
     """
     return str(context.params.get("pipeline") or next(iter(context.args), ""))
 
 
-def _stages_of(codepipeline: Any, pipeline: str) -> list[str]:
-    return [
-        stage["name"] for stage in codepipeline.get_pipeline(name=pipeline)["pipeline"]["stages"]
-    ]
+def _read_stages(codepipeline: CodePipeline, pipeline: str) -> list[str]:
+    declared, _ = codepipeline.read_declaration(pipeline)
+    return [stage["name"] for stage in declared["stages"]]
 
 
-def _codepipeline(context: click.Context) -> Any | None:
-    """A client that gives up soon. None where botocore would ask for a one-time code, in the middle
-    of what a person types.
+def _connect(context: click.Context) -> CodePipeline | None:
+    """CodePipeline with short time-outs. None if botocore would ask for a one-time code, in the
+    middle of what a person types.
     """
-    from botocore.config import Config  # noqa: PLC0415 - who only completes options does not pay for it
+    from botocore.config import Config  # noqa: PLC0415 - slow; completing options does without it
     from botocore.session import Session  # noqa: PLC0415
 
     session = Session(profile=context.params.get("profile"))
     if "mfa_serial" in session.get_scoped_config():
         return None
-    hasty = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
-    return session.create_client(
-        "codepipeline", region_name=context.params.get("region") or region_set(), config=hasty
-    )
+    config = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
+    region = context.params.get("region") or read_aws_region()
+    client: Any = session.create_client("codepipeline", region_name=region, config=config)
+    return CodePipeline(client)
 
 
-pipelines, upstreams, stages = _quietly(_pipelines), _quietly(_upstreams), _quietly(_stages)
+pipelines = _complete(_list_pipelines)
+upstreams = _complete(_list_upstreams)
+stages = _complete(_list_stages)

@@ -6,9 +6,9 @@ import click
 
 from chalicelib.account.gates import find_gates
 from gatectl import completion
-from gatectl.editing import edit
-from gatectl.session import Place, options
-from gatectl.structure import Declaration, without_gates
+from gatectl.editing import edit_pipeline, read_structure
+from gatectl.session import Place, Refused, options
+from gatectl.structure import Declaration, Impossible, remove_gates
 
 
 @click.command()
@@ -28,26 +28,31 @@ def detach(place: Place, pipeline: str, *, dry_run: bool, yes: bool) -> None:
     as all that runs: CodePipeline does that when a pipeline is changed. To keep it, let it go on
     first, with `gatectl release`.
     """
-    edit(
+    declared = read_structure(place, pipeline)
+    try:
+        changed = remove_gates(declared)
+    except Impossible as error:
+        raise Refused(f"{error} Nothing was changed.") from None
+    edit_pipeline(
         place,
-        pipeline,
-        without_gates,
-        nothing=f"{pipeline} has no gate. Nothing was changed.",
-        done=_done,
+        declared,
+        changed,
+        unchanged_text=f"{pipeline} has no gate. Nothing was changed.",
+        changed_text=_describe_end(declared),
         dry_run=dry_run,
         yes=yes,
     )
 
 
-def _done(declared: Declaration) -> str:
-    """A hold's rule outlives the gate; a gate that waits in place makes none."""
+def _describe_end(declared: Declaration) -> str:
+    """A hold's rule outlives the gate; a gate that keeps its executions in progress makes none."""
     name = declared["name"]
-    told = f"{name} waits for nobody any more."
+    text = f"{name} waits for nobody any more."
     if all(
         gate.parameters and gate.parameters.mode.stays_in_progress for gate in find_gates(declared)
     ):
-        return told
+        return text
     return (
-        f"{told} An execution that a rule holds (`gatectl holds` shows it) still ends by "
+        f"{text} An execution that a rule holds (`gatectl holds` shows it) still ends by "
         f"itself: {name} starts anew then, and goes through."
     )

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, error_code, translate_error
 from gatectl.findings import examine, page
 from gatectl.findings.facts import Facts
-from gatectl.findings.finding import Finding
+from gatectl.findings.finding import Call, Finding
 from gatectl.findings.looks import GONE
 from gatectl.findings.reading import Reading
 from gatectl.session import AWS_REFUSED, FOUND, Interrupted, Place, Refused, options
@@ -27,10 +27,12 @@ from gatectl.session import AWS_REFUSED, FOUND, Interrupted, Place, Refused, opt
 def doctor(place: Place, *, mend: bool, yes: bool) -> None:
     """Look whether everything is in place, and nothing left behind.
 
-    Are the functions deployed and able to run? May EventBridge invoke the retry, and the pipelines' roles the gate? Is there what the
-    gates wait for? Does each rule of the gate's keep a hold that will end? Each finding says what it means and how to mend it.
+    Are the functions deployed and able to run? May EventBridge invoke the retry, and the pipelines'
+    roles the gate? Is there what the gates wait for? Does each rule of the gate's keep a hold that
+    will end? Each finding says what it means and how to mend it.
 
-    It only reads, but for --mend, which touches nothing that is not named pipeline-gate-..., except the policy of a pipeline's role.
+    It only reads, but for --mend, which touches nothing that is not named pipeline-gate-..., except
+    the policy of a pipeline's role.
 
     \b
     Exit status: 0  all is well; notes do not count
@@ -43,35 +45,35 @@ def doctor(place: Place, *, mend: bool, yes: bool) -> None:
         raise Refused("With --json nobody can be asked: add --yes to mend what needs no asking.")
     reading = Reading(place)
     facts = reading.facts()
-    found = examine(facts)
+    findings = examine(facts)
     chosen = []
-    for one in found:
+    for finding in findings:
         if not place.json:
-            page.show(place, one)
-        if mend and one.calls and _agreed(place, one, yes=yes):
-            chosen.append(one)
+            page.show(place, finding)
+        if mend and finding.calls and _ask_to_mend(place, finding, yes=yes):
+            chosen.append(finding)
     mended: list[Finding] = []
     if chosen:
         facts = _mend(place, reading, chosen, mended)
-        found = examine(facts)
+        findings = examine(facts)
         if not place.json:
             place.console.print("\nLooked again:\n")
-            for one in found:
-                page.show(place, one)
+            for finding in findings:
+                page.show(place, finding)
     if place.json:
-        place.show("", page.as_json(place, facts, found, mended))
+        place.show("", page.as_json(place, facts, findings, mended))
     else:
-        page.show_rest(place, facts, found)
-    raise click.exceptions.Exit(_status(facts, found))
+        page.show_rest(place, facts, findings)
+    raise click.exceptions.Exit(_find_status(facts, findings))
 
 
-def _status(facts: Facts, found: Sequence[Finding]) -> int:
-    if any(one.severity != "note" for one in found):
+def _find_status(facts: Facts, findings: Sequence[Finding]) -> int:
+    if any(finding.severity != "note" for finding in findings):
         return FOUND
     return AWS_REFUSED if facts.unseen else 0
 
 
-def _agreed(place: Place, finding: Finding, *, yes: bool) -> bool:
+def _ask_to_mend(place: Place, finding: Finding, *, yes: bool) -> bool:
     if yes:
         return not finding.consent
     for document in page.policies(finding):
@@ -86,56 +88,59 @@ def _agreed(place: Place, finding: Finding, *, yes: bool) -> bool:
 def _mend(
     place: Place, reading: Reading, chosen: Sequence[Finding], mended: list[Finding]
 ) -> Facts:
-    """Look once more, and mend those of `chosen` that are as they were when somebody agreed to it;
-    those go into `mended`. Returns how it is afterwards.
+    """Look again, and mend those of `chosen` that have not changed since somebody agreed; they go
+    into `mended`. Returns the facts afterwards.
     """
-    now = examine(reading.facts())
+    present = [_identify(finding) for finding in examine(reading.facts())]
     try:
-        for one in chosen:
-            if not any(
-                (one.kind, one.where, one.calls) == (other.kind, other.where, other.calls)
-                for other in now
-            ):
-                _say(place, f"{one.where}: is not as it was any more. Nothing was done.")
-            elif _done(place, one):
-                _say(place, f"{one.where}: done.")
-                mended.append(one)
+        for finding in chosen:
+            if _identify(finding) not in present:
+                _print(place, f"{finding.where}: is not as it was any more. Nothing was done.")
+            elif _make_calls(place, finding):
+                _print(place, f"{finding.where}: done.")
+                mended.append(finding)
                 place.changed = (
-                    "Mended before that: "
-                    f"{', '.join(one.where for one in mended)}. Look again with gatectl doctor."
+                    f"Mended before that: {_join_places(mended)}. Look again with gatectl doctor."
                 )
         return reading.facts()
     except KeyboardInterrupt:
-        done = ", ".join(one.where for one in mended) or "nothing"
         raise Interrupted(
-            f"Stopped. Mended: {done}. What was under way may have taken effect: look again with "
-            "gatectl doctor."
+            f"Stopped. Mended: {_join_places(mended) or 'nothing'}. What was under way may have "
+            "taken effect: look again with gatectl doctor."
         ) from None
 
 
-def _done(place: Place, finding: Finding) -> bool:
+def _identify(finding: Finding) -> tuple[str, str, tuple[Call, ...]]:
+    return finding.kind, finding.where, finding.calls
+
+
+def _join_places(findings: Sequence[Finding]) -> str:
+    return ", ".join(finding.where for finding in findings)
+
+
+def _make_calls(place: Place, finding: Finding) -> bool:
+    """Whether all calls that mend it have taken effect."""
     for call in finding.calls:
         action = f"{call.service}:{''.join(word.title() for word in call.operation.split('_'))}"
         try:
             answer = getattr(place.client(call.service), call.operation)(**call.parameters)
         except (ClientError, BotoCoreError) as error:
             if isinstance(error, ClientError) and error_code(error) in GONE:
-                continue  # somebody was quicker
-            told = translate_error(error, action)
-            if not isinstance(told, (NotPermitted, NoAnswer, UnexpectedAnswer)):
+                continue  # somebody else was quicker
+            problem = translate_error(error, action)
+            if not isinstance(problem, (NotPermitted, NoAnswer, UnexpectedAnswer)):
                 raise
-            _say(place, f"{finding.where}: not mended. {told}.")
+            _print(place, f"{finding.where}: not mended. {problem}.")
             return False
-        if answer.get(
-            "FailedEntryCount"
-        ):  # the call itself succeeds although an entry failed (model: PutTargets, RemoveTargets)
-            _say(place, f"{finding.where}: not mended. {action} did not take effect.")
+        if answer.get("FailedEntryCount"):
+            # A call succeeds even if an entry failed (model: PutTargets, RemoveTargets).
+            _print(place, f"{finding.where}: not mended. {action} did not take effect.")
             return False
     return True
 
 
-def _say(place: Place, text: str) -> None:
-    """On standard error, where standard output is for a program."""
+def _print(place: Place, text: str) -> None:
+    """On standard error if standard output is for a program."""
     (place.progress_console if place.json else place.console).print(
         text, markup=False, soft_wrap=True
     )

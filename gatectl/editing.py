@@ -1,5 +1,5 @@
-"""Changing a pipeline's structure: read it, show what would change, ask, and change it only if
-nobody else has meanwhile.
+"""Changing a pipeline's structure: read it, show what would change and what that costs, ask, and
+change it unless somebody else has changed it meanwhile.
 """
 
 from __future__ import annotations
@@ -7,63 +7,63 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
-from chalicelib.errors import NoAnswer, error_code, translate_error
+from chalicelib.account.attempts import find_last_gate_attempts, list_attempts
+from chalicelib.account.gates import find_gates
+from chalicelib.aws.codepipeline import CodePipeline
+from chalicelib.errors import (
+    NoAnswer,
+    NotPermitted,
+    PipelineNotFound,
+    UnexpectedAnswer,
+    translate_error,
+)
 from chalicelib.phrases import join_names
-from chalicelib.pipelines.execution import NAME
-from gatectl import losses
-from gatectl.cautions import cautions
-from gatectl.names import no_such_pipeline
+from chalicelib.pipelines.execution import NAME, Attempt
+from gatectl.arguments import build_missing_pipeline_error
 from gatectl.session import FOUND, Interrupted, Place, Refused
-from gatectl.structure import Declaration, Impossible
+from gatectl.structure import Declaration
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
-def edit(
+def edit_pipeline(
     place: Place,
-    pipeline: str,
-    change: Callable[[Declaration], Declaration],
+    declared: Declaration,
+    changed: Declaration,
     *,
-    nothing: str,
-    done: Callable[[Declaration], str],
+    warnings: Sequence[str] = (),
+    unchanged_text: str,
+    changed_text: str,
     dry_run: bool,
     yes: bool,
-    warn: Callable[[Declaration], Iterable[str]] = lambda changed: (),
 ) -> None:
-    """Change `pipeline` with `change`, after a look and a yes. `nothing`: what to say where it is
-    so already; `done`: what to say afterwards of the structure as it was; `warn`: what to say
-    before the question of the structure as it would be, beside what a hold would trip over and what
-    would be cancelled.
+    """Change a pipeline's structure from `declared` to `changed`, after showing the difference and
+    the warnings, and after a yes. Prints one of the two texts at the end.
     """
-    codepipeline = place.client("codepipeline")
-    declared = structure(place, codepipeline, pipeline)
-    try:
-        changed = change(declared)
-    except Impossible as error:
-        raise Refused(f"{error} Nothing was changed.") from None
-    difference = list(_difference(declared, changed))
-    warnings = [*cautions(changed), *warn(changed)]
-    if difference and (executions := losses.running(codepipeline, pipeline)):
-        warnings.append(losses.caution(codepipeline, declared, executions))
+    pipeline = declared["name"]
+    difference = _compare(declared, changed)
+    warnings = list(warnings)
+    if difference and (executions := _list_running(place.codepipeline, pipeline)):
+        warnings.append(_warn_of_cancelling(place.codepipeline, declared, executions))
     if not place.json:
-        _show(place, difference, warnings)
+        _show_difference(place, difference, warnings)
     update = bool(difference) and not dry_run
     cancelled: list[str] = []
     if update:
         if not yes and not place.agreed(f"Change {pipeline}?"):
             place.console.print("Nothing was changed.")
             raise click.exceptions.Exit(FOUND)
-        cancelled = _update(place, codepipeline, declared, changed)
-    told = (
-        done(declared) if update else "A dry run: nothing was changed." if difference else nothing
-    )
+        cancelled = _update(place, declared, changed)
+    text = "A dry run: nothing was changed." if difference else unchanged_text
+    if update:
+        text = changed_text
     for_programs = {
         "pipeline": pipeline,
         "changed": update,
@@ -71,30 +71,32 @@ def edit(
         "warnings": warnings,
         "diff": difference,
     }
-    place.show(Text(told), for_programs)
+    place.show(Text(text), for_programs)
     if cancelled and not place.json:
-        _show_loss(place, pipeline, cancelled)
+        _show_cancelled(place, pipeline, cancelled)
 
 
-def structure(place: Place, codepipeline: Any, pipeline: str) -> Declaration:
-    """The structure of `pipeline`. Raises Refused where there is none, or where this botocore
-    cannot read all of it: what it does not know would be lost when it is written back. A secret,
-    which AWS shows as asterisks, is not: written back so, it stays (model:
-    ActionConfigurationProperty).
+def read_structure(place: Place, pipeline: str) -> Declaration:
+    """The structure of `pipeline`.
+
+    Raises Refused if there is no such pipeline, or if this botocore cannot read all of its
+    structure: settings that it does not know would be lost when the structure is written back. A
+    secret, which AWS shows as asterisks, is not lost (model: ActionConfigurationProperty).
     """
     if not re.fullmatch(NAME, pipeline):
-        raise no_such_pipeline(place, pipeline)
-    codepipeline.meta.events.register(
-        "before-parse.codepipeline.GetPipeline", _keep_whole, unique_id="whole"
-    )
+        raise build_missing_pipeline_error(place, pipeline)
+    bodies: list[bytes] = []
+
+    def keep_body(response_dict: dict[str, Any], **_: object) -> None:
+        bodies.append(response_dict["body"])
+
+    client = place.client("codepipeline")
+    client.meta.events.register("before-parse.codepipeline.GetPipeline", keep_body)
     try:
-        answer = codepipeline.get_pipeline(name=pipeline)
-    except ClientError as error:
-        if error_code(error) == "PipelineNotFoundException":
-            raise no_such_pipeline(place, pipeline) from None
-        raise
-    declared: Declaration = answer["pipeline"]
-    unknown = list(_unknown(json.loads(answer["whole"])["pipeline"], declared))
+        declared, _ = CodePipeline(client).read_declaration(pipeline)
+    except PipelineNotFound:
+        raise build_missing_pipeline_error(place, pipeline) from None
+    unknown = list(_list_unknown_keys(json.loads(bodies[-1])["pipeline"], declared))
     if unknown:
         raise Refused(
             f"{pipeline} has settings that your boto3 does not know and would drop when it writes "
@@ -104,64 +106,61 @@ def structure(place: Place, codepipeline: Any, pipeline: str) -> Declaration:
     return declared
 
 
-def _keep_whole(
-    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
-) -> None:
-    """botocore adds the latter to the answer that it has parsed."""
-    customized_response_dict["whole"] = response_dict["body"]
-
-
-def _unknown(told: Any, read: Any, where: str = "") -> Iterator[str]:
-    """The keys that AWS's answer `told` has and the parsed one `read` has not."""
-    if isinstance(told, dict):
-        for key, value in told.items():
-            if key in read:
-                yield from _unknown(value, read[key], f"{where}{key}.")
+def _list_unknown_keys(body: Any, parsed: Any, path: str = "") -> Iterator[str]:
+    """The keys of AWS's answer that botocore has left out of what it parsed."""
+    if isinstance(body, dict):
+        for key, value in body.items():
+            if key in parsed:
+                yield from _list_unknown_keys(value, parsed[key], f"{path}{key}.")
             elif value is not None:
-                yield f"{where}{key}"
-    elif isinstance(told, list):
-        for one, parsed in zip(told, read, strict=True):
-            yield from _unknown(one, parsed, where)
+                yield f"{path}{key}"
+    elif isinstance(body, list):
+        for item, parsed_item in zip(body, parsed, strict=True):
+            yield from _list_unknown_keys(item, parsed_item, path)
 
 
-def _update(
-    place: Place, codepipeline: Any, declared: Declaration, changed: Declaration
-) -> list[str]:
-    """AWS has no lock for this, and whoever writes last wins (model: UpdatePipeline): so look once
-    more right before. Returns the executions that were cancelled by it: whoever was asked may have
-    thought for long.
+def _update(place: Place, declared: Declaration, changed: Declaration) -> list[str]:
+    """Write the structure. Returns the executions that this cancelled: more may run than when the
+    question was asked.
+
+    AWS has no lock for this, and the last writer wins (model: UpdatePipeline), so the structure is
+    read again right before.
     """
     pipeline = declared["name"]
-    if structure(place, codepipeline, pipeline) != declared:
+    if read_structure(place, pipeline) != declared:
         raise Refused(
             f"Somebody changed {pipeline} while you looked at the difference. Nothing was "
             "changed: run this command again."
         )
-    cancelled = losses.running(codepipeline, pipeline)
-    again = f"Whether {pipeline} was changed is not known: run this command again, and it tells."
+    cancelled = _list_running(place.codepipeline, pipeline)
+    unclear = f"Whether {pipeline} was changed is not known: run this command again, and it tells."
     try:
-        version = codepipeline.update_pipeline(pipeline=changed)["pipeline"]["version"]
+        answer = place.client("codepipeline").update_pipeline(pipeline=changed)
         place.changed = (
-            f"{pipeline} was changed before that: it is at version {version} now. "
-            "Run this command again, and it tells."
+            f"{pipeline} was changed before that: it is at version "
+            f"{answer['pipeline']['version']} now. Run this command again, and it tells."
         )
     except KeyboardInterrupt:
-        raise Interrupted(f"Stopped. {again}") from None
+        raise Interrupted(f"Stopped. {unclear}") from None
     except (ClientError, BotoCoreError) as error:
-        told = translate_error(error, "codepipeline:UpdatePipeline")
-        raise (NoAnswer(f"{told}. {again}") if isinstance(told, NoAnswer) else error) from error
+        problem = translate_error(error, "codepipeline:UpdatePipeline")
+        if isinstance(problem, NoAnswer):
+            raise NoAnswer(f"{problem}. {unclear}") from error
+        raise
     return cancelled
 
 
-def _difference(before: Declaration, after: Declaration) -> Iterator[str]:
+def _compare(before: Declaration, after: Declaration) -> list[str]:
+    """A unified diff, line by line; empty if nothing would change."""
     now, then = (
-        json.dumps(one, indent=2, ensure_ascii=False).splitlines() for one in (before, after)
+        json.dumps(declared, indent=2, ensure_ascii=False).splitlines()
+        for declared in (before, after)
     )
-    return difflib.unified_diff(now, then, "now", "then", n=4, lineterm="")
+    return list(difflib.unified_diff(now, then, "now", "then", n=4, lineterm=""))
 
 
-def _show(place: Place, difference: Sequence[str], warnings: Sequence[str]) -> None:
-    for line in difference:  # as they are: a line that is broken in two is no diff
+def _show_difference(place: Place, difference: Sequence[str], warnings: Sequence[str]) -> None:
+    for line in difference:  # never folded: a folded line is no diff
         place.console.print(Text(line, style=COLOURS.get(line[:1], "")), soft_wrap=True)
     if difference:
         place.console.print()
@@ -169,12 +168,80 @@ def _show(place: Place, difference: Sequence[str], warnings: Sequence[str]) -> N
         place.console.print(Text.assemble(("Caution: ", "yellow bold"), warning))
 
 
-def _show_loss(place: Place, pipeline: str, cancelled: Sequence[str]) -> None:
-    from gatectl.findings.finding import pasted  # noqa: PLC0415 - it brings all of the doctor, and the completion of a word does without
+# What a change costs: CodePipeline cancels what runs in the pipeline (model: PipelineExecution,
+# status Cancelled)
 
-    place.console.print(Text(losses.cancelled(pipeline, cancelled)))
-    place.console.print(
-        f"  {pasted(losses.restart(pipeline), place.region, place.flags)}",
-        markup=False,
-        soft_wrap=True,
+
+def _list_running(codepipeline: CodePipeline, pipeline: str) -> list[str]:
+    """The executions that a change would cancel, newest first."""
+    executions = codepipeline.list_newest_executions(pipeline)
+    return [execution.id for execution in executions if execution.running]
+
+
+def _warn_of_cancelling(
+    codepipeline: CodePipeline, declared: Declaration, executions: Sequence[str]
+) -> str:
+    """What happens to the `executions` that run, and what to do before the change."""
+    name, waiting = declared["name"], _list_waiting_in_place(codepipeline, declared, executions)
+    advice = f"Better wait for {'its' if len(executions) == 1 else 'their'} end"
+    if waiting:
+        waits, it, its = ("waits", "it", "its") if len(waiting) == 1 else ("wait", "them", "their")
+        advice = (
+            f"{_name_executions('Execution', waiting)} {waits} in place: better let {it} go on "
+            f"first (gatectl release {name}), and wait for {its} end"
+        )
+    return (
+        f"{name} runs now ({_name_executions('execution', executions)}), and CodePipeline cancels "
+        f"what runs in a pipeline that is changed. {advice}; else start it again afterwards."
     )
+
+
+def _show_cancelled(place: Place, pipeline: str, executions: Sequence[str]) -> None:
+    from gatectl.findings.finding import pasted  # noqa: PLC0415 - slow; completion does without it
+
+    was = "was" if len(executions) == 1 else "were"
+    place.console.print(
+        Text(
+            f"{_name_executions('Execution', executions)} of {pipeline} {was} cancelled by this "
+            f"change. To start {pipeline} anew:"
+        )
+    )
+    command = ("aws", "codepipeline", "start-pipeline-execution", "--name", pipeline)
+    place.console.print(
+        f"  {pasted(command, place.region, place.flags)}", markup=False, soft_wrap=True
+    )
+
+
+def _name_executions(noun: str, executions: Sequence[str]) -> str:
+    plural = "s" if len(executions) > 1 else ""
+    return f"{noun}{plural} {join_names([execution[:8] for execution in executions])}"
+
+
+def _list_waiting_in_place(
+    codepipeline: CodePipeline, declared: Declaration, executions: Sequence[str]
+) -> list[str]:
+    """The executions that a gate keeps in progress; none if AWS does not let that be seen: the
+    caution stands either way. They began with the structure as it is, because an edit would have
+    cancelled them.
+    """
+    gates = [
+        gate
+        for gate in find_gates(declared)
+        if gate.parameters and gate.parameters.mode.stays_in_progress
+    ]
+    if not gates:
+        return []
+
+    def waits(execution: str) -> bool:
+        attempts = list_attempts(codepipeline, declared["name"], gates, execution)
+        return any(map(_is_waiting, find_last_gate_attempts(attempts)))
+
+    try:
+        return list(filter(waits, executions))
+    except (NotPermitted, NoAnswer, UnexpectedAnswer, PipelineNotFound):
+        return []
+
+
+def _is_waiting(attempt: Attempt) -> bool:
+    """The gate has answered, and has not let the execution pass."""
+    return attempt.status == "InProgress" and bool(attempt.message)

@@ -23,9 +23,9 @@ from chalicelib.holds.mode import RETRY
 from chalicelib.holds.rule import build_schedule, name_rule, read_stage
 from chalicelib.phrases import format_time, join_names
 from chalicelib.wording import held_pipeline
+from gatectl.arguments import build_missing_pipeline_error
 from gatectl.completion import pipelines
 from gatectl.holds import Row, rows
-from gatectl.names import existing, no_such_pipeline
 from gatectl.session import AWS_REFUSED, FOUND, Interrupted, Place, Refused, options
 from gatectl.unseen import note
 
@@ -159,8 +159,8 @@ def _nobody_waits(
         return Refused(
             f"No held execution of {pipeline} begins with {execution}: held are {others}."
         )
-    if pipeline not in seen.pipelines and pipeline not in existing(place):
-        return no_such_pipeline(place, pipeline)
+    if pipeline not in seen.pipelines and pipeline not in place.codepipeline.list_pipelines():
+        return build_missing_pipeline_error(place, pipeline)
     return Refused(f"{pipeline} is not held now. `gatectl explain {pipeline}` says how it stands.")
 
 

@@ -1,5 +1,5 @@
-"""Where a command works: region and credentials as the AWS CLI has them, and whether people or
-programs read what it prints.
+"""What every command has in common: region and credentials as the AWS CLI has them, output for
+people or for programs, and failures as sentences with an exit status.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ from botocore.exceptions import (
 )
 from rich.console import Console, RenderableType
 
-from chalicelib.account.console import ConsoleLinks as Links
+from chalicelib.account.console import ConsoleLinks
+from chalicelib.aws.codepipeline import CodePipeline
+from chalicelib.aws.eventbridge import EventBridge
+from chalicelib.aws.lambda_permission import LambdaPermissions
 from chalicelib.errors import (
     Misconfigured,
     NoAnswer,
@@ -46,31 +49,32 @@ if TYPE_CHECKING:
 WRONG_USE, NOT_SET_UP, AWS_REFUSED, FAILED, INTERRUPTED = 252, 253, 254, 255, 130
 """Exit statuses, as the AWS CLI has them (guide: AWS CLI, "Command line return codes")."""
 NOBODY_READS = 141
-"""The exit status where the reader of a pipe has gone: a shell's word for a program that SIGPIPE
-ended (128 + 13).
+"""The exit status if the reader of a pipe has gone, as a shell reports a program that SIGPIPE ended
+(128 + 13).
 """
 FOUND = 1
-"""The exit status of a command that looks for faults and has found some, or was not let do what it
-would have done.
+"""The exit status of a command that has found faults, or that was not allowed to make its
+change.
 """
 
 
 class Place:
-    """One region of an account, and the terminal. `json`: standard output is for a program.
-    `flags`: --region and --profile for commands that people paste, where they were given or where
-    not every program would find the same region. `changed`: a sentence on what the command has
-    changed by now, if it has; Ctrl-C afterwards says it.
+    """Where a command works: one region of an account, and the terminal.
+
+    `json`: standard output is for a program. `flags`: --region and --profile for commands that
+    people paste, if they were given or if not every program would find the same region. `changed`:
+    a sentence about what the command has changed so far, which Ctrl-C then prints, or "".
     """
 
     def __init__(self, region: str | None, profile: str | None, *, json: bool) -> None:
-        self._region, self._profile = region or region_set(), profile
+        self._region, self._profile = region or read_aws_region(), profile
         self.json = json
         self.changed = ""
-        told = region or (
+        flagged = region or (
             self._region if self._region != os.environ.get("AWS_DEFAULT_REGION") else None
         )
         self.flags = (
-            *(("--region", told) if told else ()),
+            *(("--region", flagged) if flagged else ()),
             *(("--profile", profile) if profile else ()),
         )
         self.console = Terminal(highlight=False)
@@ -78,8 +82,10 @@ class Place:
 
     @cached_property
     def _session(self) -> Session:
-        """botocore's: boto3 makes the same clients, and takes as long to import as all the rest."""
-        from botocore.session import Session  # noqa: PLC0415 - --help and the completion of a word's names do without
+        """botocore's: boto3 makes the same clients, and takes as long to import as everything
+        else.
+        """
+        from botocore.session import Session  # noqa: PLC0415 - slow; --help does without it
 
         return Session(profile=self._profile)
 
@@ -92,13 +98,29 @@ class Place:
 
     @cached_property
     def account(self) -> str:
-        """The id of the account that the credentials are of."""
+        """The id of the account that the credentials belong to."""
         return str(self.client("sts").get_caller_identity()["Account"])
 
+    @cached_property
+    def codepipeline(self) -> CodePipeline:
+        return self.connect_codepipeline()
+
+    def connect_codepipeline(self, region: str | None = None) -> CodePipeline:
+        """CodePipeline in another region, with the command's credentials."""
+        return CodePipeline(self.client("codepipeline", region))
+
+    @cached_property
+    def eventbridge(self) -> EventBridge:
+        return EventBridge(self.client("events"))
+
+    @cached_property
+    def lambda_permissions(self) -> LambdaPermissions:
+        return LambdaPermissions(self.client("lambda"))
+
     def client(self, service: str, region: str | None = None, **credentials: Any) -> Any:
-        """A client as boto3 makes it, of another region or with other credentials
-        (aws_access_key_id, ...) where they are given; it asks again, with pauses, where AWS
-        throttles.
+        """A client as boto3 makes it, for what the wrappers above do not offer; in another region
+        or with other credentials (aws_access_key_id, ...) if they are given. If AWS throttles, it
+        asks again, with pauses.
         """
         from botocore.config import Config  # noqa: PLC0415
 
@@ -108,21 +130,21 @@ class Place:
         )
 
     def show(self, for_people: RenderableType, for_programs: object) -> None:
-        """Print what a command has to say, for one or the other."""
+        """Print a command's result: for people, or as JSON for programs."""
         if self.json:
-            click.echo(json.dumps(for_programs, indent=2, default=_plain))
+            click.echo(json.dumps(for_programs, indent=2, default=_encode))
         else:
             self.console.print(for_people)
 
     def unfold(self) -> None:
-        """Where no terminal reads, let each line be as long as what stands in it, so that grep
-        finds long names. COLUMNS is kept to.
+        """Unless a terminal reads, do not fold lines, so that grep finds long names. COLUMNS still
+        counts.
         """
         if not self.console.is_terminal and "COLUMNS" not in os.environ:
             self.console.width = 10_000
 
     def agreed(self, question: str) -> bool:
-        """Ask on the terminal. Raises Refused where nobody can be asked."""
+        """Ask a yes/no question on the terminal. Raises Refused if nobody can be asked."""
         if self.json:
             raise Refused(
                 "With --json nobody can be asked: add --yes to do it, or --dry-run to see what it "
@@ -140,9 +162,9 @@ class Place:
             raise nobody if isinstance(error.__context__, EOFError) else error from None
 
     @contextmanager
-    def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
-        """While a command reads much: yields what to tell how many of how many are done. Shown on a
-        terminal's standard error only.
+    def progress(self, task: str) -> Iterator[Callable[[int, int], None]]:
+        """A progress bar for a long `task`; yields a function that takes how many of how many are
+        done. Shown only if standard error is a terminal.
         """
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
 
@@ -151,41 +173,39 @@ class Place:
         with Progress(
             *columns, console=self.progress_console, transient=True, disable=hidden
         ) as progress:
-            task = progress.add_task(what, total=None)
-            yield lambda done, of: progress.update(task, completed=done, total=of)
+            bar = progress.add_task(task, total=None)
+            yield lambda done, total: progress.update(bar, completed=done, total=total)
 
     @property
-    def links(self) -> Links:
+    def links(self) -> ConsoleLinks:
         """The pages of the AWS console for this region."""
-        return Links(self.region, self._session.get_partition_for_region(self.region))
+        return ConsoleLinks(self.region, self._session.get_partition_for_region(self.region))
 
 
-def region_set() -> str | None:
-    """AWS_REGION, which the AWS CLI and the SDKs take before AWS_DEFAULT_REGION (guide: SDKs and
-    tools reference, AWS_REGION); botocore, and with it Chalice, knows only the latter.
+def read_aws_region() -> str | None:
+    """AWS_REGION, which the AWS CLI and the SDKs prefer to AWS_DEFAULT_REGION (guide: SDKs and
+    tools reference, AWS_REGION); botocore, and so Chalice, knows only the latter.
     """
     return os.environ.get("AWS_REGION") or None
 
 
-def _plain(value: object) -> str:
+def _encode(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command --region, --profile and --json, and pass it the Place that they make as its
-    first argument.
-    """
+    """Give a command --region, --profile and --json, and pass it a Place as its first argument."""
 
     @click.option("--region", metavar="NAME", help="The AWS region; else as the AWS CLI has it.")
     @click.option("--profile", metavar="NAME", help="A profile of your AWS configuration.")
     @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
     @wraps(command)
     def with_place(
-        *arguments: Any, region: str | None, profile: str | None, as_json: bool, **more: Any
+        *arguments: Any, region: str | None, profile: str | None, as_json: bool, **keywords: Any
     ) -> None:
         place = Place(region, profile, json=as_json)
         try:
-            command(place, *arguments, **more)
+            command(place, *arguments, **keywords)
         except (click.Abort, KeyboardInterrupt):
             if place.changed:
                 raise Interrupted(f"Stopped. {place.changed}") from None
@@ -195,8 +215,8 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 class Terminal(Console):
-    """rich's console, which would end the program with 1, as if faults were found, where the reader
-    of a pipe has gone.
+    """rich's console, which would itself end the program with 1, as if faults were found, if the
+    reader of a pipe has gone.
     """
 
     def on_broken_pipe(self) -> None:
@@ -205,16 +225,15 @@ class Terminal(Console):
 
 
 @contextmanager
-def _while_it_is_read() -> Iterator[None]:
-    """End quietly where the reader of a pipe has gone, as with `| head`. Click itself would end
-    with 1 there.
+def _exit_without_reader() -> Iterator[None]:
+    """Exit quietly if the reader of a pipe has gone, as with `| head`; click itself would exit
+    with 1.
     """
     try:
         yield
     except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # for what the interpreter writes as it ends
+        # The interpreter flushes standard output as it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(NOBODY_READS)
 
 
@@ -222,12 +241,11 @@ class Cli(click.Group):
     """A group of commands whose failures are sentences, and whose exit statuses are the AWS CLI's.
 
     `names`: the commands in the order of --help, each the function of that name in the module of
-    that name. A module is imported when its command is called, so that the completion of its words
-    is quick.
+    that name. A module is imported only when its command is called, so that completion is quick.
     """
 
-    def __init__(self, *arguments: Any, names: Sequence[str] = (), **more: Any) -> None:
-        super().__init__(*arguments, **more)
+    def __init__(self, *arguments: Any, names: Sequence[str] = (), **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
         self._names = names
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -240,22 +258,21 @@ class Cli(click.Group):
             else None
         )
 
-    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
-        with _while_it_is_read():
-            return super().make_context(*arguments, **more)
+    def make_context(self, *arguments: Any, **keywords: Any) -> click.Context:
+        with _exit_without_reader():
+            return super().make_context(*arguments, **keywords)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _while_it_is_read():
+        with _exit_without_reader():
             return super().invoke(ctx)
 
-    def main(self, *arguments: Any, **more: Any) -> Any:
+    def main(self, *arguments: Any, **keywords: Any) -> Any:
         for stream in (sys.stdout, sys.stderr):
-            if isinstance(
-                stream, TextIOWrapper
-            ):  # a name or a sign that it cannot show is no reason to end in the middle
+            if isinstance(stream, TextIOWrapper):
+                # A character that the terminal cannot show must not end the command.
                 stream.reconfigure(errors="replace")
         try:
-            sys.exit(super().main(*arguments, **{**more, "standalone_mode": False}) or 0)
+            sys.exit(super().main(*arguments, **{**keywords, "standalone_mode": False}) or 0)
         except click.UsageError as error:
             error.show()
             sys.exit(WRONG_USE)
@@ -271,15 +288,15 @@ class Cli(click.Group):
             NoRegionError,
             ProfileNotFound,
         ) as error:
-            what = str(error).rstrip(".")
+            problem = str(error).rstrip(".")
             _complain(
-                f"Error: {what}. Set it as for the AWS CLI: aws configure, --profile and "
+                f"Error: {problem}. Set it as for the AWS CLI: aws configure, --profile and "
                 "--region, or AWS_... variables."
             )
             sys.exit(NOT_SET_UP)
         except (NotPermitted, NoAnswer, UnexpectedAnswer, ClientError, BotoCoreError) as error:
-            _complain(f"Error: {_told(error)}")
-            sys.exit(_status(error))
+            _complain(f"Error: {_describe_aws_error(error)}")
+            sys.exit(_find_status(error))
         except tuple(_LAST_RESORT) as error:
             status, sentence = _LAST_RESORT[type(error)]
             _complain(f"Error: {sentence.format(error)}")
@@ -287,21 +304,21 @@ class Cli(click.Group):
 
 
 class Refused(click.ClickException):
-    """What was asked for cannot be; the message says what is wrong and what would be right. Nothing
-    was changed.
+    """What the user asked for is impossible. The message says what is wrong and what would be
+    right; nothing was changed.
     """
 
     exit_code = WRONG_USE
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C while something was being changed; the message says how far it came."""
+    """Ctrl-C during a change. The message says how far it came."""
 
     exit_code = INTERRUPTED
 
 
 def _complain(text: str) -> None:
-    """On standard error: at a terminal in lines of whole words, else in one line, for a log."""
+    """Print on standard error: wrapped at a terminal, otherwise in one line, for a log."""
     console = Terminal(stderr=True, highlight=False)
     console.print(text, markup=False, emoji=False, soft_wrap=not console.is_terminal)
 
@@ -324,8 +341,8 @@ _LAST_RESORT: dict[type[Exception], tuple[int, str]] = {
     ),
     TakenOver: (AWS_REFUSED, "AWS does not retry the stage {}: a newer execution has entered it."),
 }
-"""The exit status and the sentence for what chalicelib raises, where a command has no better
-ones.
+"""The exit status and the sentence for errors of chalicelib that a command does not handle
+itself.
 """
 
 _CREDENTIALS = frozenset(
@@ -342,35 +359,28 @@ _CREDENTIALS = frozenset(
 )
 
 
-def _told(error: Exception) -> str:
-    """AWS's own words only where they cannot repeat what a request was signed with."""
-    refusal = error.__cause__ or error
-    if isinstance(refusal, ClientError) and error_code(refusal) in _CREDENTIALS:
+def _describe_aws_error(error: Exception) -> str:
+    """AWS's own words only if they cannot repeat what a request was signed with."""
+    answer = error.__cause__ or error
+    if isinstance(answer, ClientError) and error_code(answer) in _CREDENTIALS:
         return (
-            f"AWS does not accept your credentials ({error_code(refusal)}): they have expired, "
+            f"AWS does not accept your credentials ({error_code(answer)}): they have expired, "
             "or are wrong. Sign in again (aws sso login)."
         )
-    if isinstance(error, ClientError) and _status(error) == FAILED:
-        return (
-            f"AWS did not answer {error.operation_name} ({error_code(error)}): "
-            f"{error.response.get('Error', {}).get('Message', '')}"
-        )
-    if isinstance(error, ClientError):
-        return (
-            f"AWS refused {error.operation_name} ({error_code(error)}): "
-            f"{error.response.get('Error', {}).get('Message', '')}"
-        )
-    return str(error)
+    if not isinstance(error, ClientError):
+        return str(error)
+    problem = "AWS did not answer" if _find_status(error) == FAILED else "AWS refused"
+    message = error.response.get("Error", {}).get("Message", "")
+    return f"{problem} {error.operation_name} ({error_code(error)}): {message}"
 
 
-def _status(error: Exception) -> int:
-    """AWS has refused, for as long as nothing is changed; or it did not answer, or has said
-    "later": throttled, a fault of its own.
+def _find_status(error: Exception) -> int:
+    """AWS_REFUSED if asking again is of no use; FAILED if AWS did not answer, or answered "later":
+    throttled, or a fault of its own.
     """
     answer = error.__cause__ or error
-    if not isinstance(answer, ClientError):
-        return FAILED if isinstance(answer, (NoAnswer, BotoCoreError)) else AWS_REFUSED
-    later = error_code(answer) not in _CREDENTIALS and isinstance(
-        translate_error(answer, answer.operation_name), NoAnswer
-    )
-    return FAILED if later else AWS_REFUSED
+    if isinstance(answer, ClientError):
+        if error_code(answer) in _CREDENTIALS:
+            return AWS_REFUSED
+        answer = translate_error(answer, answer.operation_name)
+    return FAILED if isinstance(answer, (NoAnswer, BotoCoreError)) else AWS_REFUSED

@@ -13,69 +13,72 @@ from typing import Any
 from chalicelib.account.gates import Gate, find_gates, parse_declared_parameters
 from chalicelib.errors import Misconfigured
 from chalicelib.phrases import join_names
-from gatectl.names import case_counts
+from gatectl.arguments import format_case_hint
 
 Declaration = dict[str, Any]
 
 EXECUTION = "#{codepipeline.PipelineExecutionId}"
 BYPASS = "#{variables.bypass}"
 STAGE, ACTION, NAMESPACE = "Gate", "Wait", "gate"
-MOST_STAGES = 50  # guide: limits
-MOST_VARIABLES = 50  # model: PipelineVariableDeclarationList
-PARAMETERS_LENGTH = (
-    1000  # guide: limits, "Maximum length of the UserParameters"; model: ActionConfigurationValue
-)
+"""The names of a new gate's stage and action, and of its action's namespace."""
+MAX_STAGES = 50  # guide: limits
+MAX_VARIABLES = 50  # model: PipelineVariableDeclarationList
+MAX_PARAMETERS_LENGTH = 1000
+"""Characters (guide: limits, "Maximum length of the UserParameters"; model:
+ActionConfigurationValue).
+"""
 
 
 class Impossible(Exception):
-    """What was asked for cannot be; the message says what is wrong and what would be right."""
+    """The change is impossible; the message says what is wrong and what would be right."""
 
 
-def parameters(pipeline: str, asked: Mapping[str, object]) -> str:
-    """UserParameters for a gate in `pipeline`. Raises Impossible where the gate or CodePipeline
-    would refuse them.
+def format_parameters(pipeline: str, settings: Mapping[str, object]) -> str:
+    """UserParameters for a gate in `pipeline`. Raises Impossible if the gate or CodePipeline would
+    refuse them.
     """
-    text = json.dumps({**asked, "pipeline": pipeline, "execution": EXECUTION})
+    text = json.dumps({**settings, "pipeline": pipeline, "execution": EXECUTION})
     try:
         parse_declared_parameters(text)
     except Misconfigured as error:
         raise Impossible(str(error)) from None
-    if len(text) > PARAMETERS_LENGTH:
+    if len(text) > MAX_PARAMETERS_LENGTH:
         raise Impossible(
             f"UserParameters would have {len(text)} characters, and CodePipeline takes "
-            f"{PARAMETERS_LENGTH}: let this gate wait for fewer "
+            f"{MAX_PARAMETERS_LENGTH}: let this gate wait for fewer "
             "pipelines, and attach a second one by hand."
         )
     return text
 
 
-def with_gate(
+def add_gate(
     declared: Declaration, function: str, text: str, after: str | None = None
 ) -> Declaration:
-    """The structure whose one gate invokes `function` with UserParameters `text`; everything else
-    is as it was.
+    """The structure with one gate, which invokes `function` with UserParameters `text`; everything
+    else stays as it is.
 
-    A gate that is there is changed where it stands, and its stage moved only where `after` names
-    one that it does not follow. A new one becomes a stage of its own, after the stage `after` or
-    else the first, which takes the sources. Raises Impossible.
+    An existing gate is changed where it stands; its stage moves only if `after` names a stage that
+    it does not follow. A new gate becomes a stage of its own, after the stage `after`, or after the
+    first, which takes the sources. Raises Impossible.
     """
-    name, stages, present = declared["name"], _names(declared), find_gates(declared)
-    if len(present) > 1:
+    name, stages, gates = declared["name"], _list_stages(declared), find_gates(declared)
+    if len(gates) > 1:
         raise Impossible(
             f"{name} has several gates "
-            f"({join_names([f'{gate.stage}/{gate.action}' for gate in present])}), and which one is "
+            f"({join_names([f'{gate.stage}/{gate.action}' for gate in gates])}), and which one is "
             "meant cannot be "
             "told: change them by hand."
         )
     if after is not None and after not in stages:
         raise Impossible(
-            f"{name} has no stage {after}; it has {join_names(stages)}.{case_counts(after, stages)}"
+            f"{name} has no stage {after}; it has {join_names(stages)}."
+            f"{format_case_hint(after, stages)}"
         )
     changed = copy.deepcopy(declared)
-    if present:
+    if gates:
         _configure(changed, function, text)
         if after is not None:
-            _move(changed, present[0], after)
+            _move(changed, gates[0], after)
     else:
         _insert(changed, function, text, after or stages[0])
     if BYPASS in text:
@@ -83,21 +86,21 @@ def with_gate(
     return changed
 
 
-def without_gates(declared: Declaration) -> Declaration:
-    """The structure without any gate; a stage or condition of which nothing else is left goes with
-    it. Raises Impossible.
+def remove_gates(declared: Declaration) -> Declaration:
+    """The structure without any gate, and without the stages and conditions that are nothing but
+    a gate. Raises Impossible.
     """
     changed = copy.deepcopy(declared)
     for stage in changed["stages"]:
-        own = {(gate.action, gate.condition) for gate in find_gates({"stages": [stage]})}
+        gates = {(gate.action, gate.condition) for gate in find_gates({"stages": [stage]})}
         stage["actions"] = [
-            action for action in stage["actions"] if (action["name"], False) not in own
+            action for action in stage["actions"] if (action["name"], False) not in gates
         ]
-        if any(condition for _, condition in own):
+        if any(condition for _, condition in gates):
             entry = stage["beforeEntry"]
             for condition in entry["conditions"]:
                 condition["rules"] = [
-                    rule for rule in condition["rules"] if (rule["name"], True) not in own
+                    rule for rule in condition["rules"] if (rule["name"], True) not in gates
                 ]
             entry["conditions"] = [
                 condition for condition in entry["conditions"] if condition["rules"]
@@ -112,8 +115,11 @@ def without_gates(declared: Declaration) -> Declaration:
                 "do, and would go",
             )
     changed["stages"] = [stage for stage in changed["stages"] if stage["actions"]]
-    _refuse_used(
-        changed["stages"], _namespaces(declared) - _namespaces(changed), declared["name"], "goes"
+    _refuse_used_variables(
+        changed["stages"],
+        _list_namespaces(declared) - _list_namespaces(changed),
+        declared["name"],
+        "goes",
     )
     if len(changed["stages"]) < 2:  # guide: reference-pipeline-structure
         raise Impossible(
@@ -124,38 +130,38 @@ def without_gates(declared: Declaration) -> Declaration:
 
 
 def _configure(changed: Declaration, function: str, text: str) -> None:
-    for gate in _declared(changed):
+    for gate in _find_gate_declarations(changed):
         configuration = gate["configuration"]
         configuration["FunctionName"] = function
-        if not _same(configuration.get("UserParameters", ""), text):
+        if not _is_same_json(configuration.get("UserParameters", ""), text):
             configuration["UserParameters"] = text
 
 
-def _same(text: str, other: str) -> bool:
-    """Whether both say the same, however their JSON is written."""
+def _is_same_json(text: str, other: str) -> bool:
+    """Whether two texts are the same JSON, whatever their spacing and the order of keys."""
     try:
         return bool(json.loads(text) == json.loads(other))
     except ValueError:
         return False
 
 
-def _declared(changed: Declaration) -> Iterator[dict[str, Any]]:
-    """The declarations of its gates themselves."""
-    own = {(gate.stage, gate.action, gate.condition) for gate in find_gates(changed)}
+def _find_gate_declarations(changed: Declaration) -> Iterator[dict[str, Any]]:
+    """The gates' own declarations, to be changed."""
+    gates = {(gate.stage, gate.action, gate.condition) for gate in find_gates(changed)}
     for stage in changed["stages"]:
         yield from (
-            action for action in stage["actions"] if (stage["name"], action["name"], False) in own
+            action for action in stage["actions"] if (stage["name"], action["name"], False) in gates
         )
         for condition in stage.get("beforeEntry", {}).get("conditions", []):
             yield from (
                 rule
                 for rule in condition.get("rules", [])
-                if (stage["name"], rule["name"], True) in own
+                if (stage["name"], rule["name"], True) in gates
             )
 
 
 def _move(changed: Declaration, gate: Gate, after: str) -> None:
-    name, names = changed["name"], _names(changed)
+    name, names = changed["name"], _list_stages(changed)
     if gate.stage == after:
         raise Impossible(
             f"{after} is the gate's own stage: name the stage that the gate shall come after."
@@ -171,10 +177,10 @@ def _move(changed: Declaration, gate: Gate, after: str) -> None:
         )
     _refuse_conditions(stage, f"The gate's stage {gate.stage} of {name} would come after {after}")
     changed["stages"].remove(stage)
-    new = _names(changed).index(after) + 1
-    _refuse_used(
+    new = _list_stages(changed).index(after) + 1
+    _refuse_used_variables(
         changed["stages"][:new],
-        _namespaces({"stages": [stage]}),
+        _list_namespaces({"stages": [stage]}),
         name,
         f"would come only after {after}",
     )
@@ -182,10 +188,10 @@ def _move(changed: Declaration, gate: Gate, after: str) -> None:
 
 
 def _insert(changed: Declaration, function: str, text: str, after: str) -> None:
-    names = _names(changed)
-    if len(names) >= MOST_STAGES:
+    names = _list_stages(changed)
+    if len(names) >= MAX_STAGES:
         raise Impossible(
-            f"{changed['name']} has {len(names)} stages, and CodePipeline allows {MOST_STAGES}: "
+            f"{changed['name']} has {len(names)} stages, and CodePipeline allows {MAX_STAGES}: "
             "there is no room for the gate's."
         )
     action = {
@@ -198,24 +204,23 @@ def _insert(changed: Declaration, function: str, text: str, after: str) -> None:
         },
         "runOrder": 1,
         "configuration": {"FunctionName": function, "UserParameters": text},
-        "namespace": _free(NAMESPACE, _namespaces(changed)),  # for the gate's output variables
+        "namespace": _find_free_name(
+            NAMESPACE, _list_namespaces(changed)
+        ),  # for the gate's output variables
     }
     changed["stages"].insert(
-        names.index(after) + 1, {"name": _free(STAGE, names), "actions": [action]}
+        names.index(after) + 1, {"name": _find_free_name(STAGE, names), "actions": [action]}
     )
 
 
-def _free(name: str, taken: Container[str]) -> str:
-    """The name, or with a number where that is taken."""
-    return next(
-        one
-        for one in (name, *(f"{name}-{number}" for number in range(2, 1002)))
-        if one not in taken
-    )
+def _find_free_name(name: str, taken: Container[str]) -> str:
+    """The name, with a number if it is taken."""
+    candidates = (name, *(f"{name}-{number}" for number in range(2, 1002)))
+    return next(candidate for candidate in candidates if candidate not in taken)
 
 
 def _declare_bypass(changed: Declaration) -> None:
-    """Declare the pipeline variable of `bypass`, where it is not there."""
+    """Declare the pipeline variable `bypass`, unless it is declared already."""
     name, variables = changed["name"], changed.get("variables", [])
     if changed.get("pipelineType", "V1") != "V2":
         raise Impossible(
@@ -231,39 +236,40 @@ def _declare_bypass(changed: Declaration) -> None:
                     "leave --bypass out."
                 )
             return
-    if len(variables) >= MOST_VARIABLES:
+    if len(variables) >= MAX_VARIABLES:
         raise Impossible(
-            f"{name} has {len(variables)} variables, and CodePipeline allows {MOST_VARIABLES}: "
+            f"{name} has {len(variables)} variables, and CodePipeline allows {MAX_VARIABLES}: "
             "leave --bypass out."
         )
-    about = "true lets an urgent fix pass the gate without a look"
+    description = "true lets an urgent fix pass the gate without a look"
     changed["variables"] = [
         *variables,
-        {"name": "bypass", "defaultValue": "false", "description": about},
+        {"name": "bypass", "defaultValue": "false", "description": description},
     ]
 
 
 def _refuse_conditions(stage: Declaration, why: str) -> None:
-    """Raise Impossible where somebody has put a condition at this stage: an alarm, a time window
+    """Raise Impossible if this stage has a condition of somebody else's: an alarm, a time window
     (model: StageDeclaration).
     """
-    for at in ("beforeEntry", "onSuccess", "onFailure"):
+    for condition_type in ("beforeEntry", "onSuccess", "onFailure"):
         rules = [
             rule["name"]
-            for condition in stage.get(at, {}).get("conditions", [])
+            for condition in stage.get(condition_type, {}).get("conditions", [])
             for rule in condition.get("rules", [])
         ]
         if rules:
             raise Impossible(
-                f"{why} with its condition {at} ({join_names(rules)}): move that to another stage first."
+                f"{why} with its condition {condition_type} ({join_names(rules)}): move that to "
+                "another stage first."
             )
 
 
-def _refuse_used(
+def _refuse_used_variables(
     stages: Iterable[Declaration], namespaces: set[str], pipeline: str, why: str
 ) -> None:
-    """Raise Impossible where one of the stages uses an output variable of these: it would fail
-    (guide: reference-variables).
+    """Raise Impossible if one of the stages uses an output variable of these namespaces: it would
+    fail (guide: reference-variables).
     """
     for stage in stages:
         for namespace in namespaces:
@@ -275,7 +281,7 @@ def _refuse_used(
                 )
 
 
-def _namespaces(declared: Declaration) -> set[str]:
+def _list_namespaces(declared: Declaration) -> set[str]:
     return {
         action["namespace"]
         for stage in declared["stages"]
@@ -284,5 +290,5 @@ def _namespaces(declared: Declaration) -> set[str]:
     }
 
 
-def _names(declared: Declaration) -> list[str]:
+def _list_stages(declared: Declaration) -> list[str]:
     return [stage["name"] for stage in declared["stages"]]

@@ -1,4 +1,4 @@
-"""The pieces that sentences of several commands are made of."""
+"""Durations, shares and counts in words, for the sentences of all commands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from datetime import timedelta
 
 
 def lasting(duration: timedelta) -> str:
-    """How long, in its two largest units: "under 1 s", "40 s", "7 min", "5 h 12 min", "3 d 2 h"."""
+    """The duration in its two largest units: "under 1 s", "40 s", "7 min", "5 h 12 min",
+    "3 d 2 h".
+    """
     seconds = round(duration.total_seconds())
     if seconds == 0 and duration:
         return "under 1 s"
@@ -21,12 +23,15 @@ def lasting(duration: timedelta) -> str:
     return f"{hours // 24} d" + (f" {hours % 24} h" if hours % 24 else "")
 
 
-def share(part: int, whole: int) -> str:
-    """ "29 %"; "0 %" and "100 %" only where it is none and all of them."""
-    if not whole:
+def share(part: int, total: int) -> str:
+    """ "29 %"; "0 %" and "100 %" only for none and all of them; "-" of nothing."""
+    if not total:
         return "-"
-    return f"{min(99, max(1, round(100 * part / whole))) if 0 < part < whole else 100 * part // whole} %"
+    if part in (0, total):
+        return f"{100 * part // total} %"
+    return f"{min(99, max(1, round(100 * part / total)))} %"
 
 
-def number(count: int, what: str) -> str:
-    return f"{count} {what}" + ("" if count == 1 else "s")
+def number(count: int, noun: str) -> str:
+    """ "1 hold", "2 holds"."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")

@@ -32,10 +32,10 @@ from chalicelib.pipelines.execution import LOOK_BACK, NAME, Attempt, Execution
 from chalicelib.pipelines.reader import UpstreamReader, run_in_parallel
 from chalicelib.pipelines.upstream import Upstream
 from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE, read_mark
+from gatectl.arguments import build_missing_pipeline_error
 from gatectl.explain import ended, held, mending, retrylog
 from gatectl.explain.facts import Behind, Facts, Log, Story, deployed_as
 from gatectl.explain.waiters import Waiter, waiters
-from gatectl.names import no_such_pipeline
 from gatectl.session import Place, Refused
 
 
@@ -68,12 +68,12 @@ class Reading:
 
     def _pipeline(self, name: str) -> Facts:
         if not re.fullmatch(NAME, name):
-            raise no_such_pipeline(self._place, name)
+            raise build_missing_pipeline_error(self._place, name)
         try:
             answer = self._place.client("codepipeline").get_pipeline(name=name)
         except ClientError as error:
             if error_code(error) == "PipelineNotFoundException":
-                raise no_such_pipeline(self._place, name) from None
+                raise build_missing_pipeline_error(self._place, name) from None
             raise
         pipeline = Pipeline.parse(answer["pipeline"])
         executions = self._aws.codepipeline.list_executions(name, since=self._now - LOOK_BACK)

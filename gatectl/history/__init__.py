@@ -13,7 +13,8 @@ from rich.text import Text
 from chalicelib.errors import Misconfigured
 from chalicelib.pipelines.dependency import Dependency, parse_entry
 from chalicelib.pipelines.execution import NAME
-from gatectl import completion, names
+from gatectl import completion
+from gatectl.arguments import Entry, build_missing_pipeline_error, parse_entries
 from gatectl.history.picture import draw_picture
 from gatectl.history.reading import HistoryReader
 from gatectl.history.replay import replay_executions
@@ -26,7 +27,6 @@ from gatectl.history.texts import (
     write_notes,
 )
 from gatectl.session import Place, Refused, options
-from gatectl.upstreams import Entry, entries
 
 MAX_DAYS = 365
 """CodePipeline keeps executions for 12 months (model: ListPipelineExecutionsInput)."""
@@ -79,9 +79,9 @@ def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int)
     """
     now = datetime.now(UTC)
     window_begin = now - timedelta(days=days)
-    dependencies = _parse_dependencies(entries(depends_on))
+    dependencies = _parse_dependencies(parse_entries(depends_on))
     if not re.fullmatch(NAME, pipeline):
-        raise names.no_such_pipeline(place, pipeline)
+        raise build_missing_pipeline_error(place, pipeline)
     reader = HistoryReader(place, None, window_begin, now)
     dependent = reader.read_pipeline(pipeline, pipeline)
     _refuse_unreadable(dependencies, dependent)

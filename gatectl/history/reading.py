@@ -15,8 +15,8 @@ from chalicelib.aws import parsing
 from chalicelib.errors import REFUSALS, error_code
 from chalicelib.holds.fate import find_closed_gate
 from chalicelib.pipelines.execution import FINISHED, LOOK_BACK, Attempt, Execution
+from gatectl.arguments import build_missing_pipeline_error
 from gatectl.history.report import PipelinePast
-from gatectl.names import no_such_pipeline
 from gatectl.session import Place
 
 ListEntry = Mapping[str, Any]
@@ -39,7 +39,7 @@ class HistoryReader:
             answer = self._client.get_pipeline(name=name)
         except ClientError as error:
             if error_code(error) == "PipelineNotFoundException":
-                raise no_such_pipeline(self._place, name, self._region) from None
+                raise build_missing_pipeline_error(self._place, name, self._region) from None
             raise
         declaration, metadata = answer["pipeline"], answer["metadata"]
         return PipelinePast(

@@ -4,85 +4,103 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.account.pipeline import Pipeline
+from gatectl.check import list_findings
+from gatectl.findings.facts import Facts
 from sandbox.account import ACCOUNT, REGION
 from tests.support.ask import ask
 from tests.support.cli import run
-from tests.support.scene import Scene, gate_stage
+from tests.support.scene import Scene
+from tests.support.structures import gate, pipeline, stage
 
 DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
+GATE_OF_K8S = "pipeline k8s, stage Gate, action Wait"
+Row = tuple[str, str, str]
+"""Kind, severity and place of a finding."""
 
 
-def own_arn(name: str) -> str:
+def arn(name: str) -> str:
     return f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{name}"
 
 
-def found(*words: str) -> list[tuple[str, str, str]]:
-    """Kind, severity and place of each finding."""
+def check(*words: str) -> list[Row]:
     return [
-        (one["kind"], one["severity"], one["where"])
-        for one in run("check", "--json", *words).json()["findings"]
+        (finding["kind"], finding["severity"], finding["where"])
+        for finding in run("check", "--json", *words).json()["findings"]
     ]
 
 
-def edit(scene: Scene, change: Callable[[Any], None], name: str = "k8s") -> None:
-    declared: Any = scene.codepipeline.get_pipeline(name=name)["pipeline"]
-    change(declared)
-    scene.codepipeline.update_pipeline(pipeline=declared)
+def find(**gates: list[dict[str, Any]]) -> dict[Row, str]:
+    """The findings, and what they say, in pipelines of these names with a stage of these gates."""
+    pipelines = {
+        name: Pipeline.parse({**pipeline(stage("Gate", *actions), stage("Deploy")), "name": name})
+        for name, actions in gates.items()
+    }
+    findings = list_findings(Facts(datetime.now(UTC), "aws", REGION, "", pipelines=pipelines))
+    return {
+        (finding.kind, finding.severity, finding.where): finding.what
+        for finding in findings
+        if finding.kind != "no-upstream"
+    }
+
+
+def wait_for(*upstreams: Any, name: str = "Wait", **settings: Any) -> dict[str, Any]:
+    return gate(name, json.dumps(ask(*upstreams, **settings)))
 
 
 def test_where_nothing_is_wrong_it_says_so(scene: Scene) -> None:
     scene.pipeline("infra")
     scene.k8s()
-    said = run("check")
-    assert (said.status, said.out) == (0, "Nothing is wrong: 1 gated pipeline in eu-central-1.\n")
+    result = run("check")
+    assert result.status == 0
+    assert result.out == "Nothing is wrong: 1 gated pipeline in eu-central-1.\n"
 
 
 def test_where_nothing_is_gated_it_does_not_say_that_nothing_is_wrong(scene: Scene) -> None:
-    said = run("check")
-    assert (said.status, said.out) == (
+    result = run("check")
+    assert (result.status, result.out) == (
         0,
         "No pipeline in eu-central-1 has a gate, so there is nothing to check.\n",
     )
     scene.pipeline("infra")
-    assert run("check").out == said.out
+    assert run("check").out == result.out
 
 
 class TestWhatTheGateWouldRefuse:
-    """Each is what the gate itself then says."""
-
     def test_a_wrong_parameter(self, scene: Scene) -> None:
         _, message = scene.refusal({"depend_on": ["infra"]})
-        said = run("check")
-        assert said.status == 1
-        assert "error  pipeline k8s, stage Gate, action Wait" in said.out
-        assert message in said.words
-        assert said.words.endswith("1 error: 1 gated pipeline in eu-central-1.")
+        result = run("check")
+        assert result.status == 1
+        assert f"error  {GATE_OF_K8S}" in result.out
+        assert message in result.words
+        assert result.words.endswith("1 error: 1 gated pipeline in eu-central-1.")
+
+    @pytest.mark.parametrize(
+        "upstream",
+        [
+            {"pipeline": "infra", "stage": "Deplyo"},
+            arn("k8s"),
+            "arn:aws:codepipeline:eu-central-1:210987654321:infra",
+        ],
+    )
+    def test_a_wrong_upstream_in_the_gates_own_words(self, scene: Scene, upstream: Any) -> None:
+        scene.pipeline("infra")
+        _, message = scene.refusal(ask(upstream))
+        assert message in run("check").words
 
     def test_an_unknown_upstream(self, scene: Scene) -> None:
         scene.pipeline("infra")
         scene.gated("k8s", ask("infar"))
-        said = run("check")
-        assert said.status == 1
-        assert "There is no pipeline infar in eu-central-1; did you mean infra?" in said.words
-
-    def test_an_unknown_stage_of_an_upstream(self, scene: Scene) -> None:
-        scene.pipeline("infra")
-        _, message = scene.refusal(ask({"pipeline": "infra", "stage": "Deplyo"}))
-        assert message in run("check").words
-
-    def test_itself_by_its_arn(self, scene: Scene) -> None:
-        _, message = scene.refusal(ask("arn:aws:codepipeline:eu-central-1:123456789012:k8s"))
-        assert message in run("check").words
-
-    def test_another_account_without_a_role(self, scene: Scene) -> None:
-        _, message = scene.refusal(ask("arn:aws:codepipeline:eu-central-1:210987654321:infra"))
-        assert message in run("check").words
+        result = run("check")
+        assert result.status == 1
+        assert "There is no pipeline infar in eu-central-1; did you mean infra?" in result.words
 
     def test_an_upstream_that_is_not_in_the_other_region(self, scene: Scene) -> None:
         scene.gated("k8s", ask(DNS))
@@ -92,111 +110,107 @@ class TestWhatTheGateWouldRefuse:
 
     def test_one_that_only_observes_stops_nothing(self, scene: Scene) -> None:
         scene.gated("k8s", ask("infra", observe=True))
-        assert found() == [("no-upstream", "warning", "pipeline k8s, stage Gate, action Wait")]
+        assert check() == [("no-upstream", "warning", GATE_OF_K8S)]
         assert run("check").status == 0
 
     def test_a_function_that_is_not_deployed(self, scene: Scene) -> None:
         scene.pipeline("infra")
         scene.k8s()
         scene.awslambda.delete_function(FunctionName="pipeline-gate-dev-gate")
-        assert found() == [("gate-not-deployed", "error", "function pipeline-gate-dev-gate")]
+        assert check() == [("gate-not-deployed", "error", "function pipeline-gate-dev-gate")]
 
-    def test_the_name_of_another_pipeline(self, scene: Scene) -> None:
-        scene.pipeline("infra")
-        scene.gated("k8s", ask("infra", pipeline="web"))
-        assert found() == [("other-pipeline", "error", "pipeline k8s, stage Gate, action Wait")]
+    def test_the_name_of_another_pipeline(self) -> None:
+        assert list(find(k8s=[wait_for(pipeline="web")])) == [
+            ("other-pipeline", "error", GATE_OF_K8S)
+        ]
 
 
 class TestWhatAHoldWouldTripOver:
     def test_a_caution_is_a_warning_and_counts_if_asked(self, scene: Scene) -> None:
         scene.pipeline("infra")
         scene.k8s(mode="QUEUED")
-        assert found() == [("caution", "warning", "pipeline k8s")]
-        said = run("check")
-        assert (said.status, "k8s is in QUEUED mode" in said.words) == (0, True)
+        assert check() == [("caution", "warning", "pipeline k8s")]
+        result = run("check")
+        assert (result.status, "k8s is in QUEUED mode" in result.words) == (0, True)
         assert run("check", "--strict").status == 1
 
-    def test_a_gate_that_does_not_say_whose_it_is_is_told_once(self, scene: Scene) -> None:
-        scene.pipeline("infra")
-        scene.gated("k8s", "infra")
-        assert found() == [("unnamed", "warning", "pipeline k8s, stage Gate, action Wait")]
+    def test_a_gate_that_does_not_say_whose_it_is_is_told_once(self) -> None:
+        assert list(find(k8s=[gate(text="infra")])) == [("unnamed", "warning", GATE_OF_K8S)]
 
 
 class TestCircles:
     """When it comes to a deadlock, test_circles.py plays."""
 
-    def two(self, scene: Scene, **more: str) -> None:
-        scene.gated("a", ask("b", pipeline="a", **more))
-        scene.gated("b", ask("a", pipeline="b", **more))
-
-    def test_taking_turns_is_a_note(self, scene: Scene) -> None:
-        self.two(scene)
-        assert found("--strict") == [("turns", "note", "pipelines a and b")]
-        assert run("check", "--strict").status == 0
-
-    def test_what_may_come_to_a_deadlock_is_a_warning(self, scene: Scene) -> None:
-        self.two(scene, hold="wait")
-        assert found() == [("deadlock", "warning", "pipelines a and b")]
-
-    def test_what_ends_in_one_after_any_failure_is_an_error(self, scene: Scene) -> None:
-        self.two(scene, require="succeeded")
-        assert found() == [("deadlock", "error", "pipelines a and b")]
-        assert run("check").status == 1
+    @pytest.mark.parametrize(
+        ("settings", "row"),
+        [
+            ({}, ("turns", "note", "pipelines a and b")),
+            ({"hold": "wait"}, ("deadlock", "warning", "pipelines a and b")),
+            ({"require": "succeeded"}, ("deadlock", "error", "pipelines a and b")),
+        ],
+    )
+    def test_two_that_wait_for_each_other(self, settings: dict[str, str], row: Row) -> None:
+        a, b = (wait_for("b", pipeline="a", **settings), wait_for("a", pipeline="b", **settings))
+        assert list(find(a=[a], b=[b])) == [row]
 
     @pytest.mark.parametrize(
         ("length", "noted"), [(10, []), (11, [("long-chain", "note", "pipeline p11")])]
     )
-    def test_a_chain_that_is_longer_than_a_gate_looks(
-        self, scene: Scene, length: int, noted: list[Any]
-    ) -> None:
-        scene.pipeline("p00")
-        for number in range(1, length + 1):
-            scene.gated(f"p{number:02}", ask(f"p{number - 1:02}", pipeline=f"p{number:02}"))
-        assert found() == noted
+    def test_a_chain_that_is_longer_than_a_gate_looks(self, length: int, noted: list[Row]) -> None:
+        chain = {
+            f"p{number:02}": [wait_for(f"p{number - 1:02}", pipeline=f"p{number:02}")]
+            for number in range(1, length + 1)
+        }
+        assert list(find(**chain)) == noted
 
 
 class TestGatesOfOneStage:
     """They hold the same execution at the same time."""
 
-    def both(self, scene: Scene, first: object, second: object, **more: Any) -> None:
-        for name in ("infra", "network"):
-            scene.pipeline(name)
-        scene.gated("k8s", first)
-        action = {**gate_stage(second)["actions"][0], "name": "Second"}
-        action["configuration"] |= more
-        edit(scene, lambda declared: declared["stages"][1]["actions"].append(action))
+    CONTRADICTION = ("contradiction", "warning", "pipeline k8s, stage Gate")
 
-    def test_that_hold_in_different_ways(self, scene: Scene) -> None:
-        self.both(scene, ask("infra", hold="retry"), ask("network", hold="wait"))
-        assert found() == [("contradiction", "warning", "pipeline k8s, stage Gate")]
-        assert "Its gates differ in hold: retry (Wait) and wait (Second)." in run("check").words
+    def test_that_hold_in_different_ways(self) -> None:
+        second = wait_for("network", name="Second", hold="wait")
+        assert find(k8s=[wait_for(hold="retry"), second]) == {
+            self.CONTRADICTION: "Its gates differ in hold: retry (Wait) and wait (Second)."
+        }
 
-    def test_that_ask_different_things_of_the_same_pipeline(self, scene: Scene) -> None:
-        wanted = {"pipeline": "infra", "require": "succeeded"}
-        self.both(scene, ask("infra", hold="retry"), ask(wanted, hold="retry"))
-        assert "It waits for infra twice, and asks different things of it." in run("check").words
+    def test_that_ask_different_things_of_the_same_pipeline(self) -> None:
+        infra = {"pipeline": "infra", "require": "succeeded"}
+        second = wait_for(infra, name="Second", hold="retry")
+        assert find(k8s=[wait_for(hold="retry"), second]) == {
+            self.CONTRADICTION: "It waits for infra twice, and asks different things of it."
+        }
 
-    def test_of_several_deployments(self, scene: Scene) -> None:
-        self.both(
-            scene,
-            ask("infra", hold="retry"),
-            ask("network", hold="retry"),
-            FunctionName="pipeline-gate-prod-gate",
+    def test_of_several_deployments(self) -> None:
+        second = wait_for("network", name="Second", hold="retry")
+        second["configuration"]["FunctionName"] = "pipeline-gate-prod-gate"
+        assert ("two-deployments", "error", "pipeline k8s, stage Gate") in find(
+            k8s=[wait_for(hold="retry"), second]
         )
-        assert ("two-deployments", "error", "pipeline k8s, stage Gate") in found()
 
-    def test_that_agree(self, scene: Scene) -> None:
-        self.both(scene, ask("infra", hold="retry"), ask("network", hold="retry"))
-        assert found() == []
+    def test_that_agree(self) -> None:
+        second = wait_for("network", name="Second", hold="retry")
+        assert find(k8s=[wait_for(hold="retry"), second]) == {}
 
-    def test_gates_of_different_stages_may_differ(self, scene: Scene) -> None:
-        scene.pipeline("infra")
-        scene.gated("k8s", ask("infra", hold="wait"))
-        later = gate_stage(
-            ask({"pipeline": "infra", "require": "succeeded"}, hold="retry"), "Again"
+    def test_gates_of_different_stages_may_differ(self) -> None:
+        infra = {"pipeline": "infra", "require": "succeeded"}
+        structure = pipeline(
+            stage("Gate", wait_for(hold="wait")),
+            stage("Again", wait_for(infra, hold="retry")),
+            stage("Deploy"),
         )
-        edit(scene, lambda declared: declared["stages"].insert(2, later))
-        assert found() == []
+        facts = Facts(
+            datetime.now(UTC),
+            "aws",
+            REGION,
+            "",
+            pipelines={
+                "k8s": Pipeline.parse(structure),
+                "infra": Pipeline.parse({**pipeline(), "name": "infra"}),
+            },
+        )
+        assert list_findings(facts) == []
 
 
 class TestForCi:
@@ -212,9 +226,9 @@ class TestForCi:
     def test_a_line_for_each_finding_however_long(self, scene: Scene) -> None:
         scene.gated("k8s", ask("infra"))
         scene.gated("web", {"depend_on": ["infra"]})
-        said = run("check", "--lines", columns=80)
-        assert said.status == 1
-        lines = said.out.splitlines()
+        result = run("check", "--lines", columns=80)
+        assert result.status == 1
+        lines = result.out.splitlines()
         assert [line.split(":")[0] for line in lines] == ["error", "error"]
         assert lines[0].startswith(
             "error: pipeline k8s, stage Gate, action Wait: There is no pipeline infra in "
@@ -234,13 +248,13 @@ class TestForCi:
             )
 
         monkeypatch.setattr("gatectl.check.deployed", denied)
-        said = run("check")
-        assert said.status == 254
+        result = run("check")
+        assert result.status == 254
         assert (
             "not looked at which functions are deployed AWS denied lambda:ListFunctions (no)."
-            in said.words
+            in result.words
         )
-        assert said.words.endswith(
+        assert result.words.endswith(
             "Nothing is wrong, as far as could be looked: 1 gated pipeline in eu-central-1."
         )
         line = (
@@ -273,8 +287,8 @@ class TestFromFiles:
         for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.delenv(name)
         monkeypatch.setenv("AWS_PROFILE", "of-another-machine")
-        said = run("check", *words)
-        assert (said.status, said.out) == (
+        result = run("check", *words)
+        assert (result.status, result.out) == (
             0,
             "Nothing is wrong: 1 gated pipeline in these files.\n",
         )
@@ -287,7 +301,7 @@ class TestFromFiles:
         scene.gated(
             "web", ask({"pipeline": "k8s", "require": "succeeded"}, pipeline="web", hold="wait")
         )
-        assert found(*files("infra", "k8s", "web")) == [
+        assert check(*files("infra", "k8s", "web")) == [
             ("no-upstream", "error", "pipeline k8s, stage Gate, action Wait"),
             ("caution", "warning", "pipeline k8s"),
             ("deadlock", "warning", "pipelines k8s and web"),
@@ -297,9 +311,9 @@ class TestFromFiles:
         self, scene: Scene, files: Callable[..., list[str]]
     ) -> None:
         scene.gated("k8s", ask("infra", DNS))
-        said = run("check", *files("k8s"))
+        result = run("check", *files("k8s"))
         untold = "Whether there is infra and dns (us-east-1), no file tells."
-        assert (said.status, said.out) == (
+        assert (result.status, result.out) == (
             0,
             f"Nothing is wrong: 1 gated pipeline in these files. {untold}\n",
         )
@@ -309,22 +323,22 @@ class TestFromFiles:
         self, scene: Scene, files: Callable[..., list[str]]
     ) -> None:
         """As check finds it when it asks AWS."""
-        scene.gated("a", ask(own_arn("b"), pipeline="a", require="succeeded"))
-        scene.gated("b", ask(own_arn("a"), pipeline="b", require="succeeded"))
+        scene.gated("a", ask(arn("b"), pipeline="a", require="succeeded"))
+        scene.gated("b", ask(arn("a"), pipeline="b", require="succeeded"))
         words = files("a", "b")
         assert (
-            found()
-            == found(*words)
-            == found("--region", REGION, *words)
+            check()
+            == check(*words)
+            == check("--region", REGION, *words)
             == [("deadlock", "error", "pipelines a and b")]
         )
-        said = run("check", *words)
+        result = run("check", *words)
         assert (
-            said.status,
-            "1 error: 2 gated pipelines in these files." in said.words,
-            "no file tells" in said.words,
+            result.status,
+            "1 error: 2 gated pipelines in these files." in result.words,
+            "no file tells" in result.words,
         ) == (1, True, False)
-        assert found(*files("a")) == []
+        assert check(*files("a")) == []
         assert f"Whether there is b ({REGION}), no file tells." in run("check", *files("a")).words
 
     @pytest.mark.parametrize("words", [("--region", "us-east-1"), ()])
@@ -336,8 +350,8 @@ class TestFromFiles:
         words: tuple[str, ...],
     ) -> None:
         """Nor is one where nobody says of which region the files are."""
-        scene.gated("a", ask(own_arn("b"), pipeline="a", require="succeeded"))
-        scene.gated("b", ask(own_arn("a"), pipeline="b", require="succeeded"))
+        scene.gated("a", ask(arn("b"), pipeline="a", require="succeeded"))
+        scene.gated("b", ask(arn("a"), pipeline="b", require="succeeded"))
         words += tuple(files("a", "b"))
         for name in (
             "AWS_DEFAULT_REGION",
@@ -346,19 +360,19 @@ class TestFromFiles:
             "AWS_SECRET_ACCESS_KEY",
         ):
             monkeypatch.delenv(name, raising=False)
-        said = run("check", *words)
+        result = run("check", *words)
         assert (
-            said.status,
-            f"Whether there is b ({REGION}) and a ({REGION}), no file tells." in said.words,
+            result.status,
+            f"Whether there is b ({REGION}) and a ({REGION}), no file tells." in result.words,
         ) == (0, True)
 
-    def test_what_the_gate_refuses_of_an_arn_is_found(
+    def test_what_the_gate_refuses_of_an_arn_is_check(
         self, scene: Scene, files: Callable[..., list[str]]
     ) -> None:
         scene.gated("k8s", ask("arn:aws:codepipeline:us-east-1:210987654321:infra"))
-        scene.gated("web", ask(own_arn("web"), pipeline="web"))
-        assert found() == found(*files("k8s", "web"))
-        assert [one[:2] for one in found()[:2]] == [("gate-refuses", "error")] * 2
+        scene.gated("web", ask(arn("web"), pipeline="web"))
+        assert check() == check(*files("k8s", "web"))
+        assert [row[:2] for row in check()[:2]] == [("gate-refuses", "error")] * 2
         assert "web depends on itself" in run("check", *files("web")).words
 
     @pytest.mark.parametrize(
@@ -373,16 +387,18 @@ class TestFromFiles:
     def test_what_is_no_structure(self, tmp_path: Path, text: str, complaint: str) -> None:
         path = tmp_path / "k8s.json"
         path.write_text(text)
-        said = run("check", "--file", str(path))
-        assert said.status == 252
-        assert complaint in said.complaint
-        assert "Right is what `aws codepipeline get-pipeline --name NAME` prints." in said.complaint
+        result = run("check", "--file", str(path))
+        assert result.status == 252
+        assert complaint in result.complaint
+        assert (
+            "Right is what `aws codepipeline get-pipeline --name NAME` prints." in result.complaint
+        )
 
     def test_one_pipeline_twice(self, scene: Scene, files: Callable[..., list[str]]) -> None:
         scene.pipeline("infra")
         words = files("infra")
-        said = run("check", *words, *words)
-        assert (said.status, "another file has the pipeline infra, too" in said.complaint) == (
+        result = run("check", *words, *words)
+        assert (result.status, "another file has the pipeline infra, too" in result.complaint) == (
             252,
             True,
         )
@@ -390,14 +406,5 @@ class TestFromFiles:
 
 def test_the_examples_pass() -> None:
     root = Path(__file__).parents[2] / "examples"
-    assert (
-        run(
-            "check",
-            "--strict",
-            "--file",
-            str(root / "infra.json"),
-            "--file",
-            str(root / "k8s.json"),
-        ).status
-        == 0
-    )
+    files = ("--file", str(root / "infra.json"), "--file", str(root / "k8s.json"))
+    assert run("check", "--strict", *files).status == 0

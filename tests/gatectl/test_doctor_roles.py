@@ -21,6 +21,7 @@ from tests.support.ask import ask
 from tests.support.cli import run
 from tests.support.deployment import deploy, findings, mend, paste, the_finding
 from tests.support.scene import GATE, Scene
+from tests.support.somebody import role_may
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipelines"
 RETRY = "pipeline-gate-dev-retry"
@@ -29,15 +30,6 @@ INVOKE = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}
 
 def policy(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
-
-
-def role_may(role: str, *statements: dict[str, Any]) -> None:
-    """The role's one inline policy becomes this one."""
-    client = boto3.client("iam")
-    for name in client.list_role_policies(RoleName=role)["PolicyNames"]:
-        client.delete_role_policy(RoleName=role, PolicyName=name)
-    if statements:
-        client.put_role_policy(RoleName=role, PolicyName="all", PolicyDocument=policy(*statements))
 
 
 def statements_of(role: str) -> list[dict[str, Any]]:

@@ -1,8 +1,9 @@
-"""Credentials of somebody who may do only some things."""
+"""Roles and people who may do only some things."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import boto3
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from sandbox.account import create_role
 
 
-def as_somebody(monkeypatch: pytest.MonkeyPatch, *statements: dict[str, str]) -> None:
+def as_somebody(monkeypatch: pytest.MonkeyPatch, *statements: dict[str, Any]) -> None:
     """Be somebody with this policy."""
     role = create_role("somebody", "codepipeline.amazonaws.com")
     role.put_policy("may", json.dumps({"Version": "2012-10-17", "Statement": statements}))
@@ -21,3 +22,13 @@ def as_somebody(monkeypatch: pytest.MonkeyPatch, *statements: dict[str, str]) ->
         ("SESSION_TOKEN", "SessionToken"),
     ):
         monkeypatch.setenv(f"AWS_{name}", keys[key])  # type: ignore[literal-required]
+
+
+def role_may(role: str, *statements: dict[str, Any]) -> None:
+    """The role's one inline policy becomes this one."""
+    client = boto3.client("iam")
+    for name in client.list_role_policies(RoleName=role)["PolicyNames"]:
+        client.delete_role_policy(RoleName=role, PolicyName=name)
+    if statements:
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        client.put_role_policy(RoleName=role, PolicyName="all", PolicyDocument=policy)

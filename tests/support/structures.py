@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gatectl.structure import Declaration, parameters
+from gatectl.structure import Declaration, format_parameters
 from sandbox.account import PIPELINE_ROLE
 
 GATE = "pipeline-gate-dev-gate"
-TEXT = parameters("k8s", {"depends_on": ["infra"]})
+TEXT = format_parameters("k8s", {"depends_on": ["infra"]})
 Stage = dict[str, Any]
 
 
