@@ -93,8 +93,12 @@ NEW_FUNCTION = {
     "Runtime": "python3.11",
 }
 APPROVAL = {
-    "pipelineName": "k8s", "stageName": "Ask", "actionName": "Ask", "result": {"summary": "", "status": "Approved"}, "token": EXECUTION,
-}  # fmt: skip
+    "pipelineName": "k8s",
+    "stageName": "Ask",
+    "actionName": "Ask",
+    "result": {"summary": "", "status": "Approved"},
+    "token": EXECUTION,
+}
 
 
 def elsewhere(function: str) -> dict[str, Any]:

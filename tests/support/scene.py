@@ -108,7 +108,7 @@ class Scene:
         )
 
     def gate_message(self, name: str = "k8s") -> str:
-        """The sentences that the console shows of the gate action, without the token behind them."""
+        """What the console shows of the gate action, without the token behind the sentences."""
         action = self.gate_action(name)
         message = action["errorDetails"]["message"] if "errorDetails" in action else ""
         return split_token(message)[0] if message else str(action["summary"])

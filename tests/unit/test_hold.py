@@ -165,7 +165,8 @@ class context_of:  # noqa: N801 - reads as a function
     """Lambda's context, as far as the gate looks at it."""
 
     def __init__(self, stage: str, function: str = "gate", qualifier: str = "") -> None:
-        self.invoked_function_arn = f"arn:aws:lambda:eu-west-1:123456789012:function:pipeline-gate-{stage}-{function}{qualifier}"
+        name = f"pipeline-gate-{stage}-{function}{qualifier}"
+        self.invoked_function_arn = f"arn:aws:lambda:eu-west-1:123456789012:function:{name}"
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,15 @@ ASKS, WORKS = (
 ASKED = ActionState("Asked", "Succeeded", NOON, approval=False)
 
 
-def stage(name: str, execution: str | None = None, status: str = "", *, inbound: tuple[str, ...] = (), closed: bool = False,
-          actions: tuple[ActionState, ...] = ()) -> StageState:  # fmt: skip
+def stage(
+    name: str,
+    execution: str | None = None,
+    status: str = "",
+    *,
+    inbound: tuple[str, ...] = (),
+    closed: bool = False,
+    actions: tuple[ActionState, ...] = (),
+) -> StageState:
     return StageState(name, execution, status, inbound, closed, NOON if closed else None, actions)
 
 
