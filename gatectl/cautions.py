@@ -21,10 +21,10 @@ from chalicelib.errors import NoAnswer, NotPermitted, PipelineNotFound, Unexpect
 from chalicelib.parameters import Parameters
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE
-from gatectl.findings import iam, lambdas, pipeline_roles
-from gatectl.findings.facts import Facts
-from gatectl.findings.finding import Finding
-from gatectl.findings.looks import Looks
+from gatectl.doctor import pipeline_roles
+from gatectl.doctor.aws import Inspector, ask_iam, read_functions, read_inline_policy
+from gatectl.doctor.evidence import DoctorEvidence
+from gatectl.doctor.finding import Finding
 from gatectl.functions import Deployed
 from gatectl.session import Place
 from gatectl.structure import Declaration
@@ -209,17 +209,17 @@ def find_role_faults(place: Place, declared: Declaration) -> list[Finding] | Non
 
 
 def _check_role(place: Place, pipeline: Pipeline) -> list[Finding] | None:
-    looks, client = Looks(), place.client("iam")
+    looks, client = Inspector(), place.client("iam")
     partition = pipeline.role.split(":")[1]
-    facts = Facts(
+    facts = DoctorEvidence(
         datetime.now(UTC),
         partition,
         place.region,
         place.account,
         pipelines={pipeline.name: pipeline},
     )
-    questions = list(pipeline_roles.questions(facts))
-    answers = {question: iam.answer(client, looks, question) for question in questions}
+    questions = list(pipeline_roles.list_questions(facts))
+    answers = {question: ask_iam(client, looks, question) for question in questions}
     facts = replace(
         facts, answers={question: answer for question, answer in answers.items() if answer}
     )
@@ -230,11 +230,12 @@ def _check_role(place: Place, pipeline: Pipeline) -> list[Finding] | None:
         stages = [
             Deployed(gate.deployed_as, has_gate=True, has_retry=False) for gate in pipeline.gates
         ]
-        facts = replace(facts, functions=lambdas.functions(place.client("lambda"), looks, stages))
+        facts = replace(facts, functions=read_functions(place.client("lambda"), looks, stages))
         if looks.unseen:
             return None
         documents = {
-            policy: iam.policy(client, looks, *policy) for policy in pipeline_roles.policies(facts)
+            policy: read_inline_policy(client, looks, *policy)
+            for policy in pipeline_roles.list_policies(facts)
         }
         facts = replace(
             facts,
@@ -253,7 +254,7 @@ def describe_role_fault(fault: Finding) -> str:
         if fault.calls
         else fault.how
     )
-    return f"{fault.where[0].upper()}{fault.where[1:]}: {fault.what} {fault.means} {how}"
+    return f"{fault.where[0].upper()}{fault.where[1:]}: {fault.problem} {fault.means} {how}"
 
 
 def summarize_role(faults: Sequence[Finding] | None) -> str:

@@ -29,12 +29,10 @@ from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE
 from gatectl.cautions import find_hold_cautions
-from gatectl.findings import deployments
-from gatectl.findings import pipelines as pipeline_findings
-from gatectl.findings.facts import Facts
-from gatectl.findings.finding import SEVERITIES, Finding, Severity
-from gatectl.findings.looks import Looks
-from gatectl.findings.page import COLOURS
+from gatectl.doctor import pipelines as pipeline_findings
+from gatectl.doctor.aws import Inspector
+from gatectl.doctor.evidence import DoctorEvidence
+from gatectl.doctor.finding import COLOURS, SEVERITIES, Finding, Severity
 from gatectl.functions import deployed
 from gatectl.session import AWS_REFUSED, FOUND, Place, Refused, options
 from gatectl.wording import number
@@ -97,15 +95,15 @@ def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bo
 # What is read
 
 
-def _read_account(place: Place) -> Facts:
-    looks = Looks()
+def _read_account(place: Place) -> DoctorEvidence:
+    looks = Inspector()
     with place.progress("reading pipelines") as progress:
         pipelines = AccountReader(place.client).read_pipelines(progress)
-    looks.aside(list_unseen_pipelines(pipelines))
-    functions = looks.at(
+    looks.add_unseen_pipelines(list_unseen_pipelines(pipelines))
+    functions = looks.inspect(
         "which functions are deployed", "lambda:ListFunctions", lambda: tuple(deployed(place))
     )
-    facts = Facts(
+    facts = DoctorEvidence(
         datetime.now(UTC),
         place.links.partition,
         place.region,
@@ -124,7 +122,7 @@ def _read_account(place: Place) -> Facts:
     )
 
 
-def _list_upstreams_elsewhere(facts: Facts) -> list[Dependency]:
+def _list_upstreams_elsewhere(facts: DoctorEvidence) -> list[Dependency]:
     """The upstreams in other regions of this account, each once."""
     upstreams = {
         upstream.pipeline: upstream
@@ -140,7 +138,7 @@ def _list_upstreams_elsewhere(facts: Facts) -> list[Dependency]:
     ]
 
 
-def _read_stages(place: Place, looks: Looks, upstream: Dependency) -> tuple[str, ...] | None:
+def _read_stages(place: Place, looks: Inspector, upstream: Dependency) -> tuple[str, ...] | None:
     """The names of its stages; () if there is no such pipeline, None if that cannot be seen."""
     codepipeline = place.connect_codepipeline(upstream.region)
 
@@ -151,7 +149,7 @@ def _read_stages(place: Place, looks: Looks, upstream: Dependency) -> tuple[str,
             return ()
         return tuple(stage["name"] for stage in declared["stages"])
 
-    return looks.at(
+    return looks.inspect(
         f"the pipeline {upstream.pipeline}", "codepipeline:GetPipeline", read, or_unanswered=True
     )
 
@@ -170,7 +168,7 @@ def _find_region(place: Place) -> str:
         return ""
 
 
-def _read_files(files: Iterable[IO[bytes]], region: str) -> tuple[Facts, tuple[str, ...]]:
+def _read_files(files: Iterable[IO[bytes]], region: str) -> tuple[DoctorEvidence, tuple[str, ...]]:
     """The facts, and the upstreams that are in none of the files: whether those exist is not
     checked. `region`: that of the files' pipelines, or "".
     """
@@ -207,7 +205,9 @@ def _read_files(files: Iterable[IO[bytes]], region: str) -> tuple[Facts, tuple[s
         )
         for name, pipeline in pipelines.items()
     }
-    return Facts(datetime.now(UTC), "aws", region, account, pipelines=judged), tuple(not_in_files)
+    return DoctorEvidence(datetime.now(UTC), "aws", region, account, pipelines=judged), tuple(
+        not_in_files
+    )
 
 
 def _keep_upstreams(gate: Gate, is_judged: Callable[[Dependency], bool]) -> Gate:
@@ -234,7 +234,7 @@ def _parse_file(file: IO[bytes]) -> Pipeline:
 # What is found: pure functions of the facts
 
 
-def list_findings(facts: Facts) -> list[Finding]:
+def list_findings(facts: DoctorEvidence) -> list[Finding]:
     """The worst first. What the doctor finds in structures, too, comes from the doctor's
     functions.
     """
@@ -242,11 +242,6 @@ def list_findings(facts: Facts) -> list[Finding]:
     edges = graph.list_edges(AccountView(facts.pipelines or {}, (), ()), facts.region)
     findings = [
         *pipeline_findings.findings(facts),
-        *(
-            finding
-            for finding in deployments.findings(facts)
-            if finding.kind in ("gate-not-deployed", "gate-elsewhere")
-        ),
         *(finding for pipeline in gated.values() for finding in _find_hold_cautions(pipeline)),
         *(finding for pipeline in gated.values() for finding in _find_contradictions(pipeline)),
         *_find_circles(edges, gated),
@@ -367,31 +362,31 @@ def _find_double_upstreams(where: str, gates: list[Gate]) -> Iterator[Finding]:
 
 
 def _format_text(finding: Finding) -> str:
-    return " ".join(filter(None, [finding.what, finding.means, finding.how]))
+    return " ".join(filter(None, [finding.problem, finding.means, finding.how]))
 
 
 def _format_lines(
-    facts: Facts, findings: Sequence[Finding], not_in_files: Sequence[str]
+    facts: DoctorEvidence, findings: Sequence[Finding], not_in_files: Sequence[str]
 ) -> list[str]:
     return [
         *(
             f"{finding.severity}: {finding.where}: {_format_text(finding)} [{finding.kind}]"
             for finding in findings
         ),
-        *(f"not looked at: {unseen.what}: {unseen.why}." for unseen in facts.unseen),
+        *(f"not looked at: {unseen.subject}: {unseen.why}." for unseen in facts.unseen),
         *([f"not looked at: {_format_not_in_files(not_in_files)}"] if not_in_files else []),
     ]
 
 
 def _format_page(
-    facts: Facts, findings: Sequence[Finding], area: str, not_in_files: Sequence[str]
+    facts: DoctorEvidence, findings: Sequence[Finding], area: str, not_in_files: Sequence[str]
 ) -> RenderableType:
     parts: list[RenderableType] = []
     for finding in findings:
         head = Text.assemble((finding.severity, COLOURS[finding.severity]), f"  {finding.where}")
         parts += _format_part(head, _format_text(finding))
     for unseen in facts.unseen:
-        head = Text.assemble(("not looked at", "magenta"), f"  {unseen.what}")
+        head = Text.assemble(("not looked at", "magenta"), f"  {unseen.subject}")
         parts += _format_part(head, f"{unseen.why}.")
     summary = _summarize(facts, findings, area)
     if not_in_files:
@@ -403,7 +398,7 @@ def _format_part(head: Text, text: str) -> list[RenderableType]:
     return [head, Padding(Text(text), (0, 0, 0, 2), expand=False), Text()]
 
 
-def _summarize(facts: Facts, findings: Sequence[Finding], area: str) -> str:
+def _summarize(facts: DoctorEvidence, findings: Sequence[Finding], area: str) -> str:
     gated = sum(1 for pipeline in (facts.pipelines or {}).values() if pipeline.gates)
     counts = Counter(finding.severity for finding in findings)
     faults = ", ".join(
@@ -420,7 +415,7 @@ def _format_not_in_files(labels: Sequence[str]) -> str:
 
 
 def _format_json(
-    facts: Facts, findings: Sequence[Finding], not_in_files: Sequence[str]
+    facts: DoctorEvidence, findings: Sequence[Finding], not_in_files: Sequence[str]
 ) -> dict[str, object]:
     """The keys are public."""
     return {
@@ -437,6 +432,6 @@ def _format_json(
             }
             for finding in findings
         ],
-        "not_looked_at": [{"what": unseen.what, "why": unseen.why} for unseen in facts.unseen],
+        "not_looked_at": [{"what": unseen.subject, "why": unseen.why} for unseen in facts.unseen],
         "not_in_files": not_in_files,
     }

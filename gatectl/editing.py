@@ -197,7 +197,7 @@ def _warn_of_cancelling(
 
 
 def _show_cancelled(place: Place, pipeline: str, executions: Sequence[str]) -> None:
-    from gatectl.findings.finding import pasted  # noqa: PLC0415 - slow; completion does without it
+    from gatectl.doctor.finding import format_command  # noqa: PLC0415 - slow; completion does without it
 
     was = "was" if len(executions) == 1 else "were"
     place.console.print(
@@ -208,7 +208,7 @@ def _show_cancelled(place: Place, pipeline: str, executions: Sequence[str]) -> N
     )
     command = ("aws", "codepipeline", "start-pipeline-execution", "--name", pipeline)
     place.console.print(
-        f"  {pasted(command, place.region, place.flags)}", markup=False, soft_wrap=True
+        f"  {format_command(command, place.region, place.flags)}", markup=False, soft_wrap=True
     )
 
 

@@ -23,7 +23,7 @@ from chalicelib.errors import NoAnswer
 from chalicelib.holds.fate import Standing
 from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import ID
-from gatectl.findings.stuck import stuck
+from gatectl.doctor.stuck import find_stuck_rules
 from gatectl.session import Place, Refused, options
 from gatectl.unseen import lines, note
 from gatectl.wording import lasting, number
@@ -160,8 +160,9 @@ def rows(seen: AccountView) -> list[Row]:
 
 def looked_at(place: Place, seen: AccountView, now: datetime) -> list[Row]:
     """The rows, with what keeps a rule from ending its hold."""
-    faults = stuck(place, seen.rules, now) if seen.waits else {}
-    told = {name: f"{one.where}: {one.what}" for name, one in faults.items()}
+    fates = {wait.rule: wait.fate for wait in seen.waits if wait.rule}
+    faults = find_stuck_rules(place, seen.rules, now, fates) if seen.waits else {}
+    told = {name: f"{one.where}: {one.problem}" for name, one in faults.items()}
     return [replace(row, stuck=told.get(row.wait.rule or "", "")) for row in rows(seen)]
 
 

@@ -189,9 +189,9 @@ def _refuse_edited(place: Place, seen: AccountView, wait: Wait) -> None:
 
 def _anew(place: Place, pipeline: Pipeline) -> str:
     """What a start would do, as the pipeline's gates stand now."""
-    from gatectl.findings.finding import pasted  # noqa: PLC0415 - it brings all of the doctor
+    from gatectl.doctor.finding import format_command  # noqa: PLC0415 - it brings all of the doctor
 
-    start = pasted(
+    start = format_command(
         ("aws", "codepipeline", "start-pipeline-execution", "--name", pipeline.name),
         place.region,
         place.flags,

@@ -14,12 +14,12 @@ from chalicelib.holds.fate import Standing
 from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import ID
 from gatectl.completion import pipelines
+from gatectl.doctor.finding import format_command
 from gatectl.explain import ended, held, in_place, running, waiters
 from gatectl.explain.because import NOTHING_TO_DO
 from gatectl.explain.facts import Behind, Facts, Story
 from gatectl.explain.reading import Reading
 from gatectl.explain.told import Told, Way
-from gatectl.findings.finding import pasted
 from gatectl.session import Place, options
 
 
@@ -138,7 +138,9 @@ def _show(place: Place, told: Told) -> None:
 
 
 def _pasted(place: Place, way: Way) -> list[str]:
-    return [pasted(command, place.region, place.flags) for command in way.commands] or [way.link]
+    return [format_command(command, place.region, place.flags) for command in way.commands] or [
+        way.link
+    ]
 
 
 def _as_json(place: Place, facts: Facts, told: list[Told]) -> dict[str, object]:

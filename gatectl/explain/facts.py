@@ -16,8 +16,8 @@ from chalicelib.holds.hold import Hold
 from chalicelib.pipelines.execution import PARALLEL, Attempt, Execution
 from chalicelib.pipelines.state import PipelineState
 from chalicelib.pipelines.upstream import Upstream
+from gatectl.doctor.evidence import GateFunction
 from gatectl.explain.waiters import Waiter
-from gatectl.findings.facts import Function
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Target:
     why that is not known, or not all.
     """
 
-    function: Function | None = None
+    function: GateFunction | None = None
     unseen: str = ""
 
 

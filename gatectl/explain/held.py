@@ -19,13 +19,13 @@ from chalicelib.pipelines.upstream import find_deadlock
 from chalicelib.pipelines.wait_cycles import Cycle
 from chalicelib.wording.held_pipeline import describe_deadline
 from chalicelib.wording.reasons import describe_end_of_wait
+from gatectl.doctor.finding import Finding
 from gatectl.explain import mending
 from gatectl.explain.anew import NO_RETRY, anew, changed, let_go_anew
 from gatectl.explain.because import because, nothing_to_do, people
 from gatectl.explain.facts import Facts, Log, Story
 from gatectl.explain.mending import stage_of
 from gatectl.explain.told import Told, Way, check, doctor, forget, log, release
-from gatectl.findings.finding import Finding
 from gatectl.wording import lasting
 
 SOON = timedelta(minutes=1)

@@ -11,13 +11,13 @@ from chalicelib.account.waits import HoldRule
 from chalicelib.errors import NoAnswer
 from chalicelib.holds.rule import read_stage
 from chalicelib.phrases import join_names
+from gatectl.doctor.aws import Inspector, read_functions
+from gatectl.doctor.evidence import DoctorEvidence
+from gatectl.doctor.finding import Finding
+from gatectl.doctor.stuck import find_fault
 from gatectl.explain.anew import anew
 from gatectl.explain.facts import Facts, Story, Target
 from gatectl.explain.told import Way, detach, mend
-from gatectl.findings import facts as doctors
-from gatectl.findings import functions, invocation, lambdas, rules
-from gatectl.findings.finding import Finding
-from gatectl.findings.looks import Looks
 from gatectl.functions import Deployed
 
 
@@ -28,9 +28,9 @@ def stage_of(rule: HoldRule) -> str:
 
 def look(client: Any, rule: HoldRule) -> Target:
     """At the retry that is to end the rule's hold. `client`: boto3's, of Lambda."""
-    looks, retry = Looks(), Deployed(stage_of(rule), has_gate=False, has_retry=True)
+    looks, retry = Inspector(), Deployed(stage_of(rule), has_gate=False, has_retry=True)
     try:
-        found = lambdas.functions(client, looks, [retry])
+        found = read_functions(client, looks, [retry])
     except NoAnswer as error:  # the rest can be told all the same
         return Target(unseen=str(error))
     denied = {one.why: None for one in looks.unseen}
@@ -41,23 +41,17 @@ def fault(facts: Facts, story: Story) -> Finding | None:
     """The first that ends the story's wait for good, if there is one."""
     if story.rule is None:
         return None
-    found = rules.findings(_doctors(facts, story, story.rule))
-    at_retry = (
-        one
-        for part in (functions, invocation)
-        for one in part.findings(_doctors(facts, story, story.rule))
-    )
-    return next((one for one in (*found, *at_retry) if one.severity == "error"), None)
+    return find_fault(_doctors(facts, story, story.rule), story.rule)
 
 
-def _doctors(facts: Facts, story: Story, rule: HoldRule) -> doctors.Facts:
+def _doctors(facts: Facts, story: Story, rule: HoldRule) -> DoctorEvidence:
     """What the doctor would know of it."""
     target, stage = story.target or Target(unseen="it was not looked at"), stage_of(rule)
     there = Deployed(
         stage, has_gate=True, has_retry=target.function is not None or bool(target.unseen)
     )
     known = {target.function.name: target.function} if target.function else {}
-    return doctors.Facts(
+    return DoctorEvidence(
         facts.now,
         facts.partition,
         facts.region,
@@ -77,12 +71,8 @@ def what(found: Finding, story: Story) -> str:
             else ""
         )
         return f"the function {retry}, which its rule invokes, is not there."
-    where = (
-        "its rule"
-        if found.where.startswith("rule ")
-        else f"the {found.where}, which its rule invokes"
-    )
-    return f"something is wrong with {where}. {found.what}"
+    where = "its rule" if found.rule else f"the function {found.function}, which its rule invokes"
+    return f"something is wrong with {where}. {found.problem}"
 
 
 def ways(facts: Facts, story: Story, found: Finding) -> Iterator[Way]:
@@ -100,8 +90,7 @@ def ways(facts: Facts, story: Story, found: Finding) -> Iterator[Way]:
     elif found.kind == "overdue":
         yield Way("see why in its log, or let it go by hand", found.commands)
     else:
-        how = found.how.partition(". ")[0].rstrip(".")
-        yield Way(how[0].lower() + how[1:], found.commands[:1])
+        yield Way(found.remedy, found.commands[:1])
         yield _without(facts)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chalicelib.pipelines.upstream import Upstream
-from gatectl.findings.finding import Words
+from gatectl.doctor.finding import Words
 
 
 @dataclass(frozen=True)

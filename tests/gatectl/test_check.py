@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.account.pipeline import Pipeline
 from gatectl.check import list_findings
-from gatectl.findings.facts import Facts
+from gatectl.doctor.evidence import DoctorEvidence
 from sandbox.account import ACCOUNT, REGION
 from tests.support.ask import ask
 from tests.support.cli import run
@@ -43,9 +43,11 @@ def find(**gates: list[dict[str, Any]]) -> dict[Row, str]:
         name: Pipeline.parse({**pipeline(stage("Gate", *actions), stage("Deploy")), "name": name})
         for name, actions in gates.items()
     }
-    findings = list_findings(Facts(datetime.now(UTC), "aws", REGION, "", pipelines=pipelines))
+    findings = list_findings(
+        DoctorEvidence(datetime.now(UTC), "aws", REGION, "", pipelines=pipelines)
+    )
     return {
-        (finding.kind, finding.severity, finding.where): finding.what
+        (finding.kind, finding.severity, finding.where): finding.problem
         for finding in findings
         if finding.kind != "no-upstream"
     }
@@ -200,7 +202,7 @@ class TestGatesOfOneStage:
             stage("Again", wait_for(infra, hold="retry")),
             stage("Deploy"),
         )
-        facts = Facts(
+        facts = DoctorEvidence(
             datetime.now(UTC),
             "aws",
             REGION,

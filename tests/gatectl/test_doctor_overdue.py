@@ -1,8 +1,9 @@
-"""When a hold should have ended by now, on plain facts."""
+"""When a hold should have ended by now, on plain evidence."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,27 +13,26 @@ from chalicelib.account.waits import HoldRule
 from chalicelib.holds.hold import Hold
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import Execution
-from gatectl.findings import rules
-from gatectl.findings.facts import Facts
-from gatectl.functions import Deployed
-from sandbox.account import ACCOUNT, REGION
+from gatectl.doctor import rules
+from gatectl.doctor.evidence import DoctorEvidence
 from sandbox.inprocess import MONDAY_NOON
-from tests.support.deployment import retry_arn
+from tests.support.deployment import list_kinds, retry_arn
 
 HELD, INFRA = "11111111-0000-4000-8000-000000000000", "22222222-0000-4000-8000-000000000000"
 SCHEDULE = "cron(2/5 * * * ? *)"
+TO_INFRA = Dependency("infra")
 
 
-def ago(minutes: float) -> Any:
+def ago(minutes: float) -> datetime:
     return MONDAY_NOON - timedelta(minutes=minutes)
 
 
-def execution(id_: str, status: str, minutes: float) -> Execution:
+def run(status: str, minutes: float = 60, id_: str = INFRA) -> Execution:
     """One that began an hour before it was changed the last time, that many minutes ago."""
     return Execution(id_, status, ago(minutes + 60), ago(minutes))
 
 
-def rule_of(
+def build_rule(
     pipeline: str, execution: str, *depends_on: Dependency, schedule: str = SCHEDULE, **more: Any
 ) -> HoldRule:
     name = f"pipeline-gate-dev-{execution}"
@@ -40,92 +40,81 @@ def rule_of(
     return HoldRule(name, schedule, "", True, hold, targets={"retry": retry_arn()})
 
 
-def kinds(*rules_: HoldRule, pipelines: str = "k8s infra", **executions: Execution) -> list[str]:
-    """What is found of these rules, where these are the newest executions of the pipelines."""
-    facts = Facts(
-        MONDAY_NOON,
-        "aws",
-        REGION,
-        ACCOUNT,
-        deployed=(Deployed("dev", True, True),),
-        pipelines={name: Pipeline(name) for name in pipelines.split()},
-        rules=rules_,
-        executions={
-            "k8s": (execution(HELD, "Failed", 290),),
-            **{name: (one,) for name, one in executions.items()},
-        },
+def is_overdue(
+    evidence: DoctorEvidence, rule: HoldRule, *more: HoldRule, **newest: Execution
+) -> bool:
+    """Whether that is found of `rule`, and nothing else. `newest`: that of each pipeline."""
+    executions = {"k8s": run("Failed", 290, HELD), **newest}
+    evidence = replace(
+        evidence,
+        now=MONDAY_NOON,
+        pipelines={name: Pipeline(name) for name in ("k8s", "infra", "dns")},
+        rules=(rule, *more),
+        executions={name: (execution,) for name, execution in executions.items()},
+        fates={},
     )
-    return [one.kind for one in rules.findings(facts)]
+    kinds = list_kinds(rules.findings(evidence))
+    assert kinds in ([], ["overdue"])
+    return bool(kinds)
 
 
 @pytest.mark.parametrize(
-    ("schedule", "minutes", "late"),
+    ("schedule", "minutes"),
     [
-        (SCHEDULE, 14, False),
-        (SCHEDULE, 15, True),  # twice the five minutes, and five more
-        ("cron(0/30 * * * ? *)", 64, False),
-        ("cron(0/30 * * * ? *)", 65, True),
-        ("cron(7 * * * ? *)", 124, False),
-        ("cron(7 * * * ? *)", 125, True),
+        (SCHEDULE, 15),  # twice the five minutes, and five more
+        ("cron(0/30 * * * ? *)", 65),
+        ("cron(7 * * * ? *)", 125),
     ],
 )
 def test_it_is_late_when_two_looks_have_done_nothing(
-    schedule: str, minutes: float, late: bool
+    evidence: DoctorEvidence, schedule: str, minutes: float
 ) -> None:
-    rule = rule_of("k8s", HELD, Dependency("infra"), schedule=schedule)
-    assert kinds(rule, infra=execution(INFRA, "Succeeded", minutes)) == ["overdue"] * late
+    rule = build_rule("k8s", HELD, TO_INFRA, schedule=schedule)
+    assert not is_overdue(evidence, rule, infra=run("Succeeded", minutes - 1))
+    assert is_overdue(evidence, rule, infra=run("Succeeded", minutes))
 
 
 @pytest.mark.parametrize(
-    ("wanted", "infra", "late"),
+    ("dependency", "infra", "late"),
     [
-        (Dependency("infra"), execution(INFRA, "InProgress", 60), False),
-        (Dependency("infra"), execution(INFRA, "Failed", 60), True),
-        (Dependency("infra", require="succeeded"), execution(INFRA, "Failed", 60), False),
-        (Dependency("infra", require="succeeded"), execution(INFRA, "Succeeded", 60), True),
-        (Dependency("infra", stage="Deploy"), execution(INFRA, "Succeeded", 60), False),
-        (
-            Dependency("arn:aws:codepipeline:us-east-1:123456789012:infra"),
-            execution(INFRA, "Succeeded", 60),
-            False,
-        ),
-        (Dependency("gone"), execution(INFRA, "Succeeded", 60), True),
+        (TO_INFRA, "InProgress", False),
+        (TO_INFRA, "Failed", True),
+        (Dependency("infra", require="succeeded"), "Failed", False),
+        (Dependency("infra", require="succeeded"), "Succeeded", True),
+        (Dependency("infra", stage="Deploy"), "Succeeded", False),
+        (Dependency("arn:aws:codepipeline:us-east-1:123456789012:infra"), "Succeeded", False),
+        (Dependency("gone"), "Succeeded", True),
     ],
 )
 def test_only_where_it_is_known_that_nothing_is_waited_for_any_more(
-    wanted: Dependency, infra: Execution, late: bool
+    evidence: DoctorEvidence, dependency: Dependency, infra: str, late: bool
 ) -> None:
-    assert kinds(rule_of("k8s", HELD, wanted), infra=infra) == ["overdue"] * late
+    rule = build_rule("k8s", HELD, dependency)
+    assert is_overdue(evidence, rule, infra=run(infra)) is late
 
 
-def test_an_upstream_that_is_held_itself_is_waited_for() -> None:
-    infra = execution(INFRA, "Failed", 60)
-    chain = rule_of("k8s", HELD, Dependency("infra")), rule_of("infra", INFRA, Dependency("dns"))
-    assert (
-        kinds(*chain, pipelines="k8s infra dns", infra=infra, dns=execution(HELD, "InProgress", 0))
-        == []
-    )
+def test_an_upstream_that_is_held_itself_is_waited_for(evidence: DoctorEvidence) -> None:
+    rule, dns = build_rule("k8s", HELD, TO_INFRA), run("InProgress", 0, HELD)
+    upstream = build_rule("infra", INFRA, Dependency("dns"))
+    assert not is_overdue(evidence, rule, upstream, infra=run("Failed"), dns=dns)
+    newer = run("Failed", id_="33333333-0000-4000-8000-000000000000")
+    assert is_overdue(evidence, rule, infra=newer, dns=dns), "its hold is over"
 
 
-def test_all_that_is_waited_for_counts() -> None:
-    rule = rule_of("k8s", HELD, Dependency("infra"), Dependency("dns"))
-    ended, recent = execution(INFRA, "Succeeded", 60), execution(INFRA, "Succeeded", 3)
-    assert kinds(rule, pipelines="k8s infra dns", infra=ended, dns=recent) == []
-    assert kinds(rule, pipelines="k8s infra dns", infra=ended, dns=ended) == ["overdue"]
-    assert kinds(rule, pipelines="k8s infra dns", infra=ended) == []  # of dns nobody may be told
+def test_all_that_is_waited_for_counts(evidence: DoctorEvidence) -> None:
+    rule = build_rule("k8s", HELD, TO_INFRA, Dependency("dns"))
+    assert not is_overdue(evidence, rule, infra=run("Succeeded"), dns=run("Succeeded", 3))
+    assert is_overdue(evidence, rule, infra=run("Succeeded"), dns=run("Succeeded"))
+    assert not is_overdue(evidence, rule, infra=run("Succeeded")), "dns may not be read"
 
 
-def test_a_wait_that_was_to_be_given_up_is_late_too() -> None:
-    running = execution(INFRA, "InProgress", 0)
-    assert kinds(rule_of("k8s", HELD, Dependency("infra"), give_up=ago(14)), infra=running) == []
-    assert kinds(rule_of("k8s", HELD, Dependency("infra"), give_up=ago(16)), infra=running) == [
-        "overdue"
-    ]
+def test_a_wait_that_was_to_be_given_up_is_late_too(evidence: DoctorEvidence) -> None:
+    for minutes, late in ((14, False), (16, True)):
+        rule = build_rule("k8s", HELD, TO_INFRA, give_up=ago(minutes))
+        assert is_overdue(evidence, rule, infra=run("InProgress", 0)) is late
 
 
-def test_one_that_has_been_retried_and_runs_is_not_late() -> None:
-    rule = rule_of("k8s", HELD, Dependency("infra"), mode="retry")
-    assert (
-        kinds(rule, infra=execution(INFRA, "Succeeded", 60), k8s=execution(HELD, "InProgress", 50))
-        == []
-    )
+def test_one_that_has_been_retried_and_runs_is_not_late(evidence: DoctorEvidence) -> None:
+    rule = build_rule("k8s", HELD, TO_INFRA)
+    again = run("InProgress", 50, HELD)
+    assert not is_overdue(evidence, rule, infra=run("Succeeded"), k8s=again)

@@ -11,11 +11,11 @@ from chalicelib.account.reader import AccountReader
 from chalicelib.account.waits import HoldRule
 from chalicelib.errors import NoAnswer
 from gatectl.session import Place
-from tests.gatectl.test_doctor import as_somebody_who_may
 from tests.gatectl.test_release import two_gates
 from tests.support.ask import ask
 from tests.support.cli import Said, run
 from tests.support.scene import Scene
+from tests.support.somebody import as_somebody
 
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
@@ -343,7 +343,7 @@ class TestWhereNothingWillStartIt:
         self, held: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         gone(held)
-        as_somebody_who_may(
+        as_somebody(
             monkeypatch, EVERYTHING, {"Effect": "Deny", "Action": "lambda:*", "Resource": "*"}
         )
         said = run("holds")

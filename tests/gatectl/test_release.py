@@ -9,10 +9,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.gatectl.test_doctor import as_somebody_who_may
 from tests.support.ask import ask
 from tests.support.cli import run
 from tests.support.scene import Scene
+from tests.support.somebody import as_somebody
 
 RULES = ["restart", "retry"]
 
@@ -304,7 +304,7 @@ def test_where_the_upstream_may_not_be_looked_at_it_says_so_and_asks(
 ) -> None:
     held(sound)
     denied = {"Effect": "Deny", "Action": "codepipeline:ListActionExecutions", "Resource": "*"}
-    as_somebody_who_may(monkeypatch, {"Effect": "Allow", "Action": "*", "Resource": "*"}, denied)
+    as_somebody(monkeypatch, {"Effect": "Allow", "Action": "*", "Resource": "*"}, denied)
     said = run("release", "k8s", typed="y\n")
     assert (
         "What that does now was not looked at: AWS denied codepipeline:ListActionExecutions"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from sandbox.account import ACCOUNT
-from tests.gatectl.test_doctor import as_somebody_who_may
 from tests.support.ask import ask
 from tests.support.cli import run
 from tests.support.scene import Scene
+from tests.support.somebody import as_somebody
 
 NOTE = "not looked at: secret (codepipeline:GetPipeline was denied)"
 ALL: dict[str, Any] = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -35,7 +35,7 @@ def held(sound: Scene) -> Scene:
 
 @pytest.fixture
 def secret(held: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    as_somebody_who_may(monkeypatch, ALL, closed("secret"))
+    as_somebody(monkeypatch, ALL, closed("secret"))
     return held
 
 
@@ -87,7 +87,7 @@ class TestOneThatOthersWaitFor:
         sound.k8s("secret")
         sound.start("infra")
         sound.start("secret")
-        as_somebody_who_may(monkeypatch, ALL, closed("secret"))
+        as_somebody(monkeypatch, ALL, closed("secret"))
 
     def test_it_is_there(self) -> None:
         said = run("check")
@@ -106,7 +106,7 @@ class TestOneThatOthersWaitFor:
 def test_how_one_stands_that_may_not_be_looked_at_is_not_guessed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    as_somebody_who_may(monkeypatch, ALL, closed("infra"))
+    as_somebody(monkeypatch, ALL, closed("infra"))
     assert "infra  may not be looked at" in run("graph").out
 
 
@@ -115,7 +115,7 @@ def test_how_one_stands_that_may_not_be_looked_at_is_not_guessed(
 def test_where_nothing_may_be_looked_at_it_is_an_error(
     monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
-    as_somebody_who_may(
+    as_somebody(
         monkeypatch,
         ALL,
         closed("*"),
@@ -130,7 +130,7 @@ def test_of_many_the_first_few_are_named(held: Scene, monkeypatch: pytest.Monkey
     names = [f"team-{letter}" for letter in "abcdefghijkl"]
     for name in names:
         held.pipeline(name)
-    as_somebody_who_may(monkeypatch, ALL, closed("team-*"))
+    as_somebody(monkeypatch, ALL, closed("team-*"))
     (line,) = run("holds").err.splitlines()
     assert line.startswith("not looked at: team-a, team-b, ")
     assert " more (codepipeline:GetPipeline was denied)" in line

@@ -1,4 +1,4 @@
-"""Deployments of the gate as `chalice deploy` makes them, and faults in them."""
+"""Deployments of the gate as `chalice deploy` makes them, faults in them, and what doctor finds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -14,10 +15,15 @@ import awscli
 import boto3
 from awscli.clidriver import create_clidriver
 
-from sandbox.account import ACCOUNT
+from gatectl.doctor.finding import Finding
+from sandbox.account import ACCOUNT, REGION
 from tests.support.cli import Said, run
+from tests.support.scene import Scene
 
 ROOT = Path(__file__).parents[2]
+RETRY = "pipeline-gate-dev-retry"
+SHUT = {"FunctionName": RETRY, "StatementId": "pipeline-gate-rules"}
+"""With remove_permission: EventBridge may not invoke the retry any more."""
 LAMBDA_MAY = {
     "Effect": "Allow",
     "Principal": {"Service": "lambda.amazonaws.com"},
@@ -42,7 +48,7 @@ def configure(stage: str) -> None:
 
 
 def deploy(stage: str) -> None:
-    """Deploy the gate anew, as `stage`."""
+    """Deploy the gate again, as `stage`."""
     iam, trust = (
         boto3.client("iam"),
         json.dumps({"Version": "2012-10-17", "Statement": [LAMBDA_MAY]}),
@@ -63,28 +69,47 @@ def deploy(stage: str) -> None:
 
 
 def delete(stage: str, *names: str) -> None:
-    """Take away both functions of `stage`, or the ones of these names."""
+    """Delete both functions of `stage`, or those of these names."""
     for name in names or ("gate", "retry"):
         boto3.client("lambda").delete_function(FunctionName=f"pipeline-gate-{stage}-{name}")
 
 
+def hold(scene: Scene, seconds: float = 3600) -> None:
+    """k8s is held, because infra runs for so long."""
+    scene.pipeline("infra", seconds=seconds)
+    scene.k8s()
+    scene.start("infra")
+    scene.start("k8s")
+
+
+def name_the_gate(scene: Scene, pipeline: str, function: str) -> None:
+    """Let the gate action of `pipeline` invoke this function, by a name or an ARN."""
+    declared: Any = scene.codepipeline.get_pipeline(name=pipeline)["pipeline"]
+    declared["stages"][1]["actions"][0]["configuration"]["FunctionName"] = function
+    scene.codepipeline.update_pipeline(pipeline=declared)
+
+
 def findings(*flags: str) -> list[dict[str, Any]]:
     """What doctor finds, as a program reads it."""
-    found: list[dict[str, Any]] = run("doctor", "--json", *flags).json()["findings"]
-    return found
+    answer: list[dict[str, Any]] = run("doctor", "--json", *flags).json()["findings"]
+    return answer
 
 
 def the_finding(kind: str) -> dict[str, Any]:
     """The only one, which is of this kind."""
-    (found,) = findings()
-    assert found["kind"] == kind
-    return found
+    (finding,) = findings()
+    assert finding["kind"] == kind
+    return finding
 
 
-def paste(found: dict[str, Any]) -> None:
+def list_kinds(findings: Iterable[Finding]) -> list[str]:
+    return [finding.kind for finding in findings]
+
+
+def paste(finding: dict[str, Any]) -> None:
     """Give the finding's commands to the AWS CLI, as a person does."""
     with patch.dict(os.environ, {"AWS_DATA_PATH": str(Path(awscli.__file__).parent / "data")}):
-        for command in found["commands"]:
+        for command in finding["commands"]:
             program, *words = shlex.split(command)
             assert program == "aws", command
             assert create_clidriver().main(words) == 0, command
@@ -96,4 +121,4 @@ def mend() -> Said:
 
 
 def retry_arn(stage: str = "dev") -> str:
-    return f"arn:aws:lambda:eu-central-1:{ACCOUNT}:function:pipeline-gate-{stage}-retry"
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:pipeline-gate-{stage}-retry"

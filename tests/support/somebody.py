@@ -10,6 +10,8 @@ import pytest
 
 from sandbox.account import create_role
 
+EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
 
 def as_somebody(monkeypatch: pytest.MonkeyPatch, *statements: dict[str, Any]) -> None:
     """Be somebody with this policy."""
@@ -24,11 +26,15 @@ def as_somebody(monkeypatch: pytest.MonkeyPatch, *statements: dict[str, Any]) ->
         monkeypatch.setenv(f"AWS_{name}", keys[key])  # type: ignore[literal-required]
 
 
-def role_may(role: str, *statements: dict[str, Any]) -> None:
+def role_may(role: str, *statements: dict[str, Any], policy: str = "all") -> None:
     """The role's one inline policy becomes this one."""
     client = boto3.client("iam")
     for name in client.list_role_policies(RoleName=role)["PolicyNames"]:
         client.delete_role_policy(RoleName=role, PolicyName=name)
     if statements:
-        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
-        client.put_role_policy(RoleName=role, PolicyName="all", PolicyDocument=policy)
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        client.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=document)
+
+
+def deny(*actions: str) -> dict[str, Any]:
+    return {"Effect": "Deny", "Action": list(actions), "Resource": "*"}

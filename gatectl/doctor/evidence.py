@@ -1,0 +1,173 @@
+"""What AWS answered, as plain data. What it did not answer is None or missing, and named in
+`unseen`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from chalicelib.account.pipeline import Pipeline
+from chalicelib.account.waits import HoldRule
+from chalicelib.deployment import Deployment
+from chalicelib.holds.fate import Evidence, HoldFate, Standing, find_fate
+from chalicelib.holds.hold import Hold
+from chalicelib.holds.rule import read_stage
+from chalicelib.phrases import join_names
+from chalicelib.pipelines.execution import Execution
+from gatectl.functions import Deployed
+
+
+@dataclass(frozen=True)
+class GateFunction:
+    """The gate or the retry of a deployment. `code`: the hash of its code. `reserved`: its reserved
+    concurrency, if it has one.
+
+    `statements`: those of its resource policy; None if that could not be read.
+    """
+
+    name: str
+    role: str
+    handler: str
+    seconds: int
+    code: str = ""
+    state: str = "Active"
+    state_reason: str = ""
+    update: str = "Successful"
+    update_reason: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    reserved: int | None = None
+    statements: tuple[Mapping[str, Any], ...] | None = ()
+
+    @property
+    def event_bus(self) -> str:
+        return self.environment.get("EVENT_BUS", "")
+
+
+@dataclass(frozen=True)
+class PolicyQuestion:
+    """May `role` (an ARN) do each of `actions` on each of `resources`, under the condition keys of
+    `context`?
+    """
+
+    role: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    context: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a role may not do. `by`: what forbids it, if more than a missing statement does.
+    `unknown`: the condition keys on which it depends, and which only a real call has.
+    """
+
+    action: str
+    resource: str
+    by: str = ""
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PolicyAnswer:
+    """To a PolicyQuestion: what is refused; or that there is no such role."""
+
+    refused: tuple[Refusal, ...] = ()
+    no_role: bool = False
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """What could not be read, and why: which action AWS denied. `function`: the name of the
+    function that it is about, if it is about one.
+    """
+
+    subject: str
+    why: str
+    function: str = ""
+
+
+@dataclass(frozen=True)
+class DoctorEvidence:
+    """`executions`: those of the pipelines that holds are about. `fates`: what became of the hold
+    of each rule, by the rule's name. `elsewhere`: the stages of upstreams in other regions of this
+    account, by ARN; none if there is no such pipeline. `buses`: whether the event buses that the
+    functions name exist. `policies`: inline policies of roles, by role and name, if one has to be
+    written; {} if there is none yet.
+    """
+
+    now: datetime
+    partition: str
+    region: str
+    account: str
+    deployed: tuple[Deployed, ...] | None = None
+    functions: Mapping[str, GateFunction] = field(default_factory=dict)
+    pipelines: Mapping[str, Pipeline] | None = None
+    rules: tuple[HoldRule, ...] | None = None
+    rules_in_all: int | None = None
+    executions: Mapping[str, tuple[Execution, ...]] = field(default_factory=dict)
+    fates: Mapping[str, HoldFate] = field(default_factory=dict)
+    elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    buses: Mapping[str, bool] = field(default_factory=dict)
+    answers: Mapping[PolicyQuestion, PolicyAnswer] = field(default_factory=dict)
+    policies: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    unseen: tuple[Unseen, ...] = ()
+
+    def deployment(self, stage: str) -> Deployment:
+        return Deployment(self.partition, self.region, self.account, stage)
+
+    def list_gated(self, stage: str) -> list[Pipeline]:
+        """Return the pipelines with a gate that is deployed here as `stage`."""
+        return [
+            pipeline
+            for pipeline in (self.pipelines or {}).values()
+            if any(
+                gate.deployed_as == stage and self.is_here(gate.function) for gate in pipeline.gates
+            )
+        ]
+
+    def is_here(self, function: str) -> bool:
+        """Whether a function, as a gate action names it, belongs to this region and account: an ARN
+        may be of others.
+        """
+        if not function.startswith("arn:"):
+            return True
+        _, _, _, region, account, *_ = function.split(":")
+        return region == self.region and account == self.account
+
+    def find_fate(self, rule: HoldRule, hold: Hold) -> HoldFate:
+        """Return what became of the hold that `rule` keeps, as far as was read."""
+        exists = self.pipelines is None or hold.pipeline in self.pipelines
+        stage = read_stage(rule.name, hold.execution)
+        unread = Evidence(
+            hold.pipeline,
+            hold.execution,
+            stage,
+            pipeline_exists=exists,
+            executions=self.executions.get(hold.pipeline),
+        )
+        return self.fates.get(rule.name) or find_fate(unread)
+
+    def list_holds(self, stage: str | None = None) -> list[tuple[Hold, Standing]]:
+        """Return the holds that rules keep and that are not over, of all deployments or of the one
+        named `stage`.
+        """
+        holds = [
+            (rule.hold, self.find_fate(rule, rule.hold).standing)
+            for rule in self.rules or ()
+            if rule.hold and stage in (None, read_stage(rule.name, rule.hold.execution))
+        ]
+        return [(hold, standing) for hold, standing in holds if standing is not Standing.OVER]
+
+    def list_held(self, stage: str | None = None) -> list[Hold]:
+        """Return the holds of executions that wait now, as far as is known."""
+        holds = self.list_holds(stage)
+        return [hold for hold, standing in holds if standing is not Standing.MOVED_ON]
+
+    def describe_held(self, stage: str) -> str:
+        """Return a sentence to add, or nothing."""
+        names = sorted({hold.pipeline for hold in self.list_held(stage)})
+        waits = "waits" if len(names) == 1 else "wait"
+        return f" {join_names(names)} {waits} now, and will not start again." if names else ""

@@ -1,0 +1,167 @@
+"""Do the gates in the pipelines name a function that is there, would it accept their parameters,
+and is there what they wait for?
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from chalicelib import parameters
+from chalicelib.account.gates import Gate
+from chalicelib.account.pipeline import Pipeline
+from chalicelib.errors import Misconfigured
+from chalicelib.phrases import join_names
+from chalicelib.pipelines.dependency import Dependency
+from chalicelib.wording import refusals
+from gatectl.doctor.evidence import DoctorEvidence
+from gatectl.doctor.finding import Finding, Severity, build_deploy_command
+
+CORRECT_HERE = "Correct UserParameters of this action."
+FAILS = "The gate action fails at once, and nothing goes past it."
+ONLY_OBSERVES = (
+    "The gate only observes, so nothing is stopped, but it cannot say what it would have done."
+)
+
+
+def findings(evidence: DoctorEvidence) -> Iterator[Finding]:
+    """What is wrong in the structures of the pipelines."""
+    for pipeline in (evidence.pipelines or {}).values():
+        for gate in pipeline.gates:
+            yield from _check_gate(evidence, pipeline, gate)
+    if evidence.deployed is not None:
+        yield from _find_missing_gates(
+            evidence, {each.stage for each in evidence.deployed if each.has_gate}
+        )
+
+
+# The functions that they name
+
+
+def _find_missing_gates(evidence: DoctorEvidence, deployed: set[str]) -> Iterator[Finding]:
+    """`deployed`: the stages of which a gate is deployed here."""
+    gates = [
+        (pipeline.name, gate)
+        for pipeline in (evidence.pipelines or {}).values()
+        for gate in pipeline.gates
+    ]
+    functions = {gate.function for _, gate in gates}
+    for function in sorted(name for name in functions if not evidence.is_here(name)):
+        names = sorted({name for name, gate in gates if gate.function == function})
+        yield _describe_gate_elsewhere(function, names)
+    named = {gate.deployed_as for _, gate in gates if evidence.is_here(gate.function)}
+    for stage in sorted(named - deployed):
+        yield _describe_missing_gate(evidence, stage, sorted(deployed))
+
+
+def _describe_gate_elsewhere(function: str, pipelines: list[str]) -> Finding:
+    _, _, _, region, account, *_ = function.split(":")
+    return Finding(
+        "gate-elsewhere",
+        "note",
+        f"function {function}",
+        f"{join_names(pipelines)} {'names' if len(pipelines) == 1 else 'name'} it as the gate, and "
+        f"it is in {region}, account {account}.",
+        "It was not looked at: whether it is there, and may do what it has to, can only be seen "
+        "there.",
+        f"Run gatectl doctor with credentials of account {account}, and with --region {region}.",
+        function=function,
+    )
+
+
+def _describe_missing_gate(evidence: DoctorEvidence, stage: str, deployed: list[str]) -> Finding:
+    function = evidence.deployment(stage).gate_function
+    pipelines = [pipeline.name for pipeline in evidence.list_gated(stage)]
+    gates = " or ".join(evidence.deployment(each).gate_function for each in deployed)
+    return Finding(
+        "gate-not-deployed",
+        "error",
+        f"function {function}",
+        f"It is not there, and {join_names(pipelines)} "
+        f"{'names' if len(pipelines) == 1 else 'name'} it as the gate.",
+        "That gate action fails at once, and nothing goes past it.",
+        f"Deploy it{f', or name {gates} there' if gates else ''}.",
+        (build_deploy_command(stage),),
+        function=function,
+    )
+
+
+# Their parameters, and the upstreams
+
+
+def _check_gate(evidence: DoctorEvidence, pipeline: Pipeline, gate: Gate) -> Iterator[Finding]:
+    where = (
+        f"pipeline {pipeline.name}, stage {gate.stage}, "
+        f"{'rule' if gate.condition else 'action'} {gate.action}"
+    )
+    observes = parameters.only_observes(gate.text)
+    severity: Severity = "warning" if observes else "error"
+    means = ONLY_OBSERVES if observes else FAILS
+    refusal = _find_refusal(evidence, pipeline, gate)
+    if refusal:
+        yield Finding("gate-refuses", severity, where, refusal, means, CORRECT_HERE)
+    if gate.parameters is None:
+        return
+    for dependency in gate.parameters.depends_on:
+        problem = _find_missing_upstream(evidence, dependency)
+        if problem:
+            yield Finding("no-upstream", severity, where, problem, means, CORRECT_HERE)
+    keys = f'"pipeline": "{pipeline.name}", "execution": "#{{codepipeline.PipelineExecutionId}}"'
+    if gate.parameters.pipeline not in (None, pipeline.name):
+        yield Finding(
+            "other-pipeline",
+            "error",
+            where,
+            f'It says "pipeline": "{gate.parameters.pipeline}", which is another pipeline.',
+            "When it has to wait, the gate finds no such execution there, and fails the action.",
+            f"Write {keys} in UserParameters.",
+        )
+    elif gate.parameters.pipeline is None or gate.parameters.execution is None:
+        yield Finding(
+            "unnamed",
+            "warning",
+            where,
+            "It does not say whose gate it is.",
+            "CodePipeline does not tell that reliably; where it does not, the action fails when "
+            "it has to wait.",
+            f"Add {keys} to UserParameters.",
+        )
+
+
+def _find_refusal(evidence: DoctorEvidence, pipeline: Pipeline, gate: Gate) -> str:
+    """Why the gate would refuse its parameters, in the gate's own words."""
+    if gate.parameters is None:
+        return gate.problem
+    depends_on = gate.parameters.depends_on
+    try:
+        parameters.refuse_closed_accounts(depends_on, evidence.account)
+        parameters.refuse_self(depends_on, pipeline.name, evidence.region, evidence.account)
+    except Misconfigured as error:
+        return str(error)
+    return ""
+
+
+def _find_missing_upstream(evidence: DoctorEvidence, dependency: Dependency) -> str:
+    """What of an upstream is not there. Nothing is known of those that need a role."""
+    if dependency.role_arn or dependency.account not in (None, evidence.account):
+        return ""
+    region = dependency.region or evidence.region
+    if region == evidence.region:
+        names: list[str] = list(evidence.pipelines or {})
+        pipeline = (evidence.pipelines or {}).get(dependency.name)
+        if pipeline and pipeline.unseen:
+            return ""
+        stages = pipeline.stages if pipeline else ()
+    elif dependency.pipeline in evidence.elsewhere:
+        names, stages = [], evidence.elsewhere[dependency.pipeline]
+    else:
+        return ""
+    if not stages:
+        close = difflib.get_close_matches(dependency.name, names, n=1)
+        return (
+            f"There is no pipeline {dependency.name} in "
+            f"{region}{f'; did you mean {close[0]}?' if close else '.'}"
+        )
+    if dependency.stage and dependency.stage not in stages:
+        return refusals.describe_missing_stage(dependency.name, dependency.stage, stages)
+    return ""

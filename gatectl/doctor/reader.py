@@ -1,0 +1,218 @@
+"""Reads the evidence from AWS, with the caller's own credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from chalicelib.account.pipeline import list_unseen_pipelines
+from chalicelib.account.reader import MAX_CALLS_AT_ONCE, AccountReader
+from chalicelib.account.waits import HoldRule
+from chalicelib.aws.codepipeline import CodePipeline
+from chalicelib.holds.fate import Evidence, HoldFate, find_fate
+from chalicelib.holds.hold import Hold
+from chalicelib.holds.reader import complete_fate
+from chalicelib.holds.rule import read_stage
+from chalicelib.pipelines.dependency import Dependency
+from chalicelib.pipelines.execution import LOOK_BACK, Execution
+from gatectl.doctor import function_roles, pipeline_roles
+from gatectl.doctor.aws import Inspector, ask_iam, read_functions, read_inline_policy
+from gatectl.doctor.evidence import DoctorEvidence, PolicyAnswer, PolicyQuestion
+from gatectl.functions import deployed
+from gatectl.session import Place
+
+MAX_IAM_CALLS_AT_ONCE = 4
+"""IAM is shared by all regions of an account, and throttles early."""
+HELD_EXECUTIONS = "what became of held executions"
+
+
+class DoctorReader:
+    """One region of an account. It can be read again and again: structures of pipelines that have
+    not changed are not read again.
+    """
+
+    def __init__(self, place: Place) -> None:
+        # All clients are made here, because boto3 does not make them on several threads at once
+        # (guide: boto3, "Clients", multithreading).
+        self._place = place
+        self._clients = {
+            service: place.client(service)
+            for service in ("sts", "lambda", "events", "codepipeline", "iam")
+        }
+        self._codepipeline = CodePipeline(self._clients["codepipeline"])
+        self._account = AccountReader(self._clients.__getitem__)
+        self._inspector = Inspector()
+
+    def read_evidence(self) -> DoctorEvidence:
+        """Return how everything is now. Raises NoAnswer if AWS does not answer, and botocore's
+        errors if it cannot be asked at all.
+        """
+        self._inspector = Inspector()
+        inspect = self._inspector.inspect
+        identity = self._clients["sts"].get_caller_identity()
+        _, partition, _, _, account, _ = identity["Arn"].split(":", 5)
+        evidence = DoctorEvidence(datetime.now(UTC), partition, self._place.region, account)
+        evidence = replace(
+            evidence,
+            deployed=inspect(
+                "which functions are deployed",
+                "lambda:ListFunctions",
+                lambda: tuple(deployed(self._place)),
+            ),
+        )
+        with self._place.progress("reading pipelines") as progress:
+            read_pipelines = partial(self._account.read_pipelines, progress)
+            evidence = replace(evidence, pipelines=inspect("the pipelines", "", read_pipelines))
+        self._inspector.add_unseen_pipelines(list_unseen_pipelines(evidence.pipelines or {}))
+        evidence = replace(
+            evidence,
+            functions=read_functions(
+                self._clients["lambda"], self._inspector, evidence.deployed or ()
+            ),
+            rules=inspect("the gate's rules", "", self._account.read_rules),
+            rules_in_all=inspect("how many rules there are", "events:ListRules", self._count_rules),
+        )
+        evidence = replace(
+            evidence,
+            executions=self._read_executions(evidence),
+            elsewhere=self._read_other_regions(evidence),
+            buses=self._read_buses(evidence),
+        )
+        evidence = replace(evidence, fates=self._read_fates(evidence))
+        evidence = replace(evidence, answers=self._ask_iam(evidence))
+        evidence = replace(evidence, policies=self._read_policies(evidence))
+        return replace(evidence, unseen=self._inspector.unseen)
+
+    def _count_rules(self) -> int:
+        pages = self._clients["events"].get_paginator("list_rules").paginate()
+        return sum(len(page["Rules"]) for page in pages)
+
+    def _read_executions(self, evidence: DoctorEvidence) -> Mapping[str, tuple[Execution, ...]]:
+        """Those of the pipelines that are held, back to the holds, and of their upstreams."""
+        since: dict[str, datetime] = {}
+        for hold in (rule.hold for rule in evidence.rules or () if rule.hold):
+            upstreams = ((dependency.name, evidence.now) for dependency in hold.depends_on)
+            for name, start in ((hold.pipeline, hold.since), *upstreams):
+                if name in (evidence.pipelines or {}):
+                    since[name] = min(start, since.get(name, evidence.now))
+
+        def read(name: str) -> tuple[Execution, ...] | None:
+            list_executions = partial(
+                self._codepipeline.list_executions, name, since[name] - LOOK_BACK
+            )
+            return self._inspector.inspect(HELD_EXECUTIONS, "", list_executions)
+
+        with ThreadPoolExecutor(MAX_CALLS_AT_ONCE) as pool:
+            executions = zip(since, pool.map(read, since), strict=True)
+            return {name: answer for name, answer in executions if answer is not None}
+
+    def _read_fates(self, evidence: DoctorEvidence) -> Mapping[str, HoldFate]:
+        """What became of the hold of each rule, if its pipeline's executions were read."""
+
+        def read_fate(held: tuple[HoldRule, Hold]) -> HoldFate:
+            rule, hold = held
+            evidence_of_hold = Evidence(
+                hold.pipeline,
+                hold.execution,
+                read_stage(rule.name, hold.execution),
+                executions=evidence.executions[hold.pipeline],
+                complete=True,
+            )
+            fate = self._inspector.inspect(
+                HELD_EXECUTIONS,
+                "",
+                lambda: complete_fate(self._codepipeline, hold, evidence_of_hold)[0],
+                find_fate(replace(evidence_of_hold, pipeline_exists=False)),
+            )
+            return fate or find_fate(evidence_of_hold)
+
+        holds = [
+            (rule, rule.hold)
+            for rule in evidence.rules or ()
+            if rule.hold and rule.hold.pipeline in evidence.executions
+        ]
+        with ThreadPoolExecutor(MAX_CALLS_AT_ONCE) as pool:
+            fates = zip(holds, pool.map(read_fate, holds), strict=True)
+            return {rule.name: fate for (rule, _), fate in fates}
+
+    def _read_other_regions(self, evidence: DoctorEvidence) -> Mapping[str, tuple[str, ...]]:
+        """The stages of upstreams in other regions of this account, by ARN."""
+        dependencies = {
+            dependency.pipeline: dependency
+            for pipeline in (evidence.pipelines or {}).values()
+            for dependency in pipeline.depends_on
+            if dependency.account == evidence.account
+            and not dependency.role_arn
+            and dependency.region != evidence.region
+        }
+        missing: tuple[str, ...] = ()
+        stages = {
+            arn: self._inspector.inspect(
+                f"the pipeline {arn}",
+                "codepipeline:GetPipeline",
+                partial(self._read_stages, dependency),
+                missing,
+                or_unanswered=True,
+            )
+            for arn, dependency in dependencies.items()
+        }
+        return {arn: names for arn, names in stages.items() if names is not None}
+
+    def _read_stages(self, dependency: Dependency) -> tuple[str, ...]:
+        client = self._place.client("codepipeline", dependency.region)
+        declaration, _ = CodePipeline(client).read_declaration(dependency.name)
+        return tuple(stage["name"] for stage in declaration["stages"])
+
+    def _read_buses(self, evidence: DoctorEvidence) -> Mapping[str, bool]:
+        """Whether the event buses of this region and account that the functions name exist."""
+        home = f"arn:{evidence.partition}:events:{evidence.region}:{evidence.account}:"
+
+        def read(bus: str) -> bool | None:
+            describe = partial(self._clients["events"].describe_event_bus, Name=bus)
+            return self._inspector.inspect(
+                f"whether the event bus {bus} is there",
+                "events:DescribeEventBus",
+                lambda: bool(describe()),
+                missing=False,
+            )
+
+        names = sorted({function.event_bus for function in evidence.functions.values()} - {""})
+        buses = {
+            name: read(name)
+            for name in names
+            if not name.startswith("arn:") or name.startswith(home)
+        }
+        return {name: exists for name, exists in buses.items() if exists is not None}
+
+    def _ask_iam(self, evidence: DoctorEvidence) -> Mapping[PolicyQuestion, PolicyAnswer]:
+        questions = list(
+            dict.fromkeys(
+                [
+                    *function_roles.list_questions(evidence),
+                    *pipeline_roles.list_questions(evidence),
+                ]
+            )
+        )
+        ask = partial(ask_iam, self._clients["iam"], self._inspector)
+        answers = {}
+        with (
+            self._place.progress("asking IAM about roles") as progress,
+            ThreadPoolExecutor(MAX_IAM_CALLS_AT_ONCE) as pool,
+        ):
+            for question, answer in zip(questions, pool.map(ask, questions), strict=True):
+                answers[question] = answer
+                progress(len(answers), len(questions))
+        return {question: answer for question, answer in answers.items() if answer is not None}
+
+    def _read_policies(
+        self, evidence: DoctorEvidence
+    ) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+        policies = {
+            (role, name): read_inline_policy(self._clients["iam"], self._inspector, role, name)
+            for role, name in pipeline_roles.list_policies(evidence)
+        }
+        return {key: document for key, document in policies.items() if document is not None}
