@@ -1,10 +1,8 @@
-"""The two Lambda functions of Pipeline Gate, and where it is asked for the Board. It only
-registers: what the functions do is in chalicelib/gate.py and chalicelib/retry.py, the Board is in
-chalicelib/board.
+"""The Chalice app: registers the two Lambda functions of Pipeline Gate and, if it is on, the Board.
 
-Lambda loads the functions from their own modules and never this one: to compile Chalice at a cold
-start takes longer than all that the gate does (docs/performance.md). Chalice calls a function by
-its module where a Blueprint of that name registers it.
+Lambda loads the functions from their own modules and never imports this one, because importing
+Chalice at a cold start takes longer than everything the gate does (docs/performance.md). A
+Blueprint that has a function's module as its name makes Chalice deploy that module as the handler.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ import os
 
 from chalice import Blueprint, Chalice
 
-from chalicelib.board import asked_for
+from chalicelib.board import serves_board
 from chalicelib.gate_function import gate
 from chalicelib.retry_function import retry
 
@@ -23,7 +21,7 @@ for function in (gate, retry):
     functions.lambda_function(name=function.__name__)(function)
     app.register_blueprint(functions)
 
-if asked_for(os.environ):
+if serves_board(os.environ):
     from chalicelib.board.routes import board
 
     app.register_blueprint(board)

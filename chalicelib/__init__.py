@@ -1,3 +1,1 @@
-"""Pipeline Gate: one CodePipeline pipeline waits until others are idle. `gate` answers the waiting
-action, `retry` ends its hold.
-"""
+"""Pipeline Gate: an AWS CodePipeline pipeline waits until other pipelines are idle."""

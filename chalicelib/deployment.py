@@ -1,4 +1,4 @@
-"""Which deployment of the gate this is, read off the ARN of one of its two functions."""
+"""One deployment of the gate, and the names of its functions and rules."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from chalicelib.errors import Misconfigured
 
 APP = "pipeline-gate"
 STAGE_LENGTH = 13
-"""A rule's name has 64 characters (model: RuleName), of which "pipeline-gate-", "-" and an
-execution's id take 51.
+"""The most characters in a stage's name. A rule's name has at most 64 (model: RuleName), and
+"pipeline-gate-", "-" and an execution id take 51 of them.
 """
 
-_FUNCTION = re.compile(
-    rf"arn:(?P<partition>[\w-]+):lambda:(?P<region>[\w-]+):(?P<account>\d{{12}}):function:{APP}-(?P<stage>[\w-]+)-(gate|retry)(:.+)?"
+_FUNCTION_ARN = re.compile(
+    r"arn:(?P<partition>[\w-]+):lambda:(?P<region>[\w-]+):(?P<account>\d{12}):"
+    rf"function:{APP}-(?P<stage>[\w-]+)-(gate|retry)(:.+)?"
 )
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One deployment: its partition, region, account and Chalice stage. All names that the gate
-    makes follow from it.
-    """
+    """One deployment of the gate: where it runs, and its Chalice stage."""
 
     partition: str
     region: str
@@ -33,16 +32,17 @@ class Deployment:
 
     @classmethod
     def from_context(cls, context: object) -> Self:
-        """The deployment whose function runs now: by `context.invoked_function_arn`, or where the
-        context has none, as in Chalice's test client, by the environment's RETRY_FUNCTION_ARN.
+        """Return the deployment that the running Lambda function belongs to.
 
-        Raises Misconfigured where neither tells it, or where the stage's name is too long for a
-        rule's name.
+        It is read from `context.invoked_function_arn`. If the context has none, as in Chalice's
+        test client, it is read from the environment variable RETRY_FUNCTION_ARN.
+        Raises Misconfigured if neither is the ARN of one of the gate's functions, or if the
+        stage's name is too long for a rule's name.
         """
         arn = getattr(context, "invoked_function_arn", None) or os.environ.get(
             "RETRY_FUNCTION_ARN", ""
         )
-        match = _FUNCTION.fullmatch(arn)
+        match = _FUNCTION_ARN.fullmatch(arn)
         if not match:
             raise Misconfigured(
                 f"The gate cannot tell its deployment: {arn!r} is no ARN of a function "
@@ -69,7 +69,7 @@ class Deployment:
 
     @property
     def all_rules_arn(self) -> str:
-        """The pattern of the ARNs of all rules that the gate ever makes here."""
+        """A pattern that matches the ARN of every rule the gate makes in this region."""
         return f"arn:{self.partition}:events:{self.region}:{self.account}:rule/{APP}-*"
 
     @property
@@ -78,19 +78,17 @@ class Deployment:
 
 
 def name_gate_function(stage: str) -> str:
-    """Return the name of the gate function that is deployed as the Chalice stage `stage`."""
+    """Return the name of the gate function in the Chalice stage `stage`."""
     return f"{APP}-{stage}-gate"
 
 
 def name_retry_function(stage: str) -> str:
-    """Return the name of the retry function that is deployed as the Chalice stage `stage`."""
+    """Return the name of the retry function in the Chalice stage `stage`."""
     return f"{APP}-{stage}-retry"
 
 
 def refuse_long_stage(stage: str) -> None:
-    """Raise Misconfigured where a Chalice stage's name leaves no room for an execution's id in a
-    rule's name.
-    """
+    """Raise Misconfigured if a Chalice stage's name is too long to be part of a rule's name."""
     if len(stage) > STAGE_LENGTH:
         raise Misconfigured(
             f"The Chalice stage {stage!r} has {len(stage)} characters; the gate's rules are named "

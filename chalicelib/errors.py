@@ -1,13 +1,13 @@
-"""What can go wrong, by what is to be done about it.
+"""The errors, sorted by what has to be done about them.
 
-    Misconfigured     the user has to correct something       -> the action fails and says what
-    NotPermitted      AWS denied a call                       -> the action fails and names the call
-    NoAnswer          AWS did not answer, or said "later"     -> Lambda or the rule tries again
-    UnexpectedAnswer  AWS refused a call for no known reason  -> a defect of the gate
-    RefusedInput      the event is not for this function      -> nothing is touched
-    NoRoom, NotRetryable, TakenOver, PipelineNotFound         -> answers that the caller decides on
+    Misconfigured     the user has to correct something         -> the action fails and says what
+    NotPermitted      AWS denied a call                         -> the action fails, names the call
+    NoAnswer          AWS did not answer, or said "later"       -> Lambda or the rule tries again
+    UnexpectedAnswer  AWS refused a call for an unknown reason  -> a defect of the gate
+    RefusedInput      the event is not for this function        -> nothing is changed
+    NoRoom, NotRetryable, TakenOver, PipelineNotFound           -> answers; the caller decides
 
-`translate_error` is the one place that sorts botocore's errors into these.
+`translate_error` turns botocore's errors into these.
 """
 
 from __future__ import annotations
@@ -18,27 +18,29 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 FailureType = Literal["JobFailed", "ConfigurationError", "PermissionError", "SystemUnavailable"]
-"""Those of CodePipeline's kinds of failure that the gate uses (model: FailureType): a hold is a
-JobFailed.
-"""
+"""The failure types of a job that the gate uses (model: FailureType). A hold is a JobFailed."""
 REFUSALS = frozenset({"ConfigurationError", "PermissionError", "SystemUnavailable"})
-"""Those that say that the gate did not hold: nothing goes on by itself then. That ErrorDetails.code
-shows them is (practice); the model says "system ID or number code". Were it otherwise, a refused
-gate would be asked again every retry_minutes, no more.
+"""The failure types of a gate that refused to hold: nothing continues automatically after them.
+
+That AWS shows them in ErrorDetails.code is (practice); the model only says "system ID or number
+code". If AWS stopped doing so, the retry would ask a gate that refused again every retry_minutes.
 """
 
 
 class Misconfigured(Exception):
-    """The user asked for something that cannot be; the message says what is wrong, where, and what
-    would be right.
+    """The user asked for something impossible.
+
+    The message says what is wrong, where, and what would be right.
     """
 
     failure_type: FailureType = "ConfigurationError"
 
 
 class NotPermitted(Exception):
-    """AWS denied `call`, such as "events:PutRule". `detail` says who was denied, in AWS's words.
-    `elsewhere`: the call was one that a role in another account has to allow.
+    """AWS denied `call`, such as "events:PutRule".
+
+    `detail`: AWS's words, which say which principal was denied.
+    `elsewhere`: the call went through a role in another account, which has to allow it.
     """
 
     failure_type: FailureType = "PermissionError"
@@ -51,44 +53,44 @@ class NotPermitted(Exception):
 
 
 class NoAnswer(Exception):
-    """AWS did not answer a call, botocore's own retries included; it may have taken effect all the
-    same.
+    """AWS did not answer a call, not even when botocore repeated it.
+
+    The call may have taken effect anyway.
     """
 
 
 class UnexpectedAnswer(Exception):
-    """AWS refused a call in a way that the gate does not provide for: a defect of the gate. Says
-    AWS's error code, not its words.
+    """AWS refused a call in a way that the gate does not handle: a defect of the gate.
+
+    The message contains AWS's error code, but not its words.
     """
 
 
 class NoRoom(Exception):
-    """A quota of AWS's is used up: what was asked for cannot be made now."""
+    """An AWS quota is used up, so the rule or the like cannot be made now."""
 
 
 class NotRetryable(Exception):
-    """AWS does not retry that stage: its pipeline was edited since, or it has nothing that failed
-    (any more).
-    """
+    """AWS does not retry the stage: its pipeline was edited, or nothing in it has failed."""
 
 
 class TakenOver(Exception):
-    """AWS does not retry that stage: a newer execution has entered it."""
+    """AWS does not retry the stage: a newer execution has entered it."""
 
 
 class PipelineNotFound(Exception):
-    """There is no pipeline of that name in this account and region."""
+    """This account and region have no such pipeline, or the pipeline no such execution."""
 
 
 class RefusedInput(ValueError):
-    """The event is not one that this function serves; nothing was touched."""
+    """The event is not one that this function handles. Nothing was changed."""
 
 
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"}
-# Answers that say "later": throttling, passing faults, and credentials that are just being replaced
-# (model: the errors of each service; botocore retries most of them first). Everything with an HTTP
-# status of 500 and above counts too.
-_LATER = {
+_DENIED_CODES = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"}
+# Errors that pass: throttling, internal faults, and credentials that are being replaced (model: the
+# errors of each service). botocore retries most of them first. An HTTP status of 500 or more also
+# counts as one of them.
+_TRANSIENT_CODES = {
     "Throttling",
     "ThrottlingException",
     "ThrottledException",
@@ -118,23 +120,28 @@ _LATER = {
 
 
 def error_code(error: ClientError) -> str:
-    """AWS's error code, such as "AccessDeniedException"; "" where the answer had none."""
+    """Return AWS's error code, such as "AccessDeniedException"; "" if the answer has none."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def translate_error(error: ClientError | BotoCoreError, call: str) -> Exception:
-    """The error to raise for what botocore raised at `call`
-    ("codepipeline:StartPipelineExecution").
+def is_aws_error(error: Exception, *codes: str) -> bool:
+    """Return whether AWS answered with one of these error codes."""
+    return isinstance(error, ClientError) and error_code(error) in codes
 
-    NotPermitted, NoAnswer or UnexpectedAnswer; botocore's own complaint about an argument as it is.
-    AWS's words are passed on only where it denies: elsewhere they can repeat what a request was
-    signed with.
+
+def translate_error(error: ClientError | BotoCoreError, call: str) -> Exception:
+    """Return the error to raise for what botocore raised during a call.
+
+    `call` is its name, such as "codepipeline:StartPipelineExecution". The result is NotPermitted,
+    NoAnswer or UnexpectedAnswer; botocore's complaint about an argument is returned unchanged.
+    AWS's words are only passed on if it denied the call. In other errors they can repeat what a
+    request was signed with.
     """
     if isinstance(error, ClientError):
-        if error_code(error) in _DENIED:
+        if error_code(error) in _DENIED_CODES:
             return NotPermitted(call, error.response["Error"].get("Message", error_code(error)))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if error_code(error) in _LATER or status >= 500:
+        if error_code(error) in _TRANSIENT_CODES or status >= 500:
             return NoAnswer(f"{call} was not answered ({error_code(error)})")
         return UnexpectedAnswer(f"{call} answered {error_code(error)}")
     if isinstance(error, (BotoConnectionError, HTTPClientError)):

@@ -1,5 +1,6 @@
-"""The Lambda function `gate`, as Lambda loads it. Of chalicelib it imports no more than an open
-gate needs: a cold start compiles that.
+"""The Lambda function `gate`, as Lambda loads it.
+
+It imports only the modules that an open gate needs, because a cold start compiles each of them.
 """
 
 from __future__ import annotations
@@ -12,5 +13,5 @@ from chalicelib.gate import answer_job
 
 
 def gate(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Invoked by the gate action of a dependent pipeline."""
+    """Answer the gate action of a dependent pipeline, which invokes this function."""
     return answer_job(event, context, runtime.aws, datetime.now(UTC))

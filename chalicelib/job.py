@@ -1,6 +1,6 @@
-"""The job that CodePipeline hands to a Lambda action: a typed view of the event.
+"""The job that CodePipeline gives to a Lambda action, as a typed view of the event.
 
-The event also carries live credentials (artifactCredentials): nothing here keeps them, and the
+The event also contains live credentials (artifactCredentials). Nothing here keeps them, and the
 event itself is never logged (guide: action-reference-Lambda, "Important").
 """
 
@@ -20,11 +20,12 @@ _ACCOUNT = re.compile(r"[0-9]{12}")  # model: AccountId
 
 @dataclass(frozen=True)
 class Job:
-    """One request to answer. `account` is "?" where the event does not tell it, `user_parameters`
-    None where the action has none.
+    """One job that the gate has to answer.
 
-    `since` is when the gate first kept this action open (aware UTC), as its continuation token
-    says; None for an action's first job.
+    `account`: the pipeline's account, "?" if the event does not name it.
+    `user_parameters`: the action's UserParameters, None if it has none.
+    `since`: when the gate first kept this action open (aware UTC), as the continuation token says;
+    None in an action's first job.
     """
 
     id: str
@@ -36,8 +37,8 @@ class Job:
     def parse(cls, event: object) -> Self:
         """Read the event of a Lambda action (guide: action-reference-Lambda, "JSON event").
 
-        Raises RefusedInput where the event is no CodePipeline job, and says so without repeating
-        it.
+        Raises RefusedInput if the event is not a CodePipeline job. The message does not repeat the
+        event.
         """
         job = _as_mapping(_as_mapping(event).get("CodePipeline.job"))
         if not isinstance(job.get("id"), str) or not re.fullmatch(ID, job["id"]):
@@ -47,10 +48,9 @@ class Job:
                 "The gate is invoked by an action of provider Lambda in a pipeline, not by hand."
             )
         data = _as_mapping(job.get("data"))
-        configuration = _as_mapping(
-            _as_mapping(data.get("actionConfiguration")).get("configuration")
-        )
-        parameters, account = configuration.get("UserParameters"), job.get("accountId")
+        action = _as_mapping(data.get("actionConfiguration"))
+        parameters = _as_mapping(action.get("configuration")).get("UserParameters")
+        account = job.get("accountId")
         return cls(
             id=job["id"],
             account=account if isinstance(account, str) and _ACCOUNT.fullmatch(account) else "?",
@@ -59,13 +59,14 @@ class Job:
         )
 
     def count_waited_seconds(self, now: datetime) -> int | None:
-        """How long this action has been kept open; None for an action's first job."""
+        """Return how many seconds this action has been kept open; None in its first job."""
         return int((now - self.since).total_seconds()) if self.since else None
 
 
 def format_token(since: datetime) -> str:
-    """Return the continuation token of an action that has been kept open since then; `Job.since`
-    reads it.
+    """Return the continuation token of an action that has been kept open since then (aware UTC).
+
+    In the action's next job, `Job.since` is read from it.
     """
     return since.isoformat()
 

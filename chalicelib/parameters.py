@@ -1,4 +1,4 @@
-"""What a gate action asks for: reads and checks its UserParameters."""
+"""The UserParameters of a gate action: reads and checks them."""
 
 from __future__ import annotations
 
@@ -44,26 +44,31 @@ KEYS = (
     "execution",
 )
 RETRY_MINUTES = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60)
-"""The divisors of 60: only they make a cron expression whose distances are all alike."""
+"""The divisors of 60. Only they give a cron expression that fires at equal intervals."""
 MOST_GIVE_UP_MINUTES = 14 * 24 * 60
-"""As far as the gate looks back."""
+"""14 days: the gate looks back no further (execution.LOOK_BACK)."""
 REVISIONS: tuple[Revisions, ...] = ("latest", "held")
 ON_GIVE_UP: tuple[OnGiveUp, ...] = ("stop", "continue")
 
 PATTERN_LENGTH = 2048
-"""Of an event pattern (EventBridge's default quota; the model allows 4096)."""
-SURELY_FIT = 5
-"""So many fit in any case: each takes at most three names of 100 characters."""
+"""The most characters in an event pattern (EventBridge's default quota; the model allows 4096)."""
+NAMES_THAT_ALWAYS_FIT = 5
+"""Entries of depends_on that fit into a pattern however long they are: each adds at most three
+names of 100 characters.
+"""
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """`depends_on`: what is waited for, each once. `pipeline` and `execution` are None where the
-    action does not say them.
+    """What a gate action asks for. The README's table describes every key.
 
-    `hold`: how the pipeline is held. `revisions`: which a restart takes; None: the latest, in
-    PARALLEL mode the held one's own. `give_up_minutes`: None: never. The README's table says the
-    rest.
+    `depends_on`: the upstreams, each once.
+    `pipeline`, `execution`: the waiting pipeline and its execution; None if the action does not
+    name them.
+    `mode`: how the pipeline is held.
+    `revisions`: the source revisions that a restart takes. None: the latest ones, or in PARALLEL
+    mode those of the held execution.
+    `give_up_minutes`: None means never.
     """
 
     depends_on: tuple[Dependency, ...]
@@ -79,31 +84,30 @@ class Parameters:
 
 
 def parse_parameters(text: str | None, default_minutes: str) -> Parameters:
-    """Read UserParameters: JSON, or in short form plain names ("infra, network").
+    """Read UserParameters: a JSON object, or the short form, plain names ("infra, network").
 
-    `default_minutes` is the environment's RETRY_MINUTES, taken where the action says none.
-    Raises Misconfigured with a sentence for the console.
+    `default_minutes`: the environment variable RETRY_MINUTES, used if the action has no
+    retry_minutes.
+    Raises Misconfigured with a message for the console.
     """
-    fields = _words(text)
+    fields = _parse_fields(text)
     for key in fields:
         if key not in KEYS:
             raise Misconfigured(
-                f"UserParameters has an unknown key {quote(key)}{_did_you_mean(key)}. Known: "
+                f"UserParameters has an unknown key {quote(key)}{_suggest_key(key)}. Known: "
                 f"{', '.join(KEYS)}."
             )
     parameters = Parameters(
-        depends_on=_upstreams(fields),
-        retry_minutes=_retry_minutes(fields, default_minutes),
-        pipeline=_own_pipeline(fields),
-        execution=_own_execution(fields),
+        depends_on=_read_depends_on(fields),
+        retry_minutes=_read_retry_minutes(fields, default_minutes),
+        pipeline=_read_pipeline(fields),
+        execution=_read_execution(fields),
         mode=MODES[check_choice(tuple(MODES), fields.get("hold", DEFAULT.name), "hold")],
-        revisions=cast(Revisions, check_choice(REVISIONS, fields["revisions"], "revisions"))
-        if "revisions" in fields
-        else None,
-        give_up_minutes=_give_up_minutes(fields),
-        on_give_up=_on_give_up(fields),
-        bypass=_bypass(fields),
-        observe=_observe(fields),
+        revisions=_read_revisions(fields),
+        give_up_minutes=_read_give_up_minutes(fields),
+        on_give_up=_read_on_give_up(fields),
+        bypass=_read_bypass(fields),
+        observe=_read_observe(fields),
     )
     if parameters.pipeline is not None:
         refuse_self(parameters.depends_on, parameters.pipeline)
@@ -111,11 +115,12 @@ def parse_parameters(text: str | None, default_minutes: str) -> Parameters:
 
 
 def only_observes(text: str | None) -> bool:
-    """Whether UserParameters ask to observe only, be they right in everything else or not: then
-    nothing may stop the pipeline.
+    """Return whether UserParameters say "observe": true, even if other keys in them are wrong.
+
+    Such a gate must never stop its pipeline.
     """
     try:
-        return _words(text).get("observe") is True
+        return _parse_fields(text).get("observe") is True
     except Misconfigured:
         return False
 
@@ -123,8 +128,9 @@ def only_observes(text: str | None) -> bool:
 def refuse_self(
     depends_on: Iterable[Dependency], pipeline: str, region: str = "?", account: str = "?"
 ) -> None:
-    """Raise Misconfigured where `pipeline`, whose action this is, would wait for itself; `region`
-    and `account` are its own.
+    """Raise Misconfigured if `pipeline` would wait for itself.
+
+    `pipeline`, `region` and `account` are those of the gate action.
     """
     if any(entry.is_pipeline(pipeline, region, account) for entry in depends_on):
         raise Misconfigured(
@@ -134,8 +140,9 @@ def refuse_self(
 
 
 def refuse_closed_accounts(depends_on: Iterable[Dependency], account: str) -> None:
-    """Raise Misconfigured where an upstream lives in another account than `account`, the gate's,
-    and no role opens that to the gate.
+    """Raise Misconfigured if an upstream is in another account and the entry has no role_arn.
+
+    `account` is the gate's own.
     """
     for entry in depends_on:
         if entry.account not in (None, account) and not entry.role_arn:
@@ -147,45 +154,41 @@ def refuse_closed_accounts(depends_on: Iterable[Dependency], account: str) -> No
             )
 
 
-def _words(text: str | None) -> dict[str, object]:
+def _parse_fields(text: str | None) -> dict[str, object]:
     if text is None or not text.strip():
         raise Misconfigured(
             f"The action has no UserParameters. They say what to wait for, for example {EXAMPLE}."
         )
-    return (
-        _object(text)
-        if text.lstrip()[0] in '{["'
-        else {"depends_on": [name.strip() for name in text.split(",")]}
-    )
+    if text.lstrip()[0] in '{["':
+        return _parse_json(text)
+    return {"depends_on": [name.strip() for name in text.split(",")]}
 
 
-def _object(text: str) -> dict[str, object]:
+def _parse_json(text: str) -> dict[str, object]:
     try:
-        fields = json.loads(text, object_pairs_hook=_each_key_once)
+        fields = json.loads(text, object_pairs_hook=_refuse_repeated_keys)
     except (ValueError, RecursionError) as error:
         raise Misconfigured(
-            f"UserParameters is not valid JSON ({_json_error(error)}). Right would be {EXAMPLE}, "
+            f"UserParameters is not valid JSON ({_describe_json_error(error)}). Right would be {EXAMPLE}, "
             "or plain names: infra, network."
         ) from None
     if not isinstance(fields, dict):
         raise Misconfigured(
-            f"UserParameters must be a JSON object or plain names, not {name_json_kind(fields)}. Right "
-            f"would be {EXAMPLE}."
+            f"UserParameters must be a JSON object or plain names, not {name_json_kind(fields)}. "
+            f"Right would be {EXAMPLE}."
         )
     return fields
 
 
-def _json_error(error: ValueError | RecursionError) -> str:
+def _describe_json_error(error: ValueError | RecursionError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
-    return (
-        "it is nested too deep"
-        if isinstance(error, RecursionError)
-        else "it has a number that is too long"
-    )
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    return "it has a number that is too long"
 
 
-def _each_key_once(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
+def _refuse_repeated_keys(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
     result: dict[str, object] = {}
     for key, value in pairs:
         if key in result:
@@ -194,7 +197,7 @@ def _each_key_once(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
     return result
 
 
-def _upstreams(fields: dict[str, object]) -> tuple[Dependency, ...]:
+def _read_depends_on(fields: dict[str, object]) -> tuple[Dependency, ...]:
     if "depends_on" not in fields:
         raise Misconfigured(
             "UserParameters has no depends_on: it names the pipelines to wait for. Right would "
@@ -216,13 +219,13 @@ def _upstreams(fields: dict[str, object]) -> tuple[Dependency, ...]:
     upstreams = tuple(
         dict.fromkeys(dependency.parse_entry(entry, require, parked) for entry in entries)
     )
-    if len(upstreams) > SURELY_FIT:
+    if len(upstreams) > NAMES_THAT_ALWAYS_FIT:
         _refuse_too_many(upstreams)
     return upstreams
 
 
 def _refuse_too_many(upstreams: tuple[Dependency, ...]) -> None:
-    from chalicelib.holds.rule import build_pattern  # noqa: PLC0415 - few are the rule
+    from chalicelib.holds.rule import build_pattern  # noqa: PLC0415 - the open path needs no rules
 
     if len(build_pattern(upstreams)) > PATTERN_LENGTH:
         raise Misconfigured(
@@ -232,7 +235,7 @@ def _refuse_too_many(upstreams: tuple[Dependency, ...]) -> None:
         )
 
 
-def _retry_minutes(fields: dict[str, object], default: str) -> int:
+def _read_retry_minutes(fields: dict[str, object], default: str) -> int:
     if "retry_minutes" not in fields:
         if default not in map(str, RETRY_MINUTES):
             raise Misconfigured(
@@ -255,19 +258,25 @@ def _retry_minutes(fields: dict[str, object], default: str) -> int:
     return value
 
 
-def _give_up_minutes(fields: dict[str, object]) -> int | None:
+def _read_give_up_minutes(fields: dict[str, object]) -> int | None:
     if "give_up_minutes" not in fields:
         return None
     value = fields["give_up_minutes"]
-    right = f"a whole number of minutes, 1 to {MOST_GIVE_UP_MINUTES} (14 days)"
+    allowed = f"a whole number of minutes, 1 to {MOST_GIVE_UP_MINUTES} (14 days)"
     if isinstance(value, bool) or not isinstance(value, int):
-        raise Misconfigured(f"give_up_minutes must be {right}, not {name_json_kind(value)}.")
+        raise Misconfigured(f"give_up_minutes must be {allowed}, not {name_json_kind(value)}.")
     if not 1 <= value <= MOST_GIVE_UP_MINUTES:
-        raise Misconfigured(f"give_up_minutes is {str(value)[:20]}, but must be {right}.")
+        raise Misconfigured(f"give_up_minutes is {str(value)[:20]}, but must be {allowed}.")
     return value
 
 
-def _on_give_up(fields: dict[str, object]) -> OnGiveUp:
+def _read_revisions(fields: dict[str, object]) -> Revisions | None:
+    if "revisions" not in fields:
+        return None
+    return cast(Revisions, check_choice(REVISIONS, fields["revisions"], "revisions"))
+
+
+def _read_on_give_up(fields: dict[str, object]) -> OnGiveUp:
     if "on_give_up" in fields and "give_up_minutes" not in fields:
         raise Misconfigured(
             "on_give_up says what happens after give_up_minutes, which is not there: add "
@@ -276,7 +285,7 @@ def _on_give_up(fields: dict[str, object]) -> OnGiveUp:
     return cast(OnGiveUp, check_choice(ON_GIVE_UP, fields.get("on_give_up", "stop"), "on_give_up"))
 
 
-def _bypass(fields: dict[str, object]) -> bool:
+def _read_bypass(fields: dict[str, object]) -> bool:
     value = fields.get("bypass", "false")
     if value not in ("true", "false"):
         shown = quote(value) if isinstance(value, str) else name_json_kind(value)
@@ -288,14 +297,14 @@ def _bypass(fields: dict[str, object]) -> bool:
     return value == "true"
 
 
-def _observe(fields: dict[str, object]) -> bool:
+def _read_observe(fields: dict[str, object]) -> bool:
     value = fields.get("observe", False)
     if not isinstance(value, bool):
         raise Misconfigured(f"observe must be true or false, not {name_json_kind(value)}.")
     return value
 
 
-def _own_pipeline(fields: dict[str, object]) -> str | None:
+def _read_pipeline(fields: dict[str, object]) -> str | None:
     if "pipeline" not in fields:
         return None
     value = fields["pipeline"]
@@ -311,7 +320,7 @@ def _own_pipeline(fields: dict[str, object]) -> str | None:
     return value
 
 
-def _own_execution(fields: dict[str, object]) -> str | None:
+def _read_execution(fields: dict[str, object]) -> str | None:
     if "execution" not in fields:
         return None
     value = fields["execution"]
@@ -328,8 +337,8 @@ def _own_execution(fields: dict[str, object]) -> str | None:
     return value
 
 
-def _did_you_mean(key: str) -> str:
-    import difflib  # noqa: PLC0415 - only this path needs it, and a cold start pays for every import
+def _suggest_key(key: str) -> str:
+    import difflib  # noqa: PLC0415 - a cold start should not pay for it
 
     close = difflib.get_close_matches(key, KEYS, n=1)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -1,4 +1,4 @@
-"""The pieces that sentences are made of."""
+"""Parts of sentences: quoted values, lists of names, times."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 MAX_NAMES = 5
-"""So many of a list are named, the rest is counted."""
+"""The most names that a list in a sentence shows. The others are only counted."""
 
 
 def quote(value: str, length: int = 60) -> str:
-    """A piece of user input in quotes: printable ASCII, and no longer than a person wants to
-    read.
-    """
+    """Return user input in double quotes: ASCII only, and cut off after `length` characters."""
     return json.dumps(value if len(value) <= length else value[:length] + "...")
 
 
 def name_json_kind(value: object) -> str:
-    """What kind of JSON value this is."""
+    """Return what kind of JSON value this is, such as "a string"."""
     kinds = {
         str: "a string",
         bool: "true or false",
@@ -35,23 +33,25 @@ def join_values(values: Iterable[object]) -> str:
 
 
 def join_names(names: Sequence[str]) -> str:
-    """Names in a sentence, the first few of many: "infra, network and 3 more"."""
+    """Return names as part of a sentence: "infra, network and dns", or "a, b, c, d, e and 3 more"."""
     if len(names) > MAX_NAMES:
         return f"{', '.join(names[:MAX_NAMES])} and {len(names) - MAX_NAMES} more"
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def shorten(text: str, length: int) -> str:
+    """Return `text`, cut off with "..." if it has more than `length` characters."""
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
 def format_time(moment: datetime, now: datetime) -> str:
-    """`moment` for a person who reads at `now` (both aware UTC): "12:03 UTC", with the date where
-    it is not today's.
+    """Return `moment` as "12:03 UTC", with the date if that is not the date of `now`.
+
+    Both are aware UTC.
     """
     return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def format_minutes(number: int) -> str:
-    """ "minute" or "5 minutes", as in "every ..."."""
+    """Return the words that follow "every": "minute" or "5 minutes"."""
     return "minute" if number == 1 else f"{number} minutes"

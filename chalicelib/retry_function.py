@@ -10,5 +10,5 @@ from chalicelib.retry import check_hold
 
 
 def retry(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Invoked by the rule of a hold."""
+    """Check a hold, whose EventBridge rule invokes this function."""
     return check_hold(event, context, runtime.aws, datetime.now(UTC))

@@ -1,8 +1,8 @@
-"""What one Lambda runtime keeps for its life, from invocation to invocation.
+"""What one Lambda runtime keeps from invocation to invocation: the clients of the AWS services.
 
-Clients are made while Lambda starts the runtime (guide: Lambda, best practices: "Initialize SDK
-clients ... outside of the function handler"): it gives more of a processor then than to an
-invocation (practice), and the first pipeline that asks waits for less.
+The CodePipeline client is made while Lambda starts the runtime (guide: Lambda, best practices:
+"Initialize SDK clients ... outside of the function handler"). A runtime has more CPU then than
+during an invocation (practice), so the first invocation is faster.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from chalicelib.aws.clients import Aws
 
 aws = Aws()
 
-if (
-    "AWS_LAMBDA_RUNTIME_API" in os.environ
-):  # and not where Chalice deploys: there is no region to make a client for
+# Chalice imports this module too when it deploys, but then there is no region to make a client for.
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
     _ = aws.codepipeline

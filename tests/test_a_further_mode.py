@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from chalicelib.account.reader import AccountReader
-from chalicelib.board.snapshot import snapshot
+from chalicelib.board.snapshot import build_snapshot
 from chalicelib.holds.mode import MODES, HoldMode
 from sandbox.account import REGION
 from sandbox.clock import utcnow
@@ -39,7 +39,7 @@ def test_a_pipeline_is_held_shown_and_goes_on(scene: Scene, mode: HoldMode) -> N
     def client(service: str) -> Any:
         return boto3.client(service)  # type: ignore[call-overload]
 
-    (wait,) = snapshot(AccountReader(client).read_view(utcnow()), REGION, utcnow())["waits"]
+    (wait,) = build_snapshot(AccountReader(client).read_view(utcnow()), REGION, utcnow())["waits"]
     assert wait["hold"] == mode.name
     (row,) = run("holds", "--json").json()["holds"]
     assert (row["hold"], row["waits"]) == (mode.name, True)

@@ -113,14 +113,14 @@ class TestAnotherAccount:
     ) -> None:
         assumed: list[str] = []
         elsewhere = runtime.aws._other_accounts
-        real = elsewhere._session
+        real = elsewhere._assume_role
 
         def session(wanted: Any) -> Any:
             assumed.append(wanted.name)
             return real(wanted)
 
-        elsewhere._made.clear()
-        monkeypatch.setattr(elsewhere, "_session", session)
+        elsewhere._clients.clear()
+        monkeypatch.setattr(elsewhere, "_assume_role", session)
         scene.gated(
             "k8s",
             ask(
@@ -147,7 +147,7 @@ class TestAnotherAccount:
         )["events"]
         written = json.dumps([logs, scene.gate_action()], default=str)
         assert "a-word-that-both-know" not in written
-        for room, _ in runtime.aws._other_accounts._made.values():
+        for room, _ in runtime.aws._other_accounts._clients.values():
             client: Any = room._client
             secret = client._request_signer._credentials
             assert secret.secret_key not in written

@@ -12,16 +12,16 @@ from chalicelib.pipelines.execution import Attempt
 
 
 def list_attempts(
-    room: CodePipeline, pipeline: str, gates: Iterable[Gate], execution: str
+    codepipeline: CodePipeline, pipeline: str, gates: Iterable[Gate], execution: str
 ) -> tuple[Attempt, ...]:
     """Every attempt of its actions and, where one of its `gates` is a condition, of the conditions'
     rules; the oldest first.
 
     Raises PipelineNotFound.
     """
-    attempts = room.list_attempts(pipeline, execution)
+    attempts = codepipeline.list_attempts(pipeline, execution)
     if any(gate.condition for gate in gates):
-        attempts += room.list_condition_attempts(pipeline, execution)
+        attempts += codepipeline.list_condition_attempts(pipeline, execution)
     return tuple(sorted(attempts, key=lambda attempt: attempt.started))
 
 

@@ -19,17 +19,17 @@ class ConsoleLinks:
     partition: str = "aws"
 
     def pipeline(self, name: str) -> str:
-        return f"{self._pipeline(name)}/view?region={self.region}"
+        return f"{self._pipeline_page(name)}/view?region={self.region}"
 
     def execution(self, pipeline: str, id_: str) -> str:
-        return f"{self._pipeline(pipeline)}/executions/{quote(id_, safe='')}/timeline?region={self.region}"
+        return f"{self._pipeline_page(pipeline)}/executions/{quote(id_, safe='')}/timeline?region={self.region}"
 
     def rule(self, name: str) -> str:
-        return f"{self._home}/events/home?region={self.region}#/eventbus/default/rules/{quote(name, safe='')}"
+        return f"{self._console}/events/home?region={self.region}#/eventbus/default/rules/{quote(name, safe='')}"
 
-    def _pipeline(self, name: str) -> str:
-        return f"{self._home}/codesuite/codepipeline/pipelines/{quote(name, safe='')}"
+    def _pipeline_page(self, name: str) -> str:
+        return f"{self._console}/codesuite/codepipeline/pipelines/{quote(name, safe='')}"
 
     @property
-    def _home(self) -> str:
+    def _console(self) -> str:
         return f"https://{self.region}.{_HOSTS.get(self.partition, 'console.aws.amazon.com')}"

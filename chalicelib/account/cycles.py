@@ -15,7 +15,7 @@ from chalicelib.account.graph import DependencyEdge
 from chalicelib.account.pipeline import Pipeline
 from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE, Cycle
 
-Kind = Literal["turns", "together", "success"]
+CircleKind = Literal["turns", "together", "success"]
 """turns: whoever is held is idle, so one after the other goes on; together: a deadlock when they
 wait at the same time; success: one as soon as one of them has failed, or while none has succeeded
 yet.
@@ -27,7 +27,7 @@ class Circle:
     """`pipelines`: each waits for the next one; the first is the last, too."""
 
     pipelines: tuple[str, ...]
-    kind: Kind
+    kind: CircleKind
 
     @property
     def unseen(self) -> bool:
@@ -72,9 +72,11 @@ def classify_circles(
     """The circles, deadlocks first; of pipelines that are in several of a kind, one of the
     shortest. Who only observes is in none.
     """
-    real = [edge for edge in edges if _asking(edge, pipelines)]
-    stuck = [edge for edge in real if _stuck(edge, pipelines)]
-    deadlocks = [Circle(names, _kind(names, stuck)) for names in graph.find_circles(stuck)]
+    real = [edge for edge in edges if _is_enforced(edge, pipelines)]
+    stuck = [edge for edge in real if _keeps_waiting(edge, pipelines)]
+    deadlocks = [
+        Circle(names, _classify_circle(names, stuck)) for names in graph.find_circles(stuck)
+    ]
     in_deadlock = {name for circle in deadlocks for name in circle.pipelines}
     return [
         *deadlocks,
@@ -86,14 +88,14 @@ def classify_circles(
     ]
 
 
-def _kind(names: Sequence[str], stuck: Iterable[DependencyEdge]) -> Kind:
+def _classify_circle(names: Sequence[str], stuck: Iterable[DependencyEdge]) -> CircleKind:
     demanding = {
         (edge.dependent, edge.upstream) for edge in stuck if edge.dependency.require == "succeeded"
     }
     return "success" if demanding.issuperset(pairwise(names)) else "together"
 
 
-def _stuck(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> bool:
+def _keeps_waiting(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> bool:
     """Whether the dependent stays held while its upstream waits at its own gate: that one has to
     succeed first, or stays in progress.
     """
@@ -108,7 +110,7 @@ def _stuck(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> bool:
     )
 
 
-def _asking(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> bool:
+def _is_enforced(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> bool:
     return edge.upstream in pipelines and any(
         gate.parameters and not gate.parameters.observe for gate in asking(edge, pipelines)
     )

@@ -52,18 +52,18 @@ def find_gates(pipeline: Mapping[str, Any]) -> tuple[Gate, ...]:
     """Every gate of a pipeline's declaration (model: PipelineDeclaration), in the pipeline's
     order.
     """
-    return tuple(gate for stage in pipeline["stages"] for gate in _of_stage(stage))
+    return tuple(gate for stage in pipeline["stages"] for gate in _find_stage_gates(stage))
 
 
-def _of_stage(stage: Mapping[str, Any]) -> Iterator[Gate]:
+def _find_stage_gates(stage: Mapping[str, Any]) -> Iterator[Gate]:
     for condition in stage.get("beforeEntry", {}).get("conditions", []):
         for rule in condition.get("rules", []):
-            yield from _gate(stage["name"], rule, condition=True)
+            yield from _parse_gate(stage["name"], rule, condition=True)
     for action in stage["actions"]:
-        yield from _gate(stage["name"], action, condition=False)
+        yield from _parse_gate(stage["name"], action, condition=False)
 
 
-def _gate(stage: str, declared: Mapping[str, Any], *, condition: bool) -> Iterator[Gate]:
+def _parse_gate(stage: str, declared: Mapping[str, Any], *, condition: bool) -> Iterator[Gate]:
     configuration = declared.get("configuration") or {}
     named = FUNCTION.fullmatch(configuration.get("FunctionName", ""))
     if not named:

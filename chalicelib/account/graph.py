@@ -21,14 +21,14 @@ class DependencyEdge:
     dependency: Dependency
 
 
-def list_edges(landscape: AccountView, region: str) -> tuple[DependencyEdge, ...]:
+def list_edges(view: AccountView, region: str) -> tuple[DependencyEdge, ...]:
     """Every edge once, by the dependent's name and in the order in which its gates name the
     upstreams. `region`: the landscape's.
     """
     return tuple(
         dict.fromkeys(
             DependencyEdge(entry.name if is_local(entry, region) else entry.pipeline, name, entry)
-            for name, pipeline in sorted(landscape.pipelines.items())
+            for name, pipeline in sorted(view.pipelines.items())
             for entry in pipeline.depends_on
         )
     )
@@ -44,16 +44,18 @@ def find_circles(edges: Iterable[DependencyEdge]) -> tuple[tuple[str, ...], ...]
     covered: set[str] = set()
     circles = []
     for first in sorted(waits):
-        circle = () if first in covered else _way(first, first, waits)
+        circle = () if first in covered else _find_path(first, first, waits)
         if circle:
             circles.append(circle)
             covered |= {
-                name for name in waits if _way(first, name, waits) and _way(name, first, waits)
+                name
+                for name in waits
+                if _find_path(first, name, waits) and _find_path(name, first, waits)
             }
     return tuple(circles)
 
 
-def _way(start: str, end: str, waits: Mapping[str, set[str]]) -> tuple[str, ...]:
+def _find_path(start: str, end: str, waits: Mapping[str, set[str]]) -> tuple[str, ...]:
     """The shortest way from `start` to `end`, of one step at least; () where there is none."""
     ways: list[tuple[str, ...]] = [(start,)]
     visited: set[str] = set()

@@ -90,12 +90,12 @@ class HoldRule:
             rule=self.name,
             next_check=self.next_check(now),
             give_up=hold.give_up,
-            gives_up=self.find_look_after(hold.give_up, now),
+            gives_up=self.find_check_after(hold.give_up, now),
             reason=reason,
             fate=fate,
         )
 
-    def find_look_after(self, moment: datetime | None, now: datetime) -> datetime | None:
+    def find_check_after(self, moment: datetime | None, now: datetime) -> datetime | None:
         """Return the first of its looks after `now` that is not before `moment`."""
         first = self.next_check(now)
         second = self.next_check(first) if first else None

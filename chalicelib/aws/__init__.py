@@ -1,1 +1,1 @@
-"""The AWS services, one module each, behind the verbs that the gate needs."""
+"""The AWS services, one module per service, with the few operations that the gate needs."""

@@ -1,8 +1,7 @@
-"""The AWS services that the gate talks to, each made when it is first needed: the open path never
-pays for the others.
+"""The AWS services that the gate uses. Each client is made when it is first needed.
 
-Clients are botocore's: the same as boto3 makes, without the import of boto3 and of what it brings
-for S3 (docs/performance.md).
+The clients are botocore's, the same as boto3's. Importing boto3 takes longer, because it also loads
+what it needs for S3 (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -28,87 +27,91 @@ if TYPE_CHECKING:
 
 
 class Aws:
-    """One client a service, for the life of a Lambda runtime. `make` makes a client as `client`
-    does; whoever asks as somebody else has another.
+    """The AWS services, with one client per service for the life of a Lambda runtime.
+
+    `make`: makes the clients instead of `make_client`, for example with other credentials.
     """
 
     def __init__(self, make: Callable[..., Any] | None = None) -> None:
-        self._make = make or make_client
+        self._make_client = make or make_client
 
     @cached_property
     def codepipeline(self) -> CodePipeline:
-        return CodePipeline(self._make("codepipeline"))
+        return CodePipeline(self._make_client("codepipeline"))
 
     @cached_property
     def eventbridge(self) -> EventBridge:
         from chalicelib.aws.eventbridge import EventBridge  # noqa: PLC0415
 
-        return EventBridge(self._make("events"))
+        return EventBridge(self._make_client("events"))
 
     @cached_property
     def lambda_permissions(self) -> LambdaPermissions:
         from chalicelib.aws.lambda_permission import LambdaPermissions  # noqa: PLC0415
 
-        return LambdaPermissions(self._make("lambda"))
+        return LambdaPermissions(self._make_client("lambda"))
 
     def codepipeline_for(self, entry: Dependency) -> CodePipeline:
-        """CodePipeline where that upstream lives. Raises NotPermitted or NoAnswer where its role
-        cannot be assumed.
+        """Return CodePipeline in the upstream's region and account.
+
+        Raises NotPermitted or NoAnswer if its role cannot be assumed.
         """
-        here = entry.role_arn is None and entry.region in (None, self.codepipeline.region)
-        return self.codepipeline if here else self._other_accounts.connect(entry)
+        is_local = entry.role_arn is None and entry.region in (None, self.codepipeline.region)
+        return self.codepipeline if is_local else self._other_accounts.connect(entry)
 
     @cached_property
     def _other_accounts(self) -> OtherAccounts:
         from chalicelib.aws.other_accounts import OtherAccounts  # noqa: PLC0415
 
-        return OtherAccounts(self._make)
+        return OtherAccounts(self._make_client)
 
 
-_one_at_a_time = threading.Lock()
-"""Upstreams are asked on threads, and a session does not make clients on several at once (guide:
-boto3, "Session", multithreading).
+_session_lock = threading.Lock()
+"""Upstreams are read on several threads, but a session may only make clients on one at a time
+(guide: boto3, "Session", multithreading).
 """
 
 
 def make_client(service: str, **settings: Any) -> Any:
-    """A botocore client of "codepipeline" or the like; `more`: its region and credentials, where
-    they are not the environment's.
+    """Return a botocore client of a service such as "codepipeline".
+
+    `settings`: a region and credentials, if they are not those of the environment.
     """
-    with _one_at_a_time:
-        return _session().create_client(service, config=_config(), **settings)
+    with _session_lock:
+        return _load_session().create_client(service, config=_build_config(), **settings)
 
 
 @cache
-def _session() -> Session:
+def _load_session() -> Session:
     session = get_session()
-    session.get_component("response_parser_factory").set_parser_defaults(
-        timestamp_parser=_time
-    )  # (practice: as the AWS CLI does)
+    parsers = session.get_component("response_parser_factory")
+    parsers.set_parser_defaults(timestamp_parser=_parse_time)  # (practice: as the AWS CLI does)
     return session
 
 
-def _time(value: Any) -> datetime:
-    """A time in an answer, aware. Most are seconds (model: json protocol); botocore reads them in
-    local time, which takes five sixths of what a page of a hundred executions takes.
+def _parse_time(value: Any) -> datetime:
+    """Return a time in an answer as an aware datetime.
+
+    Most are numbers of seconds (model: json protocol). botocore converts those to local time, which
+    takes five sixths of the time needed to parse a page of a hundred executions.
     """
-    return (
-        datetime.fromtimestamp(value, UTC)
-        if isinstance(value, (int, float))
-        else parse_timestamp(value)
-    )
+    if isinstance(value, (int, float)):
+        return datetime.fromtimestamp(value, UTC)
+    return parse_timestamp(value)
 
 
-def _config() -> Config:
-    """How long to wait for AWS and how often to ask again.
+def _build_config() -> Config:
+    """Return how long to wait for an answer and how often to repeat a call.
 
-    Mode "standard" pauses at random for up to 1, 2, 4, 8, 16, then 20 s where AWS throttles:
-    sixteen attempts go on for two minutes on average. So 300 holds that end together get through in
-    turn, and no gate takes an upstream for unanswered because of the crowd. At twelve some give up,
-    and Lambda's own repeats, minutes later, treble the whole (`python -m
-    benchmarks.release_of_many`). More changes nothing for 300, and a client's retry quota is used
-    up after a hundred throttled answers anyway. The time-outs are short, for one hanging call must
-    leave time for the others. Fifty connections: as many upstreams are asked at once.
+    In the mode "standard", botocore pauses for a random time of up to 1, 2, 4, 8, 16 and then 20
+    seconds while AWS throttles, so sixteen attempts take two minutes on average. That is enough for
+    300 holds that end at the same time, and no gate treats an upstream as unanswered because of the
+    crowd. With twelve attempts some give up, and Lambda repeats them minutes later, so that all of
+    them take three times as long (`python -m benchmarks.release_of_many`). More than sixteen do not
+    help, because a client's retry quota is used up after a hundred throttled answers.
+
+    The timeouts are short so that one call that hangs leaves time for the others. Up to fifty
+    upstreams are read at the same time, hence fifty connections.
     """
     return Config(
         connect_timeout=3,

@@ -1,6 +1,4 @@
-"""CodePipeline, in the gate's own words: what a pipeline's executions do, a job's result, starting
-a pipeline, retrying a stage.
-"""
+"""CodePipeline: reads pipelines and their executions, answers jobs, starts and retries pipelines."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from chalicelib.errors import (
     NotRetryable,
     PipelineNotFound,
     TakenOver,
-    error_code,
+    is_aws_error,
     translate_error,
 )
 from chalicelib.pipelines.execution import Attempt, Execution, Revision
@@ -30,18 +28,21 @@ if TYPE_CHECKING:
     from chalicelib.pipelines.state import PipelineState
 
 MAX_PAGE = 100
-"""Executions in one answer (model: MaxResults of ListPipelineExecutions)."""
+"""The most executions in one answer (model: MaxResults of ListPipelineExecutions)."""
 REVISION_TYPES: Mapping[str, Literal["IMAGE_DIGEST", "S3_OBJECT_VERSION_ID"]] = {
     "ECR": "IMAGE_DIGEST",
     "S3": "S3_OBJECT_VERSION_ID",
 }
-"""How a source's provider names its revisions; every other one is a repository: COMMIT_ID (model:
-SourceRevisionOverride).
+"""The type of a source provider's revisions. The providers not listed here are repositories, whose
+revisions are of type COMMIT_ID (model: SourceRevisionOverride).
 """
 
 
 class CodePipeline:
-    """Every method raises NotPermitted or NoAnswer where AWS denies or does not answer its call."""
+    """CodePipeline, as the gate uses it.
+
+    Every method raises NotPermitted or NoAnswer if AWS denies its call or does not answer.
+    """
 
     def __init__(self, client: CodePipelineClient) -> None:
         self._client = client
@@ -53,36 +54,31 @@ class CodePipeline:
     def list_executions(
         self, pipeline: str, since: datetime, until: str | None = None, finished: bool = False
     ) -> tuple[Execution, ...]:
-        """The executions of `pipeline`, newest first, page by page until one began before `since`
-        (aware UTC), or has the id `until`; with `finished` also until one of them has finished.
+        """Return the executions of a pipeline, newest first. Raises PipelineNotFound.
 
-        All that was read is returned, so an older one that shares the last page counts too. Raises
-        PipelineNotFound.
+        Pages are read until one of their executions began before `since` (aware UTC) or has the id
+        `until`. With `finished`, they are read on until one execution has a result. Everything on
+        these pages is returned, including older executions on the last one.
         """
         executions: list[Execution] = []
-        for page in self._pages_of_executions(pipeline):
+        for page in self._read_pages(pipeline):
             executions += page
-            far_enough = any(
-                execution.started < since or execution.id == until for execution in page
-            )
-            if far_enough and not (
-                finished and not any(execution.finished for execution in executions)
-            ):
+            reached = any(execution.started < since or execution.id == until for execution in page)
+            if reached and (not finished or any(execution.finished for execution in executions)):
                 break
-        # AWS lists them so in practice, but the model promises no order; the sort keeps AWS's among
-        # those that began together.
-        return tuple(sorted(executions, key=lambda execution: execution.started, reverse=True))
+        return _sort_executions(executions)
 
     def list_newest_executions(self, pipeline: str) -> tuple[Execution, ...]:
-        """Return the newest executions of `pipeline`, newest first: MAX_PAGE at most, in one call.
+        """Return the newest executions of a pipeline, newest first: one page, at most MAX_PAGE.
+
         Raises PipelineNotFound.
         """
-        page = next(self._pages_of_executions(pipeline))
-        return tuple(sorted(page, key=lambda execution: execution.started, reverse=True))
+        return _sort_executions(next(self._read_pages(pipeline)))
 
     def list_pipelines(self) -> dict[str, tuple[int | None, datetime | None]]:
-        """Return the version of every pipeline's structure and when it was edited (aware UTC), by
-        the pipeline's name (model: ListPipelines).
+        """Return every pipeline's version, and when it was edited (aware UTC), by its name.
+
+        (model: ListPipelines.)
         """
         try:
             pages = self._client.get_paginator("list_pipelines").paginate()
@@ -95,8 +91,9 @@ class CodePipeline:
             raise translate_error(error, "codepipeline:ListPipelines") from error
 
     def read_declaration(self, pipeline: str) -> tuple[dict[str, Any], datetime | None]:
-        """Return the structure of `pipeline` (model: PipelineDeclaration), and when it was edited
-        (aware UTC). Raises PipelineNotFound.
+        """Return a pipeline's structure and when it was edited (aware UTC).
+
+        The structure is a PipelineDeclaration (model). Raises PipelineNotFound.
         """
         try:
             answer: Any = self._client.get_pipeline(name=pipeline)
@@ -105,19 +102,18 @@ class CodePipeline:
         return answer["pipeline"], answer.get("metadata", {}).get("updated")
 
     def read_state(self, pipeline: str) -> PipelineState:
-        """Where its executions stand (model: GetPipelineState). Raises PipelineNotFound."""
-        from chalicelib.aws import parsing as shapes  # noqa: PLC0415 - the open path asks for none of these
+        """Return the state of a pipeline (model: GetPipelineState). Raises PipelineNotFound."""
+        from chalicelib.aws import parsing  # noqa: PLC0415 - not needed on the open path
 
         try:
-            return shapes.parse_state(self._client.get_pipeline_state(name=pipeline))
+            return parsing.parse_state(self._client.get_pipeline_state(name=pipeline))
         except (ClientError, BotoCoreError) as error:
             raise _translate_error(error, "codepipeline:GetPipelineState", pipeline) from error
 
     def read_variables(self, pipeline: str, execution: str) -> dict[str, str]:
-        """The pipeline variables of `execution`, by name, as resolved when it started (model:
-        GetPipelineExecution).
+        """Return the pipeline variables of an execution by name, as resolved when it started.
 
-        Raises PipelineNotFound where there is no such execution.
+        (model: GetPipelineExecution.) Raises PipelineNotFound if there is no such execution.
         """
         try:
             answer = self._client.get_pipeline_execution(
@@ -131,17 +127,18 @@ class CodePipeline:
         }
 
     def list_attempts(self, pipeline: str, execution: str) -> tuple[Attempt, ...]:
-        """Every attempt of every action of `execution` (model: ListActionExecutions). Raises
-        PipelineNotFound.
+        """Return every attempt of every action in an execution (model: ListActionExecutions).
+
+        Raises PipelineNotFound.
         """
-        from chalicelib.aws import parsing as shapes  # noqa: PLC0415
+        from chalicelib.aws import parsing  # noqa: PLC0415
 
         try:
             pages = self._client.get_paginator("list_action_executions").paginate(
                 pipelineName=pipeline, filter={"pipelineExecutionId": execution}
             )
             return tuple(
-                shapes.parse_attempt(detail)
+                parsing.parse_attempt(detail)
                 for page in pages
                 for detail in page["actionExecutionDetails"]
             )
@@ -149,17 +146,18 @@ class CodePipeline:
             raise _translate_error(error, "codepipeline:ListActionExecutions", pipeline) from error
 
     def list_condition_attempts(self, pipeline: str, execution: str) -> tuple[Attempt, ...]:
-        """Every run of every rule of its stages' conditions (model: ListRuleExecutions). Raises
-        PipelineNotFound.
+        """Return every attempt of every rule of the stages' conditions in an execution.
+
+        (model: ListRuleExecutions.) Raises PipelineNotFound.
         """
-        from chalicelib.aws import parsing as shapes  # noqa: PLC0415
+        from chalicelib.aws import parsing  # noqa: PLC0415
 
         try:
             pages = self._client.get_paginator("list_rule_executions").paginate(
                 pipelineName=pipeline, filter={"pipelineExecutionId": execution}
             )
             return tuple(
-                shapes.parse_condition_attempt(detail)
+                parsing.parse_condition_attempt(detail)
                 for page in pages
                 for detail in page["ruleExecutionDetails"]
             )
@@ -167,9 +165,10 @@ class CodePipeline:
             raise _translate_error(error, "codepipeline:ListRuleExecutions", pipeline) from error
 
     def read_job_owner(self, job: str) -> tuple[str | None, str | None]:
-        """The pipeline and the execution that `job` belongs to, each None where AWS does not say:
-        it promises to for custom actions only (model: GetJobDetails). The answer also holds
-        credentials; nothing else of it is kept.
+        """Return the names of a job's pipeline and execution, each None if AWS does not say.
+
+        AWS promises them only for custom actions (model: GetJobDetails). The answer also contains
+        credentials; everything else in it is dropped.
         """
         try:
             data = self._client.get_job_details(jobId=job)["jobDetails"]["data"]
@@ -179,8 +178,9 @@ class CodePipeline:
         return context.get("pipelineName"), context.get("pipelineExecutionId")
 
     def succeed_job(self, job: str, summary: str, variables: Mapping[str, str]) -> bool:
-        """Let the action of `job` pass, with these output variables. False where the job has its
-        result already, or is gone: then nothing happened.
+        """Let a job's action succeed with these output variables.
+
+        False if the job already has a result or does not exist: then nothing changed.
         """
         return self._put_success(
             jobId=job,
@@ -196,11 +196,11 @@ class CodePipeline:
         percent: int | None = None,
         mark: str | None = None,
     ) -> bool:
-        """Leave the action of `job` in progress: CodePipeline asks again, with a new job and
-        `token` (model: PutJobSuccessResult, continuationToken). `mark`: an external execution id to
-        show at the action.
+        """Keep a job's action in progress: CodePipeline invokes the gate again, with a new job.
 
-        False where the job has its result already, or is gone: then nothing happened.
+        `token`: the continuation token of that job (model: PutJobSuccessResult).
+        `mark`: the action's external execution id.
+        False if the job already has a result or does not exist: then nothing changed.
         """
         details: ExecutionDetailsTypeDef = {"summary": summary}
         if percent is not None:
@@ -213,32 +213,37 @@ class CodePipeline:
         try:
             self._client.put_job_success_result(**result)
         except (ClientError, BotoCoreError) as error:
-            return _had_result(error, "codepipeline:PutJobSuccessResult")
+            _raise_unless_job_is_over(error, "codepipeline:PutJobSuccessResult")
+            return False
         return True
 
     def fail_job(self, job: str, kind: FailureType, message: str) -> bool:
-        """Fail the action of `job`. False where the job has its result already, or is gone: then
-        nothing happened.
+        """Let a job's action fail.
+
+        False if the job already has a result or does not exist: then nothing changed.
         """
         try:
             self._client.put_job_failure_result(
                 jobId=job, failureDetails={"type": kind, "message": message}
             )
         except (ClientError, BotoCoreError) as error:
-            return _had_result(error, "codepipeline:PutJobFailureResult")
+            _raise_unless_job_is_over(error, "codepipeline:PutJobFailureResult")
+            return False
         return True
 
     def start_pipeline(
         self, pipeline: str, token: str, variables: Mapping[str, str], revisions: Sequence[Revision]
     ) -> str:
-        """Start `pipeline` with these variables and source revisions, and return the new
-        execution's id; the same one when AWS knows `token` already. Where the pipeline was edited
-        meanwhile, what it does not declare any more is left out. Raises PipelineNotFound.
+        """Start a pipeline with these variables and source revisions; return the execution's id.
+
+        If AWS already knows `token`, it starts nothing and returns the id of the execution that was
+        started with it. Variables and revisions that the pipeline no longer declares are left out.
+        Raises PipelineNotFound.
         """
         request: StartPipelineExecutionInputTypeDef = {
             "name": pipeline,
             "clientRequestToken": token,
-            # A value may be anything but an empty string (model: PipelineVariableValue).
+            # A value must not be an empty string (model: PipelineVariableValue).
             "variables": [
                 {"name": name, "value": value} for name, value in variables.items() if value
             ],
@@ -253,21 +258,20 @@ class CodePipeline:
         }
         try:
             try:
-                return self._start(request)
+                return self._send_start(request)
             except ClientError as error:
-                if not _is(error, "ValidationException"):
+                if not is_aws_error(error, "ValidationException"):
                     raise
-                return self._start(self._still_declared(request))
+                return self._send_start(self._remove_undeclared(request))
         except (ClientError, BotoCoreError) as error:
             raise _translate_error(
                 error, "codepipeline:StartPipelineExecution", pipeline
             ) from error
 
     def retry_stage(self, pipeline: str, stage: str, execution: str) -> None:
-        """Run the failed actions of `stage` again, in the same execution (model:
-        RetryStageExecution).
+        """Run the failed actions of a stage again, in the same execution.
 
-        Raises NotRetryable, TakenOver or PipelineNotFound.
+        (model: RetryStageExecution.) Raises NotRetryable, TakenOver or PipelineNotFound.
         """
         try:
             self._client.retry_stage_execution(
@@ -277,19 +281,18 @@ class CodePipeline:
                 retryMode="FAILED_ACTIONS",
             )
         except (ClientError, BotoCoreError) as error:
-            if _is(error, "StageNotRetryableException", "StageNotFoundException"):
+            if is_aws_error(error, "StageNotRetryableException", "StageNotFoundException"):
                 raise NotRetryable(stage) from error
-            if _is(error, "NotLatestPipelineExecutionException"):
+            if is_aws_error(error, "NotLatestPipelineExecutionException"):
                 raise TakenOver(stage) from error
             raise _translate_error(error, "codepipeline:RetryStageExecution", pipeline) from error
 
-    def _start(self, request: StartPipelineExecutionInputTypeDef) -> str:
-        filled: Any = {
-            key: value for key, value in request.items() if value
-        }  # an empty list of variables is refused (model)
+    def _send_start(self, request: StartPipelineExecutionInputTypeDef) -> str:
+        # AWS refuses an empty list of variables (model: PipelineVariableList).
+        filled: Any = {key: value for key, value in request.items() if value}
         return self._client.start_pipeline_execution(**filled)["pipelineExecutionId"]
 
-    def _still_declared(
+    def _remove_undeclared(
         self, request: StartPipelineExecutionInputTypeDef
     ) -> StartPipelineExecutionInputTypeDef:
         pipeline = self._client.get_pipeline(name=request["name"])["pipeline"]
@@ -309,10 +312,12 @@ class CodePipeline:
             ],
         }
 
-    def _pages_of_executions(self, pipeline: str) -> Iterator[tuple[Execution, ...]]:
+    def _read_pages(self, pipeline: str) -> Iterator[tuple[Execution, ...]]:
         position: dict[str, Any] = {}
         try:
-            while True:  # botocore's paginator would read its own data first: a dozen milliseconds of a cold start
+            # botocore's paginator would load its own data first, which takes a cold start about
+            # twelve milliseconds longer.
+            while True:
                 page = self._client.list_pipeline_executions(pipelineName=pipeline, **position)
                 yield tuple(map(Execution.parse, page["pipelineExecutionSummaries"]))
                 if not page.get("nextToken"):
@@ -324,17 +329,20 @@ class CodePipeline:
             ) from error
 
 
-def _is(error: Exception, *codes: str) -> bool:
-    return isinstance(error, ClientError) and error_code(error) in codes
+def _sort_executions(executions: Sequence[Execution]) -> tuple[Execution, ...]:
+    """Return executions newest first, as AWS lists them in practice; the model does not promise it.
+
+    Those that began at the same time stay in AWS's order.
+    """
+    return tuple(sorted(executions, key=lambda execution: execution.started, reverse=True))
 
 
 def _translate_error(error: ClientError | BotoCoreError, call: str, pipeline: str) -> Exception:
-    if _is(error, "PipelineNotFoundException", "PipelineExecutionNotFoundException"):
+    if is_aws_error(error, "PipelineNotFoundException", "PipelineExecutionNotFoundException"):
         return PipelineNotFound(pipeline)
     return translate_error(error, call)
 
 
-def _had_result(error: ClientError | BotoCoreError, call: str) -> bool:
-    if _is(error, "InvalidJobStateException", "JobNotFoundException"):
-        return False
-    raise translate_error(error, call) from error
+def _raise_unless_job_is_over(error: ClientError | BotoCoreError, call: str) -> None:
+    if not is_aws_error(error, "InvalidJobStateException", "JobNotFoundException"):
+        raise translate_error(error, call) from error

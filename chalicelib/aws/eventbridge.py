@@ -1,4 +1,4 @@
-"""EventBridge, in the gate's own words: the rule that is a hold."""
+"""EventBridge: the rules that store holds, and the events that the gate sends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import NoAnswer, NoRoom, error_code, translate_error
+from chalicelib.errors import NoAnswer, NoRoom, is_aws_error, translate_error
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.rule import build_pattern, read_date
 
@@ -24,21 +24,24 @@ if TYPE_CHECKING:
     )
 
 MAX_PUT_ATTEMPTS = 3
-"""How often a rule that is removed while it is being made is made anew."""
-
+"""How often the gate makes a rule that is removed while the gate is making it."""
 TARGET_ID = "retry"
-"""The id of a rule's one target."""
+"""The id of a rule's only target."""
 
 
 class EventBridge:
-    """Every method raises NotPermitted or NoAnswer where AWS denies or does not answer its call."""
+    """EventBridge, as the gate uses it.
+
+    Every method raises NotPermitted or NoAnswer if AWS denies its call or does not answer.
+    """
 
     def __init__(self, client: EventBridgeClient) -> None:
         self._client = client
 
     def put_hold(self, hold: Hold, schedule: str, description: str, retry_arn: str) -> None:
-        """Make the rule of `hold`, or make it anew. When this returns, the hold stands. Raises
-        NoRoom where there are too many rules.
+        """Make the rule of `hold`, or replace it. When this returns, the hold stands.
+
+        Raises NoRoom if there are too many rules.
         """
         for _ in range(MAX_PUT_ATTEMPTS):
             self._put_rule(hold, schedule, description)
@@ -58,15 +61,15 @@ class EventBridge:
                 State="ENABLED",
             )
         except (ClientError, BotoCoreError) as error:
-            if _is(error, "LimitExceededException"):
+            if is_aws_error(error, "LimitExceededException"):
                 raise NoRoom("events:PutRule") from error
             raise translate_error(error, "events:PutRule") from error
 
     def put_target(self, hold: Hold, retry_arn: str) -> bool:
-        """Let the rule keep this from now on.
+        """Store `hold` in the target of its rule.
 
-        False where the rule is gone: somebody, or a late retry of an earlier attempt, found it
-        without a target and removed it.
+        False if the rule does not exist. Somebody may have removed it, or an earlier retry that was
+        late, because the rule did not have a target yet.
         """
         try:
             answer = self._client.put_targets(
@@ -74,17 +77,16 @@ class EventBridge:
                 Targets=[{"Id": TARGET_ID, "Arn": retry_arn, "Input": hold.as_input()}],
             )
         except (ClientError, BotoCoreError) as error:
-            if _is(error, "ResourceNotFoundException"):
+            if is_aws_error(error, "ResourceNotFoundException"):
                 return False
             raise translate_error(error, "events:PutTargets") from error
         _refuse_failed_entries(answer, "events:PutTargets")
         return True
 
     def read_hold(self, rule: str) -> Hold | None:
-        """Return the hold as `rule` keeps it; None if the rule is gone or has no target, so that it
-        can fire nothing.
+        """Return the hold that is stored in a rule; None if there is no such rule or no target.
 
-        Raises ValueError if its target holds something else: then it is not for the gate to act on.
+        Raises ValueError if the gate did not write the target: then the gate must not act on it.
         """
         targets = self.list_targets(rule) or ()
         target = next((target for target in targets if target["Id"] == TARGET_ID), None)
@@ -112,11 +114,11 @@ class EventBridge:
         return rules
 
     def list_targets(self, rule: str) -> list[TargetOutputTypeDef] | None:
-        """Return the targets of `rule`; None if the rule is gone."""
+        """Return the targets of a rule; None if there is no such rule."""
         try:
             return self._client.list_targets_by_rule(Rule=rule)["Targets"]
         except (ClientError, BotoCoreError) as error:
-            if _is(error, "ResourceNotFoundException"):
+            if is_aws_error(error, "ResourceNotFoundException"):
                 return None
             raise translate_error(error, "events:ListTargetsByRule") from error
 
@@ -125,20 +127,21 @@ class EventBridge:
         try:
             answer = self._client.remove_targets(Rule=rule, Ids=[TARGET_ID])
         except (ClientError, BotoCoreError) as error:
-            if _is(error, "ResourceNotFoundException"):
+            if is_aws_error(error, "ResourceNotFoundException"):
                 return False
             raise translate_error(error, "events:RemoveTargets") from error
         _refuse_failed_entries(answer, "events:RemoveTargets")
         return True
 
     def delete_empty_rule(self, rule: str) -> None:
-        """Delete a rule that has no target. One that has, because a gate has just made it, stays:
-        AWS refuses (model: DeleteRule).
+        """Delete a rule if it has no target.
+
+        AWS does not delete a rule that has one because a gate has just made it (model: DeleteRule).
         """
         try:
             self._client.delete_rule(Name=rule)
         except (ClientError, BotoCoreError) as error:
-            if not _is(error, "ValidationException"):
+            if not is_aws_error(error, "ValidationException"):
                 raise translate_error(error, "events:DeleteRule") from error
 
     def send_events(
@@ -162,28 +165,26 @@ class EventBridge:
             raise NoAnswer("events:PutEvents did not take effect")
 
     def list_unfinished_rules(self, prefix: str, retry_arn: str, before: datetime) -> list[str]:
-        """The rules named `prefix`... that were made before `before` (aware UTC) and have no
-        target: no gate can be making them any more.
+        """Return the rules that a gate began to make before `before` and never gave a target.
 
-        One call where no such old rule exists, two where one does; of many rules the first hundred
-        are looked at, in time that is all.
+        `prefix`: how their names begin. `before`: aware UTC, so early that no gate can still be
+        making them. It takes one call, or two if there are rules that old. Only the first hundred
+        rules are checked, which is enough because they are checked again and again.
         """
         try:
             rules = self._client.list_rules(NamePrefix=prefix)["Rules"]
-            made = {rule["Name"]: read_date(rule.get("Description", "")) for rule in rules}
-            old = [name for name, since in made.items() if since is not None and since < before]
-            with_target = (
-                self._client.list_rule_names_by_target(TargetArn=retry_arn)["RuleNames"]
-                if old
-                else []
-            )
+            dates = {rule["Name"]: read_date(rule.get("Description", "")) for rule in rules}
+            old = [name for name, date in dates.items() if date is not None and date < before]
+            if not old:
+                return []
+            answer = self._client.list_rule_names_by_target(TargetArn=retry_arn)
         except (ClientError, BotoCoreError) as error:
             raise translate_error(error, "events:ListRules or ListRuleNamesByTarget") from error
-        return [name for name in old if name not in with_target]
+        return [name for name in old if name not in answer["RuleNames"]]
 
 
 def parse_target(rule: str, target: TargetOutputTypeDef) -> Hold | None:
-    """Return the hold that the target of `rule` keeps; None if the gate did not write it."""
+    """Return the hold that is stored in a rule's target; None if the gate did not write it."""
     hold = Hold.parse(_parse_object(target.get("Input", "")))
     return hold if hold and hold.rule == rule else None
 
@@ -191,15 +192,10 @@ def parse_target(rule: str, target: TargetOutputTypeDef) -> Hold | None:
 def _refuse_failed_entries(
     answer: PutTargetsResponseTypeDef | RemoveTargetsResponseTypeDef, call: str
 ) -> None:
-    if answer[
-        "FailedEntryCount"
-    ]:  # the call itself succeeds although an entry failed (model: PutTargets, RemoveTargets)
+    # The call itself succeeds even if an entry failed (model: PutTargets, RemoveTargets).
+    if answer["FailedEntryCount"]:
         codes = ", ".join(entry.get("ErrorCode", "?") for entry in answer["FailedEntries"])
         raise NoAnswer(f"{call} did not take effect ({codes})")
-
-
-def _is(error: Exception, name: str) -> bool:
-    return isinstance(error, ClientError) and error_code(error) == name
 
 
 def _parse_object(text: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Lambda, in the gate's own words: who may invoke the retry function."""
+"""Lambda: the permission to invoke the retry function."""
 
 from __future__ import annotations
 
@@ -6,26 +6,29 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import error_code, translate_error
+from chalicelib.errors import is_aws_error, translate_error
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 STATEMENT = "pipeline-gate-rules"
+"""The id of the statement in the retry function's resource policy."""
 
 
 class LambdaPermissions:
-    """Every method raises NotPermitted or NoAnswer where AWS denies or does not answer its call."""
+    """The resource policies of Lambda functions.
+
+    Every method raises NotPermitted or NoAnswer if AWS denies its call or does not answer.
+    """
 
     def __init__(self, client: LambdaClient) -> None:
         self._client = client
 
     def allow_rules(self, function: str, rules: str) -> None:
-        """Let EventBridge rules whose ARN matches the pattern `rules` invoke `function`, if they
-        may not yet.
+        """Allow EventBridge rules to invoke a function, unless they already may.
 
-        EventBridge compares SourceArn with StringLike, so one statement covers every rule made
-        later (model: AddPermission).
+        `rules`: a pattern that the ARN of a rule has to match. One statement is enough for every
+        rule made later, because SourceArn is compared with StringLike (model: AddPermission).
         """
         try:
             self._client.add_permission(
@@ -36,6 +39,6 @@ class LambdaPermissions:
                 SourceArn=rules,
             )
         except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and error_code(error) == "ResourceConflictException":
-                return  # the statement is there already (model: AddPermission)
+            if is_aws_error(error, "ResourceConflictException"):
+                return  # the function already has the statement (model: AddPermission)
             raise translate_error(error, "lambda:AddPermission") from error

@@ -1,6 +1,4 @@
-"""CodePipeline in other regions and accounts: a client of that region, in another account under a
-role that the gate may assume.
-"""
+"""CodePipeline in other regions, and in other accounts with a role that the gate assumes there."""
 
 from __future__ import annotations
 
@@ -17,56 +15,60 @@ if TYPE_CHECKING:
     from chalicelib.pipelines.dependency import Dependency
 
 SESSION_NAME = "pipeline-gate"
-"""How the other account's CloudTrail names who looked."""
+"""The name of the gate's session in the other account's CloudTrail."""
 SESSION_SECONDS = 900
-"""The shortest that AWS gives (model: AssumeRole, DurationSeconds): whoever changes the role or
-revokes its sessions waits no longer.
+"""The shortest session that AWS allows (model: AssumeRole, DurationSeconds), so that a change of
+the role soon takes effect.
 """
 RENEW_BEFORE = timedelta(minutes=5)
-"""A session that ends so soon is replaced."""
+"""A session with less time left than this is replaced."""
 
 
 class OtherAccounts:
-    """`client` makes a botocore client of a service. Clients are kept for the life of a Lambda
-    runtime, or of their session.
+    """The clients of CodePipeline elsewhere, kept for a Lambda runtime's or a session's life.
+
+    `make_client`: makes a botocore client of a service, like clients.make_client.
     """
 
-    def __init__(self, client: Callable[..., Any]) -> None:
-        self._client = client
-        self._made: dict[tuple[str | None, ...], tuple[CodePipeline, datetime]] = {}
+    def __init__(self, make_client: Callable[..., Any]) -> None:
+        self._make_client = make_client
+        self._clients: dict[tuple[str | None, ...], tuple[CodePipeline, datetime]] = {}
 
     def connect(self, entry: Dependency) -> CodePipeline:
-        """CodePipeline in the upstream's region and account. Raises NotPermitted or NoAnswer where
-        its role cannot be assumed.
+        """Return CodePipeline in the upstream's region and account.
+
+        Raises NotPermitted or NoAnswer if its role cannot be assumed.
         """
         key = (entry.region, entry.role_arn, entry.external_id)
-        codepipeline, ends = self._made.get(key, (None, datetime.min.replace(tzinfo=UTC)))
+        codepipeline, ends = self._clients.get(key, (None, datetime.min.replace(tzinfo=UTC)))
         if codepipeline is None or ends - RENEW_BEFORE < datetime.now(UTC):
-            session, ends = self._session(entry)
-            codepipeline = CodePipeline(
-                self._client("codepipeline", region_name=entry.region, **session)
-            )
-            self._made[key] = codepipeline, ends
+            credentials, ends = self._assume_role(entry)
+            client = self._make_client("codepipeline", region_name=entry.region, **credentials)
+            codepipeline = CodePipeline(client)
+            self._clients[key] = codepipeline, ends
         return codepipeline
 
-    def _session(self, entry: Dependency) -> tuple[dict[str, str], datetime]:
-        """What a client needs to act under the upstream's role, if it has one, and until when."""
+    def _assume_role(self, entry: Dependency) -> tuple[dict[str, str], datetime]:
+        """Return a client's credentials for the upstream's role, and when they end (aware UTC).
+
+        Without a role they are empty, and do not end.
+        """
         if entry.role_arn is None:
             return {}, datetime.max.replace(tzinfo=UTC)
-        external = {"ExternalId": entry.external_id} if entry.external_id else {}
+        external_id = {"ExternalId": entry.external_id} if entry.external_id else {}
         try:
-            answer = self._client("sts").assume_role(
+            answer = self._make_client("sts").assume_role(
                 RoleArn=entry.role_arn,
                 RoleSessionName=SESSION_NAME,
                 DurationSeconds=SESSION_SECONDS,
-                **external,
+                **external_id,
             )
         except (ClientError, BotoCoreError) as error:
             raise translate_error(error, "sts:AssumeRole") from error
-        credentials = answer["Credentials"]
-        session = {
-            "aws_access_key_id": credentials["AccessKeyId"],
-            "aws_secret_access_key": credentials["SecretAccessKey"],
-            "aws_session_token": credentials["SessionToken"],
+        session = answer["Credentials"]
+        credentials = {
+            "aws_access_key_id": session["AccessKeyId"],
+            "aws_secret_access_key": session["SecretAccessKey"],
+            "aws_session_token": session["SessionToken"],
         }
-        return session, credentials["Expiration"].astimezone(UTC)
+        return credentials, session["Expiration"].astimezone(UTC)

@@ -1,5 +1,6 @@
-"""CodePipeline's answers about stages, actions and rules as the gate's plain data. Times become
-aware UTC. Only a hold needs them.
+"""Turns CodePipeline's answers about stages, actions and rules into plain data.
+
+Times become aware UTC. The open path does not import this module.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def parse_attempt(detail: ActionExecutionDetailTypeDef) -> Attempt:
-    """Return an attempt of an action."""
+    """Return an attempt of an action (model: ActionExecutionDetail)."""
     action = detail.get("input", {})
     result = detail.get("output", {}).get("executionResult", {})
     message, verdict = _parse_message(result, result.get("externalExecutionSummary", ""))
@@ -42,7 +43,7 @@ def parse_attempt(detail: ActionExecutionDetailTypeDef) -> Attempt:
 
 
 def parse_condition_attempt(detail: RuleExecutionDetailTypeDef) -> Attempt:
-    """Return a run of a stage condition's rule."""
+    """Return an attempt of a stage condition's rule (model: RuleExecutionDetail)."""
     rule = detail.get("input", {})
     result = detail.get("output", {}).get("executionResult", {})
     message, verdict = _parse_message(result, result.get("externalExecutionSummary", ""))
@@ -62,7 +63,7 @@ def parse_condition_attempt(detail: RuleExecutionDetailTypeDef) -> Attempt:
 
 
 def parse_state(answer: GetPipelineStateOutputTypeDef) -> PipelineState:
-    """Return where a pipeline's executions stand."""
+    """Return the state of a pipeline (model: GetPipelineState)."""
     return PipelineState(tuple(map(_parse_stage, answer["stageStates"])))
 
 
@@ -78,7 +79,7 @@ def _parse_stage(stage: StageStateTypeDef) -> StageState:
         inbound=tuple(execution["pipelineExecutionId"] for execution in inbound),
         transition_disabled=transition.get("enabled") is False,
         disabled_since=changed.astimezone(UTC) if changed else None,
-        actions=(*actions, *_parse_entry_condition(stage)),
+        actions=(*actions, *_parse_entry_rules(stage)),
     )
 
 
@@ -97,8 +98,8 @@ def _parse_action(action: ActionStateTypeDef) -> ActionState:
     )
 
 
-def _parse_entry_condition(stage: StageStateTypeDef) -> Iterator[ActionState]:
-    """The rules of the stage's entry condition: a gate can be one of them."""
+def _parse_entry_rules(stage: StageStateTypeDef) -> Iterator[ActionState]:
+    """Yield the rules of a stage's entry condition. A gate can be one of them."""
     for condition in stage.get("beforeEntryConditionState", {}).get("conditionStates", []):
         for rule in condition.get("ruleStates", []):
             latest = rule.get("latestExecution", {})
@@ -115,6 +116,9 @@ def _parse_entry_condition(stage: StageStateTypeDef) -> Iterator[ActionState]:
 
 
 def _parse_message(result: Mapping[str, Any], summary: str) -> tuple[str, Verdict | None]:
-    """What the console shows: a failure's message, with the gate's verdict, or else a summary."""
+    """Return what the console shows, and the gate's verdict if the gate failed it.
+
+    The console shows the failure's message, or else the summary.
+    """
     failure = result.get("errorDetails", {}).get("message", "")
     return split_token(failure) if failure else (summary, None)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from chalicelib.errors import Misconfigured
 
 
-def asked_for(environment: Mapping[str, str]) -> bool:
+def serves_board(environment: Mapping[str, str]) -> bool:
     """Whether the app shall have the Board's routes: BOARD is "on", or `chalice local` serves it.
     Raises Misconfigured.
     """
@@ -20,10 +20,10 @@ def asked_for(environment: Mapping[str, str]) -> bool:
             f'BOARD is "{board}", but must be "on" or empty (environment_variables in '
             ".chalice/config.json)."
         )
-    return board == "on" or served_locally(environment)
+    return board == "on" or is_served_locally(environment)
 
 
-def served_locally(environment: Mapping[str, str]) -> bool:
+def is_served_locally(environment: Mapping[str, str]) -> bool:
     """Whether `chalice local` imports the app.
 
     Its server has CHALICE_WORKER in its environment or, with --no-autoreload, is click's current

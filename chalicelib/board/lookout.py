@@ -14,10 +14,10 @@ from botocore.config import Config
 from chalicelib.account.pipeline import AccountView
 from chalicelib.account.reader import AccountReader
 from chalicelib.board.problem import Problem, describe_problem
-from chalicelib.board.snapshot import Json, snapshot
+from chalicelib.board.snapshot import Json, build_snapshot
 from chalicelib.records import log
 
-OFTEN, SELDOM = timedelta(seconds=5), timedelta(minutes=1)
+MIN_PAUSE, MAX_PAUSE = timedelta(seconds=5), timedelta(minutes=1)
 """The pause between two looks that cost little; and between two that fail again and again."""
 CALLS_A_SECOND = 4
 """So many at most, on average: what AWS lets through is for the gates, too."""
@@ -47,45 +47,45 @@ class Lookout:
     ) -> None:
         self._session = session
         self._clock = clock
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
         self._account: AccountReader | None = None
-        self._seen: Json | None = None
+        self._snapshot: Json | None = None
         self._looked_at: datetime | None = None
         self._problem: Problem | None = None
-        self._pause = OFTEN
-        self._next = datetime.min.replace(tzinfo=UTC)
+        self._pause = MIN_PAUSE
+        self._next_reading = datetime.min.replace(tzinfo=UTC)
 
     def ask(self) -> BoardAnswer:
         """What is known now. AWS's failures are told in it; nothing is raised."""
-        with self._one_at_a_time:
-            if self._clock() >= self._next:
-                self._look()
-                self._next = self._clock() + self._pause
-            state = {"seen": self._seen, "problem": self._problem and self._problem.text}
-            return BoardAnswer(state, self._looked_at, self._next - self._clock())
+        with self._lock:
+            if self._clock() >= self._next_reading:
+                self._read_account()
+                self._next_reading = self._clock() + self._pause
+            state = {"seen": self._snapshot, "problem": self._problem and self._problem.text}
+            return BoardAnswer(state, self._looked_at, self._next_reading - self._clock())
 
-    def _look(self) -> None:
+    def _read_account(self) -> None:
         now = self._clock()
         try:
             # A new session reads credentials anew: those of a file may have been renewed.
-            self._account = self._account or AccountReader(_clients(self._session()))
+            self._account = self._account or AccountReader(_make_clients(self._session()))
             landscape = self._account.read_view(now)
-            self._seen = snapshot(landscape, self._account.region, now)
+            self._snapshot = build_snapshot(landscape, self._account.region, now)
         except (
             Exception
         ) as error:  # whatever it is, the page says so, and shows what was seen before
             self._problem = describe_problem(error)
-            self._pause = min(self._pause * 2, SELDOM)
+            self._pause = min(self._pause * 2, MAX_PAUSE)
             if self._problem.credentials:
                 self._account = None
             if self._problem.defect:
                 log.log_defect("board", error)
         else:
             self._looked_at, self._problem = now, None
-            self._pause = max(OFTEN, timedelta(seconds=calls(landscape) / CALLS_A_SECOND))
+            self._pause = max(MIN_PAUSE, timedelta(seconds=count_calls(landscape) / CALLS_A_SECOND))
 
 
-def calls(landscape: AccountView) -> int:
+def count_calls(landscape: AccountView) -> int:
     """What a look at this landscape costs, when no structure has changed: two lists, a call for
     each thing that is in them, and one for each that may not be looked at.
     """
@@ -100,7 +100,7 @@ def calls(landscape: AccountView) -> int:
     )
 
 
-def _clients(session: Any) -> Callable[[str], Any]:
+def _make_clients(session: Any) -> Callable[[str], Any]:
     """Clients that give up soon: a page that says why it is old is better than one that waits."""
     config = Config(
         connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3}

@@ -15,7 +15,7 @@ SCRIPTS = ("clock.js", "elements.js", "cards.js", "layout.js", "graph.js", "page
 
 
 @cache
-def page() -> tuple[str, str]:
+def build_page() -> tuple[str, str]:
     """The page as HTML, and the Content-Security-Policy that lets run what is in it and nothing
     else.
     """
@@ -29,8 +29,8 @@ def page() -> tuple[str, str]:
     )
     policy = {
         "default-src": "'none'",
-        "style-src": " ".join(map(_hash, styles)),
-        "script-src": " ".join(map(_hash, scripts)),
+        "style-src": " ".join(map(_hash_source, styles)),
+        "script-src": " ".join(map(_hash_source, scripts)),
         "connect-src": "'self'",
         "img-src": "data:",
         "base-uri": "'none'",
@@ -40,5 +40,5 @@ def page() -> tuple[str, str]:
     return html, "; ".join(f"{name} {value}" for name, value in policy.items())
 
 
-def _hash(text: str) -> str:
+def _hash_source(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

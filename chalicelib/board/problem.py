@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, error_code
 
-_NOT_TAKEN = {
+_REJECTED_CREDENTIALS = {
     "ExpiredToken",
     "ExpiredTokenException",
     "InvalidClientTokenId",
@@ -37,7 +37,7 @@ def describe_problem(error: Exception) -> Problem:
     if (
         isinstance(error, NoAnswer)
         and isinstance(cause, ClientError)
-        and error_code(cause) in _NOT_TAKEN
+        and error_code(cause) in _REJECTED_CREDENTIALS
     ):
         return Problem(
             f"AWS does not take the Board's credentials any more ({error_code(cause)}). Renew them, for "

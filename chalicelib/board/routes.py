@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 from chalice import Blueprint, IAMAuthorizer, Response
 
-from chalicelib.board import served_locally
+from chalicelib.board import is_served_locally
 from chalicelib.board.lookout import Lookout
-from chalicelib.board.page import page
+from chalicelib.board.page import build_page
 
 board = Blueprint(__name__)
 lookout = Lookout()
-LOCAL = served_locally(os.environ)
+LOCAL = is_served_locally(os.environ)
 
 if LOCAL:
     # There the authorizer lets everybody in, who is whoever runs it; chalice would say so at the
@@ -28,19 +28,19 @@ if LOCAL:
 
 
 @board.route("/", authorizer=IAMAuthorizer())
-def show() -> Response:
-    html, policy = page()
-    return _answer(html, "text/html; charset=utf-8", {"Content-Security-Policy": policy})
+def show_page() -> Response:
+    html, policy = build_page()
+    return _build_response(html, "text/html; charset=utf-8", {"Content-Security-Policy": policy})
 
 
 @board.route("/state", authorizer=IAMAuthorizer())
-def state() -> Response:
+def show_state() -> Response:
     """The account as it stands: lookout.Answer as JSON, its times in headers; 304 where the page
     has it already (If-None-Match).
     """
     request_headers = board.current_request.headers
     if LOCAL and not _names_this_machine(request_headers.get("host", "")):
-        return _answer(
+        return _build_response(
             "Open the Board at http://127.0.0.1 or http://localhost and its port.",
             "text/plain",
             {},
@@ -55,8 +55,8 @@ def state() -> Response:
         "Board-Ask-Again": f"{max(1.0, answer.ask_again.total_seconds()):.1f}",
     }
     if request_headers.get("if-none-match") == tag:
-        return _answer("", "application/json", headers, 304)
-    return _answer(body, "application/json", headers)
+        return _build_response("", "application/json", headers, 304)
+    return _build_response(body, "application/json", headers)
 
 
 def _names_this_machine(host: str) -> bool:
@@ -70,7 +70,7 @@ def _names_this_machine(host: str) -> bool:
         return False
 
 
-def _answer(body: str, kind: str, headers: dict[str, str], status: int = 200) -> Response:
+def _build_response(body: str, kind: str, headers: dict[str, str], status: int = 200) -> Response:
     always = {
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",

@@ -18,11 +18,11 @@ from chalicelib.account.waits import HoldRule, Wait
 
 Json = dict[str, Any]
 
-MAKING = timedelta(minutes=15)
+GATE_TIMEOUT = timedelta(minutes=15)
 """So long a gate may be about to give a new rule its target: then Lambda has ended it."""
 
 
-def snapshot(view: AccountView, region: str, now: datetime) -> Json:
+def build_snapshot(view: AccountView, region: str, now: datetime) -> Json:
     """What `seen` at `now` (aware UTC) in `region` comes to.
 
     A pipeline's `state` is a word of landscape/states.py, or "elsewhere" (not seen from here) or
@@ -34,30 +34,37 @@ def snapshot(view: AccountView, region: str, now: datetime) -> Json:
     waits = [wait for wait in view.waits if wait.may_stand]
     let_go = {rule.hold.execution: rule.hold.released_by for rule in view.rules if rule.hold}
     pipelines = {
-        pipeline.name: _pipeline(pipeline, waits, console) for pipeline in view.pipelines.values()
+        pipeline.name: _build_pipeline(pipeline, waits, console)
+        for pipeline in view.pipelines.values()
     }
-    pipelines |= {edge.upstream: _unseen(edge) for edge in edges if edge.upstream not in pipelines}
+    pipelines |= {
+        edge.upstream: _build_unread_upstream(edge)
+        for edge in edges
+        if edge.upstream not in pipelines
+    }
     return {
         "region": region,
         "account": role.split(":")[4],
         "pipelines": [*pipelines.values()],
-        "edges": [_edge(edge, pipelines) for edge in edges],
+        "edges": [_build_edge(edge, pipelines) for edge in edges],
         "waits": [
-            _wait(wait, let_go.get(wait.execution), console)
+            _build_wait(wait, let_go.get(wait.execution), console)
             for wait in sorted(waits, key=lambda wait: str(wait.since))
         ],
-        "refusing": [*_refusing(view, console)],
+        "refusing": [*_list_refusing_gates(view, console)],
         "deadlocks": [
-            _deadlock(circle)
+            _build_deadlock(circle)
             for circle in classify_circles(edges, view.pipelines)
             if circle.kind != "turns"
         ],
         "not_looked_at": [{"name": name, "why": why} for name, why in view.unseen.items()],
-        "left_over": [_left_over(rule, console) for rule in view.rules if _is_left_over(rule, now)],
+        "left_over": [
+            _build_left_over(rule, console) for rule in view.rules if _is_left_over(rule, now)
+        ],
     }
 
 
-def _pipeline(pipeline: Pipeline, waits: Sequence[Wait], console: ConsoleLinks) -> Json:
+def _build_pipeline(pipeline: Pipeline, waits: Sequence[Wait], console: ConsoleLinks) -> Json:
     state = find_state(pipeline, waits)
     held = {wait.execution for wait in waits if wait.pipeline == pipeline.name}
     busy = held | {execution.id for execution in pipeline.executions if execution.running}
@@ -68,13 +75,13 @@ def _pipeline(pipeline: Pipeline, waits: Sequence[Wait], console: ConsoleLinks) 
         "link": console.pipeline(pipeline.name),
         "gated": bool(pipeline.gates),
         "state": "elsewhere" if state.word == "unseen" else state.word,
-        "since": _text(state.since),
-        "execution": state.execution and _execution(pipeline.name, state.execution, console),
+        "since": _format_moment(state.since),
+        "execution": state.execution and _build_execution(pipeline.name, state.execution, console),
         "more": max(0, len(busy) - 1),
     }
 
 
-def _unseen(edge: DependencyEdge) -> Json:
+def _build_unread_upstream(edge: DependencyEdge) -> Json:
     """An upstream that the look did not reach."""
     entry = edge.dependency
     where = f"{entry.region}, account {entry.account}" if entry.role_arn else entry.region or ""
@@ -83,7 +90,7 @@ def _unseen(edge: DependencyEdge) -> Json:
     return {"id": edge.upstream, "name": entry.name, "where": where, "state": state, **nothing}
 
 
-def _edge(edge: DependencyEdge, pipelines: Mapping[str, Json]) -> Json:
+def _build_edge(edge: DependencyEdge, pipelines: Mapping[str, Json]) -> Json:
     """`holds`: its dependent waits now, and as far as the states tell for this upstream."""
     upstream, dependent = pipelines[edge.upstream]["state"], pipelines[edge.dependent]["state"]
     must_succeed = edge.dependency.require == "succeeded"
@@ -99,25 +106,25 @@ def _edge(edge: DependencyEdge, pipelines: Mapping[str, Json]) -> Json:
     }
 
 
-def _wait(wait: Wait, let_go_by: str | None, console: ConsoleLinks) -> Json:
+def _build_wait(wait: Wait, let_go_by: str | None, console: ConsoleLinks) -> Json:
     return {
         "pipeline": wait.pipeline,
         "link": console.pipeline(wait.pipeline),
-        "execution": _execution(wait.pipeline, wait.execution, console),
+        "execution": _build_execution(wait.pipeline, wait.execution, console),
         "hold": wait.mode.name,
         "stays_in_progress": wait.mode.stays_in_progress,
         "starts_over": wait.mode.starts_over,
         "depends_on": wait.depends_on,
-        "since": _text(wait.since),
-        "next_check": _text(wait.next_check),
-        "give_up": _text(wait.gives_up),
+        "since": _format_moment(wait.since),
+        "next_check": _format_moment(wait.next_check),
+        "give_up": _format_moment(wait.gives_up),
         "reason": wait.reason,
         "rule": wait.rule and {"name": wait.rule, "link": console.rule(wait.rule)},
         "let_go_by": let_go_by,
     }
 
 
-def _refusing(view: AccountView, console: ConsoleLinks) -> Iterator[Json]:
+def _list_refusing_gates(view: AccountView, console: ConsoleLinks) -> Iterator[Json]:
     for pipeline in view.pipelines.values():
         for gate in pipeline.gates:
             if gate.problem:
@@ -125,18 +132,18 @@ def _refusing(view: AccountView, console: ConsoleLinks) -> Iterator[Json]:
                 yield {**where, "stage": gate.stage, "action": gate.action, "problem": gate.problem}
 
 
-def _deadlock(circle: Circle) -> Json:
+def _build_deadlock(circle: Circle) -> Json:
     return {"pipelines": sorted({*circle.pipelines}), "text": f"{circle} {MEND}"}
 
 
 def _is_left_over(rule: HoldRule, now: datetime) -> bool:
     return rule.hold is None and not (
-        not rule.has_target and rule.made_at and now - rule.made_at < MAKING
+        not rule.has_target and rule.made_at and now - rule.made_at < GATE_TIMEOUT
     )
 
 
-def _left_over(rule: HoldRule, console: ConsoleLinks) -> Json:
-    link, made = console.rule(rule.name), _text(rule.made_at)
+def _build_left_over(rule: HoldRule, console: ConsoleLinks) -> Json:
+    link, made = console.rule(rule.name), _format_moment(rule.made_at)
     return {
         "name": rule.name,
         "link": link,
@@ -146,9 +153,9 @@ def _left_over(rule: HoldRule, console: ConsoleLinks) -> Json:
     }
 
 
-def _execution(pipeline: str, id_: str, console: ConsoleLinks) -> Json:
+def _build_execution(pipeline: str, id_: str, console: ConsoleLinks) -> Json:
     return {"id": id_, "link": console.execution(pipeline, id_)}
 
 
-def _text(moment: datetime | None) -> str | None:
+def _format_moment(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="seconds") if moment else None

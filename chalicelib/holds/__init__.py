@@ -1,1 +1,4 @@
-"""Rule management: a hold, the EventBridge rule that remembers it, and whether it still stands. Pure, except making.py."""
+"""Holds: the EventBridge rule that stores a hold, and whether the hold still stands.
+
+Only making.py and reader.py call AWS.
+"""

@@ -1,4 +1,4 @@
-"""The EventBridge rule of a hold: its name, its event pattern, its schedule and its description."""
+"""The EventBridge rule of a hold: its name, event pattern, schedule and description."""
 
 from __future__ import annotations
 
@@ -15,34 +15,37 @@ from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import ID
 
 END_STATES = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED")
-"""The states in which an execution is over (guide: detect-state-changes-cloudwatch-events)."""
-
-
+"""The states in which an execution has ended (guide: detect-state-changes-cloudwatch-events)."""
 STAGE_END_STATES = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED")
-"""The same for a stage (guide: detect-state-changes-cloudwatch-events)."""
+"""The states in which a stage has ended (guide: detect-state-changes-cloudwatch-events)."""
+_DATE_FORMAT = "Since %Y-%m-%d %H:%M UTC"
+_DATE_LENGTH = len("Since 2026-01-05 12:00 UTC")
 
 
 def build_pattern(depends_on: Sequence[Dependency]) -> str:
-    """The event pattern that matches the end of any execution of the upstreams, and of the stages
-    that are waited for.
+    """Return the event pattern of a hold that waits for these pipelines.
 
-    It names no region or account, so that an event which is forwarded from elsewhere wakes the hold
-    up too.
+    It matches the end of any of their executions and the end of the stages that are waited for. It
+    names no region or account, so that events forwarded from another one match too.
     """
-    names, stages = (
-        _each(entry.name for entry in depends_on),
-        _each(entry.stage for entry in depends_on if entry.stage),
-    )
-    ends = _change("Pipeline", {"pipeline": names, "state": END_STATES})
-    if not stages:
+    names = _list_distinct(entry.name for entry in depends_on)
+    ends = _build_change("Pipeline", {"pipeline": names, "state": END_STATES})
+    with_stage = [entry for entry in depends_on if entry.stage]
+    if not with_stage:
         return json.dumps({"source": ["aws.codepipeline"], **ends})
-    staged = _each(entry.name for entry in depends_on if entry.stage)
-    stage_ends = _change("Stage", {"pipeline": staged, "stage": stages, "state": STAGE_END_STATES})
+    stage_ends = _build_change(
+        "Stage",
+        {
+            "pipeline": _list_distinct(entry.name for entry in with_stage),
+            "stage": _list_distinct(entry.stage for entry in with_stage if entry.stage),
+            "state": STAGE_END_STATES,
+        },
+    )
     return json.dumps({"source": ["aws.codepipeline"], "$or": [ends, stage_ends]})
 
 
 def names_pipeline(pattern: str, pipeline: str) -> bool:
-    """Whether a rule's event pattern, as `build_pattern` wrote it, matches events of `pipeline`."""
+    """Return whether an event pattern that `build_pattern` wrote matches events of `pipeline`."""
     try:
         content = json.loads(pattern)
         alternatives = content.get("$or", [content])
@@ -51,30 +54,32 @@ def names_pipeline(pattern: str, pipeline: str) -> bool:
         return False
 
 
-def _change(subject: str, detail: Mapping[str, Sequence[str]]) -> dict[str, object]:
+def _build_change(subject: str, detail: Mapping[str, Sequence[str]]) -> dict[str, object]:
     return {"detail-type": [f"CodePipeline {subject} Execution State Change"], "detail": detail}
 
 
-def _each(names: Iterable[str]) -> list[str]:
+def _list_distinct(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
 def name_rule(deployment: Deployment, execution: str) -> str:
-    """Each held execution has a rule of its own, so a late duplicate of one hold can never touch
-    another.
+    """Return the name of the rule that holds an execution.
+
+    Each execution has its own, so that a duplicate invocation that comes late cannot change another
+    hold.
     """
     return deployment.rule_prefix + execution
 
 
 def read_stage(rule: str, execution: str) -> str:
-    """Return the Chalice stage of the gate that made a rule for this execution, by its name."""
+    """Return the Chalice stage of the gate that made this rule for this execution."""
     return rule.removeprefix(f"{APP}-").removesuffix(f"-{execution}")
 
 
 def read_rule_name(event: object, deployment: Deployment) -> str:
-    """The name of the rule that an invocation of the retry comes from.
+    """Return the name of the rule that invoked the retry.
 
-    Raises RefusedInput where the event names none, or one that this deployment's gate did not make.
+    Raises RefusedInput if the event names no rule, or one that another deployment made.
     """
     name = event.get("rule") if isinstance(event, Mapping) else None
     if not isinstance(name, str):
@@ -91,44 +96,45 @@ def read_rule_name(event: object, deployment: Deployment) -> str:
 
 
 def build_schedule(now: datetime, minutes: int) -> str:
-    """A cron expression that fires `minutes` after the current minute of `now` (UTC) and every
-    `minutes` (a divisor of 60) from then on.
+    """Return a cron expression that fires every `minutes`, a divisor of 60, counted from `now`.
 
-    (guide: eb-scheduled-rule-pattern: the fields are minute, hour, day of month, month, day of
-    week, year, in UTC.)
+    The fields are minute, hour, day of month, month, day of week and year, in UTC (guide:
+    eb-scheduled-rule-pattern).
     """
     first = now.minute % minutes
     return f"cron({first} * * * ? *)" if minutes == 60 else f"cron({first}/{minutes} * * * ? *)"
 
 
 def find_next_check(now: datetime, minutes: int) -> datetime:
-    """The schedule's first time after `now`."""
+    """Return when the schedule of `build_schedule` fires first (aware UTC)."""
     return now.replace(second=0, microsecond=0) + timedelta(minutes=minutes)
 
 
-_DATE = "Since %Y-%m-%d %H:%M UTC"
-_DATE_LENGTH = len("Since 2026-01-05 12:00 UTC")
-
-
 def find_first_look(at: datetime, next_check: datetime, every: int) -> datetime:
-    """The first look of a rule at or after that moment: a deadline is seen then."""
-    return next_check + math.ceil(
-        max(timedelta(), at - next_check) / timedelta(minutes=every)
-    ) * timedelta(minutes=every)
+    """Return the first check at or after `at`, which is when a deadline takes effect.
+
+    `next_check`: any check before it, or the next one; `every`: the minutes between two checks. All
+    times are aware UTC.
+    """
+    interval = timedelta(minutes=every)
+    return next_check + math.ceil(max(timedelta(), at - next_check) / interval) * interval
 
 
 def describe_date(now: datetime) -> str:
-    """How a rule's description begins: the minute in which it was made; `read_date` reads it."""
-    return f"{now:{_DATE}}"
+    """Return the start of a rule's description: the minute in which the rule was made.
+
+    `read_date` reads it.
+    """
+    return f"{now:{_DATE_FORMAT}}"
 
 
 def read_date(description: str) -> datetime | None:
     """Return the minute (aware UTC) in which a rule with this description was made.
 
-    None if the description is not the gate's. This is one of two places that parse a text written
-    for people: EventBridge offers no other field to put a date in.
+    None if the description is not the gate's. This is one of the two places that parse a text for
+    people, because EventBridge has no other field for a date.
     """
     try:
-        return datetime.strptime(description[:_DATE_LENGTH], _DATE).replace(tzinfo=UTC)
+        return datetime.strptime(description[:_DATE_LENGTH], _DATE_FORMAT).replace(tzinfo=UTC)
     except ValueError:
         return None

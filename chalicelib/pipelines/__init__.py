@@ -1,1 +1,4 @@
-"""Pipeline status: what a gate waits for, and how it stands. Pure, except reader.py, which asks AWS."""
+"""Pipeline status: which pipelines a gate waits for, and how they stand.
+
+Only reader.py calls AWS.
+"""

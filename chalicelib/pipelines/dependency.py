@@ -1,4 +1,4 @@
-"""One pipeline that is waited for, as a gate action names it."""
+"""A dependency: one entry of depends_on, as a gate action writes it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ REQUIRE: tuple[Require, ...] = ("idle", "succeeded")
 PARKED: tuple[Parked, ...] = ("wait", "pass")
 KEYS = ("pipeline", "require", "stage", "parked", "role_arn", "external_id")
 
-_ARN = re.compile(
+_PIPELINE_ARN = re.compile(
     rf"arn:[\w-]+:codepipeline:(?P<region>[a-z0-9-]+):(?P<account>\d{{12}}):(?P<name>{NAME})"
 )
-_ROLE = re.compile(r"arn:[\w-]+:iam::(?P<account>\d{12}):role/pipeline-gate-[\w+=,.@-]{1,50}")
-"""The gate's policy allows sts:AssumeRole for roles of these names only
+_ROLE_ARN = re.compile(r"arn:[\w-]+:iam::(?P<account>\d{12}):role/pipeline-gate-[\w+=,.@-]{1,50}")
+"""The gate's policy allows sts:AssumeRole only for roles with such a name
 (.chalice/policy-gate.json).
 """
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)  # model: sts externalIdType
@@ -29,10 +29,13 @@ _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)  # model: sts exter
 
 @dataclass(frozen=True)
 class Dependency:
-    """`pipeline`: a name, or the ARN of a pipeline in another region or account.
+    """A pipeline to wait for, and what to wait for.
 
-    `require`: what it must have come to; `stage`: only this stage of it counts; `parked`: whether
-    it counts while a person holds it up.
+    `pipeline`: a name, or the ARN of a pipeline in another region or account.
+    `require`: whether the pipeline has to be idle, or idle after a success.
+    `stage`: the only stage that counts; None: the whole pipeline counts.
+    `parked`: whether to wait for an execution that is waiting for a person.
+    `role_arn`, `external_id`: the role to assume in the pipeline's account.
     """
 
     pipeline: str
@@ -44,56 +47,54 @@ class Dependency:
 
     @property
     def name(self) -> str:
-        """The pipeline's name alone."""
+        """The pipeline's name, even if `pipeline` is an ARN."""
         return self.pipeline.rpartition(":")[2]
 
     @property
     def region(self) -> str | None:
-        """None: the gate's own."""
-        return self._part("region")
+        """The region in the pipeline's ARN; None if it is the gate's own."""
+        return self._read_arn_part("region")
 
     @property
     def account(self) -> str | None:
-        """None: the gate's own."""
-        return self._part("account")
+        """The account in the pipeline's ARN; None if it is the gate's own."""
+        return self._read_arn_part("account")
 
-    def _part(self, name: str) -> str | None:
-        arn = _ARN.fullmatch(self.pipeline)
+    def _read_arn_part(self, name: str) -> str | None:
+        arn = _PIPELINE_ARN.fullmatch(self.pipeline)
         return arn[name] if arn else None
 
     @property
     def label(self) -> str:
-        """For people: "infra", "infra's stage Deploy", "infra (us-east-1)", "infra (us-east-1,
-        account 111122223333)".
+        """The dependency in words.
+
+        "infra", "infra's stage Deploy", "infra (us-east-1)" or
+        "infra (us-east-1, account 111122223333)".
         """
-        where = ""
+        label = self.name
         if self.region:
-            where = (
-                f" ({self.region}, account {self.account})"
-                if self.role_arn
-                else f" ({self.region})"
-            )
-        return f"{self.name}{where}'s stage {self.stage}" if self.stage else f"{self.name}{where}"
+            account = f", account {self.account}" if self.role_arn else ""
+            label += f" ({self.region}{account})"
+        return f"{label}'s stage {self.stage}" if self.stage else label
 
     def is_pipeline(self, name: str, region: str, account: str) -> bool:
-        """Whether this is the pipeline `name` of the gate's own `region` and `account`."""
+        """Return whether this is the pipeline `name` in the gate's own `region` and `account`."""
         return (
             self.name == name and self.region in (None, region) and self.account in (None, account)
         )
 
     def relative_to(self, region: str) -> Dependency:
-        """By its plain name where its ARN is of that region, the gate's own, and it needs no role:
-        it is in the gate's account, too.
+        """Return the dependency with a plain name instead of an ARN if the pipeline is local.
+
+        `region` is the gate's own. A pipeline that needs no role is in the gate's account.
         """
-        return (
-            replace(self, pipeline=self.name)
-            if self.region == region and self.role_arn is None
-            else self
-        )
+        if self.region == region and self.role_arn is None:
+            return replace(self, pipeline=self.name)
+        return self
 
     def as_json(self) -> str | dict[str, str]:
-        """`read` turned back, in as few words as possible."""
-        words = {
+        """Return the shortest entry of depends_on that `parse_entry` reads as this dependency."""
+        values = {
             "pipeline": self.pipeline,
             "require": None if self.require == "idle" else self.require,
             "stage": self.stage,
@@ -101,16 +102,17 @@ class Dependency:
             "role_arn": self.role_arn,
             "external_id": self.external_id,
         }
-        fields = {key: value for key, value in words.items() if value is not None}
+        fields = {key: value for key, value in values.items() if value is not None}
         return self.pipeline if len(fields) == 1 else fields
 
 
 def parse_entry(value: object, require: Require = "idle", parked: Parked = "wait") -> Dependency:
-    """Read one entry of depends_on; `require` and `parked` hold where it does not say its own.
-    Raises Misconfigured.
+    """Read one entry of depends_on. Raises Misconfigured.
+
+    `require` and `parked` are used if the entry does not have its own.
     """
     if isinstance(value, str):
-        return Dependency(_pipeline(value), require=require, parked=parked)
+        return Dependency(_check_pipeline(value), require=require, parked=parked)
     if not isinstance(value, Mapping):
         raise Misconfigured(
             'depends_on must hold pipelines\' names, ARNs or objects like {"pipeline": '
@@ -127,31 +129,32 @@ def parse_entry(value: object, require: Require = "idle", parked: Parked = "wait
             'An entry of depends_on has no "pipeline": it names the pipeline to wait for.'
         )
     dependency = Dependency(
-        pipeline=_pipeline(value["pipeline"]),
+        pipeline=_check_pipeline(value["pipeline"]),
         require=cast(Require, check_choice(REQUIRE, value.get("require", require), "require")),
-        stage=_stage(value["stage"]) if "stage" in value else None,
+        stage=_check_stage(value["stage"]) if "stage" in value else None,
         parked=cast(Parked, check_choice(PARKED, value.get("parked", parked), "parked")),
-        role_arn=_role(value["role_arn"]) if "role_arn" in value else None,
-        external_id=_external_id(value["external_id"]) if "external_id" in value else None,
+        role_arn=_check_role(value["role_arn"]) if "role_arn" in value else None,
+        external_id=_check_external_id(value["external_id"]) if "external_id" in value else None,
     )
-    _refuse_half_a_role(dependency)
+    _refuse_mismatched_role(dependency)
     return dependency
 
 
 def check_choice(allowed: tuple[str, ...], value: object, key: str) -> str:
-    """`value`, if it is one of the words `allowed` for `key`. Raises Misconfigured."""
+    """Return `value` if it is one of the words that `key` allows. Raises Misconfigured."""
     if not isinstance(value, str) or value not in allowed:
         shown = quote(value) if isinstance(value, str) else name_json_kind(value)
         raise Misconfigured(f"{key} is {shown}, but must be one of {join_values(allowed)}.")
     return value
 
 
-def _pipeline(value: object) -> str:
+def _check_pipeline(value: object) -> str:
     if not isinstance(value, str):
         raise Misconfigured(
-            f"pipeline, in an entry of depends_on, must be a name or an ARN, not {name_json_kind(value)}."
+            "pipeline, in an entry of depends_on, must be a name or an ARN, not "
+            f"{name_json_kind(value)}."
         )
-    if not re.fullmatch(NAME, value) and not _ARN.fullmatch(value):
+    if not re.fullmatch(NAME, value) and not _PIPELINE_ARN.fullmatch(value):
         raise Misconfigured(
             f"depends_on has {quote(value)}, which is no pipeline's name: 1 to 100 letters, "
             "digits and . @ - _ (several names are "
@@ -160,7 +163,7 @@ def _pipeline(value: object) -> str:
     return value
 
 
-def _stage(value: object) -> str:
+def _check_stage(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(NAME, value):
         shown = quote(value) if isinstance(value, str) else name_json_kind(value)
         raise Misconfigured(
@@ -170,8 +173,8 @@ def _stage(value: object) -> str:
     return value
 
 
-def _role(value: object) -> str:
-    if not isinstance(value, str) or not _ROLE.fullmatch(value):
+def _check_role(value: object) -> str:
+    if not isinstance(value, str) or not _ROLE_ARN.fullmatch(value):
         shown = quote(value) if isinstance(value, str) else name_json_kind(value)
         raise Misconfigured(
             f"role_arn is {shown}; it must be the ARN of a role that the gate may assume, "
@@ -180,7 +183,7 @@ def _role(value: object) -> str:
     return value
 
 
-def _external_id(value: object) -> str:
+def _check_external_id(value: object) -> str:
     if not isinstance(value, str) or not _EXTERNAL_ID.fullmatch(value):
         raise Misconfigured(
             "external_id must be a string of 2 to 1224 letters, digits and + = , . @ : / - _."
@@ -188,14 +191,14 @@ def _external_id(value: object) -> str:
     return value
 
 
-def _refuse_half_a_role(dependency: Dependency) -> None:
+def _refuse_mismatched_role(dependency: Dependency) -> None:
     if dependency.external_id and not dependency.role_arn:
         raise Misconfigured(
             f"depends_on has an external_id for {dependency.name}, but no role_arn that it would "
             "be for."
         )
     if dependency.role_arn:
-        role = _ROLE.fullmatch(dependency.role_arn)
+        role = _ROLE_ARN.fullmatch(dependency.role_arn)
         if role is None or dependency.account != role["account"]:
             raise Misconfigured(
                 f"role_arn is of another account than the pipeline {dependency.name}: name that "

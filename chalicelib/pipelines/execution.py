@@ -1,4 +1,4 @@
-"""Executions of a pipeline, as plain data."""
+"""Executions of a pipeline and the attempts of their actions, as plain data."""
 
 from __future__ import annotations
 
@@ -13,38 +13,45 @@ if TYPE_CHECKING:
     from chalicelib.holds.verdict import Verdict
 
 NAME = r"[A-Za-z0-9.@\-_]{1,100}"
-"""A pipeline's, a stage's or an action's name (model: PipelineName, StageName, ActionName)."""
+"""The pattern of a pipeline's, a stage's or an action's name (model: PipelineName, StageName,
+ActionName).
+"""
 ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-"""An execution's or a job's id (model: PipelineExecutionId, JobId)."""
+"""The pattern of an execution's or a job's id (model: PipelineExecutionId, JobId)."""
 
 RUNNING = frozenset({"InProgress", "Stopping"})
-"""A stopping execution still works on its running actions (model: PipelineExecutionStatus)."""
+"""Statuses of an execution that is still going on. One that is stopping finishes its running
+actions first (model: PipelineExecutionStatus).
+"""
 FINISHED = frozenset({"Succeeded", "Failed", "Stopped"})
-"""Ended by what it did itself; a superseded or cancelled one never came to it."""
+"""Statuses of an execution that has a result. Superseded and cancelled ones have none."""
 
 LOOK_BACK = timedelta(days=14)
-"""How far back an execution may have begun that still runs."""
+"""The gate does not see an execution that is still running after this long."""
 PARALLEL = "PARALLEL"
 ROLLBACK = "ROLLBACK"
 
 
 def read_time(text: str) -> datetime:
-    """An aware UTC time, read back from where the gate left it. Raises ValueError or OverflowError
-    where it is none to reckon with.
+    """Return a time (aware UTC) that the gate stored as ISO 8601.
+
+    Raises ValueError or OverflowError if the text is not a time, or not a plausible one.
     """
-    read = datetime.fromisoformat(text).astimezone(UTC)
-    if not 2000 <= read.year < 3000:
-        raise ValueError(f"{read.year} is not when a hold begins or ends")
-    return read
+    moment = datetime.fromisoformat(text).astimezone(UTC)
+    if not 2000 <= moment.year < 3000:
+        raise ValueError(f"{moment.year} is not when a hold begins or ends")
+    return moment
 
 
 @dataclass(frozen=True)
 class Execution:
-    """One execution, as ListPipelineExecutions tells of it. Times are aware UTC.
+    """One execution, as ListPipelineExecutions describes it. Times are aware UTC.
 
-    `revisions` maps a source action's name to the revision it took; `started_by` is the trigger's
-    detail, for a StartPipelineExecution the caller's ARN (model: ExecutionTrigger); `kind` is
-    STANDARD or ROLLBACK (model: ExecutionType).
+    `mode`: the pipeline's execution mode: SUPERSEDED, QUEUED or PARALLEL.
+    `revisions`: the id of the revision that each source action took, by the action's name.
+    `started_by`: the trigger's detail; after StartPipelineExecution, the caller's ARN (model:
+    ExecutionTrigger).
+    `kind`: STANDARD or ROLLBACK (model: ExecutionType).
     """
 
     id: str
@@ -82,19 +89,23 @@ class Execution:
 
     @property
     def short_id(self) -> str:
-        """The first eight characters, as the console shows it."""
+        """The first eight characters of the id, as the console shows it."""
         return self.id[:8]
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt of one action in an execution (ListActionExecutions), or of a stage condition's
-    rule (ListRuleExecutions).
+    """One attempt of an action (ListActionExecutions) or of a stage condition's rule
+    (ListRuleExecutions).
 
-    `function` is the Lambda function it invokes, if any; `condition`: it is a rule's; `error`: the
-    kind of its failure. `message`: what the console shows of it, and
-    `verdict` how the gate failed it, if it did; `mark`: its external execution id,
-    where a gate that waits writes what it waits for.
+    `started`: aware UTC.
+    `function`: the Lambda function that it invokes; "" if it invokes none.
+    `condition`: whether it is an attempt of a rule, whose name is then in `action`.
+    `error`: the type of its failure (model: FailureType); "" if it did not fail.
+    `message`: what the console shows: the failure's message, or else the summary.
+    `verdict`: how the gate failed it; None if the gate did not.
+    `mark`: its external execution id. A gate that waits with its action in progress stores there
+    what it waits for (wait_cycles.Mark).
     """
 
     stage: str
@@ -112,8 +123,9 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Revision:
-    """What a source action took: `id` is a commit, an image's digest or an object's version, as
-    `provider` names them.
+    """The revision that a source action took.
+
+    `id`: a commit, an image's digest or an object's version, depending on `provider`.
     """
 
     action: str

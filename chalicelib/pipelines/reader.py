@@ -1,6 +1,4 @@
-"""Asks AWS about the upstreams, all at once: what the decision needs to know of each, and no
-more.
-"""
+"""Reads the upstreams from AWS, all at the same time: only what the decision depends on."""
 
 from __future__ import annotations
 
@@ -20,29 +18,30 @@ if TYPE_CHECKING:
     from chalicelib.pipelines.state import PipelineState
     from chalicelib.pipelines.wait_cycles import Cycle, WaitEdge, WaitingPipeline
 
-MAX_LOOKS = 3
-"""So often an upstream is looked at that is started again while it is being looked at."""
+MAX_READS = 3
+"""How often an upstream is read that is started again while it is being read."""
 
-Asked = TypeVar("Asked")
-Found = TypeVar("Found")
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
-def run_in_parallel(call: Callable[[Asked], Found], items: Sequence[Asked]) -> list[Found]:
-    """`ask_one` of each of `many`, side by side; the results in their order."""
+def run_in_parallel(call: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
+    """Return `call(item)` for each item, in their order. The calls run at the same time."""
     if len(items) < 2:
         return [call(item) for item in items]
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - one upstream is the rule
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most gates have one upstream
 
     with ThreadPoolExecutor(len(items)) as pool:
         return list(pool.map(call, items))
 
 
 class UpstreamReader:
-    """Looks at upstreams on behalf of an execution of a pipeline, in one invocation that began at
-    `now` (aware UTC).
+    """Reads upstreams for an execution of the waiting pipeline, in one invocation of Lambda.
 
-    `pipeline` and `execution` are None where they are not known; `stays`: the execution stays in
-    progress while it waits.
+    `pipeline`, `execution`: the waiting pipeline and its execution; None if they are not known.
+    `context`: the Lambda context.
+    `now`: when the invocation began (aware UTC).
+    `stays_in_progress`: whether the execution stays in progress while it waits.
     """
 
     def __init__(
@@ -57,44 +56,47 @@ class UpstreamReader:
     ) -> None:
         self._pipeline = pipeline
         self._execution = execution
-        self._stays = stays_in_progress
+        self._stays_in_progress = stays_in_progress
         self._aws = aws
         self._context = context
         self._now = now
 
     def read_upstreams(self, dependencies: Sequence[Dependency]) -> list[Upstream]:
-        """Each of them as it is. One that AWS does not tell of is `unanswered`, one that is not
-        there `gone`. Raises NotPermitted.
+        """Return the upstreams as AWS describes them now, in the same order. Raises NotPermitted.
+
+        If AWS does not answer, an upstream is `unanswered`. If it does not exist, it is `missing`.
         """
         return run_in_parallel(self._read_upstream, dependencies)
 
     def read_details(self, waiting: Sequence[Upstream]) -> list[Upstream]:
-        """The same upstreams, with what keeps those that run: whom they wait for themselves. For
-        people, and to see deadlocks.
+        """Return the same upstreams, with the state of those that are running.
+
+        The state says why they are still running, and which pipelines they wait for themselves. It
+        is needed for messages and to find deadlocks.
         """
         return run_in_parallel(self._read_detail, waiting)
 
     def _read_upstream(self, entry: Dependency) -> Upstream:
         try:
             upstream = Upstream(entry)
-            for _ in range(MAX_LOOKS):
+            for _ in range(MAX_READS):
                 before, upstream = upstream, self._read_executions(entry)
                 failed = upstream.possibly_held
                 if failed is None or not self.is_local(entry) or failed == before.possibly_held:
                     return upstream
                 hold = self._read_hold(failed)
                 if hold:
-                    return replace(
-                        upstream, hold=hold, cycle=self._find_cycle(entry, self._list_edges(hold))
-                    )
-                # The rule may just have gone because the retry has started the pipeline again: only
-                # a second look tells.
+                    cycle = self._find_cycle(entry, self._list_edges(hold))
+                    return replace(upstream, hold=hold, cycle=cycle)
+                # The retry may have removed the rule just now, because it has started the pipeline
+                # again. Reading the executions again shows whether it has.
         except NotPermitted as error:
             error.elsewhere = entry.role_arn is not None
             raise
         except PipelineNotFound:
             return Upstream(entry, missing=True)
-        except NoAnswer as error:  # it may run: only a known idle upstream opens the gate
+        except NoAnswer as error:
+            # It may be running: only an upstream that is known to be idle opens the gate.
             return Upstream(entry, unanswered=str(error))
         return Upstream(entry, unanswered="it was started again and again while the gate looked")
 
@@ -111,69 +113,62 @@ class UpstreamReader:
     def _read_detail(self, upstream: Upstream) -> Upstream:
         if not upstream.running:
             return upstream
+        entry = upstream.dependency
         try:
-            state = upstream.state or self._aws.codepipeline_for(upstream.dependency).read_state(
-                upstream.dependency.name
-            )
-        except (
-            Exception
-        ):  # whatever it is: the reason is told in less detail, and the hold does not depend on it
+            state = upstream.state or self._aws.codepipeline_for(entry).read_state(entry.name)
+        except Exception:
+            # The hold does not depend on the state. Without it, the message has less detail.
             return upstream
-        edges = _marked(state, upstream.blocking)
-        cycle = (
-            self._find_cycle(upstream.dependency, edges)
-            if edges and self.is_local(upstream.dependency)
-            else None
-        )
-        return replace(upstream, state=state, cycle=cycle or upstream.cycle)
+        cycle = upstream.cycle
+        edges = _list_marked_edges(state, upstream.blocking)
+        if edges and self.is_local(entry):
+            cycle = self._find_cycle(entry, edges) or cycle
+        return replace(upstream, state=state, cycle=cycle)
 
     def is_local(self, entry: Dependency) -> bool:
-        """Whether it lives where this gate does, so that this gate may hold it."""
+        """Return whether a pipeline is in the gate's region and account, so the gate may hold it."""
         return entry.role_arn is None and entry.region in (None, self._aws.codepipeline.region)
 
     def _read_hold(self, failed: Execution) -> Hold | None:
-        # The open path behind a succeeded upstream needs no holds.
+        # These imports are not needed on the open path after an upstream has succeeded.
         from chalicelib.deployment import Deployment  # noqa: PLC0415
         from chalicelib.holds.rule import name_rule  # noqa: PLC0415
 
         try:
-            return self._aws.eventbridge.read_hold(
-                name_rule(Deployment.from_context(self._context), failed.id)
-            )
+            rule = name_rule(Deployment.from_context(self._context), failed.id)
+            return self._aws.eventbridge.read_hold(rule)
         except (Misconfigured, ValueError):
-            return None  # a gate that cannot name its rules has made none; what somebody else wrote there holds nobody
+            # A gate that cannot name its rules has made none, and a target that the gate did not
+            # write holds no pipeline.
+            return None
 
     def _find_cycle(self, entry: Dependency, waits: Sequence[WaitEdge]) -> Cycle | None:
         from chalicelib.pipelines.wait_cycles import Requester, find_cycle  # noqa: PLC0415
 
-        return find_cycle(
-            entry.name,
-            waits,
-            Requester(self._pipeline, self._execution, self._stays),
-            self._read_wait,
-        )
+        requester = Requester(self._pipeline, self._execution, self._stays_in_progress)
+        return find_cycle(entry.name, waits, requester, self._read_wait)
 
     def _read_wait(self, pipeline: str) -> WaitingPipeline:
-        """For whom a pipeline further up the chain waits, if it waits."""
+        """Return what a pipeline further up the chain waits for, if it waits."""
         from chalicelib.pipelines.wait_cycles import WaitingPipeline  # noqa: PLC0415
 
         codepipeline, since = self._aws.codepipeline, self._now - LOOK_BACK
         try:
-            upstream = Upstream(
-                Dependency(pipeline), codepipeline.list_executions(pipeline, since=since)
-            )
+            executions = codepipeline.list_executions(pipeline, since=since)
+            upstream = Upstream(Dependency(pipeline), executions)
             if upstream.running:
-                return WaitingPipeline(
-                    _marked(codepipeline.read_state(pipeline), upstream.running),
-                    stays_in_progress=True,
-                )
+                edges = _list_marked_edges(codepipeline.read_state(pipeline), upstream.running)
+                return WaitingPipeline(edges, stays_in_progress=True)
             hold = self._read_hold(upstream.possibly_held) if upstream.possibly_held else None
         except (NoAnswer, PipelineNotFound):
             return WaitingPipeline()
         return WaitingPipeline(self._list_edges(hold) if hold else ())
 
     def _list_edges(self, hold: Hold) -> list[WaitEdge]:
-        """For whom a held pipeline waits here: one of the same name elsewhere is another."""
+        """Return what a held pipeline waits for in this region and account.
+
+        A pipeline of the same name elsewhere is a different one.
+        """
         from chalicelib.pipelines.wait_cycles import WaitEdge  # noqa: PLC0415
 
         return [
@@ -181,8 +176,8 @@ class UpstreamReader:
         ]
 
 
-def _marked(state: PipelineState, running: Sequence[Execution]) -> list[WaitEdge]:
-    """For whom these executions wait in place, as their gates have marked it."""
+def _list_marked_edges(state: PipelineState, running: Sequence[Execution]) -> list[WaitEdge]:
+    """Return what running executions wait for, as the marks of their gate actions say."""
     from chalicelib.pipelines.wait_cycles import read_mark  # noqa: PLC0415
 
     marks = [read_mark(text) for execution in running for text in state.marks(execution.id)]

@@ -1,8 +1,7 @@
-"""Where the executions of a pipeline stand, as plain data: stages, actions, approvals and closed
-transitions (GetPipelineState).
+"""The state of a pipeline (GetPipelineState) as plain data: where its executions stand.
 
-In PARALLEL mode AWS does not show every execution there (guide: executions-view): of one that is
-not shown, nothing is known here.
+In PARALLEL mode AWS does not show every execution there (guide: executions-view). Nothing here
+describes the others.
 """
 
 from __future__ import annotations
@@ -19,27 +18,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ActionState:
-    """An action's latest run. `mark` is its external execution id, where a gate that waits writes
-    what it waits for.
+    """The latest run of an action, or of a rule of a stage's entry condition.
+
+    `since`: when its status last changed (aware UTC).
+    `approval`: whether it waits for a person: CodePipeline shows the token that approves it
+    (model: ActionExecution.token).
+    `mark`: its external execution id. A gate that waits with its action in progress stores there
+    what it waits for (wait_cycles.Mark).
+    `message`: what the console shows: the failure's message, or else the summary.
+    `verdict`: how the gate failed it; None if the gate did not.
     """
 
     name: str
     status: str
     since: datetime | None
     approval: bool
-    """It waits for a person: CodePipeline shows the token to answer with (model:
-    ActionExecution.token).
-    """
     mark: str = ""
     message: str = ""
     verdict: Verdict | None = None
-    """What the console shows of it: its failure's message, or its summary."""
 
 
 @dataclass(frozen=True)
 class StageState:
-    """`execution` entered the stage last and is `status` in it; `inbound` stand before it; `closed`
-    says its transition is disabled.
+    """A stage, and the executions in it and before it.
+
+    `execution`: the id of the execution that entered the stage last; None if none has.
+    `status`: the status of that execution in this stage; "" if there is none.
+    `inbound`: the ids of the executions that wait before the stage.
+    `transition_disabled`, `disabled_since`: whether the transition into the stage is disabled, and
+    when it was last enabled or disabled (aware UTC).
     """
 
     name: str
@@ -57,8 +64,10 @@ class StageState:
 
 @dataclass(frozen=True)
 class Parked:
-    """What a person has to do before an execution goes on: answer `action` of `stage`, or (`action`
-    None) enable the way into it.
+    """What an execution needs a person for.
+
+    `action`: the approval in `stage` that is open; None: the transition into `stage` is disabled.
+    `since`: aware UTC.
     """
 
     stage: str
@@ -68,45 +77,49 @@ class Parked:
 
 @dataclass(frozen=True)
 class PipelineState:
+    """The stages of a pipeline, in order."""
+
     stages: tuple[StageState, ...]
 
     def stage(self, name: str) -> StageState | None:
+        """Return the stage with this name; None if the pipeline has no such stage."""
         return next((stage for stage in self.stages if stage.name == name), None)
 
     def is_past(self, execution: str, stage: str) -> bool:
-        """Whether `execution` has left `stage` behind, or is through with it. False too where AWS
-        does not show it.
+        """Return whether `execution` has finished `stage`, or is already behind it.
+
+        False if the state does not show the execution.
         """
         names = [stage_state.name for stage_state in self.stages]
         positions = [
-            number
-            for number, stage_state in enumerate(self.stages)
+            position
+            for position, stage_state in enumerate(self.stages)
             if execution == stage_state.execution or execution in stage_state.inbound
         ]
         if stage not in names or not positions:
             return False
-        latest, awaited = self.stages[positions[-1]], names.index(stage)
-        return positions[-1] > awaited or (
-            positions[-1] == awaited
-            and latest.execution == execution
-            and latest.status in ("Succeeded", "Skipped")
-        )
+        awaited, current = names.index(stage), positions[-1]
+        if current != awaited:
+            return current > awaited
+        latest = self.stages[current]
+        return latest.execution == execution and latest.status in ("Succeeded", "Skipped")
 
     def parked(self, execution: str) -> Parked | None:
-        """What person `execution` waits for, if it waits for nothing else; also where it stands
-        behind one that does.
+        """Return what `execution` needs a person for; None if it can go on without one.
+
+        It also needs a person if it waits behind an execution that does.
         """
-        for number, stage in enumerate(self.stages):
+        for stage in self.stages:
             if stage.execution == execution and stage.busy:
-                return _open_approval(stage)
+                return _find_open_approval(stage)
             if execution in stage.inbound:
                 if stage.transition_disabled:
                     return Parked(stage.name, None, stage.disabled_since)
-                return _open_approval(self.stages[number]) if stage.busy else None
+                return _find_open_approval(stage) if stage.busy else None
         return None
 
     def marks(self, execution: str) -> tuple[str, ...]:
-        """The marks of the actions that are in progress in the stage where `execution` is."""
+        """Return the marks of the actions that `execution` has in progress."""
         return tuple(
             action.mark
             for stage in self.stages
@@ -116,7 +129,8 @@ class PipelineState:
         )
 
 
-def _open_approval(stage: StageState) -> Parked | None:
+def _find_open_approval(stage: StageState) -> Parked | None:
+    """Return the first open approval of a stage; None if another action is in progress too."""
     open_actions = [action for action in stage.actions if action.status == "InProgress"]
     if not open_actions or not all(action.approval for action in open_actions):
         return None

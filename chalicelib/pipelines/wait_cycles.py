@@ -1,8 +1,7 @@
-"""Pipelines that wait for pipelines that wait: does a chain of them come back to the one that asks,
-and can it ever end?
+"""Cycles of waits: finds a chain of waiting pipelines that leads back to where it began.
 
-A pipeline waits in one of two ways: a hold's rule keeps its failed execution, or (`hold`: `wait`)
-its gate action stays in progress and leaves a mark of what it waits for.
+A pipeline waits in one of two ways. Either its execution has failed and a rule holds it, or (`hold`:
+`wait`) its gate action stays in progress and has a mark that says what it waits for.
 """
 
 from __future__ import annotations
@@ -15,15 +14,18 @@ from datetime import datetime
 from chalicelib.pipelines.execution import read_time
 
 MAX_PIPELINES_IN_A_CYCLE = 10
-"""So many pipelines of a chain are looked at: a longer cycle is waited out."""
-MARK_LENGTH = 1500  # model: ExecutionId, of ExecutionDetails.externalExecutionId
-_MARK = "pipeline-gate "
+"""How many pipelines of a chain the gate reads. It does not notice a longer cycle."""
+MARK_LENGTH = 1500
+"""The most characters in a mark (model: ExecutionId, of ExecutionDetails.externalExecutionId)."""
+_MARK_PREFIX = "pipeline-gate "
 
 
 @dataclass(frozen=True)
 class WaitEdge:
-    """A wait for `pipeline` to be `require`; `executions`: for these alone (short ids), None: for
-    the whole pipeline.
+    """A wait for another pipeline.
+
+    `require`: "idle" or "succeeded".
+    `executions`: the executions that are waited for (short ids); None: the whole pipeline is.
     """
 
     pipeline: str
@@ -33,8 +35,9 @@ class WaitEdge:
 
 @dataclass(frozen=True)
 class WaitingPipeline:
-    """For whom a pipeline waits, if it waits. `stays`: in place, in progress all the while, and not
-    held by a rule.
+    """What a pipeline waits for. Without edges it does not wait.
+
+    `stays_in_progress`: whether it is in progress while it waits, instead of being held by a rule.
     """
 
     edges: Sequence[WaitEdge] = ()
@@ -43,8 +46,9 @@ class WaitingPipeline:
 
 @dataclass(frozen=True)
 class Requester:
-    """Who asks: the execution of a pipeline, each None where it is not known. `stays`: it stays in
-    progress while it waits.
+    """The execution of the pipeline whose gate is asked. None: not known.
+
+    `stays_in_progress`: whether it is in progress while it waits.
     """
 
     pipeline: str | None
@@ -54,8 +58,9 @@ class Requester:
 
 @dataclass(frozen=True)
 class Cycle:
-    """The pipelines of a chain that ends where it began, in order. `deadlock`: none of them can
-    ever go on by itself.
+    """A chain of waiting pipelines, in order, whose last one is the first one.
+
+    `deadlock`: whether none of them can ever continue.
     """
 
     pipelines: tuple[str, ...]
@@ -71,67 +76,71 @@ def find_cycle(
     requester: Requester,
     read_wait: Callable[[str], WaitingPipeline],
 ) -> Cycle | None:
-    """The shortest way on which `upstream`, which waits as `waits` say, waits for `asker`; `look`
-    tells for whom a further pipeline waits.
+    """Return the shortest chain of waits from the requester, by `upstream`, back to the requester.
 
-    It is a deadlock where each on the way keeps the one before it waiting: because it has to
-    succeed first, or because it has to be idle and stays in progress. Who is held by a rule is
-    idle, and whoever waits for that in a circle goes on; so one after the other does.
+    `waits`: what `upstream` waits for. `read_wait` returns what another pipeline waits for; it is
+    called at most once per pipeline. A deadlock is preferred to a shorter cycle that is none.
+
+    A cycle is a deadlock if each pipeline keeps the one before it waiting, either because it has to
+    succeed first, or because it has to be idle and stays in progress. A pipeline that a rule holds
+    is idle, so the pipeline that waits for it to be idle goes on, and then the next one can.
     """
     if requester.pipeline is None:
         return None
     waits_by_name: dict[str, WaitingPipeline] = {}
 
-    def wait_of(pipeline: str) -> WaitingPipeline:
+    def read_wait_once(pipeline: str) -> WaitingPipeline:
         if pipeline not in waits_by_name and len(waits_by_name) < MAX_PIPELINES_IN_A_CYCLE - 1:
             waits_by_name[pipeline] = read_wait(pipeline)
         return waits_by_name.get(pipeline, WaitingPipeline())
 
     for deadlock in (True, False):
-        if path := _way_back(upstream, waits, requester, wait_of, deadlock):
+        if path := _find_path_back(upstream, waits, requester, read_wait_once, deadlock):
             return Cycle(path, deadlock)
     return None
 
 
-def _way_back(
+def _find_path_back(
     upstream: str,
     waits: Sequence[WaitEdge],
     requester: Requester,
-    wait_of: Callable[[str], WaitingPipeline],
+    read_wait: Callable[[str], WaitingPipeline],
     deadlock: bool,
 ) -> tuple[str, ...] | None:
-    """The shortest way from the asker by `upstream` to the asker again; with `deadlock`, along
-    those only that keep each other waiting.
+    """Return the shortest path from the requester, by `upstream`, back to the requester.
+
+    `deadlock`: use only pipelines that keep the one before them waiting.
     """
-    ways: list[tuple[tuple[str, ...], Sequence[WaitEdge]]] = [
-        ((str(requester.pipeline), upstream), waits)
-    ]
-    visited = {str(requester.pipeline), upstream}
-    for path, edges in ways:  # grows as it is read: the nearest first
-        if any(
-            edge.pipeline == requester.pipeline and (not deadlock or _for_ever(edge, requester))
-            for edge in edges
-        ):
-            return (*path, str(requester.pipeline))
+    start = str(requester.pipeline)
+    paths: list[tuple[tuple[str, ...], Sequence[WaitEdge]]] = [((start, upstream), waits)]
+    visited = {start, upstream}
+    for path, edges in paths:  # the list grows while it is read, so shorter paths come first
+        for edge in edges:
+            if edge.pipeline == start and (not deadlock or _waits_forever(edge, requester)):
+                return (*path, start)
         for edge in edges:
             if edge.pipeline in visited:
                 continue
-            ahead = wait_of(edge.pipeline)
-            if ahead.stays_in_progress or edge.require == "succeeded" or not deadlock:
+            wait = read_wait(edge.pipeline)
+            if wait.stays_in_progress or edge.require == "succeeded" or not deadlock:
                 visited.add(edge.pipeline)
-                ways.append(((*path, edge.pipeline), ahead.edges))
+                paths.append(((*path, edge.pipeline), wait.edges))
     return None
 
 
-def _for_ever(edge: WaitEdge, requester: Requester) -> bool:
-    waits_for_it = edge.executions is None or (requester.execution or "")[:8] in edge.executions
-    return edge.require == "succeeded" or (requester.stays_in_progress and waits_for_it)
+def _waits_forever(edge: WaitEdge, requester: Requester) -> bool:
+    """Return whether a wait for the requester's pipeline lasts as long as the requester waits."""
+    includes_requester = (
+        edge.executions is None or (requester.execution or "")[:8] in edge.executions
+    )
+    return edge.require == "succeeded" or (requester.stays_in_progress and includes_requester)
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What a gate that waits in place leaves at its action for others to read: since when (aware
-    UTC), and for whom.
+    """What a gate action that stays in progress waits for, and since when (aware UTC).
+
+    The gate stores it in the action's external execution id, where other gates read it.
     """
 
     since: datetime
@@ -139,24 +148,24 @@ class Mark:
 
 
 def format_mark(since: datetime, waits: Iterable[WaitEdge]) -> str:
-    """A Mark as text. Of very many waits, those that fit."""
+    """Return a mark as text. Waits that do not fit into MARK_LENGTH characters are left out."""
     content: list[object] = [since.isoformat()]
     for edge in waits:
-        if len(_MARK + json.dumps([*content, _plain(edge)])) <= MARK_LENGTH:
-            content.append(_plain(edge))
-    return _MARK + json.dumps(content)
+        if len(_MARK_PREFIX + json.dumps([*content, _serialize_edge(edge)])) <= MARK_LENGTH:
+            content.append(_serialize_edge(edge))
+    return _MARK_PREFIX + json.dumps(content)
 
 
-def _plain(edge: WaitEdge) -> list[object]:
+def _serialize_edge(edge: WaitEdge) -> list[object]:
     return [edge.pipeline, edge.require, list(edge.executions or ())]
 
 
 def read_mark(text: str) -> Mark | None:
-    """`mark` turned back; None where somebody else wrote it."""
-    if not text.startswith(_MARK):
+    """Return the mark that `format_mark` wrote; None if the text is not from a gate."""
+    if not text.startswith(_MARK_PREFIX):
         return None
     try:
-        since, *waits = json.loads(text[len(_MARK) :])
+        since, *waits = json.loads(text[len(_MARK_PREFIX) :])
         edges = [
             WaitEdge(str(pipeline), str(require), tuple(map(str, executions)))
             for pipeline, require, executions in waits

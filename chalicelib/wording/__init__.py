@@ -1,1 +1,1 @@
-"""What people read in the CodePipeline console."""
+"""The texts that people read in the CodePipeline console."""

@@ -1,5 +1,6 @@
-"""What people read in the console: what happened, why, what happens next, what they can do.
-`reasons.py` words the why.
+"""What people read about a pipeline that is held: what happened, why, what happens next, what to do.
+
+The reasons are put into words by reasons.py.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ DESCRIPTION_LENGTH = 512  # model: RuleDescription
 def describe_hold(
     waiting: Sequence[Upstream], hold: Hold, every: int, next_check: datetime, now: datetime
 ) -> str:
-    """Why the gate is closed and what happens next, for the failed action. `waiting`: the upstreams
-    that keep it closed.
+    """Return why the gate is closed and what happens next, for the failed action.
+
+    `waiting`: the upstreams that keep it closed. `every`: the minutes between two checks.
+    `next_check`, `now`: aware UTC.
     """
     from chalicelib.wording.reasons import describe_end_of_wait, describe_reasons  # noqa: PLC0415
 
@@ -34,11 +37,15 @@ def describe_hold(
         ends, goes_on = "This action ends here", "its stage is retried by itself"
     else:
         ends, goes_on = "This execution ends here", f"{pipeline} starts again by itself"
+    give_up = find_first_look(hold.give_up, next_check, every) if hold.give_up else None
     return shorten(
-        f"{pipeline} waits for {names} since {format_time(hold.since, now)}. {describe_reasons(waiting, now)} "
-        f"{ends}, and that is as planned: {goes_on} within seconds of {describe_end_of_wait(waiting)} "
-        f"(looked at again every {format_minutes(every)} too, next at {format_time(next_check, now)}). "
-        f"{describe_deadline(hold.give_up and find_first_look(hold.give_up, next_check, every), hold.on_give_up, now)}"
+        f"{pipeline} waits for {names} since {format_time(hold.since, now)}. "
+        f"{describe_reasons(waiting, now)} "
+        f"{ends}, and that is as planned: "
+        f"{goes_on} within seconds of {describe_end_of_wait(waiting)} "
+        f"(looked at again every {format_minutes(every)} too, "
+        f"next at {format_time(next_check, now)}). "
+        f"{describe_deadline(give_up, hold.on_give_up, now)}"
         f"{'Until then there' if hold.give_up else 'There'} is nothing to do. To go on now all "
         f"the same: gatectl release {pipeline}. "
         f"To stop waiting: remove the EventBridge rule {hold.rule} with its target.",
@@ -54,14 +61,17 @@ def describe_wait(
     on_give_up: str,
     now: datetime,
 ) -> str:
-    """Why the action is still in progress, for its summary."""
+    """Return why the action is still in progress, for its summary.
+
+    `since`, `give_up`, `now`: aware UTC.
+    """
     from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
     return shorten(
         f"{pipeline} waits for {join_names([upstream.label for upstream in waiting])} since "
         f"{format_time(since, now)}. {describe_reasons(waiting, now)} "
-        f"{describe_deadline(give_up, on_give_up, now)}Looked at {format_time(now, now)}; CodePipeline asks "
-        "again by itself. "
+        f"{describe_deadline(give_up, on_give_up, now)}"
+        f"Looked at {format_time(now, now)}; CodePipeline asks again by itself. "
         f"To go on now all the same: gatectl release {pipeline}. To stop waiting: stop this "
         "execution.",
         SUMMARY_LENGTH,
@@ -69,7 +79,7 @@ def describe_wait(
 
 
 def describe_deadline(give_up: datetime | None, on_give_up: str, now: datetime) -> str:
-    """What happens when, where a wait has an end; else nothing."""
+    """Return what happens at the deadline of a wait; "" if it has none."""
     if give_up is None:
         return ""
     then = (
@@ -81,12 +91,13 @@ def describe_deadline(give_up: datetime | None, on_give_up: str, now: datetime) 
 
 
 def describe_give_up(waiting: Sequence[Upstream], since: datetime, now: datetime) -> str:
-    """That the wait is given up and the pipeline stops, for the failed action."""
+    """Return that the gate stops waiting and fails the action, for that action."""
     from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
     names = join_names([upstream.label for upstream in waiting])
     return shorten(
-        f"Gave up: waited for {names} since {format_time(since, now)}, as long as give_up_minutes says. "
+        f"Gave up: waited for {names} since {format_time(since, now)}, "
+        "as long as give_up_minutes says. "
         f"{describe_reasons(waiting, now)} "
         "Nothing starts by itself any more. Retry this stage to wait anew.",
         MESSAGE_LENGTH,
@@ -103,26 +114,28 @@ def describe_deadlock(cycle: Cycle) -> str:
 
 
 def describe_rule(hold: Hold, waiting: Sequence[Upstream], now: datetime) -> str:
-    """Who waits for whom since when, for people who look through EventBridge's rules, and for
-    `rule.read_date`.
+    """Return a rule's description, for people and for `holds.rule.read_date`.
+
+    It says which pipeline waits for which ones, and since when.
     """
     from chalicelib.wording.reasons import describe_expected_end  # noqa: PLC0415
 
     return shorten(
         f"{describe_date(now)} {hold.pipeline} (execution {hold.execution[:8]}) waits for "
-        f"{join_names([entry.label for entry in hold.depends_on])}. {describe_expected_end(waiting, now)}Pipeline Gate "
-        "removes this rule when the wait is over.",
+        f"{join_names([entry.label for entry in hold.depends_on])}. "
+        f"{describe_expected_end(waiting, now)}"
+        "Pipeline Gate removes this rule when the wait is over.",
         DESCRIPTION_LENGTH,
     )
 
 
 def describe_full_quota(waiting: Sequence[Upstream], now: datetime) -> str:
-    """Why the gate keeps the action open instead of making a hold, for its summary."""
+    """Return why the gate keeps the action in progress instead of making a rule, for its summary."""
     from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
     return shorten(
-        f"{describe_reasons(waiting, now)} All of EventBridge's rules are taken (300 a region, unless your "
-        "quota is higher), so this action stays in "
+        f"{describe_reasons(waiting, now)} All of EventBridge's rules are taken (300 a region, "
+        "unless your quota is higher), so this action stays in "
         "progress and looks again when CodePipeline asks. Remove rules that nobody needs, or ask "
         "AWS for a higher quota.",
         SUMMARY_LENGTH,

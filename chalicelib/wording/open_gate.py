@@ -1,4 +1,4 @@
-"""Why a gate is open, for the summary of the action that passes."""
+"""What people read about a gate that lets its pipeline pass: the summary of its action."""
 
 from __future__ import annotations
 
@@ -16,14 +16,11 @@ SUMMARY_LENGTH = 2048  # model: ExecutionSummary
 
 
 def describe_pass(upstreams: Sequence[Upstream], now: datetime) -> str:
-    """Why the gate is open, for the action's summary."""
-    rest_counted = (
-        [f"so are {len(upstreams) - MAX_NAMES} more"] if len(upstreams) > MAX_NAMES else []
-    )
-    return shorten(
-        "; ".join([*(_open(upstream, now) for upstream in upstreams[:MAX_NAMES]), *rest_counted]),
-        SUMMARY_LENGTH,
-    )
+    """Return why the gate is open: a clause for each of the first upstreams."""
+    clauses = [_describe_open_upstream(upstream, now) for upstream in upstreams[:MAX_NAMES]]
+    if len(upstreams) > MAX_NAMES:
+        clauses.append(f"so are {len(upstreams) - MAX_NAMES} more")
+    return shorten("; ".join(clauses), SUMMARY_LENGTH)
 
 
 def describe_bypass(depends_on: Sequence[Dependency]) -> str:
@@ -35,7 +32,7 @@ def describe_bypass(depends_on: Sequence[Dependency]) -> str:
 
 
 def describe_pass_after_give_up(waiting: Sequence[Upstream], since: datetime, now: datetime) -> str:
-    """That the wait is given up and the pipeline goes on, for the action's summary."""
+    """Return that the gate stops waiting and lets the pipeline continue."""
     from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
     names = join_names([upstream.label for upstream in waiting])
@@ -47,7 +44,7 @@ def describe_pass_after_give_up(waiting: Sequence[Upstream], since: datetime, no
 
 
 def describe_release(waiting: Sequence[Upstream], by: str, since: datetime, now: datetime) -> str:
-    """That a person lets the pipeline go on, for the action's summary."""
+    """Return that a person, `by`, lets the pipeline continue."""
     from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
     names = join_names([upstream.label for upstream in waiting])
@@ -59,12 +56,13 @@ def describe_release(waiting: Sequence[Upstream], by: str, since: datetime, now:
 
 
 def describe_observed_wait(waiting: Sequence[Upstream], now: datetime) -> str:
-    """What the gate would have done, for the summary of one that only observes."""
+    """Return what the gate would have done if it did not only observe."""
     from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
     names = join_names([upstream.label for upstream in waiting])
     return shorten(
-        f"Observe only: would have held this pipeline for {names}. {describe_reasons(waiting, now)}",
+        f"Observe only: would have held this pipeline for {names}. "
+        f"{describe_reasons(waiting, now)}",
         SUMMARY_LENGTH,
     )
 
@@ -73,23 +71,19 @@ def describe_observed_refusal(message: str) -> str:
     return shorten(f"Observe only: would have failed this action. {message}", SUMMARY_LENGTH)
 
 
-def _open(upstream: Upstream, now: datetime) -> str:
-    name, last = upstream.label, upstream.newest_finished or next(iter(upstream.executions), None)
+def _describe_open_upstream(upstream: Upstream, now: datetime) -> str:
+    name = upstream.label
     if upstream.running:
-        why = (
-            "past that stage"
-            if upstream.is_past(upstream.running[0])
-            else "parked until a person lets it go on"
-        )
-        return f"{name} does not count: execution {upstream.running[0].short_id} is {why}"
+        execution = upstream.running[0]
+        is_past = upstream.is_past(execution)
+        why = "past that stage" if is_past else "parked until a person lets it go on"
+        return f"{name} does not count: execution {execution.short_id} is {why}"
     if upstream.dependency.stage:
         stage = upstream.state.stage(upstream.dependency.stage) if upstream.state else None
-        shown = (
-            f"execution {stage.execution[:8]} {stage.status} there"
-            if stage and stage.execution
-            else "no execution has been there"
-        )
-        return f"{name} is idle: {shown}"
+        if stage and stage.execution:
+            return f"{name} is idle: execution {stage.execution[:8]} {stage.status} there"
+        return f"{name} is idle: no execution has been there"
+    last = upstream.newest_finished or next(iter(upstream.executions), None)
     if last is None:
         return f"{name} is idle: it has not run in the last 14 days"
     return (

@@ -1,15 +1,11 @@
-"""Why a gate refuses what it is asked, for the failed action."""
+"""What people read if a gate refuses what its action asks for: the message of the failed action."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from chalicelib.errors import UnexpectedAnswer
 from chalicelib.phrases import join_names
-
-if TYPE_CHECKING:
-    pass
 
 
 def describe_missing_upstream(name: str, account: str, region: str) -> str:
@@ -46,8 +42,9 @@ def describe_unknown_owner(key: str) -> str:
 
 
 def describe_defect(error: Exception, request: str) -> str:
-    """For a fault of the gate's own: the console gets its kind, the log (of invocation `request`)
-    the rest.
+    """Return what the console shows about a defect of the gate: only its kind.
+
+    `request`: the id of the invocation whose log has the details.
     """
     kind = str(error) if isinstance(error, UnexpectedAnswer) else type(error).__name__
     return (

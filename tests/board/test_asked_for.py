@@ -20,7 +20,7 @@ import boto3
 import pytest
 from playwright.sync_api import expect
 
-from chalicelib.board import asked_for
+from chalicelib.board import serves_board
 from chalicelib.errors import Misconfigured
 from sandbox.account import REGION
 from sandbox.clock import utcnow
@@ -106,7 +106,7 @@ def test_deployed_every_route_is_behind_iam_and_its_function_has_a_policy_of_its
 
 def test_a_word_that_is_no_answer_is_refused() -> None:
     with pytest.raises(Misconfigured, match='BOARD is "yes", but must be "on" or empty'):
-        asked_for({"BOARD": "yes"})
+        serves_board({"BOARD": "yes"})
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import NoCredentialsError, NoRegionError
 
-from chalicelib.board.lookout import CALLS_A_SECOND, OFTEN
+from chalicelib.board.lookout import CALLS_A_SECOND, MIN_PAUSE
 from chalicelib.board.page import FOLDER
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ def test_its_numbers_are_the_codes() -> None:
     """That a look costs seven calls, and a page that nobody looks at asks once a minute, is asked
     in test_lookout.py and test_page.py.
     """
-    seconds = int(OFTEN.total_seconds())
+    seconds = int(MIN_PAUSE.total_seconds())
     assert (
         f"every {seconds} seconds, or more seldom where it costs more than "
         f"{CALLS_A_SECOND * seconds} calls" in PLAIN

@@ -11,7 +11,7 @@ from chalicelib.account.pipeline import AccountView
 from chalicelib.account.reader import AccountReader
 from chalicelib.account.waits import HoldRule
 from chalicelib.board.lookout import Lookout
-from chalicelib.board.snapshot import snapshot
+from chalicelib.board.snapshot import build_snapshot
 from chalicelib.holds.fate import HoldFate, Standing
 from chalicelib.holds.mode import RETRY
 from sandbox.account import REGION
@@ -124,8 +124,8 @@ def test_who_let_it_go_is_told(held: AccountView) -> None:
             ),
         ),
     )
-    assert [wait["let_go_by"] for wait in snapshot(held, REGION, utcnow())["waits"]] == [None]
-    assert [wait["let_go_by"] for wait in snapshot(let_go, REGION, utcnow())["waits"]] == [
+    assert [wait["let_go_by"] for wait in build_snapshot(held, REGION, utcnow())["waits"]] == [None]
+    assert [wait["let_go_by"] for wait in build_snapshot(let_go, REGION, utcnow())["waits"]] == [
         "arn:aws:iam::123456789012:user/ada"
     ]
 
@@ -140,7 +140,7 @@ def test_one_that_waits_in_place_and_is_let_go_is_told_once(scene: Scene) -> Non
         wait, mode=RETRY, fate=HoldFate(Standing.MOVED_ON), rule=f"pipeline-gate-dev-{waiting}"
     )
     look = AccountReader(client).read_view(utcnow())
-    assert len(snapshot(replace(look, waits=(wait, by_rule)), REGION, utcnow())["waits"]) == 1
+    assert len(build_snapshot(replace(look, waits=(wait, by_rule)), REGION, utcnow())["waits"]) == 1
 
 
 @pytest.mark.parametrize(("minutes", "told"), [(14, 0), (16, 1)])
@@ -155,7 +155,7 @@ def test_a_rule_without_a_target_is_left_over_when_no_gate_can_still_be_making_i
         hold=None,
     )
     scene.wait(minutes=minutes)
-    assert len(snapshot(replace(held, rules=(rule,)), REGION, utcnow())["left_over"]) == told
+    assert len(build_snapshot(replace(held, rules=(rule,)), REGION, utcnow())["left_over"]) == told
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_links_lead_into_the_console_of_the_partition(
         name: replace(one, role=f"arn:{partition}:iam::123456789012:role/pipelines")
         for name, one in held.pipelines.items()
     }
-    (wait,) = snapshot(replace(held, pipelines=there), REGION, utcnow())["waits"]
+    (wait,) = build_snapshot(replace(held, pipelines=there), REGION, utcnow())["waits"]
     assert {
         link.split("/")[2]
         for link in (wait["link"], wait["execution"]["link"], wait["rule"]["link"])

@@ -827,7 +827,7 @@ class TestItDoesNotWait:
         there.pipeline("infra", roleArn=THEIR_PIPELINE_ROLE)
         scene.gated("k8s", ask(THEIRS))
         refusal = NotPermitted("sts:AssumeRole", "the gate's role may not")
-        monkeypatch.setattr(OtherAccounts, "_session", Mock(side_effect=refusal))
+        monkeypatch.setattr(OtherAccounts, "_assume_role", Mock(side_effect=refusal))
         scene.start("k8s")
         said = run("explain", "k8s")
         assert "It says: AWS denied sts:AssumeRole" in said.words

@@ -106,7 +106,7 @@ def observe_ignored() -> AbstractContextManager[object]:
 
 @bug("Answered", "bypass is not looked at", seed=341)
 def bypass_ignored() -> AbstractContextManager[object]:
-    return patch.object(parameters, "_bypass", lambda _: False)
+    return patch.object(parameters, "_read_bypass", lambda _: False)
 
 
 @bug("Once", "a hold by a rule does not stop at its deadline", seed=30)

@@ -36,7 +36,7 @@ def only_of_two() -> AbstractContextManager[object]:
 
 @bug("Told", "each circle is taken for a deadlock", seed=100)
 def each_is_a_deadlock() -> AbstractContextManager[object]:
-    return patch.object(wait_cycles, "_for_ever", lambda *_: True)
+    return patch.object(wait_cycles, "_waits_forever", lambda *_: True)
 
 
 @bug("Told", "a gate that waits in place leaves no mark", seed=4)

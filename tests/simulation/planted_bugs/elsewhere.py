@@ -26,10 +26,10 @@ def taken_for_home() -> AbstractContextManager[object]:
 
 @bug("Answered", "the external id is not given", seed=14)
 def no_external_id() -> AbstractContextManager[object]:
-    real = OtherAccounts._session
+    real = OtherAccounts._assume_role
     return patch.object(
         OtherAccounts,
-        "_session",
+        "_assume_role",
         lambda self, wanted: real(self, replace(wanted, external_id=None)),
     )
 
@@ -54,11 +54,11 @@ def session_for_ever() -> AbstractContextManager[object]:
 
 @bug("Answered", "the session's credentials are logged", seed=11)
 def session_logged() -> AbstractContextManager[object]:
-    real = OtherAccounts._session
+    real = OtherAccounts._assume_role
 
     def session(self: OtherAccounts, wanted: Any) -> Any:
         given, ends = real(self, wanted)
         log_decision("gate", Outcome.STILL_HELD, **given)
         return given, ends
 
-    return patch.object(OtherAccounts, "_session", session)
+    return patch.object(OtherAccounts, "_assume_role", session)

@@ -116,7 +116,7 @@ def newest_revisions() -> AbstractContextManager[object]:
 
 @bug("Live", "a variable that was edited away keeps the pipeline from starting", seed=233)
 def undeclared_variable() -> AbstractContextManager[object]:
-    return patch.object(CodePipeline, "_still_declared", lambda _, request: request)
+    return patch.object(CodePipeline, "_remove_undeclared", lambda _, request: request)
 
 
 @bug("Live", "an upstream that was deleted is waited for", seed=110)
