@@ -1,5 +1,5 @@
-"""What an execution has tried, action by action. AWS tells it of every execution, also of those
-that a pipeline's state does not show.
+"""The attempts of an execution's actions. AWS lists them even if the pipeline's state does not show
+the execution.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from chalicelib.pipelines.execution import Attempt
 def list_attempts(
     codepipeline: CodePipeline, pipeline: str, gates: Iterable[Gate], execution: str
 ) -> tuple[Attempt, ...]:
-    """Every attempt of its actions and, where one of its `gates` is a condition, of the conditions'
-    rules; the oldest first.
+    """Return the attempts of an execution's actions, oldest first. Raises PipelineNotFound.
 
-    Raises PipelineNotFound.
+    The attempts of stage conditions' rules are included if one of the pipeline's gates is a rule.
     """
     attempts = codepipeline.list_attempts(pipeline, execution)
     if any(gate.condition for gate in gates):
@@ -26,7 +25,7 @@ def list_attempts(
 
 
 def find_last_gate_attempts(attempts: Iterable[Attempt]) -> list[Attempt]:
-    """The last attempt of each gate; `attempts`: the oldest first."""
+    """Return the last attempt of each gate among `attempts`, which are sorted oldest first."""
     last = {
         (attempt.stage, attempt.action, attempt.condition): attempt
         for attempt in attempts

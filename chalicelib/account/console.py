@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 _HOSTS = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
-"""By partition; everywhere else it is console.aws.amazon.com (practice)."""
+"""The console's host by partition. In other partitions it is console.aws.amazon.com (practice)."""
 
 
 @dataclass(frozen=True)
 class ConsoleLinks:
-    """The console of one region. Its pages' addresses are those that it shows itself (practice: AWS
-    promises none of them).
+    """The addresses of the console's pages in one region, as a browser shows them.
+
+    (practice: AWS does not promise any of them.)
     """
 
     region: str
@@ -22,10 +23,12 @@ class ConsoleLinks:
         return f"{self._pipeline_page(name)}/view?region={self.region}"
 
     def execution(self, pipeline: str, id_: str) -> str:
-        return f"{self._pipeline_page(pipeline)}/executions/{quote(id_, safe='')}/timeline?region={self.region}"
+        page = f"{self._pipeline_page(pipeline)}/executions/{quote(id_, safe='')}/timeline"
+        return f"{page}?region={self.region}"
 
     def rule(self, name: str) -> str:
-        return f"{self._console}/events/home?region={self.region}#/eventbus/default/rules/{quote(name, safe='')}"
+        page = f"{self._console}/events/home?region={self.region}"
+        return f"{page}#/eventbus/default/rules/{quote(name, safe='')}"
 
     def _pipeline_page(self, name: str) -> str:
         return f"{self._console}/codesuite/codepipeline/pipelines/{quote(name, safe='')}"

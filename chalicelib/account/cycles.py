@@ -1,5 +1,6 @@
-"""Pipelines that wait for each other: do they take turns, or can it come to where none can go on?
-Pure functions of their gates.
+"""Circles of pipelines that wait for each other: do they take turns, or can they deadlock?
+
+Pure: everything follows from the pipelines' gates.
 """
 
 from __future__ import annotations
@@ -16,28 +17,26 @@ from chalicelib.account.pipeline import Pipeline
 from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE, Cycle
 
 CircleKind = Literal["turns", "together", "success"]
-"""turns: whoever is held is idle, so one after the other goes on; together: a deadlock when they
-wait at the same time; success: one as soon as one of them has failed, or while none has succeeded
-yet.
+"""turns: no deadlock, because a held pipeline is idle, so one after the other continues.
+together: a deadlock if they all wait at the same time.
+success: a deadlock after any of them has failed, and until all of them have succeeded once.
 """
 
 
 @dataclass(frozen=True)
 class Circle:
-    """`pipelines`: each waits for the next one; the first is the last, too."""
+    """Pipelines each of which waits for the next one. The last is the first one again."""
 
     pipelines: tuple[str, ...]
     kind: CircleKind
 
     @property
     def unseen(self) -> bool:
-        """Whether it is longer than what a gate looks at, so that a deadlock in it is waited out
-        instead of told.
-        """
+        """Whether it is too long for a gate to notice the deadlock."""
         return self.kind != "turns" and len(self.pipelines) - 2 > MAX_PIPELINES_IN_A_CYCLE
 
     def __str__(self) -> str:
-        """Sentences: who waits for whom, and what comes of it."""
+        """Return which pipelines wait for each other, and what follows, as sentences."""
         chain = f"{Cycle(self.pipelines, deadlock=self.kind != 'turns')}."
         if self.kind == "turns":
             return (
@@ -51,8 +50,8 @@ class Circle:
             else "When they wait at the same time, none can ever go on."
         )
         fails = (
-            f"A gate looks at {MAX_PIPELINES_IN_A_CYCLE} pipelines of a chain: it does not see this, and they wait "
-            "for ever."
+            f"A gate looks at {MAX_PIPELINES_IN_A_CYCLE} pipelines of a chain: "
+            "it does not see this, and they wait for ever."
             if self.unseen
             else "The gate that sees it fails its action then."
         )
@@ -63,61 +62,63 @@ MEND = (
     "Take one of them out of its depends_on, or let it require only that the other is "
     "idle, and not in the mode wait."
 )
-"""What ends a deadlock."""
+"""How to end a deadlock."""
 
 
 def classify_circles(
     edges: Iterable[DependencyEdge], pipelines: Mapping[str, Pipeline]
 ) -> list[Circle]:
-    """The circles, deadlocks first; of pipelines that are in several of a kind, one of the
-    shortest. Who only observes is in none.
+    """Return the circles of pipelines that wait for each other, deadlocks first.
+
+    If pipelines are in several circles of a kind, only one of the shortest is returned. Gates that
+    only observe are ignored.
     """
-    real = [edge for edge in edges if _is_enforced(edge, pipelines)]
-    stuck = [edge for edge in real if _keeps_waiting(edge, pipelines)]
+    enforced = [edge for edge in edges if _is_enforced(edge, pipelines)]
+    blocking = [edge for edge in enforced if _keeps_waiting(edge, pipelines)]
     deadlocks = [
-        Circle(names, _classify_circle(names, stuck)) for names in graph.find_circles(stuck)
+        Circle(names, _classify_deadlock(names, blocking)) for names in graph.find_circles(blocking)
     ]
-    in_deadlock = {name for circle in deadlocks for name in circle.pipelines}
-    return [
-        *deadlocks,
-        *(
-            Circle(names, "turns")
-            for names in graph.find_circles(real)
-            if not in_deadlock.intersection(names)
-        ),
+    deadlocked = {name for circle in deadlocks for name in circle.pipelines}
+    turns = [
+        Circle(names, "turns")
+        for names in graph.find_circles(enforced)
+        if not deadlocked.intersection(names)
     ]
+    return [*deadlocks, *turns]
 
 
-def _classify_circle(names: Sequence[str], stuck: Iterable[DependencyEdge]) -> CircleKind:
-    demanding = {
-        (edge.dependent, edge.upstream) for edge in stuck if edge.dependency.require == "succeeded"
+def _classify_deadlock(names: Sequence[str], edges: Iterable[DependencyEdge]) -> CircleKind:
+    need_success = {
+        (edge.dependent, edge.upstream) for edge in edges if edge.dependency.require == "succeeded"
     }
-    return "success" if demanding.issuperset(pairwise(names)) else "together"
+    return "success" if need_success.issuperset(pairwise(names)) else "together"
 
 
 def _keeps_waiting(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> bool:
-    """Whether the dependent stays held while its upstream waits at its own gate: that one has to
-    succeed first, or stays in progress.
+    """Return whether a dependent keeps waiting while its upstream waits at a gate of its own.
+
+    It does if the upstream has to succeed first, or if it stays in progress while it waits.
     """
     upstream = pipelines[edge.upstream]
     holding = [gate for gate in upstream.gates if gate.parameters and not gate.parameters.observe]
     if edge.dependency.stage in upstream.stages and holding:
         first = min(upstream.stages.index(gate.stage) for gate in holding)
         if upstream.stages.index(edge.dependency.stage) < first:
-            return False  # it is past that stage when it waits
+            return False  # when the upstream waits, it is past the stage that counts
     return edge.dependency.require == "succeeded" or any(
         gate.parameters.mode.stays_in_progress for gate in holding if gate.parameters
     )
 
 
 def _is_enforced(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> bool:
+    """Return whether a gate that does not only observe waits for this upstream."""
     return edge.upstream in pipelines and any(
         gate.parameters and not gate.parameters.observe for gate in asking(edge, pipelines)
     )
 
 
 def asking(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> tuple[Gate, ...]:
-    """The gates of the dependent that ask for this."""
+    """Return the dependent's gates that name this dependency."""
     return tuple(
         gate
         for gate in pipelines[edge.dependent].gates

@@ -1,4 +1,4 @@
-"""Gates in a pipeline's structure, as GetPipeline has it."""
+"""Finds the gates in a pipeline's structure (GetPipeline)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from chalicelib.parameters import Parameters
 from chalicelib.pipelines.dependency import Dependency
 
 FUNCTION = re.compile(
-    rf"(?:arn:[\w-]+:lambda:[\w-]+:\d{{12}}:function:)?(?P<name>{APP}-(?P<stage>[\w-]+)-gate)(?::[\w$-]+)?"
+    r"(?:arn:[\w-]+:lambda:[\w-]+:\d{12}:function:)?"
+    rf"(?P<name>{APP}-(?P<stage>[\w-]+)-gate)(?::[\w$-]+)?"
 )
-"""How an action names the gate: its function's name or ARN, either with an alias or version (guide:
-action-reference-Lambda).
+"""How an action names the gate's function: its name or ARN, optionally with an alias or version
+(guide: action-reference-Lambda).
 """
 
 _ANY_EXECUTION = "00000000-0000-0000-0000-000000000000"
@@ -25,16 +26,19 @@ _PLACEHOLDERS = (
     (re.compile(r"#\{codepipeline\.PipelineExecutionId\}"), _ANY_EXECUTION),
     (re.compile(r"#\{variables\.[^}]*\}"), "false"),
 )
-"""What CodePipeline fills in when an action begins; in the structure they are not filled in yet."""
+"""The placeholders that CodePipeline replaces when an action begins, and a valid value for each."""
 
 
 @dataclass(frozen=True)
 class Gate:
-    """A gate action, or (`condition`) a gate as a rule of a stage's entry condition.
+    """An action or a rule of a stage's entry condition that invokes the gate.
 
-    `deployed_as`: the Chalice stage of the function that it names. `role`: the action's own, which
-    CodePipeline takes in place of the pipeline's. `asked` is None where the gate would refuse what
-    the action asks, and `problem` then says why.
+    `action`: its name.
+    `function`: its FunctionName, and `deployed_as` the Chalice stage in that.
+    `text`: its UserParameters.
+    `condition`: whether it is a rule of an entry condition.
+    `role`: the ARN of its own role, which CodePipeline uses instead of the pipeline's.
+    `parameters`: what it asks for. None if the gate would refuse it: `problem` then says why.
     """
 
     stage: str
@@ -49,50 +53,49 @@ class Gate:
 
 
 def find_gates(pipeline: Mapping[str, Any]) -> tuple[Gate, ...]:
-    """Every gate of a pipeline's declaration (model: PipelineDeclaration), in the pipeline's
-    order.
-    """
+    """Return the gates of a pipeline (model: PipelineDeclaration), in the pipeline's order."""
     return tuple(gate for stage in pipeline["stages"] for gate in _find_stage_gates(stage))
 
 
 def _find_stage_gates(stage: Mapping[str, Any]) -> Iterator[Gate]:
     for condition in stage.get("beforeEntry", {}).get("conditions", []):
         for rule in condition.get("rules", []):
-            yield from _parse_gate(stage["name"], rule, condition=True)
+            yield from _find_gate(stage["name"], rule, condition=True)
     for action in stage["actions"]:
-        yield from _parse_gate(stage["name"], action, condition=False)
+        yield from _find_gate(stage["name"], action, condition=False)
 
 
-def _parse_gate(stage: str, declared: Mapping[str, Any], *, condition: bool) -> Iterator[Gate]:
+def _find_gate(stage: str, declared: Mapping[str, Any], *, condition: bool) -> Iterator[Gate]:
+    """Yield the gate that an action or a rule is, if it is one."""
     configuration = declared.get("configuration") or {}
-    named = FUNCTION.fullmatch(configuration.get("FunctionName", ""))
-    if not named:
+    function = FUNCTION.fullmatch(configuration.get("FunctionName", ""))
+    if not function:
         return
-    text = configuration.get("UserParameters", "")
     gate = Gate(
-        stage,
-        declared["name"],
-        configuration["FunctionName"],
-        named["stage"],
-        text,
-        condition,
-        declared.get("roleArn"),
+        stage=stage,
+        action=declared["name"],
+        function=configuration["FunctionName"],
+        deployed_as=function["stage"],
+        text=configuration.get("UserParameters", ""),
+        condition=condition,
+        role=declared.get("roleArn"),
     )
     try:
-        yield replace(gate, parameters=parse_declared_parameters(text))
+        yield replace(gate, parameters=parse_declared_parameters(gate.text))
     except Misconfigured as error:
         yield replace(gate, problem=str(error))
 
 
 def is_local(entry: Dependency, region: str) -> bool:
-    """Whether the pipeline that a gate in `region` waits for is one of its own region and
-    account.
+    """Return whether an upstream is in the region and account of its gate.
+
+    `region`: the gate's.
     """
     return entry.role_arn is None and entry.region in (None, region)
 
 
 def parse_declared_parameters(text: str) -> Parameters:
-    """UserParameters as they stand in the structure. Raises Misconfigured."""
+    """Read UserParameters from a structure, with its placeholders. Raises Misconfigured."""
     for placeholder, filled_in in _PLACEHOLDERS:
         text = placeholder.sub(filled_in, text)
     return parameters.parse_parameters(text, "5")

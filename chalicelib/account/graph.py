@@ -1,4 +1,4 @@
-"""Who waits for whom, as edges; and the circles in them."""
+"""The dependencies between pipelines as edges, and the circles that they form."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from chalicelib.pipelines.dependency import Dependency
 
 @dataclass(frozen=True)
 class DependencyEdge:
-    """`dependent` waits for `upstream`, as `wanted` says. `upstream`: a name, or the ARN of a
-    pipeline in another region or account.
+    """The pipeline `dependent` waits for `upstream`, as `dependency` says.
+
+    `upstream`: a name, or the ARN of a pipeline in another region or account.
     """
 
     upstream: str
@@ -22,8 +23,9 @@ class DependencyEdge:
 
 
 def list_edges(view: AccountView, region: str) -> tuple[DependencyEdge, ...]:
-    """Every edge once, by the dependent's name and in the order in which its gates name the
-    upstreams. `region`: the landscape's.
+    """Return every edge once, sorted by the dependent's name, then as its gates name the upstreams.
+
+    `region`: the region of the view.
     """
     return tuple(
         dict.fromkeys(
@@ -35,35 +37,39 @@ def list_edges(view: AccountView, region: str) -> tuple[DependencyEdge, ...]:
 
 
 def find_circles(edges: Iterable[DependencyEdge]) -> tuple[tuple[str, ...], ...]:
-    """The circles: of each group of pipelines that wait for each other the shortest through its
-    first, which begins and ends it.
+    """Return one circle of each group of pipelines that wait for each other.
+
+    It is the shortest circle through the group's first pipeline, with which it begins and ends.
     """
-    waits: dict[str, set[str]] = {}
+    upstreams: dict[str, set[str]] = {}
     for edge in edges:
-        waits.setdefault(edge.dependent, set()).add(edge.upstream)
-    covered: set[str] = set()
+        upstreams.setdefault(edge.dependent, set()).add(edge.upstream)
+    grouped: set[str] = set()
     circles = []
-    for first in sorted(waits):
-        circle = () if first in covered else _find_path(first, first, waits)
+    for first in sorted(upstreams):
+        circle = () if first in grouped else _find_path(first, first, upstreams)
         if circle:
             circles.append(circle)
-            covered |= {
+            grouped |= {
                 name
-                for name in waits
-                if _find_path(first, name, waits) and _find_path(name, first, waits)
+                for name in upstreams
+                if _find_path(first, name, upstreams) and _find_path(name, first, upstreams)
             }
     return tuple(circles)
 
 
-def _find_path(start: str, end: str, waits: Mapping[str, set[str]]) -> tuple[str, ...]:
-    """The shortest way from `start` to `end`, of one step at least; () where there is none."""
-    ways: list[tuple[str, ...]] = [(start,)]
+def _find_path(start: str, end: str, upstreams: Mapping[str, set[str]]) -> tuple[str, ...]:
+    """Return the shortest path from `start` to `end` with at least one step; () if there is none.
+
+    `upstreams`: the names to step to, by name.
+    """
+    paths: list[tuple[str, ...]] = [(start,)]
     visited: set[str] = set()
-    for way in ways:  # grows as it is read: the nearest first
-        for name in sorted(waits.get(way[-1], ())):
+    for path in paths:  # the list grows while it is read, so shorter paths come first
+        for name in sorted(upstreams.get(path[-1], ())):
             if name == end:
-                return (*way, end)
+                return (*path, end)
             if name not in visited:
                 visited.add(name)
-                ways.append((*way, name))
+                paths.append((*path, name))
     return ()

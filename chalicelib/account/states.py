@@ -1,4 +1,4 @@
-"""How a pipeline stands, in a word."""
+"""The status of a pipeline, in one word."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from chalicelib.account.pipeline import Pipeline
 from chalicelib.account.waits import Wait
 
 Word = Literal["waits", "asks", "runs", "succeeded", "failed", "stopped", "other", "idle", "unseen"]
-"""waits: at its gate; asks: for a person; succeeded, failed, stopped: how its last execution ended,
-other: without a result of its own; idle: it has not run; unseen: it may not be looked at.
+"""waits: at its gate; asks: it needs a person; runs: an execution is in progress;
+succeeded, failed, stopped: the result of its last execution; other: that one has no result;
+idle: it has not run; unseen: AWS does not let it be read.
 """
 
 
 @dataclass(frozen=True)
 class PipelineStatus:
-    """`since`: when that began (aware UTC); `execution`: whose state it is."""
+    """A pipeline's status, since when (aware UTC), and the id of the execution that has it."""
 
     word: Word
     since: datetime | None = None
@@ -26,8 +27,10 @@ class PipelineStatus:
 
 
 def find_state(pipeline: Pipeline, waits: Iterable[Wait]) -> PipelineStatus:
-    """Of several executions the one that says most: a wait before a run, a run before what is
-    over.
+    """Return the status of a pipeline.
+
+    If it has several executions, a waiting one counts before a running one, and a running one
+    before one that has ended.
     """
     held = [wait for wait in waits if wait.pipeline == pipeline.name and wait.may_stand]
     if held:
@@ -37,16 +40,12 @@ def find_state(pipeline: Pipeline, waits: Iterable[Wait]) -> PipelineStatus:
     running = next((execution for execution in pipeline.executions if execution.running), None)
     if running:
         parked = pipeline.state.parked(running.id) if pipeline.state else None
-        return (
-            PipelineStatus("asks", parked.since, running.id)
-            if parked
-            else PipelineStatus("runs", running.started, running.id)
-        )
+        if parked:
+            return PipelineStatus("asks", parked.since, running.id)
+        return PipelineStatus("runs", running.started, running.id)
     if not pipeline.executions:
         return PipelineStatus("idle")
-    last = next(
-        (execution for execution in pipeline.executions if execution.finished),
-        pipeline.executions[0],
-    )
+    finished = (execution for execution in pipeline.executions if execution.finished)
+    last = next(finished, pipeline.executions[0])
     words: dict[str, Word] = {"Succeeded": "succeeded", "Failed": "failed", "Stopped": "stopped"}
     return PipelineStatus(words.get(last.status, "other"), last.updated, last.id)

@@ -1,4 +1,4 @@
-"""Who waits now: holds by a rule, and actions that are kept in progress."""
+"""The waits of an account: executions held by a rule, and actions kept in progress."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from chalicelib.holds.mode import HoldMode
 from chalicelib.holds.rule import find_first_look, read_date
 
 _SCHEDULE = re.compile(r"cron\((?P<first>\d+)(?:/(?P<every>\d+))? \* \* \* \? \*\)")
-"""As hold.schedule writes it."""
+"""The schedule of a rule, as holds.rule.build_schedule writes it."""
 
 
 @dataclass(frozen=True)
 class Wait:
-    """An execution that waits for others.
+    """An execution that waits for other pipelines. Times are aware UTC.
 
-    `mode`: that of its `rule`, or of an action that stays in progress (`rule` None). `depends_on`: labels for people.
-    `since` and `next_check` (None in place: CodePipeline asks when it likes) are aware UTC; so are
-    `give_up`, the deadline, and `gives_up`, when it is seen: by a rule at its first look after
-    that. `reason`: what the console shows at the gate action; "" where it shows nothing of it.
-    `gates`: those that keep their actions in progress, of a wait in place. `fate`: whether it still
-    stands; a rule outlives a wait that was made needless, until the upstreams have ended.
+    `mode`: the mode of its hold.
+    `depends_on`: the labels of the upstreams.
+    `rule`: the name of the rule that holds it; None if its action stays in progress.
+    `next_check`: when the rule checks next. None without a rule, because CodePipeline decides then.
+    `give_up`: the deadline, and `gives_up` when it takes effect: a rule's first check after it.
+    `reason`: what the console shows at the gate action; "" if it shows nothing about the wait.
+    `gates`: the gates that keep their actions in progress; empty if a rule holds the execution.
+    `fate`: whether the wait still stands. A rule can outlast its wait until the upstreams end.
     """
 
     pipeline: str
@@ -44,16 +46,16 @@ class Wait:
 
     @property
     def may_stand(self) -> bool:
-        """Whether somebody waits, as far as is known."""
+        """Whether the execution still waits, or that is not known."""
         return self.fate.standing in (Standing.HELD, Standing.UNKNOWN)
 
 
 @dataclass(frozen=True)
 class HoldRule:
-    """A rule of the gate's, as EventBridge keeps it. `hold`: None where its target is missing
-    (`has_target`) or not the gate's own. `targets`: whom it invokes, ARNs by the targets' ids.
+    """One of the gate's rules, as EventBridge stores it.
 
-    `made`: the minute (aware UTC) in which it was made; None where its description does not tell.
+    `hold`: None if the rule has no target (`has_target`), or if the gate did not write it.
+    `targets`: the ARNs that the rule invokes, by the targets' ids.
     """
 
     name: str
@@ -66,11 +68,13 @@ class HoldRule:
 
     @property
     def made_at(self) -> datetime | None:
+        """The minute in which it was made (aware UTC); None if its description does not say."""
         return read_date(self.description)
 
     def next_check(self, now: datetime) -> datetime | None:
-        """The schedule's first time after `now` (aware UTC); None where it is no schedule of the
-        gate's.
+        """Return when the rule fires next after `now` (aware UTC).
+
+        None if the gate did not write the schedule.
         """
         schedule = _SCHEDULE.fullmatch(self.schedule)
         if not schedule:
@@ -96,7 +100,10 @@ class HoldRule:
         )
 
     def find_check_after(self, moment: datetime | None, now: datetime) -> datetime | None:
-        """Return the first of its looks after `now` that is not before `moment`."""
+        """Return the first check after `now` that is not before `moment`.
+
+        If it is not known when the rule fires, return `moment`.
+        """
         first = self.next_check(now)
         second = self.next_check(first) if first else None
         if moment is None or first is None or second is None:

@@ -1,5 +1,6 @@
-"""The Board: one page that shows who waits for whom and why. Only `chalice local` and the function
-api_handler load it.
+"""The Board: a page that shows which pipelines wait for which others, and why.
+
+It is only imported by `chalice local` and by the Lambda function api_handler.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from chalicelib.errors import Misconfigured
 
 
 def serves_board(environment: Mapping[str, str]) -> bool:
-    """Whether the app shall have the Board's routes: BOARD is "on", or `chalice local` serves it.
-    Raises Misconfigured.
+    """Return whether the app has the Board's routes. Raises Misconfigured.
+
+    It has them if the environment variable BOARD is "on", or if `chalice local` serves the app.
     """
     board = environment.get("BOARD", "")
     if board not in ("", "on"):
@@ -24,11 +26,12 @@ def serves_board(environment: Mapping[str, str]) -> bool:
 
 
 def is_served_locally(environment: Mapping[str, str]) -> bool:
-    """Whether `chalice local` imports the app.
+    """Return whether `chalice local` serves the app.
 
-    Its server has CHALICE_WORKER in its environment or, with --no-autoreload, is click's current
-    command (practice, chalice 1.34: it tells the app no more than that some command of its command
-    line runs). Should that change, the page is gone, but nothing is deployed that nobody asked for.
+    Its server has CHALICE_WORKER in its environment. With --no-autoreload it does not, but then
+    "local" is click's current command (practice, chalice 1.34: the app is not told more than that
+    some chalice command is running). If a later version changes this, `chalice local` no longer
+    serves the Board, but the Board is still not deployed unless BOARD is "on".
     """
     if "CHALICE_WORKER" in environment:
         return True

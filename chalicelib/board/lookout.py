@@ -1,4 +1,4 @@
-"""Looks at the account for all pages that are open: as often as is worth it, and no more."""
+"""Reads the account for all open pages, and limits how often."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ from chalicelib.board.problem import Problem, describe_problem
 from chalicelib.board.snapshot import Json, build_snapshot
 from chalicelib.records import log
 
-MIN_PAUSE, MAX_PAUSE = timedelta(seconds=5), timedelta(minutes=1)
-"""The pause between two looks that cost little; and between two that fail again and again."""
+MIN_PAUSE = timedelta(seconds=5)
+"""The shortest pause between two readings."""
+MAX_PAUSE = timedelta(minutes=1)
+"""The longest pause between two readings that fail."""
 CALLS_A_SECOND = 4
-"""So many at most, on average: what AWS lets through is for the gates, too."""
+"""The most calls per second on average. AWS's request quotas are for the gates too."""
 
 
 @dataclass(frozen=True)
 class BoardAnswer:
-    """`state`: what is known, as JSON, without the time of the look (`looked_at`, aware UTC; None
-    where none has succeeded), so that it changes only when something does. `ask_again`: when to
-    come back, because only then it can have changed.
+    """What the page gets.
+
+    `state`: JSON without the time of the reading, so that it only changes if the account does.
+    `looked_at`: when the account was last read (aware UTC); None if it never was.
+    `ask_again`: how long the state cannot change.
     """
 
     state: Json
@@ -36,8 +40,9 @@ class BoardAnswer:
 
 
 class Lookout:
-    """One for the life of a process. Whoever asks gets the last look, or a new one where it is
-    time; one look at a time.
+    """The last reading of the account, which is renewed when it is old enough.
+
+    A process has one. Only one thread reads the account at a time.
     """
 
     def __init__(
@@ -56,7 +61,7 @@ class Lookout:
         self._next_reading = datetime.min.replace(tzinfo=UTC)
 
     def ask(self) -> BoardAnswer:
-        """What is known now. AWS's failures are told in it; nothing is raised."""
+        """Return the last reading, or a new one if it is time. Errors are part of the answer."""
         with self._lock:
             if self._clock() >= self._next_reading:
                 self._read_account()
@@ -67,13 +72,12 @@ class Lookout:
     def _read_account(self) -> None:
         now = self._clock()
         try:
-            # A new session reads credentials anew: those of a file may have been renewed.
+            # A new session reads the credentials again, because those of a file may have changed.
             self._account = self._account or AccountReader(_make_clients(self._session()))
-            landscape = self._account.read_view(now)
-            self._snapshot = build_snapshot(landscape, self._account.region, now)
-        except (
-            Exception
-        ) as error:  # whatever it is, the page says so, and shows what was seen before
+            view = self._account.read_view(now)
+            self._snapshot = build_snapshot(view, self._account.region, now)
+        except Exception as error:
+            # The page shows the problem, and the last reading that succeeded.
             self._problem = describe_problem(error)
             self._pause = min(self._pause * 2, MAX_PAUSE)
             if self._problem.credentials:
@@ -82,26 +86,25 @@ class Lookout:
                 log.log_defect("board", error)
         else:
             self._looked_at, self._problem = now, None
-            self._pause = max(MIN_PAUSE, timedelta(seconds=count_calls(landscape) / CALLS_A_SECOND))
+            self._pause = max(MIN_PAUSE, timedelta(seconds=count_calls(view) / CALLS_A_SECOND))
 
 
-def count_calls(landscape: AccountView) -> int:
-    """What a look at this landscape costs, when no structure has changed: two lists, a call for
-    each thing that is in them, and one for each that may not be looked at.
+def count_calls(view: AccountView) -> int:
+    """Return how many calls it takes to read this view again if no pipeline was edited.
+
+    There are two lists, and a call for each thing in them or that AWS does not let be read.
     """
-    states = sum(pipeline.state is not None for pipeline in landscape.pipelines.values())
+    states = sum(pipeline.state is not None for pipeline in view.pipelines.values())
     return (
-        2
-        + len(landscape.rules)
-        + len(landscape.pipelines)
-        + states
-        + landscape.attempts_read
-        + len(landscape.unseen)
+        2 + len(view.rules) + len(view.pipelines) + states + view.attempts_read + len(view.unseen)
     )
 
 
 def _make_clients(session: Any) -> Callable[[str], Any]:
-    """Clients that give up soon: a page that says why it is old is better than one that waits."""
+    """Return a function that makes clients with short timeouts and few retries.
+
+    A page that says why it is old is better than one that has to wait.
+    """
     config = Config(
         connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3}
     )

@@ -1,6 +1,4 @@
-"""The page: page.html with the style and the scripts in it, so that it comes in one piece and needs
-nothing else.
-"""
+"""The Board's page: page.html with the styles and scripts in it, so that it is a single file."""
 
 from __future__ import annotations
 
@@ -16,12 +14,12 @@ SCRIPTS = ("clock.js", "elements.js", "cards.js", "layout.js", "graph.js", "page
 
 @cache
 def build_page() -> tuple[str, str]:
-    """The page as HTML, and the Content-Security-Policy that lets run what is in it and nothing
-    else.
+    """Return the page as HTML and its Content-Security-Policy.
+
+    The policy lets a browser use the styles and scripts of the page, and nothing else.
     """
-    styles, scripts = (
-        [(FOLDER / name).read_text("utf-8") for name in names] for names in (STYLES, SCRIPTS)
-    )
+    styles = [(FOLDER / name).read_text("utf-8") for name in STYLES]
+    scripts = [(FOLDER / name).read_text("utf-8") for name in SCRIPTS]
     html = (FOLDER / "page.html").read_text("utf-8")
     html = html.replace("<!-- styles -->", "\n".join(f"<style>{text}</style>" for text in styles))
     html = html.replace(
@@ -41,4 +39,5 @@ def build_page() -> tuple[str, str]:
 
 
 def _hash_source(text: str) -> str:
+    """Return the hash of an inline style or script as a Content-Security-Policy has it."""
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

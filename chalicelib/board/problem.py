@@ -1,4 +1,4 @@
-"""What went wrong at a look, in words for people: what happened, and what they can do."""
+"""Why the Board could not read the account, in words: what happened, and what to do."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ _REJECTED_CREDENTIALS = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-"""AWS's codes for credentials that it does not take (model: the errors common to all services)."""
+"""AWS's error codes for invalid credentials (model: the errors common to all services)."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """`text`: sentences. `credentials`: others might do, so they are to be read anew. `defect`: it
-    is a fault of the Board's own.
+    """Why the account could not be read.
+
+    `text`: sentences for people. `credentials`: whether other credentials may help, so that they
+    have to be read again. `defect`: whether it is a defect of the Board.
     """
 
     text: str
@@ -32,7 +34,7 @@ class Problem:
 
 
 def describe_problem(error: Exception) -> Problem:
-    """What to say of an error that a look raised."""
+    """Return the problem that an error means."""
     cause = error.__cause__
     if (
         isinstance(error, NoAnswer)
@@ -40,8 +42,8 @@ def describe_problem(error: Exception) -> Problem:
         and error_code(cause) in _REJECTED_CREDENTIALS
     ):
         return Problem(
-            f"AWS does not take the Board's credentials any more ({error_code(cause)}). Renew them, for "
-            "example with aws sso login: "
+            f"AWS does not take the Board's credentials any more ({error_code(cause)}). "
+            "Renew them, for example with aws sso login: "
             "the Board takes new ones from your AWS configuration by itself. If they are in "
             "AWS_... variables, start it again.",
             credentials=True,

@@ -1,4 +1,4 @@
-"""The Board's routes: the page, and what it asks for every few seconds."""
+"""The Board's routes: the page, and the state that the page requests every few seconds."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ lookout = Lookout()
 LOCAL = is_served_locally(os.environ)
 
 if LOCAL:
-    # There the authorizer lets everybody in, who is whoever runs it; chalice would say so at the
-    # first request.
+    # On the user's own machine the authorizer allows every request. Without this filter, chalice
+    # would warn about that at the first one.
     warnings.filterwarnings(
         "ignore", message="IAMAuthorizer is not a supported in local mode", category=UserWarning
     )
@@ -35,8 +35,9 @@ def show_page() -> Response:
 
 @board.route("/state", authorizer=IAMAuthorizer())
 def show_state() -> Response:
-    """The account as it stands: lookout.Answer as JSON, its times in headers; 304 where the page
-    has it already (If-None-Match).
+    """Return the account's state as JSON, and the times of lookout.BoardAnswer in headers.
+
+    The status is 304 if the page already has this state (If-None-Match).
     """
     request_headers = board.current_request.headers
     if LOCAL and not _names_this_machine(request_headers.get("host", "")):
@@ -60,8 +61,9 @@ def show_state() -> Response:
 
 
 def _names_this_machine(host: str) -> bool:
-    """Whether a Host header is an address or localhost. A stranger's page that lets its own name
-    lead here cannot send that.
+    """Return whether a Host header contains an IP address or localhost.
+
+    A foreign page whose own domain name resolves to this machine cannot send such a header.
     """
     try:
         name = urlsplit(f"//{host}").hostname or ""

@@ -1,5 +1,6 @@
-"""What the page is told: a look at the account as JSON. Pure; times are ISO 8601 in UTC, and the
-words for people are the page's.
+"""The account as the JSON that the page draws. Pure.
+
+Times are ISO 8601 in UTC. The page puts everything into words.
 """
 
 from __future__ import annotations
@@ -19,44 +20,39 @@ from chalicelib.account.waits import HoldRule, Wait
 Json = dict[str, Any]
 
 GATE_TIMEOUT = timedelta(minutes=15)
-"""So long a gate may be about to give a new rule its target: then Lambda has ended it."""
+"""Lambda's longest timeout. Until then, a gate may still give its new rule a target."""
 
 
 def build_snapshot(view: AccountView, region: str, now: datetime) -> Json:
-    """What `seen` at `now` (aware UTC) in `region` comes to.
+    """Return the JSON of `view`, which was read in `region` at `now` (aware UTC).
 
-    A pipeline's `state` is a word of landscape/states.py, or "elsewhere" (not seen from here) or
-    "missing". A hold that is needless by now is no wait: its rule goes by itself.
+    A pipeline's `state` is a word of account/states.py, "elsewhere" (it cannot be read from here)
+    or "missing". Waits that no longer stand are left out, because their rules are removed
+    automatically.
     """
     role = next((pipeline.role for pipeline in view.pipelines.values() if pipeline.role), ":::::")
-    console = ConsoleLinks(region, role.split(":")[1] or "aws")
+    _, partition, _, _, account, *_ = role.split(":")
+    console = ConsoleLinks(region, partition or "aws")
     edges = graph.list_edges(view, region)
     waits = [wait for wait in view.waits if wait.may_stand]
-    let_go = {rule.hold.execution: rule.hold.released_by for rule in view.rules if rule.hold}
+    waits.sort(key=lambda wait: str(wait.since))
+    released_by = {rule.hold.execution: rule.hold.released_by for rule in view.rules if rule.hold}
     pipelines = {
         pipeline.name: _build_pipeline(pipeline, waits, console)
         for pipeline in view.pipelines.values()
     }
-    pipelines |= {
-        edge.upstream: _build_unread_upstream(edge)
-        for edge in edges
-        if edge.upstream not in pipelines
-    }
+    for edge in edges:
+        if edge.upstream not in view.pipelines:
+            pipelines[edge.upstream] = _build_unread_upstream(edge)
+    circles = classify_circles(edges, view.pipelines)
     return {
         "region": region,
-        "account": role.split(":")[4],
+        "account": account,
         "pipelines": [*pipelines.values()],
         "edges": [_build_edge(edge, pipelines) for edge in edges],
-        "waits": [
-            _build_wait(wait, let_go.get(wait.execution), console)
-            for wait in sorted(waits, key=lambda wait: str(wait.since))
-        ],
+        "waits": [_build_wait(wait, released_by.get(wait.execution), console) for wait in waits],
         "refusing": [*_list_refusing_gates(view, console)],
-        "deadlocks": [
-            _build_deadlock(circle)
-            for circle in classify_circles(edges, view.pipelines)
-            if circle.kind != "turns"
-        ],
+        "deadlocks": [_build_deadlock(circle) for circle in circles if circle.kind != "turns"],
         "not_looked_at": [{"name": name, "why": why} for name, why in view.unseen.items()],
         "left_over": [
             _build_left_over(rule, console) for rule in view.rules if _is_left_over(rule, now)
@@ -82,7 +78,7 @@ def _build_pipeline(pipeline: Pipeline, waits: Sequence[Wait], console: ConsoleL
 
 
 def _build_unread_upstream(edge: DependencyEdge) -> Json:
-    """An upstream that the look did not reach."""
+    """Return an upstream that was not read: it is elsewhere, or it does not exist."""
     entry = edge.dependency
     where = f"{entry.region}, account {entry.account}" if entry.role_arn else entry.region or ""
     state = "elsewhere" if edge.upstream == entry.pipeline != entry.name else "missing"
@@ -91,22 +87,21 @@ def _build_unread_upstream(edge: DependencyEdge) -> Json:
 
 
 def _build_edge(edge: DependencyEdge, pipelines: Mapping[str, Json]) -> Json:
-    """`holds`: its dependent waits now, and as far as the states tell for this upstream."""
+    """Return an edge; "holds": whether its dependent seems to be waiting for it now."""
     upstream, dependent = pipelines[edge.upstream]["state"], pipelines[edge.dependent]["state"]
     must_succeed = edge.dependency.require == "succeeded"
-    closed = upstream in ("waits", "asks", "runs", "elsewhere") or (
-        must_succeed and upstream != "succeeded"
-    )
+    lacks_success = must_succeed and upstream != "succeeded"
+    keeps_closed = lacks_success or upstream in ("waits", "asks", "runs", "elsewhere")
     return {
         "from": edge.upstream,
         "to": edge.dependent,
         "stage": edge.dependency.stage,
         "must_succeed": must_succeed,
-        "holds": dependent == "waits" and closed,
+        "holds": dependent == "waits" and keeps_closed,
     }
 
 
-def _build_wait(wait: Wait, let_go_by: str | None, console: ConsoleLinks) -> Json:
+def _build_wait(wait: Wait, released_by: str | None, console: ConsoleLinks) -> Json:
     return {
         "pipeline": wait.pipeline,
         "link": console.pipeline(wait.pipeline),
@@ -120,7 +115,7 @@ def _build_wait(wait: Wait, let_go_by: str | None, console: ConsoleLinks) -> Jso
         "give_up": _format_moment(wait.gives_up),
         "reason": wait.reason,
         "rule": wait.rule and {"name": wait.rule, "link": console.rule(wait.rule)},
-        "let_go_by": let_go_by,
+        "let_go_by": released_by,
     }
 
 
@@ -137,17 +132,16 @@ def _build_deadlock(circle: Circle) -> Json:
 
 
 def _is_left_over(rule: HoldRule, now: datetime) -> bool:
-    return rule.hold is None and not (
-        not rule.has_target and rule.made_at and now - rule.made_at < GATE_TIMEOUT
-    )
+    """Return whether a rule holds no pipeline, and no gate can still be making it."""
+    may_be_in_making = not rule.has_target and rule.made_at and now - rule.made_at < GATE_TIMEOUT
+    return rule.hold is None and not may_be_in_making
 
 
 def _build_left_over(rule: HoldRule, console: ConsoleLinks) -> Json:
-    link, made = console.rule(rule.name), _format_moment(rule.made_at)
     return {
         "name": rule.name,
-        "link": link,
-        "made": made,
+        "link": console.rule(rule.name),
+        "made": _format_moment(rule.made_at),
         "has_target": rule.has_target,
         "description": rule.description,
     }
