@@ -1,6 +1,7 @@
-// Who waits, and what somebody has to see to, as lists.
+// Two lists: the executions that wait, and what needs somebody's attention.
 "use strict";
 
+/** The words of a pipeline's states. */
 const WORDS = {
   waits: "Waits",
   asks: "Needs a person",
@@ -14,132 +15,197 @@ const WORDS = {
   missing: "Not found",
 };
 
-/** "Runs for 4 min", "Failed 3 min ago" */
-function standing({ state, since }) {
-  const lasts = ["waits", "asks", "runs"].includes(state);
-  return [WORDS[state], since ? " " : "", since && clock(lasts ? "for" : "ago", since)];
+/** Return a pipeline's state and its clock: "Runs for 4 min", "Failed 3 min ago". */
+function describeState({ state, since }) {
+  const isGoingOn = ["waits", "asks", "runs"].includes(state);
+  return [WORDS[state], since ? " " : "", since && makeClock(isGoingOn ? "for" : "ago", since)];
 }
 
-const upstreamsOf = (id, pipelines, edges) =>
-  edges.filter((edge) => edge.to === id).map((edge) => ({ edge, upstream: pipelines.find((one) => one.id === edge.from) }));
+/** Return the upstreams of a pipeline, each with the edge between them. */
+const findUpstreams = (id, pipelines, edges) =>
+  edges
+    .filter((edge) => edge.to === id)
+    .map((edge) => ({ edge, upstream: pipelines.find((pipeline) => pipeline.id === edge.from) }));
 
-function goesOn(wait, when) {
+/** Return how a pipeline goes on after its wait, and when. */
+function describeContinuation(wait, when) {
   if (wait.stays_in_progress) return `It goes on by itself ${when}, in the same execution.`;
-  return wait.starts_over ? `It starts again by itself ${when}.` : `Its stage is retried by itself ${when}.`;
+  if (wait.starts_over) return `It starts again by itself ${when}.`;
+  return `Its stage is retried by itself ${when}.`;
 }
 
-const joined = (names, one, several) => names.length && `${listed(names)} ${names.length === 1 ? one : several}`;
+const addVerb = (names, singular, plural) =>
+  names.length && `${joinNames(names)} ${names.length === 1 ? singular : plural}`;
 
-/** "when database has succeeded and network has ended, successful or not" */
-function whenItGoesOn(upstreams) {
-  const names = (must) => [...new Set(upstreams.filter(({ edge }) => edge.must_succeed === must).map(({ upstream }) => upstream.name))];
-  const success = joined(names(true), "has succeeded", "have succeeded");
-  const end = joined(names(false), "has ended", "have ended");
+/** Return "when database has succeeded and network has ended, successful or not" or the like. */
+function describeEndOfWait(upstreams) {
+  const listNames = (mustSucceed) => {
+    const matching = upstreams.filter(({ edge }) => edge.must_succeed === mustSucceed);
+    return [...new Set(matching.map(({ upstream }) => upstream.name))];
+  };
+  const success = addVerb(listNames(true), "has succeeded", "have succeeded");
+  const end = addVerb(listNames(false), "has ended", "have ended");
   if (!success) return "when that is over, successful or not";
   return end ? `when ${success} and ${end}, successful or not` : `when ${success}`;
 }
 
-/** What happens next, and what somebody has to do for it. */
-function next({ wait, upstreams }) {
-  if (wait.let_go_by) return `${wait.let_go_by} let it go: it goes on within seconds, whatever the others do.`;
-  const holding = upstreams.filter(({ edge }) => edge.holds).map(({ upstream, edge }) => ({ ...upstream, ...edge }));
-  const failed = holding.filter((one) => one.must_succeed && ["failed", "stopped", "other", "idle"].includes(one.state));
-  const asking = holding.filter((one) => one.state === "asks");
-  const todo = [
-    failed.length && `Somebody has to bring ${listed(failed.map((one) => one.name))} to a success.`,
-    asking.length && `Somebody has to let ${listed(asking.map((one) => one.name))} go on: an approval is open, or a transition disabled.`,
+/** Return what happens next, and what somebody has to do for that. */
+function describeNext({ wait, upstreams }) {
+  if (wait.let_go_by)
+    return `${wait.let_go_by} let it go: it goes on within seconds, whatever the others do.`;
+  const holding = upstreams.filter(({ edge }) => edge.holds);
+  const listNames = (isListed) => holding.filter(isListed).map(({ upstream }) => upstream.name);
+  const withoutSuccess = listNames(
+    ({ edge, upstream }) =>
+      edge.must_succeed && ["failed", "stopped", "other", "idle"].includes(upstream.state),
+  );
+  const asking = listNames(({ upstream }) => upstream.state === "asks");
+  const tasks = [
+    withoutSuccess.length && `Somebody has to bring ${joinNames(withoutSuccess)} to a success.`,
+    asking.length &&
+      `Somebody has to let ${joinNames(asking)} go on: ` +
+        "an approval is open, or a transition disabled.",
   ].filter(Boolean);
-  return `${goesOn(wait, whenItGoesOn(upstreams))} ${todo.join(" ") || "There is nothing to do."}`;
+  const continuation = describeContinuation(wait, describeEndOfWait(upstreams));
+  return `${continuation} ${tasks.join(" ") || "There is nothing to do."}`;
 }
 
-/** One that waits, as a card. `upstreams`: those that its pipeline waits for, each with its edge; `open`: with what its gate says. */
-function waitCard({ wait, upstreams, open }) {
+/** Return the card of an execution that waits. `upstreams`: those of its pipeline, each with its
+ * edge; `open`: whether the gate's message is unfolded. */
+function makeWaitCard({ wait, upstreams, open }) {
   const { pipeline, execution, rule } = wait;
   const facts = [
-    wait.next_check && ["Looks again", clock("in", wait.next_check)],
+    wait.next_check && ["Looks again", makeClock("in", wait.next_check)],
     wait.stays_in_progress && ["Looks again", "when CodePipeline asks"],
-    wait.give_up && ["Gives up", clock("in", wait.give_up)],
+    wait.give_up && ["Gives up", makeClock("in", wait.give_up)],
   ].filter(Boolean);
-  const links = [executionLink(execution, pipeline, "Execution "), rule && link("Rule", rule.link, `The rule that holds ${pipeline}`)];
+  const names = joinNames(wait.depends_on) || "others";
+  const noReason =
+    "The console shows nothing of it. " + `To go on now all the same: gatectl release ${pipeline}.`;
   return el(
     "li",
     { class: "card" },
-    el("h3", {}, icon("waits"), el("span", {}, link(pipeline, wait.link), ` waits for ${listed(wait.depends_on) || "others"}`)),
-    wait.since && el("p", {}, el("span", { class: "big" }, clock("for", wait.since)), ` since ${utc(Date.parse(wait.since))}`),
-    el("ul", { class: "causes" }, ...upstreams.map(cause)),
-    el("p", { class: "next" }, next({ wait, upstreams })),
-    el("dl", {}, ...facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
+    el("h3", {}, icon("waits"), el("span", {}, link(pipeline, wait.link), ` waits for ${names}`)),
+    wait.since &&
+      el(
+        "p",
+        {},
+        el("span", { class: "big" }, makeClock("for", wait.since)),
+        ` since ${formatTime(Date.parse(wait.since))}`,
+      ),
+    el("ul", { class: "causes" }, ...upstreams.map(makeCause)),
+    el("p", { class: "next" }, describeNext({ wait, upstreams })),
+    el(
+      "dl",
+      {},
+      ...facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+    ),
     el(
       "details",
       { open },
       el("summary", {}, "What its gate says"),
-      el(
-        "p",
-        { class: "reason" },
-        wait.reason || `The console shows nothing of it. To go on now all the same: gatectl release ${pipeline}.`,
-      ),
+      el("p", { class: "reason" }, wait.reason || noReason),
     ),
-    el("p", { class: "links" }, ...links),
+    el(
+      "p",
+      { class: "links" },
+      executionLink(execution, pipeline, "Execution "),
+      rule && link("Rule", rule.link, `The rule that holds ${pipeline}`),
+    ),
   );
 }
 
-const cause = ({ upstream, edge }) =>
+/** Return the item of an upstream in a card. */
+const makeCause = ({ upstream, edge }) =>
   el(
     "li",
     { class: `is-${upstream.state}` },
     icon(upstream.state),
     el("span", {}, upstream.name, edge.stage ? `'s stage ${edge.stage}` : ""),
-    el("span", { class: "state" }, ...standing(upstream)),
+    el("span", { class: "state" }, ...describeState(upstream)),
   );
 
-// What somebody has to see to
+// What needs somebody's attention
 
 /** @returns {{key: string, title: string, text: string, link: ?string}[]} */
-function faults({ deadlocks, refusing, left_over: rules, not_looked_at: closed, pipelines, edges }) {
-  const dependents = (id) => listed(edges.filter((edge) => edge.from === id).map((edge) => edge.to));
+function listFaults(account) {
+  const {
+    deadlocks,
+    refusing,
+    left_over: rules,
+    not_looked_at: unread,
+    pipelines,
+    edges,
+  } = account;
+  const missing = pipelines.filter((pipeline) => pipeline.state === "missing");
   return [
-    ...refusing.map((gate) => ({
-      key: `refuses ${gate.pipeline} ${gate.stage} ${gate.action}`,
-      title: `${gate.pipeline}'s gate refuses what it is asked`,
-      text: `${gate.problem} Until it is mended, ${gate.pipeline} fails in its stage ${gate.stage}, at ${gate.action}.`,
-      link: gate.link,
-    })),
-    ...pipelines
-      .filter((one) => one.state === "missing")
-      .map((one) => ({
-        key: `missing ${one.id}`,
-        title: `There is no pipeline ${one.name} here`,
-        text: `Who waits for it fails at the gate: ${dependents(one.id)}. Correct the name in depends_on; upper and lower case count.`,
-        link: null,
-      })),
-    ...deadlocks.map((circle) => ({
-      key: `deadlock ${circle.pipelines.join(" ")}`,
-      title: `${listed(circle.pipelines)} ${circle.pipelines.length === 1 ? "waits for itself" : "can wait for each other for ever"}`,
-      text: circle.text,
-      link: null,
-    })),
-    ...rules.map((rule) => ({
-      key: `rule ${rule.name}`,
-      title: `The rule ${rule.name} holds nobody`,
-      text: rule.has_target
-        ? "It has the gate's name, and its target is not the gate's own. Whoever made it knows what for."
-        : "It has no target: a gate was ended while it made it. No pipeline starts by it. gatectl doctor --mend removes it.",
-      link: rule.link,
-    })),
-    ...(closed.length ? [notLookedAt(closed)] : []),
+    ...refusing.map(describeRefusingGate),
+    ...missing.map((pipeline) => describeMissingPipeline(pipeline, edges)),
+    ...deadlocks.map(describeDeadlock),
+    ...rules.map(describeLeftOverRule),
+    ...(unread.length ? [describeUnread(unread)] : []),
   ];
 }
 
-function notLookedAt(closed) {
-  const names = closed.map((one) => one.name);
-  const said = names.length > 5 ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more` : listed(names);
+const describeRefusingGate = ({ pipeline, stage, action, problem, link }) => ({
+  key: `refuses ${pipeline} ${stage} ${action}`,
+  title: `${pipeline}'s gate refuses what it is asked`,
+  text: `${problem} Until it is mended, ${pipeline} fails in its stage ${stage}, at ${action}.`,
+  link,
+});
+
+function describeMissingPipeline({ id, name }, edges) {
+  const dependents = edges.filter((edge) => edge.from === id).map((edge) => edge.to);
   return {
-    key: `not looked at ${names.join(" ")}`,
-    title: `Not looked at: ${said}`,
-    text: `${[...new Set(closed.map((one) => one.why))].join("; ")}. Whether a gate waits there is not known here.`,
+    key: `missing ${id}`,
+    title: `There is no pipeline ${name} here`,
+    text:
+      `Who waits for it fails at the gate: ${joinNames(dependents)}. ` +
+      "Correct the name in depends_on; upper and lower case count.",
     link: null,
   };
 }
 
-const faultItem = (fault) =>
-  el("li", {}, icon("fault"), el("div", {}, el("h3", {}, link(fault.title, fault.link)), el("p", {}, fault.text)));
+function describeDeadlock({ pipelines, text }) {
+  const problem = pipelines.length === 1 ? "waits for itself" : "can wait for each other for ever";
+  return {
+    key: `deadlock ${pipelines.join(" ")}`,
+    title: `${joinNames(pipelines)} ${problem}`,
+    text,
+    link: null,
+  };
+}
+
+const describeLeftOverRule = ({ name, has_target: hasTarget, link }) => ({
+  key: `rule ${name}`,
+  title: `The rule ${name} holds nobody`,
+  text: hasTarget
+    ? "It has the gate's name, and its target is not the gate's own. " +
+      "Whoever made it knows what for."
+    : "It has no target: a gate was ended while it made it. " +
+      "No pipeline starts by it. gatectl doctor --mend removes it.",
+  link,
+});
+
+function describeUnread(unread) {
+  const names = unread.map(({ name }) => name);
+  const reasons = new Set(unread.map(({ why }) => why));
+  const shown =
+    names.length > 5
+      ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more`
+      : joinNames(names);
+  return {
+    key: `not looked at ${names.join(" ")}`,
+    title: `Not looked at: ${shown}`,
+    text: `${[...reasons].join("; ")}. Whether a gate waits there is not known here.`,
+    link: null,
+  };
+}
+
+const makeFaultItem = (fault) =>
+  el(
+    "li",
+    {},
+    icon("fault"),
+    el("div", {}, el("h3", {}, link(fault.title, fault.link)), el("p", {}, fault.text)),
+  );

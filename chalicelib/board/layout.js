@@ -1,167 +1,239 @@
-// Where the pipelines of the graph stand: columns from upstream to dependent, rows that keep arrows short and rarely crossing.
-// Pure: layout(names, edges) knows nothing of the page.
+// Places the pipelines of the graph: columns lead from upstream to dependent, and rows are chosen
+// so that arrows are short and seldom cross. Pure: layout() does not touch the page.
 "use strict";
 
 /**
+ * Place pipelines. A row is as high as a pipeline.
+ *
  * @param {string[]} names
  * @param {{from: string, to: string}[]} edges  between these names
- * @param {number} wide  as many columns find room side by side: small groups share them
- * @returns {{places: Map<string, {column: number, row: number}>, ways: Map<object, {column: number, row: number}[]>, columns: number,
- *   rows: number}}  `places`: in the order of reading; `ways`: the points between its two ends that an edge leads through; a pipeline is
- *   one row high
+ * @param {number} maxColumns  how many columns there is room for; small groups stand side by side
+ * @returns {{places: Map<string, {column: number, row: number}>,
+ *   ways: Map<object, {column: number, row: number}[]>, columns: number, rows: number}}
+ *   `places`: the pipelines in reading order; `ways`: the points that an edge passes between its
+ *   two ends
  */
-function layout(names, edges, wide = 1) {
+function layout(names, edges, maxColumns = 1) {
   const places = new Map(),
     ways = new Map();
   let left = 0,
     top = 0,
     bottom = 0,
     columns = 0;
-  for (const group of groups(names, edges)) {
-    const standing = inOrder(columnsOf(group));
-    const rows = setRows(standing);
-    if (left + standing.length > wide) ((left = 0), (top = bottom));
-    for (const point of standing.flat()) {
+  for (const group of findGroups(names, edges)) {
+    const sorted = sortColumns(buildColumns(group));
+    const rows = findRows(sorted);
+    if (left + sorted.length > maxColumns) {
+      left = 0;
+      top = bottom;
+    }
+    for (const point of sorted.flat()) {
       const place = { column: left + point.column, row: top + rows.get(point) };
       if (point.edge) ways.set(point.edge, [...(ways.get(point.edge) ?? []), place]);
       else places.set(point.name, place);
     }
-    left += standing.length;
+    left += sorted.length;
     columns = Math.max(columns, left);
     bottom = Math.max(bottom, top + 1 + Math.max(...rows.values()));
   }
   return { places, ways, columns, rows: bottom };
 }
 
-/** The connected parts of the graph, the largest first; each with its own edges. */
-function groups(names, edges) {
-  const next = new Map(names.map((name) => [name, []]));
-  for (const { from, to } of edges) (next.get(from).push(to), next.get(to).push(from));
-  const seen = new Set(),
-    found = [];
-  for (const name of names) {
-    if (seen.has(name)) continue;
-    const group = [name];
-    seen.add(name);
-    for (const one of group) for (const other of next.get(one)) if (!seen.has(other)) (seen.add(other), group.push(other));
-    found.push({ names: group.sort(), edges: edges.filter((edge) => group.includes(edge.from)) });
+/** Return the connected parts of the graph, each with its own edges, the largest first. */
+function findGroups(names, edges) {
+  const neighbours = new Map(names.map((name) => [name, []]));
+  for (const { from, to } of edges) {
+    neighbours.get(from).push(to);
+    neighbours.get(to).push(from);
   }
-  return found.sort((a, b) => b.names.length - a.names.length || (a.names[0] < b.names[0] ? -1 : 1));
+  const visited = new Set(),
+    groups = [];
+  for (const name of names) {
+    if (visited.has(name)) continue;
+    const group = new Set([name]);
+    for (const member of group)
+      // the Set grows while it is read
+      for (const neighbour of neighbours.get(member)) group.add(neighbour);
+    for (const member of group) visited.add(member);
+    groups.push({
+      names: [...group].sort(),
+      edges: edges.filter((edge) => group.has(edge.from)),
+    });
+  }
+  return groups.sort(
+    (a, b) => b.names.length - a.names.length || (a.names[0] < b.names[0] ? -1 : 1),
+  );
 }
 
-/** The edges that close a circle on a walk along the arrows: the columns do without them. */
-function closing(names, edges) {
-  const found = new Set(),
-    state = new Map();
-  const walk = (name) => {
-    state.set(name, "open");
+/** Return the edges that close a circle if you follow the arrows. The columns ignore them. */
+function findClosingEdges(names, edges) {
+  const closing = new Set(),
+    states = new Map();
+  const follow = (name) => {
+    states.set(name, "open");
     for (const edge of edges) {
       if (edge.from !== name) continue;
-      if (state.get(edge.to) === "open") found.add(edge);
-      else if (!state.has(edge.to)) walk(edge.to);
+      if (states.get(edge.to) === "open") closing.add(edge);
+      else if (!states.has(edge.to)) follow(edge.to);
     }
-    state.set(name, "done");
+    states.set(name, "done");
   };
-  const waiting = new Set(edges.map((edge) => edge.to));
-  for (const name of [...names.filter((one) => !waiting.has(one)), ...names]) if (!state.has(name)) walk(name);
-  return found;
+  const dependents = new Set(edges.map((edge) => edge.to));
+  const starts = names.filter((name) => !dependents.has(name));
+  for (const name of [...starts, ...names]) if (!states.has(name)) follow(name);
+  return closing;
 }
 
 /**
- * The points of each column: a pipeline stands right of all that it waits for, and as far left as its dependents are near; an edge
- * over several columns gets a point of its own in each between.
+ * Return the columns of a group, each a list of points.
+ *
+ * A pipeline is right of everything that it waits for. One that waits for nothing is directly left
+ * of its nearest dependent. An edge that crosses columns has a point in each of them.
  */
-function columnsOf({ names, edges }) {
-  const back = closing(names, edges);
-  const forward = edges.filter((edge) => !back.has(edge));
-  const column = new Map(names.map((name) => [name, 0]));
-  for (let moved = true; moved;) {
-    moved = false;
-    for (const { from, to } of forward) if (column.get(to) <= column.get(from)) (column.set(to, column.get(from) + 1), (moved = true));
-  }
+function buildColumns({ names, edges }) {
+  const closing = findClosingEdges(names, edges);
+  const forward = edges.filter((edge) => !closing.has(edge));
+  const numbers = numberColumns(names, forward);
+  const columns = Array.from({ length: 1 + Math.max(...numbers.values()) }, () => []);
+  const points = new Map();
   for (const name of names) {
-    if (forward.some((edge) => edge.to === name)) continue;
-    const nearest = Math.min(...forward.filter((edge) => edge.from === name).map((edge) => column.get(edge.to)));
-    if (Number.isFinite(nearest)) column.set(name, nearest - 1);
+    const point = { name, column: numbers.get(name), before: [], after: [] };
+    points.set(name, point);
+    columns[point.column].push(point);
   }
-  const columns = Array.from({ length: 1 + Math.max(...column.values()) }, () => []);
-  const points = new Map(names.map((name) => [name, { name, column: column.get(name), before: [], after: [] }]));
-  for (const name of names) columns[column.get(name)].push(points.get(name));
   for (const edge of forward) {
+    const end = points.get(edge.to);
     let last = points.get(edge.from);
-    for (let at = column.get(edge.from) + 1; at <= column.get(edge.to); at++) {
-      const point = at === column.get(edge.to) ? points.get(edge.to) : { edge, column: at, before: [], after: [] };
-      if (point.edge) columns[at].push(point);
-      (last.after.push(point), point.before.push(last));
+    for (let column = last.column + 1; column < end.column; column++) {
+      const point = { edge, column, before: [], after: [] };
+      columns[column].push(point);
+      connect(last, point);
       last = point;
     }
+    connect(last, end);
   }
   return columns;
 }
 
-/** The columns, each sorted so that few arrows cross: by where the neighbours stand, to and fro; the best of some rounds. */
-function inOrder(columns) {
+function connect(left, right) {
+  left.after.push(right);
+  right.before.push(left);
+}
+
+/** Return the number of each pipeline's column. `edges`: without circles. */
+function numberColumns(names, edges) {
+  const numbers = new Map(names.map((name) => [name, 0]));
+  for (let moved = true; moved;) {
+    moved = false;
+    for (const { from, to } of edges) {
+      if (numbers.get(to) > numbers.get(from)) continue;
+      numbers.set(to, numbers.get(from) + 1);
+      moved = true;
+    }
+  }
+  for (const name of names) {
+    if (edges.some((edge) => edge.to === name)) continue;
+    const dependents = edges.filter((edge) => edge.from === name);
+    const nearest = Math.min(...dependents.map((edge) => numbers.get(edge.to)));
+    if (Number.isFinite(nearest)) numbers.set(name, nearest - 1);
+  }
+  return numbers;
+}
+
+/**
+ * Return the columns with their points sorted so that few edges cross.
+ *
+ * The points are sorted by the positions of their neighbours, from left to right and back, and the
+ * best of several rounds is returned.
+ */
+function sortColumns(columns) {
   let best = columns.map((column) => [...column]),
-    fewest = crossings(best);
-  const tried = columns.map((column) => [...column]);
+    fewest = countCrossings(best);
+  const current = columns.map((column) => [...column]);
   for (let round = 0; round < 8 && fewest > 0; round++) {
     const side = round % 2 ? "after" : "before";
-    for (const column of round % 2 ? [...tried].reverse() : tried) {
-      const index = new Map(tried.flatMap((one) => one.map((point, place) => [point, place])));
-      const wish = new Map(column.map((point) => [point, mean(point[side].map((one) => index.get(one))) ?? index.get(point)]));
-      column.sort((a, b) => wish.get(a) - wish.get(b));
+    for (const column of round % 2 ? [...current].reverse() : current) {
+      const positions = findPositions(current);
+      const goals = new Map(
+        column.map((point) => {
+          const neighbours = point[side].map((neighbour) => positions.get(neighbour));
+          return [point, mean(neighbours) ?? positions.get(point)];
+        }),
+      );
+      column.sort((a, b) => goals.get(a) - goals.get(b));
     }
-    const number = crossings(tried);
-    if (number < fewest) ((fewest = number), (best = tried.map((column) => [...column])));
+    const crossings = countCrossings(current);
+    if (crossings < fewest) {
+      fewest = crossings;
+      best = current.map((column) => [...column]);
+    }
   }
   return best;
 }
 
-function crossings(columns) {
-  let number = 0;
-  for (const [at, column] of columns.entries()) {
-    const place = new Map((columns[at + 1] ?? []).map((point, index) => [point, index]));
-    const ends = column.flatMap((point) => point.after.map((one) => place.get(one)).sort((a, b) => a - b));
-    // Two edges cross where the one that begins higher ends lower; those that begin in one point never do, for they are sorted.
-    for (let i = 0; i < ends.length; i++) for (let j = i + 1; j < ends.length; j++) if (ends[i] > ends[j]) number++;
+/** Return the position of each point in its column. */
+const findPositions = (columns) =>
+  new Map(columns.flatMap((column) => column.map((point, position) => [point, position])));
+
+function countCrossings(columns) {
+  const positions = findPositions(columns);
+  let crossings = 0;
+  for (const column of columns) {
+    const ends = column.flatMap((point) =>
+      point.after.map((end) => positions.get(end)).sort((a, b) => a - b),
+    );
+    // Two edges cross if the one that begins higher ends lower. Those that begin at the same point
+    // never cross, because their ends are sorted.
+    for (let i = 0; i < ends.length; i++)
+      for (let j = i + 1; j < ends.length; j++) if (ends[i] > ends[j]) crossings++;
   }
-  return number;
+  return crossings;
 }
 
-/** The row of each point: as near to its neighbours as the order of its column allows. Rows begin with 0. */
-function setRows(columns) {
-  const row = new Map(columns.flatMap((column) => column.map((point, index) => [point, index])));
+/** Return the row of each point, as near to its neighbours' rows as the order of its column allows.
+ * The first row is 0. */
+function findRows(columns) {
+  const rows = findPositions(columns);
   for (let round = 0; round < 6; round++) {
+    const side = round % 2 ? "after" : "before";
     for (const column of round % 2 ? [...columns].reverse() : columns) {
-      const wishes = column.map((point) => mean((round % 2 ? point.after : point.before).map((one) => row.get(one))) ?? row.get(point));
-      spread(wishes, gaps(column)).forEach((place, index) => row.set(column[index], place));
+      const goals = column.map((point) => {
+        const neighbours = point[side].map((neighbour) => rows.get(neighbour));
+        return mean(neighbours) ?? rows.get(point);
+      });
+      spread(goals, findGaps(column)).forEach((row, index) => rows.set(column[index], row));
     }
   }
-  const top = Math.min(...row.values());
-  return new Map([...row].map(([point, place]) => [point, place - top]));
+  const top = Math.min(...rows.values());
+  return new Map([...rows].map(([point, row]) => [point, row - top]));
 }
 
-/** How far below the one before it each point of a column has to stand: a passing arrow needs less room than a pipeline. */
-const gaps = (column) =>
+/** Return how far each point of a column has to be below the one before it. An edge that passes
+ * needs less room than a pipeline. */
+const findGaps = (column) =>
   column.map((point, index) => {
-    const passing = [point, column[index - 1]].filter((one) => one?.edge).length;
+    const passing = [point, column[index - 1]].filter((neighbour) => neighbour?.edge).length;
     return index ? [1, 0.65, 0.3][passing] : 0;
   });
 
-/** The places nearest to the wishes (least squares) that keep the order and the gaps: neighbours that collide become one block. */
-function spread(wishes, gap) {
-  const offset = [];
-  gap.forEach((one, index) => offset.push(index ? offset[index - 1] + one : 0));
+/** Return the rows nearest to the goals (least squares) that keep the order and the gaps. Points
+ * that would be too close together become a block. */
+function spread(goals, gaps) {
+  const offsets = [];
+  gaps.forEach((gap, index) => offsets.push(index ? offsets[index - 1] + gap : 0));
   const blocks = [];
-  wishes.forEach((wish, index) => {
-    let block = { sum: wish - offset[index], size: 1 };
+  goals.forEach((goal, index) => {
+    let block = { sum: goal - offsets[index], size: 1 };
     while (blocks.length && blocks.at(-1).sum / blocks.at(-1).size >= block.sum / block.size) {
       const before = blocks.pop();
       block = { sum: before.sum + block.sum, size: before.size + block.size };
     }
     blocks.push(block);
   });
-  return blocks.flatMap((block) => Array(block.size).fill(block.sum / block.size)).map((base, index) => base + offset[index]);
+  return blocks
+    .flatMap((block) => Array(block.size).fill(block.sum / block.size))
+    .map((base, index) => base + offsets[index]);
 }
 
-const mean = (numbers) => (numbers.length ? numbers.reduce((a, b) => a + b, 0) / numbers.length : undefined);
+const mean = (numbers) =>
+  numbers.length ? numbers.reduce((a, b) => a + b, 0) / numbers.length : undefined;

@@ -1,126 +1,151 @@
-// Asks the server again and again how it stands, shows it, and tells what changed.
+// Requests the account's state from the server again and again, shows it, and says what changed.
 "use strict";
 
-/** The pauses in ms: while nobody looks at the page; and where the server does not answer, doubled from the first to the second. */
-const HIDDEN = MINUTE,
-  FIRST = 5 * SECOND,
-  LONGEST = MINUTE;
+/** The pauses between two requests in ms. While the page is hidden, HIDDEN_PAUSE is the shortest.
+ * If requests fail, the pause doubles from the last one up to LONGEST_PAUSE. */
+const HIDDEN_PAUSE = MINUTE,
+  FIRST_PAUSE = 5 * SECOND,
+  LONGEST_PAUSE = MINUTE;
 const CHANGES_KEPT = 50;
 
-/** What was seen last, and when (ISO 8601); why it is not newer, in the server's words, or because that does not answer. */
-let seen = null,
+/** The account as last shown, and when the server read it (ISO 8601). Why it is out of date: the
+ * server's `problem`, or the `failure` of the last request. */
+let account = null,
   lookedAt = "",
   problem = "",
   failure = "";
 let tag = "",
-  pause = FIRST,
+  pause = FIRST_PAUSE,
   timer = 0,
   asking = false;
 
-// Asking
+// Asking the server
 
-/** Beside the page, wherever that is: locally at /state, deployed at /api/state. */
+/** The address of the state: /state locally, /api/state if deployed, as for the page. */
 const STATE = new URL("state", `${location.origin}${location.pathname.replace(/\/?$/, "/")}`);
 
 async function ask() {
   if (asking) return;
   asking = true;
   clearTimeout(timer);
-  const answer = await fetched();
+  const answer = await fetchState();
   asking = false;
   failure = answer.failure ?? "";
-  pause = failure ? Math.min(2 * pause, LONGEST) : answer.pause;
-  timer = setTimeout(ask, document.hidden ? Math.max(HIDDEN, pause) : pause);
+  pause = failure ? Math.min(2 * pause, LONGEST_PAUSE) : answer.pause;
+  timer = setTimeout(ask, document.hidden ? Math.max(HIDDEN_PAUSE, pause) : pause);
   if (answer.lookedAt) lookedAt = answer.lookedAt;
-  if (answer.state) take(answer);
-  showStanding();
+  if (answer.state) takeState(answer);
+  showFreshness();
 }
 
-/** What the server answers: {state, tag, date, lookedAt, pause}, of which the first two only where something changed; or {failure}. */
-async function fetched() {
+/** Return the server's answer: {date, lookedAt, pause}, with {state, tag} if something changed; or
+ * {failure}. */
+async function fetchState() {
   try {
-    const headers = tag ? { "If-None-Match": tag } : {};
-    const response = await fetch(STATE, { headers, cache: "no-store", signal: AbortSignal.timeout(MINUTE) });
-    if (response.status === 403)
-      return { failure: "The server refuses to answer (403). What signs your requests may need new credentials." };
-    if (!response.ok && response.status !== 304) return { failure: `The Board's server has a fault: it answers ${response.status}.` };
-    const [date, when, seconds] = ["Date", "Board-Looked-At", "Board-Ask-Again"].map((name) => response.headers.get(name));
-    const always = { date, lookedAt: when, pause: Number(seconds) * SECOND || FIRST };
-    return response.ok ? { ...always, state: await response.json(), tag: response.headers.get("ETag") } : always;
+    const response = await fetch(STATE, {
+      headers: tag ? { "If-None-Match": tag } : {},
+      cache: "no-store",
+      signal: AbortSignal.timeout(MINUTE),
+    });
+    if (!response.ok && response.status !== 304)
+      return { failure: describeStatus(response.status) };
+    const { headers } = response;
+    const answer = {
+      date: headers.get("Date"),
+      lookedAt: headers.get("Board-Looked-At"),
+      pause: Number(headers.get("Board-Ask-Again")) * SECOND || FIRST_PAUSE,
+    };
+    if (!response.ok) return answer;
+    return { ...answer, state: await response.json(), tag: headers.get("ETag") };
   } catch {
-    return { failure: "The Board's server does not answer. Is chalice local, or what signs your requests, still running?" };
+    return {
+      failure:
+        "The Board's server does not answer. " +
+        "Is chalice local, or what signs your requests, still running?",
+    };
   }
 }
 
-function take(answer) {
-  const before = seen;
-  ({ tag } = answer);
-  setClock(answer.date);
-  problem = answer.state.problem ?? "";
-  seen = answer.state.seen ?? seen;
-  if (!answer.state.seen) return;
-  show();
-  if (before) changes(before, seen).forEach(tellChange);
+function describeStatus(status) {
+  if (status === 403)
+    return "The server refuses to answer (403). What signs your requests may need new credentials.";
+  return `The Board's server has a fault: it answers ${status}.`;
 }
 
-// Showing
+function takeState(answer) {
+  const before = account;
+  ({ tag } = answer);
+  setServerTime(answer.date);
+  problem = answer.state.problem ?? "";
+  if (!answer.state.seen) return;
+  account = answer.state.seen;
+  showAccount();
+  if (before) describeChanges(before, account).forEach(showChange);
+}
 
-function show() {
-  const { region, account, waits, pipelines } = seen;
+// Showing the account
+
+function showAccount() {
+  const { region, account: id, waits, pipelines } = account;
   $("picture").hidden = false;
-  $("place").textContent = [region, account && `account ${account}`].filter(Boolean).join(" · ");
-  document.title = `${waits.length ? `${waits.length} ${waits.length === 1 ? "waits" : "wait"}` : "Nobody waits"} · Pipeline Gate`;
-  keyed($("counts"), counts(pipelines), countItem, $("waiting"));
-  const found = faults(seen);
-  $("attention").hidden = !found.length;
-  keyed($("faults"), found, faultItem, $("waiting"));
+  $("place").textContent = [region, id && `account ${id}`].filter(Boolean).join(" · ");
+  const verb = waits.length === 1 ? "waits" : "wait";
+  const summary = waits.length ? `${waits.length} ${verb}` : "Nobody waits";
+  document.title = `${summary} · Pipeline Gate`;
+  showItems($("counts"), countStates(pipelines), makeCountItem, $("waiting"));
+  const faults = listFaults(account);
+  $("attention").hidden = !faults.length;
+  showItems($("faults"), faults, makeFaultItem, $("waiting"));
   $("none").hidden = pipelines.length > 0;
   $("legend").hidden = !pipelines.length;
   $("filter").hidden = pipelines.length < 8;
-  showFound();
+  showFiltered();
 }
 
-/** What the filter leaves: the cards and the graph. */
-function showFound() {
-  const { pipelines, edges } = seen;
-  const left = filtered(seen, $("find").value, $("only-waiting").checked);
-  const all = left.size === pipelines.length;
-  $("found").textContent = `${all ? "" : `${left.size} of `}${pipelines.length} pipelines`;
-  const waits = seen.waits.filter((wait) => all || left.has(wait.pipeline));
-  const card = (wait) => ({
+/** Show the cards and the graph of the pipelines that pass the filter. */
+function showFiltered() {
+  const { pipelines, edges } = account;
+  const ids = filterPipelines(account, $("find").value, $("only-waiting").checked);
+  const isAll = ids.size === pipelines.length;
+  $("found").textContent = `${isAll ? "" : `${ids.size} of `}${pipelines.length} pipelines`;
+  const waits = account.waits.filter((wait) => isAll || ids.has(wait.pipeline));
+  const cards = waits.map((wait) => ({
     key: `${wait.pipeline} ${wait.execution.id}`,
     wait,
-    upstreams: upstreamsOf(wait.pipeline, pipelines, edges),
+    upstreams: findUpstreams(wait.pipeline, pipelines, edges),
     open: waits.length === 1,
-  });
+  }));
   $("nobody").hidden = waits.length > 0;
-  $("nobody").textContent = seen.waits.length ? "None of those found waits." : "Nobody waits.";
-  keyed($("waits"), waits.map(card), waitCard, $("waiting"));
+  $("nobody").textContent = account.waits.length ? "None of those found waits." : "Nobody waits.";
+  showItems($("waits"), cards, makeWaitCard, $("waiting"));
   drawGraph(
-    pipelines.filter((one) => left.has(one.id)),
-    edges.filter((edge) => left.has(edge.from) && left.has(edge.to)),
+    pipelines.filter((pipeline) => ids.has(pipeline.id)),
+    edges.filter((edge) => ids.has(edge.from) && ids.has(edge.to)),
     $("scroller").clientWidth,
   );
 }
 
-/** The ids that the filter leaves: whose name has `text` in it, with all before and after them; of these, who waits, with all before. */
-function filtered({ pipelines, edges }, text, onlyWaiting) {
-  const along = (found, from, to) => {
-    const reached = new Set(found.map((one) => one.id));
-    for (const id of reached) for (const edge of edges) if (edge[from] === id) reached.add(edge[to]); // a Set is read as it grows
+/** Return the ids of the pipelines that pass the filter: those with `text` in their names, and all
+ * upstreams and dependents of these. With `onlyWaiting`, only those of them that wait, and all
+ * upstreams of these. */
+function filterPipelines({ pipelines, edges }, text, onlyWaiting) {
+  const follow = (starts, from, to) => {
+    const reached = new Set(starts.map((pipeline) => pipeline.id));
+    for (const id of reached)
+      // the Set grows while it is read
+      for (const edge of edges) if (edge[from] === id) reached.add(edge[to]);
     return reached;
   };
-  const named = pipelines.filter((one) => one.name.toLowerCase().includes(text.trim().toLowerCase()));
-  const chain = new Set([...along(named, "to", "from"), ...along(named, "from", "to")]);
+  const searched = text.trim().toLowerCase();
+  const named = pipelines.filter(({ name }) => name.toLowerCase().includes(searched));
+  const chain = new Set([...follow(named, "to", "from"), ...follow(named, "from", "to")]);
   if (!onlyWaiting) return chain;
-  return along(
-    pipelines.filter((one) => one.state === "waits" && chain.has(one.id)),
-    "to",
-    "from",
-  );
+  const waiting = pipelines.filter(({ id, state }) => state === "waits" && chain.has(id));
+  return follow(waiting, "to", "from");
 }
 
-const COUNTED = {
+/** The states that are counted, with the verb for one pipeline and for several. */
+const COUNTED_STATES = {
   waits: ["waits", "wait"],
   asks: ["needs a person", "need a person"],
   runs: ["runs", "run"],
@@ -129,50 +154,68 @@ const COUNTED = {
   stopped: ["stopped", "stopped"],
 };
 
-const counts = (pipelines) =>
-  Object.keys(COUNTED)
-    .map((state) => ({ key: state, number: pipelines.filter((one) => one.state === state).length }))
-    .filter((count) => count.number);
+const countStates = (pipelines) =>
+  Object.keys(COUNTED_STATES)
+    .map((key) => ({ key, number: pipelines.filter(({ state }) => state === key).length }))
+    .filter(({ number }) => number);
 
-const countItem = ({ key, number }) => el("li", {}, icon(key), el("strong", {}, String(number)), ` ${COUNTED[key][number === 1 ? 0 : 1]}`);
-
-/** Whether the picture is of now; if not, why. */
-function showStanding() {
-  const why = failure || problem;
-  const at = lookedAt && utc(Date.parse(lookedAt), true);
-  $("seen").dataset.live = why ? "old" : "live";
-  $("seen").textContent = why ? (at ? `Old: seen ${at}` : "Nothing seen yet") : `Seen ${at}`;
-  const banners = why ? [{ key: "problem", why, at }] : [];
-  keyed($("problem"), banners, banner, $("waiting"));
+function makeCountItem({ key, number }) {
+  const [singular, plural] = COUNTED_STATES[key];
+  const verb = number === 1 ? singular : plural;
+  return el("li", {}, icon(key), el("strong", {}, String(number)), ` ${verb}`);
 }
 
-const banner = ({ why, at }) =>
-  el(
-    "div",
-    { class: "banner" },
-    icon("fault"),
-    el("p", {}, el("strong", {}, at ? `This picture is old: last seen ${at}. ` : "Nothing can be shown yet. "), why),
+/** Show whether the page is up to date and, if it is not, why. */
+function showFreshness() {
+  const why = failure || problem;
+  const at = lookedAt && formatTime(Date.parse(lookedAt), true);
+  const old = at ? `Old: seen ${at}` : "Nothing seen yet";
+  $("seen").dataset.live = why ? "old" : "live";
+  $("seen").textContent = why ? old : `Seen ${at}`;
+  const banners = why ? [{ key: "problem", why, at }] : [];
+  showItems($("problem"), banners, makeBanner, $("waiting"));
+}
+
+function makeBanner({ why, at }) {
+  const title = at ? `This picture is old: last seen ${at}. ` : "Nothing can be shown yet. ";
+  return el("div", { class: "banner" }, icon("fault"), el("p", {}, el("strong", {}, title), why));
+}
+
+// Saying what changed
+
+const CHANGED_STATES = {
+  runs: "runs",
+  failed: "failed",
+  succeeded: "succeeded",
+  stopped: "was stopped",
+  asks: "needs a person",
+};
+
+/** Return sentences that say how the account `after` differs from `before`. */
+function describeChanges(before, after) {
+  const wasWaiting = new Set(before.waits.map(keyOfWait));
+  const isWaiting = new Set(after.waits.map(keyOfWait));
+  const begun = after.waits.filter((wait) => !wasWaiting.has(keyOfWait(wait)));
+  const ended = before.waits.filter((wait) => !isWaiting.has(keyOfWait(wait)));
+  const keyOfState = ({ state, execution }) => `${state} ${execution?.id}`;
+  const states = new Map(before.pipelines.map((pipeline) => [pipeline.id, keyOfState(pipeline)]));
+  const changed = after.pipelines.filter(
+    (pipeline) =>
+      CHANGED_STATES[pipeline.state] && states.get(pipeline.id) !== keyOfState(pipeline),
   );
-
-// Telling what changed
-
-/** Sentences that say how `after` differs from `before`. */
-function changes(before, after) {
-  const key = (wait) => `${wait.pipeline} ${wait.execution.id}`;
-  const missing = (from, other) => other.filter((one) => !from.some((each) => key(each) === key(one)));
-  const was = new Map(before.pipelines.map((one) => [one.id, `${one.state} ${one.execution?.id}`]));
-  const results = after.pipelines.filter((one) => was.get(one.id) !== `${one.state} ${one.execution?.id}`);
-  const word = { runs: "runs", failed: "failed", succeeded: "succeeded", stopped: "was stopped", asks: "needs a person" };
   return [
-    ...missing(before.waits, after.waits).map((wait) => `${wait.pipeline} waits for ${listed(wait.depends_on)}.`),
-    ...missing(after.waits, before.waits).map((wait) => `${wait.pipeline} waits no longer.`),
-    ...results.filter((one) => word[one.state]).map((one) => `${one.name} ${word[one.state]}.`),
+    ...begun.map((wait) => `${wait.pipeline} waits for ${joinNames(wait.depends_on)}.`),
+    ...ended.map((wait) => `${wait.pipeline} waits no longer.`),
+    ...changed.map(({ name, state }) => `${name} ${CHANGED_STATES[state]}.`),
   ];
 }
 
-function tellChange(sentence) {
+const keyOfWait = (wait) => `${wait.pipeline} ${wait.execution.id}`;
+
+function showChange(sentence) {
   $("no-change")?.remove();
-  const at = el("time", { dateTime: new Date(now()).toISOString() }, utc(now(), true));
+  const ms = readServerTime();
+  const at = el("time", { dateTime: new Date(ms).toISOString() }, formatTime(ms, true));
   $("changes").prepend(el("p", {}, at, ` ${sentence}`));
   while ($("changes").childElementCount > CHANGES_KEPT) $("changes").lastChild.remove();
 }
@@ -187,11 +230,11 @@ function setTheme(theme) {
   try {
     localStorage.setItem("theme", theme);
   } catch {
-    // It is not kept where the browser keeps nothing.
+    // The browser does not allow the page to store anything.
   }
 }
 
-function keptTheme() {
+function readStoredTheme() {
   try {
     return THEMES.find((theme) => theme === localStorage.getItem("theme")) ?? "system";
   } catch {
@@ -199,11 +242,14 @@ function keptTheme() {
   }
 }
 
-setTheme(keptTheme());
-$("theme").addEventListener("click", () => setTheme(THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % 3]));
+setTheme(readStoredTheme());
+$("theme").addEventListener("click", () => {
+  const index = THEMES.indexOf(document.documentElement.dataset.theme);
+  setTheme(THEMES[(index + 1) % THEMES.length]);
+});
 $("filter").addEventListener("submit", (event) => event.preventDefault());
-$("filter").addEventListener("input", showFound);
-addEventListener("resize", () => seen && showFound());
+$("filter").addEventListener("input", showFiltered);
+addEventListener("resize", () => account && showFiltered());
 document.addEventListener("visibilitychange", () => document.hidden || ask());
-setInterval(tick, SECOND);
+setInterval(updateClocks, SECOND);
 ask();
