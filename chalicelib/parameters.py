@@ -225,7 +225,7 @@ def _read_depends_on(fields: dict[str, object]) -> tuple[Dependency, ...]:
 
 
 def _refuse_too_many(upstreams: tuple[Dependency, ...]) -> None:
-    from chalicelib.holds.rule import build_pattern  # noqa: PLC0415 - the open path needs no rules
+    from chalicelib.holds.rule import build_pattern  # noqa: PLC0415 - not on the open path
 
     if len(build_pattern(upstreams)) > PATTERN_LENGTH:
         raise Misconfigured(

@@ -33,7 +33,7 @@ def join_values(values: Iterable[object]) -> str:
 
 
 def join_names(names: Sequence[str]) -> str:
-    """Return names as part of a sentence: "infra, network and dns", or "a, b, c, d, e and 3 more"."""
+    """Return names as part of a sentence: "infra and network", "a, b, c, d, e and 3 more"."""
     if len(names) > MAX_NAMES:
         return f"{', '.join(names[:MAX_NAMES])} and {len(names) - MAX_NAMES} more"
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -1,4 +1,4 @@
-"""CodePipeline: reads pipelines and their executions, answers jobs, starts and retries pipelines."""
+"""CodePipeline: reads pipelines and executions, answers jobs, starts and retries pipelines."""
 
 from __future__ import annotations
 

@@ -123,8 +123,13 @@ def _list_refusing_gates(view: AccountView, console: ConsoleLinks) -> Iterator[J
     for pipeline in view.pipelines.values():
         for gate in pipeline.gates:
             if gate.problem:
-                where = {"pipeline": pipeline.name, "link": console.pipeline(pipeline.name)}
-                yield {**where, "stage": gate.stage, "action": gate.action, "problem": gate.problem}
+                yield {
+                    "pipeline": pipeline.name,
+                    "link": console.pipeline(pipeline.name),
+                    "stage": gate.stage,
+                    "action": gate.action,
+                    "problem": gate.problem,
+                }
 
 
 def _build_deadlock(circle: Circle) -> Json:

@@ -126,7 +126,10 @@ class UpstreamReader:
         return replace(upstream, state=state, cycle=cycle)
 
     def is_local(self, entry: Dependency) -> bool:
-        """Return whether a pipeline is in the gate's region and account, so the gate may hold it."""
+        """Return whether a pipeline is in the gate's own region and account.
+
+        Only then can the gate hold it.
+        """
         return entry.role_arn is None and entry.region in (None, self._aws.codepipeline.region)
 
     def _read_hold(self, failed: Execution) -> Hold | None:

@@ -1,7 +1,7 @@
 """Cycles of waits: finds a chain of waiting pipelines that leads back to where it began.
 
-A pipeline waits in one of two ways. Either its execution has failed and a rule holds it, or (`hold`:
-`wait`) its gate action stays in progress and has a mark that says what it waits for.
+A pipeline waits in one of two ways. Either its execution has failed and a rule holds it, or its
+gate action stays in progress (`hold`: `wait`) and has a mark that says what it waits for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What people read about a pipeline that is held: what happened, why, what happens next, what to do.
+"""What people read about a held pipeline: what happened, why, what happens next, what to do.
 
 The reasons are put into words by reasons.py.
 """
@@ -130,7 +130,7 @@ def describe_rule(hold: Hold, waiting: Sequence[Upstream], now: datetime) -> str
 
 
 def describe_full_quota(waiting: Sequence[Upstream], now: datetime) -> str:
-    """Return why the gate keeps the action in progress instead of making a rule, for its summary."""
+    """Return why the gate keeps the action in progress instead of making a rule."""
     from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
     return shorten(

@@ -44,7 +44,7 @@ def _describe_forwarding(waiting: Sequence[Upstream]) -> str:
 
 
 def describe_expected_end(waiting: Sequence[Upstream], now: datetime) -> str:
-    """Return when the last upstream will end: "Expected about 12:20 UTC. "; "" if that is unknown."""
+    """Return when the last upstream will end: "Expected about 12:20 UTC. "; "" if unknown."""
     ends = [_estimate_end(upstream) for upstream in waiting]
     known_ends = [end for end in ends if end is not None]
     if not known_ends or len(known_ends) < len(ends) or max(known_ends) <= now:
