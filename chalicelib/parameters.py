@@ -169,8 +169,8 @@ def _parse_json(text: str) -> dict[str, object]:
         fields = json.loads(text, object_pairs_hook=_refuse_repeated_keys)
     except (ValueError, RecursionError) as error:
         raise Misconfigured(
-            f"UserParameters is not valid JSON ({_describe_json_error(error)}). Right would be {EXAMPLE}, "
-            "or plain names: infra, network."
+            f"UserParameters is not valid JSON ({_describe_json_error(error)}). "
+            f"Right would be {EXAMPLE}, or plain names: infra, network."
         ) from None
     if not isinstance(fields, dict):
         raise Misconfigured(
