@@ -81,8 +81,8 @@ def check_hold(event: object, context: object, aws: Aws, now: datetime) -> dict[
     was decided, as logged.
 
     Most invocations find the upstream still running: those cost one call for each upstream that the
-    event names (two for one stage of it). But nothing is ever changed except by what EventBridge
-    itself keeps of the hold.
+    event names (two for one stage of it). Before anything is changed, the hold is read from its rule:
+    the event may be stale or forged.
     Raises RefusedInput if the event names no rule of this gate, and NoAnswer or NotPermitted if AWS
     does not do its part: the rule fires again.
     """
@@ -133,7 +133,8 @@ def _plan_to_go_on(
     held = find_execution(hold.execution, evidence.executions or ())
     attempts = evidence.attempts or ()
     closed = find_closed_gate(attempts, evidence.gate_function)
-    # Only the same execution's gate can know why it may pass although its upstreams are not idle.
+    # A release and a deadline belong to one execution. A new one would be held again, so its stage
+    # is retried instead.
     same_execution = waiting or not hold.mode.starts_over or held.kind == ROLLBACK
     if same_execution and closed and closed.error in REFUSALS:
         reason = (
@@ -194,12 +195,14 @@ def _carry_out(
 
 def _retry_stage(hold: Hold, plan: Plan, deployment: Deployment, aws: Aws) -> Plan:
     """Retry the held stage; returns what is left to do if AWS refuses."""
-    # The rule outlives this end of the wait. So that whoever removes it does not report another end,
-    # it says so before its gate can be asked again; a gate that holds the execution again writes it
-    # anew.
+    # The rule outlives this end of the wait. From now on it says so, and whatever removes it
+    # reports no second end. A gate that holds the execution again writes a new Input.
     marked = replace(hold, end_reported=True)
-    if not aws.eventbridge.put_target(marked, deployment.retry_arn):
-        return Plan(Step.END, Outcome.OVER, "the rule was removed by hand")
+    try:
+        if not aws.eventbridge.put_target(marked, deployment.retry_arn):
+            return Plan(Step.END, Outcome.OVER, "the rule was removed by hand")
+    except NotPermitted:
+        pass  # a policy from before: the pipeline goes on, and a second end may be counted
     try:
         refused = _ask_for_retry(hold, plan, deployment, aws)
     except (NoAnswer, NotPermitted):
@@ -211,7 +214,7 @@ def _retry_stage(hold: Hold, plan: Plan, deployment: Deployment, aws: Aws) -> Pl
 
 
 def _unmark(hold: Hold, marked: Hold, deployment: Deployment, aws: Aws) -> None:
-    """The stage was not retried: this end is not reported. A gate may have written the rule anew."""
+    """The stage was not retried: take the mark back, unless a gate wrote a new Input since."""
     if aws.eventbridge.read_hold(hold.rule) == marked:
         aws.eventbridge.put_target(hold, deployment.retry_arn)
 

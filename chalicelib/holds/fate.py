@@ -27,8 +27,8 @@ class Standing(Enum):
 
 @dataclass(frozen=True)
 class HoldFate:
-    """`reason`: why the hold does not stand, or why its fate is unknown. `replaced_by`: the id of the
-    execution that took the held one's place, if one did.
+    """`reason`: why the hold does not stand, or why its fate is unknown. `replaced_by`: the id of
+    the execution that took the held one's place, if one did.
     """
 
     standing: Standing

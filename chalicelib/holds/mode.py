@@ -44,7 +44,7 @@ DEFAULT = RESTART
 
 
 def parse_rule_mode(name: object) -> HoldMode:
-    """Return the mode that a rule's Input names. Raises ValueError if no rule can hold like that."""
+    """Return the mode that a rule's Input names. Raises ValueError if no rule holds like that."""
     mode = MODES.get(str(name))
     if mode is None or mode.stays_in_progress:
         raise ValueError(f"{name} is no mode of a rule")
