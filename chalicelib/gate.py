@@ -119,11 +119,7 @@ def _refuse(
 def _report_end_of_wait(job: Job, reason: str, answered: bool, aws: Aws, now: datetime) -> None:
     """Report the end of a wait whose action had stayed in progress until the gate refused it."""
     if job.since:
-        try:
-            parameters = parse_parameters(job.user_parameters, "5")
-            pipeline, execution = parameters.pipeline, parameters.execution
-        except Misconfigured:
-            pipeline = execution = None
+        pipeline, execution = _identify_waiter(job)
         report_decision(
             "gate",
             Outcome.DROPPED,
@@ -135,3 +131,12 @@ def _report_end_of_wait(job: Job, reason: str, answered: bool, aws: Aws, now: da
             waited_seconds=job.count_waited_seconds(now),
             answered=answered,
         )
+
+
+def _identify_waiter(job: Job) -> tuple[str | None, str | None]:
+    """Return the pipeline and execution that the action's parameters name, as far as they can."""
+    try:
+        parameters = parse_parameters(job.user_parameters, "5")
+    except Misconfigured:
+        return None, None
+    return parameters.pipeline, parameters.execution

@@ -41,12 +41,12 @@ class Evidence:
     """What a caller knows about the held `execution` and its `pipeline`. None means: not read.
 
     `deployed_as`: the Chalice stage of the gate that holds it. `pipeline_exists` is False only if
-    AWS said so. `executions`: newest first; `reaches_back`: they reach back to the held one, or are
-    all there are; `complete`: the list is not cut off before the held one's elders, so that in
-    PARALLEL mode an execution with the same revisions cannot be missing. `attempts`: those of the
-    execution's actions, and of its stages' conditions unless an action is the closed gate. `state`
-    counts only if `attempts` is None; `gates`: the stage and name of each gate in the structure,
-    `condition_gates`: of those, the ones that are conditions.
+    AWS said so. `executions`: newest first. `reaches_back`: they reach back to the held one, or are
+    all there are. `complete`: all executions of the look-back were read, also those that are older
+    than the held one (`find_restart` needs them). `attempts`: those of the execution's actions;
+    those of stage conditions are included only if no action shows the gate that failed. `state`
+    counts only if `attempts` is None. `gates`: the stage and name of each gate in the structure;
+    `condition_gates`: those of them that are conditions.
     """
 
     pipeline: str
@@ -109,7 +109,7 @@ def _find_fate_at_gate(evidence: Evidence) -> HoldFate:
     if any(attempt.status == "InProgress" for attempt in gates):
         return HoldFate(Standing.MOVED_ON, MOVED_ON)
     # If the attempts show no gate at all, the hold stands: better a start too many than none.
-    return _let_pass(evidence) if gates else HELD
+    return _end_by_passing(evidence) if gates else HELD
 
 
 def _find_fate_by_state(evidence: Evidence) -> HoldFate:
@@ -128,7 +128,7 @@ def _find_fate_by_state(evidence: Evidence) -> HoldFate:
     if "InProgress" in shown.values():
         return HoldFate(Standing.MOVED_ON, MOVED_ON)
     if shown and all(status == "Succeeded" for status in shown.values()):
-        return _let_pass(evidence)
+        return _end_by_passing(evidence)
     # A failed condition may have been overridden, which only the attempts tell.
     return HoldFate(Standing.UNKNOWN, f"the gate's attempts in {evidence.execution} are not known")
 
@@ -143,7 +143,7 @@ def _find_fate_after_restart(evidence: Evidence) -> HoldFate:
     return HoldFate(Standing.OVER, reason, replaced_by=restart.id)
 
 
-def _let_pass(evidence: Evidence) -> HoldFate:
+def _end_by_passing(evidence: Evidence) -> HoldFate:
     reason = f"execution {evidence.execution} passed the gate at a later attempt"
     return HoldFate(Standing.OVER, reason)
 
@@ -182,9 +182,9 @@ def find_restart(
     where that is beyond doubt.
 
     It is newer, was started by the retry function (practice: a function's session is named after
-    it), and took the same revisions. If another execution took them too, it could be that one's
-    restart: then None, and the caller starts with a token that AWS knows already if it was this
-    one's.
+    it), and took the same revisions. If another execution has the same revisions, nothing tells
+    whose restart it is: returns None. The caller then starts again, and the token makes AWS ignore
+    a repeat.
     """
     held = find_execution(held_id, executions)
     if held.mode != PARALLEL:

@@ -19,15 +19,15 @@ INPUT_LENGTH = 8192  # model: TargetInput
 
 @dataclass(frozen=True)
 class Hold:
-    """`execution` of `pipeline` is held by the rule `rule` until what it `depends_on` lets it go
-    on; `since`: aware UTC.
+    """One execution that waits. `rule`: the name of the EventBridge rule that remembers it.
+    `depends_on`: what it waits for. `since`: when it began to wait (aware UTC).
 
     `variables`: the execution's pipeline variables, if the gate knows them and they fit into the
     rule. `mode`: how it goes on. `revisions`: "latest", "held" or None, as in Parameters.
     `give_up`: when the hold ends in any case (aware UTC), and `on_give_up`, "stop" or "continue",
     how. `released_by`: the ARN of a person who let it go, whatever its upstreams do. `job`: the job
-    whose gate made it. `end_reported`: its end is reported already, or is reported by the gate; the
-    rule stays until the execution is over.
+    whose gate made it. `end_reported`: the end of this hold was logged, or the gate will log it;
+    whatever removes the rule must not report it again.
     """
 
     rule: str
@@ -46,8 +46,8 @@ class Hold:
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> Self | None:
-        """Read a rule's constant Input, as `as_input` wrote it. None if it holds less than a hold,
-        or names what cannot be a pipeline.
+        """Read a rule's constant Input, as `as_input` wrote it. Returns None if a required field is
+        missing or a value is invalid.
         """
         variables = fields.get("variables")
         try:

@@ -11,8 +11,9 @@ class HoldMode:
 
     `stays_in_progress`: the gate's action stays in progress, and CodePipeline asks the gate again.
     Otherwise the action fails, and a rule remembers the execution. `starts_over`: the pipeline goes
-    on as a new execution; otherwise the held one goes on. `mode_of_rule`: the mode of the rule that
-    takes over from a wait that gets too long for an action in progress.
+    on as a new execution; otherwise the held one goes on. `mode_of_rule`: the mode that a rule
+    stores whenever one is made, also when a wait gets too long for an action in progress. It names
+    a mode that fails the action.
     """
 
     name: str
@@ -39,7 +40,7 @@ RETRY = HoldMode("retry", stays_in_progress=False, starts_over=False, mode_of_ru
 WAIT = HoldMode("wait", stays_in_progress=True, starts_over=False, mode_of_rule="restart")
 
 MODES = {mode.name: mode for mode in (RESTART, RETRY, WAIT)}
-"""Every mode by its name; the first is the default."""
+"""Every mode by its name, as UserParameters and rules spell it."""
 DEFAULT = RESTART
 
 

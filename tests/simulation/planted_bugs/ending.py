@@ -73,7 +73,7 @@ def in_progress_is_over() -> AbstractContextManager[object]:
 
 @bug("Once", "an execution that the gate let pass at a later attempt is started again", seed=73)
 def later_pass_ignored() -> AbstractContextManager[object]:
-    return patch.object(fate, "_let_pass", lambda _: fate.HELD)
+    return patch.object(fate, "_end_by_passing", lambda _: fate.HELD)
 
 
 @bug("Once", "the retry does not look at the upstreams", seed=3)
