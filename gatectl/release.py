@@ -14,8 +14,6 @@ from rich.text import Text
 from chalicelib.account.pipeline import AccountView, Pipeline
 from chalicelib.account.reader import AccountReader
 from chalicelib.account.waits import Wait
-from chalicelib.aws.eventbridge import EventBridge
-from chalicelib.aws.lambda_permission import LambdaPermissions
 from chalicelib.deployment import Deployment
 from chalicelib.errors import NoAnswer, NoRoom, NotPermitted, translate_error
 from chalicelib.holds.hold import Hold
@@ -25,17 +23,17 @@ from chalicelib.phrases import format_time, join_names
 from chalicelib.wording import held_pipeline
 from gatectl.arguments import build_missing_pipeline_error
 from gatectl.completion import pipelines
-from gatectl.holds import Row, rows
+from gatectl.holds import WaitRow, list_rows
 from gatectl.session import AWS_REFUSED, FOUND, Interrupted, Place, Refused, options
-from gatectl.unseen import note
+from gatectl.unseen import print_unseen
 
 RETRY_MINUTES = 5
-"""How often the rule that lets a wait in place go is looked at, until its execution has ended."""
+"""How often the rule that lets a wait in place go fires, until its execution has ended."""
 
 
-class NoRule(click.ClickException):
-    """AWS has no room for the rule that would let a wait in place go; the message says what to
-    do.
+class NoRoomForRule(click.ClickException):
+    """EventBridge has no room for the rule that would let a wait in place go; the message says what
+    to do.
     """
 
     exit_code = AWS_REFUSED
@@ -58,38 +56,36 @@ def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) ->
     """
     now = datetime.now(UTC)
     with place.progress("reading pipelines") as progress:
-        seen = AccountReader(place.client).read_view(now, progress)
-    note(place, seen.unseen)
-    held = [row for row in rows(seen) if row.wait.pipeline == pipeline and not row.over]
-    waits = [row.wait for row in held if row.wait.execution.startswith(execution or "")]
-    if not waits:
-        raise _nobody_waits(place, seen, held, pipeline, execution)
-    for wait in waits:
-        _refuse_edited(place, seen, wait)
+        view = AccountReader(place.client).read_view(now, progress)
+    print_unseen(place, view.unseen)
+    held = [row for row in list_rows(view) if row.wait.pipeline == pipeline and not row.over]
+    rows = [row for row in held if row.wait.execution.startswith(execution or "")]
+    if not rows:
+        raise _build_not_held_error(place, view, held, pipeline, execution)
+    for row in rows:
+        _refuse_edited(place, view, row)
+    waits = [row.wait for row in rows]
     by = str(place.client("sts").get_caller_identity()["Arn"])
     if not yes:
         if place.json:
             raise Refused("With --json nobody can be asked: add --yes.")
-        place.console.print(
-            Group(
-                *(
-                    Text(line)
-                    for line in [*map(_about, waits), *_risk(place, pipeline, waits, by, now)]
-                )
-            )
-        )
+        sentences = [
+            *map(_describe_wait, waits),
+            *_describe_risk(place, pipeline, waits, by, now),
+        ]
+        place.console.print(Group(*map(Text, sentences)))
         if not place.agreed(f"Let {pipeline} go on now?"):
             place.console.print("Nothing was changed.")
             raise click.exceptions.Exit(FOUND)
     try:
         for wait in waits:
-            told = _let_go(place, wait, by, now)
+            outcome = _let_go(place, wait, by, now)
             place.changed = (
                 f"{pipeline} was let go before that: gatectl holds shows which of "
                 "its executions were."
             )
             if not place.json:
-                place.console.print(Text(told))
+                place.console.print(Text(outcome))
     except KeyboardInterrupt:
         raise Interrupted(
             "Stopped on the way: gatectl holds shows who was let go by then."
@@ -102,7 +98,7 @@ def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) ->
         place.show("", {"pipeline": pipeline, "released_by": by, "released": executions})
 
 
-def _about(wait: Wait) -> str:
+def _describe_wait(wait: Wait) -> str:
     since = f" since {wait.since:%Y-%m-%d %H:%M UTC}" if wait.since else ""
     return (
         f"Execution {wait.execution[:8]} of {wait.pipeline} waits for "
@@ -110,84 +106,72 @@ def _about(wait: Wait) -> str:
     )
 
 
-def _risk(
+def _describe_risk(
     place: Place, pipeline: str, waits: Sequence[Wait], by: str, now: datetime
 ) -> Iterator[str]:
-    """What the upstreams do now, as `gatectl explain` says it, and what it means to go on. Where
-    they may not be looked at, that.
+    """What the upstreams do now, as `gatectl explain` says it, and what it means to go on. If they
+    cannot be read, it says so.
     """
-    from gatectl.explain.because import because  # noqa: PLC0415 - a --yes does without, and without all of the doctor
-    from gatectl.explain.reading import Reading  # noqa: PLC0415
+    # Imported here because they bring the doctor with them, which a --yes does without.
+    from gatectl.explain.reader import ExplainReader  # noqa: PLC0415
+    from gatectl.explain.reasons import describe_causes  # noqa: PLC0415
 
     recorded = f"That you let it go ({by}) will stand in its gate action's summary and in the log."
+    execution = waits[0].execution if len(waits) == 1 else None
     try:
-        facts = Reading(place, now).facts(pipeline, waits[0].execution if len(waits) == 1 else None)
-    except (
-        ClientError,
-        BotoCoreError,
-        NotPermitted,
-        NoAnswer,
-        Refused,
-    ) as error:  # a refusal: it began before explain looks back to
-        told = (
-            translate_error(error, "codepipeline:GetPipeline")
-            if isinstance(error, (ClientError, BotoCoreError))
-            else error
-        )
+        evidence = ExplainReader(place, now).read_evidence(pipeline, execution)
+    except (NotPermitted, NoAnswer, Refused) as error:
+        # Refused: the execution is older than explain looks back.
         yield (
-            f"What that does now was not looked at: {str(told).rstrip('.')}. {pipeline} "
+            f"What that does now was not looked at: {str(error).rstrip('.')}. {pipeline} "
             f"will go on whatever it does. {recorded}"
         )
         return
     held = {wait.execution for wait in waits}
-    stories = [story for story in facts.stories if story.execution.id in held]
-    reasons = list(
-        dict.fromkeys(sentence for story in stories for sentence in because(facts, story))
+    causes = dict.fromkeys(
+        cause
+        for story in evidence.stories
+        if story.execution.id in held
+        for cause in describe_causes(evidence, story)
     )
-    yield from reasons or [
+    yield from causes or [
         f"Nothing keeps {pipeline} waiting any more, as far as can be seen: it goes on by itself, "
         "too."
     ]
-    yield f"{pipeline} will go on {'on top of that' if reasons else 'all the same'}. {recorded}"
+    yield f"{pipeline} will go on {'on top of that' if causes else 'all the same'}. {recorded}"
 
 
-def _nobody_waits(
-    place: Place, seen: AccountView, held: Sequence[Row], pipeline: str, execution: str | None
+def _build_not_held_error(
+    place: Place,
+    view: AccountView,
+    held: Sequence[WaitRow],
+    pipeline: str,
+    execution: str | None,
 ) -> Exception:
     if held:
-        others = ", ".join(row.wait.execution[:8] for row in held)
+        held_ids = ", ".join(row.wait.execution[:8] for row in held)
         return Refused(
-            f"No held execution of {pipeline} begins with {execution}: held are {others}."
+            f"No held execution of {pipeline} begins with {execution}: held are {held_ids}."
         )
-    if pipeline not in seen.pipelines and pipeline not in place.codepipeline.list_pipelines():
+    if pipeline not in view.pipelines and pipeline not in place.codepipeline.list_pipelines():
         return build_missing_pipeline_error(place, pipeline)
     return Refused(f"{pipeline} is not held now. `gatectl explain {pipeline}` says how it stands.")
 
 
-def _refuse_edited(place: Place, seen: AccountView, wait: Wait) -> None:
+def _refuse_edited(place: Place, view: AccountView, row: WaitRow) -> None:
     """AWS does not retry a stage of a pipeline that was edited since (guide: actions-retry), and a
-    new execution would wait anew.
+    new execution would wait again.
     """
-    began = next(
-        (
-            one.started
-            for one in seen.pipelines[wait.pipeline].executions
-            if one.id == wait.execution
-        ),
-        None,
-    )
-    edited = (
-        place.client("codepipeline").get_pipeline(name=wait.pipeline)["metadata"].get("updated")
-    )
-    if wait.mode.fails_execution and began and edited and edited > began:
+    wait = row.wait
+    if wait.mode.fails_execution and row.edited:
         raise Refused(
             f"{wait.pipeline} was edited after execution {wait.execution[:8]} began, so AWS does "
             "not retry its stage"
-            f"{_anew(place, seen.pipelines[wait.pipeline])} Nothing was changed."
+            f"{_describe_start(place, view.pipelines[wait.pipeline])} Nothing was changed."
         )
 
 
-def _anew(place: Place, pipeline: Pipeline) -> str:
+def _describe_start(place: Place, pipeline: Pipeline) -> str:
     """What a start would do, as the pipeline's gates stand now."""
     from gatectl.doctor.finding import format_command  # noqa: PLC0415 - it brings all of the doctor
 
@@ -198,28 +182,23 @@ def _anew(place: Place, pipeline: Pipeline) -> str:
     )
     if not pipeline.gates:
         return f". {pipeline.name} has no gate any more: a start goes through: {start}."
-    asked = [gate.parameters for gate in pipeline.gates]
-    if all(one and one.observe for one in asked):
+    gates = [gate.parameters for gate in pipeline.gates]
+    if all(parameters and parameters.observe for parameters in gates):
         return f". Its gate only observes now: a start goes through: {start}."
-    names = join_names(
-        list(
-            dict.fromkeys(
-                wanted.label
-                for one in asked
-                if one and not one.observe
-                for wanted in one.depends_on
-            )
-        )
+    labels = dict.fromkeys(
+        dependency.label
+        for parameters in gates
+        if parameters and not parameters.observe
+        for dependency in parameters.depends_on
     )
     asks = (
-        f"asks its gate anew, which waits for {names}"
-        if names
+        f"asks its gate anew, which waits for {join_names(list(labels))}"
+        if labels
         else "asks its gate anew, which refuses what it is asked now"
     )
     return (
-        f", and a new execution {asks}. Start it with the pipeline variable of bypass set to "
-        "true, if its gate has one, or take the gate "
-        f"out: gatectl detach {pipeline.name}."
+        f", and a new execution {asks}. Start it with the pipeline variable of bypass set to true, "
+        f"if its gate has one, or take the gate out: gatectl detach {pipeline.name}."
     )
 
 
@@ -227,15 +206,14 @@ def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
     """Mark the hold, so that the gate lets its execution pass; returns what happens next."""
     if wait.rule is None:
         for stage in dict.fromkeys(gate.deployed_as for gate in wait.gates):
-            _mark(place, wait, _deployment(place, stage, by), by, now)
+            _mark_open_gate(place, wait, _build_deployment(place, stage, by), by, now)
         return (
             f"{wait.pipeline} goes on as soon as CodePipeline asks the gate again. "
             "`gatectl holds` shows it until then."
         )
-    eventbridge = EventBridge(place.client("events"))
-    deployment = _deployment(place, read_stage(wait.rule, wait.execution), by)
-    kept = eventbridge.read_hold(wait.rule)
-    if kept is None or not eventbridge.put_target(
+    deployment = _build_deployment(place, read_stage(wait.rule, wait.execution), by)
+    kept = place.eventbridge.read_hold(wait.rule)
+    if kept is None or not place.eventbridge.put_target(
         marked := replace(kept, released_by=by), deployment.retry_arn
     ):
         return (
@@ -261,47 +239,47 @@ def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
     )
 
 
-def _mark(place: Place, wait: Wait, deployment: Deployment, by: str, now: datetime) -> None:
-    """Make the rule by which the gates of this deployment see that an execution which waits in
-    place is let go.
+def _mark_open_gate(
+    place: Place, wait: Wait, deployment: Deployment, by: str, now: datetime
+) -> None:
+    """Make the rule that tells the gates of this deployment that a person let this execution go,
+    which waits in place.
     """
-    asked = [
+    parameters_of_gates = [
         gate.parameters
         for gate in wait.gates
         if gate.parameters and gate.deployed_as == deployment.stage
     ]
+    depends_on = dict.fromkeys(
+        dependency for parameters in parameters_of_gates for dependency in parameters.depends_on
+    )
     hold = Hold(
-        name_rule(deployment, wait.execution),
-        wait.pipeline,
-        wait.execution,
-        tuple(dict.fromkeys(one for each in asked for one in each.depends_on)),
-        wait.since or now,
+        rule=name_rule(deployment, wait.execution),
+        pipeline=wait.pipeline,
+        execution=wait.execution,
+        depends_on=tuple(depends_on),
+        since=wait.since or now,
         mode=RETRY,
         released_by=by,
         end_reported=True,  # the gate reports it when it lets the action pass
     )
-    LambdaPermissions(place.client("lambda")).allow_rules(
-        deployment.retry_arn, deployment.all_rules_arn
-    )
+    place.lambda_permissions.allow_rules(deployment.retry_arn, deployment.all_rules_arn)
     try:
         description = held_pipeline.describe_rule(hold, (), now)
-        EventBridge(place.client("events")).put_hold(
+        place.eventbridge.put_hold(
             hold, build_schedule(now, RETRY_MINUTES), description, deployment.retry_arn
         )
     except NoRoom:
-        raise NoRule(
+        raise NoRoomForRule(
             f"EventBridge has no room for another rule, and {wait.pipeline} waits in place, which "
-            "only a rule lets go: execution "
-            f"{wait.execution[:8]} waits on, and nothing was changed for it. Remove rules that "
-            "nobody needs (gatectl doctor names "
-            "the gate's), or raise the quota 'Rules per event bus' of EventBridge in Service "
-            "Quotas; then release it again."
+            f"only a rule lets go: execution {wait.execution[:8]} waits on, and nothing was "
+            "changed for it. Remove rules that nobody needs (gatectl doctor names the gate's), or "
+            "raise the quota 'Rules per event bus' of EventBridge in Service Quotas; then release "
+            "it again."
         ) from None
 
 
-def _deployment(place: Place, stage: str, by: str) -> Deployment:
-    """`stage`: that of the gate that holds it, which stands in the rule's name, and in that of the
-    function which the gate action names.
-    """
+def _build_deployment(place: Place, stage: str, by: str) -> Deployment:
+    """Return the deployment of the gate that holds, by its Chalice stage and the caller's ARN."""
     _, partition, _, _, account, _ = by.split(":", 5)
     return Deployment(partition, place.region, account, stage)

@@ -1,6 +1,4 @@
-"""What of an account AWS does not let be looked at, in words: whoever reads what a command shows is
-to know what is left out of it.
-"""
+"""Says what a command left out because AWS denied access to it."""
 
 from __future__ import annotations
 
@@ -10,21 +8,22 @@ from chalicelib.phrases import join_names
 from gatectl.session import Place
 
 
-def lines(unseen: Mapping[str, str]) -> list[str]:
-    """A line for each reason; `unseen`: why, by name (landscape/account.py)."""
+def list_lines(unseen: Mapping[str, str]) -> list[str]:
+    """Return a line for each reason. `unseen`: the reason by name, as AccountView has it."""
     return [
-        f"not looked at: {join_names(names)} ({why})" for why, names in by_reason(unseen).items()
+        f"not looked at: {join_names(names)} ({reason})"
+        for reason, names in group_by_reason(unseen).items()
     ]
 
 
-def by_reason(unseen: Mapping[str, str]) -> dict[str, list[str]]:
+def group_by_reason(unseen: Mapping[str, str]) -> dict[str, list[str]]:
     names: dict[str, list[str]] = {}
-    for name, why in unseen.items():
-        names.setdefault(why, []).append(name)
+    for name, reason in unseen.items():
+        names.setdefault(reason, []).append(name)
     return names
 
 
-def note(place: Place, unseen: Mapping[str, str]) -> None:
-    """On standard error: what a program reads stays as it is."""
-    for line in lines(unseen):
+def print_unseen(place: Place, unseen: Mapping[str, str]) -> None:
+    """Print it on standard error, so that standard output stays as programs read it."""
+    for line in list_lines(unseen):
         place.progress_console.print(line, style="magenta", markup=False, soft_wrap=True)

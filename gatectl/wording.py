@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+
+from chalicelib.pipelines.execution import ID
 
 
 def lasting(duration: timedelta) -> str:
@@ -35,3 +38,8 @@ def share(part: int, total: int) -> str:
 def number(count: int, noun: str) -> str:
     """ "1 hold", "2 holds"."""
     return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def shorten_ids(text: str) -> str:
+    """Return the text with each execution's id cut to the eight characters that people read."""
+    return re.sub(ID, lambda id_: id_[0][:8], text)

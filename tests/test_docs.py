@@ -20,15 +20,15 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.iam.models import iam_backends
 
 from chalicelib import parameters
 from chalicelib.pipelines import dependency
 from chalicelib.records import report
 from chalicelib.records.outcomes import Outcome
-from sandbox.account import ACCOUNT, REGION, create_foreign_role
+from sandbox.account import ACCOUNT, REGION
 from tests.support.calls import Calls
 from tests.support.cli import run
+from tests.support.elsewhere import THEIR_PIPELINE_ROLE, in_the_other_account
 from tests.support.scene import EXECUTION, Scene, _action, _deploy, _source
 
 ROOT = Path(__file__).parents[1]
@@ -42,8 +42,6 @@ README, PARAMETERS, ELSEWHERE, EVENTS, ALARMS = (
         "docs/alarms.md",
     )
 )
-OTHER_ACCOUNT = "210987654321"
-THEIR_PIPELINE_ROLE = f"arn:aws:iam::{OTHER_ACCOUNT}:role/pipelines"
 AN_ID = "1a2b3c4d-0000-4000-8000-000000000000"
 IDS = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{8}-…|\b[0-9a-f]{8}\b")
 
@@ -126,49 +124,6 @@ def staged(scene: Scene, *stages: dict[str, Any]) -> None:
 
 def stage(name: str, seconds: float) -> dict[str, Any]:
     return {**_deploy(seconds, "Succeeded"), "name": name}
-
-
-def in_the_other_account(scene: Scene, region: str) -> Scene:
-    """A person who may do anything there; the role that docs/elsewhere.md tells them to make is
-    made.
-    """
-    trust, permissions = [
-        block for section in sections(ELSEWHERE) for block in section.blocks if "Statement" in block
-    ]
-    trust = json.loads(json.dumps(trust).replace("-prod-", "-dev-"))  # the tests' stage
-    permissions = json.loads(json.dumps(permissions).replace("us-east-1", region))
-    iam = iam_backends[OTHER_ACCOUNT]["aws"]
-    iam.create_role("pipeline-gate-look", json.dumps(trust), "/", None, "", [], None).put_policy(
-        "look", json.dumps(permissions)
-    )
-    codepipeline = {
-        "Effect": "Allow",
-        "Principal": {"Service": "codepipeline.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-    iam.create_role(
-        "pipelines",
-        json.dumps({"Version": "2012-10-17", "Statement": [codepipeline]}),
-        "/",
-        None,
-        "",
-        [],
-        None,
-    )
-    everything: Asked = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
-    }
-    admin = create_foreign_role(OTHER_ACCOUNT, "admin", "*", everything)
-    given = boto3.client("sts").assume_role(RoleArn=admin, RoleSessionName="somebody")[
-        "Credentials"
-    ]
-    session = boto3.Session(
-        given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region
-    )
-    there = Scene(scene.world)
-    there.codepipeline, there.events = session.client("codepipeline"), session.client("events")
-    return there
 
 
 APPROVE = {"name": "Approve", "actions": [_action("Ask", "Approval", "Manual", {})]}

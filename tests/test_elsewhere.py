@@ -13,9 +13,9 @@ import pytest
 from chalicelib import runtime
 from sandbox.account import ACCOUNT, REGION
 from tests.support.ask import ask
+from tests.support.elsewhere import OTHER_ACCOUNT as OTHERS
+from tests.support.elsewhere import THEIR_PIPELINE_ROLE, in_the_other_account
 from tests.support.scene import Scene
-from tests.test_docs import OTHER_ACCOUNT as OTHERS
-from tests.test_docs import THEIR_PIPELINE_ROLE, in_the_other_account
 
 THERE = "us-east-1"
 INFRA = f"arn:aws:codepipeline:{THERE}:{ACCOUNT}:infra"

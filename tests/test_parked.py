@@ -4,10 +4,11 @@ decides whether it counts.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
+from tests.support.approval import approve
 from tests.support.ask import ask
 from tests.support.calls import Calls
 from tests.support.scene import Scene
@@ -29,19 +30,6 @@ def parked(scene: Scene) -> Scene:
 def said(scene: Scene, name: str) -> str:
     action = scene.gate_action(name)
     return str(action.get("summary") or action["errorDetails"]["message"])
-
-
-def approve(scene: Scene, status: Literal["Approved", "Rejected"] = "Approved") -> None:
-    state: Any = scene.codepipeline.get_pipeline_state(name="infra")["stageStates"][1][
-        "actionStates"
-    ][0]
-    scene.codepipeline.put_approval_result(
-        pipelineName="infra",
-        stageName="Approve",
-        actionName="Ask",
-        token=state["latestExecution"]["token"],
-        result={"summary": "", "status": status},
-    )
 
 
 def test_the_message_says_which_approval_is_open_since_when(parked: Scene) -> None:

@@ -4,37 +4,15 @@ just what it is to undo.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.support.ask import ask
-from tests.support.scene import Scene, gate_stage
+from tests.support.held import roll_back_k8s
+from tests.support.scene import Scene
 
 
 @pytest.fixture
 def rolled_back(scene: Scene, request: pytest.FixtureRequest) -> str:
-    """k8s, whose gate is the first action of its Deploy stage, is rolled back while infra runs; the
-    rollback's id.
-    """
-    scene.pipeline("infra")
-    scene.gated("k8s", ask(hold=request.param))
-    declared: Any = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
-    source, _, deploy = declared["stages"]
-    gate = gate_stage(ask(hold=request.param))["actions"][0]
-    declared["stages"] = [
-        source,
-        {**deploy, "name": "Gate", "actions": [gate, {**deploy["actions"][0], "runOrder": 2}]},
-    ]
-    scene.codepipeline.update_pipeline(pipeline=declared)
-    good = scene.start("k8s")
-    scene.wait(minutes=3)
-    scene.start("infra")
-    rollback = scene.codepipeline.rollback_stage(
-        pipelineName="k8s", stageName="Gate", targetPipelineExecutionId=good
-    )
-    scene.wait(seconds=10)
-    return rollback["pipelineExecutionId"]
+    return roll_back_k8s(scene, request.param)
 
 
 @pytest.mark.parametrize("rolled_back", ["restart", "retry"], indirect=True)

@@ -78,14 +78,19 @@ def describe_wait(
     )
 
 
-def describe_deadline(give_up: datetime | None, on_give_up: str, now: datetime) -> str:
-    """Return what happens at the deadline of a wait; "" if it has none."""
+def describe_deadline(
+    give_up: datetime | None, on_give_up: str, now: datetime, *, can_be_retried: bool = True
+) -> str:
+    """Return what happens at the deadline of a wait; "" if it has none. `can_be_retried`: AWS would
+    retry the held stage then.
+    """
     if give_up is None:
         return ""
+    advice = "retry this stage then" if can_be_retried else "start it anew then"
     then = (
         "it goes on all the same"
         if on_give_up == "continue"
-        else "the wait ends and nothing is started: retry this stage then"
+        else f"the wait ends and nothing is started: {advice}"
     )
     return f"If that has not come by {format_time(give_up, now)}, {then}. "
 

@@ -21,7 +21,7 @@ from chalicelib.phrases import join_names
 from gatectl.doctor.evidence import GateFunction, PolicyAnswer, PolicyQuestion, Refusal, Unseen
 from gatectl.doctor.finding import name_action
 from gatectl.functions import Deployed
-from gatectl.unseen import by_reason
+from gatectl.unseen import group_by_reason
 
 DEFAULT_TIMEOUT_SECONDS = 3
 """(model: FunctionConfiguration, Timeout: "The default is 3 seconds")"""
@@ -50,7 +50,7 @@ class Inspector:
 
     def add_unseen_pipelines(self, unseen: Mapping[str, str]) -> None:
         """Remember single pipelines that AWS does not let the caller read, with the reasons."""
-        for why, names in by_reason(unseen).items():
+        for why, names in group_by_reason(unseen).items():
             subject = f"the pipeline{'s' * (len(names) > 1)} {join_names(names)}"
             self._unseen.setdefault(subject, Unseen(subject, why))
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import click
 from rich.text import Text
 
-from chalicelib.account.console import ConsoleLinks
+from chalicelib.account.waits import HoldRule
 from chalicelib.holds.fate import Standing
+from chalicelib.holds.hold import Hold
 from chalicelib.phrases import format_time, join_names
-from chalicelib.pipelines.execution import ID
 from gatectl.completion import pipelines
 from gatectl.doctor.finding import format_command
-from gatectl.explain import ended, held, in_place, running, waiters
-from gatectl.explain.because import NOTHING_TO_DO
-from gatectl.explain.facts import Behind, Facts, Story
-from gatectl.explain.reading import Reading
-from gatectl.explain.told import Told, Way
+from gatectl.explain.ended import explain_end
+from gatectl.explain.evidence import ExecutionStory, ExplainEvidence, UpstreamChain
+from gatectl.explain.held import explain_hold
+from gatectl.explain.in_progress import explain_open_gate, explain_progress
+from gatectl.explain.reader import ExplainReader
+from gatectl.explain.statement import Remedy, Statement
 from gatectl.session import Place, options
+from gatectl.wording import shorten_ids
 
 
 @click.command()
@@ -37,156 +38,182 @@ def explain(place: Place, pipeline: str, execution: str | None) -> None:
     It asks AWS now, as the gate would, along the whole chain of those that wait for each other. It
     reads only.
     """
-    facts = Reading(place, datetime.now(UTC)).facts(pipeline, execution)
-    told = list(explained(facts, place.links))
+    evidence = ExplainReader(place, datetime.now(UTC)).read_evidence(pipeline, execution)
+    statements = list(list_statements(evidence))
     if place.json:
-        place.show("", _as_json(place, facts, told))
+        place.show("", _build_json(place, evidence, statements))
         return
-    for one in told:
-        _show(place, one)
+    for statement in statements:
+        _show_statement(place, statement)
 
 
-def explained(facts: Facts, links: ConsoleLinks) -> Iterator[Told]:
-    """All that is to be said, the newest execution first."""
-    stories = [_of(facts, story, links) for story in facts.stories]
-    if not stories:
-        stories = [Told("idle", None, f"{facts.name} has not run, as far back as AWS tells.")]
-    yield from stories
-    if facts.more:
-        yield Told(
+def list_statements(evidence: ExplainEvidence) -> Iterator[Statement]:
+    """Yield everything that is to be said, the newest execution first."""
+    name = evidence.name
+    yield from [_explain_execution(evidence, story) for story in evidence.stories]
+    if not evidence.stories:
+        yield Statement("idle", None, f"{name} has not run, as far back as AWS tells.")
+    if evidence.omitted_count:
+        yield Statement(
             "more",
             None,
-            f"{facts.more} more executions of {facts.name} wait or run: --execution ID tells of "
-            "one.",
+            f"{evidence.omitted_count} more executions of {name} wait or run: --execution ID "
+            "tells of one.",
         )
-    yield from _of_the_pipeline(facts)
+    yield from _explain_pipeline(evidence)
+    for rule in evidence.rules:
+        if rule.hold and evidence.fates[rule.name].standing is Standing.OVER:
+            yield _explain_needless_rule(evidence, rule, rule.hold)
+    yield from _explain_refusing_gates(evidence)
 
 
-def _of(facts: Facts, story: Story, links: ConsoleLinks) -> Told:
-    if held.is_held(facts, story):
-        return held.told(facts, story, links)
-    if story.asking:
-        return in_place.told(facts, story, story.asking, links)
-    return (
-        running.told(facts, story, links)
-        if story.execution.running
-        else ended.told(facts, story, links)
+def _explain_execution(evidence: ExplainEvidence, story: ExecutionStory) -> Statement:
+    if evidence.is_held(story):
+        return explain_hold(evidence, story)
+    if story.open_gate:
+        return explain_open_gate(evidence, story, story.open_gate)
+    if story.execution.running:
+        return explain_progress(evidence, story)
+    return explain_end(evidence, story)
+
+
+def _explain_pipeline(evidence: ExplainEvidence) -> Iterator[Statement]:
+    name, gates = evidence.name, evidence.pipeline.gates
+    if not gates and any(evidence.is_held(story) for story in evidence.stories):
+        headline = (
+            f"{name} has no gate any more: its next executions wait for nobody. This hold stays "
+            "until it ends."
+        )
+        yield Statement("not gated", None, headline)
+    elif evidence.dependents:
+        yield _explain_dependents(evidence)
+    elif not gates:
+        attach = Remedy("give it one", (("gatectl", "attach", name, "--depends-on", "PIPELINE"),))
+        headline = f"{name} has no gate: it waits for no other pipeline."
+        yield Statement("not gated", None, headline, remedies=(attach,))
+
+
+def _explain_dependents(evidence: ExplainEvidence) -> Statement:
+    dependents = evidence.dependents
+    waiting = join_names(
+        [
+            f"{dependent.name} (since {format_time(dependent.since, evidence.now)})"
+            for dependent in dependents
+        ]
+    )
+    return Statement(
+        state="waited for",
+        execution=None,
+        headline=(
+            f"{evidence.name} has no gate: it waits for no other pipeline. {waiting} "
+            f"{'waits' if len(dependents) == 1 else 'wait'} for it."
+        ),
+        remedies=tuple(
+            Remedy(f"see why {dependent.name} waits", (("gatectl", "explain", dependent.name),))
+            for dependent in dependents[:3]
+        ),
     )
 
 
-def _of_the_pipeline(facts: Facts) -> Iterator[Told]:
-    if not facts.pipeline.gates and any(held.is_held(facts, story) for story in facts.stories):
-        what = (
-            f"{facts.name} has no gate any more: its next executions wait for nobody. This "
-            "hold stays until it ends."
-        )
-        yield Told("not gated", None, what)
-    elif facts.waiters:
-        yield waiters.told(facts.name, facts.waiters, facts.now)
-    elif not facts.pipeline.gates:
-        way = Way("give it one", (("gatectl", "attach", facts.name, "--depends-on", "PIPELINE"),))
-        yield Told(
-            "not gated",
-            None,
-            f"{facts.name} has no gate: it waits for no other pipeline.",
-            can=(way,),
-        )
-    for rule in facts.rules:
-        hold = rule.hold
-        if hold and facts.fates[rule.name].standing is Standing.OVER:
-            check = rule.next_check(facts.now)
-            looks = f" It looks next at {format_time(check, facts.now)}." if check else ""
-            why = facts.fates[rule.name].reason
-            others = join_names([one.label for one in hold.depends_on]) or "nobody"
-            short = re.sub(ID, lambda id_: id_[0][:8], why)
-            what = f"The rule {rule.name} is left of a hold that nobody needs any more: {short}."
-            yield Told(
-                "needless",
-                hold.execution,
-                what,
-                (),
-                f"It goes by itself at its first look after the end of {others}.{looks}",
-            )
-    refused = {gate.message for story in facts.stories for gate in story.gates}
-    for gate in facts.pipeline.gates:
-        if gate.problem and gate.problem not in refused:
-            what = (
+def _explain_needless_rule(evidence: ExplainEvidence, rule: HoldRule, hold: Hold) -> Statement:
+    next_check = rule.next_check(evidence.now)
+    looks = f" It looks next at {format_time(next_check, evidence.now)}." if next_check else ""
+    reason = shorten_ids(evidence.fates[rule.name].reason)
+    names = join_names([dependency.label for dependency in hold.depends_on])
+    return Statement(
+        state="needless",
+        execution=hold.execution,
+        headline=(f"The rule {rule.name} is left of a hold that nobody needs any more: {reason}."),
+        outlook=f"It goes by itself at its first look after the end of {names}.{looks}",
+    )
+
+
+def _explain_refusing_gates(evidence: ExplainEvidence) -> Iterator[Statement]:
+    explained = {gate.message for story in evidence.stories for gate in story.gates}
+    for gate in evidence.pipeline.gates:
+        if gate.problem and gate.problem not in explained:
+            headline = (
                 f"As it is declared now, the gate in the stage {gate.stage} refuses what "
                 f"it is asked: {gate.problem}"
             )
-            yield Told("would refuse", None, what)
+            yield Statement("would refuse", None, headline)
 
 
 # How it is shown
 
 
-def _show(place: Place, told: Told) -> None:
-    place.console.print(Text(told.what, style="bold"))
-    for sentence in filter(None, (*told.why, told.then)):
+def _show_statement(place: Place, statement: Statement) -> None:
+    headline, *paragraphs = statement.sentences
+    place.console.print(Text(headline, style="bold"))
+    for paragraph in paragraphs:
         place.console.print()
-        place.console.print(Text(sentence))
-    if told.can and told.then.endswith(NOTHING_TO_DO):
+        place.console.print(Text(paragraph))
+    if statement.remedies and statement.is_fine:
         place.console.print()
         place.console.print(Text("If you cannot wait:"))
-    for way in told.can:
+    for remedy in statement.remedies:
         place.console.print()
-        place.console.print(Text(f"To {way.to}:"))
-        for line in _pasted(place, way):
+        place.console.print(Text(f"To {remedy.to}:"))
+        for line in _list_lines(place, remedy):
             # As one line, however wide the terminal is: so it can be pasted.
             place.console.print(f"  {line}", style="cyan", markup=False, soft_wrap=True)
     place.console.print()
 
 
-def _pasted(place: Place, way: Way) -> list[str]:
-    return [format_command(command, place.region, place.flags) for command in way.commands] or [
-        way.link
-    ]
+def _list_lines(place: Place, remedy: Remedy) -> list[str]:
+    lines = [format_command(command, place.region, place.flags) for command in remedy.commands]
+    return lines or [remedy.link]
 
 
-def _as_json(place: Place, facts: Facts, told: list[Told]) -> dict[str, object]:
-    """The keys stay as they are."""
-    stories = {story.execution.id: story for story in facts.stories}
+def _build_json(
+    place: Place, evidence: ExplainEvidence, statements: list[Statement]
+) -> dict[str, object]:
+    """The keys are public."""
+    stories = {story.execution.id: story for story in evidence.stories}
     return {
-        "pipeline": facts.name,
-        "region": facts.region,
-        "gated": bool(facts.pipeline.gates),
+        "pipeline": evidence.name,
+        "region": evidence.region,
+        "gated": bool(evidence.pipeline.gates),
         "explained": [
             {
-                "state": one.state,
-                "execution": one.execution,
-                "sentences": list(one.sentences),
+                "state": statement.state,
+                "execution": statement.execution,
+                "sentences": list(statement.sentences),
                 "can": [
-                    {"to": way.to, "commands" if way.commands else "links": _pasted(place, way)}
-                    for way in one.can
+                    {
+                        "to": remedy.to,
+                        "commands" if remedy.commands else "links": _list_lines(place, remedy),
+                    }
+                    for remedy in statement.remedies
                 ],
                 **(
-                    _facts(facts, stories[one.execution], place.links)
-                    if one.execution in stories and one.state != "needless"
+                    _build_story_json(evidence, stories[statement.execution])
+                    if statement.execution in stories and statement.state != "needless"
                     else {}
                 ),
             }
-            for one in told
+            for statement in statements
         ],
     }
 
 
-def _facts(facts: Facts, story: Story, links: ConsoleLinks) -> dict[str, object]:
+def _build_story_json(evidence: ExplainEvidence, story: ExecutionStory) -> dict[str, object]:
     hold = story.hold
     return {
         "status": story.execution.status,
         "started": story.execution.started,
-        "link": links.execution(facts.name, story.execution.id),
+        "link": evidence.links.execution(evidence.name, story.execution.id),
         "rule": story.rule and story.rule.name,
         "since": hold and hold.since,
-        "next_check": story.rule and story.rule.next_check(facts.now),
+        "next_check": story.rule and story.rule.next_check(evidence.now),
         "give_up": hold and hold.give_up,
         "released_by": hold and hold.released_by,
-        "waits_for": [_upstream(one) for one in story.looked],
+        "waits_for": [_build_chain_json(chain) for chain in story.upstreams],
     }
 
 
-def _upstream(one: Behind) -> dict[str, object]:
-    upstream = one.upstream
+def _build_chain_json(chain: UpstreamChain) -> dict[str, object]:
+    upstream = chain.upstream
     return {
         "pipeline": upstream.dependency.pipeline,
         "require": upstream.dependency.require,
@@ -195,6 +222,6 @@ def _upstream(one: Behind) -> dict[str, object]:
         "running": [execution.id for execution in upstream.blocking],
         "unknown": upstream.unanswered,
         "gone": upstream.missing,
-        "waits": one.waits or None,
-        "waits_for": [_upstream(behind) for behind in one.behind],
+        "waits": chain.waits or None,
+        "waits_for": [_build_chain_json(behind) for behind in chain.chains],
     }

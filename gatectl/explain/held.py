@@ -1,5 +1,5 @@
-"""An execution that a rule holds: why, until when, and what if that is over and it does not go
-on.
+"""An execution that a rule holds: why, until when, and what is wrong if that is over and it does
+not go on.
 """
 
 from __future__ import annotations
@@ -7,12 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from chalicelib.account.console import ConsoleLinks
 from chalicelib.account.cycles import MEND
 from chalicelib.account.waits import HoldRule
-from chalicelib.holds.fate import Standing
 from chalicelib.holds.hold import Hold
-from chalicelib.holds.rule import find_first_look
 from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import ROLLBACK
 from chalicelib.pipelines.upstream import find_deadlock
@@ -20,235 +17,276 @@ from chalicelib.pipelines.wait_cycles import Cycle
 from chalicelib.wording.held_pipeline import describe_deadline
 from chalicelib.wording.reasons import describe_end_of_wait
 from gatectl.doctor.finding import Finding
-from gatectl.explain import mending
-from gatectl.explain.anew import NO_RETRY, anew, changed, let_go_anew
-from gatectl.explain.because import because, nothing_to_do, people
-from gatectl.explain.facts import Facts, Log, Story
-from gatectl.explain.mending import stage_of
-from gatectl.explain.told import Told, Way, check, doctor, forget, log, release
+from gatectl.explain.evidence import ExecutionStory, ExplainEvidence, RetryLog
+from gatectl.explain.reasons import (
+    NO_RETRY,
+    describe_causes,
+    describe_changes,
+    offer_human_actions,
+    offer_new_start,
+    offer_start_and_release,
+)
+from gatectl.explain.retry import (
+    describe_fault,
+    find_fault,
+    offer_repairs,
+    read_rule_stage,
+    stops_the_retry,
+)
+from gatectl.explain.statement import (
+    Remedy,
+    Statement,
+    offer_check,
+    offer_doctor,
+    offer_log,
+    offer_release,
+    offer_removal,
+)
 from gatectl.wording import lasting
 
-SOON = timedelta(minutes=1)
-"""An event lets a hold go within seconds; after this, it is late."""
+MAX_EVENT_DELAY = timedelta(minutes=1)
+"""An event ends a hold within seconds; after this, it is late."""
 
 
-def is_held(facts: Facts, story: Story) -> bool:
-    """Whether the retry would still start it or retry it."""
-    if story.rule is None or story.hold is None:
-        return False
-    return facts.fates[story.rule.name].standing in (Standing.HELD, Standing.UNKNOWN)
+def is_late(evidence: ExplainEvidence, story: ExecutionStory) -> bool:
+    """Whether nothing keeps the held execution any more, and it should have gone on by now."""
+    end = story.end_of_upstreams
+    return not story.blocking and (end is None or evidence.now - end > MAX_EVENT_DELAY)
 
 
-def is_late(facts: Facts, story: Story) -> bool:
-    """Whether nothing keeps it any more, and it should have gone on by now."""
-    return not story.keeping and (story.ended is None or facts.now - story.ended > SOON)
-
-
-def told(facts: Facts, story: Story, links: ConsoleLinks) -> Told:
-    """`story` is held, by this rule."""
+def explain_hold(evidence: ExplainEvidence, story: ExecutionStory) -> Statement:
+    """`story`: of an execution that its rule holds."""
     hold, rule = story.hold, story.rule
     if hold is None or rule is None:
         raise ValueError(f"execution {story.execution.id} is not held")
-    cycle = find_deadlock(story.waiting)
-    fault = mending.fault(facts, story)
-    if fault:
-        return _broken(facts, story, hold, fault)
+    if fault := find_fault(evidence, story):
+        return _explain_fault(evidence, story, rule, hold, fault)
     if hold.released_by:
-        return _let_go(facts, story, hold)
-    if cycle:
-        return _deadlocked(facts, story, hold, cycle)
-    if story.keeping:
-        return _waits(facts, story, hold, links)
-    return _due(facts, story, hold, rule)
+        return _explain_release(evidence, story, hold)
+    if cycle := find_deadlock(story.waiting_for):
+        return _explain_deadlock(evidence, story, hold, cycle)
+    if story.blocking:
+        return _explain_wait(evidence, story, hold)
+    return _explain_missing_start(evidence, story, hold, rule)
 
 
-def _since(facts: Facts, hold: Hold) -> str:
-    return f"since {format_time(hold.since, facts.now)} ({lasting(facts.now - hold.since)})"
+def _format_duration(evidence: ExplainEvidence, hold: Hold) -> str:
+    return f"since {format_time(hold.since, evidence.now)} ({lasting(evidence.now - hold.since)})"
 
 
-def _failed(story: Story) -> str:
-    return (
-        f"Execution {story.execution.short_id} has failed, and that is as planned: an "
-        "EventBridge rule remembers it."
-    )
-
-
-def _waits(facts: Facts, story: Story, hold: Hold, links: ConsoleLinks) -> Told:
-    names, persons = (
-        join_names([one.label for one in story.waiting]),
-        tuple(people(facts, story, links)),
-    )
-    over = hold.is_past_deadline(facts.now)
-    then = _goes_on(facts, story, hold, f"within seconds of {describe_end_of_wait(story.waiting)}")
-    if over and hold.give_up:
+def _explain_wait(evidence: ExplainEvidence, story: ExecutionStory, hold: Hold) -> Statement:
+    names = join_names([upstream.label for upstream in story.waiting_for])
+    human_actions = tuple(offer_human_actions(evidence, story))
+    if hold.give_up and hold.is_past_deadline(evidence.now):
         ends = (
             "the wait ends and nothing is started"
             if hold.ends_by_stopping
             else "it goes on all the same"
         )
-        then = (
-            f"Its time was over at {format_time(hold.give_up, facts.now)}: {ends}, at the next "
-            f"look; {_looks(facts, story)}."
+        outlook = (
+            f"Its time was over at {format_time(hold.give_up, evidence.now)}: {ends}, at the next "
+            f"look; {_describe_next_check(evidence, story)}."
         )
-    return Told(
-        "held",
-        story.execution.id,
-        f"{facts.name} waits for {names} {_since(facts, hold)}. {_failed(story)}",
-        (*because(facts, story), *changed(facts, story, hold), *_not_looked(story)),
-        f"{then} {'' if over else _deadline(facts, story, hold)}{nothing_to_do(persons)}".strip(),
-        (*persons, *_ways(facts, story, hold)),
+    else:
+        end = describe_end_of_wait(story.waiting_for)
+        goes_on = _describe_continuation(evidence, story, hold, f"within seconds of {end}")
+        outlook = f"{goes_on} {_describe_deadline(evidence, story, hold)}"
+    not_read = story.target.unseen if story.target else ""
+    return Statement(
+        state="held",
+        execution=story.execution.id,
+        headline=(
+            f"{evidence.name} waits for {names} {_format_duration(evidence, hold)}. "
+            f"Execution {story.execution.short_id} has failed, and that is as planned: an "
+            "EventBridge rule remembers it."
+        ),
+        reasons=(
+            *describe_causes(evidence, story),
+            *describe_changes(evidence, story, hold),
+            *(
+                [f"Whether its rule can invoke the retry was not looked at: {not_read}."]
+                if not_read
+                else []
+            ),
+        ),
+        outlook=outlook.strip(),
+        is_fine=not human_actions,
+        remedies=(*human_actions, *_offer_ways_out(evidence, story, hold)),
     )
 
 
-def _deadline(facts: Facts, story: Story, hold: Hold) -> str:
-    """A rule sees that its time is over when it looks next."""
-    first = story.rule.next_check(facts.now) if story.rule else None
-    second = story.rule.next_check(first) if story.rule and first else None
-    at = hold.give_up
-    if at and first and second:
-        at = find_first_look(at, first, (second - first) // timedelta(minutes=1))
-    told = describe_deadline(at, hold.on_give_up, facts.now)
-    return (
-        told.replace("retry this stage then", "start it anew then")
-        if facts.edited_since(story.execution)
-        else told
+def _describe_deadline(evidence: ExplainEvidence, story: ExecutionStory, hold: Hold) -> str:
+    """A rule notices that its time is over when it looks next."""
+    seen_at = (
+        story.rule.find_check_after(hold.give_up, evidence.now) if story.rule else hold.give_up
+    )
+    return describe_deadline(
+        seen_at,
+        hold.on_give_up,
+        evidence.now,
+        can_be_retried=not evidence.is_edited_since(story.execution),
     )
 
 
-def _not_looked(story: Story) -> Iterator[str]:
-    if story.target and story.target.unseen:
-        yield f"Whether its rule can invoke the retry was not looked at: {story.target.unseen}."
-
-
-def _goes_on(facts: Facts, story: Story, hold: Hold, soon: str) -> str:
-    """What happens `soon`."""
-    rollback, edited = story.execution.kind == ROLLBACK, facts.edited_since(story.execution)
-    if edited and rollback:
-        then = (
-            f"Its hold ends {soon}, and nothing is started: {NO_RETRY}, and no start takes "
+def _describe_continuation(
+    evidence: ExplainEvidence, story: ExecutionStory, hold: Hold, moment: str
+) -> str:
+    """How the pipeline goes on, at that moment ("within seconds of ...")."""
+    is_rollback = story.execution.kind == ROLLBACK
+    is_edited = evidence.is_edited_since(story.execution)
+    if is_edited and is_rollback:
+        goes_on = (
+            f"Its hold ends {moment}, and nothing is started: {NO_RETRY}, and no start takes "
             "a rollback's place"
         )
-    elif edited and not hold.mode.starts_over:
-        asks = "asks anew" if facts.pipeline.gates else "has no gate to ask any more"
-        then = f"{facts.name} starts again by itself {soon}, and {asks}: {NO_RETRY}"
-    elif rollback or not hold.mode.starts_over:
-        then = f"The same execution goes on by itself {soon}: its stage is retried"
+    elif is_edited and not hold.mode.starts_over:
+        asks = "asks anew" if evidence.pipeline.gates else "has no gate to ask any more"
+        goes_on = f"{evidence.name} starts again by itself {moment}, and {asks}: {NO_RETRY}"
+    elif is_rollback or not hold.mode.starts_over:
+        goes_on = f"The same execution goes on by itself {moment}: its stage is retried"
     else:
-        then = f"{facts.name} starts again by itself {soon}"
-    return f"{then}; {_looks(facts, story)}."
+        goes_on = f"{evidence.name} starts again by itself {moment}"
+    return f"{goes_on}; {_describe_next_check(evidence, story)}."
 
 
-def _looks(facts: Facts, story: Story) -> str:
-    check = story.rule.next_check(facts.now) if story.rule else None
+def _describe_next_check(evidence: ExplainEvidence, story: ExecutionStory) -> str:
+    next_check = story.rule.next_check(evidence.now) if story.rule else None
     return (
-        f"in any case it is looked at again at {format_time(check, facts.now)}"
-        if check
+        f"in any case it is looked at again at {format_time(next_check, evidence.now)}"
+        if next_check
         else "else nobody looks: its rule has no schedule"
     )
 
 
-def _ways(facts: Facts, story: Story, hold: Hold) -> Iterator[Way]:
-    if facts.edited_since(story.execution):
-        yield (
-            let_go_anew(facts, NO_RETRY) if facts.pipeline.gates else anew(facts, f" ({NO_RETRY})")
-        )
+def _offer_ways_out(
+    evidence: ExplainEvidence, story: ExecutionStory, hold: Hold
+) -> Iterator[Remedy]:
+    if not evidence.is_edited_since(story.execution):
+        several = len(evidence.stories) > 1
+        yield offer_release(evidence.name, story.execution.id if several else "")
+    elif evidence.pipeline.gates:
+        yield offer_start_and_release(evidence, NO_RETRY)
     else:
-        yield release(facts.name, story.execution.id if len(facts.stories) > 1 else "")
-    yield forget(hold.rule)
+        yield offer_new_start(evidence, f" ({NO_RETRY})")
+    yield offer_removal(hold.rule)
 
 
-def _let_go(facts: Facts, story: Story, hold: Hold) -> Told:
-    return Told(
-        "let go",
-        story.execution.id,
-        f"{facts.name} was let go by {hold.released_by}, after it had waited for "
-        f"{join_names([one.label for one in hold.depends_on])} "
-        f"{_since(facts, hold)}.",
-        (),
-        "Its stage is retried within seconds, and the gate lets execution "
-        f"{story.execution.short_id} pass; {_looks(facts, story)}.",
-    )
-
-
-def _deadlocked(facts: Facts, story: Story, hold: Hold, cycle: Cycle) -> Told:
-    ends = _deadline(facts, story, hold)
-    return Told(
-        "deadlock",
-        story.execution.id,
-        f"Deadlock: {facts.name} waits {_since(facts, hold)}, and none of these can go on before "
-        f"another does: {cycle}.",
-        (MEND,),
-        ends.strip() or "Nothing ends this by itself.",
-        (check(), *_ways(facts, story, hold)),
-    )
-
-
-def _broken(facts: Facts, story: Story, hold: Hold, fault: Finding) -> Told:
-    names = join_names([one.label for one in hold.depends_on])
-    waits = (
-        f"waits for {names}"
-        if story.keeping
-        else f"is held for {names}, which does not keep it any more,"
-    )
-    others = [forget(hold.rule)] if mending.stops_the_retry(fault) else _ways(facts, story, hold)
-    return Told(
-        "broken",
-        story.execution.id,
-        f"{facts.name} {waits} {_since(facts, hold)}, and nothing will start it again: "
-        f"{mending.what(fault, story)}",
-        because(facts, story),
-        "",
-        (*mending.ways(facts, story, fault), *others),
-    )
-
-
-# When nothing keeps it any more
-
-
-def _due(facts: Facts, story: Story, hold: Hold, rule: HoldRule) -> Told:
-    names = join_names([one.label for one in hold.depends_on])
-    when = f" since {format_time(story.ended, facts.now)}" if story.ended else ""
-    if not is_late(facts, story):
-        over = (
-            f"{names} {'has' if len(hold.depends_on) == 1 else 'have'} ended, and nothing "
-            f"keeps {facts.name} any more{when}."
-        )
-        return Told(
-            "due", story.execution.id, over, (), _goes_on(facts, story, hold, "within seconds")
-        )
-    return Told(
-        "overdue",
-        story.execution.id,
-        f"Nothing keeps {facts.name} any more{when}: what it waited for, {names}, is over. Yet it "
-        "has not gone on.",
-        tuple(_last_words(facts, story)),
-        "Its rule fires again by itself, and once the cause is gone that heals it: "
-        f"{_looks(facts, story)}.",
-        (
-            log(stage_of(rule), "retry"),
-            doctor(),
-            anew(facts),
+def _explain_release(evidence: ExplainEvidence, story: ExecutionStory, hold: Hold) -> Statement:
+    names = join_names([dependency.label for dependency in hold.depends_on])
+    return Statement(
+        state="let go",
+        execution=story.execution.id,
+        headline=(
+            f"{evidence.name} was let go by {hold.released_by}, after it had waited for {names} "
+            f"{_format_duration(evidence, hold)}."
+        ),
+        outlook=(
+            "Its stage is retried within seconds, and the gate lets execution "
+            f"{story.execution.short_id} pass; {_describe_next_check(evidence, story)}."
         ),
     )
 
 
-def _last_words(facts: Facts, story: Story) -> Iterator[str]:
-    read = story.log or Log()
-    if read.unread:
-        yield f"Why, the retry's log says, which could not be read: {read.unread}."
-    elif read.silent:
-        yield "The retry has never run: its rule does not reach it."
-    elif read.errors:
-        when, error = read.errors[-1]
-        yield f"The retry failed at {format_time(when, facts.now)}: {error}"
-    elif read.records:
-        when, record = read.records[-1]
-        yield (
-            f"The retry said at {format_time(when, facts.now)}: {record['decision']}: "
+def _explain_deadlock(
+    evidence: ExplainEvidence, story: ExecutionStory, hold: Hold, cycle: Cycle
+) -> Statement:
+    return Statement(
+        state="deadlock",
+        execution=story.execution.id,
+        headline=(
+            f"Deadlock: {evidence.name} waits {_format_duration(evidence, hold)}, and none of "
+            f"these can go on before another does: {cycle}."
+        ),
+        reasons=(MEND,),
+        outlook=(
+            _describe_deadline(evidence, story, hold).strip() or "Nothing ends this by itself."
+        ),
+        remedies=(offer_check(), *_offer_ways_out(evidence, story, hold)),
+    )
+
+
+def _explain_fault(
+    evidence: ExplainEvidence,
+    story: ExecutionStory,
+    rule: HoldRule,
+    hold: Hold,
+    fault: Finding,
+) -> Statement:
+    names = join_names([dependency.label for dependency in hold.depends_on])
+    waits = (
+        f"waits for {names}"
+        if story.blocking
+        else f"is held for {names}, which does not keep it any more,"
+    )
+    ways_out = (
+        [offer_removal(hold.rule)]
+        if stops_the_retry(fault)
+        else _offer_ways_out(evidence, story, hold)
+    )
+    return Statement(
+        state="broken",
+        execution=story.execution.id,
+        headline=(
+            f"{evidence.name} {waits} {_format_duration(evidence, hold)}, and nothing will start "
+            f"it again: {describe_fault(fault, rule)}"
+        ),
+        reasons=describe_causes(evidence, story),
+        remedies=(*offer_repairs(evidence, fault), *ways_out),
+    )
+
+
+# If nothing keeps it any more
+
+
+def _explain_missing_start(
+    evidence: ExplainEvidence, story: ExecutionStory, hold: Hold, rule: HoldRule
+) -> Statement:
+    names = join_names([dependency.label for dependency in hold.depends_on])
+    end = story.end_of_upstreams
+    since = f" since {format_time(end, evidence.now)}" if end else ""
+    if not is_late(evidence, story):
+        has = "has" if len(hold.depends_on) == 1 else "have"
+        return Statement(
+            state="due",
+            execution=story.execution.id,
+            headline=f"{names} {has} ended, and nothing keeps {evidence.name} any more{since}.",
+            outlook=_describe_continuation(evidence, story, hold, "within seconds"),
+        )
+    return Statement(
+        state="overdue",
+        execution=story.execution.id,
+        headline=(
+            f"Nothing keeps {evidence.name} any more{since}: what it waited for, {names}, is "
+            "over. Yet it has not gone on."
+        ),
+        reasons=(_describe_last_record(evidence, story),),
+        outlook=(
+            "Its rule fires again by itself, and once the cause is gone that heals it: "
+            f"{_describe_next_check(evidence, story)}."
+        ),
+        remedies=(
+            offer_log(read_rule_stage(rule), "retry"),
+            offer_doctor(),
+            offer_new_start(evidence),
+        ),
+    )
+
+
+def _describe_last_record(evidence: ExplainEvidence, story: ExecutionStory) -> str:
+    log = story.log or RetryLog()
+    if log.unread:
+        return f"Why, the retry's log says, which could not be read: {log.unread}."
+    if log.missing:
+        return "The retry has never run: its rule does not reach it."
+    if log.errors:
+        moment, error = log.errors[-1]
+        return f"The retry failed at {format_time(moment, evidence.now)}: {error}"
+    if log.records:
+        moment, record = log.records[-1]
+        return (
+            f"The retry said at {format_time(moment, evidence.now)}: {record['decision']}: "
             f"{record.get('reason', '')}."
         )
-    else:
-        yield (
-            "The retry has logged nothing of it since then: the event of that end was lost, "
-            "or is late."
-        )
+    return (
+        "The retry has logged nothing of it since then: the event of that end was lost, or is late."
+    )

@@ -13,7 +13,7 @@ from chalicelib.account.pipeline import AccountView, Pipeline, list_unseen_pipel
 from chalicelib.account.reader import AccountReader
 from gatectl.graph.drawing import build_graph, draw_dot, draw_mermaid, draw_tree, to_json
 from gatectl.session import Place, options
-from gatectl.unseen import note
+from gatectl.unseen import print_unseen
 
 
 @click.command()
@@ -45,7 +45,7 @@ def graph(
     with place.progress("reading pipelines") as progress:
         pipelines = reader.read_pipelines(progress)
         account = _select_concerned(pipelines, place.region) if no_state else reader.read_view(now)
-    note(place, list_unseen_pipelines(pipelines))
+    print_unseen(place, list_unseen_pipelines(pipelines))
     drawing = build_graph(account, place.region, pipelines, None if no_state else now)
     if place.json:
         place.show("", to_json(drawing, place.region, place.links))

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock, call
 
 import pytest
 
 from chalicelib.account.reader import AccountReader
-from chalicelib.account.waits import HoldRule
+from chalicelib.aws.clients import make_client
 from chalicelib.errors import NoAnswer
 from gatectl.session import Place
-from tests.gatectl.test_release import two_gates
+from sandbox.clock import utcnow
 from tests.support.ask import ask
 from tests.support.cli import Said, run
+from tests.support.explaining import deny
+from tests.support.held import RULE_MODES, create_two_gates, start_all, take_out_gate
 from tests.support.scene import Scene
-from tests.support.somebody import as_somebody
 
-EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+CONSOLE = "https://eu-central-1.console.aws.amazon.com/codesuite/codepipeline/pipelines"
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
 
 
 @pytest.fixture
@@ -26,8 +34,7 @@ def held(scene: Scene) -> Scene:
     scene.pipeline("infra", seconds=1200)
     scene.gated("k8s", ask("infra"))
     scene.gated("apps", ask("k8s", pipeline="apps", hold="wait"))
-    for name in ("infra", "k8s", "apps"):
-        scene.start(name)
+    start_all(scene, "infra", "k8s", "apps")
     scene.wait(minutes=7)
     return scene
 
@@ -37,12 +44,6 @@ def lines(said: Said, pipeline: str) -> list[str]:
     return [
         " ".join(line.split()) for line in said.out.splitlines() if line.startswith(f"{pipeline} ")
     ]
-
-
-def take_the_gate_out(scene: Scene) -> None:
-    declared: Any = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
-    declared["stages"] = [stage for stage in declared["stages"] if stage["name"] != "Gate"]
-    scene.codepipeline.update_pipeline(pipeline=declared)
 
 
 def test_who_waits_for_whom_since_when_and_when_it_is_looked_at_next(held: Scene) -> None:
@@ -58,19 +59,7 @@ def test_for_programs(held: Scene) -> None:
     assert (told["region"], told["strange_rules"]) == ("eu-central-1", [])
     k8s, apps = told["holds"]
     execution = held.executions("k8s")[0]["pipelineExecutionId"]
-    assert {
-        key: k8s[key]
-        for key in (
-            "pipeline",
-            "execution",
-            "waits",
-            "depends_on",
-            "hold",
-            "rule",
-            "give_up",
-            "over",
-        )
-    } == {
+    expected = {
         "pipeline": "k8s",
         "execution": execution,
         "waits": True,
@@ -80,6 +69,7 @@ def test_for_programs(held: Scene) -> None:
         "give_up": None,
         "over": None,
     }
+    assert {key: k8s[key] for key in expected} == expected
     assert k8s["next_check"] == "2026-11-23T12:10:00+00:00"
     assert 400 < k8s["seconds"] < 440
     assert k8s["reason"] == held.gate_message()
@@ -122,7 +112,7 @@ def test_of_an_execution_with_two_gates_in_one_stage_there_is_one_row(scene: Sce
     for name in ("infra", "network"):
         scene.pipeline(name, seconds=3600)
         scene.start(name)
-    two_gates(scene)
+    create_two_gates(scene)
     scene.start("k8s")
     assert [line.split()[:5] for line in lines(run("holds"), "k8s")] == [
         ["k8s", "infra", "and", "network", "12:00"]
@@ -149,8 +139,7 @@ def test_in_place_only_those_are_named_that_keep_it_waiting(scene: Scene) -> Non
     for name in ("infra", "network"):
         scene.pipeline(name, seconds=3600)
     scene.gated("k8s", ask("infra", "network", hold="wait"))
-    scene.start("network")
-    scene.start("k8s")
+    start_all(scene, "network", "k8s")
     assert run("holds", "--json").json()["holds"][0]["depends_on"] == ["network"]
 
 
@@ -164,15 +153,14 @@ def test_in_place_a_mark_has_no_room_for_very_many(scene: Scene) -> None:
     assert run("holds", "--json").json()["holds"][0]["depends_on"] == names
 
 
-@pytest.mark.parametrize("mode", ["restart", "retry"])
+@pytest.mark.parametrize("mode", RULE_MODES)
 def test_one_that_is_kept_open_for_lack_of_room_waits_since_it_began(
     scene: Scene, mode: str
 ) -> None:
     scene.only_room_for(0)
     scene.pipeline("infra", seconds=3600)
     scene.gated("k8s", ask("infra", hold=mode))
-    scene.start("infra")
-    scene.start("k8s")
+    start_all(scene, "infra", "k8s")
     scene.wait(minutes=40)
     (line,) = lines(run("holds"), "k8s")
     assert line.startswith("k8s infra 12:00 (4")
@@ -190,8 +178,7 @@ def test_when_it_gives_up(scene: Scene, mode: str, shown: str) -> None:
     """A rule sees its deadline at its first look after that."""
     scene.pipeline("infra", seconds=3600)
     scene.gated("k8s", ask("infra", hold=mode, give_up_minutes=32))
-    scene.start("infra")
-    scene.start("k8s")
+    start_all(scene, "infra", "k8s")
     scene.wait(minutes=1)
     assert lines(run("holds"), "k8s")[0].endswith(f") {shown}")
 
@@ -201,8 +188,7 @@ def test_whoever_waits_longest_comes_first(scene: Scene) -> None:
     for name in ("b", "c", "a"):
         scene.gated(name, ask(pipeline=name))
     scene.start("infra")
-    for name in ("b", "c", "a"):
-        scene.start(name)
+    start_all(scene, "b", "c", "a")
     scene.codepipeline.delete_pipeline(name="b")
     assert [(one["pipeline"], one["waits"]) for one in run("holds", "--json").json()["holds"]] == [
         ("c", True),
@@ -225,14 +211,13 @@ class TestWhereNobodyWaitsAnyMore:
         scene.k8s()
         scene.start("infra")
         old = scene.start("k8s")
-        take_the_gate_out(scene)
+        take_out_gate(scene)
         new = scene.start("k8s")
         said = run("holds")
         assert lines(said, "k8s") == []
         assert said.words.startswith(
-            "Nobody waits in eu-central-1. No pipeline has a gate. "
-            "One rule is left over; it goes by itself at its first look after the end of the "
-            "upstreams: k8s (execution"
+            "Nobody waits in eu-central-1. No pipeline has a gate. One rule is left over; it goes "
+            "by itself at its first look after the end of the upstreams: k8s (execution"
         )
         assert (
             f"k8s (execution {old[:8]}, for infra): a newer execution exists: {new[:8]} is "
@@ -246,8 +231,7 @@ class TestWhereNobodyWaitsAnyMore:
     def test_it_was_retried_and_runs(self, scene: Scene) -> None:
         scene.pipeline("infra", seconds=120)
         scene.gated("k8s", ask("infra", hold="retry"), seconds=600)
-        scene.start("infra")
-        scene.start("k8s")
+        start_all(scene, "infra", "k8s")
         scene.wait(minutes=4)
         assert scene.statuses() == ["InProgress"]
         assert "its stage was retried, and it runs" in run("holds").words
@@ -255,8 +239,7 @@ class TestWhereNobodyWaitsAnyMore:
     def test_it_failed_after_it_had_passed_the_gate(self, scene: Scene) -> None:
         scene.pipeline("infra", seconds=120)
         scene.gated("k8s", ask("infra", hold="retry"), outcome="Failed")
-        scene.start("infra")
-        scene.start("k8s")
+        start_all(scene, "infra", "k8s")
         scene.wait(minutes=3)
         scene.start("infra")  # so that the rule has a reason to stay
         assert scene.statuses() == ["Failed"]
@@ -267,7 +250,7 @@ class TestWhereNobodyWaitsAnyMore:
         assert "the pipeline k8s is gone" in run("holds").words
 
     def test_one_whose_gate_was_taken_out_waits_still(self, held: Scene) -> None:
-        take_the_gate_out(held)
+        take_out_gate(held)
         assert lines(run("holds"), "k8s") == ["k8s infra 12:00 (7 min) 12:10 restart"]
 
 
@@ -275,8 +258,7 @@ class TestWhereNobodyWaitsAnyMore:
 def test_one_that_was_let_go_is_told_once_and_so(scene: Scene, mode: str) -> None:
     scene.pipeline("infra", seconds=1200)
     scene.gated("k8s", ask("infra", hold=mode))
-    scene.start("infra")
-    scene.start("k8s")
+    start_all(scene, "infra", "k8s")
     run("release", "k8s", "--yes")
     (line,) = lines(run("holds"), "k8s")
     assert line.endswith("let go")
@@ -286,7 +268,7 @@ def test_one_that_was_let_go_is_told_once_and_so(scene: Scene, mode: str) -> Non
 
 class TestWhatItOffers:
     def test_no_release_where_that_refuses(self, held: Scene) -> None:
-        take_the_gate_out(held)
+        take_out_gate(held)
         out = run("holds").words
         assert "Why: gatectl explain k8s. To go on now all the same: gatectl release apps." in out
         held.codepipeline.delete_pipeline(name="apps")
@@ -343,9 +325,7 @@ class TestWhereNothingWillStartIt:
         self, held: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         gone(held)
-        as_somebody(
-            monkeypatch, EVERYTHING, {"Effect": "Deny", "Action": "lambda:*", "Resource": "*"}
-        )
+        deny(monkeypatch, "lambda:*")
         said = run("holds")
         assert (said.status, said.err) == (0, "")
         assert lines(said, "k8s") == ["k8s infra 12:00 (7 min) 12:10 restart"]
@@ -418,105 +398,68 @@ class TestAtATerminal:
 
     def test_the_consoles_addresses_are_whole_however_narrow_it_is(self, held: Scene) -> None:
         execution = held.executions("k8s")[0]["pipelineExecutionId"]
-        address = (
-            "https://eu-central-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/k8s/executions/"
-            f"{execution}/timeline?region=eu-central-1"
-        )
+        address = f"{CONSOLE}/k8s/executions/{execution}/timeline?region=eu-central-1"
         assert f"k8s {execution[:8]}  {address}\n" in run("holds", "--links", columns=80).out
         assert "https" not in run("holds").out
         assert run("holds", "--json").json()["holds"][0]["execution_link"] == address
 
-    def test_names_are_links_where_the_terminal_shows_colours(
-        self, held: Scene, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("FORCE_COLOR", "1")
-        monkeypatch.setenv("TERM", "xterm-256color")
-        out = run("holds").out
-        assert (
-            "https://eu-central-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/k8s/view?region=eu-central-1\x1b\\"
-            in out
-        )
+    @pytest.mark.usefixtures("terminal")
+    def test_names_are_links_where_the_terminal_shows_colours(self, held: Scene) -> None:
+        assert f"{CONSOLE}/k8s/view?region=eu-central-1\x1b\\" in run("holds").out
 
+    @pytest.mark.usefixtures("terminal")
     def test_watching_looks_again_until_ctrl_c(
         self, held: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The person presses Ctrl-C when nobody waits any more."""
-        monkeypatch.setenv("FORCE_COLOR", "1")
-        monkeypatch.setenv("TERM", "xterm-256color")
-        looks: list[float] = []
+        wait = Mock(side_effect=[None, None, KeyboardInterrupt])
 
-        def passes(seconds: float) -> None:
-            looks.append(seconds)
+        def sleep(seconds: float) -> None:
             held.wait(minutes=30)
-            if len(looks) == 3:
-                raise KeyboardInterrupt
+            wait(seconds)
 
-        monkeypatch.setattr("gatectl.holds.sleep", passes)
+        monkeypatch.setattr("gatectl.holds.sleep", sleep)
         said = run("holds", "--watch")
         assert said.status == 0
-        assert looks == [15] * 3
+        assert wait.mock_calls == [call(15)] * 3
         assert "12:00 (7 min)" in said.out
         assert said.out.index("12:00 (7 min)") < said.out.index("Nobody waits in eu-central-1.")
 
+    @pytest.mark.usefixtures("held", "terminal")
     def test_watching_survives_a_call_that_is_not_answered(
-        self, held: Scene, monkeypatch: pytest.MonkeyPatch
+        self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("FORCE_COLOR", "1")
-        monkeypatch.setenv("TERM", "xterm-256color")
-        rules = AccountReader.read_rules
-        looks: list[float] = []
-
-        def unanswered(account: AccountReader) -> tuple[HoldRule, ...]:
-            raise NoAnswer("events:ListRules was not answered (ThrottlingException)")
-
-        def passes(seconds: float) -> None:
-            looks.append(seconds)
-            if len(looks) == 3:
-                raise KeyboardInterrupt
-            monkeypatch.setattr(
-                AccountReader, "read_rules", unanswered if len(looks) == 1 else rules
-            )
-
-        monkeypatch.setattr("gatectl.holds.sleep", passes)
+        unanswered = NoAnswer("events:ListRules was not answered (ThrottlingException)")
+        view = AccountReader(make_client).read_view(utcnow())
+        read_view = Mock(side_effect=[view, unanswered, view])
+        monkeypatch.setattr(AccountReader, "read_view", read_view)
+        monkeypatch.setattr("gatectl.holds.sleep", Mock(side_effect=[0, 0, KeyboardInterrupt]))
         said = run("holds", "--watch")
         assert said.status == 0
-        before, now = said.out.split(
-            "AWS did not answer: events:ListRules was not answered (ThrottlingException)."
-        )
+        before, now = said.out.split(f"AWS did not answer: {unanswered}.")
         assert "12:00 (7 min)" in before[before.rindex("since (UTC)") :], "the look before stays"
         assert "12:00 (7 min)" in now
 
+    @pytest.mark.usefixtures("terminal")
     def test_watching_more_than_the_terminal_is_high_for_says_how_many_are_left_out(
         self, held: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("FORCE_COLOR", "1")
-        monkeypatch.setenv("TERM", "xterm-256color")
         monkeypatch.setenv("LINES", "12")
         for number in range(20):
             held.gated(f"team-{number}", ask("infra", pipeline=f"team-{number}"))
             held.start(f"team-{number}")
-
-        def stop(_: float) -> None:
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr("gatectl.holds.sleep", stop)
+        monkeypatch.setattr("gatectl.holds.sleep", Mock(side_effect=KeyboardInterrupt))
         out = run("holds", "--watch").out
         *page, _ = out[out.rindex("since (UTC)") :].splitlines()  # the last is the cursor's
         named = [line for line in page if line.rstrip().endswith(("restart", "wait"))]
         assert len(page) == 12
         assert len(named) >= 5
-        assert (
-            f"and {22 - len(named)} more: a higher terminal shows them, and so does gatectl holds "
-            "without --watch." in "\n".join(page)
-        )
-        assert any("looks again every 15 seconds, until Ctrl-C." in line for line in page), (
-            "what stands below stays"
-        )
+        below = "\n".join(page)
+        assert f"and {22 - len(named)} more: a higher terminal shows them, and so does" in below
+        assert "looks again every 15 seconds, until Ctrl-C." in below, "what stands below stays"
 
     @pytest.mark.usefixtures("held")
     def test_watching_is_for_people_at_a_terminal(self) -> None:
         said = run("holds", "--watch")
-        assert (
-            said.status,
-            said.complaint.startswith("Error: --watch is for people at a terminal"),
-        ) == (252, True)
+        assert said.status == 252
+        assert said.complaint.startswith("Error: --watch is for people at a terminal")

@@ -11,20 +11,21 @@ from botocore.exceptions import ClientError
 
 from tests.support.ask import ask
 from tests.support.cli import run
+from tests.support.explaining import deny
+from tests.support.held import (
+    RULE_MODES,
+    create_two_gates,
+    edit,
+    hold_k8s,
+    start_all,
+    take_out_gate,
+)
 from tests.support.scene import Scene
-from tests.support.somebody import as_somebody
-
-RULES = ["restart", "retry"]
 
 
-def held(scene: Scene, **more: Any) -> str:
+def held(scene: Scene, **parameters: Any) -> str:
     """infra runs for an hour, and k8s waits for it; returns k8s' execution."""
-    scene.pipeline("infra", seconds=3600)
-    scene.gated("k8s", ask("infra", **more))
-    scene.start("infra")
-    execution = scene.start("k8s")
-    scene.wait(minutes=2)
-    return execution
+    return hold_k8s(scene, seconds=3600, minutes=2, **parameters)
 
 
 def logged(function: str) -> list[dict[str, Any]]:
@@ -35,7 +36,7 @@ def logged(function: str) -> list[dict[str, Any]]:
     return [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
 
 
-@pytest.mark.parametrize("mode", [*RULES, "wait"])
+@pytest.mark.parametrize("mode", [*RULE_MODES, "wait"])
 def test_the_same_execution_goes_on_at_once(scene: Scene, mode: str) -> None:
     execution = held(scene, hold=mode)
     said = run("release", "k8s", typed="y\n")
@@ -63,7 +64,7 @@ def test_the_same_execution_goes_on_at_once(scene: Scene, mode: str) -> None:
     assert scene.rules() == []
 
 
-@pytest.mark.parametrize("mode", [*RULES, "wait"])
+@pytest.mark.parametrize("mode", [*RULE_MODES, "wait"])
 def test_who_did_it_stands_in_the_log_and_it_is_counted(scene: Scene, mode: str) -> None:
     held(scene, hold=mode)
     run("release", "k8s", "--yes")
@@ -79,7 +80,7 @@ def test_who_did_it_stands_in_the_log_and_it_is_counted(scene: Scene, mode: str)
     assert 120 <= end["WaitTime"] < 180
 
 
-@pytest.mark.parametrize("mode", [*RULES, "wait"])
+@pytest.mark.parametrize("mode", [*RULE_MODES, "wait"])
 def test_the_next_execution_waits_again(scene: Scene, mode: str) -> None:
     held(scene, hold=mode)
     run("release", "k8s", "--yes")
@@ -90,7 +91,7 @@ def test_the_next_execution_waits_again(scene: Scene, mode: str) -> None:
     assert "k8s waits for infra" in json.dumps(scene.gate_action(), default=str)
 
 
-@pytest.mark.parametrize("mode", RULES)
+@pytest.mark.parametrize("mode", RULE_MODES)
 def test_should_the_command_die_after_its_mark_the_rule_does_the_rest(
     scene: Scene, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,10 +191,8 @@ def test_in_parallel_mode_all_that_wait(parallel: tuple[Scene, str, str]) -> Non
 def test_an_execution_with_two_gates_in_one_stage_is_let_go_once(scene: Scene) -> None:
     for name in ("infra", "network"):
         scene.pipeline(name, seconds=3600)
-    two_gates(scene)
-    for name in ("infra", "network"):
-        scene.start(name)
-    execution = scene.start("k8s")
+    create_two_gates(scene)
+    execution = start_all(scene, "infra", "network", "k8s")
     said = run("release", "k8s", typed="y\n")
     assert (
         said.words.count(f"Execution {execution[:8]} of k8s waits for infra and network since") == 1
@@ -207,21 +206,6 @@ def test_an_execution_with_two_gates_in_one_stage_is_let_go_once(scene: Scene) -
     ] == [execution]
     scene.wait(minutes=5)
     assert scene.statuses() == ["Succeeded"]
-
-
-def two_gates(scene: Scene) -> None:
-    """k8s, whose one stage waits in place for infra and for network, by an action each."""
-    scene.gated("k8s", ask("infra", hold="wait"))
-    declared: Any = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
-    (gate,) = declared["stages"][1]["actions"]
-    configuration = {
-        **gate["configuration"],
-        "UserParameters": json.dumps(ask("network", hold="wait")),
-    }
-    declared["stages"][1]["actions"].append(
-        {**gate, "name": "WaitForNetwork", "configuration": configuration}
-    )
-    scene.codepipeline.update_pipeline(pipeline=declared)
 
 
 def test_a_newer_execution_does_not_take_the_mark_away(scene: Scene) -> None:
@@ -292,8 +276,7 @@ def test_stopped_after_it_was_let_go_neither(scene: Scene, monkeypatch: pytest.M
 def test_one_that_is_held_for_longer_than_explain_looks_back_can_be_let_go(scene: Scene) -> None:
     scene.pipeline("infra", seconds=86400 * 20)
     scene.gated("k8s", ask("infra", hold="retry", retry_minutes=60))
-    scene.start("infra")
-    scene.start("k8s")
+    start_all(scene, "infra", "k8s")
     scene.wait(minutes=60 * 24 * 14 + 30)
     said = run("release", "k8s", typed="y\n")
     assert (said.status, "k8s goes on within seconds" in said.words) == (0, True), said
@@ -303,8 +286,7 @@ def test_where_the_upstream_may_not_be_looked_at_it_says_so_and_asks(
     sound: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held(sound)
-    denied = {"Effect": "Deny", "Action": "codepipeline:ListActionExecutions", "Resource": "*"}
-    as_somebody(monkeypatch, {"Effect": "Allow", "Action": "*", "Resource": "*"}, denied)
+    deny(monkeypatch, "codepipeline:ListActionExecutions")
     said = run("release", "k8s", typed="y\n")
     assert (
         "What that does now was not looked at: AWS denied codepipeline:ListActionExecutions"
@@ -350,12 +332,10 @@ class TestWhatCannotBe:
         assert (said.status, said.out, said.complaint) == (
             254,
             "",
-            "Error: EventBridge has no room for another rule, and k8s waits in place, which only "
-            "a rule lets go: execution "
-            f"{execution[:8]} waits on, and nothing was changed for it. Remove rules that nobody "
-            "needs (gatectl doctor names the gate's), "
-            "or raise the quota 'Rules per event bus' of EventBridge in Service Quotas; then "
-            "release it again.",
+            "Error: EventBridge has no room for another rule, and k8s waits in place, which only a "
+            f"rule lets go: execution {execution[:8]} waits on, and nothing was changed for it. "
+            "Remove rules that nobody needs (gatectl doctor names the gate's), or raise the quota "
+            "'Rules per event bus' of EventBridge in Service Quotas; then release it again.",
         )
         scene.wait(minutes=2)
         assert scene.statuses() == ["InProgress"]
@@ -369,12 +349,10 @@ class TestWhatCannotBe:
             "mean k8s?",
         )
 
-    @pytest.mark.parametrize("mode", RULES)
+    @pytest.mark.parametrize("mode", RULE_MODES)
     def test_a_pipeline_that_was_edited_since(self, scene: Scene, mode: str) -> None:
         held(scene, hold=mode)
-        scene.codepipeline.update_pipeline(
-            pipeline=scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
-        )
+        edit(scene)
         said = run("release", "k8s", "--yes")
         assert said.status == 252
         assert "k8s was edited after execution" in said.complaint
@@ -396,9 +374,7 @@ class TestWhatCannotBe:
 
     def test_one_that_a_newer_execution_has_made_needless(self, scene: Scene) -> None:
         held(scene)
-        declared: Any = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
-        declared["stages"].pop(1)
-        scene.codepipeline.update_pipeline(pipeline=declared)
+        take_out_gate(scene)
         scene.start("k8s")
         said = run("release", "k8s", "--yes")
         assert (said.status, "k8s is not held now." in said.complaint) == (252, True)

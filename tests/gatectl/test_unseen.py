@@ -10,11 +10,12 @@ import pytest
 from sandbox.account import ACCOUNT
 from tests.support.ask import ask
 from tests.support.cli import run
+from tests.support.explaining import EVERYTHING
+from tests.support.held import start_all
 from tests.support.scene import Scene
 from tests.support.somebody import as_somebody
 
 NOTE = "not looked at: secret (codepipeline:GetPipeline was denied)"
-ALL: dict[str, Any] = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 
 def closed(*names: str) -> dict[str, Any]:
@@ -28,14 +29,13 @@ def held(sound: Scene) -> Scene:
     for name in ("infra", "secret"):
         sound.pipeline(name, seconds=3600)
     sound.k8s()
-    sound.start("infra")
-    sound.start("k8s")
+    start_all(sound, "infra", "k8s")
     return sound
 
 
 @pytest.fixture
 def secret(held: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    as_somebody(monkeypatch, ALL, closed("secret"))
+    as_somebody(monkeypatch, EVERYTHING, closed("secret"))
     return held
 
 
@@ -85,9 +85,8 @@ class TestOneThatOthersWaitFor:
         sound.pipeline("infra", seconds=3600)
         sound.gated("secret", ask("infra", pipeline="secret"), seconds=3600)
         sound.k8s("secret")
-        sound.start("infra")
-        sound.start("secret")
-        as_somebody(monkeypatch, ALL, closed("secret"))
+        start_all(sound, "infra", "secret")
+        as_somebody(monkeypatch, EVERYTHING, closed("secret"))
 
     def test_it_is_there(self) -> None:
         said = run("check")
@@ -106,7 +105,7 @@ class TestOneThatOthersWaitFor:
 def test_how_one_stands_that_may_not_be_looked_at_is_not_guessed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    as_somebody(monkeypatch, ALL, closed("infra"))
+    as_somebody(monkeypatch, EVERYTHING, closed("infra"))
     assert "infra  may not be looked at" in run("graph").out
 
 
@@ -117,7 +116,7 @@ def test_where_nothing_may_be_looked_at_it_is_an_error(
 ) -> None:
     as_somebody(
         monkeypatch,
-        ALL,
+        EVERYTHING,
         closed("*"),
         {"Effect": "Allow", "Action": "codepipeline:ListPipelines", "Resource": "*"},
     )
@@ -130,7 +129,7 @@ def test_of_many_the_first_few_are_named(held: Scene, monkeypatch: pytest.Monkey
     names = [f"team-{letter}" for letter in "abcdefghijkl"]
     for name in names:
         held.pipeline(name)
-    as_somebody(monkeypatch, ALL, closed("team-*"))
+    as_somebody(monkeypatch, EVERYTHING, closed("team-*"))
     (line,) = run("holds").err.splitlines()
     assert line.startswith("not looked at: team-a, team-b, ")
     assert " more (codepipeline:GetPipeline was denied)" in line

@@ -1,0 +1,203 @@
+"""What `gatectl explain` knows about a pipeline, as plain data. Times are aware UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from chalicelib.account.attempts import find_last_gate_attempts
+from chalicelib.account.console import ConsoleLinks
+from chalicelib.account.gates import FUNCTION, Gate
+from chalicelib.account.pipeline import Pipeline
+from chalicelib.account.waits import HoldRule
+from chalicelib.holds.fate import HoldFate, Standing
+from chalicelib.holds.hold import Hold
+from chalicelib.pipelines.dependency import Dependency
+from chalicelib.pipelines.execution import PARALLEL, Attempt, Execution
+from chalicelib.pipelines.state import PipelineState
+from chalicelib.pipelines.upstream import Upstream
+from gatectl.doctor.evidence import GateFunction
+
+MAY_STAND = (Standing.HELD, Standing.UNKNOWN)
+"""A hold whose fate is unknown counts as held, as far as its rule tells."""
+
+
+@dataclass(frozen=True)
+class UpstreamChain:
+    """An upstream as it is now. `waits`: how it waits itself, "held" by a rule or "in place"; "" if
+    it does not wait. `chains`: what it waits for.
+    """
+
+    upstream: Upstream
+    waits: str = ""
+    chains: tuple[UpstreamChain, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.upstream.dependency.name
+
+    @property
+    def label(self) -> str:
+        return self.upstream.label
+
+
+def find_blocking(chains: Sequence[UpstreamChain]) -> list[UpstreamChain]:
+    """Return those that keep the pipeline waiting. An upstream that was deleted does not: the retry
+    ignores it.
+    """
+    return [
+        chain for chain in chains if not chain.upstream.satisfied and not chain.upstream.missing
+    ]
+
+
+@dataclass(frozen=True)
+class RetryLog:
+    """What the retry has logged: `records` of one hold, and the `errors` of any hold, each with its
+    time, oldest first.
+
+    `unread`: why it could not be read. `missing`: there is no log, so the retry has never run.
+    """
+
+    records: tuple[tuple[datetime, dict[str, Any]], ...] = ()
+    errors: tuple[tuple[datetime, str], ...] = ()
+    unread: str = ""
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class RetryTarget:
+    """The retry function that a hold's rule invokes. `function`: None if it does not exist.
+    `unseen`: why it could not be read, or not completely.
+    """
+
+    function: GateFunction | None = None
+    unseen: str = ""
+
+
+@dataclass(frozen=True)
+class ExecutionStory:
+    """One execution. `attempts`: oldest first. `rule`: the rule of its hold. `upstreams`: what it
+    waits for, if it waits. `former_upstreams`: what it waited for until its wait was ended without
+    a start. `target`: the retry that is to end its hold.
+    """
+
+    execution: Execution
+    attempts: tuple[Attempt, ...] = ()
+    rule: HoldRule | None = None
+    upstreams: tuple[UpstreamChain, ...] = ()
+    former_upstreams: tuple[UpstreamChain, ...] = ()
+    log: RetryLog | None = None
+    target: RetryTarget | None = None
+
+    @property
+    def hold(self) -> Hold | None:
+        return self.rule.hold if self.rule else None
+
+    @property
+    def blocking(self) -> list[UpstreamChain]:
+        return find_blocking(self.upstreams)
+
+    @property
+    def waiting_for(self) -> list[Upstream]:
+        return [chain.upstream for chain in self.blocking]
+
+    @property
+    def gates(self) -> list[Attempt]:
+        """The last attempt of each of its gates."""
+        return find_last_gate_attempts(self.attempts)
+
+    @property
+    def open_gate(self) -> Attempt | None:
+        """The gate that is in progress."""
+        return next((gate for gate in self.gates if gate.status == "InProgress"), None)
+
+    @property
+    def end_of_upstreams(self) -> datetime | None:
+        """When the last upstream ended, as far as is known."""
+        return max(
+            (
+                execution.updated
+                for chain in self.upstreams
+                for execution in chain.upstream.executions
+            ),
+            default=None,
+        )
+
+
+@dataclass(frozen=True)
+class HeldDependent:
+    """A pipeline of this region and account that is held for another one since then."""
+
+    name: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class ExplainEvidence:
+    """`pipeline`: with all of its executions that count, and its state. `edited`: when its
+    structure was edited. `rules`: those named after its executions; `fates`: of their holds, by the
+    rule's name. `stories`: the executions to explain; `omitted_count`: how many more wait or run.
+    `dependents`: the pipelines that are held for this one, if it has no gate itself.
+    """
+
+    now: datetime
+    region: str
+    partition: str
+    account: str
+    links: ConsoleLinks
+    pipeline: Pipeline
+    edited: datetime | None
+    rules: tuple[HoldRule, ...]
+    fates: Mapping[str, HoldFate] = field(default_factory=dict)
+    stories: tuple[ExecutionStory, ...] = ()
+    omitted_count: int = 0
+    dependents: tuple[HeldDependent, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.pipeline.name
+
+    @property
+    def state(self) -> PipelineState:
+        return self.pipeline.state or PipelineState(())
+
+    def is_held(self, story: ExecutionStory) -> bool:
+        """Whether the retry would still start the execution or retry its stage, as far as is
+        known.
+        """
+        return story.hold is not None and self.fates[story.hold.rule].standing in MAY_STAND
+
+    def find_newer(self, execution: Execution) -> Execution | None:
+        """Return the newest execution, if that is another one and takes this one's place: not in
+        PARALLEL mode (guide: execution-modes).
+        """
+        newest = self.pipeline.executions[0]
+        return None if newest.id == execution.id or execution.mode == PARALLEL else newest
+
+    def is_edited_since(self, execution: Execution) -> bool:
+        """If so, AWS retries none of its stages (guide: actions-retry)."""
+        return self.edited is not None and self.edited > execution.started
+
+    def find_gate(self, attempt: Attempt) -> Gate | None:
+        """Return the gate of this attempt as it is declared now."""
+        return next(
+            (
+                gate
+                for gate in self.pipeline.gates
+                if (gate.stage, gate.action) == (attempt.stage, attempt.action)
+            ),
+            None,
+        )
+
+    def list_dependencies(self, attempt: Attempt) -> tuple[Dependency, ...]:
+        """Return what the gate of this attempt waits for, as it is declared now."""
+        gate = self.find_gate(attempt)
+        return gate.parameters.depends_on if gate and gate.parameters else ()
+
+
+def read_deployment_stage(attempt: Attempt) -> str:
+    """Return the Chalice stage of the function that a gate's attempt invoked."""
+    named = FUNCTION.fullmatch(attempt.function)
+    return named["stage"] if named else ""

@@ -1,0 +1,171 @@
+"""The retry that is to end a hold: whether its rule reaches it, as the doctor sees it, and what it
+has logged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.account.waits import HoldRule
+from chalicelib.deployment import Deployment
+from chalicelib.errors import NoAnswer, NotPermitted, error_code, translate_error
+from chalicelib.holds.rule import read_stage
+from chalicelib.phrases import join_names, shorten
+from chalicelib.records.outcomes import Outcome
+from gatectl.doctor import stuck
+from gatectl.doctor.aws import Inspector, read_functions
+from gatectl.doctor.evidence import DoctorEvidence
+from gatectl.doctor.finding import Finding
+from gatectl.explain.evidence import ExecutionStory, ExplainEvidence, RetryLog, RetryTarget
+from gatectl.explain.reasons import offer_new_start
+from gatectl.explain.statement import Remedy, offer_detach, offer_mend
+from gatectl.functions import Deployed
+
+MAX_LOG_PAGES = 10
+"""A long log is not read to its end."""
+LAMBDA_ERROR = "[ERROR]"
+"""How Lambda's runtime begins the line of an invocation that failed (practice)."""
+ENDS_OF_HOLDS = (
+    Outcome.STARTED,
+    Outcome.RETRIED,
+    Outcome.LET_GO,
+    Outcome.GAVE_UP,
+    Outcome.DROPPED,
+)
+"""What the retry logs when it ends a hold."""
+
+
+def read_rule_stage(rule: HoldRule) -> str:
+    """Return the Chalice stage of the gate that made the rule, by its name."""
+    return read_stage(rule.name, rule.hold.execution) if rule.hold else ""
+
+
+def read_target(client: Any, rule: HoldRule) -> RetryTarget:
+    """Read the retry function that is to end the rule's hold. `client`: boto3's, for Lambda."""
+    inspector = Inspector()
+    retry = Deployed(read_rule_stage(rule), has_gate=False, has_retry=True)
+    try:
+        functions = read_functions(client, inspector, [retry])
+    except NoAnswer as error:  # everything else can still be explained
+        return RetryTarget(unseen=str(error))
+    denials = list(dict.fromkeys(unseen.why for unseen in inspector.unseen))
+    return RetryTarget(functions.get(retry.retry), join_names(denials) if denials else "")
+
+
+def find_fault(evidence: ExplainEvidence, story: ExecutionStory) -> Finding | None:
+    """Return what the doctor says keeps the hold from ever ending, if something does."""
+    if story.rule is None:
+        return None
+    target = story.target or RetryTarget(unseen="it was not looked at")
+    may_exist = target.function is not None or bool(target.unseen)
+    stage = read_rule_stage(story.rule)
+    doctor_evidence = DoctorEvidence(
+        evidence.now,
+        evidence.partition,
+        evidence.region,
+        evidence.account,
+        deployed=(Deployed(stage, has_gate=True, has_retry=may_exist),),
+        functions={target.function.name: target.function} if target.function else {},
+        rules=(story.rule,),
+        fates=evidence.fates,
+    )
+    return stuck.find_fault(doctor_evidence, story.rule)
+
+
+def describe_fault(fault: Finding, rule: HoldRule) -> str:
+    """What is wrong and where, in a sentence or two."""
+    if fault.kind == "orphan":
+        retry = Deployed(read_rule_stage(rule), has_gate=True, has_retry=False).retry
+        return f"the function {retry}, which its rule invokes, is not there."
+    where = "its rule" if fault.rule else f"the function {fault.function}, which its rule invokes"
+    return f"something is wrong with {where}. {fault.problem}"
+
+
+def offer_repairs(evidence: ExplainEvidence, fault: Finding) -> Iterator[Remedy]:
+    """What repairs the fault; and how to go on without that, if the retry cannot run: then it
+    releases no pipeline either.
+    """
+    if fault.calls:
+        yield offer_mend()
+        return
+    if fault.kind == "overdue":
+        yield Remedy("see why in its log, or let it go by hand", fault.commands)
+        return
+    if fault.kind == "orphan":  # the permission to invoke a function goes with it
+        yield Remedy(
+            "deploy it again, and let its rule invoke it (that asks first)",
+            (*fault.commands[:1], *offer_mend().commands),
+        )
+    else:
+        yield Remedy(fault.remedy, fault.commands[:1])
+    yield offer_detach(evidence.name) if evidence.pipeline.gates else offer_new_start(evidence)
+
+
+def stops_the_retry(fault: Finding) -> bool:
+    return not fault.calls and fault.kind != "overdue"
+
+
+# Its log
+
+
+def read_log(client: Any, deployment: Deployment, rule: str, since: datetime) -> RetryLog:
+    """Return what the retry has logged about the hold `rule` since then, except that it still
+    waits; and its errors at any hold.
+
+    (guide: CloudWatch Logs, "Filter pattern syntax": ?x ?y means x or y, and matches more than is
+    needed: that is left out here.)
+    """
+    records: list[tuple[datetime, dict[str, Any]]] = []
+    errors: list[tuple[datetime, str]] = []
+    try:
+        pages = client.get_paginator("filter_log_events").paginate(
+            logGroupName=f"/aws/lambda/{deployment.retry_function}",
+            startTime=int(since.timestamp() * 1000),
+            filterPattern=f'?"{rule}" ?"{LAMBDA_ERROR}"',
+        )
+        for _, page in zip(range(MAX_LOG_PAGES), pages, strict=False):
+            for event in page["events"]:
+                moment = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+                line = event["message"].strip()
+                record = _parse_record(line)
+                if line.startswith(LAMBDA_ERROR):
+                    error_text = line.splitlines()[0].removeprefix(LAMBDA_ERROR).strip()
+                    errors.append((moment, shorten(error_text, 300)))
+                elif record.get("rule") == rule and not _is(record, Outcome.WAITING):
+                    records.append((moment, record))
+    except (ClientError, BotoCoreError) as error:
+        if isinstance(error, ClientError) and error_code(error) == "ResourceNotFoundException":
+            return RetryLog(missing=True)
+        translated = translate_error(error, "logs:FilterLogEvents")
+        if isinstance(translated, (NotPermitted, NoAnswer)):
+            return RetryLog(unread=str(translated))
+        raise translated from error
+    return RetryLog(tuple(records), tuple(errors))
+
+
+def _parse_record(line: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _is(record: dict[str, Any], outcome: Outcome) -> bool:
+    return record.get("decision") == outcome.word
+
+
+def find_end(log: RetryLog | None) -> tuple[datetime, dict[str, Any], Outcome] | None:
+    """Return when and how the retry ended the hold, by the last of its records that says so."""
+    ends = [
+        (moment, record, outcome)
+        for moment, record in (log.records if log else ())
+        for outcome in ENDS_OF_HOLDS
+        if _is(record, outcome)
+    ]
+    return ends[-1] if ends else None

@@ -1,0 +1,107 @@
+"""Pipelines that are held, and what people do to them meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tests.support.ask import ask
+from tests.support.scene import Scene, gate_stage
+
+RULE_MODES = ["restart", "retry"]
+"""The modes in which a rule remembers the held execution."""
+
+
+def start_all(scene: Scene, *pipelines: str) -> str:
+    """Start these pipelines in this order; returns the last one's execution."""
+    return [scene.start(pipeline) for pipeline in pipelines][-1]
+
+
+def hold_k8s(scene: Scene, seconds: float = 1200, minutes: float = 7, **parameters: Any) -> str:
+    """infra runs from 12:00 for so many seconds, k8s has waited for it for so many minutes. Returns
+    k8s' execution.
+    """
+    scene.pipeline("infra", seconds=seconds)
+    scene.gated("k8s", ask("infra", **parameters))
+    execution = start_all(scene, "infra", "k8s")
+    scene.wait(minutes=minutes)
+    return execution
+
+
+def run_k8s(scene: Scene, minutes: float = 0, **options: Any) -> str:
+    """k8s passes its gate, for infra is idle, and is looked at so many minutes later. Returns its
+    execution.
+    """
+    scene.pipeline("infra")
+    scene.k8s(**options)
+    execution = scene.start("k8s")
+    scene.wait(minutes=minutes)
+    return execution
+
+
+def edit(scene: Scene, name: str = "k8s", change: Callable[[Any], None] = lambda _: None) -> None:
+    """Edit a pipeline: `change` gets its structure. An edit that changes nothing is one, too."""
+    declared: Any = scene.codepipeline.get_pipeline(name=name)["pipeline"]
+    change(declared)
+    scene.codepipeline.update_pipeline(pipeline=declared)
+
+
+def take_out_gate(scene: Scene) -> None:
+    edit(scene, change=lambda declared: declared["stages"].pop(1))
+
+
+def retry_stage(scene: Scene, execution: str, stage: str = "Gate") -> None:
+    """Retry the stage of k8s by hand."""
+    scene.codepipeline.retry_stage_execution(
+        pipelineName="k8s",
+        stageName=stage,
+        pipelineExecutionId=execution,
+        retryMode="FAILED_ACTIONS",
+    )
+    scene.wait(seconds=10)
+
+
+def remove_rule(scene: Scene, execution: str) -> None:
+    """Remove the rule of a hold by hand."""
+    rule = f"pipeline-gate-dev-{execution}"
+    scene.events.remove_targets(Rule=rule, Ids=["retry"])
+    scene.events.delete_rule(Name=rule)
+
+
+def create_two_gates(scene: Scene) -> None:
+    """k8s, whose one stage waits in place for infra and for network, by an action each."""
+    scene.gated("k8s", ask("infra", hold="wait"))
+
+    def add_second(declared: Any) -> None:
+        (gate,) = declared["stages"][1]["actions"]
+        text = json.dumps(ask("network", hold="wait"))
+        configuration = {**gate["configuration"], "UserParameters": text}
+        second = {**gate, "name": "WaitForNetwork", "configuration": configuration}
+        declared["stages"][1]["actions"].append(second)
+
+    edit(scene, change=add_second)
+
+
+def roll_back_k8s(scene: Scene, mode: str) -> str:
+    """k8s, whose gate is the first action of its Deploy stage, is rolled back while infra runs.
+    Returns the rollback's id.
+    """
+    scene.pipeline("infra")
+    scene.gated("k8s", ask(hold=mode))
+    declared: Any = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
+    source, _, deploy = declared["stages"]
+    gate = gate_stage(ask(hold=mode))["actions"][0]
+    declared["stages"] = [
+        source,
+        {**deploy, "name": "Gate", "actions": [gate, {**deploy["actions"][0], "runOrder": 2}]},
+    ]
+    scene.codepipeline.update_pipeline(pipeline=declared)
+    good = scene.start("k8s")
+    scene.wait(minutes=3)
+    scene.start("infra")
+    rollback = scene.codepipeline.rollback_stage(
+        pipelineName="k8s", stageName="Gate", targetPipelineExecutionId=good
+    )
+    scene.wait(seconds=10)
+    return rollback["pipelineExecutionId"]
