@@ -168,3 +168,17 @@ def test_one_of_parallel_mode_that_its_pipelines_new_mode_does_not_retry_is_star
     assert scene.statuses() == ["Succeeded", "Succeeded", "Failed", "Failed"]
     assert {record["pipelineExecutionId"] for record in scene.executions()[2:]} == {older, newer}
     assert scene.rules() == []
+
+
+def test_a_policy_from_before_the_mark_lets_it_go_on(scene: Scene, calls: Calls) -> None:
+    """The retry marks in the rule that it has reported the end; its old policy denies that."""
+    scene.pipeline("infra", seconds=120)
+    scene.gated("k8s", ask(hold="retry"))
+    scene.start("infra")
+    scene.start("k8s")
+    calls.fail("PutTargets", "AccessDeniedException")
+    scene.wait(minutes=5)
+    assert scene.statuses() == ["Succeeded"]
+    calls.mend()
+    scene.wait(minutes=10)
+    assert scene.rules() == []

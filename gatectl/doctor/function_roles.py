@@ -103,7 +103,12 @@ def _list_retry_needs(evidence: DoctorEvidence, stage: str) -> Iterator[Need]:
     yield RESTARTS, _list_gated_pipelines(evidence, stage)
     yield ("codepipeline:RetryStageExecution",), _list_gated_stages(evidence, stage)
     yield (
-        ("events:ListTargetsByRule", "events:RemoveTargets", "events:DeleteRule"),
+        (
+            "events:ListTargetsByRule",
+            "events:PutTargets",
+            "events:RemoveTargets",
+            "events:DeleteRule",
+        ),
         [_name_any_rule(evidence, stage)],
     )
     yield ("events:ListRules", "events:ListRuleNamesByTarget"), ["*"]
