@@ -51,9 +51,10 @@ $(CDK)/ready: examples/cdk/requirements.txt
 examples: $(READY) $(CDK)/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement tests/examples/requirements.txt
 
-# One more at a time than there are cores: some tests only wait, for a demo or a page.
+# One more at a time than there are cores: some tests only wait, for a demo or a page. Without compiled files each of
+# these processes would compile the tests anew: five seconds each.
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal -m "not long"
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal -m "not long"
 
 long: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m long

@@ -4,20 +4,42 @@ process, driven time.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
-from botocore.loaders import create_loader
+from hypothesis import HealthCheck, settings
 
 import app
 from chalicelib import runtime
 from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
 from sandbox.world import Dials
 from tests.support.calls import Calls
+from tests.support.cheap_calls import cheap_calls
 from tests.support.scene import Scene
+
+LONGEST = ("test_demo", "test_asked_for", "test_server", "test_tutorial", "test_deployed")
+"""Modules whose tests take long and mostly wait for other processes."""
+
+settings.register_profile(
+    "tests",
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tests")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with LONGEST: meanwhile the other workers keep the cores busy."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector never look again at what the imports made: some 5 % of all time."""
+    gc.freeze()
 
 
 @cache
@@ -26,11 +48,8 @@ def executor() -> ChaliceExecutor:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def service_models_read_once() -> Iterator[None]:
-    """Each command and each function of the tests has a session of its own, and each would read
-    botocore's service models anew.
-    """
-    with patch("botocore.session.create_loader", cache(create_loader)):
+def _cheap_calls() -> Iterator[None]:
+    with cheap_calls():
         yield
 
 

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
-from chalicelib.account.pipeline import AccountView
 from chalicelib.account.reader import AccountReader
 from chalicelib.errors import NotPermitted
 from sandbox.clock import utcnow
+from tests.support.account import make_client, read_account
 from tests.support.condition import conditioned
 from tests.support.scene import EXECUTION, Scene
 
 DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
-
-
-def client(service: str) -> Any:
-    return boto3.client(service)  # type: ignore[call-overload]
-
-
-def look() -> AccountView:
-    return AccountReader(client).read_view(utcnow())
 
 
 def test_it_knows_the_gated_pipelines_and_those_they_wait_for(scene: Scene) -> None:
@@ -39,7 +30,7 @@ def test_it_knows_the_gated_pipelines_and_those_they_wait_for(scene: Scene) -> N
             "bypass": "#{variables.bypass}",
         },
     )
-    seen = look()
+    seen = read_account()
     assert list(seen.pipelines) == ["apps", "infra", "k8s"]
     assert seen.pipelines["apps"].upstreams == ("k8s",)
     assert (seen.pipelines["k8s"].upstreams, seen.pipelines["k8s"].mode) == (
@@ -54,7 +45,7 @@ def test_it_knows_the_gated_pipelines_and_those_they_wait_for(scene: Scene) -> N
 
 def test_a_gate_that_would_refuse_what_is_asked_is_told_with_the_reason(scene: Scene) -> None:
     scene.gated("k8s", {"depend_on": ["infra"]})
-    (gate,) = look().pipelines["k8s"].gates
+    (gate,) = read_account().pipelines["k8s"].gates
     assert gate.parameters is None
     assert gate.problem.startswith(
         'UserParameters has an unknown key "depend_on" (did you mean depends_on?)'
@@ -79,7 +70,7 @@ def test_a_hold_is_told_with_what_the_console_says_of_it(scene: Scene, mode: str
     held = scene.start("apps")
     began = utcnow()
     scene.wait(minutes=7)
-    (wait,) = look().waits
+    (wait,) = read_account().waits
     assert (wait.pipeline, wait.execution, wait.mode.name, wait.depends_on) == (
         "apps",
         held,
@@ -104,7 +95,7 @@ def test_a_wait_in_place_is_told_too(scene: Scene) -> None:
     scene.start("infra")
     waiting = scene.start("k8s")
     scene.wait(minutes=3)
-    (wait,) = look().waits
+    (wait,) = read_account().waits
     assert (wait.pipeline, wait.execution, wait.mode.name, wait.depends_on, wait.rule) == (
         "k8s",
         waiting,
@@ -120,7 +111,7 @@ def test_a_gate_in_a_stage_condition_is_a_gate(scene: Scene) -> None:
     conditioned(scene, hold="retry")
     scene.start("infra")
     scene.start("k8s")
-    seen = look()
+    seen = read_account()
     assert [(gate.stage, gate.condition) for gate in seen.pipelines["k8s"].gates] == [
         ("Deploy", True)
     ]
@@ -134,14 +125,14 @@ def test_when_nobody_waits_it_says_so(scene: Scene) -> None:
     scene.start("infra")
     scene.start("k8s")
     scene.wait(minutes=5)
-    assert look().waits == ()
+    assert read_account().waits == ()
 
 
 def test_a_rule_that_holds_nobody_is_a_rule_without_a_wait(scene: Scene) -> None:
     scene.events.put_rule(Name="pipeline-gate-dev-left-over", ScheduleExpression="rate(5 minutes)")
-    (rule,) = look().rules
+    (rule,) = read_account().rules
     assert (rule.has_target, rule.hold, rule.next_check(utcnow())) == (False, None, None)
-    assert look().waits == ()
+    assert read_account().waits == ()
 
 
 def test_a_further_look_reads_only_the_structures_that_changed(scene: Scene) -> None:
@@ -150,7 +141,7 @@ def test_a_further_look_reads_only_the_structures_that_changed(scene: Scene) -> 
     made: list[str] = []
 
     def watched(service: str) -> Any:
-        room = client(service)
+        room = make_client(service)
         room.meta.events.register("before-call", lambda model, **_: made.append(model.name))
         return room
 
@@ -171,7 +162,7 @@ def test_a_further_look_reads_only_the_structures_that_changed(scene: Scene) -> 
 @pytest.mark.usefixtures("scene")
 def test_a_denied_call_is_told_by_its_name() -> None:
     def denied(service: str) -> Any:
-        room = client(service)
+        room = make_client(service)
         stubber = Stubber(room)
         stubber.add_client_error("list_pipelines", "AccessDeniedException")
         stubber.activate()

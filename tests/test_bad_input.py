@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from chalice.test import Client
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from moto.awslambda.models import LambdaFunction
 
@@ -35,8 +35,6 @@ from tests.support.scene import EXECUTION, Scene
 MISSING = object()
 DEEP = json.loads("[" * 900 + "]" * 900)
 UUID = "5e6f7a8b-0000-4000-8000-000000000001"
-
-often = settings(max_examples=100, deadline=None)
 
 RIGHT = re.compile(
     r"infra|k8s|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -283,17 +281,14 @@ class TestParameters:
     right.
     """
 
-    @often
     @given(text=texts | values.map(json.dumps) | monsters)
     def test_anything(self, account: Account, text: str) -> None:
         account.refusal(text)
 
-    @often
     @given(text=nearly_right())
     def test_one_thing_wrong(self, account: Account, text: str) -> None:
         account.refusal(text)
 
-    @often
     @given(
         asked=st.lists(names() | texts, min_size=1, max_size=300)
         | st.integers(300, 5000).map(lambda n: [f"p{i}" for i in range(n)]),
@@ -305,7 +300,6 @@ class TestParameters:
         account.refusal(written([*asked, "infra"]))
 
     @pytest.mark.parametrize("length", [0, 1, 100, 101])
-    @settings(max_examples=50, deadline=None)
     @given(data=st.data())
     def test_a_name_at_a_limit(self, account: Account, length: int, data: st.DataObject) -> None:
         name = data.draw(names(length, length))
@@ -316,7 +310,6 @@ class TestParameters:
 
 
 class TestJobs:
-    @often
     @given(
         event=values
         | st.fixed_dictionaries(
@@ -326,7 +319,6 @@ class TestJobs:
     def test_what_is_no_job_is_refused(self, account: Account, event: object) -> None:
         account.refused("gate", event)
 
-    @often
     @given(
         place=st.sampled_from(
             [
@@ -373,7 +365,6 @@ class TestJobs:
             {"give_up_minutes": 1, "on_give_up": "continue"},
         ],
     )
-    @settings(max_examples=50, deadline=None)
     @given(token=moments | texts | monsters)
     def test_a_job_whose_token_is_odd_is_held_given_up_or_passed(
         self, account: Account, more: dict[str, Any], token: str
@@ -398,7 +389,6 @@ class TestJobs:
                 pipelineName="k8s", pipelineExecutionId=execution, abandon=True
             )
 
-    @often
     @given(asked=right, since=st.none() | st.just("2026-11-23T11:00:00+00:00") | moments)
     def test_what_may_be_asked_has_one_answer_and_a_hold_if_need_be(
         self, account: Account, asked: dict[str, Any], since: str | None
@@ -442,12 +432,10 @@ def hold(account: Account) -> dict[str, Any]:
 
 
 class TestRetry:
-    @often
     @given(event=values | st.fixed_dictionaries({"rule": values}, optional={"pipeline": values}))
     def test_what_names_no_hold_is_refused(self, account: Account, event: object) -> None:
         account.refused("retry", event)
 
-    @often
     @given(
         key=st.sampled_from(
             [
@@ -479,7 +467,6 @@ class TestRetry:
         }
         assert account.kept(hold["execution"]) == hold
 
-    @often
     @given(since=moments, give_up=moments)
     def test_an_event_tells_no_time_that_a_look_stumbles_over(
         self, account: Account, hold: dict[str, Any], since: str, give_up: str

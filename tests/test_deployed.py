@@ -5,11 +5,9 @@ CLI looking on.
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,9 @@ import pytest
 
 from sandbox.server import SandboxServer
 from sandbox.world import Dials
+from tests.support.project import copy_project
+from tests.support.waiting import wait_until
+from tests.support.work import DrivenWork
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -67,29 +68,13 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    project = tmp_path_factory.mktemp("project")
-    for name in ("app.py", "requirements.txt"):
-        shutil.copy(ROOT / name, project)
-    for name in (".chalice", "chalicelib"):
-        shutil.copytree(
-            ROOT / name,
-            project / name,
-            ignore=shutil.ignore_patterns("deployed", "deployments", "__pycache__"),
-        )
+    project = copy_project(tmp_path_factory.mktemp("project"))
     with SandboxServer(dials=Dials(start_on_create=False)) as server:
         deployed = Deployed(server, project)
         deployed.chalice("deploy", "--stage", "sandbox")
         yield deployed
         deployed.chalice("delete", "--stage", "sandbox")
         assert deployed.aws("lambda", "list-functions")["Functions"] == []
-
-
-def until(found: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait, in real time, until `found`: the functions run in processes of their own."""
-    end = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def test_the_whole_story(deployed: Deployed) -> None:
@@ -108,14 +93,16 @@ def test_the_whole_story(deployed: Deployed) -> None:
             ]
         ]
 
+    work = DrivenWork("infra")
     codepipeline.start_pipeline_execution(name="infra")
     codepipeline.start_pipeline_execution(name="k8s")
-    until(lambda: statuses("k8s") == ["Failed"])
+    wait_until(lambda: statuses("k8s") == ["Failed"])
     (rule,) = deployed.aws("events", "list-rules")["Rules"]
     assert rule["Name"].startswith("pipeline-gate-sandbox-")
     assert statuses("infra") == ["InProgress"]
 
-    until(lambda: len(statuses("k8s")) == 2)
+    work.end_work("infra")
+    wait_until(lambda: len(statuses("k8s")) == 2)
     seen = deployed.aws("codepipeline", "list-pipeline-executions", "--pipeline-name", "k8s")[
         "pipelineExecutionSummaries"
     ]
@@ -126,11 +113,11 @@ def test_the_whole_story(deployed: Deployed) -> None:
     restarted = codepipeline.list_pipeline_executions(pipelineName="k8s")[
         "pipelineExecutionSummaries"
     ][0]["startTime"]
-    assert 0 <= (restarted - infra["lastUpdateTime"]).total_seconds() < 30, (
-        "by the event; how soon, `make bench` measures"
+    assert 0 <= (restarted - infra["lastUpdateTime"]).total_seconds() < 60, (
+        "by the event, not by the next look minutes later; how soon, `make bench` measures"
     )
 
-    until(lambda: statuses("k8s") == ["Succeeded", "Failed"])
+    wait_until(lambda: statuses("k8s") == ["Succeeded", "Failed"])
     assert deployed.aws("events", "list-rules")["Rules"] == []
 
     logs = {

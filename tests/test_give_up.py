@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support.ask import ask
+from tests.support.logs import read_retry_log
 from tests.support.scene import Scene
-from tests.test_records import logged
 
 MODES = ("restart", "retry", "wait")
 each_mode = pytest.mark.parametrize("mode", MODES)
@@ -72,7 +72,7 @@ def test_where_the_wait_is_in_place_the_console_says_that_it_gave_up(scene: Scen
 def test_where_a_rule_holds_the_log_says_that_it_gave_up(scene: Scene, mode: str) -> None:
     waits(scene, mode, "stop")
     scene.wait(minutes=20)
-    (line,) = logged("gave up")
+    (line,) = read_retry_log("gave up")
     assert (line["pipeline"], line["reason"], line["GaveUp"]) == (
         "k8s",
         "still waiting for infra",

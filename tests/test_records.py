@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from chalice.test import Client
 
@@ -20,6 +19,7 @@ from sandbox.account import ACCOUNT, PIPELINE_ROLE, REGION
 from sandbox.clock import utcnow
 from sandbox.inprocess import DrivenWorld
 from tests.support.calls import Calls
+from tests.support.logs import read_retry_log
 from tests.support.scene import EXECUTION, Scene
 
 JOB = "11111111-2222-4333-8444-555555555555"
@@ -52,15 +52,6 @@ def ask(scene: Scene, upstream: str = "infra") -> tuple[str, Any]:
     """A new execution of k8s, and what the gate says to a job of it."""
     execution, job = new_job(scene, upstream)
     return execution, Client(app.app).lambda_.invoke("gate", job).payload
-
-
-def logged(decision: str) -> list[dict[str, Any]]:
-    """The lines in the retry's log that tell of this decision."""
-    events = boto3.client("logs").filter_log_events(
-        logGroupName="/aws/lambda/pipeline-gate-dev-retry"
-    )["events"]
-    lines = [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
-    return [line for line in lines if line["decision"] == decision]
 
 
 def test_passed(scene: Scene, answered: bool) -> None:
@@ -425,7 +416,7 @@ class TestRetry:
         )  # the hold's schedule fires
         scene.wait(seconds=1)
         assert set(scene.rules()) == set(names[1:])
-        assert logged("swept") == [
+        assert read_retry_log("swept") == [
             {
                 "function": "retry",
                 "decision": "swept",
@@ -438,7 +429,7 @@ class TestRetry:
         calls.fail("ListRules", "ThrottlingException")
         self.stop(scene, "infra")
         scene.wait(minutes=5)
-        assert logged("not swept") == [
+        assert read_retry_log("not swept") == [
             {
                 "function": "retry",
                 "decision": "not swept",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import urllib.error
+import urllib.request
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from email.utils import format_datetime
 from typing import Any
 from unittest.mock import patch
@@ -62,6 +65,16 @@ def served(lookout: Lookout | None = None) -> Iterator[str]:
             server.shutdown()
             thread.join()
             server.server_close()
+
+
+def get(url: str, method: str = "GET", **headers: str) -> tuple[int, Message, str]:
+    """The status, the headers and the text of an answer."""
+    try:
+        request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310
+        with urllib.request.urlopen(request) as answer:  # noqa: S310
+            return answer.status, answer.headers, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read().decode()
 
 
 def _manners(lookout: Lookout | None) -> dict[str, Any]:

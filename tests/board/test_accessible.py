@@ -17,11 +17,13 @@ DESKTOP, PHONE = (1440, 900), (360, 740)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 FOCUSED = """() => {
-  const focused = document.activeElement, box = focused.getBoundingClientRect(), style = getComputedStyle(focused);
+  const focused = document.activeElement, style = getComputedStyle(focused);
+  const box = focused.getBoundingClientRect();
   return {
     who: focused === document.body ? null : (focused.ariaLabel ?? focused.innerText) || focused.id,
     ring: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
-    seen: box.width > 0 && box.top >= 0 && box.left >= 0 && box.bottom <= innerHeight && box.right <= innerWidth,
+    seen: box.width > 0 && box.top >= 0 && box.left >= 0
+      && box.bottom <= innerHeight && box.right <= innerWidth,
   };
 }"""
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -27,8 +26,9 @@ from sandbox.clock import utcnow
 from sandbox.server import SandboxServer
 from sandbox.world import Dials
 from tests.board.conftest import Visit
-from tests.board.test_routes import get
+from tests.board.serving import get
 from tests.support.ask import ask
+from tests.support.project import copy_project
 from tests.support.scene import GATE, gate_stage
 
 ROOT = Path(__file__).parents[2]
@@ -37,16 +37,7 @@ BIN = Path(sys.executable).parent
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of the app: what Chalice writes must not stay in the project."""
-    shutil.copy(ROOT / "app.py", tmp_path)
-    shutil.copy(ROOT / "requirements.txt", tmp_path)
-    for name in (".chalice", "chalicelib"):
-        shutil.copytree(
-            ROOT / name,
-            tmp_path / name,
-            ignore=shutil.ignore_patterns("deployed", "deployments", "__pycache__"),
-        )
-    return tmp_path
+    return copy_project(tmp_path)
 
 
 def chalice(project: Path, *words: str, environment: dict[str, str] | None = None) -> None:

@@ -19,7 +19,8 @@ from tests.board.serving import Scripted, served
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ASK = """([names, edges, wide]) => {
   const found = layout(names, edges, wide);
-  return {...found, places: Object.fromEntries(found.places), ways: edges.map((edge) => found.ways.get(edge) ?? [])};
+  const ways = edges.map((edge) => found.ways.get(edge) ?? []);
+  return {...found, places: Object.fromEntries(found.places), ways};
 }"""
 
 

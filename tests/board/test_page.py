@@ -17,7 +17,8 @@ from tests.support.scene import Scene
 
 COUNT_CHANGES = """
 window.drawn = 0;
-new MutationObserver((all) => (window.drawn += all.filter((one) => one.target.tagName !== "TIME").length))
+const isDrawn = (change) => change.target.tagName !== "TIME";
+new MutationObserver((changes) => (window.drawn += changes.filter(isDrawn).length))
   .observe(document.querySelector("main"), {childList: true, subtree: true});
 """
 
@@ -107,8 +108,10 @@ def test_links_lead_to_the_console(told: Scripted, visit: Visit) -> None:
         execution = told.seen["waits"][0]["execution"]["id"]
         assert [one.get_attribute("href") for one in link.all()] == [
             f"{console}/codesuite/codepipeline/pipelines/k8s/view?region=eu-central-1",
-            f"{console}/codesuite/codepipeline/pipelines/k8s/executions/{execution}/timeline?region=eu-central-1",
-            f"{console}/events/home?region=eu-central-1#/eventbus/default/rules/pipeline-gate-dev-{execution}",
+            f"{console}/codesuite/codepipeline/pipelines/k8s/executions/{execution}/timeline"
+            "?region=eu-central-1",
+            f"{console}/events/home?region=eu-central-1"
+            f"#/eventbus/default/rules/pipeline-gate-dev-{execution}",
         ]
 
 

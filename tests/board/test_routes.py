@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import urllib.error
-import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
-from email.message import Message
 from hashlib import sha256
 
 import pytest
 
-from tests.board.serving import Scripted, served
+from tests.board.serving import Scripted, get, served
 
 
 @pytest.fixture
 def url(told: Scripted) -> Iterator[str]:
     with served(told) as url:
         yield url
-
-
-def get(url: str, method: str = "GET", **headers: str) -> tuple[int, Message, str]:
-    try:
-        request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310
-        with urllib.request.urlopen(request) as answer:  # noqa: S310
-            return answer.status, answer.headers, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.headers, error.read().decode()
 
 
 def test_the_page_comes_in_one_piece_and_may_run_only_what_is_in_it(url: str) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from chalicelib.account.pipeline import AccountView
-from chalicelib.account.reader import AccountReader
 from chalicelib.account.waits import HoldRule
 from chalicelib.board.lookout import Lookout
 from chalicelib.board.snapshot import build_snapshot
@@ -16,9 +15,9 @@ from chalicelib.holds.fate import HoldFate, Standing
 from chalicelib.holds.mode import RETRY
 from sandbox.account import REGION
 from sandbox.clock import utcnow
+from tests.support.account import read_account
 from tests.support.ask import ask
 from tests.support.scene import Scene
-from tests.test_account import client
 
 DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
 
@@ -110,7 +109,7 @@ def held(scene: Scene) -> AccountView:
     scene.k8s()
     scene.start("infra")
     scene.start("k8s")
-    return AccountReader(client).read_view(utcnow())
+    return read_account()
 
 
 def test_who_let_it_go_is_told(held: AccountView) -> None:
@@ -135,11 +134,11 @@ def test_one_that_waits_in_place_and_is_let_go_is_told_once(scene: Scene) -> Non
     scene.gated("k8s", ask(hold="wait"))
     scene.start("infra")
     waiting = scene.start("k8s")
-    (wait,) = AccountReader(client).read_view(utcnow()).waits
+    (wait,) = read_account().waits
     by_rule = replace(
         wait, mode=RETRY, fate=HoldFate(Standing.MOVED_ON), rule=f"pipeline-gate-dev-{waiting}"
     )
-    look = AccountReader(client).read_view(utcnow())
+    look = read_account()
     assert len(build_snapshot(replace(look, waits=(wait, by_rule)), REGION, utcnow())["waits"]) == 1
 
 

@@ -9,9 +9,8 @@ import click
 from sandbox.inprocess import in_process
 from sandbox.world import Dials
 from tests.conftest import executor
-from tests.docs.page import Typed, as_told, scenes
+from tests.docs.page import PAGES, Typed, as_told, scenes
 from tests.docs.terminal import play
-from tests.docs.test_console import PAGES
 from tests.support.scene import Scene
 
 

@@ -15,6 +15,15 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
+ROOT = Path(__file__).parents[2]
+IN_PROCESSES_OF_THEIR_OWN = {"tutorial.md"}
+"""Pages whose commands another test runs."""
+PAGES = [
+    ROOT / "README.md",
+    *sorted(
+        page for page in (ROOT / "docs").glob("*.md") if page.name not in IN_PROCESSES_OF_THEIR_OWN
+    ),
+]
 IDS = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{8}\b")
 ANSWER = re.compile(r"\[y/N\]: (\w+)$", re.MULTILINE)
 REMARK = re.compile(r"<!-- (scene|wait|until): (.*) -->")

@@ -6,19 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.page import Block, as_told, scenes
+from tests.docs.page import PAGES, Block, as_told, scenes
 from tests.docs.terminal import play
 from tests.support.scene import Scene
 
 ROOT = Path(__file__).parents[2]
-IN_PROCESSES_OF_THEIR_OWN = {"tutorial.md"}
-"""Pages whose commands another test runs."""
-PAGES = [
-    ROOT / "README.md",
-    *sorted(
-        page for page in (ROOT / "docs").glob("*.md") if page.name not in IN_PROCESSES_OF_THEIR_OWN
-    ),
-]
 PLAYS = [
     pytest.param(page, play, id=f"{page.name}: {play[0].scene}")
     for page in PAGES

@@ -16,7 +16,7 @@ from chalicelib.pipelines.state import PipelineState, StageState
 from chalicelib.pipelines.upstream import Upstream
 from chalicelib.pipelines.wait_cycles import Cycle
 from chalicelib.wording import held_pipeline, open_gate, reasons, refusals
-from tests.unit.test_sentences import DEADLINE, HOLD, INFRA, NOW
+from tests.support.samples import DEADLINE, HOLD, INFRA, NOW
 
 PAGE = (Path(__file__).parents[2] / "docs/messages.md").read_text()
 EARLIER = NOW - timedelta(hours=1)

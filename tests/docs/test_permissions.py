@@ -22,8 +22,8 @@ from tests.docs.scenes import SCENES
 from tests.support.cli import Said, run
 from tests.support.condition import conditioned
 from tests.support.deployment import configure
+from tests.support.documents import sections
 from tests.support.scene import Scene
-from tests.test_docs import sections
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/permissions.md").read_text()

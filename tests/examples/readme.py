@@ -8,7 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-CONNECTION = "arn:aws:codeconnections:eu-central-1:123456789012:connection/11111111-2222-3333-4444-555555555555"
+CONNECTION = (
+    "arn:aws:codeconnections:eu-central-1:123456789012:"
+    "connection/11111111-2222-3333-4444-555555555555"
+)
 """As the README writes it; nobody looks behind it."""
 
 

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from cfnlint.api import lint_file
-from cfnlint.config import ManualArgs
 
 from tests.examples import needs, story
 from tests.examples.readme import ROOT, commands
@@ -58,6 +56,9 @@ def template(tmp_path: Path) -> Path:
 
 def test_the_story(template: Path, scene: Scene) -> None:
     """All in one test, for the synthesis takes some seconds."""
+    from cfnlint.api import lint_file  # noqa: PLC0415 - half a second in every worker
+    from cfnlint.config import ManualArgs  # noqa: PLC0415
+
     assert lint_file(template, ManualArgs(ignore_checks=[REDUNDANT])) == []
     story.artifacts_are_private(json.loads(template.read_text()))
     boto3.client("ssm").put_parameter(

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from cfnlint.api import lint_file
-from cfnlint.decode import decode
 
 from sandbox.account import REGION
 from sandbox.server import SandboxServer
@@ -39,6 +37,8 @@ def request(template: str) -> dict[str, Any]:
 
 
 def test_cfn_lint_has_nothing_to_say() -> None:
+    from cfnlint.api import lint_file  # noqa: PLC0415 - half a second in every worker
+
     assert lint_file(TEMPLATE) == []
 
 
@@ -70,6 +70,8 @@ def test_an_edited_template_edits_the_pipeline_and_without_the_stack_there_is_no
 
 
 def test_the_artifacts_are_private_encrypted_and_over_tls_only() -> None:
+    from cfnlint.decode import decode  # noqa: PLC0415
+
     template, _ = decode(str(TEMPLATE))
     story.artifacts_are_private(template)
 

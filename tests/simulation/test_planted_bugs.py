@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.simulation import RUNS
 from tests.simulation.planted_bugs import BUGS, PlantedBug
 from tests.simulation.run import simulate
-from tests.simulation.test_simulation import RUNS
 
 pytestmark = pytest.mark.long
 MORE = 400

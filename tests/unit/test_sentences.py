@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,19 +15,17 @@ import pytest
 from chalicelib import phrases as wording
 from chalicelib.deployment import Deployment, refuse_long_stage
 from chalicelib.errors import Misconfigured, RefusedInput, UnexpectedAnswer
-from chalicelib.holds.hold import Hold
 from chalicelib.holds.mode import RETRY
 from chalicelib.holds.rule import build_pattern, read_rule_name
 from chalicelib.job import Job
 from chalicelib.parameters import parse_parameters, refuse_closed_accounts
 from chalicelib.pipelines.dependency import Dependency
-from chalicelib.pipelines.execution import Execution
 from chalicelib.pipelines.state import PipelineState, StageState
 from chalicelib.pipelines.upstream import Upstream
 from chalicelib.pipelines.wait_cycles import Cycle
 from chalicelib.wording import held_pipeline, open_gate, refusals
+from tests.support.samples import DEADLINE, HOLD, INFRA, NOW, build_execution
 
-NOW = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC)
 EXAMPLE = (
     '{"depends_on": ["infra"], "pipeline": "k8s", "execution": '
     '"#{codepipeline.PipelineExecutionId}"}'
@@ -35,15 +33,11 @@ EXAMPLE = (
 MINUTES = "1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60"
 
 
-def run(
-    status: str, minutes_ago: int, id_: str = "1a2b3c4d-0000-4000-8000-000000000001"
-) -> Execution:
-    return Execution(id_, status, NOW - timedelta(minutes=minutes_ago), NOW)
-
-
-HOLD = Hold("the-rule", "k8s", "5e6f7a8b-0", (), NOW)
 BUSY = (
-    Upstream(Dependency("infra"), (run("InProgress", 3), run("Stopping", 4, "5e6f7a8b-0"))),
+    Upstream(
+        Dependency("infra"),
+        (build_execution("InProgress", 3), build_execution("Stopping", 4, "5e6f7a8b-0")),
+    ),
     Upstream(Dependency("net"), unanswered="throttled"),
 )
 WHY = (
@@ -66,7 +60,7 @@ def test_held() -> None:
 
 
 def test_held_by_more_than_a_person_wants_to_read() -> None:
-    waiting = [Upstream(Dependency(f"p{n}"), (run("InProgress", 3),)) for n in range(7)]
+    waiting = [Upstream(Dependency(f"p{n}"), (build_execution("InProgress", 3),)) for n in range(7)]
     each = " ".join(
         f"p{n} runs: execution 1a2b3c4d is InProgress since 12:01 UTC." for n in range(5)
     )
@@ -179,9 +173,7 @@ def test_what_is_too_long_ends_in_dots() -> None:
 
 # Of the other ways to hold, and of passing in spite of an upstream
 
-INFRA = Upstream(Dependency("infra"), (run("InProgress", 3),))
 RUNS = "infra runs: execution 1a2b3c4d is InProgress since 12:01 UTC."
-DEADLINE = NOW + timedelta(hours=2)
 
 
 @pytest.mark.parametrize(
