@@ -48,7 +48,12 @@ def _package(folder: Path, environment: Mapping[str, str]) -> None:
     run = subprocess.run(
         [chalice, "package", "--stage", "dev", "packaged"],
         cwd=folder,
-        env={**environment, "AWS_DEFAULT_REGION": "eu-central-1"},
+        env={
+            **environment,
+            "AWS_DEFAULT_REGION": "eu-central-1",
+            # chalice would pack what it compiles on the way; a clean checkout has nothing compiled.
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
         capture_output=True,
         text=True,
         check=False,

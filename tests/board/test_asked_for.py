@@ -110,7 +110,8 @@ def chalice_local(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [str(BIN / "chalice"), "local", "--port", str(port), *options]
-    environment = {**environment, "PYTHONUNBUFFERED": "1"}
+    # Compiled files would be changes, at which chalice local starts again.
+    environment = {**environment, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(
         command,
         cwd=project,
