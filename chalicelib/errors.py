@@ -119,14 +119,14 @@ _TRANSIENT_CODES = {
 }
 
 
-def error_code(error: ClientError) -> str:
+def read_error_code(error: ClientError) -> str:
     """Return AWS's error code, such as "AccessDeniedException"; "" if the answer has none."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def is_aws_error(error: Exception, *codes: str) -> bool:
     """Return whether AWS answered with one of these error codes."""
-    return isinstance(error, ClientError) and error_code(error) in codes
+    return isinstance(error, ClientError) and read_error_code(error) in codes
 
 
 def translate_error(error: ClientError | BotoCoreError, call: str) -> Exception:
@@ -138,12 +138,14 @@ def translate_error(error: ClientError | BotoCoreError, call: str) -> Exception:
     request was signed with.
     """
     if isinstance(error, ClientError):
-        if error_code(error) in _DENIED_CODES:
-            return NotPermitted(call, error.response["Error"].get("Message", error_code(error)))
+        if read_error_code(error) in _DENIED_CODES:
+            return NotPermitted(
+                call, error.response["Error"].get("Message", read_error_code(error))
+            )
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if error_code(error) in _TRANSIENT_CODES or status >= 500:
-            return NoAnswer(f"{call} was not answered ({error_code(error)})")
-        return UnexpectedAnswer(f"{call} answered {error_code(error)}")
+        if read_error_code(error) in _TRANSIENT_CODES or status >= 500:
+            return NoAnswer(f"{call} was not answered ({read_error_code(error)})")
+        return UnexpectedAnswer(f"{call} answered {read_error_code(error)}")
     if isinstance(error, (BotoConnectionError, HTTPClientError)):
         return NoAnswer(f"{call} was not answered ({type(error).__name__})")
     return error

@@ -99,7 +99,7 @@ def _refuse_missing(upstreams: Sequence[Upstream], job: Job, aws: Aws) -> None:
         if upstream.missing:
             region, account = entry.region or aws.codepipeline.region, entry.account or job.account
             raise Misconfigured(describe_missing_upstream(entry.name, account, region))
-        if entry.stage and upstream.state and not upstream.state.stage(entry.stage):
+        if entry.stage and upstream.state and not upstream.state.find_stage(entry.stage):
             stages = [stage.name for stage in upstream.state.stages]
             raise Misconfigured(describe_missing_stage(entry.name, entry.stage, stages))
 

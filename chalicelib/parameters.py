@@ -45,7 +45,7 @@ KEYS = (
 )
 RETRY_MINUTES = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60)
 """The divisors of 60. Only they give a cron expression that fires at equal intervals."""
-MOST_GIVE_UP_MINUTES = 14 * 24 * 60
+MAX_GIVE_UP_MINUTES = 14 * 24 * 60
 """14 days: the gate looks back no further (execution.LOOK_BACK)."""
 REVISIONS: tuple[Revisions, ...] = ("latest", "held")
 ON_GIVE_UP: tuple[OnGiveUp, ...] = ("stop", "continue")
@@ -262,10 +262,10 @@ def _read_give_up_minutes(fields: dict[str, object]) -> int | None:
     if "give_up_minutes" not in fields:
         return None
     value = fields["give_up_minutes"]
-    allowed = f"a whole number of minutes, 1 to {MOST_GIVE_UP_MINUTES} (14 days)"
+    allowed = f"a whole number of minutes, 1 to {MAX_GIVE_UP_MINUTES} (14 days)"
     if isinstance(value, bool) or not isinstance(value, int):
         raise Misconfigured(f"give_up_minutes must be {allowed}, not {name_json_kind(value)}.")
-    if not 1 <= value <= MOST_GIVE_UP_MINUTES:
+    if not 1 <= value <= MAX_GIVE_UP_MINUTES:
         raise Misconfigured(f"give_up_minutes is {str(value)[:20]}, but must be {allowed}.")
     return value
 

@@ -81,10 +81,9 @@ def check_hold(event: object, context: object, aws: Aws, now: datetime) -> dict[
     was decided, as logged.
 
     Most invocations find the upstream still running: those cost one call for each upstream that the
-    event names (two for one stage of it). Before anything is changed, the hold is read from its rule:
-    the event may be stale or forged.
-    Raises RefusedInput if the event names no rule of this gate, and NoAnswer or NotPermitted if AWS
-    does not do its part: the rule fires again.
+    event names (two for one stage of it). Before anything is changed, the hold is read from its
+    rule: the event may be stale or forged. Raises RefusedInput if the event names no rule of this
+    gate, and NoAnswer or NotPermitted if AWS does not do its part: the rule fires again.
     """
     deployment = Deployment.from_context(context)
     rule = read_rule_name(event, deployment)
@@ -117,7 +116,7 @@ def _make_plan(
             return Plan(Step.STAY, Outcome.DEADLOCK, reason)
         return Plan(Step.STAY, Outcome.WAITING, reason)
     fate, evidence = read_fate(aws.codepipeline, hold, deployment.stage)
-    if fate.standing is Standing.OVER:
+    if fate.standing is Standing.ENDED:
         return Plan(Step.END, Outcome.DROPPED, fate.reason, replaced_by=fate.replaced_by)
     if fate.standing is Standing.MOVED_ON:
         return Plan(Step.STAY, Outcome.WAITING, fate.reason)

@@ -8,7 +8,7 @@ import click
 
 from chalicelib.account.gates import find_gates, parse_declared_parameters
 from chalicelib.holds.mode import MODES
-from chalicelib.parameters import MOST_GIVE_UP_MINUTES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
+from chalicelib.parameters import MAX_GIVE_UP_MINUTES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
 from chalicelib.phrases import format_minutes, join_names
 from chalicelib.pipelines.dependency import PARKED, REQUIRE, Dependency
 from gatectl import completion
@@ -20,9 +20,9 @@ from gatectl.arguments import (
 )
 from gatectl.editing import edit_pipeline, read_structure
 from gatectl.functions import choose_gate_function
-from gatectl.session import Place, Refused, options
+from gatectl.session import Place, Refused, add_options
 from gatectl.structure import BYPASS, Impossible, add_gate, format_parameters
-from gatectl.wording import number
+from gatectl.wording import format_count
 
 DEFAULTS = {"require": "idle", "hold": "restart", "revisions": None, "parked": "wait"}
 """The settings of a gate that need not be mentioned. What a restart takes (revisions) depends on
@@ -69,7 +69,7 @@ the execution mode.
 )
 @click.option(
     "--give-up-minutes",
-    type=MinutesRange(1, MOST_GIVE_UP_MINUTES),
+    type=MinutesRange(1, MAX_GIVE_UP_MINUTES),
     metavar="MINUTES",
     help="The longest wait.  [default: none]",
 )
@@ -104,7 +104,7 @@ the execution mode.
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@options
+@add_options
 def attach(
     place: Place,
     pipeline: str,
@@ -212,6 +212,8 @@ def _describe_settings(settings: Mapping[str, object]) -> Iterator[str]:
         yield f"looks again every {format_minutes(int(str(settings['retry_minutes'])))}"
     if "give_up_minutes" in settings:
         then = " and goes on all the same" if settings.get("on_give_up") == "continue" else ""
-        yield f"gives up after {number(int(str(settings['give_up_minutes'])), 'minute')}{then}"
+        yield (
+            f"gives up after {format_count(int(str(settings['give_up_minutes'])), 'minute')}{then}"
+        )
     if "bypass" in settings:
         yield "its variable bypass opens the gate"

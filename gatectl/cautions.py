@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.account import graph
-from chalicelib.account.cycles import MEND, classify_circles
+from chalicelib.account.cycles import DEADLOCK_REMEDY, classify_circles
 from chalicelib.account.gates import Gate, find_gates, is_local
 from chalicelib.account.pipeline import AccountView, Pipeline
 from chalicelib.account.reader import MAX_CALLS_AT_ONCE
@@ -25,7 +25,7 @@ from gatectl.doctor import pipeline_roles
 from gatectl.doctor.aws import Inspector, ask_iam, read_functions, read_inline_policy
 from gatectl.doctor.evidence import DoctorEvidence
 from gatectl.doctor.finding import Finding
-from gatectl.functions import Deployed
+from gatectl.functions import DeployedFunctions
 from gatectl.session import Place
 from gatectl.structure import Declaration
 
@@ -161,7 +161,7 @@ def find_deadlocks(place: Place, declared: Declaration) -> list[str]:
     circles = classify_circles(
         graph.list_edges(AccountView(pipelines, (), ()), place.region), pipelines
     )
-    return [f"{circle} {MEND}" for circle in circles if circle.kind != "turns"]
+    return [f"{circle} {DEADLOCK_REMEDY}" for circle in circles if circle.kind != "turns"]
 
 
 def _read_upstreams(place: Place, pipeline: Pipeline) -> dict[str, Pipeline]:
@@ -228,7 +228,8 @@ def _check_role(place: Place, pipeline: Pipeline) -> list[Finding] | None:
     if any(answer.refused for answer in facts.answers.values()):
         # The function's own policy may let it in anyway.
         stages = [
-            Deployed(gate.deployed_as, has_gate=True, has_retry=False) for gate in pipeline.gates
+            DeployedFunctions(gate.deployed_as, has_gate=True, has_retry=False)
+            for gate in pipeline.gates
         ]
         facts = replace(facts, functions=read_functions(place.client("lambda"), looks, stages))
         if looks.unseen:

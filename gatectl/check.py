@@ -19,7 +19,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from chalicelib.account import graph
-from chalicelib.account.cycles import MEND, classify_circles
+from chalicelib.account.cycles import DEADLOCK_REMEDY, classify_circles
 from chalicelib.account.gates import Gate, is_local
 from chalicelib.account.graph import DependencyEdge
 from chalicelib.account.pipeline import AccountView, Pipeline, list_unseen_pipelines
@@ -33,9 +33,9 @@ from gatectl.doctor import pipelines as pipeline_findings
 from gatectl.doctor.aws import Inspector
 from gatectl.doctor.evidence import DoctorEvidence
 from gatectl.doctor.finding import COLOURS, SEVERITIES, Finding, Severity
-from gatectl.functions import deployed
-from gatectl.session import AWS_REFUSED, FOUND, Place, Refused, options
-from gatectl.wording import number
+from gatectl.functions import list_deployments
+from gatectl.session import AWS_REFUSED, FAULTS_FOUND, Place, Refused, add_options
+from gatectl.wording import format_count
 
 
 @click.command()
@@ -52,7 +52,7 @@ from gatectl.wording import number
 @click.option(
     "--lines", is_flag=True, help="One line for each finding, as CI logs and editors like it."
 )
-@options
+@add_options
 def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bool) -> None:
     """Check the gates of all pipelines, without running them.
 
@@ -76,7 +76,7 @@ def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bo
     else:
         facts, not_in_files = _read_account(place), ()
     area = "these files" if files else facts.region
-    place.unfold()
+    place.keep_lines_whole()
     findings = list_findings(facts)
     if lines and not place.json:
         for line in _format_lines(facts, findings, not_in_files):
@@ -88,7 +88,7 @@ def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bo
         )
     severities = {"error", "warning"} if strict else {"error"}
     if any(finding.severity in severities for finding in findings):
-        raise click.exceptions.Exit(FOUND)
+        raise click.exceptions.Exit(FAULTS_FOUND)
     raise click.exceptions.Exit(AWS_REFUSED if facts.unseen else 0)
 
 
@@ -97,11 +97,13 @@ def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bo
 
 def _read_account(place: Place) -> DoctorEvidence:
     looks = Inspector()
-    with place.progress("reading pipelines") as progress:
+    with place.show_progress("reading pipelines") as progress:
         pipelines = AccountReader(place.client).read_pipelines(progress)
     looks.add_unseen_pipelines(list_unseen_pipelines(pipelines))
     functions = looks.inspect(
-        "which functions are deployed", "lambda:ListFunctions", lambda: tuple(deployed(place))
+        "which functions are deployed",
+        "lambda:ListFunctions",
+        lambda: tuple(list_deployments(place)),
     )
     facts = DoctorEvidence(
         datetime.now(UTC),
@@ -263,11 +265,11 @@ def _find_circles(
             "note"
             if circle.kind == "turns"
             else "error"
-            if circle.kind == "success" or circle.unseen
+            if circle.kind == "success" or circle.is_unnoticed
             else "warning"
         )
         where = f"pipelines {join_names(sorted(set(circle.pipelines)))}"
-        kind, how = ("turns", "") if circle.kind == "turns" else ("deadlock", MEND)
+        kind, how = ("turns", "") if circle.kind == "turns" else ("deadlock", DEADLOCK_REMEDY)
         yield Finding(kind, severity, where, str(circle), "", how)
 
 
@@ -402,12 +404,12 @@ def _summarize(facts: DoctorEvidence, findings: Sequence[Finding], area: str) ->
     gated = sum(1 for pipeline in (facts.pipelines or {}).values() if pipeline.gates)
     counts = Counter(finding.severity for finding in findings)
     faults = ", ".join(
-        number(counts[severity], severity) for severity in SEVERITIES if counts[severity]
+        format_count(counts[severity], severity) for severity in SEVERITIES if counts[severity]
     )
     if not (gated or faults or facts.unseen):
         return f"No pipeline in {area} has a gate, so there is nothing to check."
     nothing = f"Nothing is wrong{', as far as could be looked' if facts.unseen else ''}"
-    return f"{faults or nothing}: {number(gated, 'gated pipeline')} in {area}."
+    return f"{faults or nothing}: {format_count(gated, 'gated pipeline')} in {area}."
 
 
 def _format_not_in_files(labels: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ import click
 from chalicelib.account.gates import find_gates
 from gatectl import completion
 from gatectl.editing import edit_pipeline, read_structure
-from gatectl.session import Place, Refused, options
+from gatectl.session import Place, Refused, add_options
 from gatectl.structure import Declaration, Impossible, remove_gates
 
 
@@ -15,7 +15,7 @@ from gatectl.structure import Declaration, Impossible, remove_gates
 @click.argument("pipeline", shell_complete=completion.pipelines)
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@options
+@add_options
 def detach(place: Place, pipeline: str, *, dry_run: bool, yes: bool) -> None:
     """Take the gate out of PIPELINE: it waits for nobody any more.
 

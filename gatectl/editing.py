@@ -27,7 +27,7 @@ from chalicelib.errors import (
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.execution import NAME, Attempt
 from gatectl.arguments import build_missing_pipeline_error
-from gatectl.session import FOUND, Interrupted, Place, Refused
+from gatectl.session import FAULTS_FOUND, Interrupted, Place, Refused
 from gatectl.structure import Declaration
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
@@ -57,9 +57,9 @@ def edit_pipeline(
     update = bool(difference) and not dry_run
     cancelled: list[str] = []
     if update:
-        if not yes and not place.agreed(f"Change {pipeline}?"):
+        if not yes and not place.confirm(f"Change {pipeline}?"):
             place.console.print("Nothing was changed.")
-            raise click.exceptions.Exit(FOUND)
+            raise click.exceptions.Exit(FAULTS_FOUND)
         cancelled = _update(place, declared, changed)
     text = "A dry run: nothing was changed." if difference else unchanged_text
     if update:

@@ -17,7 +17,7 @@ _NAME = re.compile(rf"{APP}-(?P<stage>[\w-]+)-(?P<function>gate|retry)")
 
 
 @dataclass(frozen=True)
-class Deployed:
+class DeployedFunctions:
     """Which functions of the Chalice stage `stage` exist."""
 
     stage: str
@@ -33,7 +33,7 @@ class Deployed:
         return f"{APP}-{self.stage}-retry"
 
 
-def deployed(place: Place) -> list[Deployed]:
+def list_deployments(place: Place) -> list[DeployedFunctions]:
     """Every deployment of which at least one function exists."""
     pages = place.client("lambda").get_paginator("list_functions").paginate()
     names = [function["FunctionName"] for page in pages for function in page["Functions"]]
@@ -41,7 +41,7 @@ def deployed(place: Place) -> list[Deployed]:
         (match["stage"], match["function"]) for match in map(_NAME.fullmatch, names) if match
     }
     return [
-        Deployed(stage, (stage, "gate") in functions, (stage, "retry") in functions)
+        DeployedFunctions(stage, (stage, "gate") in functions, (stage, "retry") in functions)
         for stage in sorted({stage for stage, _ in functions})
     ]
 
@@ -63,7 +63,7 @@ def choose_gate_function(place: Place, name: str | None) -> tuple[str, list[str]
         )
     warnings: list[str] = []
     try:
-        gates = [deployment.gate for deployment in deployed(place) if deployment.has_gate]
+        gates = [deployment.gate for deployment in list_deployments(place) if deployment.has_gate]
     except ClientError as error:
         denied = translate_error(error, "lambda:ListFunctions")
         if not isinstance(denied, NotPermitted):
@@ -82,7 +82,7 @@ def choose_gate_function(place: Place, name: str | None) -> tuple[str, list[str]
 
 
 def _find_only_gate_function(place: Place) -> str:
-    gates = [deployment for deployment in deployed(place) if deployment.has_gate]
+    gates = [deployment for deployment in list_deployments(place) if deployment.has_gate]
     if not gates:
         raise Refused(
             f"No gate is deployed in {place.region}. Deploy it first (chalice deploy --stage "

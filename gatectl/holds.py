@@ -22,9 +22,9 @@ from chalicelib.errors import NoAnswer
 from chalicelib.holds.fate import Standing
 from chalicelib.phrases import format_time, join_names
 from gatectl.doctor.stuck import find_stuck_rules
-from gatectl.session import Place, Refused, options
+from gatectl.session import Place, Refused, add_options
 from gatectl.unseen import list_lines, print_unseen
-from gatectl.wording import lasting, number, shorten_ids
+from gatectl.wording import format_count, format_duration, shorten_ids
 
 WATCH_SECONDS = 15
 """Between two looks of --watch."""
@@ -59,7 +59,7 @@ class WaitRow:
 @click.option(
     "--watch", is_flag=True, help=f"Look again every {WATCH_SECONDS} seconds, until Ctrl-C."
 )
-@options
+@add_options
 def holds(place: Place, *, links: bool, watch: bool) -> None:
     """Who waits for whom now, since when, and what happens next.
 
@@ -79,7 +79,7 @@ def holds(place: Place, *, links: bool, watch: bool) -> None:
         _watch(place, account)
         return
     now = datetime.now(UTC)
-    with place.progress("reading pipelines") as progress:
+    with place.show_progress("reading pipelines") as progress:
         view = account.read_view(now, progress)
     print_unseen(place, view.unseen)
     rows = examine_rows(place, view, now)
@@ -217,7 +217,7 @@ def _build_page(
         parts.append(Text(text, style="yellow"))
     if strange := list_strange_rules(view.rules):
         text = (
-            f"{number(len(strange), 'rule')} of the gate's "
+            f"{format_count(len(strange), 'rule')} of the gate's "
             f"{'holds' if len(strange) == 1 else 'hold'} nobody, or cannot let go: "
             f"{join_names([rule.name for rule in strange])}. What to do: gatectl doctor."
         )
@@ -270,7 +270,9 @@ def _build_table(place: Place, waiting: Sequence[WaitRow], now: datetime) -> Tab
         if counts[wait.pipeline] > 1:
             name.append(f" {wait.execution[:8]}", style="dim")
         since = (
-            f"{_format_cell(wait.since, now)} ({lasting(now - wait.since)})" if wait.since else "?"
+            f"{_format_cell(wait.since, now)} ({format_duration(now - wait.since)})"
+            if wait.since
+            else "?"
         )
         cells: list[RenderableType] = [
             name,

@@ -24,7 +24,7 @@ from chalicelib.wording import held_pipeline
 from gatectl.arguments import build_missing_pipeline_error
 from gatectl.completion import pipelines
 from gatectl.holds import WaitRow, list_rows
-from gatectl.session import AWS_REFUSED, FOUND, Interrupted, Place, Refused, options
+from gatectl.session import AWS_REFUSED, FAULTS_FOUND, Interrupted, Place, Refused, add_options
 from gatectl.unseen import print_unseen
 
 RETRY_MINUTES = 5
@@ -47,7 +47,7 @@ class NoRoomForRule(click.ClickException):
     help="Only this one, where several are held: its id, or how that begins.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@options
+@add_options
 def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) -> None:
     """Let PIPELINE go on now, although what it waits for is not over.
 
@@ -55,7 +55,7 @@ def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) ->
     once. Its next execution waits again. Who did it stands in the action's summary and in the log.
     """
     now = datetime.now(UTC)
-    with place.progress("reading pipelines") as progress:
+    with place.show_progress("reading pipelines") as progress:
         view = AccountReader(place.client).read_view(now, progress)
     print_unseen(place, view.unseen)
     held = [row for row in list_rows(view) if row.wait.pipeline == pipeline and not row.over]
@@ -74,9 +74,9 @@ def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) ->
             *_describe_risk(place, pipeline, waits, by, now),
         ]
         place.console.print(Group(*map(Text, sentences)))
-        if not place.agreed(f"Let {pipeline} go on now?"):
+        if not place.confirm(f"Let {pipeline} go on now?"):
             place.console.print("Nothing was changed.")
-            raise click.exceptions.Exit(FOUND)
+            raise click.exceptions.Exit(FAULTS_FOUND)
     try:
         for wait in waits:
             outcome = _let_go(place, wait, by, now)

@@ -39,7 +39,7 @@ from chalicelib.errors import (
     PipelineNotFound,
     TakenOver,
     UnexpectedAnswer,
-    error_code,
+    read_error_code,
     translate_error,
 )
 
@@ -52,7 +52,7 @@ NOBODY_READS = 141
 """The exit status if the reader of a pipe has gone, as a shell reports a program that SIGPIPE ended
 (128 + 13).
 """
-FOUND = 1
+FAULTS_FOUND = 1
 """The exit status of a command that has found faults, or that was not allowed to make its
 change.
 """
@@ -136,14 +136,14 @@ class Place:
         else:
             self.console.print(for_people)
 
-    def unfold(self) -> None:
+    def keep_lines_whole(self) -> None:
         """Unless a terminal reads, do not fold lines, so that grep finds long names. COLUMNS still
         counts.
         """
         if not self.console.is_terminal and "COLUMNS" not in os.environ:
             self.console.width = 10_000
 
-    def agreed(self, question: str) -> bool:
+    def confirm(self, question: str) -> bool:
         """Ask a yes/no question on the terminal. Raises Refused if nobody can be asked."""
         if self.json:
             raise Refused(
@@ -162,7 +162,7 @@ class Place:
             raise nobody if isinstance(error.__context__, EOFError) else error from None
 
     @contextmanager
-    def progress(self, task: str) -> Iterator[Callable[[int, int], None]]:
+    def show_progress(self, task: str) -> Iterator[Callable[[int, int], None]]:
         """A progress bar for a long `task`; yields a function that takes how many of how many are
         done. Shown only if standard error is a terminal.
         """
@@ -193,7 +193,7 @@ def _encode(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def options(command: Callable[..., None]) -> Callable[..., None]:
+def add_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command --region, --profile and --json, and pass it a Place as its first argument."""
 
     @click.option("--region", metavar="NAME", help="The AWS region; else as the AWS CLI has it.")
@@ -362,16 +362,16 @@ _CREDENTIALS = frozenset(
 def _describe_aws_error(error: Exception) -> str:
     """AWS's own words only if they cannot repeat what a request was signed with."""
     answer = error.__cause__ or error
-    if isinstance(answer, ClientError) and error_code(answer) in _CREDENTIALS:
+    if isinstance(answer, ClientError) and read_error_code(answer) in _CREDENTIALS:
         return (
-            f"AWS does not accept your credentials ({error_code(answer)}): they have expired, "
+            f"AWS does not accept your credentials ({read_error_code(answer)}): they have expired, "
             "or are wrong. Sign in again (aws sso login)."
         )
     if not isinstance(error, ClientError):
         return str(error)
     problem = "AWS did not answer" if _find_status(error) == FAILED else "AWS refused"
     message = error.response.get("Error", {}).get("Message", "")
-    return f"{problem} {error.operation_name} ({error_code(error)}): {message}"
+    return f"{problem} {error.operation_name} ({read_error_code(error)}): {message}"
 
 
 def _find_status(error: Exception) -> int:
@@ -380,7 +380,7 @@ def _find_status(error: Exception) -> int:
     """
     answer = error.__cause__ or error
     if isinstance(answer, ClientError):
-        if error_code(answer) in _CREDENTIALS:
+        if read_error_code(answer) in _CREDENTIALS:
             return AWS_REFUSED
         answer = translate_error(answer, answer.operation_name)
     return FAILED if isinstance(answer, (NoAnswer, BotoCoreError)) else AWS_REFUSED

@@ -8,7 +8,7 @@ from datetime import timedelta
 from chalicelib.pipelines.execution import ID
 
 
-def lasting(duration: timedelta) -> str:
+def format_duration(duration: timedelta) -> str:
     """The duration in its two largest units: "under 1 s", "40 s", "7 min", "5 h 12 min",
     "3 d 2 h".
     """
@@ -26,7 +26,7 @@ def lasting(duration: timedelta) -> str:
     return f"{hours // 24} d" + (f" {hours % 24} h" if hours % 24 else "")
 
 
-def share(part: int, total: int) -> str:
+def format_share(part: int, total: int) -> str:
     """ "29 %"; "0 %" and "100 %" only for none and all of them; "-" of nothing."""
     if not total:
         return "-"
@@ -35,7 +35,7 @@ def share(part: int, total: int) -> str:
     return f"{min(99, max(1, round(100 * part / total)))} %"
 
 
-def number(count: int, noun: str) -> str:
+def format_count(count: int, noun: str) -> str:
     """ "1 hold", "2 holds"."""
     return f"{count} {noun}" + ("" if count == 1 else "s")
 

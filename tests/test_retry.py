@@ -284,7 +284,8 @@ def test_a_held_execution_that_is_still_in_progress_is_left_alone(
     scene.wait(seconds=55)  # infra has ended; the gate's answer is still not there
     assert scene.statuses() == ["InProgress"]
     calls.mend()
-    # Lambda's second attempt of the gate finds infra idle and lets it pass: nothing is left to retry.
+    # Lambda's second attempt of the gate finds infra idle and lets it pass: nothing is left to
+    # retry.
     scene.wait(minutes=5)
     assert scene.statuses() == ["Succeeded"]
     assert scene.rules() == []

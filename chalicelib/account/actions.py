@@ -48,7 +48,7 @@ def list_gate_actions(pipeline: Pipeline, execution: str) -> Iterator[tuple[Gate
         (attempt.stage, attempt.action): attempt for attempt in pipeline.hidden.get(execution, ())
     }
     for gate in pipeline.gates:
-        stage = pipeline.state.stage(gate.stage) if pipeline.state else None
+        stage = pipeline.state.find_stage(gate.stage) if pipeline.state else None
         if stage and stage.execution == execution:
             yield from ((gate, action) for action in stage.actions if action.name == gate.action)
         elif attempt := attempts.get((gate.stage, gate.action)):

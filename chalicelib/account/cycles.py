@@ -31,7 +31,7 @@ class Circle:
     kind: CircleKind
 
     @property
-    def unseen(self) -> bool:
+    def is_unnoticed(self) -> bool:
         """Whether it is too long for a gate to notice the deadlock."""
         return self.kind != "turns" and len(self.pipelines) - 2 > MAX_PIPELINES_IN_A_CYCLE
 
@@ -52,13 +52,13 @@ class Circle:
         fails = (
             f"A gate looks at {MAX_PIPELINES_IN_A_CYCLE} pipelines of a chain: "
             "it does not see this, and they wait for ever."
-            if self.unseen
+            if self.is_unnoticed
             else "The gate that sees it fails its action then."
         )
         return f"{chain} {when} {fails}"
 
 
-MEND = (
+DEADLOCK_REMEDY = (
     "Take one of them out of its depends_on, or let it require only that the other is "
     "idle, and not in the mode wait."
 )
@@ -113,11 +113,12 @@ def _keeps_waiting(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> b
 def _is_enforced(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> bool:
     """Return whether a gate that does not only observe waits for this upstream."""
     return edge.upstream in pipelines and any(
-        gate.parameters and not gate.parameters.observe for gate in asking(edge, pipelines)
+        gate.parameters and not gate.parameters.observe
+        for gate in find_asking_gates(edge, pipelines)
     )
 
 
-def asking(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> tuple[Gate, ...]:
+def find_asking_gates(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> tuple[Gate, ...]:
     """Return the dependent's gates that name this dependency."""
     return tuple(
         gate

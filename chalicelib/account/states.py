@@ -10,7 +10,9 @@ from typing import Literal
 from chalicelib.account.pipeline import Pipeline
 from chalicelib.account.waits import Wait
 
-Word = Literal["waits", "asks", "runs", "succeeded", "failed", "stopped", "other", "idle", "unseen"]
+StatusWord = Literal[
+    "waits", "asks", "runs", "succeeded", "failed", "stopped", "other", "idle", "unseen"
+]
 """waits: at its gate; asks: it needs a person; runs: an execution is in progress;
 succeeded, failed, stopped: the result of its last execution; other: that one has no result;
 idle: it has not run; unseen: AWS does not let it be read.
@@ -21,12 +23,12 @@ idle: it has not run; unseen: AWS does not let it be read.
 class PipelineStatus:
     """A pipeline's status, since when (aware UTC), and the id of the execution that has it."""
 
-    word: Word
+    word: StatusWord
     since: datetime | None = None
     execution: str | None = None
 
 
-def find_state(pipeline: Pipeline, waits: Iterable[Wait]) -> PipelineStatus:
+def find_status(pipeline: Pipeline, waits: Iterable[Wait]) -> PipelineStatus:
     """Return the status of a pipeline.
 
     If it has several executions, a waiting one counts before a running one, and a running one
@@ -39,7 +41,7 @@ def find_state(pipeline: Pipeline, waits: Iterable[Wait]) -> PipelineStatus:
         return PipelineStatus("unseen")
     running = next((execution for execution in pipeline.executions if execution.running), None)
     if running:
-        parked = pipeline.state.parked(running.id) if pipeline.state else None
+        parked = pipeline.state.find_parked(running.id) if pipeline.state else None
         if parked:
             return PipelineStatus("asks", parked.since, running.id)
         return PipelineStatus("runs", running.started, running.id)
@@ -47,5 +49,9 @@ def find_state(pipeline: Pipeline, waits: Iterable[Wait]) -> PipelineStatus:
         return PipelineStatus("idle")
     finished = (execution for execution in pipeline.executions if execution.finished)
     last = next(finished, pipeline.executions[0])
-    words: dict[str, Word] = {"Succeeded": "succeeded", "Failed": "failed", "Stopped": "stopped"}
+    words: dict[str, StatusWord] = {
+        "Succeeded": "succeeded",
+        "Failed": "failed",
+        "Stopped": "stopped",
+    }
     return PipelineStatus(words.get(last.status, "other"), last.updated, last.id)

@@ -11,7 +11,7 @@ from chalicelib.account.gates import Gate
 from chalicelib.holds.fate import HELD, HoldFate, Standing
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.mode import HoldMode
-from chalicelib.holds.rule import find_first_look, read_date
+from chalicelib.holds.rule import find_check_after, read_date
 
 _SCHEDULE = re.compile(r"cron\((?P<first>\d+)(?:/(?P<every>\d+))? \* \* \* \? \*\)")
 """The schedule of a rule, as holds.rule.build_schedule writes it."""
@@ -108,4 +108,4 @@ class HoldRule:
         second = self.next_check(first) if first else None
         if moment is None or first is None or second is None:
             return moment
-        return find_first_look(moment, first, (second - first) // timedelta(minutes=1))
+        return find_check_after(moment, first, (second - first) // timedelta(minutes=1))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, error_code
+from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, read_error_code
 
 _REJECTED_CREDENTIALS = {
     "ExpiredToken",
@@ -39,10 +39,10 @@ def describe_problem(error: Exception) -> Problem:
     if (
         isinstance(error, NoAnswer)
         and isinstance(cause, ClientError)
-        and error_code(cause) in _REJECTED_CREDENTIALS
+        and read_error_code(cause) in _REJECTED_CREDENTIALS
     ):
         return Problem(
-            f"AWS does not take the Board's credentials any more ({error_code(cause)}). "
+            f"AWS does not take the Board's credentials any more ({read_error_code(cause)}). "
             "Renew them, for example with aws sso login: "
             "the Board takes new ones from your AWS configuration by itself. If they are in "
             "AWS_... variables, start it again.",

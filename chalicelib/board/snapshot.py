@@ -11,10 +11,10 @@ from typing import Any
 
 from chalicelib.account import graph
 from chalicelib.account.console import ConsoleLinks
-from chalicelib.account.cycles import MEND, Circle, classify_circles
+from chalicelib.account.cycles import DEADLOCK_REMEDY, Circle, classify_circles
 from chalicelib.account.graph import DependencyEdge
 from chalicelib.account.pipeline import AccountView, Pipeline
-from chalicelib.account.states import find_state
+from chalicelib.account.states import find_status
 from chalicelib.account.waits import HoldRule, Wait
 
 Json = dict[str, Any]
@@ -61,7 +61,7 @@ def build_snapshot(view: AccountView, region: str, now: datetime) -> Json:
 
 
 def _build_pipeline(pipeline: Pipeline, waits: Sequence[Wait], console: ConsoleLinks) -> Json:
-    state = find_state(pipeline, waits)
+    state = find_status(pipeline, waits)
     held = {wait.execution for wait in waits if wait.pipeline == pipeline.name}
     busy = held | {execution.id for execution in pipeline.executions if execution.running}
     return {
@@ -133,7 +133,7 @@ def _list_refusing_gates(view: AccountView, console: ConsoleLinks) -> Iterator[J
 
 
 def _build_deadlock(circle: Circle) -> Json:
-    return {"pipelines": sorted({*circle.pipelines}), "text": f"{circle} {MEND}"}
+    return {"pipelines": sorted({*circle.pipelines}), "text": f"{circle} {DEADLOCK_REMEDY}"}
 
 
 def _is_left_over(rule: HoldRule, now: datetime) -> bool:

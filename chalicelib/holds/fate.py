@@ -21,7 +21,7 @@ class Standing(Enum):
 
     HELD = "held"
     MOVED_ON = "moved on"
-    OVER = "over"
+    ENDED = "over"
     UNKNOWN = "unknown"
 
 
@@ -77,7 +77,7 @@ MOVED_ON = "the held execution has moved on"
 def find_fate(evidence: Evidence) -> HoldFate:
     """Return what became of a held execution, as far as the evidence tells."""
     if not evidence.pipeline_exists:
-        return HoldFate(Standing.OVER, f"the pipeline {evidence.pipeline} is gone")
+        return HoldFate(Standing.ENDED, f"the pipeline {evidence.pipeline} is gone")
     if evidence.executions is None:
         return HoldFate(Standing.UNKNOWN, f"the executions of {evidence.pipeline} are not known")
     held_id, newest = evidence.execution, next(iter(evidence.executions), None)
@@ -88,13 +88,13 @@ def find_fate(evidence: Evidence) -> HoldFate:
     # In PARALLEL mode executions are independent of each other (guide: execution-modes).
     if newest and newest.id != held_id and (held or newest).mode != PARALLEL:
         reason = f"a newer execution exists: {newest.id} is {newest.status}"
-        return HoldFate(Standing.OVER, reason, replaced_by=newest.id)
+        return HoldFate(Standing.ENDED, reason, replaced_by=newest.id)
     if held is None:
         if not evidence.reaches_back:
             return HoldFate(Standing.UNKNOWN, f"execution {held_id} is older than what was read")
-        return HoldFate(Standing.OVER, f"its pipeline knows no execution {held_id} any more")
+        return HoldFate(Standing.ENDED, f"its pipeline knows no execution {held_id} any more")
     if held.status != "Failed":
-        return HoldFate(Standing.OVER, f"execution {held_id} is {held.status}")
+        return HoldFate(Standing.ENDED, f"execution {held_id} is {held.status}")
     fate = _find_fate_at_gate(evidence)
     return _find_fate_after_restart(evidence) if fate.standing is Standing.HELD else fate
 
@@ -140,12 +140,12 @@ def _find_fate_after_restart(evidence: Evidence) -> HoldFate:
     if not evidence.complete:
         return HoldFate(Standing.UNKNOWN, "not all executions were read")
     reason = f"execution {evidence.execution} was started again already, as {restart.id}"
-    return HoldFate(Standing.OVER, reason, replaced_by=restart.id)
+    return HoldFate(Standing.ENDED, reason, replaced_by=restart.id)
 
 
 def _end_by_passing(evidence: Evidence) -> HoldFate:
     reason = f"execution {evidence.execution} passed the gate at a later attempt"
-    return HoldFate(Standing.OVER, reason)
+    return HoldFate(Standing.ENDED, reason)
 
 
 def find_closed_gate(attempts: Sequence[Attempt], gate_function: str) -> Attempt | None:

@@ -101,7 +101,7 @@ class Hold:
             "rule": self.rule,
             "pipeline": self.pipeline,
             "execution": self.execution,
-            "depends_on": [entry.as_json() for entry in self.depends_on],
+            "depends_on": [entry.build_json() for entry in self.depends_on],
             "since": self.since.isoformat(),
             **{key: value for key, value in optional.items() if value is not None},
         }

@@ -110,7 +110,7 @@ def find_next_check(now: datetime, minutes: int) -> datetime:
     return now.replace(second=0, microsecond=0) + timedelta(minutes=minutes)
 
 
-def find_first_look(at: datetime, next_check: datetime, every: int) -> datetime:
+def find_check_after(at: datetime, next_check: datetime, every: int) -> datetime:
     """Return the first check at or after `at`, which is when a deadline takes effect.
 
     `next_check`: any check before it, or the next one; `every`: the minutes between two checks. All

@@ -92,7 +92,7 @@ class Dependency:
             return replace(self, pipeline=self.name)
         return self
 
-    def as_json(self) -> str | dict[str, str]:
+    def build_json(self) -> str | dict[str, str]:
         """Return the shortest entry of depends_on that `parse_entry` reads as this dependency."""
         values = {
             "pipeline": self.pipeline,

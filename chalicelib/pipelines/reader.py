@@ -183,5 +183,5 @@ def _list_marked_edges(state: PipelineState, running: Sequence[Execution]) -> li
     """Return what running executions wait for, as the marks of their gate actions say."""
     from chalicelib.pipelines.wait_cycles import read_mark  # noqa: PLC0415
 
-    marks = [read_mark(text) for execution in running for text in state.marks(execution.id)]
+    marks = [read_mark(text) for execution in running for text in state.list_marks(execution.id)]
     return [edge for mark in marks if mark for edge in mark.waits]

@@ -81,7 +81,7 @@ class PipelineState:
 
     stages: tuple[StageState, ...]
 
-    def stage(self, name: str) -> StageState | None:
+    def find_stage(self, name: str) -> StageState | None:
         """Return the stage with this name; None if the pipeline has no such stage."""
         return next((stage for stage in self.stages if stage.name == name), None)
 
@@ -104,7 +104,7 @@ class PipelineState:
         latest = self.stages[current]
         return latest.execution == execution and latest.status in ("Succeeded", "Skipped")
 
-    def parked(self, execution: str) -> Parked | None:
+    def find_parked(self, execution: str) -> Parked | None:
         """Return what `execution` needs a person for; None if it can go on without one.
 
         It also needs a person if it waits behind an execution that does.
@@ -118,7 +118,7 @@ class PipelineState:
                 return _find_open_approval(stage) if stage.busy else None
         return None
 
-    def marks(self, execution: str) -> tuple[str, ...]:
+    def list_marks(self, execution: str) -> tuple[str, ...]:
         """Return the marks of the actions that `execution` has in progress."""
         return tuple(
             action.mark

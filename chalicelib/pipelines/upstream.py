@@ -141,10 +141,10 @@ class Upstream:
         """The one stage that counts; None if all do, or if the state was not read."""
         if self.state is None or self.dependency.stage is None:
             return None
-        return self.state.stage(self.dependency.stage)
+        return self.state.find_stage(self.dependency.stage)
 
     def _is_parked(self, execution: str) -> bool:
-        return self.state is not None and self.state.parked(execution) is not None
+        return self.state is not None and self.state.find_parked(execution) is not None
 
     @property
     def _stage_is_busy(self) -> bool:

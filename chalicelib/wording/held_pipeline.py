@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.holds.rule import describe_date, find_first_look
+from chalicelib.holds.rule import describe_date, find_check_after
 from chalicelib.phrases import format_minutes, format_time, join_names, shorten
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def describe_hold(
         ends, goes_on = "This action ends here", "its stage is retried by itself"
     else:
         ends, goes_on = "This execution ends here", f"{pipeline} starts again by itself"
-    give_up = find_first_look(hold.give_up, next_check, every) if hold.give_up else None
+    give_up = find_check_after(hold.give_up, next_check, every) if hold.give_up else None
     return shorten(
         f"{pipeline} waits for {names} since {format_time(hold.since, now)}. "
         f"{describe_reasons(waiting, now)} "

@@ -79,7 +79,7 @@ def _describe_open_upstream(upstream: Upstream, now: datetime) -> str:
         why = "past that stage" if is_past else "parked until a person lets it go on"
         return f"{name} does not count: execution {execution.short_id} is {why}"
     if upstream.dependency.stage:
-        stage = upstream.state.stage(upstream.dependency.stage) if upstream.state else None
+        stage = upstream.state.find_stage(upstream.dependency.stage) if upstream.state else None
         if stage and stage.execution:
             return f"{name} is idle: execution {stage.execution[:8]} {stage.status} there"
         return f"{name} is idle: no execution has been there"

@@ -74,7 +74,7 @@ def _describe_reason(upstream: Upstream, now: datetime) -> str:
 def _describe_missing_success(upstream: Upstream, now: datetime) -> str:
     last = upstream.newest_finished
     if upstream.dependency.stage:
-        stage = upstream.state.stage(upstream.dependency.stage) if upstream.state else None
+        stage = upstream.state.find_stage(upstream.dependency.stage) if upstream.state else None
         status = f"it is {stage.status}" if stage and stage.status else "it has never run"
         return f"{upstream.label} has not succeeded: {status}."
     if last is None:
@@ -86,7 +86,7 @@ def _describe_missing_success(upstream: Upstream, now: datetime) -> str:
 
 
 def _describe_execution(execution: Execution, upstream: Upstream, now: datetime) -> str:
-    parked = upstream.state.parked(execution.id) if upstream.state else None
+    parked = upstream.state.find_parked(execution.id) if upstream.state else None
     waits = f" and waits for a person: {_describe_parking(parked, now)}" if parked else ""
     return (
         f"execution {execution.short_id} is {execution.status} since "

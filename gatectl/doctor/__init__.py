@@ -21,7 +21,7 @@ from gatectl.doctor.aws import is_gone
 from gatectl.doctor.evidence import DoctorEvidence
 from gatectl.doctor.finding import COLOURS, SEVERITIES, Finding, MendingCall, format_command
 from gatectl.doctor.reader import DoctorReader
-from gatectl.session import AWS_REFUSED, FOUND, Interrupted, Place, Refused, options
+from gatectl.session import AWS_REFUSED, FAULTS_FOUND, Interrupted, Place, Refused, add_options
 
 SUBJECTS = (functions, function_roles, pipeline_roles, pipelines, rules)
 INDENT = "  "
@@ -34,7 +34,7 @@ INDENT = "  "
     is_flag=True,
     help="With --mend: do not ask, except before a role's policy is changed: that is left then.",
 )
-@options
+@add_options
 def doctor(place: Place, *, mend: bool, yes: bool) -> None:
     """Look whether everything is in place, and nothing left behind.
 
@@ -86,7 +86,7 @@ def examine(evidence: DoctorEvidence) -> list[Finding]:
 
 def _find_status(evidence: DoctorEvidence, findings: Sequence[Finding]) -> int:
     if any(finding.severity != "note" for finding in findings):
-        return FOUND
+        return FAULTS_FOUND
     return AWS_REFUSED if evidence.unseen else 0
 
 
@@ -100,7 +100,7 @@ def _ask_to_mend(place: Place, finding: Finding, *, yes: bool) -> bool:
         if "PolicyDocument" in call.parameters:
             document = json.dumps(json.loads(call.parameters["PolicyDocument"]), indent=2)
             _print(place, f"The role's policy as it would be then:\n{document}")
-    agreed = place.agreed(f"{finding.how.rstrip('.')}?")
+    agreed = place.confirm(f"{finding.how.rstrip('.')}?")
     place.console.print()
     return agreed
 

@@ -14,13 +14,13 @@ from chalicelib.errors import (
     NoAnswer,
     NotPermitted,
     PipelineNotFound,
-    error_code,
+    read_error_code,
     translate_error,
 )
 from chalicelib.phrases import join_names
 from gatectl.doctor.evidence import GateFunction, PolicyAnswer, PolicyQuestion, Refusal, Unseen
 from gatectl.doctor.finding import name_action
-from gatectl.functions import Deployed
+from gatectl.functions import DeployedFunctions
 from gatectl.unseen import group_by_reason
 
 DEFAULT_TIMEOUT_SECONDS = 3
@@ -31,7 +31,7 @@ Value = TypeVar("Value")
 
 def is_gone(error: Exception) -> bool:
     """Whether AWS says that there is no such thing (model: the errors of each service)."""
-    return isinstance(error, ClientError) and error_code(error) in (
+    return isinstance(error, ClientError) and read_error_code(error) in (
         "ResourceNotFoundException",
         "PipelineNotFoundException",
         "NoSuchEntity",
@@ -89,7 +89,7 @@ class Inspector:
 
 
 def read_functions(
-    client: Any, inspector: Inspector, deployed: Iterable[Deployed]
+    client: Any, inspector: Inspector, deployed: Iterable[DeployedFunctions]
 ) -> dict[str, GateFunction]:
     """Return the functions of `deployed` that exist, by name. `client`: boto3's, of Lambda."""
     names = [

@@ -17,7 +17,7 @@ from chalicelib.holds.hold import Hold
 from chalicelib.holds.rule import read_stage
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.execution import Execution
-from gatectl.functions import Deployed
+from gatectl.functions import DeployedFunctions
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class DoctorEvidence:
     partition: str
     region: str
     account: str
-    deployed: tuple[Deployed, ...] | None = None
+    deployed: tuple[DeployedFunctions, ...] | None = None
     functions: Mapping[str, GateFunction] = field(default_factory=dict)
     pipelines: Mapping[str, Pipeline] | None = None
     rules: tuple[HoldRule, ...] | None = None
@@ -159,7 +159,7 @@ class DoctorEvidence:
             for rule in self.rules or ()
             if rule.hold and stage in (None, read_stage(rule.name, rule.hold.execution))
         ]
-        return [(hold, standing) for hold, standing in holds if standing is not Standing.OVER]
+        return [(hold, standing) for hold, standing in holds if standing is not Standing.ENDED]
 
     def list_held(self, stage: str | None = None) -> list[Hold]:
         """Return the holds of executions that wait now, as far as is known."""

@@ -11,7 +11,7 @@ from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import Dependency
 from gatectl.doctor.evidence import DoctorEvidence, PolicyQuestion, Refusal
 from gatectl.doctor.finding import Finding, build_deploy_command
-from gatectl.functions import Deployed
+from gatectl.functions import DeployedFunctions
 
 ANY_EXECUTION = "00000000-0000-0000-0000-000000000000"
 MAX_RESOURCES = 50
@@ -49,7 +49,7 @@ def findings(evidence: DoctorEvidence) -> Iterator[Finding]:
 
 
 def _list_questions_by_function(
-    evidence: DoctorEvidence, deployed: Deployed
+    evidence: DoctorEvidence, deployed: DeployedFunctions
 ) -> Mapping[str, list[PolicyQuestion]]:
     questions: dict[str, list[PolicyQuestion]] = {}
     for name, list_needs in (

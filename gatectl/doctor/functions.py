@@ -14,7 +14,7 @@ from chalicelib.deployment import STAGE_LENGTH, refuse_long_stage
 from chalicelib.errors import Misconfigured
 from gatectl.doctor.evidence import DoctorEvidence, GateFunction
 from gatectl.doctor.finding import Finding, MendingCall, build_deploy_command
-from gatectl.functions import Deployed
+from gatectl.functions import DeployedFunctions
 
 MIN_TIMEOUT_SECONDS = 120
 """If AWS throttles, it asks again for two minutes on average (chalicelib/aws/clients.py)."""
@@ -40,7 +40,7 @@ def findings(evidence: DoctorEvidence) -> Iterator[Finding]:
         yield from find_retry_faults(evidence, deployed)
 
 
-def find_retry_faults(evidence: DoctorEvidence, deployed: Deployed) -> Iterator[Finding]:
+def find_retry_faults(evidence: DoctorEvidence, deployed: DeployedFunctions) -> Iterator[Finding]:
     """What is wrong with the retry of a deployment, and with who may invoke it."""
     retry = evidence.functions.get(deployed.retry)
     if retry:
@@ -66,7 +66,7 @@ def _find_no_gate(evidence: DoctorEvidence) -> Finding:
 
 
 def _find_missing_function(
-    evidence: DoctorEvidence, deployed: Deployed, *, is_named: bool
+    evidence: DoctorEvidence, deployed: DeployedFunctions, *, is_named: bool
 ) -> Iterator[Finding]:
     """`is_named`: whether a pipeline names this deployment's gate."""
     again = (build_deploy_command(deployed.stage),)
@@ -95,7 +95,7 @@ def _find_missing_function(
         )
 
 
-def _find_long_name(deployed: Deployed) -> Iterator[Finding]:
+def _find_long_name(deployed: DeployedFunctions) -> Iterator[Finding]:
     try:
         refuse_long_stage(deployed.stage)
     except Misconfigured as error:
@@ -111,7 +111,9 @@ def _find_long_name(deployed: Deployed) -> Iterator[Finding]:
         )
 
 
-def _find_different_code(evidence: DoctorEvidence, deployed: Deployed) -> Iterator[Finding]:
+def _find_different_code(
+    evidence: DoctorEvidence, deployed: DeployedFunctions
+) -> Iterator[Finding]:
     gate = evidence.functions.get(deployed.gate)
     retry = evidence.functions.get(deployed.retry)
     if gate and retry and gate.code != retry.code:

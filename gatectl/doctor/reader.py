@@ -22,7 +22,7 @@ from chalicelib.pipelines.execution import LOOK_BACK, Execution
 from gatectl.doctor import function_roles, pipeline_roles
 from gatectl.doctor.aws import Inspector, ask_iam, read_functions, read_inline_policy
 from gatectl.doctor.evidence import DoctorEvidence, PolicyAnswer, PolicyQuestion
-from gatectl.functions import deployed
+from gatectl.functions import list_deployments
 from gatectl.session import Place
 
 MAX_IAM_CALLS_AT_ONCE = 4
@@ -61,10 +61,10 @@ class DoctorReader:
             deployed=inspect(
                 "which functions are deployed",
                 "lambda:ListFunctions",
-                lambda: tuple(deployed(self._place)),
+                lambda: tuple(list_deployments(self._place)),
             ),
         )
-        with self._place.progress("reading pipelines") as progress:
+        with self._place.show_progress("reading pipelines") as progress:
             read_pipelines = partial(self._account.read_pipelines, progress)
             evidence = replace(evidence, pipelines=inspect("the pipelines", "", read_pipelines))
         self._inspector.add_unseen_pipelines(list_unseen_pipelines(evidence.pipelines or {}))
@@ -200,7 +200,7 @@ class DoctorReader:
         ask = partial(ask_iam, self._clients["iam"], self._inspector)
         answers = {}
         with (
-            self._place.progress("asking IAM about roles") as progress,
+            self._place.show_progress("asking IAM about roles") as progress,
             ThreadPoolExecutor(MAX_IAM_CALLS_AT_ONCE) as pool,
         ):
             for question, answer in zip(questions, pool.map(ask, questions), strict=True):

@@ -136,7 +136,7 @@ def _check_hold(
     has_retry = evidence.deployed is None or any(
         deployed.stage == stage and deployed.has_retry for deployed in evidence.deployed
     )
-    if fate.standing is Standing.OVER:
+    if fate.standing is Standing.ENDED:
         goes_by_itself = has_retry and _reaches_retry(evidence, rule, stage)
         yield _describe_left_rule(evidence, rule, hold, fate.reason, goes_by_itself=goes_by_itself)
     elif fate.standing is Standing.MOVED_ON:

@@ -16,7 +16,7 @@ from gatectl.doctor.evidence import DoctorEvidence
 from gatectl.doctor.finding import Finding
 from gatectl.doctor.functions import find_retry_faults
 from gatectl.doctor.rules import check_rule
-from gatectl.functions import Deployed
+from gatectl.functions import DeployedFunctions
 from gatectl.session import Place
 
 
@@ -46,7 +46,7 @@ def find_stuck_rules(
     if not stages:
         return {}
     inspector = Inspector()
-    retries = [Deployed(stage, has_gate=False, has_retry=True) for stage in sorted(stages)]
+    retries = [DeployedFunctions(stage, has_gate=False, has_retry=True) for stage in sorted(stages)]
     try:
         functions = read_functions(place.client("lambda"), inspector, retries)
     except NoAnswer:
@@ -58,7 +58,7 @@ def find_stuck_rules(
         place.region,
         place.account,
         deployed=tuple(
-            Deployed(each.stage, has_gate=True, has_retry=each.retry in existing)
+            DeployedFunctions(each.stage, has_gate=True, has_retry=each.retry in existing)
             for each in retries
         ),
         functions=functions,

@@ -20,7 +20,7 @@ from gatectl.explain.held import explain_hold
 from gatectl.explain.in_progress import explain_open_gate, explain_progress
 from gatectl.explain.reader import ExplainReader
 from gatectl.explain.statement import Remedy, Statement
-from gatectl.session import Place, options
+from gatectl.session import Place, add_options
 from gatectl.wording import shorten_ids
 
 
@@ -31,7 +31,7 @@ from gatectl.wording import shorten_ids
     metavar="ID",
     help="Its id, or how that begins.  [default: all that wait or run, else the newest]",
 )
-@options
+@add_options
 def explain(place: Place, pipeline: str, execution: str | None) -> None:
     """Why PIPELINE waits, or why it does not go on: in sentences.
 
@@ -62,7 +62,7 @@ def list_statements(evidence: ExplainEvidence) -> Iterator[Statement]:
         )
     yield from _explain_pipeline(evidence)
     for rule in evidence.rules:
-        if rule.hold and evidence.fates[rule.name].standing is Standing.OVER:
+        if rule.hold and evidence.fates[rule.name].standing is Standing.ENDED:
             yield _explain_needless_rule(evidence, rule, rule.hold)
     yield from _explain_refusing_gates(evidence)
 

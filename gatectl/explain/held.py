@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from chalicelib.account.cycles import MEND
+from chalicelib.account.cycles import DEADLOCK_REMEDY
 from chalicelib.account.waits import HoldRule
 from chalicelib.holds.hold import Hold
 from chalicelib.phrases import format_time, join_names
@@ -42,7 +42,7 @@ from gatectl.explain.statement import (
     offer_release,
     offer_removal,
 )
-from gatectl.wording import lasting
+from gatectl.wording import format_duration
 
 MAX_EVENT_DELAY = timedelta(minutes=1)
 """An event ends a hold within seconds; after this, it is late."""
@@ -71,7 +71,10 @@ def explain_hold(evidence: ExplainEvidence, story: ExecutionStory) -> Statement:
 
 
 def _format_duration(evidence: ExplainEvidence, hold: Hold) -> str:
-    return f"since {format_time(hold.since, evidence.now)} ({lasting(evidence.now - hold.since)})"
+    return (
+        f"since {format_time(hold.since, evidence.now)} "
+        f"({format_duration(evidence.now - hold.since)})"
+    )
 
 
 def _explain_wait(evidence: ExplainEvidence, story: ExecutionStory, hold: Hold) -> Statement:
@@ -197,7 +200,7 @@ def _explain_deadlock(
             f"Deadlock: {evidence.name} waits {_format_duration(evidence, hold)}, and none of "
             f"these can go on before another does: {cycle}."
         ),
-        reasons=(MEND,),
+        reasons=(DEADLOCK_REMEDY,),
         outlook=(
             _describe_deadline(evidence, story, hold).strip() or "Nothing ends this by itself."
         ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from chalicelib.account.cycles import MEND
+from chalicelib.account.cycles import DEADLOCK_REMEDY
 from chalicelib.account.gates import Gate
 from chalicelib.parameters import Parameters
 from chalicelib.phrases import format_time, join_names
@@ -26,7 +26,7 @@ from gatectl.explain.statement import (
     offer_stop,
     offer_transition,
 )
-from gatectl.wording import lasting
+from gatectl.wording import format_duration
 
 MAX_ANSWER_TIME = timedelta(minutes=2)
 """Longer than a gate takes, Lambda's own start included."""
@@ -46,7 +46,7 @@ def explain_open_gate(
     execution, name = story.execution, evidence.name
     gate, mark = evidence.find_gate(attempt), read_mark(attempt.mark)
     since = mark.since if mark else attempt.started
-    lasts = f"since {format_time(since, evidence.now)} ({lasting(evidence.now - since)})"
+    lasts = f"since {format_time(since, evidence.now)} ({format_duration(evidence.now - since)})"
     if story.hold and story.hold.released_by:
         return Statement(
             state="let go",
@@ -71,7 +71,7 @@ def explain_open_gate(
                 f"Deadlock: {name} waits {lasts}, and none of these can go on before "
                 f"another does: {cycle}."
             ),
-            reasons=(MEND,),
+            reasons=(DEADLOCK_REMEDY,),
             outlook="The gate that sees it when it is asked next fails its action.",
             remedies=remedies,
         )

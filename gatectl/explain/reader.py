@@ -256,7 +256,7 @@ class ExplainReader:
             (execution.id, read_mark(text))
             for execution in upstream.blocking
             if upstream.state
-            for text in upstream.state.marks(execution.id)
+            for text in upstream.state.list_marks(execution.id)
         ]
         for execution, mark in marks:
             if mark and mark.waits:

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.account.waits import HoldRule
 from chalicelib.deployment import Deployment
-from chalicelib.errors import NoAnswer, NotPermitted, error_code, translate_error
+from chalicelib.errors import NoAnswer, NotPermitted, read_error_code, translate_error
 from chalicelib.holds.rule import read_stage
 from chalicelib.phrases import join_names, shorten
 from chalicelib.records.outcomes import Outcome
@@ -24,7 +24,7 @@ from gatectl.doctor.finding import Finding
 from gatectl.explain.evidence import ExecutionStory, ExplainEvidence, RetryLog, RetryTarget
 from gatectl.explain.reasons import offer_new_start
 from gatectl.explain.statement import Remedy, offer_detach, offer_mend
-from gatectl.functions import Deployed
+from gatectl.functions import DeployedFunctions
 
 MAX_LOG_PAGES = 10
 """A long log is not read to its end."""
@@ -48,7 +48,7 @@ def read_rule_stage(rule: HoldRule) -> str:
 def read_target(client: Any, rule: HoldRule) -> RetryTarget:
     """Read the retry function that is to end the rule's hold. `client`: boto3's, for Lambda."""
     inspector = Inspector()
-    retry = Deployed(read_rule_stage(rule), has_gate=False, has_retry=True)
+    retry = DeployedFunctions(read_rule_stage(rule), has_gate=False, has_retry=True)
     try:
         functions = read_functions(client, inspector, [retry])
     except NoAnswer as error:  # everything else can still be explained
@@ -69,7 +69,7 @@ def find_fault(evidence: ExplainEvidence, story: ExecutionStory) -> Finding | No
         evidence.partition,
         evidence.region,
         evidence.account,
-        deployed=(Deployed(stage, has_gate=True, has_retry=may_exist),),
+        deployed=(DeployedFunctions(stage, has_gate=True, has_retry=may_exist),),
         functions={target.function.name: target.function} if target.function else {},
         rules=(story.rule,),
         fates=evidence.fates,
@@ -80,7 +80,7 @@ def find_fault(evidence: ExplainEvidence, story: ExecutionStory) -> Finding | No
 def describe_fault(fault: Finding, rule: HoldRule) -> str:
     """What is wrong and where, in a sentence or two."""
     if fault.kind == "orphan":
-        retry = Deployed(read_rule_stage(rule), has_gate=True, has_retry=False).retry
+        retry = DeployedFunctions(read_rule_stage(rule), has_gate=True, has_retry=False).retry
         return f"the function {retry}, which its rule invokes, is not there."
     where = "its rule" if fault.rule else f"the function {fault.function}, which its rule invokes"
     return f"something is wrong with {where}. {fault.problem}"
@@ -139,7 +139,7 @@ def read_log(client: Any, deployment: Deployment, rule: str, since: datetime) ->
                 elif record.get("rule") == rule and not _is(record, Outcome.WAITING):
                     records.append((moment, record))
     except (ClientError, BotoCoreError) as error:
-        if isinstance(error, ClientError) and error_code(error) == "ResourceNotFoundException":
+        if isinstance(error, ClientError) and read_error_code(error) == "ResourceNotFoundException":
             return RetryLog(missing=True)
         translated = translate_error(error, "logs:FilterLogEvents")
         if isinstance(translated, (NotPermitted, NoAnswer)):

@@ -136,7 +136,11 @@ def offer_permissions(*, elsewhere: bool) -> Remedy:
 def offer_answer(upstream: Upstream, link: str) -> Remedy | None:
     """What a person has to do before an upstream goes on, if it waits for nothing else."""
     parked = next(
-        (upstream.state.parked(execution.id) for execution in upstream.blocking if upstream.state),
+        (
+            upstream.state.find_parked(execution.id)
+            for execution in upstream.blocking
+            if upstream.state
+        ),
         None,
     )
     if parked is None:

@@ -12,7 +12,7 @@ from chalicelib.account.gates import is_local
 from chalicelib.account.pipeline import AccountView, Pipeline, list_unseen_pipelines
 from chalicelib.account.reader import AccountReader
 from gatectl.graph.drawing import build_graph, draw_dot, draw_mermaid, draw_tree, to_json
-from gatectl.session import Place, options
+from gatectl.session import Place, add_options
 from gatectl.unseen import print_unseen
 
 
@@ -27,7 +27,7 @@ from gatectl.unseen import print_unseen
     "--json.",
 )
 @click.option("--no-state", is_flag=True, help="Leave out how each stands now: fewer calls.")
-@options
+@add_options
 def graph(
     place: Place, output_format: Literal["tree", "mermaid", "dot", "json"], *, no_state: bool
 ) -> None:
@@ -42,7 +42,7 @@ def graph(
     """
     place.json = place.json or output_format == "json"
     reader, now = AccountReader(place.client), datetime.now(UTC)
-    with place.progress("reading pipelines") as progress:
+    with place.show_progress("reading pipelines") as progress:
         pipelines = reader.read_pipelines(progress)
         account = _select_concerned(pipelines, place.region) if no_state else reader.read_view(now)
     print_unseen(place, list_unseen_pipelines(pipelines))
@@ -54,7 +54,7 @@ def graph(
     elif output_format == "dot":
         click.echo(draw_dot(drawing))
     else:
-        place.unfold()
+        place.keep_lines_whole()
         nothing = (
             f"No pipeline in {place.region} has a gate. gatectl attach gives one to a pipeline."
         )

@@ -13,10 +13,10 @@ from rich.text import Text
 from rich.tree import Tree
 
 from chalicelib.account.console import ConsoleLinks
-from chalicelib.account.cycles import MEND, Circle, asking, classify_circles
+from chalicelib.account.cycles import DEADLOCK_REMEDY, Circle, classify_circles, find_asking_gates
 from chalicelib.account.graph import DependencyEdge, list_edges
 from chalicelib.account.pipeline import AccountView, Pipeline
-from chalicelib.account.states import PipelineStatus, find_state
+from chalicelib.account.states import PipelineStatus, find_status
 from chalicelib.holds.mode import HoldMode
 from chalicelib.phrases import format_time, join_names
 from chalicelib.wording.refusals import describe_missing_stage
@@ -145,7 +145,7 @@ def _list_hold_modes(edge: DependencyEdge, account: AccountView) -> tuple[HoldMo
     return tuple(
         dict.fromkeys(
             gate.parameters.mode
-            for gate in asking(edge, account.pipelines)
+            for gate in find_asking_gates(edge, account.pipelines)
             if gate.parameters and not gate.parameters.observe
         )
     )
@@ -171,7 +171,7 @@ def _build_node(pipeline: Pipeline, account: AccountView, now: datetime | None) 
     )
     if now is None:
         return node
-    state = find_state(pipeline, account.waits)
+    state = find_status(pipeline, account.waits)
     return replace(node, kind=state.word, description=describe_state(state, now), state=state)
 
 
@@ -227,7 +227,7 @@ def draw_tree(graph: Graph) -> Group:
 
 def _list_remarks(graph: Graph) -> Iterator[Text]:
     for circle in graph.circles:
-        advice = "" if circle.kind == "turns" else f" {MEND}"
+        advice = "" if circle.kind == "turns" else f" {DEADLOCK_REMEDY}"
         yield _write_remark("Circle: ", "yellow", f"{circle}{advice}")
     problems = [node.problem for node in graph.unknown] + [line.problem for line in graph.lines]
     for problem in filter(None, problems):

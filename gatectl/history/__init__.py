@@ -26,7 +26,7 @@ from gatectl.history.texts import (
     write_figures,
     write_notes,
 )
-from gatectl.session import Place, Refused, options
+from gatectl.session import Place, Refused, add_options
 
 MAX_DAYS = 365
 """CodePipeline keeps executions for 12 months (model: ListPipelineExecutionsInput)."""
@@ -51,7 +51,7 @@ MAX_DAYS = 365
     show_default=True,
     help="How far back; AWS keeps 12 months.",
 )
-@options
+@add_options
 def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int) -> None:
     """Reckon from the past what a gate in PIPELINE would do.
 

@@ -16,7 +16,7 @@ from chalicelib.phrases import join_values
 from chalicelib.pipelines.execution import Execution
 from gatectl.history.replay import HeldExecution, Overlap, Span, merge_spans
 from gatectl.history.report import Report
-from gatectl.wording import lasting, number
+from gatectl.wording import format_count, format_duration
 
 MAX_STRIPS = 3
 """How many of the worst overlaps are drawn."""
@@ -150,7 +150,7 @@ def draw_overview(report: Report, width: int) -> list[Text]:
         ("held", _draw_counts(held, axis), "magenta"),
     ]
     highest = join_values(
-        f"{lasting(max(durations))} of {label}"
+        f"{format_duration(max(durations))} of {label}"
         for label, durations in zip(labels, work, strict=True)
         if any(durations)
     )
@@ -159,7 +159,8 @@ def draw_overview(report: Report, width: int) -> list[Text]:
         *(Text.assemble(label.ljust(margin), (line, style)) for label, line, style in rows),
         Text(" " * margin).append_text(axis.draw_ticks()),
         Text(
-            f"A column is {lasting(axis.step)}.{full_bar} Numbers: executions that overlapped and "
+            f"A column is {format_duration(axis.step)}.{full_bar} Numbers: executions that "
+            "overlapped and "
             "failed, and that a gate which requires idle would have held (+: ten or more).",
             style="dim",
         ),
@@ -267,13 +268,13 @@ def _write_title(strip: Strip) -> str:
     time_format = "%H:%M" if end - begin >= timedelta(minutes=1) else "%H:%M:%S"
     end_format = time_format if begin.date() == end.date() else f"%Y-%m-%d {time_format}"
     held = (
-        f"{len(strip.held)} held, up to {lasting(end - strip.held[0].execution.started)}"
+        f"{len(strip.held)} held, up to {format_duration(end - strip.held[0].execution.started)}"
         if strip.held
         else "none held"
     )
     return (
         f"{begin:%Y-%m-%d {time_format}} to {end:{end_format}} UTC: "
-        f"{number(len(strip.overlaps), 'execution')}, {strip.failed} failed; {held}"
+        f"{format_count(len(strip.overlaps), 'execution')}, {strip.failed} failed; {held}"
     )
 
 
@@ -328,7 +329,7 @@ def _stack_bars(bars: Iterable[Bar]) -> list[Text]:
     if len(lanes) > MAX_LANES:
         return [
             *lanes[:MAX_LANES],
-            Text(f"and {number(len(lanes) - MAX_LANES, 'line')} more", "dim"),
+            Text(f"and {format_count(len(lanes) - MAX_LANES, 'line')} more", "dim"),
         ]
     return lanes
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.account.gates import FUNCTION, find_gates
 from chalicelib.aws import parsing
-from chalicelib.errors import REFUSALS, error_code
+from chalicelib.errors import REFUSALS, read_error_code
 from chalicelib.holds.fate import find_closed_gate
 from chalicelib.pipelines.execution import FINISHED, LOOK_BACK, Attempt, Execution
 from gatectl.arguments import build_missing_pipeline_error
@@ -38,7 +38,7 @@ class HistoryReader:
         try:
             answer = self._client.get_pipeline(name=name)
         except ClientError as error:
-            if error_code(error) == "PipelineNotFoundException":
+            if read_error_code(error) == "PipelineNotFoundException":
                 raise build_missing_pipeline_error(self._place, name, self._region) from None
             raise
         declaration, metadata = answer["pipeline"], answer["metadata"]
@@ -150,7 +150,7 @@ class HistoryReader:
         """
         entries: list[Any] = []
         days = (self._now - begin).days
-        with self._place.progress(f"Reading the {contents}, days back") as show_progress:
+        with self._place.show_progress(f"Reading the {contents}, days back") as show_progress:
             for page in self._client.get_paginator(operation).paginate(pipelineName=pipeline):
                 entries += page[key]
                 if entries:

@@ -16,7 +16,7 @@ from chalicelib.pipelines.dependency import Dependency
 from gatectl.history.picture import shorten_names
 from gatectl.history.replay import ExecutionGroup, Policy, Replay
 from gatectl.history.report import PipelinePast, Report
-from gatectl.wording import lasting, number, share
+from gatectl.wording import format_count, format_duration, format_share
 
 LONG_RUN = timedelta(days=1)
 """Hardly any pipeline works that long: it waited for a person, or was retried."""
@@ -87,8 +87,8 @@ def _summarize_runs(replay: Replay, label: str, upstream: str) -> str:
         return f"{ran}, {len(overlapping)} of them while {upstream} ran."
     return (
         f"{ran}, {len(overlapping)} of them while {upstream} ran: of these "
-        f"{share(overlapping.failed, overlapping.finished)} failed, of the others "
-        f"{share(apart.failed, apart.finished)}."
+        f"{format_share(overlapping.failed, overlapping.finished)} failed, of the others "
+        f"{format_share(apart.failed, apart.finished)}."
     )
 
 
@@ -127,7 +127,9 @@ def _tabulate_overlaps(replay: Replay, label: str, upstream: str) -> Table:
 
 def _add_group(table: Table, title: str, group: ExecutionGroup, note: str = "") -> None:
     without_result = len(group) - group.finished
-    failed = f"{group.failed} ({share(group.failed, group.finished)})" if group.finished else "-"
+    failed = (
+        f"{group.failed} ({format_share(group.failed, group.finished)})" if group.finished else "-"
+    )
     table.add_row(title, str(len(group)), str(without_result or "-"), failed, note)
 
 
@@ -140,7 +142,7 @@ def _tabulate_holds(replay: Replay) -> Table:
         table.add_row(
             policy.require,
             f"{len(policy.held)}{still_held}",
-            share(len(policy.held), len(replay.executions)),
+            format_share(len(policy.held), len(replay.executions)),
             *(_format_waits(policy) if policy.held else "---"),
         )
     return table
@@ -149,9 +151,9 @@ def _tabulate_holds(replay: Replay) -> Table:
 def _format_waits(policy: Policy) -> tuple[str, str, str]:
     """The median, the longest and the sum of all waits."""
     return (
-        lasting(policy.median),
-        lasting(max(policy.waits)),
-        lasting(sum(policy.waits, start=timedelta())),
+        format_duration(policy.median),
+        format_duration(max(policy.waits)),
+        format_duration(sum(policy.waits, start=timedelta())),
     )
 
 
@@ -195,7 +197,7 @@ def _make_table(title: str, *columns: str) -> Table:
 
 
 def _format_days(duration: timedelta) -> str:
-    return f"{duration.days} days" if duration.days > 1 else lasting(duration)
+    return f"{duration.days} days" if duration.days > 1 else format_duration(duration)
 
 
 def list_cautions(
@@ -223,7 +225,7 @@ def list_cautions(
 def list_own_gate_cautions(pipeline: PipelinePast) -> Iterator[str]:
     """What the figures leave out, without which they mislead."""
     held = (
-        f"{number(pipeline.held, 'execution')} that it held did no work, and "
+        f"{format_count(pipeline.held, 'execution')} that it held did no work, and "
         f"{'is' if pipeline.held == 1 else 'are'} left out here."
     )
     if pipeline.gates:
@@ -269,7 +271,7 @@ def _list_pipeline_cautions(
     if pipeline.created > window_begin:
         yield (
             f"{label} is there since {pipeline.created:%Y-%m-%d %H:%M} UTC only: that is "
-            f"{lasting(now - pipeline.created)}."
+            f"{format_duration(now - pipeline.created)}."
         )
     if not pipeline.executions and not pipeline.held:
         yield f"{label} has not run in this time, so there is nothing that a gate would have held."
@@ -301,8 +303,9 @@ def _list_upstream_cautions(
     if long_runs := [run for run in recent if run.updated - run.started > LONG_RUN]:
         longest = max(long_runs, key=lambda run: run.updated - run.started)
         yield (
-            f"{number(len(long_runs), 'execution')} of {label} took longer than a day "
-            f"({longest.short_id} took {lasting(longest.updated - longest.started)}), so it waited "
+            f"{format_count(len(long_runs), 'execution')} of {label} took longer than a day "
+            f"({longest.short_id} took {format_duration(longest.updated - longest.started)}), so "
+            "it waited "
             'for a person, in which "parked": "pass" opens the gate, or was retried later, and was '
             "idle in between; AWS does not tell which. Here it counts as at work all the while."
         )
@@ -317,12 +320,12 @@ def _list_upstream_cautions(
 def _list_figure_cautions(replay: Replay) -> Iterator[str]:
     overlapping = replay.overlapping
     if overlapping.failed and overlapping.finished < MIN_EXECUTIONS_FOR_A_SHARE:
-        count = number(overlapping.finished, "execution")
+        count = format_count(overlapping.finished, "execution")
         yield f"Only {count} overlapped and came to a result: with so few, the share may be chance."
     for policy in replay.policies:
         if too_long := sum(wait > LONGEST_WAIT_IN_PROGRESS for wait in policy.waits):
             yield (
                 f"A gate that requires {policy.require} would have held "
-                f"{number(too_long, 'execution')} longer than 23 hours. With hold wait, "
+                f"{format_count(too_long, 'execution')} longer than 23 hours. With hold wait, "
                 "that is when a rule takes over, and they fail all the same, as with restart."
             )

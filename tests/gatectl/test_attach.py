@@ -540,7 +540,7 @@ class TestAllElseStays:
             ungated.codepipeline.update_pipeline(pipeline=now)
             return True
 
-        monkeypatch.setattr(Place, "agreed", agreed)
+        monkeypatch.setattr(Place, "confirm", agreed)
         result = attach()
         assert (result.status, result.complaint) == (
             252,

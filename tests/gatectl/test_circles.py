@@ -126,7 +126,7 @@ def test_one_that_is_longer_than_a_gate_looks(scene: Scene, length: int, unseen:
         for name, upstream in zip(names, [*names[1:], names[0]], strict=True)
     }
     (circle,) = find_circles(*(gated(*item) for item in asks.items()))
-    assert (len(circle.pipelines), circle.unseen) == (length + 1, unseen)
+    assert (len(circle.pipelines), circle.is_unnoticed) == (length + 1, unseen)
     assert ("they wait for ever" in str(circle)) is unseen
     for name, parameters in asks.items():
         scene.gated(name, parameters)

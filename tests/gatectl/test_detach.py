@@ -189,7 +189,7 @@ def test_what_begins_while_somebody_thinks_is_named_when_it_is_cancelled(
         begun.append(gated.start("k8s"))
         return True
 
-    monkeypatch.setattr(Place, "agreed", agreed)
+    monkeypatch.setattr(Place, "confirm", agreed)
     result = run("detach", "k8s")
     assert "Caution" not in result.out
     assert f"Execution {begun[0][:8]} of k8s was cancelled by this change." in result.words

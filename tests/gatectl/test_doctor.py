@@ -17,7 +17,7 @@ from gatectl.__main__ import gatectl
 from gatectl.doctor import examine, summarize
 from gatectl.doctor.evidence import DoctorEvidence
 from gatectl.doctor.finding import Finding
-from gatectl.session import AWS_REFUSED, FOUND, INTERRUPTED, WRONG_USE, Place
+from gatectl.session import AWS_REFUSED, FAULTS_FOUND, INTERRUPTED, WRONG_USE, Place
 from sandbox.eventbridge import EventBridgeBackend
 from tests.support.cli import run
 from tests.support.deployment import RETRY, SHUT, delete, deploy, findings, hold, mend
@@ -78,7 +78,7 @@ def test_the_worst_comes_first_and_all_are_counted(broken: Scene) -> None:
     broken.awslambda.update_function_configuration(FunctionName=RETRY, Timeout=3)
     broken.events.put_rule(Name="pipeline-gate-alarm", ScheduleExpression="rate(1 day)")
     said = run("doctor")
-    assert said.status == FOUND
+    assert said.status == FAULTS_FOUND
     severities = [line.split("  ")[0] for line in said.out.splitlines()]
     order = [word for word in severities if word in ("error", "warning", "note")]
     assert order == ["error", "error", "warning", "note"]
@@ -90,7 +90,7 @@ def test_the_worst_comes_first_and_all_are_counted(broken: Scene) -> None:
 
 def test_for_programs(broken: Scene) -> None:
     said = run("doctor", "--json")
-    assert said.status == FOUND
+    assert said.status == FAULTS_FOUND
     answer = said.json()
     described = answer.pop("findings")
     assert answer == {
@@ -167,7 +167,7 @@ def test_the_progress_is_no_part_of_what_it_says(held: Scene) -> None:
 
 def test_it_asks_for_each_and_does_what_was_agreed_to(broken: Scene) -> None:
     said = run("doctor", "--mend", typed="n\ny\n")
-    assert said.status == FOUND
+    assert said.status == FAULTS_FOUND
     assert "Let them invoke it? [y/N]: n" in said.out
     assert "Enable it? [y/N]: y" in said.out
     assert f"rule {broken.rules()[0]}: done." in said.out
@@ -232,7 +232,7 @@ def test_a_call_that_is_denied_does_not_stop_the_others(
 ) -> None:
     as_somebody(monkeypatch, EVERYTHING, deny("lambda:AddPermission"))
     said = run("doctor", "--mend", "--yes")
-    assert said.status == FOUND
+    assert said.status == FAULTS_FOUND
     denial = "not mended. AWS denied lambda:AddPermission"
     assert f"function {RETRY}: {denial}" in said.words
     again = run("doctor", "--mend", "--yes", "--json")
@@ -350,7 +350,7 @@ def test_a_denied_look_is_told_by_its_name_and_the_others_go_on(
 def test_what_can_be_seen_is_still_found(broken: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     as_somebody(monkeypatch, EVERYTHING, deny("iam:*", "lambda:GetPolicy"))
     answer = run("doctor", "--json")
-    assert answer.status == FOUND
+    assert answer.status == FAULTS_FOUND
     assert [finding["kind"] for finding in answer.json()["findings"]] == ["disabled-rule"]
     gaps = [gap["what"] for gap in answer.json()["not_looked_at"]]
     assert gaps == [f"who may invoke {GATE}", f"who may invoke {RETRY}", *gaps[2:]]

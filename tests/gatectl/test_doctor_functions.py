@@ -14,7 +14,7 @@ from moto.awslambda.models import lambda_backends
 from gatectl.doctor import examine
 from gatectl.doctor.evidence import DoctorEvidence
 from gatectl.doctor.finding import Finding
-from gatectl.functions import Deployed
+from gatectl.functions import DeployedFunctions
 from sandbox.account import ACCOUNT, REGION
 from sandbox.awslambda.permission import allows_invocation
 from tests.support.ask import ask
@@ -41,7 +41,9 @@ def check(evidence: DoctorEvidence, function: str, **settings: Any) -> list[Find
     return examine(replace(evidence, functions={**evidence.functions, function: changed}))
 
 
-def check_deployed(evidence: DoctorEvidence, *deployed: Deployed, **changes: Any) -> list[Finding]:
+def check_deployed(
+    evidence: DoctorEvidence, *deployed: DeployedFunctions, **changes: Any
+) -> list[Finding]:
     """What is found if this is deployed, and nothing else."""
     names = [
         name
@@ -64,7 +66,7 @@ def test_pipelines_that_name_a_gate_which_is_not_there(evidence: DoctorEvidence)
     apps = gated("apps", ask("infra", pipeline="apps"))
     (finding,) = check_deployed(
         evidence,
-        Deployed("prod", has_gate=True, has_retry=True),
+        DeployedFunctions("prod", has_gate=True, has_retry=True),
         pipelines={**(evidence.pipelines or {}), "apps": apps},
         rules=(),
     )
@@ -76,13 +78,15 @@ def test_pipelines_that_name_a_gate_which_is_not_there(evidence: DoctorEvidence)
 
 def test_only_one_of_the_two(evidence: DoctorEvidence) -> None:
     (finding,) = check_deployed(
-        evidence, Deployed("dev", has_gate=False, has_retry=True), pipelines={}, rules=()
+        evidence, DeployedFunctions("dev", has_gate=False, has_retry=True), pipelines={}, rules=()
     )
     assert (finding.kind, finding.severity) == ("no-gate-function", "warning")
 
 
 def test_the_gate_without_the_retry(evidence: DoctorEvidence) -> None:
-    no_retry, orphan = check_deployed(evidence, Deployed("dev", has_gate=True, has_retry=False))
+    no_retry, orphan = check_deployed(
+        evidence, DeployedFunctions("dev", has_gate=True, has_retry=False)
+    )
     assert (no_retry.kind, orphan.kind) == ("no-retry", "orphan")
     assert no_retry.means == (
         "The gate can hold nobody: an action that has to wait fails. k8s waits now, and will not "
@@ -91,7 +95,7 @@ def test_the_gate_without_the_retry(evidence: DoctorEvidence) -> None:
 
 
 def test_a_name_that_leaves_no_room(evidence: DoctorEvidence) -> None:
-    too_long = Deployed("production-of-team-a", has_gate=True, has_retry=True)
+    too_long = DeployedFunctions("production-of-team-a", has_gate=True, has_retry=True)
     (finding,) = check_deployed(evidence, *(evidence.deployed or ()), too_long)
     assert finding.kind == "stage-name"
     assert "has 20 characters" in finding.problem

@@ -17,7 +17,7 @@ from gatectl.doctor.aws import Inspector, ask_iam
 from gatectl.doctor.evidence import DoctorEvidence, PolicyAnswer, PolicyQuestion, Refusal
 from gatectl.doctor.finding import Finding
 from gatectl.doctor.reader import DoctorReader
-from gatectl.functions import Deployed
+from gatectl.functions import DeployedFunctions
 from gatectl.session import Place
 from sandbox.account import ACCOUNT, PIPELINE_ROLE
 from tests.support.ask import ask
@@ -302,7 +302,7 @@ def test_each_deployment_is_asked_about_its_own_pipelines(evidence: DoctorEviden
     questions = function_roles.list_questions(
         replace(
             evidence,
-            deployed=(Deployed("prod", has_gate=True, has_retry=True),),
+            deployed=(DeployedFunctions("prod", has_gate=True, has_retry=True),),
             functions={prod: function},
         )
     )

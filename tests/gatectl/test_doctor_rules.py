@@ -36,7 +36,7 @@ from tests.support.scene import Scene
 
 STRANGER = "arn:aws:lambda:eu-central-1:123456789012:function:somebody-elses"
 EMPTY_RULE = "pipeline-gate-dev-00000000-0000-4000-8000-000000000000"
-OVER = HoldFate(Standing.OVER, "the pipeline k8s is gone")
+OVER = HoldFate(Standing.ENDED, "the pipeline k8s is gone")
 MOVED_ON = HoldFate(Standing.MOVED_ON)
 
 

@@ -11,9 +11,9 @@ import pydot
 import pytest
 from rich.console import Console
 
-from chalicelib.account.cycles import MEND
+from chalicelib.account.cycles import DEADLOCK_REMEDY
 from chalicelib.account.pipeline import Pipeline
-from chalicelib.account.states import PipelineStatus, Word
+from chalicelib.account.states import PipelineStatus, StatusWord
 from gatectl.graph.drawing import build_graph, describe_state, draw_tree
 from gatectl.session import Place
 from tests.support.ask import ask
@@ -114,7 +114,7 @@ class TestTree:
             ("unseen", "may not be looked at"),
         ],
     )
-    def test_how_each_kind_of_state_is_said(self, word: Word, description: str) -> None:
+    def test_how_each_kind_of_state_is_said(self, word: StatusWord, description: str) -> None:
         since = None if word in {"idle", "unseen"} else NOON
         assert describe_state(PipelineStatus(word, since), NOON) == description
 
@@ -145,7 +145,7 @@ class TestTree:
         *tree, circle = draw(gated("a", ask("b", pipeline="a")), gated("b", ask("a", pipeline="b")))
         assert tree == ["a", "└── b", "    └── a  (see above)"]
         assert circle.startswith("Circle: a waits for b, which waits for a. They take turns")
-        assert MEND not in circle
+        assert DEADLOCK_REMEDY not in circle
 
     def test_a_deadlock_is_told_with_what_would_end_it(self) -> None:
         *_, circle = draw(
@@ -153,7 +153,7 @@ class TestTree:
             gated("b", ask("a", pipeline="b", require="succeeded")),
         )
         assert "after any failure, none can ever go on." in circle
-        assert circle.endswith(MEND)
+        assert circle.endswith(DEADLOCK_REMEDY)
 
     def test_an_unknown_upstream_is_pointed_out(self) -> None:
         assert draw(gated("k8s", ask("netwrok")), other_names=["network"]) == [

@@ -25,7 +25,7 @@ from gatectl.history.picture import (
 from gatectl.history.replay import replay_executions
 from gatectl.history.report import PipelinePast, Report
 from gatectl.history.texts import list_cautions, write_figures, write_notes
-from gatectl.wording import lasting, share
+from gatectl.wording import format_duration, format_share
 from tests.support.executions import NOON, at, ran
 
 INFRA = (ran(10, 40),)
@@ -410,7 +410,7 @@ def test_ticks_are_round_times(begin: float, minutes: float, columns: int, line:
     ],
 )
 def test_how_long(seconds: float, words: str) -> None:
-    assert lasting(timedelta(seconds=seconds)) == words
+    assert format_duration(timedelta(seconds=seconds)) == words
 
 
 @pytest.mark.parametrize(
@@ -427,4 +427,4 @@ def test_how_long(seconds: float, words: str) -> None:
 def test_a_share_is_nothing_or_everything_only_where_it_is(
     part: int, total: int, words: str
 ) -> None:
-    assert share(part, total) == words
+    assert format_share(part, total) == words

@@ -36,11 +36,11 @@ def test_what_people_read(dependency: Dependency, label: str) -> None:
     ],
 )
 def test_it_survives_the_rules_input(dependency: Dependency) -> None:
-    assert parse_entry(dependency.as_json()) == dependency
+    assert parse_entry(dependency.build_json()) == dependency
 
 
 def test_a_plain_name_stays_a_plain_name() -> None:
-    assert Dependency("infra").as_json() == "infra"
+    assert Dependency("infra").build_json() == "infra"
 
 
 def test_what_is_said_for_all_holds_where_an_entry_says_nothing() -> None:

@@ -58,12 +58,12 @@ def judge(
         ([run("held", "Failed", 1), run("older", "InProgress")], Standing.HELD),
         ([run("held", "InProgress")], Standing.MOVED_ON),
         ([run("held", "Stopping")], Standing.MOVED_ON),
-        ([run("held", "Stopped")], Standing.OVER),
-        ([run("held", "Succeeded")], Standing.OVER),
-        ([run("new", "Failed", 1), run("held", "Failed")], Standing.OVER),
+        ([run("held", "Stopped")], Standing.ENDED),
+        ([run("held", "Succeeded")], Standing.ENDED),
+        ([run("new", "Failed", 1), run("held", "Failed")], Standing.ENDED),
         ([run("new", "InProgress", 1), run("held", "InProgress")], Standing.MOVED_ON),
-        ([run("other", "Failed", 1)], Standing.OVER),
-        ([], Standing.OVER),
+        ([run("other", "Failed", 1)], Standing.ENDED),
+        ([], Standing.ENDED),
         (
             [run("new", "Succeeded", 1, "PARALLEL"), run("held", "Failed", 0, "PARALLEL")],
             Standing.HELD,
@@ -72,8 +72,11 @@ def judge(
             [run("new", "Succeeded", 1, "PARALLEL"), run("held", "InProgress", 0, "PARALLEL")],
             Standing.MOVED_ON,
         ),
-        ([run("new", "Succeeded", 1, "PARALLEL")], Standing.OVER),
-        ([run("new", "Succeeded", 1, "QUEUED"), run("held", "Failed", 0, "QUEUED")], Standing.OVER),
+        ([run("new", "Succeeded", 1, "PARALLEL")], Standing.ENDED),
+        (
+            [run("new", "Succeeded", 1, "QUEUED"), run("held", "Failed", 0, "QUEUED")],
+            Standing.ENDED,
+        ),
         (None, Standing.UNKNOWN),
     ],
 )
@@ -88,7 +91,7 @@ def test_a_hold_that_is_over_says_why_and_what_replaced_it() -> None:
     assert judge([]).reason == "its pipeline knows no execution held any more"
     assert judge([run("held", "Stopped")]).reason == "execution held is Stopped"
     deleted = find_fate(Evidence("k8s", "held", "dev", pipeline_exists=False))
-    assert (deleted.standing, deleted.reason) == (Standing.OVER, "the pipeline k8s is gone")
+    assert (deleted.standing, deleted.reason) == (Standing.ENDED, "the pipeline k8s is gone")
 
 
 def test_a_held_execution_that_is_older_than_what_was_read_is_not_taken_for_gone() -> None:
@@ -101,9 +104,9 @@ def test_a_held_execution_that_is_older_than_what_was_read_is_not_taken_for_gone
     ("attempts", "expected"),
     [
         ([attempt("Failed")], Standing.HELD),
-        ([attempt("Succeeded", 5), attempt("Failed", 1)], Standing.OVER),
+        ([attempt("Succeeded", 5), attempt("Failed", 1)], Standing.ENDED),
         ([attempt("Failed", 5), attempt("Succeeded", 1)], Standing.HELD),
-        ([attempt("Succeeded"), attempt("Failed", function="deploy-something")], Standing.OVER),
+        ([attempt("Succeeded"), attempt("Failed", function="deploy-something")], Standing.ENDED),
         ([attempt("Succeeded"), attempt("Failed", action="Wait2")], Standing.HELD),
         (
             [
@@ -112,9 +115,9 @@ def test_a_held_execution_that_is_older_than_what_was_read_is_not_taken_for_gone
                     function="arn:aws:lambda:eu-west-1:123456789012:function:pipeline-gate-dev-gate",
                 )
             ],
-            Standing.OVER,
+            Standing.ENDED,
         ),
-        ([attempt("Succeeded", function="pipeline-gate-dev-gate:live")], Standing.OVER),
+        ([attempt("Succeeded", function="pipeline-gate-dev-gate:live")], Standing.ENDED),
         ([attempt("Failed"), attempt("InProgress", minute=1)], Standing.MOVED_ON),
         ([attempt("Failed"), attempt("InProgress", minute=1, action="Other")], Standing.HELD),
         ([], Standing.HELD),
@@ -138,7 +141,7 @@ def stage(name: str, *actions: tuple[str, str], execution: str = "held") -> Stag
         ([stage("Gate", ("Wait", "Failed"))], Standing.HELD),
         (
             [stage("Gate", ("Wait", "Succeeded")), stage("Deploy", ("Deploy", "Failed"))],
-            Standing.OVER,
+            Standing.ENDED,
         ),
         (
             [stage("Gate", ("Wait", "Succeeded")), stage("Second", ("Wait", "Failed"))],
@@ -173,7 +176,7 @@ def test_a_restart_in_parallel_mode_counts_only_if_no_twin_can_be_missing() -> N
     evidence = Evidence("k8s", "held", "dev", executions=executions, attempts=CLOSED)
     assert find_fate(evidence).standing is Standing.UNKNOWN
     fate = find_fate(replace(evidence, complete=True))
-    assert (fate.standing, fate.replaced_by) == (Standing.OVER, "again")
+    assert (fate.standing, fate.replaced_by) == (Standing.ENDED, "again")
 
 
 def parallel(

@@ -71,4 +71,4 @@ def test_nobody_is_past_a_stage_that_is_not_there() -> None:
 def test_for_which_person_an_execution_waits(
     stages: list[StageState], parked: Parked | None
 ) -> None:
-    assert PipelineState(tuple(stages)).parked("e") == parked
+    assert PipelineState(tuple(stages)).find_parked("e") == parked

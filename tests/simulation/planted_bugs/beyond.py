@@ -40,7 +40,7 @@ def parked_passes() -> AbstractContextManager[object]:
         return tuple(
             one
             for one in self.running
-            if not self.is_past(one) and not (self.state and self.state.parked(one.id))
+            if not self.is_past(one) and not (self.state and self.state.find_parked(one.id))
         )
 
     def look(self: UpstreamReader, wanted: Any) -> Upstream:
@@ -93,7 +93,7 @@ def refusals_ignored() -> AbstractContextManager[object]:
 
 @bug("Safe", "whoever runs is taken for parked, where parked ones may pass", seed=3)
 def always_parked() -> AbstractContextManager[object]:
-    return patch.object(PipelineState, "parked", lambda *_: Parked("Deploy", None, None))
+    return patch.object(PipelineState, "find_parked", lambda *_: Parked("Deploy", None, None))
 
 
 @bug("Answered", "a gate that is only to observe holds", seed=75)

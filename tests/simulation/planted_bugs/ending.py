@@ -66,7 +66,7 @@ def in_progress_is_over() -> AbstractContextManager[object]:
     def find(evidence: fate.Evidence) -> fate.HoldFate:
         found = fate.find_fate(evidence)
         moved_on = found.standing is fate.Standing.MOVED_ON
-        return replace(found, standing=fate.Standing.OVER) if moved_on else found
+        return replace(found, standing=fate.Standing.ENDED) if moved_on else found
 
     return patch.object(reader, "find_fate", find)
 
