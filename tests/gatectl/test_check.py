@@ -249,7 +249,7 @@ class TestForCi:
                 {"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "ListFunctions"
             )
 
-        monkeypatch.setattr("gatectl.check.deployed", denied)
+        monkeypatch.setattr("gatectl.check.list_deployments", denied)
         result = run("check")
         assert result.status == 254
         assert (

@@ -83,7 +83,6 @@ class Calls:
         self._people = people
         self._record = record
         self._timeout = timedelta(seconds=timeout)
-        self.count = 0
 
     def send(self, caller: Caller, request: AWSPreparedRequest, event_name: str) -> AWSResponse:
         """One attempt of one call: botocore's event before-send.SERVICE.OPERATION."""
@@ -94,7 +93,9 @@ class Calls:
             else self._far
         )
         self._interrupt(weather)
-        self.count += 1
+        faster = operation == "RetryStageExecution" and weather.faster_people
+        if faster and weather.chance(faster):
+            self._people.retry_first(_body(request)["pipelineExecutionId"])
         fault = weather.strikes(service, operation)
         if fault is None:
             response = self._through(caller, request, operation)

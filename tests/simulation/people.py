@@ -225,6 +225,11 @@ class People:
         if held := [self._record.executions[name[-36:]] for name in all_rules()]:
             self._retry_failed(self._random.choice(held))
 
+    def retry_first(self, execution: str) -> None:
+        """Retry the stage of a held execution just before the retry function does."""
+        with contextlib.suppress(JsonRESTError), self._world.lock:
+            self._retry_failed(self._record.executions[execution])
+
     def _retry_failed(self, execution: PipelineExecution) -> None:
         stages = [stage.name for stage in execution.stages.values() if stage.status == "Failed"]
         if stages:

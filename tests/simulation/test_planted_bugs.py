@@ -9,21 +9,20 @@ from tests.simulation.planted_bugs import BUGS, PlantedBug
 from tests.simulation.run import simulate
 
 pytestmark = pytest.mark.long
-MORE = 400
-"""So many further seeds are tried where a bug's own no longer shows it, as any change of the code
-draws other histories.
+MORE_SEEDS = 400
+"""How many are tried if a bug's own seed no longer shows it, because a change of the code draws
+other histories.
 """
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_planted_bug_is_caught(bug: PlantedBug) -> None:
-    assert any(bug.shows(seed) for seed in (bug.seed, *range(MORE))), (
+    assert any(bug.shows(seed) for seed in (bug.seed, *range(MORE_SEEDS))), (
         f"nothing showed that {bug.what}"
     )
 
 
 def test_without_a_planted_bug_the_same_runs_keep_their_promises() -> None:
-    for seed in sorted(
-        {bug.seed for bug in BUGS if bug.seed >= RUNS}
-    ):  # the others are played in test_simulation.py
+    # The tested seeds are played in test_simulation.py.
+    for seed in sorted({bug.seed for bug in BUGS} - {*range(RUNS)}):
         assert not simulate(seed).broken

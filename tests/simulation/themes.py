@@ -57,7 +57,7 @@ class Theme:
 
     def turn(self, weather: Weather) -> None:
         if self.busy:
-            weather.pauses, weather.busy_people = 0.2, 0.5
+            weather.pauses, weather.busy_people, weather.faster_people = 0.2, 0.5, 0.3
         if self.asks_again:
             weather.astray = 0.0  # one lost delivery ends a wait in place
 

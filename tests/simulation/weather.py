@@ -142,6 +142,8 @@ class Weather:
         """
         self.busy_people = random.choice((0.0, 0.0, 0.3))
         """How often then somebody acts just at that moment."""
+        self.faster_people = 0.0
+        """How often somebody retries a held stage just before the retry does."""
         self.astray = random.choice((0.0, 0.0, 0.0, 0.1, 0.4))
         """How often a delivery does."""
         self.latest_arrival = utcnow()
@@ -269,7 +271,7 @@ class FarWeather(Weather):
                 )
             ]
         self.pauses = random.choice((0.0, 0.0, 0.05))
-        self.busy_people = 0.0
+        self.busy_people = self.faster_people = 0.0
 
     @property
     def fair(self) -> bool:  # type: ignore[override]

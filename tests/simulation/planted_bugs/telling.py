@@ -158,7 +158,7 @@ def counted_twice() -> AbstractContextManager[object]:
     return patch.object(Hold, "as_input", lambda self: real(replace(self, end_reported=False)))
 
 
-@bug("Told", "a stage that AWS does not retry leaves its hold marked as ended", seed=250)
+@bug("Told", "a stage that AWS does not retry leaves its hold marked as ended", seed=90)
 def mark_stays() -> AbstractContextManager[object]:
     return patch.object(retry, "_unmark", lambda *_: None)
 
