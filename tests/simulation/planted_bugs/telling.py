@@ -173,7 +173,7 @@ def late_hold_counts() -> AbstractContextManager[object]:
     return patch.object(making.ClosedGate, "_mark_uncounted", lambda *_: None)
 
 
-@bug("Told", "the end of a wait that the gate refuses is not reported", seed=250)
+@bug("Told", "the end of a wait that the gate refuses is not reported", seed=270)
 def refused_untold() -> AbstractContextManager[object]:
     return patch.object(gate, "_report_end_of_wait", lambda *_: None)
 
