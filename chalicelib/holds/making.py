@@ -140,7 +140,7 @@ class ClosedGate:
     def _hold_by_rule(self, waiter: WaitingExecution) -> dict[str, object]:
         """Make the rule that is the hold, then fail the action with the reason."""
         deployment = Deployment.from_context(self._context)
-        minutes = self._parameters.retry_minutes
+        minutes, standing = self._parameters.retry_minutes, waiter.standing
         hold = Hold(
             rule=name_rule(deployment, waiter.execution),
             pipeline=waiter.pipeline,
@@ -152,7 +152,8 @@ class ClosedGate:
             revisions=self._parameters.revisions,
             give_up=waiter.give_up,
             on_give_up=self._parameters.on_give_up,
-            job=self._job.id,
+            # The job with which a counted wait began, so that a later job does not count it again.
+            job=standing.job if standing and waiter.is_held_already else self._job.id,
         )
         self._aws.lambda_permissions.allow_rules(deployment.retry_arn, deployment.all_rules_arn)
         try:
