@@ -171,10 +171,9 @@ class Record:
         self.turn.stood[pipeline] = {id_: Stood.of(model, self.executions[id_]) for id_ in running}
         for stage in model.stages:
             if stage.latest is not None:
-                self.turn.in_stage[pipeline, stage.name] = (
-                    stage.latest.id,
-                    stage.latest.stages[stage.name].status,
-                )
+                status = stage.latest.stages[stage.name].status
+                reads = self.turn.in_stage.setdefault((pipeline, stage.name), [])
+                reads.append((stage.latest.id, status))
 
     def answered(
         self, job: str, success: bool, text: str, outputs: dict[str, str] | None = None

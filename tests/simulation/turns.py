@@ -91,9 +91,9 @@ class Turn:
     """The pipelines whose list it read to the end, or back beyond 14 days."""
     stood: dict[str, dict[str, Stood]] = field(default_factory=dict)
     """By pipeline and execution, when the turn read the pipeline's state."""
-    in_stage: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
-    """By pipeline and stage the execution that was in it last, and its status there, when the turn
-    read the pipeline's state.
+    in_stage: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
+    """By pipeline and stage the execution that was in it last, and its status there, each time that
+    the turn read the pipeline's state.
     """
     hits: list[str] = field(default_factory=list)
     ended: datetime | None = None

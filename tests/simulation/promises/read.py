@@ -28,7 +28,8 @@ def unsatisfied(
         if not wanted.left_aside(stood.get(execution, Stood())):
             yield f"it had read that {wanted.pipeline} {execution[:8]} is {read[execution][0]}"
     if wanted.require == "succeeded" and wanted.stage:
-        last, status = turn.in_stage.get((wanted.pipeline, wanted.stage), ("", "never run"))
+        reads = turn.in_stage.get((wanted.pipeline, wanted.stage), [("", "never run")])
+        last, status = reads[-1]
         if status != "Succeeded":
             yield f"it had read that {wanted.pipeline}'s {wanted.stage} is {status} ({last[:8]})"
     elif wanted.require == "succeeded":

@@ -88,7 +88,8 @@ def _behind(record: Record, wanted: Wanted, answer: Answer) -> set[str]:
     if wanted.pipeline not in answer.turn.read:
         return {"none"}
     if wanted.stage:
-        return {answer.turn.in_stage.get((wanted.pipeline, wanted.stage), ("none", ""))[0]}
+        reads = answer.turn.in_stage.get((wanted.pipeline, wanted.stage), [("none", "")])
+        return {execution for execution, _ in reads}
     since, until = answer.turn.began, answer.at
     found = [
         record.newest_finished(wanted.pipeline, since - MOMENT),
