@@ -15,13 +15,13 @@ class Standing(Enum):
     """Whether a hold stands. `HELD`: the retry will start the execution or retry its stage.
 
     `MOVED_ON`: the execution is in progress again, because its stage was retried. Its gate may hold
-    it again, so the rule stays. `OVER`: nothing waits any more. `UNKNOWN`: the evidence does not
+    it again, so the rule stays. `ENDED`: nothing waits any more. `UNKNOWN`: the evidence does not
     tell.
     """
 
     HELD = "held"
     MOVED_ON = "moved on"
-    ENDED = "over"
+    ENDED = "ended"
     UNKNOWN = "unknown"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from chalicelib.deployment import STAGE_LENGTH, Deployment
 from chalicelib.errors import Misconfigured, RefusedInput
 from chalicelib.holds.hold import Hold
+from chalicelib.holds.mode import RETRY
 from chalicelib.holds.rule import (
     build_pattern,
     build_schedule,
@@ -75,7 +76,22 @@ def test_a_longer_stage_name_is_refused() -> None:
 
 
 def test_a_hold_survives_its_rules_input() -> None:
-    assert Hold.parse(json.loads(HOLD.as_input())) == HOLD
+    """With every field set, so that none can be forgotten on the way."""
+    full = replace(
+        HOLD,
+        variables={"env": "prod"},
+        mode=RETRY,
+        revisions="held",
+        give_up=datetime(2026, 1, 5, 14, tzinfo=UTC),
+        on_give_up="continue",
+        released_by="arn:aws:iam::123456789012:user/ann",
+        job=ID,
+        end_reported=True,
+    )
+    defaults = {field.name: field.default for field in fields(Hold)}
+    assert all(getattr(full, name) != default for name, default in defaults.items())
+    for hold in (HOLD, full):
+        assert Hold.parse(json.loads(hold.as_input())) == hold
 
 
 def test_variables_travel_with_the_hold_if_they_fit() -> None:
