@@ -25,36 +25,29 @@ if TYPE_CHECKING:
 
 def parse_attempt(detail: ActionExecutionDetailTypeDef) -> Attempt:
     """Return an attempt of an action (model: ActionExecutionDetail)."""
-    action = detail.get("input", {})
-    result = detail.get("output", {}).get("executionResult", {})
-    message, verdict = _parse_message(result, result.get("externalExecutionSummary", ""))
-    return Attempt(
-        stage=detail["stageName"],
-        action=detail["actionName"],
-        status=detail["status"],
-        started=detail["startTime"].astimezone(UTC),
-        provider=action.get("actionTypeId", {}).get("provider", ""),
-        function=action.get("configuration", {}).get("FunctionName", ""),
-        error=result.get("errorDetails", {}).get("code", ""),
-        message=message,
-        verdict=verdict,
-        mark=result.get("externalExecutionId", ""),
-    )
+    return _parse_attempt(detail, detail["actionName"], "actionTypeId", condition=False)
 
 
 def parse_condition_attempt(detail: RuleExecutionDetailTypeDef) -> Attempt:
     """Return an attempt of a stage condition's rule (model: RuleExecutionDetail)."""
-    rule = detail.get("input", {})
+    return _parse_attempt(detail, detail["ruleName"], "ruleTypeId", condition=True)
+
+
+def _parse_attempt(
+    detail: Mapping[str, Any], name: str, type_key: str, *, condition: bool
+) -> Attempt:
+    """The two details have the same shape, but for the key of the type."""
+    declared = detail.get("input", {})
     result = detail.get("output", {}).get("executionResult", {})
     message, verdict = _parse_message(result, result.get("externalExecutionSummary", ""))
     return Attempt(
         stage=detail["stageName"],
-        action=detail["ruleName"],
+        action=name,
         status=detail["status"],
         started=detail["startTime"].astimezone(UTC),
-        provider=rule.get("ruleTypeId", {}).get("provider", ""),
-        function=rule.get("configuration", {}).get("FunctionName", ""),
-        condition=True,
+        provider=declared.get(type_key, {}).get("provider", ""),
+        function=declared.get("configuration", {}).get("FunctionName", ""),
+        condition=condition,
         error=result.get("errorDetails", {}).get("code", ""),
         message=message,
         verdict=verdict,
