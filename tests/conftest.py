@@ -24,10 +24,7 @@ LONGEST = ("test_demo", "test_asked_for", "test_server", "test_tutorial", "test_
 """Modules whose tests take long and mostly wait for other processes."""
 
 settings.register_profile(
-    "tests",
-    max_examples=50,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
+    "tests", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("tests")
 

@@ -12,8 +12,8 @@ from chalicelib.board.snapshot import build_snapshot
 from chalicelib.holds.mode import MODES, HoldMode
 from sandbox.account import REGION
 from sandbox.clock import utcnow
-from tests.support.ask import ask
 from tests.support.cli import run
+from tests.support.held import hold_k8s
 from tests.support.scene import Scene
 
 FURTHER_MODES = (
@@ -31,10 +31,7 @@ def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Hol
 
 
 def test_a_pipeline_is_held_shown_and_goes_on(scene: Scene, mode: HoldMode) -> None:
-    scene.pipeline("infra", seconds=600)
-    scene.gated("k8s", ask(hold=mode.name))
-    scene.start("infra")
-    scene.start("k8s")
+    hold_k8s(scene, seconds=600, minutes=0, hold=mode.name)
 
     def client(service: str) -> Any:
         return boto3.client(service)  # type: ignore[call-overload]
@@ -56,10 +53,7 @@ def test_a_pipeline_is_held_shown_and_goes_on(scene: Scene, mode: HoldMode) -> N
 
 
 def test_a_person_can_let_it_go(scene: Scene, mode: HoldMode) -> None:
-    scene.pipeline("infra", seconds=3000)
-    scene.gated("k8s", ask(hold=mode.name))
-    scene.start("infra")
-    scene.start("k8s")
+    hold_k8s(scene, seconds=3000, minutes=0, hold=mode.name)
     assert run("release", "k8s", "--yes").status == 0
     scene.wait(minutes=5)
     assert scene.statuses() == ["Succeeded"]

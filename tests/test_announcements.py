@@ -15,6 +15,7 @@ from chalicelib import runtime
 from chalicelib.records import report
 from tests.support.ask import ask
 from tests.support.calls import Calls
+from tests.support.held import hold_k8s
 from tests.support.scene import Scene
 
 BYPASS = [{"name": "bypass", "defaultValue": "false"}]
@@ -88,10 +89,7 @@ def metrics(function: str) -> list[dict[str, Any]]:
 
 
 def test_a_hold_and_its_release_are_told_and_counted(scene: Scene, bus: Any) -> None:
-    scene.pipeline("infra")
-    scene.k8s()
-    scene.start("infra")
-    held = scene.start("k8s")
+    held = hold_k8s(scene, seconds=600, minutes=0)
     (event,) = bus()
     assert (event["source"], event["detail-type"]) == (
         "pipeline-gate",
@@ -102,7 +100,7 @@ def test_a_hold_and_its_release_are_told_and_counted(scene: Scene, bus: Any) -> 
         event["detail"]["pipeline"],
         event["detail"]["execution-id"],
     ) == ("HELD", "k8s", held)
-    assert event["detail"]["reason"].startswith("infra runs: execution ")
+    assert event["detail"]["reason"].startswith("infra ")
     scene.wait(minutes=12)
     assert [event["detail"]["state"] for event in bus()] == ["RELEASED", "PASSED"]
     assert metrics("gate") == [{"Held": 1}, {"Passed": 1}]
@@ -112,10 +110,7 @@ def test_a_hold_and_its_release_are_told_and_counted(scene: Scene, bus: Any) -> 
 
 
 def test_a_wait_in_place_is_told_once_and_its_end_as_both(scene: Scene, bus: Any) -> None:
-    scene.pipeline("infra")
-    scene.gated("k8s", ask(hold="wait"))
-    scene.start("infra")
-    scene.start("k8s")
+    hold_k8s(scene, seconds=600, minutes=0, hold="wait")
     scene.wait(minutes=12)
     assert [event["detail"]["state"] for event in bus()] == ["HELD", "RELEASED", "PASSED"]
     assert [set(one) for one in metrics("gate")] == [{"Held"}, {"Released", "Passed", "WaitTime"}]
@@ -123,10 +118,7 @@ def test_a_wait_in_place_is_told_once_and_its_end_as_both(scene: Scene, bus: Any
 
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
 def test_giving_up_is_told(scene: Scene, bus: Any, mode: str) -> None:
-    scene.pipeline("infra", seconds=3600)
-    scene.gated("k8s", ask(hold=mode, give_up_minutes=3))
-    scene.start("infra")
-    scene.start("k8s")
+    hold_k8s(scene, seconds=3600, minutes=0, hold=mode, give_up_minutes=3)
     scene.wait(minutes=12)
     assert [event["detail"]["state"] for event in bus()] == ["HELD", "GAVE_UP"]
     (gave_up,) = [
@@ -142,6 +134,15 @@ def test_a_deadlock_is_told(scene: Scene, bus: Any) -> None:
     scene.start("a")
     scene.start("b")
     assert [event["detail"]["state"] for event in bus()] == ["HELD", "DEADLOCKED"]
+
+
+def test_a_wait_in_place_that_a_refusal_ends_is_told_as_dropped(scene: Scene, bus: Any) -> None:
+    hold_k8s(scene, minutes=1, hold="wait")
+    scene.codepipeline.delete_pipeline(name="infra")
+    scene.wait(minutes=2)
+    assert scene.statuses() == ["Failed"]
+    assert [event["detail"]["state"] for event in bus()] == ["HELD", "DROPPED"]
+    assert [set(one) for one in metrics("gate")] == [{"Held"}, {"Refused"}, {"Dropped", "WaitTime"}]
 
 
 def test_an_answer_that_comes_too_late_is_neither_told_nor_counted(scene: Scene, bus: Any) -> None:
@@ -161,10 +162,7 @@ def test_an_answer_that_comes_too_late_is_neither_told_nor_counted(scene: Scene,
 
 def test_a_bus_that_cannot_be_told_changes_nothing(scene: Scene, bus: Any, calls: Calls) -> None:
     calls.fail("PutEvents", "AccessDeniedException")
-    scene.pipeline("infra", seconds=60)
-    scene.k8s()
-    scene.start("infra")
-    scene.start("k8s")
+    hold_k8s(scene, seconds=60, minutes=0)
     scene.wait(minutes=5)
     assert scene.statuses() == ["Succeeded", "Failed"]
     assert [line["reason"] for line in lines("gate") if line["decision"] == "not announced"] == [
@@ -175,10 +173,7 @@ def test_a_bus_that_cannot_be_told_changes_nothing(scene: Scene, bus: Any, calls
 
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
 def test_without_a_bus_nothing_is_sent(scene: Scene, calls: Calls, mode: str) -> None:
-    scene.pipeline("infra", seconds=60)
-    scene.gated("k8s", ask(hold=mode))
-    scene.start("infra")
-    scene.start("k8s")
+    hold_k8s(scene, seconds=60, minutes=0, hold=mode)
     scene.wait(minutes=7)
     assert scene.statuses()[0] == "Succeeded"
     assert "PutEvents" not in calls.made
@@ -235,10 +230,7 @@ def test_neither_an_event_nor_a_log_line_holds_a_credential_or_a_variables_value
 
 def test_who_reads_an_event_needs_nothing_else(scene: Scene, bus: Any) -> None:
     """Which pipeline, which execution, in which state and why: in each event of a hold."""
-    scene.pipeline("infra")
-    scene.gated("k8s", ask(give_up_minutes=3))
-    scene.start("infra")
-    scene.start("k8s")
+    hold_k8s(scene, seconds=600, minutes=0, give_up_minutes=3)
     scene.wait(minutes=6)
     scene.gated("web", ask(pipeline="web", observe=True))
     scene.start("web")
@@ -256,10 +248,7 @@ def test_who_reads_an_event_needs_nothing_else(scene: Scene, bus: Any) -> None:
 def test_a_firing_that_finds_nothing_new_is_neither_told_nor_counted(
     scene: Scene, bus: Any
 ) -> None:
-    scene.pipeline("infra", seconds=3600)
-    scene.k8s()
-    scene.start("infra")
-    scene.start("k8s")
+    hold_k8s(scene, seconds=3600, minutes=0)
     bus()
     scene.wait(minutes=30)
     assert bus() == metrics("retry") == []

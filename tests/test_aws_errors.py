@@ -4,9 +4,9 @@ an IAM policy.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -76,7 +76,6 @@ CALLS: list[tuple[str, Ask]] = [
         lambda aws: aws.lambda_permissions.allow_rules(ARN, "arn:aws:events:*"),
     ),
 ]
-each_call = pytest.mark.parametrize(("call", "ask"), CALLS)
 
 
 @pytest.fixture
@@ -98,30 +97,22 @@ def refusing(aws: Aws) -> Iterator[Calls]:
         yield calls
 
 
-@each_call
-def test_a_denied_call_is_named(aws: Aws, refusing: Calls, call: str, ask: Ask) -> None:
-    refusing.fail(call.partition(":")[2], "AccessDeniedException")
-    with pytest.raises(NotPermitted) as error:
-        ask(aws)
-    assert str(error.value) == f"AWS denied {call} (so it was told)"
-
-
-@each_call
-def test_a_call_without_an_answer_is_named(aws: Aws, refusing: Calls, call: str, ask: Ask) -> None:
-    refusing.fail(call.partition(":")[2], "ThrottlingException")
-    with pytest.raises(NoAnswer) as error:
-        ask(aws)
-    assert str(error.value) == f"{call} was not answered (ThrottlingException)"
-
-
-@each_call
-def test_an_answer_that_nobody_expects_is_named_without_awss_words(
-    aws: Aws, refusing: Calls, call: str, ask: Ask
+@pytest.mark.parametrize(("call", "ask"), CALLS)
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("AccessDeniedException", NotPermitted),
+        ("ThrottlingException", NoAnswer),
+        ("NeverHeardOfException", UnexpectedAnswer),
+    ],
+)
+def test_a_call_that_fails_is_named(
+    aws: Aws, refusing: Calls, call: str, ask: Ask, code: str, kind: type[Exception]
 ) -> None:
-    refusing.fail(call.partition(":")[2], "NeverHeardOfException")
-    with pytest.raises(UnexpectedAnswer) as error:
+    """What the messages add: tests/unit/test_errors.py."""
+    refusing.fail(call.partition(":")[2], code)
+    with pytest.raises(kind, match=f"{call} "):
         ask(aws)
-    assert str(error.value) == f"{call} answered NeverHeardOfException"
 
 
 @pytest.mark.parametrize("code", ["InvalidJobStateException", "JobNotFoundException"])
@@ -172,38 +163,19 @@ def test_a_rule_that_goes_while_it_is_made_leaves_a_hold_unmade(aws: Aws, refusi
         put(aws.eventbridge)
 
 
-def test_rules_may_invoke_the_retry_and_do_nothing_else(aws: Aws, scene: Scene) -> None:
-    aws.lambda_permissions.allow_rules(ARN, f"arn:aws:events:{REGION}:123456789012:rule/x-*")
-    (statement,) = json.loads(scene.awslambda.get_policy(FunctionName=ARN)["Policy"])["Statement"]
-    assert (statement["Sid"], statement["Effect"], statement["Action"]) == (
-        "pipeline-gate-rules",
-        "Allow",
-        "lambda:InvokeFunction",
-    )
-    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-
-
 def test_a_rule_that_is_gone_keeps_no_hold_and_needs_no_removal(aws: Aws) -> None:
     assert aws.eventbridge.read_hold(RULE) is None
     assert not aws.eventbridge.remove_target(RULE)
 
 
-@pytest.mark.parametrize("held", ["[]", "{}", HOLD.as_input().replace(RULE, "another")])
-def test_a_target_that_holds_something_else_is_said_to(aws: Aws, scene: Scene, held: str) -> None:
+@pytest.mark.parametrize(
+    "target",
+    [{}, *({"Input": text} for text in ("[]", "{}", HOLD.as_input().replace(RULE, "another")))],
+)
+def test_a_target_that_holds_something_else_is_said_to(aws: Aws, scene: Scene, target: Any) -> None:
     put(aws.eventbridge)
-    scene.events.put_targets(Rule=RULE, Targets=[{"Id": "retry", "Arn": ARN, "Input": held}])
-    with pytest.raises(ValueError, match="does not hold") as error:
-        aws.eventbridge.read_hold(RULE)
-    assert str(error.value) == (
-        f"The target of rule {RULE} does not hold what the gate wrote there. Remove the rule, or "
-        "let the gate make it anew."
-    )
-
-
-def test_a_target_without_an_input_is_not_the_gates(aws: Aws, scene: Scene) -> None:
-    put(aws.eventbridge)
-    scene.events.put_targets(Rule=RULE, Targets=[{"Id": "retry", "Arn": ARN}])
-    with pytest.raises(ValueError, match="does not hold"):
+    scene.events.put_targets(Rule=RULE, Targets=[{"Id": "retry", "Arn": ARN, **target}])
+    with pytest.raises(ValueError, match=f"The target of rule {RULE} does not hold"):
         aws.eventbridge.read_hold(RULE)
 
 

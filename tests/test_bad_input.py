@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -289,25 +289,6 @@ class TestParameters:
     def test_one_thing_wrong(self, account: Account, text: str) -> None:
         account.refusal(text)
 
-    @given(
-        asked=st.lists(names() | texts, min_size=1, max_size=300)
-        | st.integers(300, 5000).map(lambda n: [f"p{i}" for i in range(n)]),
-        written=st.sampled_from([", ".join, lambda names: json.dumps({"depends_on": names})]),
-    )
-    def test_many_names(
-        self, account: Account, asked: list[str], written: Callable[[list[str]], str]
-    ) -> None:
-        account.refusal(written([*asked, "infra"]))
-
-    @pytest.mark.parametrize("length", [0, 1, 100, 101])
-    @given(data=st.data())
-    def test_a_name_at_a_limit(self, account: Account, length: int, data: st.DataObject) -> None:
-        name = data.draw(names(length, length))
-        said = account.refusal(json.dumps({"depends_on": ["infra", name]}))
-        assert said.startswith(
-            f"There is no pipeline {name} in" if 1 <= length <= 100 else "depends_on has "
-        )
-
 
 class TestJobs:
     @given(
@@ -352,7 +333,7 @@ class TestJobs:
                 "JobFailed",
                 [f"pipeline-gate-dev-{execution}"],
             )
-            assert message.startswith("k8s waits for infra since ")
+            assert message.endswith("[pipeline-gate/1 held]")
         else:
             assert (kind, account.scene.rules()) == ("ConfigurationError", [])
 

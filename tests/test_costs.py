@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from tests.support.calls import Calls
+from tests.support.held import hold_k8s
 from tests.support.scene import Scene
 
 
 def test_a_hold_of_an_hour_costs_two_executions_and_at_most_forty_calls(
     scene: Scene, calls: Calls
 ) -> None:
-    scene.pipeline("infra", seconds=3600)
-    scene.k8s()
-    scene.start("infra")
-    scene.start("k8s")
+    hold_k8s(scene, seconds=3600, minutes=0)
     scene.wait(minutes=63)
     assert scene.statuses() == ["Succeeded", "Failed"]
     assert scene.rules() == []

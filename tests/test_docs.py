@@ -29,7 +29,7 @@ from tests.support.calls import Calls
 from tests.support.cli import run
 from tests.support.documents import Section, plain, sections
 from tests.support.elsewhere import THEIR_PIPELINE_ROLE, in_the_other_account
-from tests.support.scene import EXECUTION, Scene, _action, _deploy, _source
+from tests.support.scene import EXECUTION, Scene
 
 ROOT = Path(__file__).parents[1]
 README, PARAMETERS, ELSEWHERE, EVENTS, ALARMS = (
@@ -60,35 +60,17 @@ def says(quote: str, message: str) -> bool:
 # What a person does, and sees
 
 
-def shown(scene: Scene, name: str = "k8s") -> str:
-    """What the console shows at the gate action: why it failed, or its summary."""
-    return scene.gate_message(name)
-
-
 def ask(scene: Scene, asked: Asked, name: str = "k8s", **more: Any) -> str:
     """Make a pipeline with such a gate, start it, and see."""
     scene.gated(name, {**asked, "pipeline": name, "execution": EXECUTION}, **more)
     scene.start(name)
-    return shown(scene, name)
+    return scene.gate_message(name)
 
 
 def run_upstreams(scene: Scene, *names: str, minutes: float = 10, **more: Any) -> None:
     for name in names:
         scene.pipeline(name, seconds=60 * minutes, **more)
         scene.start(name)
-
-
-def staged(scene: Scene, *stages: dict[str, Any]) -> None:
-    """infra, with these stages after its source, runs."""
-    scene._create("infra", [_source(), *stages], "SUPERSEDED", {})
-    scene.start("infra")
-
-
-def stage(name: str, seconds: float) -> dict[str, Any]:
-    return {**_deploy(seconds, "Succeeded"), "name": name}
-
-
-APPROVE = {"name": "Approve", "actions": [_action("Ask", "Approval", "Manual", {})]}
 
 
 # The stories: docs/parameters.md, section by section
@@ -98,7 +80,7 @@ def depends_on(scene: Scene, examples: list[Asked]) -> Iterator[str]:
     run_upstreams(scene, "infra", "network")
     yield ask(scene, examples[0])
     scene.wait(minutes=20)
-    yield shown(scene)
+    yield scene.gate_message()
 
 
 def another_region(scene: Scene, examples: list[Asked]) -> Iterator[str]:
@@ -114,10 +96,11 @@ def another_account(scene: Scene, examples: list[Asked]) -> Iterator[str]:
 
 
 def one_stage(scene: Scene, examples: list[Asked]) -> Iterator[str]:
-    staged(scene, stage("Deploy", 300), stage("Smoke", 600))
+    scene.staged("infra", ("Deploy", 300), ("Smoke", 600))
+    scene.start("infra")
     yield ask(scene, examples[0])
     scene.wait(minutes=6)
-    yield shown(scene)
+    yield scene.gate_message()
     yield ask(scene, {"depends_on": [{"pipeline": "infra", "stage": "Deplyo"}]}, "apps")
 
 
@@ -130,7 +113,8 @@ def require(scene: Scene, examples: list[Asked]) -> Iterator[str]:
 
 
 def parked(scene: Scene, examples: list[Asked]) -> Iterator[str]:
-    staged(scene, stage("Deploy", 60), APPROVE)
+    scene.staged("infra", ("Deploy", 60), ("Approve", 0))
+    scene.start("infra")
     scene.wait(minutes=2)
     yield ask(scene, {"depends_on": ["infra"]})
     yield ask(scene, examples[0], "apps")
@@ -154,7 +138,7 @@ def give_up(scene: Scene, examples: list[Asked]) -> Iterator[str]:
     run_upstreams(scene, "infra", minutes=120)
     yield ask(scene, examples[0])
     scene.wait(minutes=36)
-    yield shown(scene)
+    yield scene.gate_message()
 
 
 def revisions(scene: Scene, examples: list[Asked]) -> Iterator[str]:
@@ -173,7 +157,7 @@ def bypass(scene: Scene, examples: list[Asked]) -> Iterator[str]:
     (declared,) = [block for block in _titled("bypass").blocks if "variables" in block]
     assert "waits for infra" in ask(scene, examples[0], **declared)
     scene.start("k8s", variables=[{"name": "bypass", "value": "true"}])
-    yield shown(scene)
+    yield scene.gate_message()
 
 
 def observe(scene: Scene, examples: list[Asked]) -> Iterator[str]:
@@ -187,10 +171,10 @@ def who_asks(scene: Scene, _: list[Asked]) -> Iterator[str]:
     run_upstreams(scene, "infra")
     scene.gated("k8s", {"depends_on": ["infra"]})
     scene.start("k8s")
-    yield shown(scene)
+    yield scene.gate_message()
     scene.gated("apps", {"depends_on": ["infra"], "pipeline": "other", "execution": EXECUTION})
     scene.start("apps")
-    yield shown(scene, "apps")
+    yield scene.gate_message("apps")
 
 
 def chain(scene: Scene, _: list[Asked]) -> Iterator[str]:
@@ -207,7 +191,7 @@ def deadlock(scene: Scene, _: list[Asked]) -> Iterator[str]:
     for name in ("infra", "k8s"):
         scene.codepipeline.start_pipeline_execution(name=name)
     scene.wait(minutes=1)
-    yield shown(scene)
+    yield scene.gate_message()
 
 
 def how_long(scene: Scene, _: list[Asked]) -> Iterator[str]:
@@ -227,7 +211,7 @@ def let_go(scene: Scene, _: list[Asked]) -> Iterator[str]:
     ask(scene, {"depends_on": ["infra"]})
     run("release", "k8s", "--yes")
     scene.wait(seconds=10)
-    yield shown(scene).replace(
+    yield scene.gate_message().replace(
         "arn:aws:sts::123456789012:user/moto", "arn:aws:iam::123456789012:user/ann"
     )
 
@@ -281,7 +265,7 @@ def test_what_the_readme_quotes_is_what_the_console_shows(scene: Scene) -> None:
     ]
     (quote,) = section.quotes
     assert says(quote, held), held
-    assert plain(f"`{shown(scene)}`") in plain(README)
+    assert plain(f"`{scene.gate_message()}`") in plain(README)
 
 
 # The examples and the keys
@@ -353,14 +337,7 @@ def test_a_gate_that_passes_sets_every_output_variable_of_the_table(
     run_upstreams(scene, "busy")
     scene.wait(minutes=2)
     ask(scene, asked)
-    (gate,) = [
-        action
-        for action in scene.codepipeline.list_action_executions(pipelineName="k8s")[
-            "actionExecutionDetails"
-        ]
-        if action["stageName"] == "Gate"
-    ]
-    variables = gate["output"]["outputVariables"]
+    variables = scene.outputs()
     assert set(variables) == set(re.findall(r"#{gate\.(\w+)}", PARAMETERS))
     assert variables["Decision"] == decision
     assert all(variables.values())

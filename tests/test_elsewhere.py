@@ -34,11 +34,8 @@ def there(scene: Scene) -> Scene:
 def test_the_schedule_releases_the_hold_where_no_event_comes(scene: Scene, there: Scene) -> None:
     scene.gated("k8s", ask(INFRA))
     scene.start("k8s")
-    message = scene.gate_action()["errorDetails"]["message"]
-    assert message.startswith(
-        f"k8s waits for infra ({THERE}) since 12:00 UTC. infra ({THERE}) runs: execution "
-    )
-    assert "if its events are forwarded to this region's event bus" in message
+    assert f"infra ({THERE}) runs" in scene.gate_message()
+    assert "forwarded" in scene.gate_message()
     scene.wait(minutes=14)
     assert scene.statuses() == ["Failed"]
     scene.wait(minutes=1)
@@ -57,59 +54,45 @@ def test_the_arn_of_a_pipeline_here_is_as_good_as_its_name(scene: Scene) -> None
     scene.gated("k8s", ask(f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:infra"))
     scene.start("infra")
     scene.start("k8s")
-    assert (
-        "within seconds of the end of infra, successful or not (looked"
-        in scene.gate_action()["errorDetails"]["message"]
-    )
+    assert "forwarded" not in scene.gate_message()
     scene.wait(minutes=10)
     assert scene.statuses() == ["InProgress", "Failed"]
 
 
-def test_ones_own_arn_is_oneself(scene: Scene) -> None:
-    kind, message = scene.refusal(ask(f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:k8s"))
-    assert (kind, message.startswith("k8s depends on itself")) == ("ConfigurationError", True)
-
-
 def test_one_that_is_not_there_is_named_with_its_place(scene: Scene) -> None:
     _, message = scene.refusal(ask(INFRA))
-    assert message.startswith(f"There is no pipeline infra in account {ACCOUNT}, region {THERE}.")
+    assert f"in account {ACCOUNT}, region {THERE}" in message
 
 
 def test_another_account_without_a_role_is_refused(scene: Scene) -> None:
     kind, message = scene.refusal(ask(THEIR_INFRA))
     assert kind == "ConfigurationError"
-    assert message.startswith(
-        f"infra is in account {OTHERS}, and the gate in {ACCOUNT}. Add a role_arn that lets the "
-        "gate look"
-    )
+    assert OTHERS in message
 
 
 class TestAnotherAccount:
     """Who may look is decided there: by a role that names the gate's, and an external id."""
 
     @pytest.fixture
-    def role(self, scene: Scene) -> str:
+    def entry(self, scene: Scene) -> dict[str, str]:
+        """infra, which runs there, as an entry of depends_on."""
         theirs = in_the_other_account(scene, THERE)
         theirs.pipeline("infra", roleArn=THEIR_PIPELINE_ROLE)
         theirs.start("infra")
-        return f"arn:aws:iam::{OTHERS}:role/pipeline-gate-look"
+        role = f"arn:aws:iam::{OTHERS}:role/pipeline-gate-look"
+        return {"pipeline": THEIR_INFRA, "role_arn": role, "external_id": "a-word-that-both-know"}
 
-    def test_the_gate_looks_there_under_that_role(self, scene: Scene, role: str) -> None:
-        scene.gated(
-            "k8s",
-            ask(
-                {"pipeline": THEIR_INFRA, "role_arn": role, "external_id": "a-word-that-both-know"}
-            ),
-        )
+    def test_the_gate_looks_there_under_that_role(
+        self, scene: Scene, entry: dict[str, str]
+    ) -> None:
+        scene.gated("k8s", ask(entry))
         scene.start("k8s")
-        assert scene.gate_action()["errorDetails"]["message"].startswith(
-            f"k8s waits for infra ({THERE}, account {OTHERS}) since 12:00 UTC."
-        )
+        assert f"infra ({THERE}, account {OTHERS})" in scene.gate_message()
         scene.wait(minutes=16)
         assert scene.statuses() == ["Succeeded", "Failed"]
 
     def test_a_session_serves_until_shortly_before_its_end(
-        self, scene: Scene, role: str, monkeypatch: pytest.MonkeyPatch
+        self, scene: Scene, entry: dict[str, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assumed: list[str] = []
         elsewhere = runtime.aws._other_accounts
@@ -121,26 +104,17 @@ class TestAnotherAccount:
 
         elsewhere._clients.clear()
         monkeypatch.setattr(elsewhere, "_assume_role", session)
-        scene.gated(
-            "k8s",
-            ask(
-                {"pipeline": THEIR_INFRA, "role_arn": role, "external_id": "a-word-that-both-know"},
-                hold="wait",
-            ),
-        )
+        scene.gated("k8s", ask(entry, hold="wait"))
         scene.start("k8s")
         scene.wait(minutes=9)
         assert assumed == ["infra"]
         scene.wait(minutes=120)
         assert scene.statuses() == ["Succeeded"]
 
-    def test_no_credential_of_it_reaches_a_log_or_a_message(self, scene: Scene, role: str) -> None:
-        scene.gated(
-            "k8s",
-            ask(
-                {"pipeline": THEIR_INFRA, "role_arn": role, "external_id": "a-word-that-both-know"}
-            ),
-        )
+    def test_no_credential_of_it_reaches_a_log_or_a_message(
+        self, scene: Scene, entry: dict[str, str]
+    ) -> None:
+        scene.gated("k8s", ask(entry))
         scene.start("k8s")
         logs = boto3.client("logs").filter_log_events(
             logGroupName="/aws/lambda/pipeline-gate-dev-gate"

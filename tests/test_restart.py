@@ -193,20 +193,6 @@ def test_an_execution_of_which_aws_tells_little(
     )
 
 
-def test_a_revision_without_an_id_is_empty(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    summary = {
-        "pipelineExecutionId": "x",
-        "status": "Failed",
-        "startTime": NOON,
-        "lastUpdateTime": NOON,
-    }
-    answer = {
-        "pipelineExecutionSummaries": [{**summary, "sourceRevisions": [{"actionName": "Source"}]}]
-    }
-    (execution,) = pages(monkeypatch, answer).codepipeline.list_executions("k8s", NOON)
-    assert execution.revisions == {"Source": ""}
-
-
 def summaries(ids: str) -> dict[str, Any]:
     times = {"startTime": NOON, "lastUpdateTime": NOON}
     return {
@@ -348,18 +334,3 @@ def test_variables_that_aws_did_not_tell_while_holding_are_asked_for_before_the_
     assert Aws().codepipeline.read_variables("k8s", restart["pipelineExecutionId"]) == {
         "image": "v1.2.3"
     }
-
-
-def test_an_upstreams_execution_that_is_far_back_in_the_history_still_keeps_the_hold(
-    scene: Scene,
-) -> None:
-    scene.pipeline("infra", mode="PARALLEL", seconds=7200)
-    scene.start("infra")
-    scene.k8s()
-    scene.start("k8s")
-    scene.quick_from_now_on()
-    for _ in range(120):
-        scene.codepipeline.start_pipeline_execution(name="infra")
-        scene.wait(seconds=4)
-    scene.wait(minutes=10)
-    assert scene.statuses() == ["Failed"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.held import roll_back_k8s
+from tests.support.held import edit, roll_back_k8s
 from tests.support.scene import Scene
 
 
@@ -41,9 +41,7 @@ def test_a_rollback_waits_in_place(scene: Scene, rolled_back: str) -> None:
 def test_a_rollback_that_cannot_be_retried_any_more_is_not_replaced(
     scene: Scene, rolled_back: str
 ) -> None:
-    scene.codepipeline.update_pipeline(
-        pipeline=scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
-    )
+    edit(scene)
     scene.wait(minutes=20)
     assert scene.statuses() == ["Failed", "Succeeded"]
     assert scene.rules() == []

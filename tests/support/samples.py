@@ -12,12 +12,11 @@ from chalicelib.pipelines.upstream import Upstream
 NOW = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC)
 DEADLINE = NOW + timedelta(hours=2)
 HOLD = Hold("the-rule", "k8s", "5e6f7a8b-0", (), NOW)
-
-
-def build_execution(
-    status: str, minutes_ago: int, id_: str = "1a2b3c4d-0000-4000-8000-000000000001"
-) -> Execution:
-    return Execution(id_, status, NOW - timedelta(minutes=minutes_ago), NOW)
-
-
-INFRA = Upstream(Dependency("infra"), (build_execution("InProgress", 3),))
+INFRA = Upstream(
+    Dependency("infra"),
+    (
+        Execution(
+            "1a2b3c4d-0000-4000-8000-000000000001", "InProgress", NOW - timedelta(minutes=3), NOW
+        ),
+    ),
+)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pytest
 
@@ -44,29 +43,28 @@ def test_upstreams_are_read_from_json_and_from_plain_names(
 
 def test_all_keys_are_read() -> None:
     assert of(
-        depends_on="infra", retry_minutes=15, pipeline="k8s", execution=EXECUTION
-    ) == Parameters((Dependency("infra"),), 15, "k8s", EXECUTION)
-
-
-def test_the_keys_of_how_to_wait_are_read() -> None:
-    asked = of(
         depends_on="infra",
+        retry_minutes=15,
         hold="wait",
         revisions="held",
         give_up_minutes=20160,
         on_give_up="continue",
         bypass="true",
         observe=True,
+        pipeline="k8s",
+        execution=EXECUTION,
+    ) == Parameters(
+        depends_on=(Dependency("infra"),),
+        retry_minutes=15,
+        pipeline="k8s",
+        execution=EXECUTION,
+        mode=WAIT,
+        revisions="held",
+        give_up_minutes=20160,
+        on_give_up="continue",
+        bypass=True,
+        observe=True,
     )
-    more = {
-        "revisions": "held",
-        "give_up_minutes": 20160,
-        "on_give_up": "continue",
-        "bypass": True,
-        "observe": True,
-    }
-    assert {key: getattr(asked, key) for key in more} == more
-    assert asked.mode == WAIT
 
 
 def test_what_is_not_said_is_as_the_article_has_it() -> None:
@@ -140,62 +138,45 @@ def test_the_environment_changes_the_default_of_retry_minutes_only() -> None:
     assert of("10", depends_on="infra", retry_minutes=5).retry_minutes == 5
 
 
-REFUSED: list[tuple[str | None, str]] = [
-    (None, "no UserParameters"),
-    ("  ", "no UserParameters"),
-    ('{"depends_on": ["infra"', "not valid JSON"),
-    ('{"depends_on": "a", "depends_on": "b"}', 'two keys "depends_on"'),
-    ('{"a":' * 500, "not valid JSON"),
-    ("[" * 100_000, "not valid JSON (it is nested too deep)"),
-    ('{"retry_minutes": ' + "9" * 5000 + "}", "not valid JSON (it has a number that is too long)"),
-    ('{"depends_on": "infra', "not valid JSON (Unterminated string starting at character 16)"),
-    ('["infra"]', "not a list"),
-    ('"infra"', "not a string"),
-    ("{}", "no depends_on"),
-    ('{"depends_on": []}', "empty list"),
-    ('{"depends_on": null}', "not null"),
-    ('{"depends_on": 5}', "not a number"),
-    ('{"depends_on": [true]}', "not true or false"),
-    ('{"depends_on": [["infra"]]}', "not a list"),
-    ('{"depends_on": ""}', "no pipeline's name"),
-    ("infra network", "separated by commas"),
-    ("infra,,network", "no pipeline's name"),
-    ("infra\x00", "\\u0000"),
-    (json.dumps({"depends_on": "x" * 101}), "no pipeline's name"),
-    (json.dumps({"depends_on": [f"pipeline-{n}" for n in range(200)]}), "more than fit"),
-    ('{"depend_on": "infra"}', "did you mean depends_on?"),
-    ('{"depends_on": "infra", "zzz": 1}', 'unknown key "zzz". Known: depends_on'),
-    ('{"depends_on": "infra", "retry_minutes": 7}', "must divide 60"),
-    ('{"depends_on": "infra", "retry_minutes": 0}', "must divide 60"),
-    ('{"depends_on": "infra", "retry_minutes": -5}', "must divide 60"),
-    ('{"depends_on": "infra", "retry_minutes": "5"}', "not a string"),
-    ('{"depends_on": "infra", "retry_minutes": 5.0}', "a whole number"),
-    ('{"depends_on": "infra", "retry_minutes": true}', "not true or false"),
-    ('{"depends_on": ["k8s"], "pipeline": "k8s"}', "depends on itself"),
-    ('{"depends_on": "infra", "pipeline": 3}', "not a number"),
-    (
-        '{"depends_on": "infra", "execution": "#{codepipeline.PipelineExecutionId}"}',
-        "no execution id",
-    ),
-    (
-        '{"depends_on": "infra", "execution": "#{codepipeline.PipelineExecutionID}"}',
-        "#{codepipeline.PipelineExecutionId}",
-    ),
-]
-
-
-@pytest.mark.parametrize(("text", "said"), REFUSED)
-def test_what_cannot_be_is_refused_in_one_clear_line_of_plain_ascii(
-    text: str | None, said: str
-) -> None:
-    with pytest.raises(Misconfigured, match=re.escape(said)) as refusal:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "  ",
+        '{"depends_on": "a", "depends_on": "b"}',
+        '{"a":' * 500,
+        '"infra"',
+        '{"depends_on": [["infra"]]}',
+        '{"depends_on": ""}',
+        "infra,,network",
+        "infra\x00",
+        json.dumps({"depends_on": "x" * 101}),
+        *(
+            json.dumps({"depends_on": "infra", key: value})
+            for key, value in (
+                ("retry_minutes", 0),
+                ("retry_minutes", 7),
+                ("retry_minutes", -5),
+                ("retry_minutes", "5"),
+                ("retry_minutes", 5.0),
+                ("require", "green"),
+                ("hold", "stop"),
+                ("hold", 5),
+                ("revisions", "old"),
+                ("revisions", []),
+                ("parked", None),
+                ("give_up_minutes", 0),
+                ("bypass", "#{variables.bypass}"),
+                ("execution", "#{codepipeline.PipelineExecutionId}"),
+            )
+        ),
+        '{"depends_on": "infra", "give_up_minutes": 5, "on_give_up": "go"}',
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_clear_line_of_plain_ascii(text: str) -> None:
+    """Word for word: test_sentences.py."""
+    with pytest.raises(Misconfigured) as refusal:
         parse_parameters(text, "5")
     message = str(refusal.value)
     assert message.isascii()
     assert message.isprintable()
     assert len(message) < 600
-
-
-def test_a_wrong_default_is_the_deployments_fault_and_says_so() -> None:
-    with pytest.raises(Misconfigured, match="environment variable RETRY_MINUTES"):
-        of("7", depends_on="infra")
