@@ -174,7 +174,8 @@ def test_a_rule_that_is_gone_keeps_no_hold_and_needs_no_removal(aws: Aws) -> Non
 )
 def test_a_target_that_holds_something_else_is_said_to(aws: Aws, scene: Scene, target: Any) -> None:
     put(aws.eventbridge)
-    scene.events.put_targets(Rule=RULE, Targets=[{"Id": "retry", "Arn": ARN, **target}])
+    rewritten: Any = {"Id": "retry", "Arn": ARN, **target}
+    scene.events.put_targets(Rule=RULE, Targets=[rewritten])
     with pytest.raises(ValueError, match=f"The target of rule {RULE} does not hold"):
         aws.eventbridge.read_hold(RULE)
 

@@ -35,6 +35,18 @@ def test_two_that_wait_in_place_for_each_other(scene: Scene) -> None:
     assert scene.statuses("a") == ["Succeeded"]  # nobody is in its way any more
 
 
+def test_three_that_wait_in_place_in_a_circle(scene: Scene) -> None:
+    for name, upstream in (("a", "b"), ("b", "c"), ("c", "a")):
+        scene.gated(name, ask(upstream, pipeline=name, hold="wait"))
+    start_together(scene, "a", "b", "c")
+    scene.wait(minutes=2)
+    failed = [name for name in "abc" if scene.statuses(name) == ["Failed"]]
+    assert failed
+    assert {read_verdict(scene, name) for name in failed} == {Verdict.DEADLOCK}
+    scene.wait(minutes=10)
+    assert all(scene.statuses(name)[0] in ("Failed", "Succeeded") for name in "abc")
+
+
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
 def test_a_success_that_can_never_come_because_that_pipeline_waits_for_ones_own(
     scene: Scene, mode: str

@@ -50,7 +50,7 @@ def new_job(scene: Scene, upstream: str = "infra") -> tuple[str, dict[str, Any]]
 
 
 def ask(scene: Scene, upstream: str = "infra") -> tuple[dict[str, Any], Any]:
-    """What each record of the gate says, and what this one says more, of a new execution of k8s."""
+    """The fields of every record of the gate, and its record of a new execution of k8s."""
     execution, job = new_job(scene, upstream)
     always = {"function": "gate", "job": JOB, "pipeline": "k8s", "execution": execution}
     record = Client(app.app).lambda_.invoke("gate", job).payload
