@@ -287,14 +287,16 @@ def test_a_delivery_that_comes_twice_starts_once(scene: Scene, held: str) -> Non
     assert scene.statuses() == ["Succeeded", "Failed"]
 
 
-@pytest.mark.parametrize("more", [{}, {"depends_on": [], "since": "2026-11-23T12:00:00Z"}])
+@pytest.mark.parametrize(
+    "forged", [{}, {"pipeline": "secret", "depends_on": [], "since": "2026-11-23T12:00:00Z"}]
+)
 def test_the_rules_target_counts_whatever_the_invocation_says(
-    scene: Scene, held: str, more: dict[str, Any]
+    scene: Scene, held: str, forged: dict[str, Any]
 ) -> None:
     scene.pipeline("secret")
     scene.world.dials.events_on = False
     stop(scene, "infra")
-    event = {"rule": f"pipeline-gate-dev-{held}", "pipeline": "secret", **more}
+    event = {"rule": f"pipeline-gate-dev-{held}", "execution": held, **forged}
     assert invoke_retry(event)["decision"] == "started"
     assert scene.statuses("secret") == []
     assert scene.statuses() == ["InProgress", "Failed"]
