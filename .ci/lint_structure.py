@@ -1,10 +1,12 @@
 """What `make lint` checks about the structure, beyond the layers in pyproject.toml: names that say
-what they hold, classes with a name of their own, no import cycles, few modules in one folder.
+what they hold, classes with a name of their own, no import cycles, few modules in one folder, AWS
+called in one place.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -22,6 +24,16 @@ VAGUE_NAMES = {
 """Pronouns, participles and the like: they say where a value comes from, not what it is."""
 AWS_WORDS = frozenset({"Execution", "Pipeline", "Rule", "Stage"})
 """AWS's own words, which sandbox/ uses for what AWS means by them."""
+AWS_MODULES = (
+    *("chalicelib/aws/", "chalicelib/errors.py", "chalicelib/board/lookout.py"),
+    *("gatectl/session.py", "gatectl/completion.py"),
+)
+"""Where AWS is called, its errors are told apart, and the sessions and clients are made."""
+AWS_CALL = re.compile(
+    r"^ *(from|import) (boto3|botocore)\b(?!\.exceptions import BotoCoreError$)"
+    r"|\.(create_)?client\("
+)
+"""The other modules only need BotoCoreError: AWS cannot be asked at all."""
 
 
 def main() -> int:
@@ -31,10 +43,13 @@ def main() -> int:
     problems = [
         *find_vague_names(trees),
         *find_shared_class_names(trees),
+        *find_aws_calls(trees),
         *count_modules(),
         *find_import_cycles(),
     ]
-    summary = f"{len(trees)} files: no vague or shared names, no import cycles."
+    summary = (
+        f"{len(trees)} files: no vague or shared names, no import cycles, no AWS call but in aws/."
+    )
     print("\n".join(problems) or summary)
     return 1 if problems else 0
 
@@ -69,6 +84,15 @@ def find_shared_class_names(trees: dict[Path, ast.Module]) -> Iterator[str]:
     for name, found_at in places.items():
         if len(found_at) > 1:
             yield f"{name} is the name of {len(found_at)} classes: {', '.join(found_at)}"
+
+
+def find_aws_calls(trees: dict[Path, ast.Module]) -> Iterator[str]:
+    for path in trees:
+        if path.parts[0] in {"chalicelib", "gatectl"} and not str(path).startswith(AWS_MODULES):
+            lines = (ROOT / path).read_text("utf-8").splitlines()
+            for number, line in enumerate(lines, 1):
+                if AWS_CALL.search(line):
+                    yield f"{path}:{number}: call AWS through chalicelib/aws"
 
 
 def count_modules() -> Iterator[str]:

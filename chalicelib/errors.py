@@ -3,15 +3,19 @@
     Misconfigured     the user has to correct something         -> the action fails and says what
     NotPermitted      AWS denied a call                         -> the action fails, names the call
     NoAnswer          AWS did not answer, or said "later"       -> Lambda or the rule tries again
+    CredentialsRejected  such an answer: they may be replaced   -> a person signs in again
     UnexpectedAnswer  AWS refused a call for an unknown reason  -> a defect of the gate
+    NotFound          such an answer: there is no such thing    -> the caller decides
     RefusedInput      the event is not for this function        -> nothing is changed
     NoRoom, NotRetryable, TakenOver, PipelineNotFound           -> answers; the caller decides
 
-`translate_error` turns botocore's errors into these.
+`translate_errors` turns botocore's errors into these.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -59,11 +63,26 @@ class NoAnswer(Exception):
     """
 
 
+class CredentialsRejected(NoAnswer):
+    """AWS did not accept the credentials: they are being replaced, have expired or are wrong.
+
+    `code`: AWS's error code.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class UnexpectedAnswer(Exception):
     """AWS refused a call in a way that the gate does not handle: a defect of the gate.
 
     The message contains AWS's error code, but not its words.
     """
+
+
+class NotFound(UnexpectedAnswer):
+    """There is no such function, rule, role or the like."""
 
 
 class NoRoom(Exception):
@@ -87,9 +106,10 @@ class RefusedInput(ValueError):
 
 
 _DENIED_CODES = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"}
-# Errors that pass: throttling, internal faults, and credentials that are being replaced (model: the
-# errors of each service). botocore retries most of them first. An HTTP status of 500 or more also
-# counts as one of them.
+_NO_PIPELINE_CODES = {"PipelineNotFoundException", "PipelineExecutionNotFoundException"}
+_NOT_FOUND_CODES = {"ResourceNotFoundException", "NoSuchEntity"}
+# Errors that pass: throttling and internal faults (model: the errors of each service). botocore
+# retries most of them first. An HTTP status of 500 or more also counts as one of them.
 _TRANSIENT_CODES = {
     "Throttling",
     "ThrottlingException",
@@ -108,6 +128,8 @@ _TRANSIENT_CODES = {
     "ServiceUnavailableException",
     "RequestTimeout",
     "RequestTimeoutException",
+}
+_REJECTED_CREDENTIALS_CODES = {
     "IncompleteSignature",
     "InvalidSignatureException",
     "RequestExpired",
@@ -129,23 +151,38 @@ def is_aws_error(error: Exception, *codes: str) -> bool:
     return isinstance(error, ClientError) and read_error_code(error) in codes
 
 
-def translate_error(error: ClientError | BotoCoreError, call: str) -> Exception:
+def translate_error(
+    error: ClientError | BotoCoreError, call: str, pipeline: str | None = None
+) -> Exception:
     """Return the error to raise for what botocore raised during a call.
 
     `call` is its name, such as "codepipeline:StartPipelineExecution". The result is NotPermitted,
-    NoAnswer or UnexpectedAnswer; botocore's complaint about an argument is returned unchanged.
-    AWS's words are only passed on if it denied the call. In other errors they can repeat what a
-    request was signed with.
+    NoAnswer, NotFound or UnexpectedAnswer; PipelineNotFound if the call was about `pipeline`.
+    botocore's complaint about an argument is returned unchanged. AWS's words are only passed on if
+    it denied the call. In other errors they can repeat what a request was signed with.
     """
     if isinstance(error, ClientError):
-        if read_error_code(error) in _DENIED_CODES:
-            return NotPermitted(
-                call, error.response["Error"].get("Message", read_error_code(error))
-            )
+        code = read_error_code(error)
+        if pipeline and code in _NO_PIPELINE_CODES:
+            return PipelineNotFound(pipeline)
+        if code in _DENIED_CODES:
+            return NotPermitted(call, error.response["Error"].get("Message", code))
+        if code in _REJECTED_CREDENTIALS_CODES:
+            return CredentialsRejected(f"{call} was not answered ({code})", code)
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if read_error_code(error) in _TRANSIENT_CODES or status >= 500:
-            return NoAnswer(f"{call} was not answered ({read_error_code(error)})")
-        return UnexpectedAnswer(f"{call} answered {read_error_code(error)}")
+        if code in _TRANSIENT_CODES or status >= 500:
+            return NoAnswer(f"{call} was not answered ({code})")
+        refusal = NotFound if code in _NOT_FOUND_CODES else UnexpectedAnswer
+        return refusal(f"{call} answered {code}")
     if isinstance(error, (BotoConnectionError, HTTPClientError)):
         return NoAnswer(f"{call} was not answered ({type(error).__name__})")
     return error
+
+
+@contextmanager
+def translate_errors(call: str, pipeline: str | None = None) -> Iterator[None]:
+    """Raise what `translate_error` returns for botocore's errors in this block."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise translate_error(error, call, pipeline) from error

@@ -105,7 +105,7 @@ def refuse_missing_upstreams(place: Place, pipeline: str, depends_on: Iterable[D
     far as these credentials can see.
     """
     depends_on = tuple(depends_on)
-    account = place.account if any(upstream.account for upstream in depends_on) else ""
+    account = place.caller.account if any(upstream.account for upstream in depends_on) else ""
     try:
         refuse_self(depends_on, pipeline, place.region, account)
         if account:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 
 from chalicelib.account import graph
 from chalicelib.account.cycles import DEADLOCK_REMEDY, classify_circles
@@ -22,7 +22,7 @@ from chalicelib.parameters import Parameters
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE
 from gatectl.doctor import pipeline_roles
-from gatectl.doctor.aws import Inspector, ask_iam, read_functions, read_inline_policy
+from gatectl.doctor.aws import Inspector, ask_iam, read_functions, read_policies
 from gatectl.doctor.evidence import DoctorEvidence
 from gatectl.doctor.finding import Finding
 from gatectl.functions import DeployedFunctions
@@ -204,22 +204,22 @@ def find_role_faults(place: Place, declared: Declaration) -> list[Finding] | Non
     """
     try:
         return _check_role(place, Pipeline.parse(declared))
-    except (ClientError, BotoCoreError, NoAnswer, UnexpectedAnswer):
+    except (BotoCoreError, NotPermitted, NoAnswer, UnexpectedAnswer):
         return None  # only a look ahead: attach must not fail because of it
 
 
 def _check_role(place: Place, pipeline: Pipeline) -> list[Finding] | None:
-    looks, client = Inspector(), place.client("iam")
+    looks = Inspector()
     partition = pipeline.role.split(":")[1]
     facts = DoctorEvidence(
         datetime.now(UTC),
         partition,
         place.region,
-        place.account,
+        place.caller.account,
         pipelines={pipeline.name: pipeline},
     )
     questions = list(pipeline_roles.list_questions(facts))
-    answers = {question: ask_iam(client, looks, question) for question in questions}
+    answers = {question: ask_iam(place.iam, looks, question) for question in questions}
     facts = replace(
         facts, answers={question: answer for question, answer in answers.items() if answer}
     )
@@ -231,19 +231,10 @@ def _check_role(place: Place, pipeline: Pipeline) -> list[Finding] | None:
             DeployedFunctions(gate.deployed_as, has_gate=True, has_retry=False)
             for gate in pipeline.gates
         ]
-        facts = replace(facts, functions=read_functions(place.client("lambda"), looks, stages))
+        facts = replace(facts, functions=read_functions(place.functions, looks, stages))
         if looks.unseen:
             return None
-        documents = {
-            policy: read_inline_policy(client, looks, *policy)
-            for policy in pipeline_roles.list_policies(facts)
-        }
-        facts = replace(
-            facts,
-            policies={
-                policy: document for policy, document in documents.items() if document is not None
-            },
-        )
+        facts = replace(facts, policies=read_policies(place.iam, looks, facts))
     faults = list(pipeline_roles.findings(facts))
     return faults if all(fault.severity == "error" for fault in faults) else None
 

@@ -101,9 +101,7 @@ def _read_account(place: Place) -> DoctorEvidence:
         pipelines = AccountReader(place.client).read_pipelines(progress)
     looks.add_unseen_pipelines(list_unseen_pipelines(pipelines))
     functions = looks.inspect(
-        "which functions are deployed",
-        "lambda:ListFunctions",
-        lambda: tuple(list_deployments(place)),
+        "which functions are deployed", lambda: tuple(list_deployments(place))
     )
     facts = DoctorEvidence(
         datetime.now(UTC),
@@ -151,9 +149,7 @@ def _read_stages(place: Place, looks: Inspector, upstream: Dependency) -> tuple[
             return ()
         return tuple(stage["name"] for stage in declared["stages"])
 
-    return looks.inspect(
-        f"the pipeline {upstream.pipeline}", "codepipeline:GetPipeline", read, or_unanswered=True
-    )
+    return looks.inspect(f"the pipeline {upstream.pipeline}", read, or_unanswered=True)
 
 
 def _find_account(pipelines: Mapping[str, Pipeline]) -> str:

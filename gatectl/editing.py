@@ -7,22 +7,20 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from chalicelib.account.attempts import find_last_gate_attempts, list_attempts
 from chalicelib.account.gates import find_gates
 from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.errors import (
+    CredentialsRejected,
     NoAnswer,
     NotPermitted,
     PipelineNotFound,
     UnexpectedAnswer,
-    translate_error,
 )
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.execution import NAME, Attempt
@@ -85,38 +83,17 @@ def read_structure(place: Place, pipeline: str) -> Declaration:
     """
     if not re.fullmatch(NAME, pipeline):
         raise build_missing_pipeline_error(place, pipeline)
-    bodies: list[bytes] = []
-
-    def keep_body(response_dict: dict[str, Any], **_: object) -> None:
-        bodies.append(response_dict["body"])
-
-    client = place.client("codepipeline")
-    client.meta.events.register("before-parse.codepipeline.GetPipeline", keep_body)
     try:
-        declared, _ = CodePipeline(client).read_declaration(pipeline)
+        record = place.codepipeline.read_record(pipeline)
     except PipelineNotFound:
         raise build_missing_pipeline_error(place, pipeline) from None
-    unknown = list(_list_unknown_keys(json.loads(bodies[-1])["pipeline"], declared))
-    if unknown:
+    if record.unknown_settings:
         raise Refused(
             f"{pipeline} has settings that your boto3 does not know and would drop when it writes "
-            f"the pipeline back: {join_names(unknown)}. "
+            f"the pipeline back: {join_names(list(record.unknown_settings))}. "
             "Nothing was changed. Upgrade it: pip install --upgrade boto3."
         )
-    return declared
-
-
-def _list_unknown_keys(body: Any, parsed: Any, path: str = "") -> Iterator[str]:
-    """The keys of AWS's answer that botocore has left out of what it parsed."""
-    if isinstance(body, dict):
-        for key, value in body.items():
-            if key in parsed:
-                yield from _list_unknown_keys(value, parsed[key], f"{path}{key}.")
-            elif value is not None:
-                yield f"{path}{key}"
-    elif isinstance(body, list):
-        for item, parsed_item in zip(body, parsed, strict=True):
-            yield from _list_unknown_keys(item, parsed_item, path)
+    return record.declared
 
 
 def _update(place: Place, declared: Declaration, changed: Declaration) -> list[str]:
@@ -135,18 +112,17 @@ def _update(place: Place, declared: Declaration, changed: Declaration) -> list[s
     cancelled = _list_running(place.codepipeline, pipeline)
     unclear = f"Whether {pipeline} was changed is not known: run this command again, and it tells."
     try:
-        answer = place.client("codepipeline").update_pipeline(pipeline=changed)
+        version = place.codepipeline.update_pipeline(changed)
         place.changed = (
-            f"{pipeline} was changed before that: it is at version "
-            f"{answer['pipeline']['version']} now. Run this command again, and it tells."
+            f"{pipeline} was changed before that: it is at version {version} now. Run this command "
+            "again, and it tells."
         )
     except KeyboardInterrupt:
         raise Interrupted(f"Stopped. {unclear}") from None
-    except (ClientError, BotoCoreError) as error:
-        problem = translate_error(error, "codepipeline:UpdatePipeline")
-        if isinstance(problem, NoAnswer):
-            raise NoAnswer(f"{problem}. {unclear}") from error
+    except CredentialsRejected:
         raise
+    except NoAnswer as error:
+        raise NoAnswer(f"{error}. {unclear}") from error
     return cancelled
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
-
 from chalicelib.account.gates import FUNCTION
 from chalicelib.deployment import APP, refuse_long_stage
-from chalicelib.errors import Misconfigured, NotPermitted, translate_error
+from chalicelib.errors import Misconfigured, NotPermitted
 from chalicelib.phrases import join_names
 from gatectl.session import Place, Refused
 
@@ -35,11 +33,8 @@ class DeployedFunctions:
 
 def list_deployments(place: Place) -> list[DeployedFunctions]:
     """Every deployment of which at least one function exists."""
-    pages = place.client("lambda").get_paginator("list_functions").paginate()
-    names = [function["FunctionName"] for page in pages for function in page["Functions"]]
-    functions = {
-        (match["stage"], match["function"]) for match in map(_NAME.fullmatch, names) if match
-    }
+    matches = map(_NAME.fullmatch, place.functions.list_names())
+    functions = {(match["stage"], match["function"]) for match in matches if match}
     return [
         DeployedFunctions(stage, (stage, "gate") in functions, (stage, "retry") in functions)
         for stage in sorted({stage for stage, _ in functions})
@@ -64,10 +59,7 @@ def choose_gate_function(place: Place, name: str | None) -> tuple[str, list[str]
     warnings: list[str] = []
     try:
         gates = [deployment.gate for deployment in list_deployments(place) if deployment.has_gate]
-    except ClientError as error:
-        denied = translate_error(error, "lambda:ListFunctions")
-        if not isinstance(denied, NotPermitted):
-            raise
+    except NotPermitted as denied:
         warnings.append(f"Whether there is a function {name} could not be looked: {denied}.")
     else:
         if match["name"] not in gates:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Group
 from rich.text import Text
 
@@ -15,7 +14,7 @@ from chalicelib.account.pipeline import AccountView, Pipeline
 from chalicelib.account.reader import AccountReader
 from chalicelib.account.waits import Wait
 from chalicelib.deployment import Deployment
-from chalicelib.errors import NoAnswer, NoRoom, NotPermitted, translate_error
+from chalicelib.errors import NoAnswer, NoRoom, NotPermitted, UnexpectedAnswer
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.mode import RETRY
 from chalicelib.holds.rule import build_schedule, name_rule, read_stage
@@ -65,7 +64,7 @@ def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) ->
     for row in rows:
         _refuse_edited(place, view, row)
     waits = [row.wait for row in rows]
-    by = str(place.client("sts").get_caller_identity()["Arn"])
+    by = place.caller.arn
     if not yes:
         if place.json:
             raise Refused("With --json nobody can be asked: add --yes.")
@@ -206,12 +205,12 @@ def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
     """Mark the hold, so that the gate lets its execution pass; returns what happens next."""
     if wait.rule is None:
         for stage in dict.fromkeys(gate.deployed_as for gate in wait.gates):
-            _mark_open_gate(place, wait, _build_deployment(place, stage, by), by, now)
+            _mark_open_gate(place, wait, _build_deployment(place, stage), by, now)
         return (
             f"{wait.pipeline} goes on as soon as CodePipeline asks the gate again. "
             "`gatectl holds` shows it until then."
         )
-    deployment = _build_deployment(place, read_stage(wait.rule, wait.execution), by)
+    deployment = _build_deployment(place, read_stage(wait.rule, wait.execution))
     kept = place.eventbridge.read_hold(wait.rule)
     if kept is None or not place.eventbridge.put_target(
         marked := replace(kept, released_by=by), deployment.retry_arn
@@ -221,17 +220,13 @@ def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
             f"{wait.pipeline} goes on."
         )
     try:  # only makes it quicker: the rule fires by itself, too
-        place.client("lambda").invoke(
-            FunctionName=deployment.retry_function,
-            InvocationType="Event",
-            Payload=marked.as_input(),
-        )
-    except (ClientError, BotoCoreError) as error:
+        place.functions.invoke(deployment.retry_function, marked.as_input())
+    except (NotPermitted, NoAnswer, UnexpectedAnswer) as error:
         at = f" at {format_time(wait.next_check, now)}" if wait.next_check else ""
         return (
             f"{wait.pipeline} is let go, and goes on when its rule is looked at next{at}. It "
             "would within seconds, but the retry could not "
-            f"be invoked: {translate_error(error, 'lambda:InvokeFunction')}."
+            f"be invoked: {error}."
         )
     return (
         f"{wait.pipeline} goes on within seconds: its stage is retried, and the gate lets "
@@ -279,7 +274,6 @@ def _mark_open_gate(
         ) from None
 
 
-def _build_deployment(place: Place, stage: str, by: str) -> Deployment:
-    """Return the deployment of the gate that holds, by its Chalice stage and the caller's ARN."""
-    _, partition, _, _, account, _ = by.split(":", 5)
-    return Deployment(partition, place.region, account, stage)
+def _build_deployment(place: Place, stage: str) -> Deployment:
+    """Return the deployment of the gate that holds, by its Chalice stage."""
+    return Deployment(place.caller.partition, place.region, place.caller.account, stage)

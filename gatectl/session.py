@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import cached_property, wraps
 from importlib import import_module
 from io import TextIOWrapper
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,10 +28,15 @@ from botocore.exceptions import (
 from rich.console import Console, RenderableType
 
 from chalicelib.account.console import ConsoleLinks
-from chalicelib.aws.codepipeline import CodePipeline
+from chalicelib.aws.codepipeline_admin import CodePipelineAdmin
 from chalicelib.aws.eventbridge import EventBridge
+from chalicelib.aws.iam import Iam
+from chalicelib.aws.lambda_functions import LambdaFunctions
 from chalicelib.aws.lambda_permission import LambdaPermissions
+from chalicelib.aws.logs import Logs
+from chalicelib.aws.sts import CallerIdentity, read_caller
 from chalicelib.errors import (
+    CredentialsRejected,
     Misconfigured,
     NoAnswer,
     NoRoom,
@@ -40,7 +46,6 @@ from chalicelib.errors import (
     TakenOver,
     UnexpectedAnswer,
     read_error_code,
-    translate_error,
 )
 
 if TYPE_CHECKING:
@@ -68,6 +73,7 @@ class Place:
 
     def __init__(self, region: str | None, profile: str | None, *, json: bool) -> None:
         self._region, self._profile = region or read_aws_region(), profile
+        self._session_lock = Lock()
         self.json = json
         self.changed = ""
         flagged = region or (
@@ -97,17 +103,16 @@ class Place:
         return str(region)
 
     @cached_property
-    def account(self) -> str:
-        """The id of the account that the credentials belong to."""
-        return str(self.client("sts").get_caller_identity()["Account"])
+    def caller(self) -> CallerIdentity:
+        return read_caller(self.client("sts"))
 
     @cached_property
-    def codepipeline(self) -> CodePipeline:
+    def codepipeline(self) -> CodePipelineAdmin:
         return self.connect_codepipeline()
 
-    def connect_codepipeline(self, region: str | None = None) -> CodePipeline:
+    def connect_codepipeline(self, region: str | None = None) -> CodePipelineAdmin:
         """CodePipeline in another region, with the command's credentials."""
-        return CodePipeline(self.client("codepipeline", region))
+        return CodePipelineAdmin(self.client("codepipeline", region))
 
     @cached_property
     def eventbridge(self) -> EventBridge:
@@ -117,17 +122,33 @@ class Place:
     def lambda_permissions(self) -> LambdaPermissions:
         return LambdaPermissions(self.client("lambda"))
 
-    def client(self, service: str, region: str | None = None, **credentials: Any) -> Any:
-        """A client as boto3 makes it, for what the wrappers above do not offer; in another region
-        or with other credentials (aws_access_key_id, ...) if they are given. If AWS throttles, it
-        asks again, with pauses.
+    @cached_property
+    def functions(self) -> LambdaFunctions:
+        return LambdaFunctions(self.client("lambda"))
+
+    @cached_property
+    def iam(self) -> Iam:
+        return Iam(self.client("iam"))
+
+    @cached_property
+    def logs(self) -> Logs:
+        return Logs(self.client("logs"))
+
+    def client(self, service: str, region_name: str | None = None, **credentials: Any) -> Any:
+        """A client as boto3 makes it, for chalicelib's wrappers; in another region or with other
+        credentials (aws_access_key_id, ...) if they are given. If AWS throttles, it asks again,
+        with pauses.
+
+        It may be called on several threads: a session makes clients on one at a time (guide:
+        boto3, "Session", multithreading).
         """
         from botocore.config import Config  # noqa: PLC0415
 
         patient = Config(retries={"mode": "standard", "total_max_attempts": 8})
-        return self._session.create_client(
-            service, region_name=region or self.region, config=patient, **credentials
-        )
+        with self._session_lock:
+            return self._session.create_client(
+                service, region_name=region_name or self.region, config=patient, **credentials
+            )
 
     def show(self, for_people: RenderableType, for_programs: object) -> None:
         """Print a command's result: for people, or as JSON for programs."""
@@ -294,7 +315,7 @@ class Cli(click.Group):
                 "--region, or AWS_... variables."
             )
             sys.exit(NOT_SET_UP)
-        except (NotPermitted, NoAnswer, UnexpectedAnswer, ClientError, BotoCoreError) as error:
+        except (NotPermitted, NoAnswer, UnexpectedAnswer, BotoCoreError) as error:
             _complain(f"Error: {_describe_aws_error(error)}")
             sys.exit(_find_status(error))
         except tuple(_LAST_RESORT) as error:
@@ -345,42 +366,24 @@ _LAST_RESORT: dict[type[Exception], tuple[int, str]] = {
 itself.
 """
 
-_CREDENTIALS = frozenset(
-    {
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "RequestExpired",
-        "UnrecognizedClientException",
-        "InvalidClientTokenId",
-        "SignatureDoesNotMatch",
-        "InvalidSignatureException",
-        "IncompleteSignature",
-    }
-)
-
 
 def _describe_aws_error(error: Exception) -> str:
     """AWS's own words only if they cannot repeat what a request was signed with."""
-    answer = error.__cause__ or error
-    if isinstance(answer, ClientError) and read_error_code(answer) in _CREDENTIALS:
+    if isinstance(error, CredentialsRejected):
         return (
-            f"AWS does not accept your credentials ({read_error_code(answer)}): they have expired, "
-            "or are wrong. Sign in again (aws sso login)."
+            f"AWS does not accept your credentials ({error.code}): they have expired, or are "
+            "wrong. Sign in again (aws sso login)."
         )
-    if not isinstance(error, ClientError):
-        return str(error)
-    problem = "AWS did not answer" if _find_status(error) == FAILED else "AWS refused"
-    message = error.response.get("Error", {}).get("Message", "")
-    return f"{problem} {error.operation_name} ({read_error_code(error)}): {message}"
+    answer = error.__cause__
+    if isinstance(error, UnexpectedAnswer) and isinstance(answer, ClientError):
+        message = answer.response.get("Error", {}).get("Message", "")
+        return f"AWS refused {answer.operation_name} ({read_error_code(answer)}): {message}"
+    return str(error)
 
 
 def _find_status(error: Exception) -> int:
     """AWS_REFUSED if asking again is of no use; FAILED if AWS did not answer, or answered "later":
     throttled, or a fault of its own.
     """
-    answer = error.__cause__ or error
-    if isinstance(answer, ClientError):
-        if read_error_code(answer) in _CREDENTIALS:
-            return AWS_REFUSED
-        answer = translate_error(answer, answer.operation_name)
-    return FAILED if isinstance(answer, (NoAnswer, BotoCoreError)) else AWS_REFUSED
+    is_later = isinstance(error, (NoAnswer, BotoCoreError))
+    return FAILED if is_later and not isinstance(error, CredentialsRejected) else AWS_REFUSED

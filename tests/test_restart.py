@@ -140,10 +140,17 @@ def test_an_attempt_is_read_as_aws_tells_of_it(scene: Scene) -> None:
         error="JobFailed",
         message=scene.gate_message(),
         verdict=Verdict.HELD,
+        execution=scene.executions()[0]["pipelineExecutionId"],
     )
     commit = scene.executions()[0]["sourceRevisions"][0]["revisionId"]
     assert source == Attempt(
-        "Source", "Source", "Succeeded", source.started, "CodeCommit", "", mark=commit
+        "Source",
+        "Source",
+        "Succeeded",
+        source.started,
+        "CodeCommit",
+        mark=commit,
+        execution=gate.execution,
     )
     assert gate.started.tzinfo is UTC
 

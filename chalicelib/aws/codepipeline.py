@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,10 +12,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.errors import (
     FailureType,
     NotRetryable,
-    PipelineNotFound,
     TakenOver,
     is_aws_error,
     translate_error,
+    translate_errors,
 )
 from chalicelib.pipelines.execution import Attempt, Execution, Revision
 
@@ -61,7 +62,7 @@ class CodePipeline:
         these pages is returned, including older executions on the last one.
         """
         executions: list[Execution] = []
-        for page in self._read_pages(pipeline):
+        for page in self.list_execution_pages(pipeline):
             executions += page
             reached = any(execution.started < since or execution.id == until for execution in page)
             if reached and (not finished or any(execution.finished for execution in executions)):
@@ -73,96 +74,107 @@ class CodePipeline:
 
         Raises PipelineNotFound.
         """
-        return _sort_executions(next(self._read_pages(pipeline)))
+        return _sort_executions(next(self.list_execution_pages(pipeline)))
+
+    def list_execution_pages(self, pipeline: str) -> Iterator[tuple[Execution, ...]]:
+        """Yield pages of all executions, newest first in practice. Raises PipelineNotFound."""
+        position: dict[str, Any] = {}
+        with translate_errors("codepipeline:ListPipelineExecutions", pipeline):
+            # botocore's paginator would load its own data first, which takes a cold start about
+            # twelve milliseconds longer.
+            while True:
+                page = self._client.list_pipeline_executions(pipelineName=pipeline, **position)
+                yield tuple(map(Execution.parse, page["pipelineExecutionSummaries"]))
+                if not page.get("nextToken"):
+                    return
+                position = {"nextToken": page["nextToken"]}
 
     def list_pipelines(self) -> dict[str, tuple[int | None, datetime | None]]:
         """Return every pipeline's version, and when it was edited (aware UTC), by its name.
 
         (model: ListPipelines.)
         """
-        try:
+        with translate_errors("codepipeline:ListPipelines"):
             pages = self._client.get_paginator("list_pipelines").paginate()
             return {
                 summary["name"]: (summary.get("version"), summary.get("updated"))
                 for page in pages
                 for summary in page["pipelines"]
             }
-        except (ClientError, BotoCoreError) as error:
-            raise translate_error(error, "codepipeline:ListPipelines") from error
 
     def read_declaration(self, pipeline: str) -> tuple[dict[str, Any], datetime | None]:
         """Return a pipeline's structure and when it was edited (aware UTC).
 
         The structure is a PipelineDeclaration (model). Raises PipelineNotFound.
         """
-        try:
+        with translate_errors("codepipeline:GetPipeline", pipeline):
             answer: Any = self._client.get_pipeline(name=pipeline)
-        except (ClientError, BotoCoreError) as error:
-            raise _translate_error(error, "codepipeline:GetPipeline", pipeline) from error
         return answer["pipeline"], answer.get("metadata", {}).get("updated")
 
     def read_state(self, pipeline: str) -> PipelineState:
         """Return the state of a pipeline (model: GetPipelineState). Raises PipelineNotFound."""
         from chalicelib.aws import parsing  # noqa: PLC0415 - not needed on the open path
 
-        try:
+        with translate_errors("codepipeline:GetPipelineState", pipeline):
             return parsing.parse_state(self._client.get_pipeline_state(name=pipeline))
-        except (ClientError, BotoCoreError) as error:
-            raise _translate_error(error, "codepipeline:GetPipelineState", pipeline) from error
 
     def read_variables(self, pipeline: str, execution: str) -> dict[str, str]:
         """Return the pipeline variables of an execution by name, as resolved when it started.
 
         (model: GetPipelineExecution.) Raises PipelineNotFound if there is no such execution.
         """
-        try:
+        with translate_errors("codepipeline:GetPipelineExecution", pipeline):
             answer = self._client.get_pipeline_execution(
                 pipelineName=pipeline, pipelineExecutionId=execution
             )
-        except (ClientError, BotoCoreError) as error:
-            raise _translate_error(error, "codepipeline:GetPipelineExecution", pipeline) from error
         return {
             variable["name"]: variable["resolvedValue"]
             for variable in answer["pipelineExecution"].get("variables", [])
         }
 
     def list_attempts(self, pipeline: str, execution: str) -> tuple[Attempt, ...]:
-        """Return every attempt of every action in an execution (model: ListActionExecutions).
+        """Return every attempt of every action in an execution. Raises PipelineNotFound."""
+        return tuple(chain.from_iterable(self.list_attempt_pages(pipeline, execution)))
 
-        Raises PipelineNotFound.
+    def list_attempt_pages(
+        self, pipeline: str, execution: str | None = None
+    ) -> Iterator[list[Attempt]]:
+        """Yield pages of the attempts of actions, of one execution or of all, newest first in
+        practice.
+
+        (model: ListActionExecutions.) Raises PipelineNotFound.
         """
-        from chalicelib.aws import parsing  # noqa: PLC0415
+        from chalicelib.aws.parsing import parse_attempt  # noqa: PLC0415
 
-        try:
+        with translate_errors("codepipeline:ListActionExecutions", pipeline):
             pages = self._client.get_paginator("list_action_executions").paginate(
-                pipelineName=pipeline, filter={"pipelineExecutionId": execution}
+                pipelineName=pipeline, **_build_filter(execution)
             )
-            return tuple(
-                parsing.parse_attempt(detail)
-                for page in pages
-                for detail in page["actionExecutionDetails"]
-            )
-        except (ClientError, BotoCoreError) as error:
-            raise _translate_error(error, "codepipeline:ListActionExecutions", pipeline) from error
+            for page in pages:
+                yield [parse_attempt(detail) for detail in page["actionExecutionDetails"]]
 
     def list_condition_attempts(self, pipeline: str, execution: str) -> tuple[Attempt, ...]:
         """Return every attempt of every rule of the stages' conditions in an execution.
 
+        Raises PipelineNotFound.
+        """
+        return tuple(chain.from_iterable(self.list_condition_attempt_pages(pipeline, execution)))
+
+    def list_condition_attempt_pages(
+        self, pipeline: str, execution: str | None = None
+    ) -> Iterator[list[Attempt]]:
+        """Yield pages of the attempts of stage conditions' rules, like list_attempt_pages.
+
         (model: ListRuleExecutions.) Raises PipelineNotFound.
         """
-        from chalicelib.aws import parsing  # noqa: PLC0415
+        from chalicelib.aws.parsing import parse_condition_attempt  # noqa: PLC0415
 
-        try:
+        with translate_errors("codepipeline:ListRuleExecutions", pipeline):
             pages = self._client.get_paginator("list_rule_executions").paginate(
-                pipelineName=pipeline, filter={"pipelineExecutionId": execution}
+                pipelineName=pipeline, **_build_filter(execution)
             )
-            return tuple(
-                parsing.parse_condition_attempt(detail)
-                for page in pages
-                for detail in page["ruleExecutionDetails"]
-            )
-        except (ClientError, BotoCoreError) as error:
-            raise _translate_error(error, "codepipeline:ListRuleExecutions", pipeline) from error
+            for page in pages:
+                yield [parse_condition_attempt(detail) for detail in page["ruleExecutionDetails"]]
 
     def read_job_owner(self, job: str) -> tuple[str | None, str | None]:
         """Return the names of a job's pipeline and execution, each None if AWS does not say.
@@ -170,10 +182,8 @@ class CodePipeline:
         AWS promises them only for custom actions (model: GetJobDetails). The answer also contains
         credentials; everything else in it is dropped.
         """
-        try:
+        with translate_errors("codepipeline:GetJobDetails"):
             data = self._client.get_job_details(jobId=job)["jobDetails"]["data"]
-        except (ClientError, BotoCoreError) as error:
-            raise translate_error(error, "codepipeline:GetJobDetails") from error
         context = data.get("pipelineContext", {})
         return context.get("pipelineName"), context.get("pipelineExecutionId")
 
@@ -256,17 +266,13 @@ class CodePipeline:
                 for revision in revisions
             ],
         }
-        try:
+        with translate_errors("codepipeline:StartPipelineExecution", pipeline):
             try:
                 return self._send_start(request)
             except ClientError as error:
                 if not is_aws_error(error, "ValidationException"):
                     raise
                 return self._send_start(self._remove_undeclared(request))
-        except (ClientError, BotoCoreError) as error:
-            raise _translate_error(
-                error, "codepipeline:StartPipelineExecution", pipeline
-            ) from error
 
     def retry_stage(self, pipeline: str, stage: str, execution: str) -> None:
         """Run the failed actions of a stage again, in the same execution.
@@ -285,7 +291,7 @@ class CodePipeline:
                 raise NotRetryable(stage) from error
             if is_aws_error(error, "NotLatestPipelineExecutionException"):
                 raise TakenOver(stage) from error
-            raise _translate_error(error, "codepipeline:RetryStageExecution", pipeline) from error
+            raise translate_error(error, "codepipeline:RetryStageExecution", pipeline) from error
 
     def _send_start(self, request: StartPipelineExecutionInputTypeDef) -> str:
         # AWS refuses an empty list of variables (model: PipelineVariableList).
@@ -312,21 +318,9 @@ class CodePipeline:
             ],
         }
 
-    def _read_pages(self, pipeline: str) -> Iterator[tuple[Execution, ...]]:
-        position: dict[str, Any] = {}
-        try:
-            # botocore's paginator would load its own data first, which takes a cold start about
-            # twelve milliseconds longer.
-            while True:
-                page = self._client.list_pipeline_executions(pipelineName=pipeline, **position)
-                yield tuple(map(Execution.parse, page["pipelineExecutionSummaries"]))
-                if not page.get("nextToken"):
-                    return
-                position = {"nextToken": page["nextToken"]}
-        except (ClientError, BotoCoreError) as error:
-            raise _translate_error(
-                error, "codepipeline:ListPipelineExecutions", pipeline
-            ) from error
+
+def _build_filter(execution: str | None) -> dict[str, Any]:
+    return {"filter": {"pipelineExecutionId": execution}} if execution else {}
 
 
 def _sort_executions(executions: Sequence[Execution]) -> tuple[Execution, ...]:
@@ -335,12 +329,6 @@ def _sort_executions(executions: Sequence[Execution]) -> tuple[Execution, ...]:
     Those that began at the same time stay in AWS's order.
     """
     return tuple(sorted(executions, key=lambda execution: execution.started, reverse=True))
-
-
-def _translate_error(error: ClientError | BotoCoreError, call: str, pipeline: str) -> Exception:
-    if is_aws_error(error, "PipelineNotFoundException", "PipelineExecutionNotFoundException"):
-        return PipelineNotFound(pipeline)
-    return translate_error(error, call)
 
 
 def _raise_unless_job_is_over(error: ClientError | BotoCoreError, call: str) -> None:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import NoAnswer, NoRoom, is_aws_error, translate_error
+from chalicelib.errors import (
+    NoAnswer,
+    NoRoom,
+    NotFound,
+    is_aws_error,
+    translate_error,
+    translate_errors,
+)
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.rule import build_pattern, read_date
 
@@ -71,17 +79,14 @@ class EventBridge:
         False if the rule does not exist. Somebody may have removed it, or an earlier retry that was
         late, because the rule did not have a target yet.
         """
-        try:
+        with suppress(NotFound), translate_errors("events:PutTargets"):
             answer = self._client.put_targets(
                 Rule=hold.rule,
                 Targets=[{"Id": TARGET_ID, "Arn": retry_arn, "Input": hold.as_input()}],
             )
-        except (ClientError, BotoCoreError) as error:
-            if is_aws_error(error, "ResourceNotFoundException"):
-                return False
-            raise translate_error(error, "events:PutTargets") from error
-        _refuse_failed_entries(answer, "events:PutTargets")
-        return True
+            _refuse_failed_entries(answer, "events:PutTargets")
+            return True
+        return False
 
     def read_hold(self, rule: str) -> Hold | None:
         """Return the hold that is stored in a rule; None if there is no such rule or no target.
@@ -100,38 +105,33 @@ class EventBridge:
             )
         return hold
 
-    def list_rules(self, prefix: str) -> list[RuleTypeDef]:
-        """Return every rule whose name begins with `prefix` (model: ListRules)."""
-        rules: list[RuleTypeDef] = []
-        try:
-            page = self._client.list_rules(NamePrefix=prefix)
-            rules += page["Rules"]
-            while page.get("NextToken"):
-                page = self._client.list_rules(NamePrefix=prefix, NextToken=page["NextToken"])
-                rules += page["Rules"]
-        except (ClientError, BotoCoreError) as error:
-            raise translate_error(error, "events:ListRules") from error
-        return rules
+    def list_rules(self, prefix: str | None = None) -> list[RuleTypeDef]:
+        """Return every rule (model: ListRules), or those whose names begin with `prefix`."""
+        names: dict[str, Any] = {"NamePrefix": prefix} if prefix else {}
+        with translate_errors("events:ListRules"):
+            pages = self._client.get_paginator("list_rules").paginate(**names)
+            return [rule for page in pages for rule in page["Rules"]]
+
+    def has_bus(self, bus: str) -> bool:
+        """Return whether an event bus exists, by its name or ARN."""
+        with suppress(NotFound), translate_errors("events:DescribeEventBus"):
+            self._client.describe_event_bus(Name=bus)
+            return True
+        return False
 
     def list_targets(self, rule: str) -> list[TargetOutputTypeDef] | None:
         """Return the targets of a rule; None if there is no such rule."""
-        try:
+        with suppress(NotFound), translate_errors("events:ListTargetsByRule"):
             return self._client.list_targets_by_rule(Rule=rule)["Targets"]
-        except (ClientError, BotoCoreError) as error:
-            if is_aws_error(error, "ResourceNotFoundException"):
-                return None
-            raise translate_error(error, "events:ListTargetsByRule") from error
+        return None
 
     def remove_target(self, rule: str) -> bool:
         """Remove the rule's target: it fires no more. False if the rule is gone."""
-        try:
+        with suppress(NotFound), translate_errors("events:RemoveTargets"):
             answer = self._client.remove_targets(Rule=rule, Ids=[TARGET_ID])
-        except (ClientError, BotoCoreError) as error:
-            if is_aws_error(error, "ResourceNotFoundException"):
-                return False
-            raise translate_error(error, "events:RemoveTargets") from error
-        _refuse_failed_entries(answer, "events:RemoveTargets")
-        return True
+            _refuse_failed_entries(answer, "events:RemoveTargets")
+            return True
+        return False
 
     def delete_empty_rule(self, rule: str) -> None:
         """Delete a rule if it has no target.
@@ -157,10 +157,8 @@ class EventBridge:
             }
             for detail in details
         ]
-        try:
+        with translate_errors("events:PutEvents"):
             answer = self._client.put_events(Entries=entries)
-        except (ClientError, BotoCoreError) as error:
-            raise translate_error(error, "events:PutEvents") from error
         if answer["FailedEntryCount"]:
             raise NoAnswer("events:PutEvents did not take effect")
 
@@ -171,15 +169,13 @@ class EventBridge:
         making them. It takes one call, or two if there are rules that old. Only the first hundred
         rules are checked, which is enough because they are checked again and again.
         """
-        try:
+        with translate_errors("events:ListRules or ListRuleNamesByTarget"):
             rules = self._client.list_rules(NamePrefix=prefix)["Rules"]
             dates = {rule["Name"]: read_date(rule.get("Description", "")) for rule in rules}
             old = [name for name, date in dates.items() if date is not None and date < before]
             if not old:
                 return []
             answer = self._client.list_rule_names_by_target(TargetArn=retry_arn)
-        except (ClientError, BotoCoreError) as error:
-            raise translate_error(error, "events:ListRules or ListRuleNamesByTarget") from error
         return [name for name in old if name not in answer["RuleNames"]]
 
 

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.aws.codepipeline import CodePipeline
-from chalicelib.errors import translate_error
+from chalicelib.errors import translate_errors
 
 if TYPE_CHECKING:
     from chalicelib.pipelines.dependency import Dependency
@@ -56,15 +54,13 @@ class OtherAccounts:
         if entry.role_arn is None:
             return {}, datetime.max.replace(tzinfo=UTC)
         external_id = {"ExternalId": entry.external_id} if entry.external_id else {}
-        try:
+        with translate_errors("sts:AssumeRole"):
             answer = self._make_client("sts").assume_role(
                 RoleArn=entry.role_arn,
                 RoleSessionName=SESSION_NAME,
                 DurationSeconds=SESSION_SECONDS,
                 **external_id,
             )
-        except (ClientError, BotoCoreError) as error:
-            raise translate_error(error, "sts:AssumeRole") from error
         session = answer["Credentials"]
         credentials = {
             "aws_access_key_id": session["AccessKeyId"],

@@ -52,6 +52,7 @@ def _parse_attempt(
         message=message,
         verdict=verdict,
         mark=result.get("externalExecutionId", ""),
+        execution=detail.get("pipelineExecutionId", ""),
     )
 
 

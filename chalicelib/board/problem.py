@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 
-from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, read_error_code
-
-_REJECTED_CREDENTIALS = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "RequestExpired",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
-"""AWS's error codes for invalid credentials (model: the errors common to all services)."""
+from chalicelib.errors import CredentialsRejected, NoAnswer, NotPermitted, UnexpectedAnswer
 
 
 @dataclass(frozen=True)
@@ -35,14 +24,9 @@ class Problem:
 
 def describe_problem(error: Exception) -> Problem:
     """Return the problem that an error means."""
-    cause = error.__cause__
-    if (
-        isinstance(error, NoAnswer)
-        and isinstance(cause, ClientError)
-        and read_error_code(cause) in _REJECTED_CREDENTIALS
-    ):
+    if isinstance(error, CredentialsRejected):
         return Problem(
-            f"AWS does not take the Board's credentials any more ({read_error_code(cause)}). "
+            f"AWS does not take the Board's credentials any more ({error.code}). "
             "Renew them, for example with aws sso login: "
             "the Board takes new ones from your AWS configuration by itself. If they are in "
             "AWS_... variables, start it again.",

@@ -106,6 +106,7 @@ class Attempt:
     `verdict`: how the gate failed it; None if the gate did not.
     `mark`: its external execution id. A gate that waits with its action in progress stores there
     what it waits for (wait_cycles.Mark).
+    `execution`: the id of its execution.
     """
 
     stage: str
@@ -119,6 +120,7 @@ class Attempt:
     message: str = ""
     verdict: Verdict | None = None
     mark: str = ""
+    execution: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,13 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
-from chalicelib.errors import NoAnswer, NotPermitted, UnexpectedAnswer, translate_error
+from chalicelib.aws.command import AwsCommand
+from chalicelib.errors import NoAnswer, NotFound, NotPermitted, UnexpectedAnswer
 from gatectl.doctor import function_roles, functions, pipeline_roles, pipelines, rules
-from gatectl.doctor.aws import is_gone
 from gatectl.doctor.evidence import DoctorEvidence
-from gatectl.doctor.finding import COLOURS, SEVERITIES, Finding, MendingCall, format_command
+from gatectl.doctor.finding import COLOURS, SEVERITIES, Finding, format_command
 from gatectl.doctor.reader import DoctorReader
 from gatectl.session import AWS_REFUSED, FAULTS_FOUND, Interrupted, Place, Refused, add_options
 
@@ -130,7 +129,7 @@ def _mend(
         ) from None
 
 
-def _identify(finding: Finding) -> tuple[str, str, tuple[MendingCall, ...]]:
+def _identify(finding: Finding) -> tuple[str, str, tuple[AwsCommand, ...]]:
     return finding.kind, finding.where, finding.calls
 
 
@@ -142,18 +141,11 @@ def _make_calls(place: Place, finding: Finding) -> bool:
     """Whether all calls that mend it have taken effect."""
     for call in finding.calls:
         try:
-            answer = getattr(place.client(call.service), call.operation)(**call.parameters)
-        except (ClientError, BotoCoreError) as error:
-            if is_gone(error):
-                continue  # somebody else was quicker
-            problem = translate_error(error, call.action)
-            if not isinstance(problem, (NotPermitted, NoAnswer, UnexpectedAnswer)):
-                raise
-            _print(place, f"{finding.where}: not mended. {problem}.")
-            return False
-        if answer.get("FailedEntryCount"):
-            # A call succeeds even if an entry failed (model: PutTargets, RemoveTargets).
-            _print(place, f"{finding.where}: not mended. {call.action} did not take effect.")
+            call.run(place.client)
+        except NotFound:
+            continue  # somebody else was quicker
+        except (NotPermitted, NoAnswer, UnexpectedAnswer) as error:
+            _print(place, f"{finding.where}: not mended. {error}.")
             return False
     return True
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from chalicelib.account.pipeline import Pipeline
 from chalicelib.account.waits import HoldRule
+from chalicelib.aws.iam import PolicyAnswer, PolicyQuestion
+from chalicelib.aws.lambda_functions import FunctionSettings
 from chalicelib.deployment import Deployment
 from chalicelib.holds.fate import Evidence, HoldFate, Standing, find_fate
 from chalicelib.holds.hold import Hold
@@ -21,61 +23,18 @@ from gatectl.functions import DeployedFunctions
 
 
 @dataclass(frozen=True)
-class GateFunction:
-    """The gate or the retry of a deployment. `code`: the hash of its code. `reserved`: its reserved
-    concurrency, if it has one.
+class GateFunction(FunctionSettings):
+    """The gate or the retry of a deployment. `reserved`: its reserved concurrency, if it has one.
 
     `statements`: those of its resource policy; None if that could not be read.
     """
 
-    name: str
-    role: str
-    handler: str
-    seconds: int
-    code: str = ""
-    state: str = "Active"
-    state_reason: str = ""
-    update: str = "Successful"
-    update_reason: str = ""
-    environment: Mapping[str, str] = field(default_factory=dict)
     reserved: int | None = None
     statements: tuple[Mapping[str, Any], ...] | None = ()
 
     @property
     def event_bus(self) -> str:
         return self.environment.get("EVENT_BUS", "")
-
-
-@dataclass(frozen=True)
-class PolicyQuestion:
-    """May `role` (an ARN) do each of `actions` on each of `resources`, under the condition keys of
-    `context`?
-    """
-
-    role: str
-    actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    context: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """What a role may not do. `by`: what forbids it, if more than a missing statement does.
-    `unknown`: the condition keys on which it depends, and which only a real call has.
-    """
-
-    action: str
-    resource: str
-    by: str = ""
-    unknown: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class PolicyAnswer:
-    """To a PolicyQuestion: what is refused; or that there is no such role."""
-
-    refused: tuple[Refusal, ...] = ()
-    no_role: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from botocore import xform_name
+from chalicelib.aws.command import AwsCommand
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -19,42 +18,6 @@ COLOURS = {"error": "red bold", "warning": "yellow bold", "note": "cyan"}
 
 Words = tuple[str, ...]
 """A command, word by word."""
-
-
-def name_action(service: str, operation: str) -> str:
-    """Return a call as IAM names it: "events:PutRule" for ("events", "put_rule")."""
-    return f"{service}:{''.join(word.title() for word in operation.split('_'))}"
-
-
-@dataclass(frozen=True)
-class MendingCall:
-    """One call to AWS: `operation` and `parameters` as boto3 has them ("delete_rule", {"Name":
-    ...}).
-    """
-
-    service: str
-    operation: str
-    parameters: Mapping[str, Any]
-
-    @property
-    def action(self) -> str:
-        return name_action(self.service, self.operation)
-
-    @property
-    def words(self) -> Words:
-        """The same call by the AWS CLI."""
-        options = [
-            word
-            for name, value in self.parameters.items()
-            for word in (f"--{xform_name(name, '-')}", *_list_values(value))
-        ]
-        return ("aws", self.service, self.operation.replace("_", "-"), *options)
-
-
-def _list_values(value: object) -> Sequence[str]:
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return value
-    return [value if isinstance(value, str) else json.dumps(value)]
 
 
 @dataclass(frozen=True)
@@ -75,7 +38,7 @@ class Finding:
     means: str
     how: str
     commands: tuple[Words, ...] = ()
-    calls: tuple[MendingCall, ...] = ()
+    calls: tuple[AwsCommand, ...] = ()
     consent: bool = False
     rule: str = ""
     function: str = ""

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from chalicelib.account.gates import Gate
+from chalicelib.aws.iam import PolicyQuestion, Refusal
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import Dependency
-from gatectl.doctor.evidence import DoctorEvidence, PolicyQuestion, Refusal
+from gatectl.doctor.evidence import DoctorEvidence
 from gatectl.doctor.finding import Finding, build_deploy_command
 from gatectl.functions import DeployedFunctions
 

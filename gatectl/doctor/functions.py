@@ -9,11 +9,12 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from chalicelib import parameters
+from chalicelib.aws.command import AwsCommand
 from chalicelib.aws.lambda_permission import STATEMENT
 from chalicelib.deployment import STAGE_LENGTH, refuse_long_stage
 from chalicelib.errors import Misconfigured
 from gatectl.doctor.evidence import DoctorEvidence, GateFunction
-from gatectl.doctor.finding import Finding, MendingCall, build_deploy_command
+from gatectl.doctor.finding import Finding, build_deploy_command
 from gatectl.functions import DeployedFunctions
 
 MIN_TIMEOUT_SECONDS = 120
@@ -188,7 +189,7 @@ def _check_state(function: GateFunction, stops: str, stage: str) -> Iterator[Fin
             "Its reserved concurrency is 0, so Lambda never runs it.",
             stops,
             "Give it back its share, unless somebody has stopped it on purpose.",
-            (MendingCall("lambda", "delete_function_concurrency", name).words,),
+            (AwsCommand("lambda", "delete_function_concurrency", name).words,),
             function=function.name,
             remedy="give it back its share, unless somebody has stopped it on purpose",
         )
@@ -240,7 +241,7 @@ def _check_settings(function: GateFunction, role: str, stops: str, stage: str) -
 def _check_bus(evidence: DoctorEvidence, function: GateFunction, stage: str) -> Iterator[Finding]:
     bus = function.event_bus
     if bus and evidence.buses.get(bus) is False:
-        create = MendingCall("events", "create_event_bus", {"Name": bus.rpartition("/")[2]})
+        create = AwsCommand("events", "create_event_bus", {"Name": bus.rpartition("/")[2]})
         yield Finding(
             "event-bus",
             "warning",
@@ -275,8 +276,8 @@ def _check_permission(
         "Principal": "events.amazonaws.com",
         "SourceArn": evidence.deployment(stage).all_rules_arn,
     }
-    add = MendingCall("lambda", "add_permission", {**statement_id, **permission})
-    remove = MendingCall("lambda", "remove_permission", statement_id)
+    add = AwsCommand("lambda", "add_permission", {**statement_id, **permission})
+    remove = AwsCommand("lambda", "remove_permission", statement_id)
     reason = (
         f"its statement {STATEMENT} says something else"
         if is_misleading

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from chalicelib.aws.command import AwsCommand
+from chalicelib.aws.iam import PolicyAnswer, PolicyQuestion
 from chalicelib.phrases import join_names
-from gatectl.doctor.evidence import DoctorEvidence, PolicyAnswer, PolicyQuestion
-from gatectl.doctor.finding import Finding, MendingCall
+from gatectl.doctor.evidence import DoctorEvidence
+from gatectl.doctor.finding import Finding
 from gatectl.doctor.function_roles import find_unknown
 from gatectl.doctor.functions import allows_to_invoke
 
@@ -162,7 +164,7 @@ def _describe_missing_permissions(
     pipelines = sorted({name for each in missing for name in each.invoker.pipelines})
     resources = sorted({permission.resource for permission in missing})
     document = evidence.policies.get((role, policy))
-    calls: tuple[MendingCall, ...] = ()
+    calls: tuple[AwsCommand, ...] = ()
     if document is None:
         how = (
             f"Allow it lambda:InvokeFunction on {join_names(resources)}: "
@@ -174,7 +176,7 @@ def _describe_missing_permissions(
             "PolicyName": policy,
             "PolicyDocument": _build_document(document, resources),
         }
-        calls = (MendingCall("iam", "put_role_policy", parameters),)
+        calls = (AwsCommand("iam", "put_role_policy", parameters),)
         keeps = f": its policy {policy} keeps what it says, and allows this, too"
         how = f"Let it invoke the function{keeps if document else ''}."
     # Functions, each with its alias or version if it is named with one.

@@ -7,12 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from chalicelib.account.pipeline import list_unseen_pipelines
 from chalicelib.account.reader import MAX_CALLS_AT_ONCE, AccountReader
 from chalicelib.account.waits import HoldRule
-from chalicelib.aws.codepipeline import CodePipeline
+from chalicelib.aws.iam import PolicyAnswer, PolicyQuestion
 from chalicelib.holds.fate import Evidence, HoldFate, find_fate
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.reader import complete_fate
@@ -20,8 +19,8 @@ from chalicelib.holds.rule import read_stage
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import LOOK_BACK, Execution
 from gatectl.doctor import function_roles, pipeline_roles
-from gatectl.doctor.aws import Inspector, ask_iam, read_functions, read_inline_policy
-from gatectl.doctor.evidence import DoctorEvidence, PolicyAnswer, PolicyQuestion
+from gatectl.doctor.aws import Inspector, ask_iam, read_functions, read_policies
+from gatectl.doctor.evidence import DoctorEvidence
 from gatectl.functions import list_deployments
 from gatectl.session import Place
 
@@ -36,45 +35,37 @@ class DoctorReader:
     """
 
     def __init__(self, place: Place) -> None:
-        # All clients are made here, because boto3 does not make them on several threads at once
-        # (guide: boto3, "Clients", multithreading).
         self._place = place
-        self._clients = {
-            service: place.client(service)
-            for service in ("sts", "lambda", "events", "codepipeline", "iam")
-        }
-        self._codepipeline = CodePipeline(self._clients["codepipeline"])
-        self._account = AccountReader(self._clients.__getitem__)
+        self._account = AccountReader(place.client)
         self._inspector = Inspector()
 
     def read_evidence(self) -> DoctorEvidence:
         """Return how everything is now. Raises NoAnswer if AWS does not answer, and botocore's
         errors if it cannot be asked at all.
         """
+        place = self._place
         self._inspector = Inspector()
         inspect = self._inspector.inspect
-        identity = self._clients["sts"].get_caller_identity()
-        _, partition, _, _, account, _ = identity["Arn"].split(":", 5)
-        evidence = DoctorEvidence(datetime.now(UTC), partition, self._place.region, account)
-        evidence = replace(
-            evidence,
+        evidence = DoctorEvidence(
+            datetime.now(UTC),
+            place.caller.partition,
+            place.region,
+            place.caller.account,
             deployed=inspect(
-                "which functions are deployed",
-                "lambda:ListFunctions",
-                lambda: tuple(list_deployments(self._place)),
+                "which functions are deployed", lambda: tuple(list_deployments(place))
             ),
         )
-        with self._place.show_progress("reading pipelines") as progress:
+        with place.show_progress("reading pipelines") as progress:
             read_pipelines = partial(self._account.read_pipelines, progress)
-            evidence = replace(evidence, pipelines=inspect("the pipelines", "", read_pipelines))
+            evidence = replace(evidence, pipelines=inspect("the pipelines", read_pipelines))
         self._inspector.add_unseen_pipelines(list_unseen_pipelines(evidence.pipelines or {}))
         evidence = replace(
             evidence,
-            functions=read_functions(
-                self._clients["lambda"], self._inspector, evidence.deployed or ()
+            functions=read_functions(place.functions, self._inspector, evidence.deployed or ()),
+            rules=inspect("the gate's rules", self._account.read_rules),
+            rules_in_all=inspect(
+                "how many rules there are", lambda: len(place.eventbridge.list_rules())
             ),
-            rules=inspect("the gate's rules", "", self._account.read_rules),
-            rules_in_all=inspect("how many rules there are", "events:ListRules", self._count_rules),
         )
         evidence = replace(
             evidence,
@@ -84,12 +75,8 @@ class DoctorReader:
         )
         evidence = replace(evidence, fates=self._read_fates(evidence))
         evidence = replace(evidence, answers=self._ask_iam(evidence))
-        evidence = replace(evidence, policies=self._read_policies(evidence))
+        evidence = replace(evidence, policies=read_policies(place.iam, self._inspector, evidence))
         return replace(evidence, unseen=self._inspector.unseen)
-
-    def _count_rules(self) -> int:
-        pages = self._clients["events"].get_paginator("list_rules").paginate()
-        return sum(len(page["Rules"]) for page in pages)
 
     def _read_executions(self, evidence: DoctorEvidence) -> Mapping[str, tuple[Execution, ...]]:
         """Those of the pipelines that are held, back to the holds, and of their upstreams."""
@@ -102,9 +89,9 @@ class DoctorReader:
 
         def read(name: str) -> tuple[Execution, ...] | None:
             list_executions = partial(
-                self._codepipeline.list_executions, name, since[name] - LOOK_BACK
+                self._place.codepipeline.list_executions, name, since[name] - LOOK_BACK
             )
-            return self._inspector.inspect(HELD_EXECUTIONS, "", list_executions)
+            return self._inspector.inspect(HELD_EXECUTIONS, list_executions)
 
         with ThreadPoolExecutor(MAX_CALLS_AT_ONCE) as pool:
             executions = zip(since, pool.map(read, since), strict=True)
@@ -124,8 +111,7 @@ class DoctorReader:
             )
             fate = self._inspector.inspect(
                 HELD_EXECUTIONS,
-                "",
-                lambda: complete_fate(self._codepipeline, hold, evidence_of_hold)[0],
+                lambda: complete_fate(self._place.codepipeline, hold, evidence_of_hold)[0],
                 find_fate(replace(evidence_of_hold, pipeline_exists=False)),
             )
             return fate or find_fate(evidence_of_hold)
@@ -153,7 +139,6 @@ class DoctorReader:
         stages = {
             arn: self._inspector.inspect(
                 f"the pipeline {arn}",
-                "codepipeline:GetPipeline",
                 partial(self._read_stages, dependency),
                 missing,
                 or_unanswered=True,
@@ -163,8 +148,8 @@ class DoctorReader:
         return {arn: names for arn, names in stages.items() if names is not None}
 
     def _read_stages(self, dependency: Dependency) -> tuple[str, ...]:
-        client = self._place.client("codepipeline", dependency.region)
-        declaration, _ = CodePipeline(client).read_declaration(dependency.name)
+        codepipeline = self._place.connect_codepipeline(dependency.region)
+        declaration, _ = codepipeline.read_declaration(dependency.name)
         return tuple(stage["name"] for stage in declaration["stages"])
 
     def _read_buses(self, evidence: DoctorEvidence) -> Mapping[str, bool]:
@@ -172,12 +157,9 @@ class DoctorReader:
         home = f"arn:{evidence.partition}:events:{evidence.region}:{evidence.account}:"
 
         def read(bus: str) -> bool | None:
-            describe = partial(self._clients["events"].describe_event_bus, Name=bus)
             return self._inspector.inspect(
                 f"whether the event bus {bus} is there",
-                "events:DescribeEventBus",
-                lambda: bool(describe()),
-                missing=False,
+                partial(self._place.eventbridge.has_bus, bus),
             )
 
         names = sorted({function.event_bus for function in evidence.functions.values()} - {""})
@@ -197,7 +179,7 @@ class DoctorReader:
                 ]
             )
         )
-        ask = partial(ask_iam, self._clients["iam"], self._inspector)
+        ask = partial(ask_iam, self._place.iam, self._inspector)
         answers = {}
         with (
             self._place.show_progress("asking IAM about roles") as progress,
@@ -207,12 +189,3 @@ class DoctorReader:
                 answers[question] = answer
                 progress(len(answers), len(questions))
         return {question: answer for question, answer in answers.items() if answer is not None}
-
-    def _read_policies(
-        self, evidence: DoctorEvidence
-    ) -> Mapping[tuple[str, str], Mapping[str, Any]]:
-        policies = {
-            (role, name): read_inline_policy(self._clients["iam"], self._inspector, role, name)
-            for role, name in pipeline_roles.list_policies(evidence)
-        }
-        return {key: document for key, document in policies.items() if document is not None}

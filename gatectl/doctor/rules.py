@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from chalicelib.account.waits import HoldRule
+from chalicelib.aws.command import AwsCommand
 from chalicelib.aws.eventbridge import TARGET_ID
 from chalicelib.deployment import APP
 from chalicelib.holds.fate import Standing
@@ -18,7 +19,7 @@ from chalicelib.pipelines.execution import ID, LOOK_BACK
 from chalicelib.pipelines.upstream import Upstream, find_unsatisfied
 from chalicelib.retry import MAX_MAKING_TIME
 from gatectl.doctor.evidence import DoctorEvidence
-from gatectl.doctor.finding import Finding, MendingCall, build_deploy_command
+from gatectl.doctor.finding import Finding, build_deploy_command
 from gatectl.doctor.functions import may_be_invoked
 
 RULE_NAME = re.compile(rf"{APP}-(?P<stage>[\w-]+)-(?P<execution>{ID})")
@@ -75,7 +76,7 @@ def _describe_stranger(rule: HoldRule) -> Finding:
 
 def _check_rule_without_target(rule: HoldRule, now: datetime) -> Iterator[Finding]:
     """A gate may just be making it, but not one that is old (retry.MAX_MAKING_TIME)."""
-    delete = MendingCall("events", "delete_rule", {"Name": rule.name})
+    delete = AwsCommand("events", "delete_rule", {"Name": rule.name})
     if rule.made_at is None:
         yield Finding(
             "empty-rule",
@@ -118,11 +119,11 @@ def _describe_unreadable_rule(rule: HoldRule, execution: str) -> Finding:
     )
 
 
-def _build_removal(rule: HoldRule) -> tuple[MendingCall, ...]:
+def _build_removal(rule: HoldRule) -> tuple[AwsCommand, ...]:
     targets = {"Rule": rule.name, "Ids": sorted(rule.targets)}
     return (
-        MendingCall("events", "remove_targets", targets),
-        MendingCall("events", "delete_rule", {"Name": rule.name}),
+        AwsCommand("events", "remove_targets", targets),
+        AwsCommand("events", "delete_rule", {"Name": rule.name}),
     )
 
 
@@ -256,7 +257,7 @@ def _find_faults(
             "It is disabled, so it never fires.",
             stuck,
             "Enable it.",
-            calls=(MendingCall("events", "enable_rule", {"Name": rule.name}),),
+            calls=(AwsCommand("events", "enable_rule", {"Name": rule.name}),),
             rule=rule.name,
         )
     if rule.targets[TARGET_ID] != retry:
@@ -269,7 +270,7 @@ def _find_faults(
             f"It invokes {rule.targets[TARGET_ID]}, not the retry.",
             stuck,
             "Let it invoke the retry.",
-            calls=(MendingCall("events", "put_targets", put),),
+            calls=(AwsCommand("events", "put_targets", put),),
             rule=rule.name,
         )
     if rule.next_check(evidence.now) is None:
@@ -291,11 +292,11 @@ def _find_faults(
             "started again.",
             f"Write the rule anew, as the gate would: it looks every {MINUTES_OF_NEW_SCHEDULE} "
             "minutes then.",
-            calls=(MendingCall("events", "put_rule", put),),
+            calls=(AwsCommand("events", "put_rule", put),),
             rule=rule.name,
         )
     if strange := sorted(rule.targets.keys() - {TARGET_ID}):
-        remove = MendingCall("events", "remove_targets", {"Rule": rule.name, "Ids": strange})
+        remove = AwsCommand("events", "remove_targets", {"Rule": rule.name, "Ids": strange})
         yield Finding(
             "more-targets",
             "warning",

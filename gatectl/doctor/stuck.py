@@ -48,7 +48,7 @@ def find_stuck_rules(
     inspector = Inspector()
     retries = [DeployedFunctions(stage, has_gate=False, has_retry=True) for stage in sorted(stages)]
     try:
-        functions = read_functions(place.client("lambda"), inspector, retries)
+        functions = read_functions(place.functions, inspector, retries)
     except NoAnswer:
         return {}
     existing = {*functions, *(gap.function for gap in inspector.unseen)}
@@ -56,7 +56,7 @@ def find_stuck_rules(
         now,
         place.links.partition,
         place.region,
-        place.account,
+        place.caller.account,
         deployed=tuple(
             DeployedFunctions(each.stage, has_gate=True, has_retry=each.retry in existing)
             for each in retries

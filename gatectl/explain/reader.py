@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from threading import Lock
 from types import SimpleNamespace
-from typing import Any
 
 from chalicelib.account.attempts import list_attempts
 from chalicelib.account.gates import is_local
@@ -53,8 +51,7 @@ class ExplainReader:
     def __init__(self, place: Place, now: datetime) -> None:
         self._place = place
         self._now = now
-        self._aws = Aws(self._make_client)
-        self._lock = Lock()
+        self._aws = Aws(place.client)
 
     def read_evidence(self, pipeline: str, execution: str | None) -> ExplainEvidence:
         """Return everything that there is to know. `execution`: the beginning of the id of the
@@ -70,12 +67,6 @@ class ExplainReader:
             stories=tuple(run_in_parallel(read_story, chosen[:MAX_NAMES])),
             omitted_count=max(0, len(chosen) - MAX_NAMES),
         )
-
-    def _make_client(self, service: str, region_name: str | None = None, **session: str) -> Any:
-        # A session does not make clients on several threads at once (guide: boto3, "Session",
-        # multithreading).
-        with self._lock:
-            return self._place.client(service, region_name, **session)
 
     def _read_pipeline(self, name: str) -> ExplainEvidence:
         if not re.fullmatch(NAME, name):
@@ -146,7 +137,7 @@ class ExplainReader:
         story = replace(
             story,
             upstreams=self._read_chains(evidence, story, hold.depends_on, stage),
-            target=read_target(self._make_client("lambda"), rule),
+            target=read_target(self._place.functions, rule),
         )
         if is_late(evidence, story):
             since = story.end_of_upstreams or self._now - LOOK_BACK
@@ -158,7 +149,7 @@ class ExplainReader:
     ) -> RetryLog:
         deployment = Deployment(evidence.partition, evidence.region, evidence.account, stage)
         rule = f"{deployment.rule_prefix}{story.execution.id}"
-        return read_log(self._make_client("logs"), deployment, rule, since)
+        return read_log(self._place.logs, deployment, rule, since)
 
     def _read_dependents(self, pipeline: Pipeline) -> tuple[HeldDependent, ...]:
         """Return the pipelines that wait for this one, the longest wait first. The rules' event

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.account.waits import HoldRule
+from chalicelib.aws.lambda_functions import LambdaFunctions
+from chalicelib.aws.logs import Logs
 from chalicelib.deployment import Deployment
-from chalicelib.errors import NoAnswer, NotPermitted, read_error_code, translate_error
+from chalicelib.errors import NoAnswer, NotFound, NotPermitted
 from chalicelib.holds.rule import read_stage
 from chalicelib.phrases import join_names, shorten
 from chalicelib.records.outcomes import Outcome
@@ -45,12 +45,12 @@ def read_rule_stage(rule: HoldRule) -> str:
     return read_stage(rule.name, rule.hold.execution) if rule.hold else ""
 
 
-def read_target(client: Any, rule: HoldRule) -> RetryTarget:
-    """Read the retry function that is to end the rule's hold. `client`: boto3's, for Lambda."""
+def read_target(lambda_functions: LambdaFunctions, rule: HoldRule) -> RetryTarget:
+    """Read the retry function that is to end the rule's hold."""
     inspector = Inspector()
     retry = DeployedFunctions(read_rule_stage(rule), has_gate=False, has_retry=True)
     try:
-        functions = read_functions(client, inspector, [retry])
+        functions = read_functions(lambda_functions, inspector, [retry])
     except NoAnswer as error:  # everything else can still be explained
         return RetryTarget(unseen=str(error))
     denials = list(dict.fromkeys(unseen.why for unseen in inspector.unseen))
@@ -113,7 +113,7 @@ def stops_the_retry(fault: Finding) -> bool:
 # Its log
 
 
-def read_log(client: Any, deployment: Deployment, rule: str, since: datetime) -> RetryLog:
+def read_log(logs: Logs, deployment: Deployment, rule: str, since: datetime) -> RetryLog:
     """Return what the retry has logged about the hold `rule` since then, except that it still
     waits; and its errors at any hold.
 
@@ -123,28 +123,19 @@ def read_log(client: Any, deployment: Deployment, rule: str, since: datetime) ->
     records: list[tuple[datetime, dict[str, Any]]] = []
     errors: list[tuple[datetime, str]] = []
     try:
-        pages = client.get_paginator("filter_log_events").paginate(
-            logGroupName=f"/aws/lambda/{deployment.retry_function}",
-            startTime=int(since.timestamp() * 1000),
-            filterPattern=f'?"{rule}" ?"{LAMBDA_ERROR}"',
-        )
-        for _, page in zip(range(MAX_LOG_PAGES), pages, strict=False):
-            for event in page["events"]:
-                moment = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
-                line = event["message"].strip()
-                record = _parse_record(line)
-                if line.startswith(LAMBDA_ERROR):
-                    error_text = line.splitlines()[0].removeprefix(LAMBDA_ERROR).strip()
-                    errors.append((moment, shorten(error_text, 300)))
-                elif record.get("rule") == rule and not _is(record, Outcome.WAITING):
-                    records.append((moment, record))
-    except (ClientError, BotoCoreError) as error:
-        if isinstance(error, ClientError) and read_error_code(error) == "ResourceNotFoundException":
-            return RetryLog(missing=True)
-        translated = translate_error(error, "logs:FilterLogEvents")
-        if isinstance(translated, (NotPermitted, NoAnswer)):
-            return RetryLog(unread=str(translated))
-        raise translated from error
+        group, pattern = f"/aws/lambda/{deployment.retry_function}", f'?"{rule}" ?"{LAMBDA_ERROR}"'
+        for moment, text in logs.list_lines(group, pattern, since, MAX_LOG_PAGES):
+            line = text.strip()
+            record = _parse_record(line)
+            if line.startswith(LAMBDA_ERROR):
+                error_text = line.splitlines()[0].removeprefix(LAMBDA_ERROR).strip()
+                errors.append((moment, shorten(error_text, 300)))
+            elif record.get("rule") == rule and not _is(record, Outcome.WAITING):
+                records.append((moment, record))
+    except NotFound:
+        return RetryLog(missing=True)
+    except (NotPermitted, NoAnswer) as error:
+        return RetryLog(unread=str(error))
     return RetryLog(tuple(records), tuple(errors))
 
 

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
-
-from botocore.exceptions import ClientError
+from datetime import datetime
+from typing import TypeVar
 
 from chalicelib.account.gates import FUNCTION, find_gates
-from chalicelib.aws import parsing
-from chalicelib.errors import REFUSALS, read_error_code
+from chalicelib.errors import REFUSALS, PipelineNotFound
 from chalicelib.holds.fate import find_closed_gate
-from chalicelib.pipelines.execution import FINISHED, LOOK_BACK, Attempt, Execution
+from chalicelib.pipelines.execution import LOOK_BACK, Attempt, Execution
 from gatectl.arguments import build_missing_pipeline_error
 from gatectl.history.report import PipelinePast
 from gatectl.session import Place
 
-ListEntry = Mapping[str, Any]
-"""An entry of a list, as AWS returns it."""
+Entry = TypeVar("Entry", Execution, Attempt)
 
 
 class HistoryReader:
@@ -29,27 +25,24 @@ class HistoryReader:
     def __init__(self, place: Place, region: str | None, since: datetime, now: datetime) -> None:
         self._place = place
         self._region = region
-        self._client = place.client("codepipeline", region)
+        self._codepipeline = place.connect_codepipeline(region)
         self._since = since
         self._now = now
 
     def read_pipeline(self, name: str, label: str) -> PipelinePast:
         """The pipeline without its executions. Raises Refused if there is none."""
         try:
-            answer = self._client.get_pipeline(name=name)
-        except ClientError as error:
-            if read_error_code(error) == "PipelineNotFoundException":
-                raise build_missing_pipeline_error(self._place, name, self._region) from None
-            raise
-        declaration, metadata = answer["pipeline"], answer["metadata"]
+            record = self._codepipeline.read_record(name)
+        except PipelineNotFound:
+            raise build_missing_pipeline_error(self._place, name, self._region) from None
         return PipelinePast(
             name=name,
             label=label,
-            arn=metadata["pipelineArn"],
-            mode=declaration.get("executionMode", "SUPERSEDED"),
-            created=metadata["created"].astimezone(UTC),
-            gates=find_gates(declaration),
-            edited=declaration.get("version", 1) > 1,
+            arn=record.arn,
+            mode=record.declared.get("executionMode", "SUPERSEDED"),
+            created=record.created,
+            gates=find_gates(record.declared),
+            edited=record.declared.get("version", 1) > 1,
         )
 
     def add_dependent_executions(self, dependent: PipelinePast) -> PipelinePast:
@@ -76,26 +69,23 @@ class HistoryReader:
         listed = self._list_executions(
             upstream,
             begin,
-            lambda entry: entry["startTime"] < begin and entry["status"] in FINISHED,
+            lambda execution: execution.started < begin and execution.finished,
         )
         return replace(upstream, created=_find_creation(upstream, listed), executions=tuple(listed))
 
     def _list_executions(
-        self, past: PipelinePast, begin: datetime, is_enough: Callable[[ListEntry], bool]
+        self, past: PipelinePast, begin: datetime, is_enough: Callable[[Execution], bool]
     ) -> list[Execution]:
-        entries = self._list_back(
-            past.name,
-            "list_pipeline_executions",
-            "pipelineExecutionSummaries",
+        executions = self._list_back(
+            self._codepipeline.list_execution_pages(past.name),
             f"executions of {past.label}",
             begin,
             is_enough,
         )
         # Newest first in practice, but the model promises no order. The sort keeps AWS's order
         # among executions that began together.
-        executions = sorted(
-            map(Execution.parse, reversed(entries)), key=lambda execution: execution.started
-        )
+        executions.reverse()
+        executions.sort(key=lambda execution: execution.started)
         return [
             replace(execution, updated=max(self._now, execution.started))
             if execution.running
@@ -107,55 +97,44 @@ class HistoryReader:
         """The ids of the executions that the pipeline's own gates held, by their attempts.
         `had_gate`: a gate that is gone may have held some.
         """
-        lists: list[tuple[str, str, Callable[[Any], Attempt]]] = []
+        lists: list[Iterator[Sequence[Attempt]]] = []
         if dependent.gates or had_gate:
-            lists.append(
-                ("list_action_executions", "actionExecutionDetails", parsing.parse_attempt)
-            )
+            lists.append(self._codepipeline.list_attempt_pages(dependent.name))
         if any(gate.condition for gate in dependent.gates) or had_gate:
-            lists.append(
-                ("list_rule_executions", "ruleExecutionDetails", parsing.parse_condition_attempt)
-            )
+            lists.append(self._codepipeline.list_condition_attempt_pages(dependent.name))
         attempts_by_execution: dict[str, list[Attempt]] = defaultdict(list)
-        for operation, key, parse in lists:
-            for entry in self._list_back(
-                dependent.name,
-                operation,
-                key,
-                f"gate of {dependent.name}",
-                self._since,
-                self._is_too_old,
+        for pages in lists:
+            for attempt in self._list_back(
+                pages, f"gate of {dependent.name}", self._since, self._is_too_old
             ):
-                attempts_by_execution[entry["pipelineExecutionId"]].append(parse(entry))
+                attempts_by_execution[attempt.execution].append(attempt)
         return {
             execution
             for execution, attempts in attempts_by_execution.items()
             if _was_held(attempts)
         }
 
-    def _is_too_old(self, entry: ListEntry) -> bool:
-        return bool(entry["startTime"] < self._since)
+    def _is_too_old(self, entry: Execution | Attempt) -> bool:
+        return entry.started < self._since
 
     def _list_back(
         self,
-        pipeline: str,
-        operation: str,
-        key: str,
+        pages: Iterator[Sequence[Entry]],
         contents: str,
         begin: datetime,
-        is_enough: Callable[[ListEntry], bool],
-    ) -> list[Any]:
+        is_enough: Callable[[Entry], bool],
+    ) -> list[Entry]:
         """What AWS lists of a pipeline, newest first, page by page up to the page with an entry
         that `is_enough`. `contents`, `begin`: what the progress bar names, and where it ends.
         """
-        entries: list[Any] = []
+        entries: list[Entry] = []
         days = (self._now - begin).days
         with self._place.show_progress(f"Reading the {contents}, days back") as show_progress:
-            for page in self._client.get_paginator(operation).paginate(pipelineName=pipeline):
-                entries += page[key]
+            for page in pages:
+                entries += page
                 if entries:
-                    show_progress(min(days, (self._now - entries[-1]["startTime"]).days), days)
-                if any(map(is_enough, page[key])):
+                    show_progress(min(days, (self._now - entries[-1].started).days), days)
+                if any(map(is_enough, page)):
                     break
         return entries
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from chalicelib.account.pipeline import Pipeline
+from chalicelib.errors import NotPermitted
 from gatectl.check import list_findings
 from gatectl.doctor.evidence import DoctorEvidence
 from sandbox.account import ACCOUNT, REGION
@@ -245,9 +245,7 @@ class TestForCi:
         scene.k8s()
 
         def denied(_: object) -> None:
-            raise ClientError(
-                {"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "ListFunctions"
-            )
+            raise NotPermitted("lambda:ListFunctions", "no")
 
         monkeypatch.setattr("gatectl.check.list_deployments", denied)
         result = run("check")

@@ -12,9 +12,10 @@ import pytest
 from botocore.stub import Stubber
 
 from chalicelib.account.pipeline import Pipeline
+from chalicelib.aws.iam import Iam, PolicyAnswer, PolicyQuestion, Refusal
 from gatectl.doctor import examine, function_roles, pipeline_roles
 from gatectl.doctor.aws import Inspector, ask_iam
-from gatectl.doctor.evidence import DoctorEvidence, PolicyAnswer, PolicyQuestion, Refusal
+from gatectl.doctor.evidence import DoctorEvidence
 from gatectl.doctor.finding import Finding
 from gatectl.doctor.reader import DoctorReader
 from gatectl.functions import DeployedFunctions
@@ -262,7 +263,7 @@ def ask_again(evidence: DoctorEvidence, function: str) -> list[Finding]:
     """What is found if IAM is asked about the role of this function now."""
     client, role = boto3.client("iam"), evidence.functions[function].role
     answers = {
-        question: ask_iam(client, Inspector(), question)
+        question: ask_iam(Iam(client), Inspector(), question)
         for question in function_roles.list_questions(evidence)
         if question.role == role
     }
@@ -374,5 +375,5 @@ def test_an_answer_of_iams_is_read(
     result: Any = {"EvalActionName": "a:B", "EvalDecision": decision, **details}
     with Stubber(client) as stubber:
         stubber.add_response("simulate_principal_policy", {"EvaluationResults": [result]})
-        answer = ask_iam(client, Inspector(), question)
+        answer = ask_iam(Iam(client), Inspector(), question)
     assert answer == PolicyAnswer((refused,) if refused else ())

@@ -447,7 +447,7 @@ class TestReading:
         monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", deny)
         output = run("history", "k8s", "--depends-on", "infra")
         assert (output.status, output.out) == (254, "")
-        assert "AWS refused GetPipeline (AccessDeniedException): you may not" in output.err
+        assert "AWS denied codepipeline:GetPipeline (you may not)" in output.err
 
     def test_a_history_that_is_shorter_than_asked(self, both: Scene) -> None:
         both.has_run("infra", (timedelta(days=40), "Succeeded"), (timedelta(days=20), "Succeeded"))

@@ -158,7 +158,7 @@ class TestAwsRefuses:
         assert run(*ATTACH[:-1], "--dry-run").status == 0
         result = run(*ATTACH)
         assert result.status == 254
-        assert result.complaint.startswith("Error: AWS refused UpdatePipeline (AccessDenied")
+        assert result.complaint.startswith("Error: AWS denied codepipeline:UpdatePipeline (")
         assert (
             f"arn:aws:sts::{ACCOUNT}:assumed-role/somebody/ann is not authorized to perform: "
             "codepipeline:UpdatePipeline" in result.complaint

@@ -83,11 +83,14 @@ def fails_without_hold() -> AbstractContextManager[object]:
 
 @bug("Answered", "the text of AWS's errors is passed on", seed=10)
 def error_text_in_message() -> AbstractContextManager[object]:
-    def sorted_out(error: Any, call: str) -> Exception:
-        sorted_ = errors.translate_error(error, call)
+    real = errors.translate_error
+
+    def sorted_out(error: Any, call: str, pipeline: str | None = None) -> Exception:
+        sorted_ = real(error, call, pipeline)
         return type(sorted_)(f"{sorted_}: {error}")
 
     return both(
+        patch.object(errors, "translate_error", sorted_out),
         patch.object(codepipeline, "translate_error", sorted_out),
         patch.object(eventbridge, "translate_error", sorted_out),
     )

@@ -29,12 +29,12 @@ def stopping_is_idle() -> AbstractContextManager[object]:
 
 @bug("Safe", "only the first page of an upstream's executions is read", seed=10)
 def one_page() -> AbstractContextManager[object]:
-    real = CodePipeline._read_pages
+    real = CodePipeline.list_execution_pages
 
     def pages(self: CodePipeline, pipeline: str) -> Any:
         yield next(iter(real(self, pipeline)))
 
-    return patch.object(CodePipeline, "_read_pages", pages)
+    return patch.object(CodePipeline, "list_execution_pages", pages)
 
 
 @bug("Safe", "an upstream of which AWS does not answer is taken for idle", seed=25)
