@@ -10,11 +10,7 @@ import pytest
 
 from sandbox.account import ACCOUNT
 from tests.sandbox.clients import refused
-from tests.sandbox.codepipeline_world import (
-    CodePipelineWorld,
-    action,
-    declaration,
-)
+from tests.sandbox.codepipeline_world import CodePipelineWorld, action, declaration
 
 
 def rule(

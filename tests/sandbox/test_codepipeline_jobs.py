@@ -8,10 +8,7 @@ import pytest
 
 from sandbox.account import ACCOUNT
 from tests.sandbox.clients import refused
-from tests.sandbox.codepipeline_world import (
-    CodePipelineWorld,
-    gate,
-)
+from tests.sandbox.codepipeline_world import CodePipelineWorld, gate
 
 
 def invoked(aws: CodePipelineWorld) -> tuple[str, dict[str, Any]]:

@@ -5,11 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.sandbox.clients import refused
-from tests.sandbox.codepipeline_world import (
-    CodePipelineWorld,
-    action,
-    declaration,
-)
+from tests.sandbox.codepipeline_world import CodePipelineWorld, action, declaration
 
 
 def slow(name: str, seconds: int, outcome: str = "Succeeded") -> dict[str, object]:

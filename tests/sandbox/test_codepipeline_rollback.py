@@ -9,13 +9,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.clients import refused
-from tests.sandbox.codepipeline_world import (
-    CodePipelineWorld,
-    action,
-    approval,
-    declaration,
-    gate,
-)
+from tests.sandbox.codepipeline_world import CodePipelineWorld, action, approval, declaration, gate
 
 
 def roll_back(aws: CodePipelineWorld, target: str, stage: str = "S1") -> str:

@@ -5,12 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.sandbox.clients import refused
-from tests.sandbox.codepipeline_world import (
-    CodePipelineWorld,
-    action,
-    approval,
-    declaration,
-)
+from tests.sandbox.codepipeline_world import CodePipelineWorld, action, approval, declaration
 
 
 def fail_once(aws: CodePipelineWorld, *names: str) -> None:

@@ -165,11 +165,7 @@ def test_pages(worker: Worker) -> None:
     )
     assert [
         [result["EvalActionName"] for result in page["EvaluationResults"]] for page in pages
-    ] == [
-        actions[:2],
-        actions[2:4],
-        actions[4:],
-    ]
+    ] == [actions[:2], actions[2:4], actions[4:]]
     assert [page["IsTruncated"] for page in pages] == [True, True, False]
     simulation = worker.iam.simulate_principal_policy(
         PolicySourceArn=ROLE, ActionNames=[f"events:Action{number}" for number in range(101)]
@@ -178,11 +174,7 @@ def test_pages(worker: Worker) -> None:
         len(simulation["EvaluationResults"]),
         simulation["IsTruncated"],
         simulation["Marker"],
-    ) == (
-        100,
-        True,
-        "100",
-    )
+    ) == (100, True, "100")
 
 
 @pytest.mark.parametrize(
