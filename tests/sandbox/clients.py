@@ -36,6 +36,16 @@ def server_client(server: SandboxServer, service: Any) -> Any:
     return make_session().client(service, endpoint_url=server.url)
 
 
+def assume_role(sts: Any, role_arn: str, name: str, **members: Any) -> dict[str, str]:
+    """The keys of a new session, as boto3's clients take them."""
+    answer = sts.assume_role(RoleArn=role_arn, RoleSessionName=name, **members)
+    return {
+        "aws_access_key_id": answer["Credentials"]["AccessKeyId"],
+        "aws_secret_access_key": answer["Credentials"]["SecretAccessKey"],
+        "aws_session_token": answer["Credentials"]["SessionToken"],
+    }
+
+
 @contextmanager
 def refused(code: str, message: str = "") -> Iterator[pytest.ExceptionInfo[ClientError]]:
     """Expect an error of AWS with this code, whose text contains `message`."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +27,8 @@ from tests.sandbox.clients import client
 REGION = "eu-west-1"
 START = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 LENIENT = Config(parameter_validation=False)
+UNKNOWN = "00000000-0000-0000-0000-000000000000"
+"""An id of nothing."""
 
 
 def action(
@@ -67,39 +71,92 @@ class CodePipelineWorld:
         """A client without botocore's checks of parameters, like those of other languages."""
         return client("codepipeline", REGION, LENIENT)
 
-    def create(
-        self, name: str, *stages: list[dict[str, Any]], mode: str = "SUPERSEDED", **members: Any
-    ) -> None:
-        """A V2 pipeline of a source stage and these stages of actions, named S1, S2, ..."""
-        self.client.create_pipeline(pipeline=declaration(name, *stages, mode=mode, **members))
+    def create(self, *stages: list[dict[str, Any]], **members: Any) -> None:
+        """The pipeline k8s: see `declaration`."""
+        self.client.create_pipeline(pipeline=declaration(*stages, **members))
 
-    def start(self, name: str, **members: Any) -> str:
-        return cast(
-            str, self.client.start_pipeline_execution(name=name, **members)["pipelineExecutionId"]
-        )
+    def start(self, seconds: float = 0, **members: Any) -> str:
+        """Start an execution and let it run for a while."""
+        answer = self.client.start_pipeline_execution(name="k8s", **members)
+        self.advance(seconds)
+        return cast(str, answer["pipelineExecutionId"])
 
     def advance(self, seconds: float = 0, **units: float) -> None:
         self.clock.advance(timedelta(seconds=seconds, **units))
 
-    def execution(self, name: str, execution: str) -> dict[str, Any]:
+    def stop(self, execution: str, *, abandon: bool = False) -> None:
+        self.client.stop_pipeline_execution(
+            pipelineName="k8s", pipelineExecutionId=execution, abandon=abandon, reason="lunch"
+        )
+
+    def retry(self, execution: str, mode: str = "FAILED_ACTIONS", stage: str = "S1") -> None:
+        self.client.retry_stage_execution(
+            pipelineName="k8s", stageName=stage, pipelineExecutionId=execution, retryMode=mode
+        )
+
+    def approve(self, token: str, status: str = "Approved") -> None:
+        """Answer the approval, or reject it."""
+        self.client.put_approval_result(
+            pipelineName="k8s",
+            stageName="S1",
+            actionName="Approve",
+            result={"summary": "looks fine", "status": status},
+            token=token,
+        )
+
+    def succeed(self, job: dict[str, Any] | None = None, **members: Any) -> None:
+        """Answer this job, or the latest."""
+        self.client.put_job_success_result(jobId=(job or self.invocations[-1])["id"], **members)
+
+    def fail(
+        self,
+        job: dict[str, Any] | None = None,
+        message: str = "infra runs",
+        kind: str = "JobFailed",
+    ) -> None:
+        """Fail this job, or the latest."""
+        details = {"type": kind, "message": message}
+        self.client.put_job_failure_result(
+            jobId=(job or self.invocations[-1])["id"], failureDetails=details
+        )
+
+    def fail_next(self, name: str, times: float = math.inf) -> None:
+        """Let the next runs of the actions with this name fail, and then succeed."""
+        runs = itertools.count(1)
+        self.backend.outcome = lambda _execution, _stage, action_name: (
+            2,
+            "Failed" if action_name == name and next(runs) <= times else "Succeeded",
+        )
+
+    def execution(self, execution: str) -> dict[str, Any]:
         answer = self.client.get_pipeline_execution(
-            pipelineName=name, pipelineExecutionId=execution
+            pipelineName="k8s", pipelineExecutionId=execution
         )
         return cast("dict[str, Any]", answer["pipelineExecution"])
 
-    def status(self, name: str, execution: str) -> str:
-        return cast(str, self.execution(name, execution)["status"])
+    def status(self, execution: str) -> str:
+        return cast(str, self.execution(execution)["status"])
 
-    def stage(self, name: str, stage: str) -> dict[str, Any]:
-        states = self.client.get_pipeline_state(name=name)["stageStates"]
-        return next(
-            cast("dict[str, Any]", state) for state in states if state["stageName"] == stage
-        )
+    def statuses(self, *executions: str) -> list[str]:
+        return [self.status(execution) for execution in executions]
 
-    def latest_action(self, name: str, stage: str, index: int = 0) -> dict[str, Any]:
-        return cast(
-            "dict[str, Any]", self.stage(name, stage)["actionStates"][index]["latestExecution"]
-        )
+    def list_executions(self, **members: Any) -> list[dict[str, Any]]:
+        answer = self.client.list_pipeline_executions(pipelineName="k8s", **members)
+        return cast("list[dict[str, Any]]", answer["pipelineExecutionSummaries"])
+
+    def list_actions(self, execution: str | None = None) -> list[dict[str, Any]]:
+        """The runs of actions, of one execution or of all, newest first."""
+        members = {"filter": {"pipelineExecutionId": execution}} if execution else {}
+        answer = self.client.list_action_executions(pipelineName="k8s", **members)
+        return cast("list[dict[str, Any]]", answer["actionExecutionDetails"])
+
+    def stage(self, name: str = "S1") -> dict[str, Any]:
+        states = self.client.get_pipeline_state(name="k8s")["stageStates"]
+        return next(cast("dict[str, Any]", state) for state in states if state["stageName"] == name)
+
+    def latest_action(self, index: int = 0) -> dict[str, Any]:
+        """The latest run of an action of stage S1."""
+        return cast("dict[str, Any]", self.stage()["actionStates"][index]["latestExecution"])
 
     def states(self, kind: str, execution: str) -> list[str]:
         """The states that events told of this execution, in order: of "Pipeline", "Stage" or
@@ -112,17 +169,20 @@ class CodePipelineWorld:
         ]
 
 
-def declaration(
-    name: str, *stages: list[dict[str, Any]], mode: str = "SUPERSEDED", **members: Any
-) -> dict[str, Any]:
+def read_ids(executions: list[dict[str, Any]]) -> list[str]:
+    return [execution["pipelineExecutionId"] for execution in executions]
+
+
+def declaration(*stages: list[dict[str, Any]], **members: Any) -> dict[str, Any]:
+    """The V2 pipeline k8s of a source stage and these stages of actions, named S1, S2, ..."""
     first: list[dict[str, Any]] = members.pop("sources", [source()])
     named = [{"name": f"S{number}", "actions": actions} for number, actions in enumerate(stages, 1)]
     return {
-        "name": name,
+        "name": "k8s",
         "roleArn": f"arn:aws:iam::{ACCOUNT}:role/pipeline",
         "artifactStore": {"type": "S3", "location": "artifacts"},
         "stages": [{"name": "Source", "actions": first}, *named],
-        "executionMode": mode,
+        "executionMode": members.pop("mode", "SUPERSEDED"),
         "pipelineType": "V2",
         **members,
     }

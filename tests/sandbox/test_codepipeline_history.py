@@ -9,145 +9,114 @@ from tests.sandbox.clients import refused
 from tests.sandbox.codepipeline_world import (
     REGION,
     START,
+    UNKNOWN,
     CodePipelineWorld,
     action,
     codepipeline_world,
     declaration,
+    read_ids,
 )
 
 
-def test_executions_are_listed_newest_first_and_a_hundred_a_page(aws: CodePipelineWorld) -> None:
-    aws.create("infra", [action("Build")])
-    executions = [aws.start("infra") for _ in range(250)]
-    pages = list(
-        aws.client.get_paginator("list_pipeline_executions").paginate(pipelineName="infra")
-    )
-    assert [len(page["pipelineExecutionSummaries"]) for page in pages] == [100, 100, 50]
-    listed = [
-        summary["pipelineExecutionId"]
-        for page in pages
-        for summary in page["pipelineExecutionSummaries"]
+@pytest.fixture
+def k8s(aws: CodePipelineWorld) -> CodePipelineWorld:
+    """A world with a pipeline of one stage."""
+    aws.create([action("Build")])
+    return aws
+
+
+def test_executions_are_listed_newest_first_and_a_hundred_a_page(k8s: CodePipelineWorld) -> None:
+    executions = [k8s.start() for _ in range(250)]
+    paginator = k8s.client.get_paginator("list_pipeline_executions")
+    pages = [
+        read_ids(page["pipelineExecutionSummaries"])
+        for page in paginator.paginate(pipelineName="k8s")
     ]
-    assert listed == executions[::-1]
+    assert [len(page) for page in pages] == [100, 100, 50]
+    assert [*pages[0], *pages[1], *pages[2]] == executions[::-1]
 
 
-def test_a_page_is_not_shifted_by_what_starts_meanwhile(aws: CodePipelineWorld) -> None:
-    aws.create("infra", [action("Build")])
-    executions = [aws.start("infra") for _ in range(4)]
-    first = aws.client.list_pipeline_executions(pipelineName="infra", maxResults=2)
-    aws.start("infra")
-    second = aws.client.list_pipeline_executions(
-        pipelineName="infra", maxResults=2, nextToken=first["nextToken"]
+def test_a_page_is_not_shifted_by_what_starts_meanwhile(k8s: CodePipelineWorld) -> None:
+    executions = [k8s.start() for _ in range(4)]
+    first = k8s.client.list_pipeline_executions(pipelineName="k8s", maxResults=2)
+    k8s.start()
+    second = k8s.client.list_pipeline_executions(
+        pipelineName="k8s", maxResults=2, nextToken=first["nextToken"]
     )
-    assert [
-        each["pipelineExecutionId"] for each in second["pipelineExecutionSummaries"]
-    ] == executions[1::-1]
+    assert read_ids(second["pipelineExecutionSummaries"]) == executions[1::-1]
     assert "nextToken" not in second
 
 
 @pytest.mark.parametrize("size", [0, 101])
-def test_max_results_has_its_limits(aws: CodePipelineWorld, size: int) -> None:
-    aws.create("infra", [action("Build")])
+def test_max_results_has_its_limits(k8s: CodePipelineWorld, size: int) -> None:
     with refused("ValidationException"):
-        aws.lenient_client().list_pipeline_executions(pipelineName="infra", maxResults=size)
+        k8s.lenient_client().list_pipeline_executions(pipelineName="k8s", maxResults=size)
 
 
-def test_a_token_of_another_list_is_refused(aws: CodePipelineWorld) -> None:
-    aws.create("infra", [action("Build")])
-    aws.create("k8s", [action("Build")])
-    for _ in range(2):
-        aws.start("infra")
-        aws.start("k8s")
-    token = aws.client.list_pipeline_executions(pipelineName="infra", maxResults=1)["nextToken"]
+def test_a_token_of_another_list_is_refused(k8s: CodePipelineWorld) -> None:
+    k8s.create([action("Build")], name="infra")
+    for name in ("infra", "k8s", "infra", "k8s"):
+        k8s.client.start_pipeline_execution(name=name)
+    token = k8s.client.list_pipeline_executions(pipelineName="infra", maxResults=1)["nextToken"]
     for wrong in (token, "garbage"):
         with refused("InvalidNextTokenException"):
-            aws.client.list_pipeline_executions(pipelineName="k8s", nextToken=wrong)
+            k8s.list_executions(nextToken=wrong)
 
 
 def test_a_summary_says_what_the_gate_needs(aws: CodePipelineWorld) -> None:
-    aws.create("infra", [action("Build")], mode="QUEUED")
-    execution = aws.start("infra")
-    aws.advance(60)
-    (summary,) = aws.client.list_pipeline_executions(pipelineName="infra")[
-        "pipelineExecutionSummaries"
-    ]
+    aws.create([action("Build")], mode="QUEUED")
+    execution = aws.start(60)
+    (summary,) = aws.list_executions()
     assert (summary["pipelineExecutionId"], summary["status"]) == (execution, "Succeeded")
     assert (summary["executionMode"], summary["executionType"]) == ("QUEUED", "STANDARD")
     assert summary["startTime"] == START
     assert (summary["lastUpdateTime"] - START).total_seconds() == 4
 
 
-def test_history_goes_back_twelve_months(aws: CodePipelineWorld) -> None:
-    aws.create("infra", [action("Build")])
-    aws.start("infra")
-    aws.advance(days=300)
-    recent = aws.start("infra")
-    aws.advance(days=100)
-    listed = aws.client.list_pipeline_executions(pipelineName="infra")["pipelineExecutionSummaries"]
-    assert [each["pipelineExecutionId"] for each in listed] == [recent]
+def test_history_goes_back_twelve_months(k8s: CodePipelineWorld) -> None:
+    k8s.start()
+    k8s.advance(days=300)
+    recent = k8s.start()
+    k8s.advance(days=100)
+    assert read_ids(k8s.list_executions()) == [recent]
 
 
-def test_executions_can_be_filtered_by_a_stage_that_succeeded(aws: CodePipelineWorld) -> None:
-    aws.create("infra", [action("Build")])
-    succeeded = aws.start("infra")
-    aws.advance(10)
-    aws.backend.outcome = lambda _execution, _stage, _name: (1, "Failed")
-    aws.start("infra")
-    aws.advance(10)
+def test_executions_can_be_filtered_by_a_stage_that_succeeded(k8s: CodePipelineWorld) -> None:
+    succeeded = k8s.start(10)
+    k8s.fail_next("Build")
+    k8s.start(10)
     succeeded_in_stage = {"succeededInStage": {"stageName": "S1"}}
-    listed = aws.client.list_pipeline_executions(pipelineName="infra", filter=succeeded_in_stage)[
-        "pipelineExecutionSummaries"
-    ]
-    assert [each["pipelineExecutionId"] for each in listed] == [succeeded]
+    assert read_ids(k8s.list_executions(filter=succeeded_in_stage)) == [succeeded]
 
 
-def test_actions_are_listed_newest_first_of_one_execution_or_all(aws: CodePipelineWorld) -> None:
-    aws.create("infra", [action("Build")])
-    first = aws.start("infra")
-    aws.advance(10)
-    aws.start("infra")
-    aws.advance(10)
-    of_all = aws.client.list_action_executions(pipelineName="infra", maxResults=3)
-    assert [run["actionName"] for run in of_all["actionExecutionDetails"]] == [
-        "Build",
-        "Repo",
-        "Build",
-    ]
-    second_page = aws.client.list_action_executions(
-        pipelineName="infra", nextToken=of_all["nextToken"]
-    )
-    assert [run["actionName"] for run in second_page["actionExecutionDetails"]] == ["Repo"]
-    of_one = aws.client.list_action_executions(
-        pipelineName="infra", filter={"pipelineExecutionId": first}
-    )
-    assert {run["pipelineExecutionId"] for run in of_one["actionExecutionDetails"]} == {first}
+def test_actions_are_listed_newest_first_of_one_execution_or_all(k8s: CodePipelineWorld) -> None:
+    first = k8s.start(10)
+    k8s.start(10)
+    page = k8s.client.list_action_executions(pipelineName="k8s", maxResults=3)
+    second_page = k8s.client.list_action_executions(pipelineName="k8s", nextToken=page["nextToken"])
+    assert [
+        [run["actionName"] for run in answer["actionExecutionDetails"]]
+        for answer in (page, second_page)
+    ] == [["Build", "Repo", "Build"], ["Repo"]]
+    assert set(read_ids(k8s.list_actions(first))) == {first}
     with refused("PipelineExecutionNotFoundException"):
-        aws.client.list_action_executions(
-            pipelineName="infra", filter={"pipelineExecutionId": _UNKNOWN}
-        )
+        k8s.list_actions(UNKNOWN)
 
 
 def test_unknown_pipelines_and_executions(aws: CodePipelineWorld) -> None:
-    for call in (
-        lambda: aws.start("nowhere"),
-        lambda: aws.client.list_pipeline_executions(pipelineName="nowhere"),
-        lambda: aws.client.list_action_executions(pipelineName="nowhere"),
-        lambda: aws.client.get_pipeline_state(name="nowhere"),
-    ):
+    for call in (aws.start, aws.list_executions, aws.list_actions, aws.stage):
         with refused("PipelineNotFoundException"):
             call()
-    aws.create("infra", [action("Build")])
+    aws.create([action("Build")])
     with refused("PipelineExecutionNotFoundException"):
-        aws.execution("infra", _UNKNOWN)
+        aws.execution(UNKNOWN)
 
 
-def test_events_follow_an_execution(aws: CodePipelineWorld) -> None:
-    aws.create("infra", [action("Build")])
-    execution = aws.start("infra")
-    aws.advance(10)
+def test_events_follow_an_execution(k8s: CodePipelineWorld) -> None:
+    execution = k8s.start(10)
     assert [
         (event["kind"], event.get("action") or event.get("stage"), event["state"])
-        for event in aws.events
+        for event in k8s.events
     ] == [
         ("Pipeline", None, "STARTED"),
         ("Stage", "Source", "STARTED"),
@@ -160,12 +129,12 @@ def test_events_follow_an_execution(aws: CodePipelineWorld) -> None:
         ("Stage", "S1", "SUCCEEDED"),
         ("Pipeline", None, "SUCCEEDED"),
     ]
-    assert aws.events[0] == {
+    assert k8s.events[0] == {
         "kind": "Pipeline",
         "account": ACCOUNT,
         "region": REGION,
-        "arn": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:infra",
-        "pipeline": "infra",
+        "arn": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:k8s",
+        "pipeline": "k8s",
         "execution-id": execution,
         "start-time": "2026-03-02T12:00:00.000Z",
         "execution-trigger": {
@@ -178,32 +147,25 @@ def test_events_follow_an_execution(aws: CodePipelineWorld) -> None:
     }
 
 
-def test_no_events_when_they_are_off(aws: CodePipelineWorld) -> None:
-    aws.dials.events_on = False
-    aws.create("infra", [action("Build")])
-    aws.start("infra")
-    aws.advance(10)
-    assert aws.events == []
+def test_no_events_when_they_are_off(k8s: CodePipelineWorld) -> None:
+    k8s.dials.events_on = False
+    k8s.start(10)
+    assert k8s.events == []
 
 
 def test_a_fresh_mock_is_empty() -> None:
     for _ in range(2):
         with codepipeline_world() as aws:
             assert aws.client.list_pipelines()["pipelines"] == []
-            aws.create("infra", [action("Build")])
-            aws.start("infra")
+            aws.create([action("Build")])
+            aws.start()
 
 
 def test_tags_and_get_pipeline_still_work(aws: CodePipelineWorld) -> None:
-    created = aws.client.create_pipeline(
-        pipeline=declaration("infra", [action("Build")]),
-        tags=[{"key": "team", "value": "platform"}],
-    )
+    tags = [{"key": "team", "value": "platform"}]
+    created = aws.client.create_pipeline(pipeline=declaration([action("Build")]), tags=tags)
     assert created["pipeline"]["version"] == 1
-    got = aws.client.get_pipeline(name="infra")
+    got = aws.client.get_pipeline(name="k8s")
     assert got["pipeline"]["executionMode"] == "SUPERSEDED"
-    tags = aws.client.list_tags_for_resource(resourceArn=got["metadata"]["pipelineArn"])["tags"]
-    assert tags == [{"key": "team", "value": "platform"}]
-
-
-_UNKNOWN = "00000000-0000-0000-0000-000000000000"
+    arn = got["metadata"]["pipelineArn"]
+    assert aws.client.list_tags_for_resource(resourceArn=arn)["tags"] == tags

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from tests.sandbox.clients import refused
-from tests.sandbox.codepipeline_world import CodePipelineWorld, action, approval, declaration, gate
+from tests.sandbox.codepipeline_world import (
+    UNKNOWN,
+    CodePipelineWorld,
+    action,
+    approval,
+    declaration,
+    gate,
+    read_ids,
+    source,
+)
 
 
 def roll_back(aws: CodePipelineWorld, target: str, stage: str = "S1") -> str:
@@ -20,41 +29,23 @@ def roll_back(aws: CodePipelineWorld, target: str, stage: str = "S1") -> str:
 
 
 def succeeded(aws: CodePipelineWorld, **members: Any) -> str:
-    execution = aws.start("k8s", **members)
-    aws.advance(20)
-    assert aws.status("k8s", execution) == "Succeeded"
+    execution = aws.start(20, **members)
+    assert aws.status(execution) == "Succeeded"
     return execution
 
 
-def fail_from_now_on(aws: CodePipelineWorld, times: int = 99) -> None:
-    """Let the next runs of stage S1's actions fail."""
-    left = times
-
-    def outcome(_execution: object, stage: str, _name: str) -> tuple[float, str]:
-        nonlocal left
-        left -= stage == "S1"
-        return 2, "Failed" if stage == "S1" and left >= 0 else "Succeeded"
-
-    aws.backend.outcome = outcome
-
-
-def create_with(aws: CodePipelineWorld, mode: str = "SUPERSEDED", **on_failure: Any) -> None:
-    pipeline = declaration("k8s", [action("Deploy")], mode=mode)
+def with_on_failure(mode: str = "SUPERSEDED", **on_failure: Any) -> dict[str, Any]:
+    pipeline = declaration([action("Deploy")], mode=mode)
     pipeline["stages"][1]["onFailure"] = on_failure
-    aws.client.create_pipeline(pipeline=pipeline)
+    return pipeline
 
 
 def test_a_rollback_runs_its_stage_alone_with_the_target_s_revisions_and_variables(
     aws: CodePipelineWorld,
 ) -> None:
-    stages = (
-        [action("Deploy", configuration={"Image": "#{variables.image} #{Repo.CommitId}"})],
-        [action("Check")],
-    )
-    sources = [
-        action("Repo", "Source", "CodeCommit", outputArtifacts=[{"name": "Code"}], namespace="Repo")
-    ]
-    aws.create("k8s", *stages, sources=sources, variables=[{"name": "image", "defaultValue": "v9"}])
+    deploy = action("Deploy", configuration={"Image": "#{variables.image} #{Repo.CommitId}"})
+    variables = [{"name": "image", "defaultValue": "v9"}]
+    aws.create([deploy], [action("Check")], sources=[source(namespace="Repo")], variables=variables)
     aws.backend.push("k8s", "Repo", "1111111")
     target = succeeded(aws, variables=[{"name": "image", "value": "v1"}])
     aws.backend.push("k8s", "Repo", "2222222")
@@ -62,25 +53,21 @@ def test_a_rollback_runs_its_stage_alone_with_the_target_s_revisions_and_variabl
 
     execution = roll_back(aws, target)
     aws.advance(20)
-    shown = aws.execution("k8s", execution)
-    assert (shown["status"], shown["executionType"], shown["trigger"]["triggerType"]) == (
-        "Succeeded",
-        "ROLLBACK",
-        "ManualRollback",
-    )
-    assert shown["rollbackMetadata"] == {"rollbackTargetPipelineExecutionId": target}
+    shown = aws.execution(execution)
+    assert (shown["status"], shown["executionType"]) == ("Succeeded", "ROLLBACK")
+    assert shown["trigger"]["triggerType"] == "ManualRollback"
+    metadata = {"rollbackTargetPipelineExecutionId": target}
+    assert shown["rollbackMetadata"] == metadata
     assert shown["variables"] == [{"name": "image", "resolvedValue": "v1"}]
-    listed = aws.client.list_pipeline_executions(pipelineName="k8s")["pipelineExecutionSummaries"]
+    listed = aws.list_executions()
     assert (listed[0]["executionType"], listed[1]["executionType"]) == ("ROLLBACK", "STANDARD")
-    assert listed[0]["rollbackMetadata"] == {"rollbackTargetPipelineExecutionId": target}
+    assert listed[0]["rollbackMetadata"] == metadata
     assert [revision["revisionId"] for revision in listed[0]["sourceRevisions"]] == ["1111111"]
-    runs = aws.client.list_action_executions(
-        pipelineName="k8s", filter={"pipelineExecutionId": execution}
-    )["actionExecutionDetails"]
-    assert [run["actionName"] for run in runs] == ["Deploy"]
-    assert runs[0]["input"]["resolvedConfiguration"] == {"Image": "v1 1111111"}
+    (run,) = aws.list_actions(execution)
+    assert run["actionName"] == "Deploy"
+    assert run["input"]["resolvedConfiguration"] == {"Image": "v1 1111111"}
     assert aws.states("Pipeline", execution) == ["STARTED", "SUCCEEDED"]
-    assert aws.stage("k8s", "S1")["latestExecution"] == {
+    assert aws.stage()["latestExecution"] == {
         "pipelineExecutionId": execution,
         "status": "Succeeded",
         "type": "ROLLBACK",
@@ -88,32 +75,29 @@ def test_a_rollback_runs_its_stage_alone_with_the_target_s_revisions_and_variabl
 
 
 def test_what_is_refused_as_a_target(aws: CodePipelineWorld) -> None:
-    aws.create("k8s", [action("Deploy")])
+    aws.create([action("Deploy")])
     target = succeeded(aws)
     with refused("StageNotFoundException"):
         roll_back(aws, target, "Nowhere")
     with refused("PipelineExecutionNotFoundException"):
-        roll_back(aws, "00000000-0000-0000-0000-000000000000")
+        roll_back(aws, UNKNOWN)
     with refused("UnableToRollbackStageException"):
         roll_back(aws, target, "Source")
     rolled_back = roll_back(aws, target)
     with refused("UnableToRollbackStageException"):
         roll_back(aws, target)  # the stage runs
     aws.advance(20)
-    with refused("UnableToRollbackStageException"):
-        roll_back(aws, rolled_back)
-    fail_from_now_on(aws)
-    failed = aws.start("k8s")
-    aws.advance(20)
-    with refused("UnableToRollbackStageException"):
-        roll_back(aws, failed)
-    aws.client.update_pipeline(pipeline=declaration("k8s", [action("Deploy")]))
+    aws.fail_next("Deploy")
+    for execution in (rolled_back, aws.start(20)):
+        with refused("UnableToRollbackStageException"):
+            roll_back(aws, execution)
+    aws.client.update_pipeline(pipeline=declaration([action("Deploy")]))
     with refused("UnableToRollbackStageException"):
         roll_back(aws, target)
 
 
 def test_a_target_older_than_the_history_is_outdated(aws: CodePipelineWorld) -> None:
-    aws.create("k8s", [action("Deploy")])
+    aws.create([action("Deploy")])
     target = succeeded(aws)
     aws.advance(days=366)
     with refused("PipelineExecutionOutdatedException"):
@@ -121,97 +105,68 @@ def test_a_target_older_than_the_history_is_outdated(aws: CodePipelineWorld) -> 
 
 
 def test_a_stage_with_actions_that_go_on_is_busy(aws: CodePipelineWorld) -> None:
-    aws.create("k8s", [action("Deploy"), approval()])
-    target = aws.start("k8s")
-    aws.advance(5)
-    token = aws.latest_action("k8s", "S1", 1)["token"]
-    result = {"summary": "", "status": "Approved"}
-    aws.client.put_approval_result(
-        pipelineName="k8s", stageName="S1", actionName="Approve", result=result, token=token
-    )
-    fail_from_now_on(aws)
-    failed = aws.start("k8s")
-    aws.advance(20)
-    assert aws.status("k8s", failed) == "Failed"
+    aws.create([action("Deploy"), approval()])
+    target = aws.start(5)
+    aws.approve(aws.latest_action(1)["token"])
+    aws.fail_next("Deploy")
+    assert aws.status(aws.start(20)) == "Failed"
     with refused("ConflictException"):
         roll_back(aws, target)
 
 
 def test_no_rollback_in_parallel_mode(aws: CodePipelineWorld) -> None:
-    aws.create("k8s", [action("Deploy")], mode="PARALLEL")
+    with refused("InvalidStageDeclarationException"):
+        aws.client.create_pipeline(pipeline=with_on_failure("PARALLEL", result="ROLLBACK"))
+    aws.create([action("Deploy")], mode="PARALLEL")
     target = succeeded(aws)
     with refused("UnableToRollbackStageException"):
         roll_back(aws, target)
-    pipeline = declaration("apps", [action("Deploy")], mode="PARALLEL")
-    pipeline["stages"][1]["onFailure"] = {"result": "ROLLBACK"}
-    with refused("InvalidStageDeclarationException"):
-        aws.client.create_pipeline(pipeline=pipeline)
 
 
 def test_a_rolled_back_gate_s_job_is_as_any_other(aws: CodePipelineWorld) -> None:
-    aws.create("k8s", [gate(UserParameters="#{codepipeline.PipelineExecutionId}")])
-    target = aws.start("k8s")
-    aws.advance(2)
-    aws.client.put_job_success_result(jobId=aws.invocations[0]["id"])
+    aws.create([gate(UserParameters="#{codepipeline.PipelineExecutionId}")])
+    target = aws.start(2)
+    aws.succeed()
     execution = roll_back(aws, target)
-    assert (
-        aws.invocations[1]["data"]["actionConfiguration"]["configuration"]["UserParameters"]
-        == execution
-    )
-    aws.client.put_job_failure_result(
-        jobId=aws.invocations[1]["id"],
-        failureDetails={"type": "JobFailed", "message": "infra runs"},
-    )
-    assert aws.status("k8s", execution) == "Failed"
-    aws.client.retry_stage_execution(
-        pipelineName="k8s",
-        stageName="S1",
-        pipelineExecutionId=execution,
-        retryMode="FAILED_ACTIONS",
-    )
-    aws.client.put_job_success_result(jobId=aws.invocations[2]["id"])
-    assert aws.status("k8s", execution) == "Succeeded"
+    configuration = aws.invocations[1]["data"]["actionConfiguration"]["configuration"]
+    assert configuration["UserParameters"] == execution
+    aws.fail()
+    assert aws.status(execution) == "Failed"
+    aws.retry(execution)
+    aws.succeed()
+    assert aws.status(execution) == "Succeeded"
 
 
 def test_a_failed_stage_rolls_back_by_itself(aws: CodePipelineWorld) -> None:
-    create_with(aws, result="ROLLBACK")
-    fail_from_now_on(aws, times=1)
-    first = aws.start("k8s")
-    aws.advance(20)
-    assert aws.status("k8s", first) == "Failed"  # there was nothing to go back to
+    aws.client.create_pipeline(pipeline=with_on_failure(result="ROLLBACK"))
+    aws.fail_next("Deploy", times=1)
+    assert aws.status(aws.start(20)) == "Failed"  # there was nothing to go back to
     target = succeeded(aws)
-    fail_from_now_on(aws, times=1)
-    failed = aws.start("k8s")
-    aws.advance(20)
-    latest = aws.stage("k8s", "S1")["latestExecution"]
-    assert (aws.status("k8s", failed), latest["status"], latest["type"]) == (
-        "Failed",
-        "Succeeded",
-        "ROLLBACK",
-    )
-    shown = aws.execution("k8s", latest["pipelineExecutionId"])
+    aws.fail_next("Deploy", times=1)
+    failed = aws.start(20)
+    assert aws.status(failed) == "Failed"
+    latest = aws.stage()["latestExecution"]
+    assert (latest["status"], latest["type"]) == ("Succeeded", "ROLLBACK")
+    shown = aws.execution(latest["pipelineExecutionId"])
     assert shown["trigger"] == {"triggerType": "AutomatedRollback", "triggerDetail": failed}
     assert shown["rollbackMetadata"] == {"rollbackTargetPipelineExecutionId": target}
 
 
 def test_an_edit_leaves_nothing_to_roll_back_to_by_itself(aws: CodePipelineWorld) -> None:
-    create_with(aws, result="ROLLBACK")
+    aws.client.create_pipeline(pipeline=with_on_failure(result="ROLLBACK"))
     succeeded(aws)
-    aws.client.update_pipeline(pipeline=aws.client.get_pipeline(name="k8s")["pipeline"])
-    fail_from_now_on(aws, times=1)
-    failed = aws.start("k8s")
-    aws.advance(20)
-    assert aws.stage("k8s", "S1")["latestExecution"]["pipelineExecutionId"] == failed
+    aws.client.update_pipeline(pipeline=with_on_failure(result="ROLLBACK"))
+    aws.fail_next("Deploy", times=1)
+    failed = aws.start(20)
+    assert aws.stage()["latestExecution"]["pipelineExecutionId"] == failed
 
 
 def test_a_rollback_that_fails_is_the_end(aws: CodePipelineWorld) -> None:
-    create_with(aws, result="ROLLBACK")
+    aws.client.create_pipeline(pipeline=with_on_failure(result="ROLLBACK"))
     succeeded(aws)
-    fail_from_now_on(aws)
-    aws.start("k8s")
-    aws.advance(60)
-    listed = aws.client.list_pipeline_executions(pipelineName="k8s")["pipelineExecutionSummaries"]
-    assert [(each["executionType"], each["status"]) for each in listed] == [
+    aws.fail_next("Deploy")
+    aws.start(60)
+    assert [(each["executionType"], each["status"]) for each in aws.list_executions()] == [
         ("ROLLBACK", "Failed"),
         ("STANDARD", "Failed"),
         ("STANDARD", "Succeeded"),
@@ -222,16 +177,18 @@ def test_a_rollback_that_fails_is_the_end(aws: CodePipelineWorld) -> None:
 def test_a_failed_stage_retries_once_by_itself_and_keeps_its_lock(
     aws: CodePipelineWorld, failures: int, status: str
 ) -> None:
-    create_with(aws, mode="QUEUED", result="RETRY", retryConfiguration={"retryMode": "ALL_ACTIONS"})
-    fail_from_now_on(aws, times=failures)
-    execution, waiting = aws.start("k8s"), aws.start("k8s")
-    aws.advance(5)
-    state = aws.stage("k8s", "S1")
+    mode = {"retryMode": "ALL_ACTIONS"}
+    aws.client.create_pipeline(
+        pipeline=with_on_failure("QUEUED", result="RETRY", retryConfiguration=mode)
+    )
+    aws.fail_next("Deploy", times=failures)
+    execution, waiting = aws.start(), aws.start(5)
+    state = aws.stage()
     assert state["latestExecution"]["pipelineExecutionId"] == execution
-    assert state["inboundExecutions"][0]["pipelineExecutionId"] == waiting
+    assert read_ids(state["inboundExecutions"]) == [waiting]
     assert state["retryStageMetadata"] == {
         "autoStageRetryAttempt": 1,
         "latestRetryTrigger": "AutomatedStageRetry",
     }
     aws.advance(20)
-    assert (aws.status("k8s", execution), aws.status("k8s", waiting)) == (status, "Succeeded")
+    assert aws.statuses(execution, waiting) == [status, "Succeeded"]
