@@ -55,11 +55,22 @@ class EventBridgeWorld:
     ) -> None:
         """A rule with one target, the function RETRY, or with the given ones (id: ARN)."""
         self.events.put_rule(Name=name, **definition)
-        ids = targets if targets is not None else {"retry": RETRY}
-        if ids:
-            self.events.put_targets(
-                Rule=name, Targets=[{"Id": target, "Arn": arn} for target, arn in ids.items()]
-            )
+        for target, arn in ({"retry": RETRY} if targets is None else targets).items():
+            self.target(name, Id=target, Arn=arn)
+
+    def target(self, rule: str = "hold", **members: Any) -> None:
+        """Put the target "retry", the function RETRY, or one that differs in these members."""
+        target = {"Id": "retry", "Arn": RETRY, **members}
+        self.events.put_targets(Rule=rule, Targets=[target])
+
+    def delete(self, rule: str = "hold") -> None:
+        """Delete a rule with its one target."""
+        self.events.remove_targets(Rule=rule, Ids=["retry"])
+        self.events.delete_rule(Name=rule)
+
+    def stop(self) -> None:
+        """The event that ON_STOP matches."""
+        self.send(state="STOPPED")
 
     def send(self, **detail: Any) -> None:
         """An event of a service, and all that it causes at once."""
@@ -88,6 +99,10 @@ class EventBridgeWorld:
         return [delivery.at for delivery in self.deliveries]
 
     @property
+    def arrivals(self) -> list[tuple[str, str]]:
+        return [(delivery.function_arn, delivery.at) for delivery in self.deliveries]
+
+    @property
     def payloads(self) -> list[Any]:
         return [delivery.payload for delivery in self.deliveries]
 
@@ -100,14 +115,12 @@ class EventBridgeWorld:
 
 
 @contextmanager
-def eventbridge_world(
-    start: datetime = NOON, dials: Dials | None = None
-) -> Iterator[EventBridgeWorld]:
+def eventbridge_world() -> Iterator[EventBridgeWorld]:
     with (
-        DrivenClock(start) as clock,
+        DrivenClock(NOON) as clock,
         mock_aws(config={"core": {"reset_boto3_session": False}}),
         eventbridge.install(),
-        enter_world(World(clock, executor=cast(Any, None), dials=dials or Dials())) as world,
+        enter_world(World(clock, executor=cast(Any, None))) as world,
     ):
         made = EventBridgeWorld(clock, world.dials)
         with patch("sandbox.eventbridge.delivery.invoke_lambda", made.invoke_lambda):

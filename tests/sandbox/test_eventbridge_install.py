@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, cast
 from unittest.mock import patch
@@ -15,89 +16,91 @@ from sandbox import eventbridge
 from sandbox.account import ACCOUNT, REGION
 from sandbox.clock import DrivenClock
 from sandbox.server import SandboxServer
-from sandbox.world import Dials, World, enter_world
+from sandbox.world import World, enter_world
 from tests.sandbox.clients import client, server_client, wait_until
-from tests.sandbox.eventbridge_world import EVERY_FIVE_MINUTES, NOON, RETRY, eventbridge_world
+from tests.sandbox.eventbridge_world import (
+    EVERY_FIVE_MINUTES,
+    NOON,
+    ON_STOP,
+    RETRY,
+    EventBridgeWorld,
+    eventbridge_world,
+)
+
+
+def put_hold() -> None:
+    events = client("events")
+    events.put_rule(Name="hold", ScheduleExpression=EVERY_FIVE_MINUTES)
+    events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY}])
+
+
+@pytest.fixture
+def clock() -> Iterator[DrivenClock]:
+    with DrivenClock(NOON) as clock, enter_world(World(clock, cast(Any, None))):
+        yield clock
+
+
+@pytest.fixture
+def invocations() -> Iterator[list[Any]]:
+    """What is invoked on Lambda: function, payload, rule."""
+    invocations: list[Any] = []
+
+    def invoke(*values: Any) -> None:
+        invocations.append(values)
+
+    with patch("sandbox.eventbridge.delivery.invoke_lambda", invoke):
+        yield invocations
 
 
 def test_moto_is_itself_again_afterwards() -> None:
-    backend, send = (
-        moto.events.models.events_backends.backend,
-        moto.events.models.Rule.send_to_targets,
-    )
-    with eventbridge_world() as world:
-        world.rule(ScheduleExpression=EVERY_FIVE_MINUTES)
+    backend = moto.events.models.events_backends.backend
+    send = moto.events.models.Rule.send_to_targets
+    with eventbridge_world() as bus:
+        bus.rule(ScheduleExpression=EVERY_FIVE_MINUTES)
     assert moto.events.models.events_backends.backend is backend
     assert moto.events.models.Rule.send_to_targets is send
     with mock_aws():
-        events = client("events")
-        events.put_rule(Name="hold", ScheduleExpression="cron(hello)")
-        assert [rule["Name"] for rule in events.list_rules()["Rules"]] == ["hold"]
+        client("events").put_rule(Name="hold", ScheduleExpression="cron(hello)")
         with pytest.raises(RuntimeError, match=r"enter sandbox\.eventbridge\.install\(\) first"):
             eventbridge.backend(ACCOUNT, REGION)
 
 
-def test_nothing_fires_after_the_sandbox_has_left_moto() -> None:
-    delivered: list[str] = []
-    with (
-        DrivenClock(NOON) as clock,
-        mock_aws(),
-        enter_world(World(clock, cast(Any, None))),
-        patch("sandbox.eventbridge.delivery.invoke_lambda", lambda *_: delivered.append("hold")),
-    ):
+def test_nothing_fires_after_the_sandbox_has_left_moto(
+    clock: DrivenClock, invocations: list[Any]
+) -> None:
+    with mock_aws():
         with eventbridge.install():
-            events = client("events")
-            events.put_rule(Name="hold", ScheduleExpression=EVERY_FIVE_MINUTES)
-            events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY}])
+            put_hold()
         clock.advance(timedelta(hours=1))
-    assert delivered == []
+    assert invocations == []
 
 
-def test_what_a_reset_took_does_not_fire_any_more() -> None:
-    with eventbridge_world(dials=Dials(event_copies=lambda: [30.0])) as world:
-        world.rule(
-            ScheduleExpression=EVERY_FIVE_MINUTES, EventPattern='{"detail": {"state": ["STOPPED"]}}'
-        )
-        world.send(state="STOPPED")
-        BackendDict.reset()
-        world.rule("new", ScheduleExpression="cron(4 * * * ? *)")
-        world.advance(minutes=10)
-        assert [
-            (delivery.rule_arn.rpartition("/")[2], delivery.at) for delivery in world.deliveries
-        ] == [("new", "12:04:30")]
+def test_what_a_reset_took_does_not_fire_any_more(bus: EventBridgeWorld) -> None:
+    bus.dials.event_copies = lambda: [30.0]
+    bus.rule(ScheduleExpression=EVERY_FIVE_MINUTES, EventPattern=ON_STOP)
+    bus.stop()
+    BackendDict.reset()
+    bus.rule("new", ScheduleExpression="cron(4 * * * ? *)")
+    bus.advance(minutes=10)
+    (delivery,) = bus.deliveries
+    assert (delivery.rule_arn.rpartition("/")[2], delivery.at) == ("new", "12:04:30")
 
 
-def test_each_mock_aws_is_fresh() -> None:
-    delivered: list[str] = []
-    with (
-        DrivenClock(NOON) as clock,
-        eventbridge.install(),
-        enter_world(World(clock, cast(Any, None))),
-    ):
+def test_each_mock_aws_is_fresh(clock: DrivenClock, invocations: list[Any]) -> None:
+    with eventbridge.install():
         with mock_aws():
-            events = client("events")
-            events.put_rule(Name="hold", ScheduleExpression=EVERY_FIVE_MINUTES)
-            events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY}])
-        with (
-            mock_aws(),
-            patch(
-                "sandbox.eventbridge.delivery.invoke_lambda", lambda *_: delivered.append("hold")
-            ),
-        ):
+            put_hold()
+        with mock_aws():
             assert client("events").list_rules()["Rules"] == []
             clock.advance(timedelta(hours=1))
-    assert delivered == []
+    assert invocations == []
 
 
-def test_as_a_server_with_the_wall_clock() -> None:
-    arrived: list[Any] = []
-    with (
-        SandboxServer() as server,
-        patch("sandbox.eventbridge.delivery.invoke_lambda", lambda *args: arrived.append(args)),
-    ):
+def test_as_a_server_with_the_wall_clock(invocations: list[Any]) -> None:
+    with SandboxServer() as server:
         events = server_client(server, "events")
         events.put_rule(Name="hold", EventPattern='{"source": ["shop"]}')
         events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY, "Input": "{}"}])
         events.put_events(Entries=[{"Source": "shop", "DetailType": "Order", "Detail": "{}"}])
-        wait_until(lambda: arrived != [])
-    assert arrived == [(RETRY, "{}", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/hold")]
+        wait_until(lambda: invocations != [])
+    assert invocations == [(RETRY, "{}", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/hold")]
