@@ -12,7 +12,6 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from moto.sts.models import sts_backends
 
 from sandbox.account import ACCOUNT, REGION, create_role
 from sandbox.clock import utcnow
@@ -20,34 +19,23 @@ from sandbox.inprocess import DrivenWorld, in_process
 from sandbox.server import SandboxServer
 from sandbox.world import Dials
 from tests.conftest import executor
+from tests.sandbox import clients
 from tests.sandbox.clients import server_client
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/worker"
 
 
 def client(
-    service: Any,
-    *,
-    attempts: int = 1,
-    region: str = REGION,
-    url: str | None = None,
-    account: str = ACCOUNT,
+    service: Any, *, attempts: int = 1, region: str = REGION, server: SandboxServer | None = None
 ) -> Any:
     """A client with a new session of a role, as a deployed function has it."""
-    session = sts_backends[account]["aws"].assume_role(
-        region_name=region,
-        role_session_name="at-work",
-        role_arn=f"arn:aws:iam::{account}:role/worker",
-        policy="",
-        duration=3600,
-        external_id="",
-    )
+    sts = server_client(server, "sts") if server else clients.client("sts")
     return boto3.client(
         service,
         region_name=region,
-        endpoint_url=url,
+        endpoint_url=server.url if server else None,
         config=Config(retries={"mode": "standard", "total_max_attempts": attempts}),
-        aws_access_key_id=session.access_key_id,
-        aws_secret_access_key=session.secret_access_key,
-        aws_session_token=session.session_token,
+        **clients.assume_role(sts, ROLE, "at-work"),
     )
 
 
@@ -163,6 +151,6 @@ def test_each_service_says_it_in_its_own_way(
 def test_a_server_throttles_too() -> None:
     with SandboxServer(dials=Dials(enforce_iam=False, rates={"events:ListRules": 0.001})) as server:
         create_role("worker", "lambda.amazonaws.com")
-        with_session = client("events", url=server.url)
+        with_session = client("events", server=server)
         assert answered(with_session.list_rules, 3) == 1
         assert answered(server_client(server, "events").list_rules, 3) == 3
