@@ -16,8 +16,9 @@ from moto.logs.models import logs_backends
 from sandbox.account import ACCOUNT, PIPELINE_ROLE, REGION
 from sandbox.awslambda import invoke_async, list_finished_runs
 from sandbox.executor import RunOutcome
-from sandbox.inprocess import MONDAY_NOON, ChaliceExecutor, function_name, in_process
+from sandbox.inprocess import MONDAY_NOON, ChaliceExecutor, DrivenWorld, function_name, in_process
 
+UNABLE = "Unable to marshal response: Object of type"
 app = Chalice("small")
 
 
@@ -40,38 +41,32 @@ def retry(event: Any, context: Any) -> Any:
 
 @pytest.fixture
 def executor(tmp_path: Path) -> ChaliceExecutor:
-    config = {
-        "version": "2.0",
-        "app_name": "small",
-        "stages": {"test": {"environment_variables": {"COLOR": "green"}}},
-    }
+    stages = {"test": {"environment_variables": {"COLOR": "green"}}}
+    config = {"version": "2.0", "app_name": "small", "stages": stages}
     (tmp_path / ".chalice").mkdir()
     (tmp_path / ".chalice/config.json").write_text(json.dumps(config))
     return ChaliceExecutor(app, tmp_path, stage="test")
 
 
-def run(executor: ChaliceExecutor, name: str, event: dict[str, Any]) -> RunOutcome:
+def invoke(world: DrivenWorld, function_arn: str, event: Any = None) -> RunOutcome:
+    service = "codepipeline.amazonaws.com"
+    invoke_async(ACCOUNT, REGION, function_arn, json.dumps(event), service=service)
+    world.clock.settle()
+    return list_finished_runs(ACCOUNT, REGION)[0].outcome
+
+
+def run(executor: ChaliceExecutor, event: dict[str, Any]) -> RunOutcome:
+    """Run the gate in a world of its own."""
     with in_process(executor) as world:
-        invoke_async(
-            ACCOUNT,
-            REGION,
-            function_name(executor, name),
-            json.dumps(event),
-            service="codepipeline.amazonaws.com",
-        )
-        world.clock.settle()
-        return list_finished_runs(ACCOUNT, REGION)[0].outcome
+        return invoke(world, function_name(executor, "gate"), event)
 
 
 def test_the_apps_function_runs_with_the_stages_variables(executor: ChaliceExecutor) -> None:
-    outcome = run(executor, "gate", {"a": "ü"})
-    assert (outcome.error, json.loads(outcome.payload)) == (
-        None,
-        {"event": {"a": "ü"}, "color": "green"},
-    )
-    assert (
-        outcome.log == "printed\nsmall - ERROR - logged by the app\n[WARNING]\tlogged by another\n"
-    )
+    outcome = run(executor, {"a": "ü"})
+    assert outcome.error is None
+    assert json.loads(outcome.payload) == {"event": {"a": "ü"}, "color": "green"}
+    printed = "printed\nsmall - ERROR - logged by the app\n[WARNING]\tlogged by another\n"
+    assert outcome.log == printed
     assert "COLOR" not in os.environ
 
 
@@ -80,38 +75,23 @@ def test_the_apps_function_runs_with_the_stages_variables(executor: ChaliceExecu
     [
         ({"fail": True}, "ValueError", "no"),
         ({"exit": True}, "Runtime.ExitError", "Runtime exited with error: exit status 1"),
-        (
-            {"answer": "a set"},
-            "Runtime.MarshalError",
-            "Unable to marshal response: Object of type set is not JSON serializable",
-        ),
+        ({"answer": "a set"}, "Runtime.MarshalError", f"{UNABLE} set is not JSON serializable"),
     ],
 )
 def test_errors_are_lambdas(
     executor: ChaliceExecutor, event: dict[str, Any], kind: str, message: str
 ) -> None:
-    outcome = run(executor, "gate", event)
+    outcome = run(executor, event)
     error = json.loads(outcome.payload)
-    assert (outcome.error, error["errorType"], error["errorMessage"]) == (
-        "Unhandled",
-        kind,
-        message,
-    )
+    assert outcome.error == "Unhandled"
+    assert (error["errorType"], error["errorMessage"]) == (kind, message)
     assert f"[ERROR] {kind}: {message}" in outcome.log
 
 
 def test_an_app_finds_the_world_through_boto3(executor: ChaliceExecutor) -> None:
     with in_process(executor) as world:
         boto3.client("events").put_rule(Name="hold", ScheduleExpression="rate(5 minutes)")
-        invoke_async(
-            ACCOUNT,
-            REGION,
-            os.environ["RETRY_FUNCTION_ARN"],
-            "{}",
-            service="codepipeline.amazonaws.com",
-        )
-        world.clock.settle()
-        assert list_finished_runs(ACCOUNT, REGION)[0].outcome.payload == '["hold"]'
+        assert invoke(world, os.environ["RETRY_FUNCTION_ARN"]).payload == '["hold"]'
         assert boto3.client("iam").get_role(RoleName="pipelines")["Role"]["Arn"] == PIPELINE_ROLE
         assert boto3.client("lambda").invoke(FunctionName="small-test-gate")["StatusCode"] == 200
         assert "/aws/lambda/small-test-gate" in logs_backends[ACCOUNT][REGION].groups
@@ -129,8 +109,5 @@ def test_each_world_is_new_and_leaves_nothing(
     assert (dict(os.environ), boto3.DEFAULT_SESSION) == (before, session)
     with in_process(executor, start=MONDAY_NOON.replace(hour=13)):
         assert boto3.client("events").list_rules()["Rules"] == []
-        assert (
-            boto3.client("lambda")
-            .get_function(FunctionName="small-test-retry")["Configuration"]["LastModified"]
-            .startswith("2026-11-23T13")
-        )
+        function = boto3.client("lambda").get_function(FunctionName="small-test-retry")
+        assert function["Configuration"]["LastModified"].startswith("2026-11-23T13")
