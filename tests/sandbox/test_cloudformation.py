@@ -4,7 +4,6 @@ deletes them.
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -27,41 +26,35 @@ def installed() -> Iterator[None]:
         yield
 
 
-def action(name: str, category: str, provider: str, **members: Any) -> dict[str, Any]:
-    return {
-        "Name": name,
-        "ActionTypeId": {"Category": category, "Owner": "AWS", "Provider": provider, "Version": 1},
-        **members,
-    }
-
-
 def pipeline(**properties: Any) -> dict[str, Any]:
     """The resource, with the loose types that templates have."""
-    source = action(
-        "Source",
-        "Source",
-        "CodeCommit",
-        Configuration={"PollForSourceChanges": False, "BranchName": "main"},
-    )
+    source = {"PollForSourceChanges": False, "BranchName": "main"}
+    stages = [
+        ("Source", "Source", "CodeCommit", {"Configuration": source}),
+        ("Work", "Build", "CodeBuild", {"RunOrder": "2", "Configuration": {"Number": 7}}),
+    ]
     return {
         "Type": "AWS::CodePipeline::Pipeline",
         "Properties": {
+            "Name": "p",
             "RoleArn": ROLE,
             "ArtifactStore": {"Type": "S3", "Location": "artifacts"},
             "Stages": [
-                {"Name": "Source", "Actions": [source]},
                 {
-                    "Name": "Work",
+                    "Name": name,
                     "Actions": [
-                        action(
-                            "Work", "Build", "CodeBuild", RunOrder="2", Configuration={"Number": 7}
-                        )
+                        {"Name": name, "ActionTypeId": type_id(category, provider), **members}
                     ],
-                },
+                }
+                for name, category, provider, members in stages
             ],
             **properties,
         },
     }
+
+
+def type_id(category: str, provider: str) -> dict[str, Any]:
+    return {"Category": category, "Owner": "AWS", "Provider": provider, "Version": 1}
 
 
 class Stack:
@@ -86,13 +79,9 @@ class Stack:
 
     @staticmethod
     def _template(resources: dict[str, Any]) -> str:
-        outputs = resources.pop("outputs", {})
-        return json.dumps(
-            {
-                "Resources": resources,
-                "Outputs": {name: {"Value": value} for name, value in outputs.items()},
-            }
-        )
+        values = resources.pop("outputs", {})
+        outputs = {name: {"Value": value} for name, value in values.items()}
+        return json.dumps({"Resources": resources, "Outputs": outputs})
 
 
 def names(aws: CodePipelineWorld) -> list[str]:
@@ -103,44 +92,35 @@ def test_a_pipeline_is_what_the_template_says_in_the_apis_names_and_types(
     aws: CodePipelineWorld,
 ) -> None:
     stack = Stack()
-    variables = [{"Name": "bypass", "DefaultValue": False}]
-    tags = [{"Key": "team", "Value": "a"}]
-    stack.create(
-        P=pipeline(
-            Name="p", PipelineType="V2", ExecutionMode="QUEUED", Variables=variables, Tags=tags
-        ),
-        outputs={"Name": {"Ref": "P"}, "Version": {"Fn::GetAtt": ["P", "Version"]}},
-    )
-    made = aws.client.get_pipeline(name="p")
-    source, work = (stage["actions"][0] for stage in made["pipeline"]["stages"])
-    assert source["actionTypeId"] == {
-        "category": "Source",
-        "owner": "AWS",
-        "provider": "CodeCommit",
-        "version": "1",
+    members = {
+        "PipelineType": "V2",
+        "ExecutionMode": "QUEUED",
+        "Variables": [{"Name": "bypass", "DefaultValue": False}],
+        "Tags": [{"Key": "team", "Value": "a"}],
     }
+    outputs = {"Name": {"Ref": "P"}, "Version": {"Fn::GetAtt": ["P", "Version"]}}
+    stack.create(P=pipeline(**members), outputs=outputs)
+    answer = aws.client.get_pipeline(name="p")
+    made = answer["pipeline"]
+    source, work = (stage["actions"][0] for stage in made["stages"])
+    commit = {"category": "Source", "owner": "AWS", "provider": "CodeCommit", "version": "1"}
+    assert source["actionTypeId"] == commit
     assert source["configuration"] == {"PollForSourceChanges": "false", "BranchName": "main"}
     assert (work["runOrder"], work["configuration"]) == (2, {"Number": "7"})
-    assert made["pipeline"]["executionMode"] == "QUEUED"
-    assert made["pipeline"]["variables"] == [{"name": "bypass", "defaultValue": "false"}]
-    assert aws.client.list_tags_for_resource(resourceArn=made["metadata"]["pipelineArn"])[
-        "tags"
-    ] == [{"key": "team", "value": "a"}]
+    assert made["executionMode"] == "QUEUED"
+    assert made["variables"] == [{"name": "bypass", "defaultValue": "false"}]
+    tags = aws.client.list_tags_for_resource(resourceArn=answer["metadata"]["pipelineArn"])["tags"]
+    assert tags == [{"key": "team", "value": "a"}]
     assert stack.outputs == {"Name": "p", "Version": "1"}
 
 
 def test_a_stage_condition_and_stores_by_region(aws: CodePipelineWorld) -> None:
-    template = pipeline(Name="p", PipelineType="V2")
+    template = pipeline(PipelineType="V2")
     store = template["Properties"].pop("ArtifactStore")
     template["Properties"]["ArtifactStores"] = [{"Region": REGION, "ArtifactStore": store}]
     rule = {
         "Name": "Gate",
-        "RuleTypeId": {
-            "Category": "Rule",
-            "Owner": "AWS",
-            "Provider": "LambdaInvoke",
-            "Version": "1",
-        },
+        "RuleTypeId": type_id("Rule", "LambdaInvoke"),
         "Configuration": {"FunctionName": "gate", "UserParameters": "infra"},
     }
     template["Properties"]["Stages"][1]["BeforeEntry"] = {
@@ -149,37 +129,33 @@ def test_a_stage_condition_and_stores_by_region(aws: CodePipelineWorld) -> None:
     Stack().create(P=template)
     made = aws.client.get_pipeline(name="p")["pipeline"]
     assert made["artifactStores"] == {REGION: {"type": "S3", "location": "artifacts"}}
-    assert (
-        made["stages"][1]["beforeEntry"]["conditions"][0]["rules"][0]["configuration"][
-            "UserParameters"
-        ]
-        == "infra"
-    )
+    (rule,) = made["stages"][1]["beforeEntry"]["conditions"][0]["rules"]
+    assert rule["configuration"]["UserParameters"] == "infra"
 
 
 def test_a_new_pipeline_starts_by_itself_and_an_edited_one_where_the_template_says_so(
     aws: CodePipelineWorld,
 ) -> None:
     aws.dials.start_on_create = True
+
+    def triggers() -> list[tuple[str, str]]:
+        answer = aws.client.list_pipeline_executions(pipelineName="p")
+        return [
+            (run["status"], run["trigger"]["triggerType"])
+            for run in answer["pipelineExecutionSummaries"]
+        ]
+
     stack = Stack()
-    stack.create(P=pipeline(Name="p"))
-    aws.advance(seconds=60)
-    edited = pipeline(Name="p")
+    stack.create(P=pipeline())
+    aws.advance(60)
+    edited = pipeline()
     edited["Properties"]["Stages"][1]["Name"] = "Edited"
     stack.update(P=edited)
-    runs = aws.client.list_pipeline_executions(pipelineName="p")["pipelineExecutionSummaries"]
-    assert [(run["status"], run["trigger"]["triggerType"]) for run in runs] == [
-        ("Succeeded", "CreatePipeline")
-    ]
-    again = copy.deepcopy(edited)
-    again["Properties"] |= {"RestartExecutionOnUpdate": True}
-    stack.update(P=again)
-    aws.advance(seconds=60)
-    runs = aws.client.list_pipeline_executions(pipelineName="p")["pipelineExecutionSummaries"]
-    assert [run["trigger"]["triggerType"] for run in runs] == [
-        "StartPipelineExecution",
-        "CreatePipeline",
-    ]
+    assert triggers() == [("Succeeded", "CreatePipeline")]
+    edited["Properties"]["RestartExecutionOnUpdate"] = True
+    stack.update(P=edited)
+    aws.advance(60)
+    assert [trigger for _, trigger in triggers()] == ["StartPipelineExecution", "CreatePipeline"]
     assert aws.client.get_pipeline(name="p")["pipeline"]["version"] == 3
 
 
@@ -187,7 +163,7 @@ def test_another_name_is_another_pipeline_and_without_the_stack_there_is_none(
     aws: CodePipelineWorld,
 ) -> None:
     stack = Stack()
-    stack.create(P=pipeline(Name="p"))
+    stack.create(P=pipeline())
     stack.update(P=pipeline(Name="q"))
     assert names(aws) == ["q"]
     stack.update(P=pipeline(Name="q"), R=pipeline(Name="r"))
@@ -199,17 +175,11 @@ def test_another_name_is_another_pipeline_and_without_the_stack_there_is_none(
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
-        ({"Name": "p", "Stages": []}, "AWS::CodePipeline::Pipeline p: Pipeline has only 0 stage"),
-        (
-            {"Name": "p", "Variables": [{"Name": "v"}]},
-            "Pipeline variables need a pipeline of type V2",
-        ),
+        ({"Stages": []}, "AWS::CodePipeline::Pipeline p: Pipeline has only 0 stage"),
+        ({"Variables": [{"Name": "v"}]}, "Pipeline variables need a pipeline of type V2"),
         ({"Name": "p p"}, "failed to satisfy constraint"),
-        ({"Name": "p", "PipelineTyp": "V2"}, "Properties.Pipeline has no PipelineTyp; it takes "),
-        (
-            {"Name": "p", "DisableInboundStageTransitions": []},
-            "has no DisableInboundStageTransitions",
-        ),
+        ({"PipelineTyp": "V2"}, "Properties.Pipeline has no PipelineTyp; it takes "),
+        ({"DisableInboundStageTransitions": []}, "has no DisableInboundStageTransitions"),
     ],
 )
 def test_what_codepipeline_refuses_the_stack_says(
@@ -224,16 +194,11 @@ def test_what_codepipeline_refuses_the_stack_says(
 def test_projects_bucket_policies_and_inline_policies_that_can_be_read(
     aws: CodePipelineWorld,
 ) -> None:
-    statement = {
-        "Effect": "Allow",
-        "Action": "lambda:InvokeFunction",
-        "Resource": {"Fn::GetAtt": ["Project", "Arn"]},
-    }
-    policy = {"Version": "2012-10-17", "Statement": [statement]}
-    public = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}],
-    }
+    arn_of_project = {"Fn::GetAtt": ["Project", "Arn"]}
+    allow = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn_of_project}
+    policy = {"Version": "2012-10-17", "Statement": [allow]}
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}
+    public = {"Version": "2012-10-17", "Statement": [deny]}
     project = {
         "Name": "build",
         "ServiceRole": ROLE,
@@ -251,32 +216,23 @@ def test_projects_bucket_policies_and_inline_policies_that_can_be_read(
         "AssumeRolePolicyDocument": policy,
         "Policies": [{"PolicyName": "p", "PolicyDocument": policy}],
     }
+    bucket_policy = {"Bucket": {"Ref": "Bucket"}, "PolicyDocument": public}
     stack = Stack()
     stack.create(
         Project={"Type": "AWS::CodeBuild::Project", "Properties": project},
         Role={"Type": "AWS::IAM::Role", "Properties": role},
         Bucket={"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "bucket"}},
-        Policy={
-            "Type": "AWS::S3::BucketPolicy",
-            "Properties": {"Bucket": {"Ref": "Bucket"}, "PolicyDocument": public},
-        },
+        Policy={"Type": "AWS::S3::BucketPolicy", "Properties": bucket_policy},
         outputs={"Project": {"Ref": "Project"}},
     )
     arn = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/build"
     codebuild, s3, iam = (client(service, REGION) for service in ("codebuild", "s3", "iam"))
     (made,) = codebuild.batch_get_projects(names=["build"])["projects"]
-    assert (made["arn"], made["source"]["buildspec"], stack.outputs) == (
-        arn,
-        "b.yml",
-        {"Project": "build"},
-    )
+    assert (made["arn"], made["source"]["buildspec"]) == (arn, "b.yml")
+    assert stack.outputs == {"Project": "build"}
     assert json.loads(s3.get_bucket_policy(Bucket="bucket")["Policy"]) == public
-    assert (
-        iam.get_role_policy(RoleName="r", PolicyName="p")["PolicyDocument"]["Statement"][0][
-            "Resource"
-        ]
-        == arn
-    )
+    inline = iam.get_role_policy(RoleName="r", PolicyName="p")["PolicyDocument"]
+    assert inline["Statement"][0]["Resource"] == arn
     assert role_allows(f"arn:aws:iam::{ACCOUNT}:role/r", "lambda:InvokeFunction", arn)
     stack.delete()
     assert (codebuild.list_projects()["projects"], s3.list_buckets()["Buckets"]) == ([], [])

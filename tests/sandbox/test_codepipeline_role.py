@@ -8,10 +8,9 @@ from typing import Any
 import boto3
 import pytest
 
-from sandbox.account import ACCOUNT, PIPELINE_ROLE
+from sandbox.account import ACCOUNT, PIPELINE_ROLE, REGION, create_role
 from tests.support.scene import EXECUTION, GATE, Scene
 
-OWN = f"arn:aws:iam::{ACCOUNT}:role/own"
 ASKED = {"depends_on": ["infra"], "pipeline": "k8s", "execution": EXECUTION}
 
 
@@ -30,38 +29,23 @@ def test_a_role_that_may_not_fails_the_action(k8s: Scene) -> None:
     may_invoke_nothing()
     k8s.start("k8s")
     error = k8s.gate_action()["errorDetails"]
-    assert (error["code"], error["message"]) == (
-        "PermissionError",
-        f"The role {PIPELINE_ROLE} is not authorized to perform lambda:InvokeFunction on {GATE}",
-    )
+    message = f"{PIPELINE_ROLE} is not authorized to perform lambda:InvokeFunction on {GATE}"
+    assert error == {"code": "PermissionError", "message": f"The role {message}"}
     assert k8s.statuses() == ["Failed"]
 
 
 def test_the_actions_own_role_counts(k8s: Scene) -> None:
     may_invoke_nothing()
-    iam = boto3.client("iam")
-    trust = {
-        "Effect": "Allow",
-        "Principal": {"Service": "codepipeline.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-    iam.create_role(
-        RoleName="own",
-        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": trust}),
-    )
-    function = f"arn:aws:lambda:eu-central-1:{ACCOUNT}:function:{GATE}"
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{GATE}"
     allow = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": function}
-    iam.put_role_policy(
-        RoleName="own",
-        PolicyName="x",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": allow}),
-    )
+    own = create_role("own", "codepipeline.amazonaws.com")
+    own.put_policy("x", json.dumps({"Version": "2012-10-17", "Statement": allow}))
     declared: Any = k8s.codepipeline.get_pipeline(name="k8s")["pipeline"]
-    declared["stages"][1]["actions"][0]["roleArn"] = OWN
+    declared["stages"][1]["actions"][0]["roleArn"] = own.arn
     k8s.codepipeline.update_pipeline(pipeline=declared)
     k8s.start("k8s")
     assert k8s.gate_action()["status"] == "Succeeded"
-    iam.delete_role_policy(RoleName="own", PolicyName="x")
+    boto3.client("iam").delete_role_policy(RoleName="own", PolicyName="x")
     k8s.start("k8s")
     assert k8s.gate_action()["status"] == "Failed"
 

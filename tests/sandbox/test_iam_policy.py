@@ -9,14 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.iam.policy import (
-    Caller,
-    Document,
-    PolicyRequest,
-    PolicyVerdict,
-    judge,
-    judge_resource_policy,
-)
+from sandbox.iam.policy import Caller, PolicyRequest, PolicyVerdict, judge, judge_resource_policy
 from sandbox.iam.wildcards import arn_condition_matches, resource_matches, text_matches
 
 ACCOUNT = "123456789012"
@@ -97,16 +90,12 @@ def test_a_variables_value_is_no_pattern() -> None:
 
 
 def test_a_deny_outdoes_every_allow() -> None:
-    assert judge_statements(statement("Deny", Action="events:*"), statement()) is DENY
-    assert judge_statements(statement(), statement("Deny", Action="events:*")) is DENY
+    deny = statement("Deny", Action="events:*")
+    assert judge_statements(deny, statement()) is DENY
+    assert judge_statements(statement(), deny) is DENY
     assert judge_statements(statement(), statement("Deny", Action="lambda:*")) is ALLOW
-    assert (
-        judge(
-            [{"Statement": statement()}, {"Statement": statement("Deny")}],
-            PolicyRequest("events:PutRule", RULE),
-        )
-        is DENY
-    )
+    request = PolicyRequest("events:PutRule", RULE)
+    assert judge([{"Statement": statement()}, {"Statement": deny}], request) is DENY
 
 
 def test_no_policy_says_nothing() -> None:
@@ -153,10 +142,9 @@ def test_no_policy_says_nothing() -> None:
 def test_conditions(operator: str, pattern: object, principal: str | None, holds: bool) -> None:
     keys = {} if principal is None else {"lambda__principal": principal}
     condition = {operator: {"lambda:Principal": pattern}}
-    assert judge_statements(statement(Condition=condition), **keys) is (ALLOW if holds else SILENCE)
-    assert judge_statements(statement("Deny", Condition=condition), **keys) is (
-        DENY if holds else SILENCE
-    )
+    for effect, verdict in (("Allow", ALLOW), ("Deny", DENY)):
+        answer = judge_statements(statement(effect, Condition=condition), **keys)
+        assert answer is (verdict if holds else SILENCE)
 
 
 @pytest.mark.parametrize(
@@ -177,9 +165,8 @@ def test_conditions_on_keys_with_many_values(
     operator: str, targets: list[str], holds: bool
 ) -> None:
     condition = {operator: {"events:TargetArn": ["a", "b"]}}
-    assert judge_statements(statement(Condition=condition), events__targetarn=targets) is (
-        ALLOW if holds else SILENCE
-    )
+    answer = judge_statements(statement(Condition=condition), events__targetarn=targets)
+    assert answer is (ALLOW if holds else SILENCE)
 
 
 def test_all_conditions_of_a_statement_must_hold() -> None:
@@ -215,28 +202,16 @@ def test_an_operator_that_is_not_known_is_taken_from_its_safe_side(operator: str
 def test_whom_a_resource_policy_names(
     principal: object, verdict: tuple[PolicyVerdict, bool]
 ) -> None:
-    document: Document = {
-        "Statement": {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
-    }
-    assert (
-        judge_resource_policy(document, PolicyRequest("sts:AssumeRole", ROLE + "-other"), CALLER)
-        == verdict
-    )
+    assume = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    request = PolicyRequest("sts:AssumeRole", ROLE + "-other")
+    assert judge_resource_policy({"Statement": assume}, request, CALLER) == verdict
 
 
-def test_not_principal_is_taken_from_its_safe_side() -> None:
-    for effect, answer in (("Allow", SILENCE), ("Deny", DENY)):
-        document = {
-            "Statement": {
-                "Effect": effect,
-                "NotPrincipal": {"AWS": ROLE},
-                "Action": "sts:AssumeRole",
-            }
-        }
-        assert (
-            judge_resource_policy(document, PolicyRequest("sts:AssumeRole", ROLE), CALLER)[0]
-            is answer
-        )
+@pytest.mark.parametrize(("effect", "verdict"), [("Allow", SILENCE), ("Deny", DENY)])
+def test_not_principal_is_taken_from_its_safe_side(effect: str, verdict: PolicyVerdict) -> None:
+    assume = {"Effect": effect, "NotPrincipal": {"AWS": ROLE}, "Action": "sts:AssumeRole"}
+    request = PolicyRequest("sts:AssumeRole", ROLE)
+    assert judge_resource_policy({"Statement": assume}, request, CALLER)[0] is verdict
 
 
 LETTERS = st.text(alphabet="aB:/*?.[$", max_size=8)
@@ -258,13 +233,9 @@ STATEMENTS = st.builds(
     st.sampled_from(["Allow", "Deny"]),
     Action=st.sampled_from(["*", "events:*", "events:PutRule", "lambda:*"]),
     Resource=st.sampled_from(["*", RULE, "arn:aws:events:*:*:rule/other"]),
-    Condition=st.sampled_from(
-        [
-            {},
-            {"StringEquals": {"a:x": "1"}},
-            {"StringNotEquals": {"a:x": "1"}},
-            {"Odd": {"a:x": "1"}},
-        ]
+    Condition=st.just({})
+    | st.sampled_from(["StringEquals", "StringNotEquals", "Odd"]).map(
+        lambda operator: {operator: {"a:x": "1"}}
     ),
 )
 
@@ -274,14 +245,8 @@ def test_the_order_of_statements_says_nothing_and_a_deny_can_only_take_away(
     statements: list[dict[str, Any]], order: list[int], value: str
 ) -> None:
     answer = judge_statements(*statements, a__x=value)
-    assert (
-        judge_statements(
-            *(statements[place] for place in order if place < len(statements)),
-            *statements[5:],
-            a__x=value,
-        )
-        is answer
-    )
+    shuffled = [statements[place] for place in order if place < len(statements)]
+    assert judge_statements(*shuffled, *statements[5:], a__x=value) is answer
     assert judge_statements(*statements, statement("Deny", Resource=RULE), a__x=value) is DENY
     without_denials = [statement for statement in statements if statement["Effect"] == "Allow"]
     assert answer is DENY or judge_statements(*without_denials, a__x=value) is answer

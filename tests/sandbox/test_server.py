@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,9 +42,8 @@ def gate(event, context):
 def project(tmp_path: Path) -> Path:
     """A Chalice app with one function."""
     (tmp_path / ".chalice").mkdir()
-    (tmp_path / ".chalice/config.json").write_text(
-        json.dumps({"version": "2.0", "app_name": "small", "stages": {"test": {}}})
-    )
+    config = {"version": "2.0", "app_name": "small", "stages": {"test": {}}}
+    (tmp_path / ".chalice/config.json").write_text(json.dumps(config))
     (tmp_path / "app.py").write_text(APP)
     (tmp_path / "requirements.txt").write_text("")
     return tmp_path
@@ -55,17 +55,17 @@ def server() -> Iterator[SandboxServer]:
         yield server
 
 
-def call(server: SandboxServer, folder: Path, *words: str, expect: int = 0, text: str = "") -> str:
-    """Run a command of this Python's environment against the server; what it prints."""
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name(words[0])), *words[1:]],
-        cwd=folder,
-        env=server.environment(),
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
+def run(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command of this Python's environment."""
+    program = str(Path(sys.executable).with_name(command[0]))
+    return subprocess.run(
+        [program, *command[1:]], capture_output=True, text=True, check=False, **options
     )
+
+
+def call(server: SandboxServer, folder: Path, *words: str, expect: int = 0, text: str = "") -> str:
+    """Run a command against the server; what it prints."""
+    done = run(*words, cwd=folder, env=server.environment(), input=text)
     assert done.returncode == expect, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -74,16 +74,14 @@ def test_chalice_deploys_invokes_shows_logs_and_deletes(
     server: SandboxServer, project: Path
 ) -> None:
     stage = ("--stage", "test")
+    invoke = ("chalice", "invoke", *stage, "-n", "gate")
     call(server, project, "chalice", "deploy", *stage)
-    answer = call(server, project, "chalice", "invoke", *stage, "-n", "gate", text='"chalice"')
+    answer = call(server, project, *invoke, text='"chalice"')
     assert json.loads(answer) == {
         "arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:small-test-gate",
         "me": f"arn:aws:sts::{ACCOUNT}:assumed-role/small-test/small-test-gate",
     }
-    failed = call(
-        server, project, "chalice", "invoke", *stage, "-n", "gate", text='"fail"', expect=1
-    )
-    assert "ValueError: no" in failed
+    assert "ValueError: no" in call(server, project, *invoke, text='"fail"', expect=1)
     logs = call(server, project, "chalice", "logs", *stage, "-n", "gate")
     assert "who asks? chalice" in logs
     assert "[ERROR] ValueError: no" in logs
@@ -102,9 +100,8 @@ def test_the_aws_cli_invokes(server: SandboxServer, tmp_path: Path) -> None:
 
 def test_an_event_runs_in_the_background(server: SandboxServer) -> None:
     deploy("def f(event, context): return event")
-    server_client(server, "lambda").invoke(
-        FunctionName="f", InvocationType="Event", Payload=b'"event"'
-    )
+    awslambda = server_client(server, "lambda")
+    awslambda.invoke(FunctionName="f", InvocationType="Event", Payload=b'"event"')
     wait_until(lambda: list_finished_runs(ACCOUNT, REGION) != [])
     assert list_finished_runs(ACCOUNT, REGION)[0].outcome.payload == '"event"'
 
@@ -148,9 +145,7 @@ def test_the_command_prints_what_to_paste_and_ends_with_ctrl_c() -> None:
         printed = ""
         while "Ctrl-C" not in printed:
             printed += process.stdout.readline()
-        url = re.search(
-            r"^export AWS_ENDPOINT_URL=(http://127\.0\.0\.1:\d+)$", printed, re.MULTILINE
-        )
+        url = re.search(r"(?m)^export AWS_ENDPOINT_URL=(http://127\.0\.0\.1:\d+)$", printed)
         assert url
         pasted = printed.split(f"{PASTE_BORDER}\n")[1].splitlines()
         assert url[0] in pasted
@@ -165,12 +160,6 @@ def test_the_command_prints_what_to_paste_and_ends_with_ctrl_c() -> None:
 def test_a_port_that_is_taken_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = subprocess.run(
-            [sys.executable, "-m", "sandbox.server", "--port", str(port)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run("python", "-m", "sandbox.server", "--port", str(port), cwd=ROOT)
     assert done.returncode == 1
     assert f"port {port} on 127.0.0.1 is not free" in done.stderr
