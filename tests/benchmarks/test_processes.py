@@ -10,13 +10,13 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 
 from benchmarks.cold_start import HANDLERS, start_process
 from benchmarks.deployment import unpack_deployment
 from benchmarks.many_upstreams import time_invocations
 from benchmarks.slow_aws import FULL_PAGE, SlowHandler, SlowServer, make_history, slow_aws
+from tests.support.clients import make_session
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +75,7 @@ def test_the_bare_handler_makes_the_same_two_calls_as_an_open_gate(
 
 def test_the_slow_server_answers_with_as_many_executions_as_ordered() -> None:
     with slow_aws(0, executions=3) as url:
-        client = boto3.client(
-            "codepipeline",
-            region_name="eu-central-1",
-            endpoint_url=url,
-            aws_access_key_id="x",
-            aws_secret_access_key="x",
-        )
+        client = make_session().client("codepipeline", endpoint_url=url)
         executions = client.list_pipeline_executions(pipelineName="infra")
     statuses = [execution["status"] for execution in executions["pipelineExecutionSummaries"]]
     assert statuses == ["Succeeded"] * 3

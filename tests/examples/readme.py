@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -21,3 +23,9 @@ def commands(section: str) -> list[list[str]]:
     block = re.search(r"```sh\n(.*?)```", text, re.DOTALL)
     assert block, f"the section {section} has no commands"
     return [shlex.split(line) for line in block[1].replace("\\\n", " ").splitlines()]
+
+
+def run(*command: str, **options: Any) -> None:
+    """Run a command, which has to succeed."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    assert done.returncode == 0, done.stdout + done.stderr

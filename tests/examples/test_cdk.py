@@ -7,14 +7,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import boto3
 import pytest
 
 from tests.examples import needs, story
-from tests.examples.readme import ROOT, commands
+from tests.examples.readme import ROOT, commands, run
 from tests.support.scene import Scene
 
 APP = ROOT / "examples/cdk"
@@ -29,28 +28,13 @@ def template(tmp_path: Path) -> Path:
     needs.there(shutil.which("npx") is not None, "there is no npx: install Node.js")
     *_, command = commands("CDK")
     verb = command.index("deploy")
-    options = [
-        "--quiet",
-        "--no-version-reporting",
-        "--output",
-        str(tmp_path),
-        "-c",
-        "gate_stage=dev",
-    ]
+    output = ("--quiet", "--no-version-reporting", "--output", str(tmp_path))
+    options = (*output, "-c", "gate_stage=dev", *command[verb + 1 :])
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     # cfn-lint looks at the template below; the CDK's own look at it would take longer than all the
     # rest.
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("AWS_")
-    } | {"CDK_VALIDATION": "false"}
-    done = subprocess.run(
-        [*command[:verb], "synth", *options, *command[verb + 1 :]],
-        cwd=APP,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    environment["CDK_VALIDATION"] = "false"
+    run(*command[:verb], "synth", *options, cwd=APP, env=environment)
     return tmp_path / "Pipelines.template.json"
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import boto3
 
-from sandbox.account import REGION
 from sandbox.server import SandboxServer
 from sandbox.world import Dials
 from tests.examples import story
-from tests.examples.readme import CONNECTION, EXAMPLES, ROOT, commands
+from tests.examples.readme import CONNECTION, EXAMPLES, ROOT, commands, run
+from tests.support.clients import server_client
 from tests.support.scene import Scene
 
 TEMPLATE = EXAMPLES / "cloudformation/pipelines.yaml"
@@ -27,13 +26,11 @@ PARAMETERS = {
 
 
 def request(template: str) -> dict[str, Any]:
-    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in PARAMETERS.items()]
-    return {
-        "StackName": "pipelines",
-        "TemplateBody": template,
-        "Parameters": given,
-        "Capabilities": ["CAPABILITY_IAM"],
-    }
+    parameters = [
+        {"ParameterKey": key, "ParameterValue": value} for key, value in PARAMETERS.items()
+    ]
+    names = {"StackName": "pipelines", "Capabilities": ["CAPABILITY_IAM"]}
+    return {**names, "TemplateBody": template, "Parameters": parameters}
 
 
 def test_cfn_lint_has_nothing_to_say() -> None:
@@ -58,12 +55,8 @@ def test_an_edited_template_edits_the_pipeline_and_without_the_stack_there_is_no
     )
     cloudformation.update_stack(**request(edited))
     pipeline = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
-    assert (
-        json.loads(pipeline["stages"][1]["actions"][0]["configuration"]["UserParameters"])[
-            "require"
-        ]
-        == "succeeded"
-    )
+    configuration = pipeline["stages"][1]["actions"][0]["configuration"]
+    assert json.loads(configuration["UserParameters"])["require"] == "succeeded"
     assert pipeline["version"] == 2
     cloudformation.delete_stack(StackName="pipelines")
     assert scene.codepipeline.list_pipelines()["pipelines"] == []
@@ -79,21 +72,10 @@ def test_the_artifacts_are_private_encrypted_and_over_tls_only() -> None:
 def test_the_readmes_command_deploys_it() -> None:
     (command,) = commands("CloudFormation")
     with SandboxServer(dials=Dials(start_on_create=False)) as server:
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name(command[0])), *command[1:]],
-            cwd=ROOT, env=server.environment(), capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        codepipeline = boto3.client(
-            "codepipeline",
-            endpoint_url=server.url,
-            region_name=REGION,
-            aws_access_key_id="a",
-            aws_secret_access_key="b",
-        )
-        assert [pipeline["name"] for pipeline in codepipeline.list_pipelines()["pipelines"]] == [
-            "infra",
-            "k8s",
-        ]
+        program = str(Path(sys.executable).with_name(command[0]))
+        run(program, *command[1:], cwd=ROOT, env=server.environment())
+        codepipeline = server_client(server, "codepipeline")
+        names = [pipeline["name"] for pipeline in codepipeline.list_pipelines()["pipelines"]]
+        assert names == ["infra", "k8s"]
         gate = codepipeline.get_pipeline(name="k8s")["pipeline"]["stages"][1]["actions"][0]
     assert gate["configuration"]["FunctionName"] == "pipeline-gate-prod-gate"

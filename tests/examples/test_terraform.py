@@ -8,7 +8,6 @@ import importlib.util
 import itertools
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.examples import configuration, needs, story
-from tests.examples.readme import CONNECTION, EXAMPLES, commands
+from tests.examples.readme import CONNECTION, EXAMPLES, commands, run
 from tests.support.scene import Scene
 
 FOLDER = EXAMPLES / "terraform"
@@ -55,10 +54,7 @@ def resources(tmp_path: Path) -> dict[str, list[configuration.Resource]]:
 
 @pytest.mark.parametrize("program", [LOADED, FORMATTED], ids=["loads", "is formatted"])
 def test_terraform_itself_says_that_it(program: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(FOLDER)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    run(sys.executable, "-c", program, str(FOLDER))
 
 
 def test_the_story(resources: dict[str, list[configuration.Resource]], scene: Scene) -> None:

@@ -22,7 +22,7 @@ from sandbox.clock import DrivenClock
 from sandbox.codepipeline import outside
 from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.executor import Executor
-from tests.sandbox.clients import client
+from tests.support.clients import client
 
 REGION = "eu-west-1"
 START = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)

@@ -16,7 +16,7 @@ from sandbox import eventbridge
 from sandbox.account import ACCOUNT, REGION
 from sandbox.clock import DrivenClock, utcnow
 from sandbox.world import Dials, World, enter_world
-from tests.sandbox.clients import client
+from tests.support.clients import client
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # a Monday
 RETRY = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:retry"

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from sandbox import cloudformation
 from sandbox.account import ACCOUNT
 from sandbox.iam import role_allows
-from tests.sandbox.clients import client
 from tests.sandbox.codepipeline_world import REGION, CodePipelineWorld
+from tests.support.clients import client
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipeline"
 
@@ -29,7 +29,7 @@ def installed() -> Iterator[None]:
 def pipeline(**properties: Any) -> dict[str, Any]:
     """The resource, with the loose types that templates have."""
     source = {"PollForSourceChanges": False, "BranchName": "main"}
-    stages = [
+    stages: list[tuple[str, str, str, dict[str, Any]]] = [
         ("Source", "Source", "CodeCommit", {"Configuration": source}),
         ("Work", "Build", "CodeBuild", {"RunOrder": "2", "Configuration": {"Number": 7}}),
     ]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sandbox.account import ACCOUNT
-from tests.sandbox.clients import refused
 from tests.sandbox.codepipeline_world import CodePipelineWorld, action, declaration
+from tests.support.clients import refused
 
 
 def rule(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from sandbox.account import ACCOUNT
-from tests.sandbox.clients import refused
 from tests.sandbox.codepipeline_world import (
     REGION,
     START,
@@ -16,6 +15,7 @@ from tests.sandbox.codepipeline_world import (
     declaration,
     read_ids,
 )
+from tests.support.clients import refused
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sandbox.account import ACCOUNT
-from tests.sandbox.clients import refused
 from tests.sandbox.codepipeline_world import UNKNOWN, CodePipelineWorld, gate
+from tests.support.clients import refused
 
 
 def invoked(aws: CodePipelineWorld) -> tuple[str, dict[str, Any]]:
@@ -140,9 +140,9 @@ def test_results_beyond_the_limits_are_refused(
 
 def test_failure_messages_and_types_beyond_the_limits_are_refused(aws: CodePipelineWorld) -> None:
     invoked(aws)
-    for wrong in ({"message": "m" * 5001}, {"kind": "Tired"}):
+    for message, kind in (("m" * 5001, "JobFailed"), ("m", "Tired")):
         with refused("ValidationException"):
-            aws.fail(**wrong)
+            aws.fail(message=message, kind=kind)
     aws.fail(message="m" * 5000)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sandbox.clients import refused
 from tests.sandbox.codepipeline_world import CodePipelineWorld, action, declaration, read_ids
+from tests.support.clients import refused
 
 
 def slow(name: str, seconds: int, outcome: str = "Succeeded") -> dict[str, object]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.clients import refused
 from tests.sandbox.codepipeline_world import (
     UNKNOWN,
     CodePipelineWorld,
@@ -19,6 +18,7 @@ from tests.sandbox.codepipeline_world import (
     read_ids,
     source,
 )
+from tests.support.clients import refused
 
 
 def roll_back(aws: CodePipelineWorld, target: str, stage: str = "S1") -> str:

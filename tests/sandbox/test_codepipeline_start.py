@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import pytest
 
 from sandbox.account import ACCOUNT
-from tests.sandbox.clients import assume_role, client, refused
 from tests.sandbox.codepipeline_world import (
     REGION,
     CodePipelineWorld,
@@ -18,6 +16,7 @@ from tests.sandbox.codepipeline_world import (
     gate,
     source,
 )
+from tests.support.clients import assume_role, client, refused, session_client
 
 VARIABLES = [{"name": "image", "defaultValue": "v1"}, {"name": "nothing"}]
 
@@ -133,7 +132,7 @@ def test_the_trigger_names_the_session_that_started(aws: CodePipelineWorld) -> N
     aws.create([action("Build")])
     role = f"arn:aws:iam::{ACCOUNT}:role/retry"
     keys = assume_role(client("sts", REGION), role, "s1")
-    session = boto3.client("codepipeline", region_name=REGION, **keys)
+    session = session_client("codepipeline", keys, region_name=REGION)
     execution = session.start_pipeline_execution(name="k8s")["pipelineExecutionId"]
     assert aws.execution(execution)["trigger"] == {
         "triggerType": "StartPipelineExecution",

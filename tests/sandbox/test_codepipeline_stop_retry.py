@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sandbox.clients import refused
 from tests.sandbox.codepipeline_world import (
     UNKNOWN,
     CodePipelineWorld,
@@ -12,6 +11,7 @@ from tests.sandbox.codepipeline_world import (
     approval,
     declaration,
 )
+from tests.support.clients import refused
 
 
 def start_failing(aws: CodePipelineWorld, seconds: float = 10) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from sandbox.account import ACCOUNT, REGION
-from tests.sandbox.clients import client
 from tests.sandbox.eventbridge_world import (
     EVERY_FIVE_MINUTES,
     NOON,
@@ -20,6 +19,7 @@ from tests.sandbox.eventbridge_world import (
     RETRY,
     EventBridgeWorld,
 )
+from tests.support.clients import client
 
 MINUTE = timedelta(minutes=1)
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:topic"

@@ -17,7 +17,6 @@ from sandbox.account import ACCOUNT, REGION
 from sandbox.clock import DrivenClock
 from sandbox.server import SandboxServer
 from sandbox.world import World, enter_world
-from tests.sandbox.clients import client, server_client, wait_until
 from tests.sandbox.eventbridge_world import (
     EVERY_FIVE_MINUTES,
     NOON,
@@ -26,6 +25,7 @@ from tests.sandbox.eventbridge_world import (
     EventBridgeWorld,
     eventbridge_world,
 )
+from tests.support.clients import client, server_client, wait_until
 
 
 def put_hold() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.clients import refused
 from tests.sandbox.eventbridge_world import EVERY_FIVE_MINUTES, OTHER, RETRY, EventBridgeWorld
+from tests.support.clients import refused
 
 INVALID = "ValidationException"
 BAD_PATTERN = "InvalidEventPatternException"

@@ -18,8 +18,8 @@ from sandbox.inprocess import MONDAY_NOON, DrivenWorld, in_process
 from sandbox.install import install_services
 from sandbox.server import SandboxServer
 from tests.conftest import executor
-from tests.sandbox.clients import refused
 from tests.sandbox.worker import ALL, ROLE, Worker, document
+from tests.support.clients import refused
 
 PUT_RULES = {"Effect": "Allow", "Action": "events:PutRule", "Resource": "*"}
 DENY_RULES = {**PUT_RULES, "Effect": "Deny"}

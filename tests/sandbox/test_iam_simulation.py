@@ -12,8 +12,8 @@ import pytest
 from sandbox.account import ACCOUNT, REGION
 from sandbox.inprocess import in_process
 from tests.conftest import executor
-from tests.sandbox.clients import refused
 from tests.sandbox.worker import ALL, ROLE, Worker, document
+from tests.support.clients import refused
 
 RULES = [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}" for name in ("mine", "yours")]
 PUT_MINE = {"Effect": "Allow", "Action": "events:PutRule", "Resource": RULES[0]}

@@ -14,8 +14,8 @@ from sandbox.account import ACCOUNT, REGION
 from sandbox.awslambda import list_finished_runs
 from sandbox.clock import DrivenClock
 from sandbox.executor import Invocation, RunOutcome
-from tests.sandbox.clients import client, refused
 from tests.sandbox.functions import deploy, lambda_world
+from tests.support.clients import client, refused
 
 
 class Echo:

@@ -12,8 +12,8 @@ from moto.awslambda.models import LambdaFunction
 
 from sandbox.account import ACCOUNT, REGION
 from sandbox.awslambda.permission import allows_invocation
-from tests.sandbox import clients
 from tests.sandbox.functions import deploy, lambda_world
+from tests.support import clients
 
 EVENTS = "events.amazonaws.com"
 RULES = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/"

@@ -25,8 +25,8 @@ from sandbox.awslambda.runtime import RuntimeExecutor
 from sandbox.clock import WallClock
 from sandbox.executor import Invocation, RunOutcome
 from sandbox.world import World, enter_world
-from tests.sandbox.clients import wait_until
 from tests.sandbox.functions import deploy
+from tests.support.clients import wait_until
 
 URL = "http://127.0.0.1:1"
 

@@ -19,8 +19,8 @@ from sandbox.inprocess import DrivenWorld, in_process
 from sandbox.server import SandboxServer
 from sandbox.world import Dials
 from tests.conftest import executor
-from tests.sandbox import clients
-from tests.sandbox.clients import server_client
+from tests.support import clients
+from tests.support.clients import server_client
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/worker"
 
@@ -30,12 +30,11 @@ def client(
 ) -> Any:
     """A client with a new session of a role, as a deployed function has it."""
     sts = server_client(server, "sts") if server else clients.client("sts")
-    return boto3.client(
-        service,
-        region_name=region,
-        endpoint_url=server.url if server else None,
-        config=Config(retries={"mode": "standard", "total_max_attempts": attempts}),
-        **clients.assume_role(sts, ROLE, "at-work"),
+    keys = clients.assume_role(sts, ROLE, "at-work")
+    config = Config(retries={"mode": "standard", "total_max_attempts": attempts})
+    url = server.url if server else None
+    return clients.session_client(
+        service, keys, region_name=region, endpoint_url=url, config=config
     )
 
 

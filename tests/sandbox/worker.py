@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import boto3
-
-from sandbox.account import ACCOUNT, REGION, create_role
+from sandbox.account import ACCOUNT, create_role
 from sandbox.server import SandboxServer
-from tests.sandbox.clients import NO_RETRIES, assume_role, client, server_client
+from tests.support.clients import assume_role, client, server_client, session_client
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/worker"
 ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -34,9 +32,7 @@ class Worker:
         if not keys:
             return server_client(self._server, service) if self._server else client(service)
         url = self._server.url if self._server else None
-        return boto3.client(
-            service, region_name=REGION, endpoint_url=url, config=NO_RETRIES, **keys
-        )  # type: ignore[call-overload]
+        return session_client(service, keys, endpoint_url=url)
 
     def may(self, *statements: dict[str, Any]) -> None:
         """The role's inline policy becomes this one."""

@@ -36,6 +36,12 @@ def server_client(server: SandboxServer, service: Any) -> Any:
     return make_session().client(service, endpoint_url=server.url)
 
 
+def session_client(service: Any, keys: dict[str, str], **options: Any) -> Any:
+    """A client with the keys of a role's session."""
+    defaults = {"region_name": REGION, "config": NO_RETRIES}
+    return boto3.client(service, **{**defaults, **options, **keys})
+
+
 def assume_role(sts: Any, role_arn: str, name: str, **members: Any) -> dict[str, str]:
     """The keys of a new session, as boto3's clients take them."""
     answer = sts.assume_role(RoleArn=role_arn, RoleSessionName=name, **members)
