@@ -52,9 +52,3 @@ def deploy(source: str = "", name: str = "f", **settings: object) -> LambdaFunct
             **settings,
         }
     )
-
-
-def logged(function: LambdaFunction) -> list[str]:
-    """The messages in the function's log group, in order."""
-    streams = function.logs_backend.groups[f"/aws/lambda/{function.function_name}"].streams.values()
-    return [event.message for stream in streams for event in stream.events]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox import cloudformation
+from sandbox import cloudformation, iam
 from sandbox.account import ACCOUNT
 from sandbox.iam import role_allows
 from tests.sandbox.codepipeline_world import REGION, CodePipelineWorld
@@ -22,7 +22,7 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipeline"
 
 @pytest.fixture(autouse=True)
 def installed() -> Iterator[None]:
-    with cloudformation.install():
+    with cloudformation.install(), iam.install():
         yield
 
 
@@ -226,12 +226,12 @@ def test_projects_bucket_policies_and_inline_policies_that_can_be_read(
         outputs={"Project": {"Ref": "Project"}},
     )
     arn = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/build"
-    codebuild, s3, iam = (client(service, REGION) for service in ("codebuild", "s3", "iam"))
+    codebuild, s3, roles = (client(service, REGION) for service in ("codebuild", "s3", "iam"))
     (made,) = codebuild.batch_get_projects(names=["build"])["projects"]
     assert (made["arn"], made["source"]["buildspec"]) == (arn, "b.yml")
     assert stack.outputs == {"Project": "build"}
     assert json.loads(s3.get_bucket_policy(Bucket="bucket")["Policy"]) == public
-    inline = iam.get_role_policy(RoleName="r", PolicyName="p")["PolicyDocument"]
+    inline = roles.get_role_policy(RoleName="r", PolicyName="p")["PolicyDocument"]
     assert inline["Statement"][0]["Resource"] == arn
     assert role_allows(f"arn:aws:iam::{ACCOUNT}:role/r", "lambda:InvokeFunction", arn)
     stack.delete()

@@ -153,35 +153,29 @@ def test_a_change_that_takes_effect_in_the_minute_of_a_firing_does_not_lose_it(
 
 def test_log_groups_queues_and_other_buses(bus: EventBridgeWorld) -> None:
     client("logs").create_log_group(logGroupName="/aws/events/all")
-    queue = client("sqs").create_queue(QueueName="all")["QueueUrl"]
-    fifo = client("sqs").create_queue(
-        QueueName="all.fifo", Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"}
-    )["QueueUrl"]
+    sqs = client("sqs")
+    fifo_members = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+    queue = sqs.create_queue(QueueName="all")["QueueUrl"]
+    fifo = sqs.create_queue(QueueName="all.fifo", Attributes=fifo_members)["QueueUrl"]
     other_bus = bus.events.create_event_bus(Name="other")["EventBusArn"]
-    bus.events.put_rule(
-        Name="far", EventBusName="other", EventPattern='{"source": ["aws.codepipeline"]}'
+    pattern = '{"source": ["aws.codepipeline"]}'
+    target = {"Id": "other", "Arn": OTHER}
+    bus.events.put_rule(Name="far", EventBusName="other", EventPattern=pattern)
+    bus.events.put_targets(Rule="far", EventBusName="other", Targets=[target])
+    bus.rule(
+        EventPattern=ON_STOP,
+        targets={
+            "logs": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/events/all",
+            "queue": f"arn:aws:sqs:{REGION}:{ACCOUNT}:all",
+            "bus": other_bus,
+        },
     )
-    bus.events.put_targets(
-        Rule="far", EventBusName="other", Targets=[{"Id": "other", "Arn": OTHER}]
-    )
-    bus.rule(EventPattern=ON_STOP, targets={})
-    bus.events.put_targets(
-        Rule="hold",
-        Targets=[
-            {"Id": "logs", "Arn": f"arn:aws:logs:{REGION}:123456789012:log-group:/aws/events/all"},
-            {"Id": "queue", "Arn": f"arn:aws:sqs:{REGION}:123456789012:all"},
-            {
-                "Id": "fifo",
-                "Arn": f"arn:aws:sqs:{REGION}:123456789012:all.fifo",
-                "SqsParameters": {"MessageGroupId": "g"},
-            },
-            {"Id": "bus", "Arn": other_bus},
-        ],
-    )
+    group = {"MessageGroupId": "g"}
+    bus.target(Id="fifo", Arn=f"arn:aws:sqs:{REGION}:{ACCOUNT}:all.fifo", SqsParameters=group)
     bus.stop()
     (logged,) = client("logs").filter_log_events(logGroupName="/aws/events/all")["events"]
-    (queued,) = client("sqs").receive_message(QueueUrl=queue)["Messages"]
-    (in_order,) = client("sqs").receive_message(QueueUrl=fifo)["Messages"]
+    (queued,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+    (in_order,) = sqs.receive_message(QueueUrl=fifo)["Messages"]
     (delivery,) = bus.deliveries
     assert bus.backend.failed_deliveries == []
     for text in (logged["message"], queued["Body"], in_order["Body"]):

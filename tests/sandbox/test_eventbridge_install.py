@@ -25,7 +25,8 @@ from tests.sandbox.eventbridge_world import (
     EventBridgeWorld,
     eventbridge_world,
 )
-from tests.support.clients import client, server_client, wait_until
+from tests.support.clients import client, server_client
+from tests.support.waiting import wait_until
 
 
 def put_hold() -> None:

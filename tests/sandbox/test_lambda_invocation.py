@@ -15,7 +15,7 @@ from sandbox.awslambda import invoke_async, list_finished_runs
 from sandbox.clock import DrivenClock
 from sandbox.executor import Invocation, RunOutcome
 from sandbox.world import current_world
-from tests.sandbox.functions import NOON, deploy, lambda_world, logged
+from tests.sandbox.functions import NOON, deploy, lambda_world
 
 OK = RunOutcome('"fine"', None, "hello\n")
 BROKEN = RunOutcome('{"errorType": "ValueError"}', "Unhandled", "")
@@ -148,7 +148,8 @@ def test_what_is_printed_reaches_cloudwatch_logs(clock: DrivenClock) -> None:
     function = deploy()
     invoke()
     clock.settle()
-    start, printed, end, report = logged(function)
+    (stream,) = function.logs_backend.groups["/aws/lambda/f"].streams.values()
+    start, printed, end, report = (event.message for event in stream.events)
     request = list_finished_runs(ACCOUNT, REGION)[0].invocation.request_id
     assert start == f"START RequestId: {request} Version: $LATEST"
     assert (printed, end) == ("hello", f"END RequestId: {request}")

@@ -26,7 +26,7 @@ from sandbox.clock import WallClock
 from sandbox.executor import Invocation, RunOutcome
 from sandbox.world import World, enter_world
 from tests.sandbox.functions import deploy
-from tests.support.clients import wait_until
+from tests.support.waiting import wait_until
 
 URL = "http://127.0.0.1:1"
 

@@ -20,7 +20,8 @@ from sandbox.account import ACCOUNT, REGION
 from sandbox.awslambda import list_finished_runs
 from sandbox.server import PASTE_BORDER, SandboxServer
 from tests.sandbox.functions import deploy
-from tests.support.clients import make_session, server_client, wait_until
+from tests.support.clients import make_session, server_client
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 APP = """

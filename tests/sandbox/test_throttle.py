@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -20,7 +19,6 @@ from sandbox.server import SandboxServer
 from sandbox.world import Dials
 from tests.conftest import executor
 from tests.support import clients
-from tests.support.clients import server_client
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/worker"
 
@@ -29,7 +27,7 @@ def client(
     service: Any, *, attempts: int = 1, region: str = REGION, server: SandboxServer | None = None
 ) -> Any:
     """A client with a new session of a role, as a deployed function has it."""
-    sts = server_client(server, "sts") if server else clients.client("sts")
+    sts = clients.server_client(server, "sts") if server else clients.client("sts")
     keys = clients.assume_role(sts, ROLE, "at-work")
     config = Config(retries={"mode": "standard", "total_max_attempts": attempts})
     url = server.url if server else None
@@ -52,9 +50,8 @@ def answered(call: Callable[[], object], times: int) -> int:
 
 @pytest.fixture
 def world() -> Iterator[DrivenWorld]:
-    with in_process(
-        executor(), dials=Dials(enforce_iam=False, rates={"events:ListRules": 5})
-    ) as world:
+    dials = Dials(enforce_iam=False, rates={"events:ListRules": 5})
+    with in_process(executor(), dials=dials) as world:
         create_role("worker", "lambda.amazonaws.com")
         yield world
 
@@ -96,7 +93,7 @@ def test_operations_without_a_rate_and_callers_who_are_no_session_are_free(
     world: DrivenWorld,
 ) -> None:
     assert answered(client("events").list_event_buses, 100) == 100
-    assert answered(boto3.client("events").list_rules, 100) == 100
+    assert answered(clients.client("events").list_rules, 100) == 100
 
 
 def test_off_until_set(world: DrivenWorld) -> None:
@@ -136,10 +133,8 @@ def test_each_service_says_it_in_its_own_way(
     world.dials.rates = {"*": 1}
     patient, impatient = client(service, attempts=8), client(service)
     call(patient)
-    with pytest.raises(ClientError) as error:
+    with clients.refused(code, "Rate exceeded") as error:
         call(impatient)
-    assert error.value.response["Error"]["Code"] == code
-    assert error.value.response["Error"]["Message"] == "Rate exceeded"
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
     world.clock.advance(timedelta(seconds=1))
     call(patient)
@@ -152,4 +147,4 @@ def test_a_server_throttles_too() -> None:
         create_role("worker", "lambda.amazonaws.com")
         with_session = client("events", server=server)
         assert answered(with_session.list_rules, 3) == 1
-        assert answered(server_client(server, "events").list_rules, 3) == 3
+        assert answered(clients.server_client(server, "events").list_rules, 3) == 3

@@ -1,9 +1,8 @@
-"""boto3 clients of the sandbox's tests, and what the tests expect of AWS and wait for."""
+"""boto3 clients of the sandbox's tests, and what the tests expect of AWS."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -59,11 +58,3 @@ def refused(code: str, message: str = "") -> Iterator[pytest.ExceptionInfo[Clien
         yield caught
     assert caught.value.response["Error"]["Code"] == code
     assert message in caught.value.response["Error"]["Message"]
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    """Wait in real time for a state, for up to a minute: enough for a machine under heavy load."""
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
