@@ -55,13 +55,15 @@ class EventBridgeWorld:
     ) -> None:
         """A rule with one target, the function RETRY, or with the given ones (id: ARN)."""
         self.events.put_rule(Name=name, **definition)
-        for target, arn in ({"retry": RETRY} if targets is None else targets).items():
-            self.target(name, Id=target, Arn=arn)
+        ids = {"retry": RETRY} if targets is None else targets
+        if ids:
+            self.events.put_targets(
+                Rule=name, Targets=[{"Id": target, "Arn": arn} for target, arn in ids.items()]
+            )
 
-    def target(self, rule: str = "hold", **members: Any) -> None:
+    def target(self, **members: Any) -> None:
         """Put the target "retry", the function RETRY, or one that differs in these members."""
-        target = {"Id": "retry", "Arn": RETRY, **members}
-        self.events.put_targets(Rule=rule, Targets=[target])
+        self.events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY, **members}])
 
     def delete(self, rule: str = "hold") -> None:
         """Delete a rule with its one target."""

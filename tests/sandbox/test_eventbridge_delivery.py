@@ -86,8 +86,9 @@ def test_a_refusing_target_is_counted_and_does_not_keep_the_others(bus: EventBri
 def test_what_a_target_cannot_be_given_is_counted(
     bus: EventBridgeWorld, target: dict[str, Any], reason: str
 ) -> None:
-    bus.rule(EventPattern=ON_STOP, targets={"other": OTHER})
+    bus.rule(EventPattern=ON_STOP, targets={})
     bus.target(**target)
+    bus.target(Id="other", Arn=OTHER)
     bus.stop()
     assert bus.arrivals == [(OTHER, "12:00:00")]
     (failure,) = bus.backend.failed_deliveries

@@ -248,7 +248,7 @@ def test_a_function_ends_with_a_sandbox_that_is_killed(tmp_path: Path) -> None:
         cwd=Path(__file__).parents[2],
         env=environment,
     )
-    wait_until(lambda: pid.exists() and pid.read_text().endswith(" "))
+    wait_until(lambda: process.poll() or (pid.exists() and pid.read_text().endswith(" ")))
     process.send_signal(signal.SIGKILL)
     process.wait()
     wait_until(lambda: is_gone(int(pid.read_text())))
