@@ -140,21 +140,21 @@ def test_the_trigger_names_the_session_that_started(aws: CodePipelineWorld) -> N
     }
 
 
-A = [action("A")]
+ACTIONS = [action("A")]
 
 
 @pytest.mark.parametrize(
     ("wrong", "code"),
     [
         (declaration([action("A"), action("A")]), "InvalidActionDeclaration"),
-        (declaration(A, [source()]), "InvalidStructure"),
-        (declaration(A, sources=[action("B")]), "InvalidStructure"),
-        (declaration(A, mode="QUEUED", pipelineType="V1"), "InvalidStructure"),
-        (declaration(A, variables=VARIABLES, pipelineType="V1"), "InvalidStructure"),
-        (declaration(A, artifactStores={}), "InvalidStructure"),
+        (declaration(ACTIONS, [source()]), "InvalidStructure"),
+        (declaration(ACTIONS, sources=[action("B")]), "InvalidStructure"),
+        (declaration(ACTIONS, mode="QUEUED", pipelineType="V1"), "InvalidStructure"),
+        (declaration(ACTIONS, variables=VARIABLES, pipelineType="V1"), "InvalidStructure"),
+        (declaration(ACTIONS, artifactStores={}), "InvalidStructure"),
         (declaration([gate(UserParameters="p" * 1001)]), "Validation"),
-        (declaration(A, name="k" * 101), "Validation"),
-        (declaration(A, name="k 8 s"), "Validation"),
+        (declaration(ACTIONS, name="k" * 101), "Validation"),
+        (declaration(ACTIONS, name="k 8 s"), "Validation"),
         (declaration(), "InvalidStructure"),
     ],
 )

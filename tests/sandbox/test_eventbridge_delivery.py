@@ -78,7 +78,10 @@ def test_a_refusing_target_is_counted_and_does_not_keep_the_others(bus: EventBri
     ("target", "reason"),
     [
         ({"InputPath": "$.detail.nothing"}, "InputPath $.detail.nothing finds nothing in the"),
-        ({"InputTransformer": {"InputTemplate": "{<oops>"}}, "the InputTemplate does not make"),
+        (
+            {"InputTransformer": {"InputTemplate": "{<oops>"}},
+            "the InputTemplate does not make JSON",
+        ),
         ({"Arn": TOPIC}, f"the sandbox has no targets like {TOPIC}"),
         ({"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:missing"}, ""),
     ],

@@ -12,6 +12,7 @@ from tests.support.clients import refused
 
 INVALID = "ValidationException"
 BAD_PATTERN = "InvalidEventPatternException"
+TOO_LONG = "at 'name' failed to satisfy constraint: Member must have length less than or equal to"
 BAD_SCHEDULE = "Parameter ScheduleExpression is not valid."
 PATTERN = '{"a": ["b"]}'
 
@@ -19,7 +20,7 @@ PATTERN = '{"a": ["b"]}'
 @pytest.mark.parametrize(
     ("definition", "code", "message"),
     [
-        ({"Name": "a" * 65}, INVALID, "at 'name' failed to satisfy constraint: Member must have"),
+        ({"Name": "a" * 65}, INVALID, TOO_LONG),
         ({"Name": "a/b"}, INVALID, "Member must satisfy regular expression pattern"),
         ({"Description": "a" * 513}, INVALID, "at 'description'"),
         ({"ScheduleExpression": f"cron({' ' * 256}* * ? *)"}, INVALID, "at 'scheduleExpression'"),
@@ -29,7 +30,7 @@ PATTERN = '{"a": ["b"]}'
         ({"EventPattern": json.dumps({"a": ["x" * 2040]})}, "LimitExceededException", ""),
         ({"EventPattern": json.dumps({"a": ["x" * 4090]})}, INVALID, "at 'eventPattern'"),
         ({"State": "ON"}, INVALID, "at 'state'"),
-        ({"ScheduleExpression": None}, INVALID, "EventPattern or ScheduleExpression must be"),
+        ({"ScheduleExpression": None}, INVALID, "or ScheduleExpression must be specified"),
         (
             {"EventBusName": "nowhere", "ScheduleExpression": None, "EventPattern": PATTERN},
             "ResourceNotFoundException",

@@ -25,6 +25,7 @@ PUT_RULES = {"Effect": "Allow", "Action": "events:PutRule", "Resource": "*"}
 DENY_RULES = {**PUT_RULES, "Effect": "Deny"}
 LAMBDA_ONLY = {**ALL, "Action": "lambda:*"}
 ME = f"arn:aws:sts::{ACCOUNT}:assumed-role/worker/at-work"
+TOKEN = "The security token included in the request"
 RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/hold"
 
 
@@ -93,7 +94,7 @@ def test_a_session_ends(worker: Worker, world: DrivenWorld) -> None:
     world.clock.advance(timedelta(minutes=14))
     worker.put_rule(keys)
     world.clock.advance(timedelta(minutes=1))
-    with refused("ExpiredTokenException", "The security token included in the request is expired"):
+    with refused("ExpiredTokenException", f"{TOKEN} is expired"):
         worker.put_rule(keys)
 
 
@@ -104,7 +105,7 @@ def test_keys_need_their_own_token(worker: Worker) -> None:
         {"aws_session_token": second["aws_session_token"]},
         {"aws_access_key_id": "ASIA0000000000000000"},
     ):
-        with refused("UnrecognizedClientException", "The security token included in the request"):
+        with refused("UnrecognizedClientException", f"{TOKEN} is invalid."):
             worker.put_rule({**first, **wrong})
 
 

@@ -130,7 +130,7 @@ def test_the_credentials_are_the_roles(run: Run) -> None:
     ("source", "kind", "message"),
     [
         ("def f(event, context): raise ValueError('no')", "ValueError", "no"),
-        ("def f(event, context): return object()", "Runtime.MarshalError", "Unable to marshal"),
+        ("def f(event, context): return object()", "Runtime.MarshalError", "marshal response"),
         (
             "import nothing_like_it",
             "Runtime.ImportModuleError",
