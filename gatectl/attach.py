@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 import click
 
 from chalicelib.account.gates import find_gates, parse_declared_parameters
 from chalicelib.holds.mode import MODES
 from chalicelib.parameters import MAX_GIVE_UP_MINUTES, ON_GIVE_UP, RETRY_MINUTES, REVISIONS
-from chalicelib.phrases import format_minutes, join_names
+from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import PARKED, REQUIRE, Dependency
 from gatectl import completion
-from gatectl.arguments import (
-    MinutesChoice,
-    MinutesRange,
-    parse_entries,
-    refuse_missing_upstreams,
-)
+from gatectl.arguments import parse_entries, refuse_missing_upstreams
 from gatectl.editing import edit_pipeline, read_structure
 from gatectl.functions import choose_gate_function
 from gatectl.session import Place, Refused, add_options
 from gatectl.structure import BYPASS, Impossible, add_gate, format_parameters
-from gatectl.wording import format_count
-
-DEFAULTS = {"require": "idle", "hold": "restart", "revisions": None, "parked": "wait"}
-"""The settings of a gate that need not be mentioned. What a restart takes (revisions) depends on
-the execution mode.
-"""
 
 
 @click.command()
@@ -57,19 +46,18 @@ the execution mode.
     "--hold",
     type=click.Choice(tuple(MODES)),
     help="How the pipeline is held. restart: fails, and starts anew; retry: fails, and its stage "
-    "is retried; wait: stays in progress.  "
-    "[default: restart]",
+    "is retried; wait: stays in progress.  [default: restart]",
 )
 @click.option(
     "--retry-minutes",
-    type=MinutesChoice(RETRY_MINUTES),
+    type=click.Choice(RETRY_MINUTES),
     metavar="MINUTES",
     help="How often a hold looks again on its own, a divisor of 60.  [default: as deployed, else "
     "5]",
 )
 @click.option(
     "--give-up-minutes",
-    type=MinutesRange(1, MAX_GIVE_UP_MINUTES),
+    type=click.IntRange(1, MAX_GIVE_UP_MINUTES),
     metavar="MINUTES",
     help="The longest wait.  [default: none]",
 )
@@ -83,15 +71,13 @@ the execution mode.
     "--revisions",
     type=click.Choice(REVISIONS),
     help="What a restart takes from the sources. latest: what is newest then; held: what the held "
-    "execution had.  "
-    "[default: latest; in PARALLEL mode held]",
+    "execution had.  [default: latest; in PARALLEL mode held]",
 )
 @click.option(
     "--parked",
     type=click.Choice(PARKED),
     help="Whether one that only waits for a person (an approval, a disabled transition) counts. "
-    "wait: is waited for; pass: is not.  "
-    "[default: wait]",
+    "wait: is waited for; pass: is not.  [default: wait]",
 )
 @click.option(
     "--bypass", is_flag=True, help="Let the pipeline variable `bypass` open the gate; declares it."
@@ -116,7 +102,6 @@ def attach(
     observe: bool,
     dry_run: bool,
     yes: bool,
-    retry_minutes: str | None,
     **other_settings: object,
 ) -> None:
     """Give PIPELINE a gate, so that it waits for others.
@@ -146,7 +131,6 @@ def attach(
         "depends_on": parse_entries(depends_on),
         **{key: value for key, value in other_settings.items() if value is not None},
     }
-    settings |= {"retry_minutes": int(retry_minutes)} if retry_minutes else {}
     settings |= {"bypass": BYPASS} if bypass else {}
     settings |= {"observe": True} if observe else {}
     try:
@@ -171,14 +155,14 @@ def attach(
         declared,
         changed,
         warnings=[
-            *cautions.find_cautions(changed),
+            *cautions.find_hold_cautions(changed),
             *warnings,
             *cautions.find_deadlocks(place, changed),
             *map(cautions.describe_role_fault, faults or ()),
         ],
         unchanged_text=f"{pipeline} has this gate already. Nothing was changed.",
         changed_text=(
-            f"From its next execution on {pipeline} {describe_wait(dependencies, settings)} "
+            f"From its next execution on {pipeline} {describe_wait(dependencies, observe=observe)} "
             f"{cautions.summarize_role(faults)}"
         ),
         dry_run=dry_run,
@@ -186,34 +170,16 @@ def attach(
     )
 
 
-def describe_wait(depends_on: Sequence[Dependency], settings: Mapping[str, object]) -> str:
-    """What a pipeline with these settings does from now on."""
+def describe_wait(depends_on: Sequence[Dependency], *, observe: bool) -> str:
+    """What a pipeline with this gate does from now on."""
     upstreams = join_names([upstream.label for upstream in depends_on])
-    if phrases := ", ".join(_describe_settings(settings)):
-        upstreams += f" ({phrases})"
-    if settings.get("observe"):
+    if observe:
         return f"only says whether it would have waited for {upstreams}, and never waits."
     idle = [upstream.label for upstream in depends_on if upstream.require == "idle"]
     if not idle:
-        return f"waits for {upstreams}."
+        return f"waits for {upstreams} to succeed."
     return (
         f"waits for {upstreams}. It goes on when {join_names(idle)} "
         f"{'has' if len(idle) == 1 else 'have'} ended, also after a failure: "
         "--require succeeded prevents that."
     )
-
-
-def _describe_settings(settings: Mapping[str, object]) -> Iterator[str]:
-    """The settings that differ from their defaults."""
-    for key, default in DEFAULTS.items():
-        if settings.get(key, default) != default:
-            yield f"{key} {settings[key]}"
-    if "retry_minutes" in settings:
-        yield f"looks again every {format_minutes(int(str(settings['retry_minutes'])))}"
-    if "give_up_minutes" in settings:
-        then = " and goes on all the same" if settings.get("on_give_up") == "continue" else ""
-        yield (
-            f"gives up after {format_count(int(str(settings['give_up_minutes'])), 'minute')}{then}"
-        )
-    if "bypass" in settings:
-        yield "its variable bypass opens the gate"

@@ -1,7 +1,4 @@
-"""What attach warns of before a gate is put into a pipeline: what a hold would trip over (pure
-functions of the structure; model: PipelineDeclaration), deadlocks, and a role that may not invoke
-the gate.
-"""
+"""What attach warns of: what a hold would trip over, deadlocks, a role that may not invoke it."""
 
 from __future__ import annotations
 
@@ -32,27 +29,10 @@ from gatectl.structure import Declaration
 # A hold, in the pipeline's structure
 
 
-def find_cautions(declared: Declaration) -> tuple[str, ...]:
-    """What its gates, as declared, would trip over. Each caution is a sentence or two, with what to
-    do about it.
-    """
-    of_names = [
-        text
-        for gate in find_gates(declared)
-        if gate.parameters
-        for text in _check_names(declared["name"], gate.parameters)
-    ]
-    return (*find_hold_cautions(declared), *of_names)
-
-
 def find_hold_cautions(declared: Declaration) -> tuple[str, ...]:
-    """Only the cautions about how the pipeline is built."""
-    return tuple(
-        text
-        for gate in find_gates(declared)
-        if gate.parameters
-        for text in _check_hold(declared, gate, gate.parameters)
-    )
+    """What a hold would trip over: a sentence or two each, with what to do about it."""
+    gates = [(gate, gate.parameters) for gate in find_gates(declared)]
+    return tuple(text for gate, each in gates if each for text in _check_hold(declared, gate, each))
 
 
 def _check_hold(declared: Declaration, gate: Gate, parameters: Parameters) -> Iterator[str]:
@@ -81,49 +61,25 @@ def _check_hold(declared: Declaration, gate: Gate, parameters: Parameters) -> It
         )
 
 
-def _check_names(name: str, parameters: Parameters) -> Iterator[str]:
-    if parameters.pipeline is None or parameters.execution is None:
-        yield (
-            f"The gate of {name} does not say whose it is, and CodePipeline does not tell it "
-            "reliably: add "
-            f'"pipeline": "{name}" and "execution": "#{{codepipeline.PipelineExecutionId}}" to '
-            "its UserParameters."
-        )
-    if parameters.pipeline not in (None, name):
-        yield (
-            f'The gate of {name} says "pipeline": "{parameters.pipeline}", which is another one: '
-            f'it fails at each hold. Write "{name}".'
-        )
-
-
 def _check_on_failure(stage: Declaration, pipeline: str) -> Iterator[str]:
     """A hold is a failed action, and a stage may react to a failure."""
     on_failure = stage.get("onFailure", {})
-    where = f"The stage {stage['name']} of {pipeline}"
-    mend = "Give the gate a stage of its own, or --hold wait, with which nothing fails."
-    if on_failure.get("conditions"):
+    reactions = {"ROLLBACK": "rolls back when it fails", "RETRY": "is retried when it fails"}
+    reaction = (
+        "has a condition for failures"
+        if on_failure.get("conditions")
+        else reactions.get(on_failure.get("result", ""))
+    )
+    if reaction:
         yield (
-            f"{where} has an onFailure condition. A hold is a failure, so each hold sets it "
-            f"off. {mend}"
-        )
-    elif on_failure.get("result") == "ROLLBACK":
-        yield (
-            f"{where} rolls back when it fails (onFailure). A hold is a failure, so each hold "
-            f"rolls {stage['name']} back to the last "
-            f"execution that succeeded in it. {mend}"
-        )
-    elif on_failure.get("result") == "RETRY":
-        yield (
-            f"{where} is retried when it fails (onFailure). A hold is a failure, so the gate is "
-            "asked twice at each hold, and the action "
-            f"that shows the hold is the second. {mend}"
+            f"The stage {stage['name']} of {pipeline} {reaction} (onFailure). A hold is a failure, "
+            "so each hold sets that off. Give the gate a stage of its own, or --hold wait, with "
+            "which nothing fails."
         )
 
 
 def _check_repeated_work(declared: Declaration, gate: Gate, stage: Declaration) -> Iterator[str]:
-    """Whatever has run before the gate runs again at the restart. For the sources that is always
-    so.
-    """
+    """What has run before the gate runs again at a restart; the sources always do."""
     stages = [stage["name"] for stage in declared["stages"]]
     before = [f"the stage {name}" for name in stages[1 : stages.index(gate.stage)]]
     if not gate.condition:
@@ -136,10 +92,9 @@ def _check_repeated_work(declared: Declaration, gate: Gate, stage: Declaration) 
     if before:
         yield (
             f"Before the gate of {declared['name']} {'runs' if len(before) == 1 else 'run'} "
-            f"{join_names(before)}. A hold starts the pipeline "
-            "again from its sources, so all that is done (and approved) twice. If it is not safe "
-            "to do twice, put the gate right after the "
-            f"sources (--after {stages[0]}), or let the same execution go on (--hold retry, "
+            f"{join_names(before)}. A hold starts the pipeline again from its sources, so all that "
+            "is done (and approved) twice. If it is not safe to do twice, put the gate right after "
+            f"the sources (--after {stages[0]}), or let the same execution go on (--hold retry, "
             "--hold wait)."
         )
 
@@ -154,9 +109,7 @@ def _list_later(gate: Gate, stage: Declaration) -> list[str]:
 
 
 def find_deadlocks(place: Place, declared: Declaration) -> list[str]:
-    """A sentence or two for each cycle that can come to a stop, among the pipeline as declared and
-    the pipelines that it waits for.
-    """
+    """A sentence or two for each cycle that can come to a stop, including the upstreams."""
     pipelines = _read_upstreams(place, Pipeline.parse(declared))
     circles = classify_circles(
         graph.list_edges(AccountView(pipelines, (), ()), place.region), pipelines
@@ -165,10 +118,8 @@ def find_deadlocks(place: Place, declared: Declaration) -> list[str]:
 
 
 def _read_upstreams(place: Place, pipeline: Pipeline) -> dict[str, Pipeline]:
-    """The pipeline and its upstreams in this region, and theirs, as far as a gate looks.
-
-    An upstream that does not exist, or may not be seen, is left out: attach must not fail because
-    of it.
+    """The pipeline, its upstreams in this region, and theirs, as far as a gate looks. One that is
+    missing or may not be seen is left out: attach must not fail because of it.
     """
     codepipeline = place.codepipeline
 
@@ -199,9 +150,7 @@ def _read_upstreams(place: Place, pipeline: Pipeline) -> dict[str, Pipeline]:
 
 
 def find_role_faults(place: Place, declared: Declaration) -> list[Finding] | None:
-    """Why the role of the pipeline as declared may not invoke its gate, as the doctor finds it;
-    None if that cannot be found out, for instance because IAM may not be asked.
-    """
+    """Why the role may not invoke its gate, as the doctor finds it; None if that is not known."""
     try:
         return _check_role(place, Pipeline.parse(declared))
     except (BotoCoreError, NotPermitted, NoAnswer, UnexpectedAnswer):
@@ -240,13 +189,9 @@ def _check_role(place: Place, pipeline: Pipeline) -> list[Finding] | None:
 
 
 def describe_role_fault(fault: Finding) -> str:
-    """What a fault means, and what to do about it afterwards."""
-    how = (
-        "Afterwards `gatectl doctor --mend` lets it invoke the gate, and asks first."
-        if fault.calls
-        else fault.how
-    )
-    return f"{fault.where[0].upper()}{fault.where[1:]}: {fault.problem} {fault.means} {how}"
+    """What a fault means, and what to do about it if `gatectl doctor --mend` cannot."""
+    how = "" if fault.calls else f" {fault.how}"
+    return f"{fault.where[0].upper()}{fault.where[1:]}: {fault.problem} {fault.means}{how}"
 
 
 def summarize_role(faults: Sequence[Finding] | None) -> str:

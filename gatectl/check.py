@@ -1,6 +1,4 @@
-"""`gatectl check`: what is wrong with the gates in the pipelines' structures, for people and for
-CI. Each finding is a pure function of facts that are read from AWS or from files.
-"""
+"""`gatectl check`: what is wrong with the gates in pipelines' structures."""
 
 from __future__ import annotations
 
@@ -9,14 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 from typing import IO
 
 import click
 from botocore.exceptions import BotoCoreError
-from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.text import Text
 
 from chalicelib.account import graph
 from chalicelib.account.cycles import DEADLOCK_REMEDY, classify_circles
@@ -24,15 +20,20 @@ from chalicelib.account.gates import Gate, is_local
 from chalicelib.account.graph import DependencyEdge
 from chalicelib.account.pipeline import AccountView, Pipeline, list_unseen_pipelines
 from chalicelib.account.reader import AccountReader
-from chalicelib.errors import PipelineNotFound
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import Dependency
-from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE
 from gatectl.cautions import find_hold_cautions
 from gatectl.doctor import pipelines as pipeline_findings
 from gatectl.doctor.aws import Inspector
 from gatectl.doctor.evidence import DoctorEvidence
-from gatectl.doctor.finding import COLOURS, SEVERITIES, Finding, Severity
+from gatectl.doctor.finding import (
+    COLOURS,
+    SEVERITIES,
+    Finding,
+    Severity,
+    count_by_severity,
+    print_entry,
+)
 from gatectl.functions import list_deployments
 from gatectl.session import AWS_REFUSED, FAULTS_FOUND, Place, Refused, add_options
 from gatectl.wording import format_count
@@ -44,9 +45,8 @@ from gatectl.wording import format_count
     "files",
     type=click.File("rb"),
     multiple=True,
-    help="Check this structure, as `aws codepipeline get-pipeline` prints it, and ask AWS "
-    "nothing. Several: again. -: standard input. "
-    "Which ARNs are the files' own, --region tells.",
+    help="Check this structure, as `aws codepipeline get-pipeline` prints it, and ask AWS nothing. "
+    "Several: again. -: standard input. Which ARNs are the files' own, --region tells.",
 )
 @click.option("--strict", is_flag=True, help="Let warnings count as errors do.")
 @click.option(
@@ -78,14 +78,13 @@ def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bo
     area = "these files" if files else facts.region
     place.keep_lines_whole()
     findings = list_findings(facts)
-    if lines and not place.json:
+    if place.json:
+        place.show("", _format_json(facts, findings, not_in_files))
+    elif lines:
         for line in _format_lines(facts, findings, not_in_files):
             place.console.print(line, markup=False, soft_wrap=True)
     else:
-        place.show(
-            _format_page(facts, findings, area, not_in_files),
-            _format_json(facts, findings, not_in_files),
-        )
+        _print_page(place, facts, findings, area, not_in_files)
     severities = {"error", "warning"} if strict else {"error"}
     if any(finding.severity in severities for finding in findings):
         raise click.exceptions.Exit(FAULTS_FOUND)
@@ -111,9 +110,23 @@ def _read_account(place: Place) -> DoctorEvidence:
         functions,
         pipelines=pipelines,
     )
+    upstreams = {
+        upstream.pipeline: upstream
+        for pipeline in pipelines.values()
+        for upstream in pipeline.depends_on
+    }
+    missing: tuple[str, ...] = ()
     elsewhere = {
-        upstream.pipeline: _read_stages(place, looks, upstream)
-        for upstream in _list_upstreams_elsewhere(facts)
+        upstream.pipeline: looks.inspect(
+            f"the pipeline {upstream.pipeline}",
+            partial(_read_stages, place, upstream),
+            missing,
+            or_unanswered=True,
+        )
+        for upstream in upstreams.values()
+        if upstream.account == facts.account
+        and upstream.region != facts.region
+        and not upstream.role_arn
     }
     return replace(
         facts,
@@ -122,34 +135,10 @@ def _read_account(place: Place) -> DoctorEvidence:
     )
 
 
-def _list_upstreams_elsewhere(facts: DoctorEvidence) -> list[Dependency]:
-    """The upstreams in other regions of this account, each once."""
-    upstreams = {
-        upstream.pipeline: upstream
-        for pipeline in (facts.pipelines or {}).values()
-        for upstream in pipeline.depends_on
-    }
-    return [
-        upstream
-        for upstream in upstreams.values()
-        if upstream.account == facts.account
-        and upstream.region != facts.region
-        and not upstream.role_arn
-    ]
-
-
-def _read_stages(place: Place, looks: Inspector, upstream: Dependency) -> tuple[str, ...] | None:
-    """The names of its stages; () if there is no such pipeline, None if that cannot be seen."""
+def _read_stages(place: Place, upstream: Dependency) -> tuple[str, ...]:
     codepipeline = place.connect_codepipeline(upstream.region)
-
-    def read() -> tuple[str, ...]:
-        try:
-            declared, _ = codepipeline.read_declaration(upstream.name)
-        except PipelineNotFound:
-            return ()
-        return tuple(stage["name"] for stage in declared["stages"])
-
-    return looks.inspect(f"the pipeline {upstream.pipeline}", read, or_unanswered=True)
+    declared, _ = codepipeline.read_declaration(upstream.name)
+    return tuple(stage["name"] for stage in declared["stages"])
 
 
 def _find_account(pipelines: Mapping[str, Pipeline]) -> str:
@@ -233,24 +222,20 @@ def _parse_file(file: IO[bytes]) -> Pipeline:
 
 
 def list_findings(facts: DoctorEvidence) -> list[Finding]:
-    """The worst first. What the doctor finds in structures, too, comes from the doctor's
-    functions.
-    """
+    """Return what is wrong, the worst first. The doctor finds some of it, too."""
     gated = {name: pipeline for name, pipeline in (facts.pipelines or {}).items() if pipeline.gates}
     edges = graph.list_edges(AccountView(facts.pipelines or {}, (), ()), facts.region)
     findings = [
         *pipeline_findings.findings(facts),
-        *(finding for pipeline in gated.values() for finding in _find_hold_cautions(pipeline)),
+        *(
+            Finding("caution", "warning", f"pipeline {name}", text, "", "")
+            for name, pipeline in gated.items()
+            for text in find_hold_cautions(dict(pipeline.declared))
+        ),
         *(finding for pipeline in gated.values() for finding in _find_contradictions(pipeline)),
         *_find_circles(edges, gated),
-        *_find_long_chain(edges),
     ]
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
-
-
-def _find_hold_cautions(pipeline: Pipeline) -> Iterator[Finding]:
-    for text in find_hold_cautions(dict(pipeline.declared)):
-        yield Finding("caution", "warning", f"pipeline {pipeline.name}", text, "", "")
 
 
 def _find_circles(
@@ -267,39 +252,6 @@ def _find_circles(
         where = f"pipelines {join_names(sorted(set(circle.pipelines)))}"
         kind, how = ("turns", "") if circle.kind == "turns" else ("deadlock", DEADLOCK_REMEDY)
         yield Finding(kind, severity, where, str(circle), "", how)
-
-
-def _find_long_chain(edges: tuple[DependencyEdge, ...]) -> Iterator[Finding]:
-    """The longest chain, if a gate that looks for deadlocks does not see all of it (it looks at the
-    nearest first).
-    """
-    upstreams: dict[str, list[str]] = {}
-    for edge in edges:
-        upstreams.setdefault(edge.dependent, []).append(edge.upstream)
-    chains = (_find_path_to_farthest(name, upstreams) for name in upstreams)
-    longest = max(chains, key=len, default=())
-    if len(longest) - 1 > MAX_PIPELINES_IN_A_CYCLE:
-        yield Finding(
-            "long-chain",
-            "note",
-            f"pipeline {longest[0]}",
-            f"It waits along a chain of {len(longest) - 1} pipelines: {', '.join(longest[1:])}.",
-            f"All of it is waited for, but a gate looks at {MAX_PIPELINES_IN_A_CYCLE} of them for "
-            "deadlocks: one that reaches further is not told.",
-            "",
-        )
-
-
-def _find_path_to_farthest(name: str, upstreams: Mapping[str, list[str]]) -> tuple[str, ...]:
-    """The shortest path from `name` to the pipeline that is farthest from it."""
-    paths: list[tuple[str, ...]] = [(name,)]
-    reached = {name}
-    for path in paths:  # grows during the loop: breadth first
-        for upstream in upstreams.get(path[-1], ()):
-            if upstream not in reached:
-                reached.add(upstream)
-                paths.append((*path, upstream))
-    return paths[-1]
 
 
 def _find_contradictions(pipeline: Pipeline) -> Iterator[Finding]:
@@ -376,32 +328,27 @@ def _format_lines(
     ]
 
 
-def _format_page(
-    facts: DoctorEvidence, findings: Sequence[Finding], area: str, not_in_files: Sequence[str]
-) -> RenderableType:
-    parts: list[RenderableType] = []
+def _print_page(
+    place: Place,
+    facts: DoctorEvidence,
+    findings: Sequence[Finding],
+    area: str,
+    not_in_files: Sequence[str],
+) -> None:
     for finding in findings:
-        head = Text.assemble((finding.severity, COLOURS[finding.severity]), f"  {finding.where}")
-        parts += _format_part(head, _format_text(finding))
+        heading = (finding.severity, COLOURS[finding.severity])
+        print_entry(place, heading, finding.where, _format_text(finding))
     for unseen in facts.unseen:
-        head = Text.assemble(("not looked at", "magenta"), f"  {unseen.subject}")
-        parts += _format_part(head, f"{unseen.why}.")
+        print_entry(place, ("not looked at", "magenta"), unseen.subject, f"{unseen.why}.")
     summary = _summarize(facts, findings, area)
     if not_in_files:
         summary += f" {_format_not_in_files(not_in_files)}"
-    return Group(*parts, Text(summary))
-
-
-def _format_part(head: Text, text: str) -> list[RenderableType]:
-    return [head, Padding(Text(text), (0, 0, 0, 2), expand=False), Text()]
+    place.console.print(summary, markup=False)
 
 
 def _summarize(facts: DoctorEvidence, findings: Sequence[Finding], area: str) -> str:
     gated = sum(1 for pipeline in (facts.pipelines or {}).values() if pipeline.gates)
-    counts = Counter(finding.severity for finding in findings)
-    faults = ", ".join(
-        format_count(counts[severity], severity) for severity in SEVERITIES if counts[severity]
-    )
+    faults = count_by_severity(findings)
     if not (gated or faults or facts.unseen):
         return f"No pipeline in {area} has a gate, so there is nothing to check."
     nothing = f"Nothing is wrong{', as far as could be looked' if facts.unseen else ''}"

@@ -1,6 +1,4 @@
-"""`gatectl completion`, and what a shell completes: the names of the account's pipelines and
-stages.
-"""
+"""`gatectl completion`, and the names of pipelines and stages that a shell completes."""
 
 from __future__ import annotations
 
@@ -15,18 +13,11 @@ from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.errors import NoAnswer, NotPermitted, PipelineNotFound, UnexpectedAnswer
 from gatectl.session import read_aws_region
 
-USAGE = {
-    "bash": 'To use it, put this line into ~/.bashrc: eval "$(gatectl completion bash)"',
-    "zsh": 'To use it, put this line into ~/.zshrc, after compinit: eval "$(gatectl completion '
-    'zsh)"',
-    "fish": "To use it, put this line into ~/.config/fish/config.fish: gatectl completion fish | "
-    "source",
-}
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(list(USAGE)))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print the script that completes gatectl in your SHELL.
@@ -47,13 +38,10 @@ def completion(context: click.Context, shell: str) -> None:
         raise click.UsageError(f"This version of click makes no script for {shell}.")
     script = completion_class(context.find_root().command, {}, "gatectl", "_GATECTL_COMPLETE")
     click.echo(script.source())
-    click.echo(f"# {USAGE[shell]}")
 
 
 def _complete(list_words: Callable[[CodePipeline, click.Context, str], list[str]]) -> Complete:
-    """A function for click's `shell_complete`: the words that begin with what is typed; none if AWS
-    denies a call or does not answer.
-    """
+    """A function for click's `shell_complete`, which lists nothing if AWS does not answer."""
 
     def complete(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
         try:
@@ -66,14 +54,8 @@ def _complete(list_words: Callable[[CodePipeline, click.Context, str], list[str]
     return complete
 
 
-def _list_pipelines(codepipeline: CodePipeline, context: click.Context, typed: str) -> list[str]:
-    return sorted(codepipeline.list_pipelines())
-
-
 def _list_upstreams(codepipeline: CodePipeline, context: click.Context, typed: str) -> list[str]:
-    """Other pipelines, and after "infra/" the stages of infra; after "infra," the same again
-    without infra.
-    """
+    """Other pipelines; after "infra/" the stages of infra; after "infra," all but infra."""
     before, comma, last = typed.rpartition(",")
     pipeline, slash, _ = last.partition("/")
     if slash:
@@ -82,11 +64,6 @@ def _list_upstreams(codepipeline: CodePipeline, context: click.Context, typed: s
         used = {_find_pipeline(context), *before.split(",")}
         words = [name for name in sorted(codepipeline.list_pipelines()) if name not in used]
     return [f"{before}{comma}{word}" for word in words]
-
-
-def _list_stages(codepipeline: CodePipeline, context: click.Context, typed: str) -> list[str]:
-    """The stages of the command's pipeline."""
-    return _read_stages(codepipeline, _find_pipeline(context))
 
 
 def _find_pipeline(context: click.Context) -> str:
@@ -117,6 +94,8 @@ def _connect(context: click.Context) -> CodePipeline | None:
     return CodePipeline(client)
 
 
-pipelines = _complete(_list_pipelines)
+pipelines = _complete(lambda codepipeline, _context, _typed: sorted(codepipeline.list_pipelines()))
 upstreams = _complete(_list_upstreams)
-stages = _complete(_list_stages)
+stages = _complete(
+    lambda codepipeline, context, _typed: _read_stages(codepipeline, _find_pipeline(context))
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import sleep
@@ -11,7 +11,6 @@ from time import sleep
 import click
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -32,10 +31,9 @@ WATCH_SECONDS = 15
 
 @dataclass(frozen=True)
 class WaitRow:
-    """A wait as it is shown. `over`: why the execution does not wait any more, although its rule is
-    still there; "" if it waits. `released_by`: who let it go. `edited`: its pipeline was edited
-    since the execution began. `stuck`: what keeps its rule from ever ending the hold, as far as
-    that was checked; "" if nothing does.
+    """A wait as it is shown. `over`: why it is over, although its rule is still there, or "".
+    `edited`: whether its pipeline was edited since it began. `stuck`: what keeps its rule from ever
+    ending the hold, or "".
     """
 
     wait: Wait
@@ -46,9 +44,7 @@ class WaitRow:
 
     @property
     def can_be_let_go(self) -> bool:
-        """By `gatectl release`: AWS retries no stage of a pipeline that was edited since (guide:
-        actions-retry).
-        """
+        """By `gatectl release`, unless it was edited (guide: actions-retry)."""
         return not (self.over or self.released_by or self.stuck) and (
             self.wait.mode.stays_in_progress or not self.edited
         )
@@ -141,29 +137,25 @@ def list_rows(view: AccountView) -> list[WaitRow]:
 
     A wait in place that was let go has a rule, too: it is one row.
     """
-    released_by = {rule.name: rule.hold.released_by for rule in view.rules if rule.hold}
-    in_place = {(wait.pipeline, wait.execution) for wait in view.waits if wait.rule is None}
-    by_rule = {
-        (wait.pipeline, wait.execution): released_by.get(wait.rule)
-        for wait in view.waits
-        if wait.rule
+    holds_by_execution = {
+        (rule.hold.pipeline, rule.hold.execution): rule.hold for rule in view.rules if rule.hold
     }
+    in_place = {(wait.pipeline, wait.execution) for wait in view.waits if wait.rule is None}
     rows = []
     for wait in view.waits:
-        if wait.rule and (wait.pipeline, wait.execution) in in_place:
+        execution = (wait.pipeline, wait.execution)
+        if wait.rule and execution in in_place:
             continue
-        pipeline = view.pipelines.get(wait.pipeline)
+        hold, pipeline = holds_by_execution.get(execution), view.pipelines.get(wait.pipeline)
+        if wait.may_stand:
+            over = ""
+        elif wait.fate.standing is Standing.MOVED_ON:
+            over = "its stage was retried, and it runs"
+        else:
+            over = wait.fate.reason
         edited = pipeline is not None and pipeline.edited_since(wait.execution)
-        let_go_by = by_rule.get((wait.pipeline, wait.execution))
-        rows.append(WaitRow(wait, _describe_end(wait), let_go_by, edited))
+        rows.append(WaitRow(wait, over, hold.released_by if hold else None, edited))
     return sorted(rows, key=lambda row: (bool(row.over), str(row.wait.since)))
-
-
-def _describe_end(wait: Wait) -> str:
-    if wait.may_stand:
-        return ""
-    moved_on = wait.fate.standing is Standing.MOVED_ON
-    return "its stage was retried, and it runs" if moved_on else wait.fate.reason
 
 
 def examine_rows(place: Place, view: AccountView, now: datetime) -> list[WaitRow]:
@@ -205,10 +197,7 @@ def _build_page(
         release = f" To go on now all the same: gatectl release {let_go}." if let_go else ""
         parts.append(Text(f"\nWhy: gatectl explain {waiting[0].wait.pipeline}.{release}"))
     if over:
-        parts += [
-            Text(f"\n{_count_left_over(over)}:"),
-            *(Padding(Text(_describe_left_over(row)), (0, 0, 0, 2)) for row in over),
-        ]
+        parts += _describe_left_over(over)
     if omitted_count:
         text = (
             f"and {omitted_count} more: a higher terminal shows them, and so does gatectl holds "
@@ -225,31 +214,27 @@ def _build_page(
     return Group(*parts)
 
 
-def _count_left_over(over: Sequence[WaitRow]) -> str:
-    are_left = "One rule is" if len(over) == 1 else f"{len(over)} rules are"
-    if any(row.stuck for row in over):
-        return f"{are_left} left over, and not all go by themselves: gatectl doctor says more"
-    go = "it goes by itself at its" if len(over) == 1 else "they go by themselves at their"
-    return f"{are_left} left over; {go} first look after the end of the upstreams"
-
-
-def _describe_left_over(row: WaitRow) -> str:
-    return (
-        f"{row.wait.pipeline} (execution {row.wait.execution[:8]}, for "
-        f"{join_names(row.wait.depends_on)}): {shorten_ids(row.over)}."
+def _describe_left_over(over: Sequence[WaitRow]) -> Iterator[Text]:
+    removal = (
+        "not all are removed automatically: gatectl doctor says more"
+        if any(row.stuck for row in over)
+        else "removed automatically when the retry looks after the end of the upstreams"
     )
+    yield Text(f"\n{format_count(len(over), 'rule')} left over, {removal}:")
+    for row in over:
+        yield Text(
+            f"  {row.wait.pipeline} (execution {row.wait.execution[:8]}, for "
+            f"{join_names(row.wait.depends_on)}): {shorten_ids(row.over)}."
+        )
 
 
 def _describe_idle_region(place: Place, view: AccountView) -> str:
     gated = sum(1 for pipeline in view.pipelines.values() if pipeline.gates)
-    if not gated and not view.rules:
-        return (
-            f"Nobody waits, and no pipeline in {place.region} has a gate: is this the "
-            "region, and the account?"
-        )
+    is_unused = not gated and not view.rules
     return (
         f"Nobody waits in {place.region}. {gated or 'No'} "
         f"pipeline{'s have' if gated > 1 else ' has'} a gate."
+        f"{' Is this the right region and account?' if is_unused else ''}"
     )
 
 
@@ -269,31 +254,20 @@ def _build_table(place: Place, waiting: Sequence[WaitRow], now: datetime) -> Tab
         name = Text(wait.pipeline, style=f"link {place.links.pipeline(wait.pipeline)}")
         if counts[wait.pipeline] > 1:
             name.append(f" {wait.execution[:8]}", style="dim")
-        since = (
-            f"{_format_cell(wait.since, now)} ({format_duration(now - wait.since)})"
-            if wait.since
-            else "?"
-        )
-        cells: list[RenderableType] = [
+        duration = f" ({format_duration(now - wait.since)})" if wait.since else ""
+        table.add_row(
             name,
             join_names(wait.depends_on),
-            since,
-            _format_next_look(row, now),
-        ]
-        if limited:
-            cells.append(_format_cell(wait.gives_up, now) if wait.gives_up else "-")
-        table.add_row(*cells, "let go" if row.released_by else wait.mode.name)
+            f"{_format_cell(wait.since, now)}{duration}",
+            "never" if row.stuck else _format_cell(wait.next_check, now),
+            *([_format_cell(wait.gives_up, now)] if limited else []),
+            "let go" if row.released_by else wait.mode.name,
+        )
     return table
 
 
-def _format_next_look(row: WaitRow, now: datetime) -> str:
-    if row.stuck:
-        return "never"
-    return _format_cell(row.wait.next_check, now) if row.wait.next_check else "-"
-
-
 def _format_cell(moment: datetime | None, now: datetime) -> str:
-    return format_time(moment, now).removesuffix(" UTC") if moment else "?"
+    return format_time(moment, now).removesuffix(" UTC") if moment else "-"
 
 
 # For programs
@@ -304,28 +278,26 @@ def _build_json(
 ) -> dict[str, object]:
     return {
         "region": place.region,
-        "holds": [_build_row_json(place, row, now) for row in rows],
+        "holds": [
+            {
+                "pipeline": wait.pipeline,
+                "execution": wait.execution,
+                "waits": not row.over,
+                "over": row.over or None,
+                "depends_on": wait.depends_on,
+                "hold": wait.mode.name,
+                "since": wait.since,
+                "seconds": int((now - wait.since).total_seconds()) if wait.since else None,
+                "next_check": wait.next_check,
+                "give_up": wait.give_up,
+                "released_by": row.released_by,
+                "stuck": row.stuck or None,
+                "rule": wait.rule,
+                "reason": wait.reason,
+                "pipeline_link": place.links.pipeline(wait.pipeline),
+                "execution_link": place.links.execution(wait.pipeline, wait.execution),
+            }
+            for row, wait in ((row, row.wait) for row in rows)
+        ],
         "strange_rules": [rule.name for rule in list_strange_rules(view.rules)],
-    }
-
-
-def _build_row_json(place: Place, row: WaitRow, now: datetime) -> dict[str, object]:
-    wait = row.wait
-    return {
-        "pipeline": wait.pipeline,
-        "execution": wait.execution,
-        "waits": not row.over,
-        "over": row.over or None,
-        "depends_on": wait.depends_on,
-        "hold": wait.mode.name,
-        "since": wait.since,
-        "seconds": int((now - wait.since).total_seconds()) if wait.since else None,
-        "next_check": wait.next_check,
-        "give_up": wait.give_up,
-        "released_by": row.released_by,
-        "stuck": row.stuck or None,
-        "rule": wait.rule,
-        "reason": wait.reason,
-        "pipeline_link": place.links.pipeline(wait.pipeline),
-        "execution_link": place.links.execution(wait.pipeline, wait.execution),
     }

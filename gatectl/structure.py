@@ -1,19 +1,17 @@
-"""A pipeline's structure with a gate, and without: pure functions from declaration to declaration
-(model: PipelineDeclaration).
-"""
+"""Structures with and without a gate: pure functions (model: PipelineDeclaration)."""
 
 from __future__ import annotations
 
 import copy
 import json
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from chalicelib.account.gates import Gate, find_gates, parse_declared_parameters
 from chalicelib.errors import Misconfigured
 from chalicelib.phrases import join_names
-from gatectl.arguments import format_case_hint
+from gatectl.arguments import describe_missing_stage
 
 Declaration = dict[str, Any]
 
@@ -24,9 +22,7 @@ STAGE, ACTION, NAMESPACE = "Gate", "Wait", "gate"
 MAX_STAGES = 50  # guide: limits
 MAX_VARIABLES = 50  # model: PipelineVariableDeclarationList
 MAX_PARAMETERS_LENGTH = 1000
-"""Characters (guide: limits, "Maximum length of the UserParameters"; model:
-ActionConfigurationValue).
-"""
+"""Characters (guide: limits; model: ActionConfigurationValue)."""
 
 
 class Impossible(Exception):
@@ -34,9 +30,7 @@ class Impossible(Exception):
 
 
 def format_parameters(pipeline: str, settings: Mapping[str, object]) -> str:
-    """UserParameters for a gate in `pipeline`. Raises Impossible if the gate or CodePipeline would
-    refuse them.
-    """
+    """UserParameters for a gate. Raises Impossible if the gate or CodePipeline refuses them."""
     text = json.dumps({**settings, "pipeline": pipeline, "execution": EXECUTION})
     try:
         parse_declared_parameters(text)
@@ -54,29 +48,23 @@ def format_parameters(pipeline: str, settings: Mapping[str, object]) -> str:
 def add_gate(
     declared: Declaration, function: str, text: str, after: str | None = None
 ) -> Declaration:
-    """The structure with one gate, which invokes `function` with UserParameters `text`; everything
-    else stays as it is.
+    """The structure with one gate, which invokes `function` with UserParameters `text`.
 
-    An existing gate is changed where it stands; its stage moves only if `after` names a stage that
-    it does not follow. A new gate becomes a stage of its own, after the stage `after`, or after the
-    first, which takes the sources. Raises Impossible.
+    An existing gate stays where it is unless `after` names another stage. A new gate becomes a
+    stage of its own, after `after` or the first stage, which takes the sources. Raises Impossible.
     """
     name, stages, gates = declared["name"], _list_stages(declared), find_gates(declared)
     if len(gates) > 1:
+        names = join_names([f"{gate.stage}/{gate.action}" for gate in gates])
         raise Impossible(
-            f"{name} has several gates "
-            f"({join_names([f'{gate.stage}/{gate.action}' for gate in gates])}), and which one is "
-            "meant cannot be "
-            "told: change them by hand."
+            f"{name} has several gates ({names}), and which one is meant cannot be told: change "
+            "them by hand."
         )
     if after is not None and after not in stages:
-        raise Impossible(
-            f"{name} has no stage {after}; it has {join_names(stages)}."
-            f"{format_case_hint(after, stages)}"
-        )
+        raise Impossible(describe_missing_stage(name, after, stages))
     changed = copy.deepcopy(declared)
     if gates:
-        _configure(changed, function, text)
+        _configure(changed, gates[0], function, text)
         if after is not None:
             _move(changed, gates[0], after)
     else:
@@ -87,9 +75,7 @@ def add_gate(
 
 
 def remove_gates(declared: Declaration) -> Declaration:
-    """The structure without any gate, and without the stages and conditions that are nothing but
-    a gate. Raises Impossible.
-    """
+    """The structure without gates, and without what is nothing but a gate. Raises Impossible."""
     changed = copy.deepcopy(declared)
     for stage in changed["stages"]:
         gates = {(gate.action, gate.condition) for gate in find_gates({"stages": [stage]})}
@@ -107,20 +93,12 @@ def remove_gates(declared: Declaration) -> Declaration:
             ]
             if not entry["conditions"]:
                 del stage["beforeEntry"]
-    for stage in changed["stages"]:
         if not stage["actions"]:
-            _refuse_conditions(
-                stage,
-                f"Without its gate the stage {stage['name']} of {declared['name']} has nothing to "
-                "do, and would go",
-            )
+            reason = f"Without its gate the stage {stage['name']} of {declared['name']} would go"
+            _refuse_conditions(stage, reason)
     changed["stages"] = [stage for stage in changed["stages"] if stage["actions"]]
-    _refuse_used_variables(
-        changed["stages"],
-        _list_namespaces(declared) - _list_namespaces(changed),
-        declared["name"],
-        "goes",
-    )
+    gone = _list_namespaces(declared) - _list_namespaces(changed)
+    _refuse_used_variables(changed["stages"], gone, declared["name"], "goes")
     if len(changed["stages"]) < 2:  # guide: reference-pipeline-structure
         raise Impossible(
             f"Without its gate {declared['name']} would have one stage, and CodePipeline wants "
@@ -129,12 +107,17 @@ def remove_gates(declared: Declaration) -> Declaration:
     return changed
 
 
-def _configure(changed: Declaration, function: str, text: str) -> None:
-    for gate in _find_gate_declarations(changed):
-        configuration = gate["configuration"]
-        configuration["FunctionName"] = function
-        if not _is_same_json(configuration.get("UserParameters", ""), text):
-            configuration["UserParameters"] = text
+def _configure(changed: Declaration, gate: Gate, function: str, text: str) -> None:
+    stage = next(stage for stage in changed["stages"] if stage["name"] == gate.stage)
+    conditions = stage["beforeEntry"]["conditions"] if gate.condition else ()
+    rules = [rule for condition in conditions for rule in condition.get("rules", [])]
+    declarations = rules if gate.condition else stage["actions"]
+    configuration = next(each for each in declarations if each["name"] == gate.action)[
+        "configuration"
+    ]
+    configuration["FunctionName"] = function
+    if not _is_same_json(configuration.get("UserParameters", ""), text):
+        configuration["UserParameters"] = text
 
 
 def _is_same_json(text: str, other: str) -> bool:
@@ -143,21 +126,6 @@ def _is_same_json(text: str, other: str) -> bool:
         return bool(json.loads(text) == json.loads(other))
     except ValueError:
         return False
-
-
-def _find_gate_declarations(changed: Declaration) -> Iterator[dict[str, Any]]:
-    """The gates' own declarations, to be changed."""
-    gates = {(gate.stage, gate.action, gate.condition) for gate in find_gates(changed)}
-    for stage in changed["stages"]:
-        yield from (
-            action for action in stage["actions"] if (stage["name"], action["name"], False) in gates
-        )
-        for condition in stage.get("beforeEntry", {}).get("conditions", []):
-            yield from (
-                rule
-                for rule in condition.get("rules", [])
-                if (stage["name"], rule["name"], True) in gates
-            )
 
 
 def _move(changed: Declaration, gate: Gate, after: str) -> None:
@@ -178,12 +146,9 @@ def _move(changed: Declaration, gate: Gate, after: str) -> None:
     _refuse_conditions(stage, f"The gate's stage {gate.stage} of {name} would come after {after}")
     changed["stages"].remove(stage)
     new = _list_stages(changed).index(after) + 1
-    _refuse_used_variables(
-        changed["stages"][:new],
-        _list_namespaces({"stages": [stage]}),
-        name,
-        f"would come only after {after}",
-    )
+    namespaces = _list_namespaces({"stages": [stage]})
+    reason = f"would come only after {after}"
+    _refuse_used_variables(changed["stages"][:new], namespaces, name, reason)
     changed["stages"].insert(new, stage)
 
 
@@ -227,15 +192,14 @@ def _declare_bypass(changed: Declaration) -> None:
             f"{name} is a V1 pipeline, and only V2 has variables: change its type first, or leave "
             "--bypass out."
         )
-    for variable in variables:
-        if variable["name"] == "bypass":
-            if variable.get("defaultValue") not in ("true", "false"):
-                raise Impossible(
-                    f'{name} has a variable bypass already, whose default is not the "false" that '
-                    "the gate needs: change that first, or "
-                    "leave --bypass out."
-                )
-            return
+    defaults = {variable["name"]: variable.get("defaultValue") for variable in variables}
+    if defaults.get("bypass") in ("true", "false"):
+        return
+    if "bypass" in defaults:
+        raise Impossible(
+            f'{name} has a variable bypass already, whose default is not the "false" that the gate '
+            "needs: change that first, or leave --bypass out."
+        )
     if len(variables) >= MAX_VARIABLES:
         raise Impossible(
             f"{name} has {len(variables)} variables, and CodePipeline allows {MAX_VARIABLES}: "
@@ -249,9 +213,7 @@ def _declare_bypass(changed: Declaration) -> None:
 
 
 def _refuse_conditions(stage: Declaration, why: str) -> None:
-    """Raise Impossible if this stage has a condition of somebody else's: an alarm, a time window
-    (model: StageDeclaration).
-    """
+    """Raise Impossible if this stage has a condition that is no gate (model: StageDeclaration)."""
     for condition_type in ("beforeEntry", "onSuccess", "onFailure"):
         rules = [
             rule["name"]

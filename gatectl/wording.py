@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Collection
 from datetime import timedelta
 
 from chalicelib.pipelines.execution import ID
 
 
 def format_duration(duration: timedelta) -> str:
-    """The duration in its two largest units: "under 1 s", "40 s", "7 min", "5 h 12 min",
-    "3 d 2 h".
-    """
+    """The duration in its two largest units: "under 1 s", "40 s", "5 h 12 min", "3 d 2 h"."""
     seconds = round(duration.total_seconds())
     if seconds == 0 and duration:
         return "under 1 s"
@@ -43,3 +43,13 @@ def format_count(count: int, noun: str) -> str:
 def shorten_ids(text: str) -> str:
     """Return the text with each execution's id cut to the eight characters that people read."""
     return re.sub(ID, lambda id_: id_[0][:8], text)
+
+
+def describe_missing_pipeline(
+    name: str, region: str, names: Collection[str], instead: str = "."
+) -> str:
+    """Return that there is no pipeline `name`, and the most similar of `names`; else `instead`."""
+    other_case = [candidate for candidate in names if candidate.lower() == name.lower()]
+    similar = other_case or difflib.get_close_matches(name, names, n=1)
+    hint = f"; did you mean {similar[0]}?" if similar else instead
+    return f"There is no pipeline {name} in {region}{hint}"

@@ -8,22 +8,26 @@ pipeline_roles.py, pipelines.py and rules.py say, as pure functions of the evide
 from __future__ import annotations
 
 import json
-import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import click
-from rich.text import Text
 
 from chalicelib.aws.command import AwsCommand
 from chalicelib.errors import NoAnswer, NotFound, NotPermitted, UnexpectedAnswer
 from gatectl.doctor import function_roles, functions, pipeline_roles, pipelines, rules
 from gatectl.doctor.evidence import DoctorEvidence
-from gatectl.doctor.finding import COLOURS, SEVERITIES, Finding, format_command
+from gatectl.doctor.finding import (
+    COLOURS,
+    SEVERITIES,
+    Finding,
+    count_by_severity,
+    format_command,
+    print_entry,
+)
 from gatectl.doctor.reader import DoctorReader
-from gatectl.session import AWS_REFUSED, FAULTS_FOUND, Interrupted, Place, Refused, add_options
+from gatectl.session import AWS_REFUSED, FAULTS_FOUND, Place, Refused, add_options
 
 SUBJECTS = (functions, function_roles, pipeline_roles, pipelines, rules)
-INDENT = "  "
 
 
 @click.command()
@@ -73,7 +77,10 @@ def doctor(place: Place, *, mend: bool, yes: bool) -> None:
     if place.json:
         place.show("", _as_json(place, evidence, findings, mended))
     else:
-        _show_summary(place, evidence, findings)
+        for gap in evidence.unseen:
+            text = f"{gap.why}. Nothing is said about it here."
+            print_entry(place, ("not looked at", "magenta"), gap.subject, text)
+        place.console.print(summarize(evidence, findings))
     raise click.exceptions.Exit(_find_status(evidence, findings))
 
 
@@ -111,30 +118,28 @@ def _mend(
     into `mended`. Returns the evidence afterwards.
     """
     present = [_identify(finding) for finding in examine(reader.read_evidence())]
-    try:
-        for finding in chosen:
-            if _identify(finding) not in present:
-                _print(place, f"{finding.where}: is not as it was any more. Nothing was done.")
-            elif _make_calls(place, finding):
-                _print(place, f"{finding.where}: done.")
-                mended.append(finding)
-                place.changed = (
-                    f"Mended before that: {_join_places(mended)}. Look again with gatectl doctor."
-                )
-        return reader.read_evidence()
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"Stopped. Mended: {_join_places(mended) or 'nothing'}. What was under way may have "
-            "taken effect: look again with gatectl doctor."
-        ) from None
+    for finding in chosen:
+        _record(place, mended)
+        if _identify(finding) not in present:
+            _print(place, f"{finding.where}: is not as it was any more. Nothing was done.")
+        elif _make_calls(place, finding):
+            _print(place, f"{finding.where}: done.")
+            mended.append(finding)
+    _record(place, mended)
+    return reader.read_evidence()
+
+
+def _record(place: Place, mended: Sequence[Finding]) -> None:
+    """What Ctrl-C prints from now on."""
+    names = ", ".join(finding.where for finding in mended)
+    place.changed = (
+        f"Mended: {names or 'nothing'}. What was under way may have taken effect: look again with "
+        "gatectl doctor."
+    )
 
 
 def _identify(finding: Finding) -> tuple[str, str, tuple[AwsCommand, ...]]:
     return finding.kind, finding.where, finding.calls
-
-
-def _join_places(findings: Sequence[Finding]) -> str:
-    return ", ".join(finding.where for finding in findings)
 
 
 def _make_calls(place: Place, finding: Finding) -> bool:
@@ -160,42 +165,14 @@ def _print(place: Place, text: str) -> None:
 
 
 def _show(place: Place, finding: Finding) -> None:
-    place.console.print(
-        Text.assemble((finding.severity, COLOURS[finding.severity]), f"  {finding.where}")
+    print_entry(
+        place,
+        (finding.severity, COLOURS[finding.severity]),
+        finding.where,
+        f"{finding.problem} {finding.means}",
+        f"{finding.how}{' (--mend does this)' if finding.calls else ''}",
+        commands=finding.to_paste,
     )
-    _show_paragraph(place, f"{finding.problem} {finding.means}")
-    _show_paragraph(place, f"{finding.how}{' (--mend does this)' if finding.calls else ''}")
-    for command in finding.to_paste:
-        # As one line, however wide the terminal is: so it can be pasted.
-        place.console.print(
-            f"{INDENT}{INDENT}{format_command(command, place.region, place.flags)}",
-            style="bold",
-            markup=False,
-            soft_wrap=True,
-        )
-    place.console.print()
-
-
-def _show_paragraph(place: Place, text: str) -> None:
-    """Wrapped between words only, so that no ARN is torn apart."""
-    wrapped = textwrap.fill(
-        text,
-        place.console.width,
-        initial_indent=INDENT,
-        subsequent_indent=INDENT,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    place.console.print(wrapped, markup=False, soft_wrap=True)
-
-
-def _show_summary(place: Place, evidence: DoctorEvidence, findings: Sequence[Finding]) -> None:
-    """What could not be read, and the findings counted."""
-    for gap in evidence.unseen:
-        place.console.print(Text.assemble(("not looked at", "magenta"), f"  {gap.subject}"))
-        _show_paragraph(place, f"{gap.why}. Nothing is said about it here.")
-        place.console.print()
-    place.console.print(summarize(evidence, findings))
 
 
 def summarize(evidence: DoctorEvidence, findings: Sequence[Finding]) -> str:
@@ -207,23 +184,15 @@ def summarize(evidence: DoctorEvidence, findings: Sequence[Finding]) -> str:
             "Nothing is wrong, as far as could be looked," if evidence.unseen else "All is well"
         )
         return f"{verdict} in {where}: {_describe_installation(evidence)}. {checks}"
-    counts = [
-        f"{number} {severity}{'s' * (number > 1)}"
-        for severity in SEVERITIES
-        if (number := _count(findings, severity))
-    ]
+    counts = count_by_severity(findings)
     mendable = sum(1 for finding in findings if finding.calls)
     how_many = "all" if mendable == len(findings) else mendable
     advice = ""
-    if _count(findings, "note") == len(findings):
+    if all(finding.severity == "note" for finding in findings):
         advice = f" Nothing {'of that needs' if evidence.unseen else 'needs'} mending."
     elif mendable:
         advice = f" `gatectl doctor --mend` mends {how_many} of them, and asks first."
-    return f"{', '.join(counts)} in {where}.{advice} {checks}"
-
-
-def _count(findings: Iterable[Finding], severity: str) -> int:
-    return sum(1 for finding in findings if finding.severity == severity)
+    return f"{counts} in {where}.{advice} {checks}"
 
 
 def _describe_installation(evidence: DoctorEvidence) -> str:

@@ -1,6 +1,4 @@
-"""What AWS answered, as plain data. What it did not answer is None or missing, and named in
-`unseen`.
-"""
+"""What AWS answered. What it did not answer is None or missing, and named in `unseen`."""
 
 from __future__ import annotations
 
@@ -24,9 +22,8 @@ from gatectl.functions import DeployedFunctions
 
 @dataclass(frozen=True)
 class GateFunction(FunctionSettings):
-    """The gate or the retry of a deployment. `reserved`: its reserved concurrency, if it has one.
-
-    `statements`: those of its resource policy; None if that could not be read.
+    """The gate or the retry. `reserved`: its reserved concurrency, if it has one. `statements`: of
+    its resource policy; None if that could not be read.
     """
 
     reserved: int | None = None
@@ -39,9 +36,7 @@ class GateFunction(FunctionSettings):
 
 @dataclass(frozen=True)
 class Unseen:
-    """What could not be read, and why: which action AWS denied. `function`: the name of the
-    function that it is about, if it is about one.
-    """
+    """What could not be read, and why. `function`: the name of the one that it is about, or ""."""
 
     subject: str
     why: str
@@ -77,6 +72,11 @@ class DoctorEvidence:
     def deployment(self, stage: str) -> Deployment:
         return Deployment(self.partition, self.region, self.account, stage)
 
+    def name_resource(self, service: str, resource: str, region: str | None = None) -> str:
+        """Return the ARN of a resource of this account, by default in this region."""
+        place = f"{region or self.region}:{self.account}"
+        return f"arn:{self.partition}:{service}:{place}:{resource}"
+
     def list_gated(self, stage: str) -> list[Pipeline]:
         """Return the pipelines with a gate that is deployed here as `stage`."""
         return [
@@ -88,9 +88,7 @@ class DoctorEvidence:
         ]
 
     def is_here(self, function: str) -> bool:
-        """Whether a function, as a gate action names it, belongs to this region and account: an ARN
-        may be of others.
-        """
+        """Whether a function that a gate action names is of this region and account."""
         if not function.startswith("arn:"):
             return True
         _, _, _, region, account, *_ = function.split(":")
@@ -110,9 +108,7 @@ class DoctorEvidence:
         return self.fates.get(rule.name) or find_fate(unread)
 
     def list_holds(self, stage: str | None = None) -> list[tuple[Hold, Standing]]:
-        """Return the holds that rules keep and that are not over, of all deployments or of the one
-        named `stage`.
-        """
+        """Return the holds that are not over, of all deployments or of `stage`."""
         holds = [
             (rule.hold, self.find_fate(rule, rule.hold).standing)
             for rule in self.rules or ()

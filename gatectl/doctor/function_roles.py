@@ -1,16 +1,13 @@
-"""May the functions' roles do what the functions do? That is .chalice/policy-gate.json and
-policy-retry.json, as far as the existing pipelines need them.
-"""
+"""May the functions' roles do what .chalice/policy-*.json allow, as far as it is needed?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 
-from chalicelib.account.gates import Gate
 from chalicelib.aws.iam import PolicyQuestion, Refusal
 from chalicelib.phrases import join_names
-from chalicelib.pipelines.dependency import Dependency
-from gatectl.doctor.evidence import DoctorEvidence
+from gatectl.doctor.evidence import DoctorEvidence, GateFunction
 from gatectl.doctor.finding import Finding, build_deploy_command
 from gatectl.functions import DeployedFunctions
 
@@ -27,6 +24,12 @@ RESTARTS = (
     "codepipeline:GetPipelineExecution",
     "codepipeline:GetPipeline",
 )
+RULE_CALLS = (
+    "events:ListTargetsByRule",
+    "events:PutTargets",
+    "events:RemoveTargets",
+    "events:DeleteRule",
+)
 LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 
@@ -38,165 +41,107 @@ def list_questions(evidence: DoctorEvidence) -> list[PolicyQuestion]:
     return [
         question
         for deployed in evidence.deployed or ()
-        for questions in _list_questions_by_function(evidence, deployed).values()
-        for question in questions
+        for function in _list_functions(evidence, deployed)
+        for question in _list_questions_about(evidence, deployed, function)
     ]
 
 
 def findings(evidence: DoctorEvidence) -> Iterator[Finding]:
     for deployed in evidence.deployed or ():
-        for function, questions in _list_questions_by_function(evidence, deployed).items():
-            yield from _check_role(evidence, function, deployed.stage, questions)
+        for function in _list_functions(evidence, deployed):
+            questions = _list_questions_about(evidence, deployed, function)
+            yield from _check_role(evidence, function, deployed, questions)
 
 
-def _list_questions_by_function(
-    evidence: DoctorEvidence, deployed: DeployedFunctions
-) -> Mapping[str, list[PolicyQuestion]]:
-    questions: dict[str, list[PolicyQuestion]] = {}
-    for name, list_needs in (
-        (deployed.gate, _list_gate_needs),
-        (deployed.retry, _list_retry_needs),
-    ):
-        function = evidence.functions.get(name)
-        if function:
-            log = f"log-group:/aws/lambda/{name}:log-stream:any"
-            needs = [
-                *list_needs(evidence, deployed.stage),
-                *_list_common_needs(evidence, deployed.stage, function.event_bus),
-                (LOG, [_name_resource(evidence, "logs", log)]),
-            ]
-            context = _build_context(evidence, deployed.stage)
-            questions[name] = [
-                PolicyQuestion(
-                    function.role,
-                    actions,
-                    tuple(resources[start : start + MAX_RESOURCES]),
-                    context,
-                )
-                for actions, resources in needs
-                for start in range(0, len(resources), MAX_RESOURCES)
-            ]
-    return questions
+def _list_functions(evidence: DoctorEvidence, deployed: DeployedFunctions) -> list[GateFunction]:
+    names = (deployed.gate, deployed.retry)
+    return [evidence.functions[name] for name in names if name in evidence.functions]
 
 
-def _build_context(evidence: DoctorEvidence, stage: str) -> tuple[tuple[str, str], ...]:
-    """The condition keys of the two policies, as the functions' own calls have them."""
-    return (
-        ("events:TargetArn", evidence.deployment(stage).retry_arn),
+def _list_questions_about(
+    evidence: DoctorEvidence, deployed: DeployedFunctions, function: GateFunction
+) -> list[PolicyQuestion]:
+    # The condition keys of the two policies, as the functions' own calls have them.
+    context = (
+        ("events:TargetArn", evidence.deployment(deployed.stage).retry_arn),
         ("events:source", "pipeline-gate"),
         ("lambda:Principal", "events.amazonaws.com"),
     )
-
-
-def _list_gate_needs(evidence: DoctorEvidence, stage: str) -> Iterator[Need]:
-    yield READS, _list_upstreams(evidence, stage)
-    yield ("codepipeline:GetPipelineExecution",), _list_gated_pipelines(evidence, stage)
-    yield ("codepipeline:PutJobSuccessResult", "codepipeline:PutJobFailureResult"), ["*"]
-    yield (
-        ("events:PutRule", "events:PutTargets", "events:ListTargetsByRule"),
-        [_name_any_rule(evidence, stage)],
-    )
-    yield ("lambda:AddPermission",), [evidence.deployment(stage).retry_arn]
-
-
-def _list_retry_needs(evidence: DoctorEvidence, stage: str) -> Iterator[Need]:
-    yield READS, _list_upstreams(evidence, stage)
-    yield RESTARTS, _list_gated_pipelines(evidence, stage)
-    yield ("codepipeline:RetryStageExecution",), _list_gated_stages(evidence, stage)
-    yield (
-        (
-            "events:ListTargetsByRule",
-            "events:PutTargets",
-            "events:RemoveTargets",
-            "events:DeleteRule",
-        ),
-        [_name_any_rule(evidence, stage)],
-    )
-    yield ("events:ListRules", "events:ListRuleNamesByTarget"), ["*"]
-
-
-def _list_common_needs(evidence: DoctorEvidence, stage: str, bus: str) -> Iterator[Need]:
-    if bus:
-        is_arn = bus.startswith("arn:")
-        arn = bus if is_arn else _name_resource(evidence, "events", f"event-bus/{bus}")
-        yield ("events:PutEvents",), [arn]
-    dependencies = _list_dependencies(evidence, stage)
-    roles = {dependency.role_arn for dependency in dependencies if dependency.role_arn}
-    yield ("sts:AssumeRole",), sorted(roles)
-
-
-# The resources
-
-
-def _list_gates(evidence: DoctorEvidence, stage: str) -> list[tuple[str, Gate]]:
-    """The gates of a deployment, each with its pipeline's name."""
     return [
-        (pipeline.name, gate)
-        for pipeline in evidence.list_gated(stage)
-        for gate in pipeline.gates
-        if gate.deployed_as == stage
+        PolicyQuestion(
+            function.role, actions, tuple(resources[start : start + MAX_RESOURCES]), context
+        )
+        for actions, resources in _list_needs(evidence, deployed, function)
+        for start in range(0, len(resources), MAX_RESOURCES)
     ]
 
 
-def _list_dependencies(evidence: DoctorEvidence, stage: str) -> list[Dependency]:
-    return [
+def _list_needs(
+    evidence: DoctorEvidence, deployed: DeployedFunctions, function: GateFunction
+) -> Iterator[Need]:
+    """What the gate or the retry of a deployment has to be allowed."""
+    deployment = evidence.deployment(deployed.stage)
+    gated = evidence.list_gated(deployed.stage)
+    gates = [
+        (pipeline.name, gate)
+        for pipeline in gated
+        for gate in pipeline.gates
+        if gate.deployed_as == deployed.stage
+    ]
+    dependencies = [
         dependency
-        for _, gate in _list_gates(evidence, stage)
+        for _, gate in gates
         if gate.parameters
         for dependency in gate.parameters.depends_on
     ]
-
-
-def _list_upstreams(evidence: DoctorEvidence, stage: str) -> list[str]:
+    name_pipeline = partial(evidence.name_resource, "codepipeline")
     upstreams = {
-        _name_pipeline(evidence, dependency.name, dependency.region)
-        for dependency in _list_dependencies(evidence, stage)
+        name_pipeline(dependency.name, dependency.region)
+        for dependency in dependencies
         if not dependency.role_arn and dependency.account in (None, evidence.account)
     }
-    return sorted(upstreams)
-
-
-def _list_gated_pipelines(evidence: DoctorEvidence, stage: str) -> list[str]:
-    return [_name_pipeline(evidence, pipeline.name) for pipeline in evidence.list_gated(stage)]
-
-
-def _list_gated_stages(evidence: DoctorEvidence, stage: str) -> list[str]:
-    gated = {(pipeline, gate.stage) for pipeline, gate in _list_gates(evidence, stage)}
-    return [f"{_name_pipeline(evidence, pipeline)}/{name}" for pipeline, name in sorted(gated)]
-
-
-def _name_pipeline(evidence: DoctorEvidence, name: str, region: str | None = None) -> str:
-    return _name_resource(evidence, "codepipeline", name, region)
-
-
-def _name_any_rule(evidence: DoctorEvidence, stage: str) -> str:
-    rule = f"{evidence.deployment(stage).rule_prefix}{ANY_EXECUTION}"
-    return _name_resource(evidence, "events", f"rule/{rule}")
-
-
-def _name_resource(
-    evidence: DoctorEvidence, service: str, resource: str, region: str | None = None
-) -> str:
-    place = f"{region or evidence.region}:{evidence.account}"
-    return f"arn:{evidence.partition}:{service}:{place}:{resource}"
+    pipelines = [name_pipeline(pipeline.name) for pipeline in gated]
+    stages = {f"{name_pipeline(pipeline)}/{gate.stage}" for pipeline, gate in gates}
+    rules = [evidence.name_resource("events", f"rule/{deployment.rule_prefix}{ANY_EXECUTION}")]
+    yield READS, sorted(upstreams)
+    if function.name == deployed.gate:
+        yield ("codepipeline:GetPipelineExecution",), pipelines
+        yield ("codepipeline:PutJobSuccessResult", "codepipeline:PutJobFailureResult"), ["*"]
+        yield ("events:PutRule", "events:PutTargets", "events:ListTargetsByRule"), rules
+        yield ("lambda:AddPermission",), [deployment.retry_arn]
+    else:
+        yield RESTARTS, pipelines
+        yield ("codepipeline:RetryStageExecution",), sorted(stages)
+        yield RULE_CALLS, rules
+        yield ("events:ListRules", "events:ListRuleNamesByTarget"), ["*"]
+    if bus := function.event_bus:
+        is_arn = bus.startswith("arn:")
+        arn = bus if is_arn else evidence.name_resource("events", f"event-bus/{bus}")
+        yield ("events:PutEvents",), [arn]
+    roles = {dependency.role_arn for dependency in dependencies if dependency.role_arn}
+    yield ("sts:AssumeRole",), sorted(roles)
+    log = f"log-group:/aws/lambda/{function.name}:log-stream:any"
+    yield LOG, [evidence.name_resource("logs", log)]
 
 
 # The answers
 
 
 def _check_role(
-    evidence: DoctorEvidence, function: str, stage: str, questions: list[PolicyQuestion]
+    evidence: DoctorEvidence,
+    function: GateFunction,
+    deployed: DeployedFunctions,
+    questions: list[PolicyQuestion],
 ) -> Iterator[Finding]:
-    role = evidence.functions[function].role
     answers = [evidence.answers[each] for each in questions if each in evidence.answers]
-    where = f"role {role.rpartition('/')[2]} of function {function}"
-    is_gate = function == evidence.deployment(stage).gate_function
+    where = f"role {function.role.rpartition('/')[2]} of function {function.name}"
     means = (
         "Gate actions fail, or hang for 20 minutes."
-        if is_gate
+        if function.name == deployed.gate
         else "Holds do not end, or not as they should."
     )
-    how, again = "Deploy it anew, which writes the role's policy.", (build_deploy_command(stage),)
+    how = "Deploy it anew, which writes the role's policy."
+    again = (build_deploy_command(deployed.stage),)
     if any(answer.no_role for answer in answers):
         yield Finding("no-role", "error", where, "There is no such role.", means, how, again)
         return

@@ -1,6 +1,4 @@
-"""Are both functions of each deployment there, can they run, and may the gate's rules invoke the
-retry?
-"""
+"""Are both functions of each deployment there, and can they run and be invoked?"""
 
 from __future__ import annotations
 
@@ -29,12 +27,21 @@ def findings(evidence: DoctorEvidence) -> Iterator[Finding]:
         return
     gates = [gate for each in (evidence.pipelines or {}).values() for gate in each.gates]
     if not evidence.deployed and not gates and evidence.pipelines is not None:
-        yield _find_no_gate(evidence)
+        uninstalled = not evidence.rules
+        as_it_should_be = "After an uninstall that is as it should be. Else deploy"
+        advice = as_it_should_be if uninstalled else "Deploy"
+        yield Finding(
+            "no-gate",
+            "note" if uninstalled else "error",
+            f"region {evidence.region}",
+            "No gate is deployed here.",
+            "No pipeline of this region can wait for others.",
+            f"{advice} it, or look at another region with --region.",
+            (build_deploy_command("prod"),),
+        )
     named = {gate.deployed_as for gate in gates if evidence.is_here(gate.function)}
     for deployed in evidence.deployed:
-        yield from _find_missing_function(evidence, deployed, is_named=deployed.stage in named)
-        yield from _find_long_name(deployed)
-        yield from _find_different_code(evidence, deployed)
+        yield from _check_deployment(evidence, deployed, is_named=deployed.stage in named)
         gate = evidence.functions.get(deployed.gate)
         if gate:
             yield from _check_function(evidence, gate, "gate", deployed.stage)
@@ -52,21 +59,7 @@ def find_retry_faults(evidence: DoctorEvidence, deployed: DeployedFunctions) -> 
 # Is it deployed, completely and in one version?
 
 
-def _find_no_gate(evidence: DoctorEvidence) -> Finding:
-    uninstalled = not evidence.rules
-    advice = "After an uninstall that is as it should be. Else deploy" if uninstalled else "Deploy"
-    return Finding(
-        "no-gate",
-        "note" if uninstalled else "error",
-        f"region {evidence.region}",
-        "No gate is deployed here.",
-        "No pipeline of this region can wait for others.",
-        f"{advice} it, or look at another region with --region.",
-        (build_deploy_command("prod"),),
-    )
-
-
-def _find_missing_function(
+def _check_deployment(
     evidence: DoctorEvidence, deployed: DeployedFunctions, *, is_named: bool
 ) -> Iterator[Finding]:
     """`is_named`: whether a pipeline names this deployment's gate."""
@@ -81,7 +74,6 @@ def _find_missing_function(
             f"fails.{evidence.describe_held(deployed.stage)}",
             "Deploy both.",
             again,
-            function=deployed.retry,
         )
     elif not deployed.has_gate and not is_named:
         yield Finding(
@@ -92,11 +84,7 @@ def _find_missing_function(
             "No pipeline can wait by this deployment.",
             "Deploy both; or take the other one away, too (chalice delete).",
             again,
-            function=deployed.gate,
         )
-
-
-def _find_long_name(deployed: DeployedFunctions) -> Iterator[Finding]:
     try:
         refuse_long_stage(deployed.stage)
     except Misconfigured as error:
@@ -108,13 +96,7 @@ def _find_long_name(deployed: DeployedFunctions) -> Iterator[Finding]:
             "It can hold nobody.",
             "Deploy it under a shorter name, and let the pipelines name that one.",
             (build_deploy_command(deployed.stage[:STAGE_LENGTH].rstrip("-")),),
-            function=deployed.gate,
         )
-
-
-def _find_different_code(
-    evidence: DoctorEvidence, deployed: DeployedFunctions
-) -> Iterator[Finding]:
     gate = evidence.functions.get(deployed.gate)
     retry = evidence.functions.get(deployed.retry)
     if gate and retry and gate.code != retry.code:
@@ -125,7 +107,7 @@ def _find_different_code(
             "They have different code: a deployment has reached only one of them.",
             "The one may not understand what the other leaves in a hold.",
             "Deploy both.",
-            (build_deploy_command(deployed.stage),),
+            again,
         )
 
 
@@ -138,8 +120,7 @@ def _check_function(
     """`role`: "gate" or "retry"."""
     stops = GATE_STOPS if role == "gate" else RETRY_STOPS
     yield from _check_state(function, stops, stage)
-    yield from _check_settings(function, role, stops, stage)
-    yield from _check_bus(evidence, function, stage)
+    yield from _check_settings(evidence, function, role, stops, stage)
 
 
 def _check_state(function: GateFunction, stops: str, stage: str) -> Iterator[Finding]:
@@ -154,7 +135,6 @@ def _check_state(function: GateFunction, stops: str, stage: str) -> Iterator[Fin
             "by itself.",
             "Invoke it once: it refuses what it does not know, and is awake then.",
             (("aws", "lambda", "invoke", "--function-name", function.name, "/dev/null"),),
-            function=function.name,
         )
     elif function.state not in ("Active", "Pending"):
         reason = f": {function.state_reason}" if function.state_reason else "."
@@ -166,8 +146,6 @@ def _check_state(function: GateFunction, stops: str, stage: str) -> Iterator[Fin
             stops,
             "Put that right, and deploy it anew.",
             again,
-            function=function.name,
-            remedy="put that right, and deploy it anew",
         )
     if function.update == "Failed":
         yield Finding(
@@ -178,7 +156,6 @@ def _check_state(function: GateFunction, stops: str, stage: str) -> Iterator[Fin
             "What ran before still runs.",
             "Put that right, and deploy it anew.",
             again,
-            function=function.name,
         )
     if function.reserved == 0:
         name = {"FunctionName": function.name}
@@ -190,12 +167,12 @@ def _check_state(function: GateFunction, stops: str, stage: str) -> Iterator[Fin
             stops,
             "Give it back its share, unless somebody has stopped it on purpose.",
             (AwsCommand("lambda", "delete_function_concurrency", name).words,),
-            function=function.name,
-            remedy="give it back its share, unless somebody has stopped it on purpose",
         )
 
 
-def _check_settings(function: GateFunction, role: str, stops: str, stage: str) -> Iterator[Finding]:
+def _check_settings(
+    evidence: DoctorEvidence, function: GateFunction, role: str, stops: str, stage: str
+) -> Iterator[Finding]:
     where, again = f"function {function.name}", (build_deploy_command(stage),)
     if function.handler.rpartition(".")[2] != role:
         yield Finding(
@@ -207,8 +184,6 @@ def _check_settings(function: GateFunction, role: str, stops: str, stage: str) -
             stops,
             "Deploy it anew.",
             again,
-            function=function.name,
-            remedy="deploy it anew",
         )
     if function.seconds < MIN_TIMEOUT_SECONDS:
         yield Finding(
@@ -220,7 +195,6 @@ def _check_settings(function: GateFunction, role: str, stops: str, stage: str) -
             f"{stops[0].lower()}{stops[1:]}",
             "Set lambda_timeout in .chalice/config.json to 900, as it was, and deploy.",
             again,
-            function=function.name,
         )
     if role == "gate":
         try:
@@ -234,23 +208,18 @@ def _check_settings(function: GateFunction, role: str, stops: str, stage: str) -
                 "Each gate action that does not say its own retry_minutes fails.",
                 "Correct it there, and deploy.",
                 again,
-                function=function.name,
             )
-
-
-def _check_bus(evidence: DoctorEvidence, function: GateFunction, stage: str) -> Iterator[Finding]:
     bus = function.event_bus
     if bus and evidence.buses.get(bus) is False:
         create = AwsCommand("events", "create_event_bus", {"Name": bus.rpartition("/")[2]})
         yield Finding(
             "event-bus",
             "warning",
-            f"function {function.name}",
+            where,
             f"Its EVENT_BUS is {bus}, and there is no such event bus.",
             "Nobody is told of holds and their ends; pipelines wait and start all the same.",
             "Create that bus, or correct EVENT_BUS in .chalice/config.json and deploy.",
-            (create.words, build_deploy_command(stage)),
-            function=function.name,
+            (create.words, *again),
         )
 
 
@@ -291,25 +260,19 @@ def _check_permission(
         f"No hold ends.{evidence.describe_held(stage)}" if holds else RETRY_STOPS,
         "Let them invoke it.",
         calls=(remove, add) if is_misleading else (add,),
-        function=retry.name,
     )
 
 
 def may_be_invoked(evidence: DoctorEvidence, retry: GateFunction, stage: str) -> bool:
     """Whether every rule of the deployment may invoke its retry, as far as is known."""
-    rules = (
-        f"arn:{evidence.partition}:events:{evidence.region}:{evidence.account}:"
-        f"rule/{evidence.deployment(stage).rule_prefix}*"
-    )
+    rules = evidence.name_resource("events", f"rule/{evidence.deployment(stage).rule_prefix}*")
     return retry.statements is None or any(
         _lets_in(statement, rules, evidence.account) for statement in retry.statements
     )
 
 
 def _lets_in(statement: Mapping[str, Any], rules: str, account: str) -> bool:
-    """Whether a statement lets EventBridge invoke on behalf of every rule that the pattern `rules`
-    matches.
-    """
+    """Whether a statement lets EventBridge invoke for every rule that matches `rules`."""
     principal = statement.get("Principal")
     services = _as_list(principal.get("Service")) if isinstance(principal, Mapping) else [principal]
     context = {"aws:sourcearn": rules, "aws:sourceaccount": account}

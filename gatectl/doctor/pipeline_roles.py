@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from chalicelib.aws.command import AwsCommand
@@ -15,8 +14,10 @@ from gatectl.doctor.evidence import DoctorEvidence
 from gatectl.doctor.finding import Finding
 from gatectl.doctor.function_roles import find_unknown
 from gatectl.doctor.functions import allows_to_invoke
+from gatectl.doctor.pipelines import FAILS
 
-FAILS = "The gate action fails at once, and nothing goes past it."
+Policy = tuple[str, str]
+"""A role, and the name of one of its inline policies."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,9 @@ class Invoker:
         return self.gate.rpartition("function:")[2].partition(":")[0]
 
     @property
-    def policy(self) -> tuple[str, str]:
-        """The role, and the name of its inline policy that --mend writes."""
+    def policy(self) -> Policy:
+        """The one that --mend writes."""
         return self.role_name, f"invoke-{self.function}"
-
-
-@dataclass(frozen=True)
-class MissingPermission:
-    """`invoker` lacks nothing but a statement that lets it invoke `resource`."""
-
-    invoker: Invoker
-    resource: str
 
 
 def list_questions(evidence: DoctorEvidence) -> list[PolicyQuestion]:
@@ -57,17 +50,13 @@ def list_questions(evidence: DoctorEvidence) -> list[PolicyQuestion]:
 def findings(evidence: DoctorEvidence) -> Iterator[Finding]:
     for invoker in _list_invokers(evidence):
         yield from _check_invoker(evidence, invoker)
-    missing = _list_missing_permissions(evidence)
-    for _, permissions in groupby(missing, key=lambda each: each.invoker.policy):
-        yield _describe_missing_permissions(evidence, list(permissions))
+    for policy, (pipelines, functions) in _list_missing_permissions(evidence).items():
+        yield _describe_missing_permissions(evidence, policy, sorted(pipelines), sorted(functions))
 
 
-def list_policies(evidence: DoctorEvidence) -> list[tuple[str, str]]:
-    """Return the inline policies, by role and name, that --mend would write: their present content
-    has to be read first.
-    """
-    missing = _list_missing_permissions(evidence)
-    return list(dict.fromkeys(permission.invoker.policy for permission in missing))
+def list_policies(evidence: DoctorEvidence) -> list[Policy]:
+    """Return the inline policies that --mend would write: their content has to be read first."""
+    return list(_list_missing_permissions(evidence))
 
 
 def _list_invokers(evidence: DoctorEvidence) -> list[Invoker]:
@@ -91,8 +80,7 @@ def _list_invokers(evidence: DoctorEvidence) -> list[Invoker]:
 def _build_question(evidence: DoctorEvidence, invoker: Invoker) -> PolicyQuestion:
     arn = invoker.gate
     if not arn.startswith("arn:"):
-        place = f"{evidence.region}:{evidence.account}"
-        arn = f"arn:{evidence.partition}:lambda:{place}:function:{invoker.gate}"
+        arn = evidence.name_resource("lambda", f"function:{invoker.gate}")
     return PolicyQuestion(invoker.role, ("lambda:InvokeFunction",), (arn,))
 
 
@@ -125,17 +113,21 @@ def _check_invoker(evidence: DoctorEvidence, invoker: Invoker) -> Iterator[Findi
             )
 
 
-def _list_missing_permissions(evidence: DoctorEvidence) -> list[MissingPermission]:
-    """Those of one role and function stand next to each other."""
-    missing = [
-        MissingPermission(invoker, refusal.resource)
-        for invoker in _list_invokers(evidence)
-        for refusal in evidence.answers.get(
-            _build_question(evidence, invoker), PolicyAnswer()
-        ).refused
-        if not refusal.unknown and not refusal.by and not _is_let_in(evidence, invoker)
-    ]
-    return sorted(missing, key=lambda permission: permission.invoker.policy)
+def _list_missing_permissions(
+    evidence: DoctorEvidence,
+) -> dict[Policy, tuple[set[str], set[str]]]:
+    """By the policy that would allow them: the pipelines, and the ARNs of the functions, which may
+    be several ways of naming one. The role lacks nothing but a statement that lets it invoke them.
+    """
+    missing: dict[Policy, tuple[set[str], set[str]]] = {}
+    for invoker in sorted(_list_invokers(evidence), key=lambda invoker: invoker.policy):
+        answer = evidence.answers.get(_build_question(evidence, invoker), PolicyAnswer())
+        for refusal in answer.refused:
+            if not refusal.unknown and not refusal.by and not _is_let_in(evidence, invoker):
+                pipelines, functions = missing.setdefault(invoker.policy, (set(), set()))
+                pipelines.update(invoker.pipelines)
+                functions.add(refusal.resource)
+    return missing
 
 
 def _is_let_in(evidence: DoctorEvidence, invoker: Invoker) -> bool:
@@ -154,30 +146,25 @@ def _is_let_in(evidence: DoctorEvidence, invoker: Invoker) -> bool:
 
 
 def _describe_missing_permissions(
-    evidence: DoctorEvidence, missing: Sequence[MissingPermission]
+    evidence: DoctorEvidence, policy: Policy, pipelines: list[str], resources: list[str]
 ) -> Finding:
-    """Those of one role and function, which may be named in several ways: one policy allows them
-    all, and keeps what it allows already.
-    """
-    invoker = missing[0].invoker
-    role, policy = invoker.policy
-    pipelines = sorted({name for each in missing for name in each.invoker.pipelines})
-    resources = sorted({permission.resource for permission in missing})
-    document = evidence.policies.get((role, policy))
+    """One policy allows them all, and keeps what it allows already."""
+    role, name = policy
+    document = evidence.policies.get(policy)
     calls: tuple[AwsCommand, ...] = ()
     if document is None:
         how = (
             f"Allow it lambda:InvokeFunction on {join_names(resources)}: "
-            f"whether it has a policy {policy}, which --mend would write, is not known."
+            f"whether it has a policy {name}, which --mend would write, is not known."
         )
     else:
         parameters = {
             "RoleName": role,
-            "PolicyName": policy,
+            "PolicyName": name,
             "PolicyDocument": _build_document(document, resources),
         }
         calls = (AwsCommand("iam", "put_role_policy", parameters),)
-        keeps = f": its policy {policy} keeps what it says, and allows this, too"
+        keeps = f": its policy {name} keeps what it says, and allows this, too"
         how = f"Let it invoke the function{keeps if document else ''}."
     # Functions, each with its alias or version if it is named with one.
     functions = join_names([resource.rpartition("function:")[2] for resource in resources])

@@ -1,10 +1,7 @@
-"""Do the gates in the pipelines name a function that is there, would it accept their parameters,
-and is there what they wait for?
-"""
+"""Do the gates name functions, parameters and upstreams that are right?"""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from chalicelib import parameters
@@ -16,6 +13,7 @@ from chalicelib.pipelines.dependency import Dependency
 from chalicelib.wording import refusals
 from gatectl.doctor.evidence import DoctorEvidence
 from gatectl.doctor.finding import Finding, Severity, build_deploy_command
+from gatectl.wording import describe_missing_pipeline
 
 CORRECT_HERE = "Correct UserParameters of this action."
 FAILS = "The gate action fails at once, and nothing goes past it."
@@ -47,43 +45,38 @@ def _find_missing_gates(evidence: DoctorEvidence, deployed: set[str]) -> Iterato
     ]
     functions = {gate.function for _, gate in gates}
     for function in sorted(name for name in functions if not evidence.is_here(name)):
-        names = sorted({name for name, gate in gates if gate.function == function})
-        yield _describe_gate_elsewhere(function, names)
+        _, _, _, region, account, *_ = function.split(":")
+        yield Finding(
+            "gate-elsewhere",
+            "note",
+            f"function {function}",
+            f"{_name_it({name for name, gate in gates if gate.function == function})}, and it is "
+            f"in {region}, account {account}.",
+            "It was not looked at: whether it is there, and may do what it has to, can only be "
+            "seen there.",
+            f"Run gatectl doctor with credentials of account {account}, and with --region "
+            f"{region}.",
+        )
     named = {gate.deployed_as for _, gate in gates if evidence.is_here(gate.function)}
     for stage in sorted(named - deployed):
-        yield _describe_missing_gate(evidence, stage, sorted(deployed))
+        gates_here = " or ".join(
+            evidence.deployment(each).gate_function for each in sorted(deployed)
+        )
+        yield Finding(
+            "gate-not-deployed",
+            "error",
+            f"function {evidence.deployment(stage).gate_function}",
+            "It is not there, and "
+            f"{_name_it({pipeline.name for pipeline in evidence.list_gated(stage)})}.",
+            FAILS,
+            f"Deploy it{f', or name {gates_here} there' if gates_here else ''}.",
+            (build_deploy_command(stage),),
+        )
 
 
-def _describe_gate_elsewhere(function: str, pipelines: list[str]) -> Finding:
-    _, _, _, region, account, *_ = function.split(":")
-    return Finding(
-        "gate-elsewhere",
-        "note",
-        f"function {function}",
-        f"{join_names(pipelines)} {'names' if len(pipelines) == 1 else 'name'} it as the gate, and "
-        f"it is in {region}, account {account}.",
-        "It was not looked at: whether it is there, and may do what it has to, can only be seen "
-        "there.",
-        f"Run gatectl doctor with credentials of account {account}, and with --region {region}.",
-        function=function,
-    )
-
-
-def _describe_missing_gate(evidence: DoctorEvidence, stage: str, deployed: list[str]) -> Finding:
-    function = evidence.deployment(stage).gate_function
-    pipelines = [pipeline.name for pipeline in evidence.list_gated(stage)]
-    gates = " or ".join(evidence.deployment(each).gate_function for each in deployed)
-    return Finding(
-        "gate-not-deployed",
-        "error",
-        f"function {function}",
-        f"It is not there, and {join_names(pipelines)} "
-        f"{'names' if len(pipelines) == 1 else 'name'} it as the gate.",
-        "That gate action fails at once, and nothing goes past it.",
-        f"Deploy it{f', or name {gates} there' if gates else ''}.",
-        (build_deploy_command(stage),),
-        function=function,
-    )
+def _name_it(pipelines: set[str]) -> str:
+    names = join_names(sorted(pipelines))
+    return f"{names} {'names' if len(pipelines) == 1 else 'name'} it as the gate"
 
 
 # Their parameters, and the upstreams
@@ -157,11 +150,7 @@ def _find_missing_upstream(evidence: DoctorEvidence, dependency: Dependency) -> 
     else:
         return ""
     if not stages:
-        close = difflib.get_close_matches(dependency.name, names, n=1)
-        return (
-            f"There is no pipeline {dependency.name} in "
-            f"{region}{f'; did you mean {close[0]}?' if close else '.'}"
-        )
+        return describe_missing_pipeline(dependency.name, region, names)
     if dependency.stage and dependency.stage not in stages:
         return refusals.describe_missing_stage(dependency.name, dependency.stage, stages)
     return ""

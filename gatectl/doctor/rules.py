@@ -27,9 +27,7 @@ RULES_PER_BUS = 300
 """By default (guide: eb-quota)."""
 NEARLY_FULL = 0.9
 MAX_DELAY = timedelta(minutes=5)
-"""What a retry may take beyond its schedule: Lambda's own repeats, and AWS's throttles when many
-holds end together.
-"""
+"""For Lambda's own repeats, and AWS's throttles when many holds end together."""
 MINUTES_OF_NEW_SCHEDULE = 5
 
 
@@ -50,72 +48,52 @@ def findings(evidence: DoctorEvidence) -> Iterator[Finding]:
 
 
 def check_rule(evidence: DoctorEvidence, rule: HoldRule) -> Iterator[Finding]:
-    name = RULE_NAME.fullmatch(rule.name)
+    name, where = RULE_NAME.fullmatch(rule.name), f"rule {rule.name}"
     if not name:
-        yield _describe_stranger(rule)
+        yield Finding(
+            "strange-rule",
+            "note",
+            where,
+            "It is named as the gate names its own, but the gate has not made it.",
+            "The gate leaves it alone, and so does --mend.",
+            "Give it another name, or remove it if nobody needs it.",
+            (("aws", "events", "list-targets-by-rule", "--rule", rule.name),),
+        )
     elif not rule.has_target:
         yield from _check_rule_without_target(rule, evidence.now)
     elif rule.hold is None:
-        yield _describe_unreadable_rule(rule, name["execution"])
+        description = f" It says: {rule.description}" if rule.description else ""
+        yield Finding(
+            "unreadable-rule",
+            "error",
+            where,
+            f"Its target does not hold what the gate wrote there.{description}",
+            f"The retry refuses it whenever it fires, so execution {name['execution']} is not "
+            "started again by it.",
+            "Start that pipeline by hand if it is still needed, and remove the rule.",
+            tuple(call.words for call in _build_removal(rule)),
+        )
     else:
         yield from _check_hold(evidence, rule, rule.hold, name["stage"])
 
 
-def _describe_stranger(rule: HoldRule) -> Finding:
-    return Finding(
-        "strange-rule",
-        "note",
-        f"rule {rule.name}",
-        "It is named as the gate names its own, but the gate has not made it.",
-        "The gate leaves it alone, and so does --mend.",
-        "Give it another name, or remove it if nobody needs it.",
-        (("aws", "events", "list-targets-by-rule", "--rule", rule.name),),
-        rule=rule.name,
-    )
-
-
 def _check_rule_without_target(rule: HoldRule, now: datetime) -> Iterator[Finding]:
     """A gate may just be making it, but not one that is old (retry.MAX_MAKING_TIME)."""
+    if rule.made_at and now - rule.made_at <= MAX_MAKING_TIME:
+        return
     delete = AwsCommand("events", "delete_rule", {"Name": rule.name})
-    if rule.made_at is None:
-        yield Finding(
-            "empty-rule",
-            "warning",
-            f"rule {rule.name}",
-            "It has no target, and does not say when it was made.",
-            "It holds nobody, and takes one of the region's rules. A gate may be just making it, "
-            "or somebody has changed it by hand.",
-            "Look again in half an hour; remove it if it is still so.",
-            (delete.words,),
-            rule=rule.name,
-        )
-    elif now - rule.made_at > MAX_MAKING_TIME:
-        yield Finding(
-            "empty-rule",
-            "warning",
-            f"rule {rule.name}",
-            "It has no target.",
-            "It holds nobody, and takes one of the region's rules. A gate that was killed has left "
-            "it.",
-            "Remove it.",
-            calls=(delete,),
-            rule=rule.name,
-        )
-
-
-def _describe_unreadable_rule(rule: HoldRule, execution: str) -> Finding:
-    description = f" It says: {rule.description}" if rule.description else ""
-    return Finding(
-        "unreadable-rule",
-        "error",
+    yield Finding(
+        "empty-rule",
+        "warning",
         f"rule {rule.name}",
-        f"Its target does not hold what the gate wrote there.{description}",
-        f"The retry refuses it whenever it fires, so execution {execution} is not started again "
-        "by it.",
-        "Start that pipeline by hand if it is still needed, and remove the rule.",
-        tuple(call.words for call in _build_removal(rule)),
-        rule=rule.name,
-        remedy="start that pipeline by hand if it is still needed, and remove the rule",
+        f"It has no target{'' if rule.made_at else ', and does not say when it was made'}.",
+        "It holds nobody, and takes one of the region's rules.",
+        "Remove it."
+        if rule.made_at
+        else "A gate may be just making it: look again in half an hour, and remove it if it is "
+        "still so.",
+        () if rule.made_at else (delete.words,),
+        (delete,) if rule.made_at else (),
     )
 
 
@@ -133,22 +111,45 @@ def _build_removal(rule: HoldRule) -> tuple[AwsCommand, ...]:
 def _check_hold(
     evidence: DoctorEvidence, rule: HoldRule, hold: Hold, stage: str
 ) -> Iterator[Finding]:
-    fate = evidence.find_fate(rule, hold)
+    fate, where = evidence.find_fate(rule, hold), f"rule {rule.name}"
+    retry = evidence.deployment(stage).retry_function
     has_retry = evidence.deployed is None or any(
         deployed.stage == stage and deployed.has_retry for deployed in evidence.deployed
     )
+    holds = f"It holds {hold.pipeline} since {format_time(hold.since, evidence.now)}"
     if fate.standing is Standing.ENDED:
         goes_by_itself = has_retry and _reaches_retry(evidence, rule, stage)
         yield _describe_left_rule(evidence, rule, hold, fate.reason, goes_by_itself=goes_by_itself)
     elif fate.standing is Standing.MOVED_ON:
         return  # It has been retried, and runs: its rule goes when that has ended.
     elif not has_retry:
-        yield _describe_orphan(evidence, rule, hold, stage)
+        yield Finding(
+            "orphan",
+            "error",
+            where,
+            f"{holds}, and {retry} is not there.",
+            f"Nothing starts {hold.pipeline} again.",
+            f"Deploy it again, and the hold goes on. Or start {hold.pipeline} by hand: then --mend "
+            "removes this rule.",
+            (
+                build_deploy_command(stage),
+                ("aws", "codepipeline", "start-pipeline-execution", "--name", hold.pipeline),
+            ),
+        )
     else:
         faults = list(_find_faults(evidence, rule, hold, stage))
         yield from faults or _find_overdue(evidence, rule, hold, stage)
         if evidence.now - hold.since > LOOK_BACK:
-            yield _describe_long_hold(evidence, rule, hold)
+            yield Finding(
+                "long-hold",
+                "warning",
+                where,
+                f"{holds}, for more than {LOOK_BACK.days} days.",
+                f"It waits for {_join_upstreams(hold)}. Perhaps nobody knows.",
+                "See why, and let it go if it need not wait; give_up_minutes ends such waits by "
+                "themselves.",
+                (("gatectl", "explain", hold.pipeline), ("gatectl", "release", hold.pipeline)),
+            )
 
 
 def _reaches_retry(evidence: DoctorEvidence, rule: HoldRule, stage: str) -> bool:
@@ -168,74 +169,20 @@ def _describe_left_rule(
     where, removal = f"rule {rule.name}", _build_removal(rule)
     problem = f"It keeps a hold that nobody needs any more: {reason}."
     if rule.targets.keys() != {TARGET_ID}:
-        return Finding(
-            "left-behind",
-            "warning",
-            where,
-            problem,
-            "It cannot go by itself, for it has targets that the gate did not make.",
-            "Remove it.",
-            tuple(call.words for call in removal),
-            rule=rule.name,
-        )
+        means = "It cannot go by itself, for it has targets that the gate did not make."
+        commands = tuple(call.words for call in removal)
+        return Finding("left-behind", "warning", where, problem, means, "Remove it.", commands)
     if not goes_by_itself:
-        return Finding(
-            "left-behind",
-            "warning",
-            where,
-            problem,
-            "It holds nobody, and nothing removes it: it does not invoke the gate's retry.",
-            "Remove it.",
-            calls=removal,
-            rule=rule.name,
-        )
+        means = "It holds nobody, and nothing removes it: it does not invoke the gate's retry."
+        return Finding("left-behind", "warning", where, problem, means, "Remove it.", calls=removal)
     check = rule.next_check(evidence.now)
     next_look = f" It looks next at {format_time(check, evidence.now)}." if check else ""
-    return Finding(
-        "over",
-        "note",
-        where,
-        problem,
+    means = (
         "That is normal: it goes by itself at its first look after the end of "
-        f"{_join_upstreams(hold)}.{next_look}",
-        "Remove it now, or leave it.",
-        calls=removal,
-        rule=rule.name,
+        f"{_join_upstreams(hold)}.{next_look}"
     )
-
-
-def _describe_orphan(evidence: DoctorEvidence, rule: HoldRule, hold: Hold, stage: str) -> Finding:
-    retry = evidence.deployment(stage).retry_function
     return Finding(
-        "orphan",
-        "error",
-        f"rule {rule.name}",
-        f"It holds {hold.pipeline} since {format_time(hold.since, evidence.now)}, and "
-        f"{retry} is not there.",
-        f"Nothing starts {hold.pipeline} again.",
-        f"Deploy it again, and the hold goes on. Or start {hold.pipeline} by hand: then --mend "
-        "removes this rule.",
-        (
-            build_deploy_command(stage),
-            ("aws", "codepipeline", "start-pipeline-execution", "--name", hold.pipeline),
-        ),
-        rule=rule.name,
-        function=retry,
-    )
-
-
-def _describe_long_hold(evidence: DoctorEvidence, rule: HoldRule, hold: Hold) -> Finding:
-    return Finding(
-        "long-hold",
-        "warning",
-        f"rule {rule.name}",
-        f"It holds {hold.pipeline} since {format_time(hold.since, evidence.now)}, for more than "
-        f"{LOOK_BACK.days} days.",
-        f"It waits for {_join_upstreams(hold)}. Perhaps nobody knows.",
-        "See why, and let it go if it need not wait; give_up_minutes ends such waits by "
-        "themselves.",
-        (("gatectl", "explain", hold.pipeline), ("gatectl", "release", hold.pipeline)),
-        rule=rule.name,
+        "over", "note", where, problem, means, "Remove it now, or leave it.", calls=removal
     )
 
 
@@ -258,7 +205,6 @@ def _find_faults(
             stuck,
             "Enable it.",
             calls=(AwsCommand("events", "enable_rule", {"Name": rule.name}),),
-            rule=rule.name,
         )
     if rule.targets[TARGET_ID] != retry:
         target = {"Id": TARGET_ID, "Arn": retry, "Input": hold.as_input()}
@@ -271,7 +217,6 @@ def _find_faults(
             stuck,
             "Let it invoke the retry.",
             calls=(AwsCommand("events", "put_targets", put),),
-            rule=rule.name,
         )
     if rule.next_check(evidence.now) is None:
         put = {
@@ -293,7 +238,6 @@ def _find_faults(
             f"Write the rule anew, as the gate would: it looks every {MINUTES_OF_NEW_SCHEDULE} "
             "minutes then.",
             calls=(AwsCommand("events", "put_rule", put),),
-            rule=rule.name,
         )
     if strange := sorted(rule.targets.keys() - {TARGET_ID}):
         remove = AwsCommand("events", "remove_targets", {"Rule": rule.name, "Ids": strange})
@@ -306,7 +250,6 @@ def _find_faults(
             "When the hold ends, the rule cannot be removed, and goes on to invoke those.",
             "Take those out, or ask whoever made them.",
             (remove.words,),
-            rule=rule.name,
         )
 
 
@@ -338,8 +281,6 @@ def _find_overdue(
             ("chalice", "logs", "--stage", stage, "--name", "retry"),
             ("gatectl", "release", hold.pipeline),
         ),
-        rule=rule.name,
-        function=evidence.deployment(stage).retry_function,
     )
 
 
@@ -374,15 +315,12 @@ def _find_hold(evidence: DoctorEvidence, dependency: Dependency, upstream: Upstr
     after the execution (chalicelib/pipelines/reader.py).
     """
     failed = upstream.possibly_held
-    holds = [rule.hold for rule in evidence.rules or () if rule.hold]
-    return next(
-        (
-            hold
-            for hold in holds
-            if failed and hold.pipeline == dependency.name and hold.execution == failed.id
-        ),
-        None,
-    )
+    holds = {
+        (rule.hold.pipeline, rule.hold.execution): rule.hold
+        for rule in evidence.rules or ()
+        if rule.hold
+    }
+    return holds.get((dependency.name, failed.id)) if failed else None
 
 
 def _join_upstreams(hold: Hold) -> str:

@@ -1,6 +1,4 @@
-"""The rules that cannot end their holds, for commands that show holds: as the doctor sees them, but
-with few calls.
-"""
+"""The rules that cannot end their holds, as the doctor sees them but with few calls."""
 
 from __future__ import annotations
 

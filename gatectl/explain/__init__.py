@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import click
@@ -50,13 +51,13 @@ def explain(place: Place, pipeline: str, execution: str | None) -> None:
 def list_statements(evidence: ExplainEvidence) -> Iterator[Statement]:
     """Yield everything that is to be said, the newest execution first."""
     name = evidence.name
-    yield from [_explain_execution(evidence, story) for story in evidence.stories]
+    for story in evidence.stories:
+        yield replace(_explain_execution(evidence, story), execution=story.execution.id)
     if not evidence.stories:
-        yield Statement("idle", None, f"{name} has not run, as far back as AWS tells.")
+        yield Statement("idle", f"{name} has not run, as far back as AWS tells.")
     if evidence.omitted_count:
         yield Statement(
             "more",
-            None,
             f"{evidence.omitted_count} more executions of {name} wait or run: --execution ID "
             "tells of one.",
         )
@@ -64,7 +65,14 @@ def list_statements(evidence: ExplainEvidence) -> Iterator[Statement]:
     for rule in evidence.rules:
         if rule.hold and evidence.fates[rule.name].standing is Standing.ENDED:
             yield _explain_needless_rule(evidence, rule, rule.hold)
-    yield from _explain_refusing_gates(evidence)
+    explained = {gate.message for story in evidence.stories for gate in story.gates}
+    for gate in evidence.pipeline.gates:
+        if gate.problem and gate.problem not in explained:
+            yield Statement(
+                "would refuse",
+                f"As it is declared now, the gate in the stage {gate.stage} refuses what it is "
+                f"asked: {gate.problem}",
+            )
 
 
 def _explain_execution(evidence: ExplainEvidence, story: ExecutionStory) -> Statement:
@@ -78,41 +86,32 @@ def _explain_execution(evidence: ExplainEvidence, story: ExecutionStory) -> Stat
 
 
 def _explain_pipeline(evidence: ExplainEvidence) -> Iterator[Statement]:
-    name, gates = evidence.name, evidence.pipeline.gates
-    if not gates and any(evidence.is_held(story) for story in evidence.stories):
+    """What follows for a pipeline without a gate."""
+    name, dependents = evidence.name, evidence.dependents
+    is_held = any(evidence.is_held(story) for story in evidence.stories)
+    no_gate = f"{name} has no gate: it waits for no other pipeline."
+    if dependents:
+        waiting = [
+            f"{each.name} (since {format_time(each.since, evidence.now)})" for each in dependents
+        ]
+        waits = "waits" if len(dependents) == 1 else "wait"
+        yield Statement(
+            "waited for",
+            f"{no_gate} {join_names(waiting)} {waits} for it.",
+            remedies=tuple(
+                Remedy(f"see why {each.name} waits", (("gatectl", "explain", each.name),))
+                for each in dependents[:3]
+            ),
+        )
+    elif not evidence.pipeline.gates and is_held:
         headline = (
             f"{name} has no gate any more: its next executions wait for nobody. This hold stays "
             "until it ends."
         )
-        yield Statement("not gated", None, headline)
-    elif evidence.dependents:
-        yield _explain_dependents(evidence)
-    elif not gates:
+        yield Statement("not gated", headline)
+    elif not evidence.pipeline.gates:
         attach = Remedy("give it one", (("gatectl", "attach", name, "--depends-on", "PIPELINE"),))
-        headline = f"{name} has no gate: it waits for no other pipeline."
-        yield Statement("not gated", None, headline, remedies=(attach,))
-
-
-def _explain_dependents(evidence: ExplainEvidence) -> Statement:
-    dependents = evidence.dependents
-    waiting = join_names(
-        [
-            f"{dependent.name} (since {format_time(dependent.since, evidence.now)})"
-            for dependent in dependents
-        ]
-    )
-    return Statement(
-        state="waited for",
-        execution=None,
-        headline=(
-            f"{evidence.name} has no gate: it waits for no other pipeline. {waiting} "
-            f"{'waits' if len(dependents) == 1 else 'wait'} for it."
-        ),
-        remedies=tuple(
-            Remedy(f"see why {dependent.name} waits", (("gatectl", "explain", dependent.name),))
-            for dependent in dependents[:3]
-        ),
-    )
+        yield Statement("not gated", no_gate, remedies=(attach,))
 
 
 def _explain_needless_rule(evidence: ExplainEvidence, rule: HoldRule, hold: Hold) -> Statement:
@@ -121,22 +120,11 @@ def _explain_needless_rule(evidence: ExplainEvidence, rule: HoldRule, hold: Hold
     reason = shorten_ids(evidence.fates[rule.name].reason)
     names = join_names([dependency.label for dependency in hold.depends_on])
     return Statement(
-        state="needless",
-        execution=hold.execution,
-        headline=(f"The rule {rule.name} is left of a hold that nobody needs any more: {reason}."),
+        "needless",
+        f"The rule {rule.name} is left of a hold that nobody needs any more: {reason}.",
         outlook=f"It goes by itself at its first look after the end of {names}.{looks}",
+        execution=hold.execution,
     )
-
-
-def _explain_refusing_gates(evidence: ExplainEvidence) -> Iterator[Statement]:
-    explained = {gate.message for story in evidence.stories for gate in story.gates}
-    for gate in evidence.pipeline.gates:
-        if gate.problem and gate.problem not in explained:
-            headline = (
-                f"As it is declared now, the gate in the stage {gate.stage} refuses what "
-                f"it is asked: {gate.problem}"
-            )
-            yield Statement("would refuse", None, headline)
 
 
 # How it is shown

@@ -1,6 +1,4 @@
-"""An execution that is over: how it ended, whether the gate ended it, and whether anything starts
-automatically.
-"""
+"""An execution that is over: how it ended, and whether anything starts again."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from chalicelib.errors import REFUSALS
 from chalicelib.holds.fate import find_closed_gate
 from chalicelib.holds.verdict import Verdict
 from chalicelib.phrases import format_time, join_names
-from chalicelib.pipelines.execution import Attempt, Execution
+from chalicelib.pipelines.execution import Attempt
 from chalicelib.records.outcomes import Outcome
 from chalicelib.wording.reasons import describe_reasons
 from gatectl.explain.evidence import (
@@ -23,16 +21,16 @@ from gatectl.explain.evidence import (
     find_blocking,
     read_deployment_stage,
 )
-from gatectl.explain.in_progress import describe_gates
+from gatectl.explain.in_progress import NOT_THE_GATE, describe_gates
 from gatectl.explain.reasons import offer_new_start
 from gatectl.explain.retry import find_end
 from gatectl.explain.statement import (
+    CHECK,
+    DOCTOR,
     Remedy,
     Statement,
     build_retry_command,
     build_start_command,
-    offer_check,
-    offer_doctor,
     offer_log,
     offer_permissions,
     offer_retry,
@@ -65,9 +63,7 @@ def find_gate_that_failed(story: ExecutionStory) -> Attempt | None:
 
 
 def find_ended_wait(evidence: ExplainEvidence, story: ExecutionStory) -> Attempt | None:
-    """Return the gate's attempt that was the last of a wait which is over, although no newer
-    execution took its place: the gate gave up, or the rule of the hold is gone.
-    """
+    """Return the gate's attempt that gave up, or whose hold has lost its rule."""
     gate = find_gate_that_failed(story)
     if gate is None or gate.verdict is Verdict.GAVE_UP:
         return gate
@@ -81,50 +77,34 @@ def is_hold_lost(evidence: ExplainEvidence, story: ExecutionStory, gate: Attempt
 
 
 def explain_end(evidence: ExplainEvidence, story: ExecutionStory) -> Statement:
-    execution, newer = story.execution, evidence.find_newer(story.execution)
+    execution, name = story.execution, evidence.name
+    newer = evidence.find_newer(execution)
+    ended_at = format_time(execution.updated, evidence.now)
+    gates = tuple(describe_gates(evidence, story))
+    ended = (
+        f"Execution {execution.short_id} of {name} "
+        f"{ENDED.get(execution.status, execution.status)} at {ended_at}."
+    )
     if newer and execution.status in ("Failed", "Superseded"):
-        return _explain_replacement(evidence, story, newer)
+        headline = f"{ended} A newer one took over: {newer.short_id} is {newer.status}."
+        see = Remedy(f"see how {name} stands now", (("gatectl", "explain", name),))
+        return Statement("taken over", headline, gates, "Nobody waits for it any more.", (see,))
     if gate := find_gate_that_failed(story):
         return _explain_failure_by_gate(evidence, story, gate)
     if execution.status == "Failed":
         return _explain_failure_elsewhere(evidence, story)
-    ended_at = format_time(execution.updated, evidence.now)
-    gates = tuple(describe_gates(evidence, story))
     if execution.status == "Succeeded":
         headline = (
-            f"{evidence.name} does not wait: its last execution {execution.short_id} succeeded at "
+            f"{name} does not wait: its last execution {execution.short_id} succeeded at "
             f"{ended_at}."
         )
-        return Statement("succeeded", execution.id, headline, gates)
-    ended = f"{ENDED.get(execution.status, execution.status)} at {ended_at}."
+        return Statement("succeeded", headline, gates)
     return Statement(
-        state=execution.status.lower(),
-        execution=execution.id,
-        headline=(
-            f"Execution {execution.short_id} of {evidence.name} {ended} "
-            f"{HINTS.get(execution.status, '')}"
-        ).strip(),
-        reasons=gates,
-        outlook=NOTHING_STARTS,
-        remedies=(offer_new_start(evidence),),
-    )
-
-
-def _explain_replacement(
-    evidence: ExplainEvidence, story: ExecutionStory, newer: Execution
-) -> Statement:
-    execution, name = story.execution, evidence.name
-    return Statement(
-        state="taken over",
-        execution=execution.id,
-        headline=(
-            f"Execution {execution.short_id} of {name} {ENDED[execution.status]} at "
-            f"{format_time(execution.updated, evidence.now)}. A newer one took over: "
-            f"{newer.short_id} is {newer.status}."
-        ),
-        reasons=tuple(describe_gates(evidence, story)),
-        outlook="Nobody waits for it any more.",
-        remedies=(Remedy(f"see how {name} stands now", (("gatectl", "explain", name),)),),
+        execution.status.lower(),
+        f"{ended} {HINTS.get(execution.status, '')}".strip(),
+        gates,
+        NOTHING_STARTS,
+        (offer_new_start(evidence),),
     )
 
 
@@ -132,30 +112,23 @@ def _explain_failure_elsewhere(evidence: ExplainEvidence, story: ExecutionStory)
     """The execution failed, but not at a gate."""
     execution = story.execution
     failures = [attempt for attempt in story.attempts if attempt.status == "Failed"]
-    failure = failures[-1] if failures else None
-    where = f" at {failure.action} in its stage {failure.stage}" if failure else ""
-    remedies = [
-        Remedy(
-            "see what AWS shows of it",
-            link=evidence.links.execution(evidence.name, execution.id),
-        )
-    ]
-    if failure and not evidence.is_edited_since(execution):
-        to = "run its failed actions again, in the same execution"
-        remedies.insert(0, offer_retry(evidence.name, failure.stage, execution.id, to))
+    where, message = "", []
+    link = evidence.links.execution(evidence.name, execution.id)
+    remedies = [Remedy("see what AWS shows of it", link=link), offer_new_start(evidence)]
+    if failures:
+        failure = failures[-1]
+        where = f" at {failure.action} in its stage {failure.stage}"
+        message = [f"It says: {failure.message}"] if failure.message else []
+        if not evidence.is_edited_since(execution):
+            to = "run its failed actions again, in the same execution"
+            remedies.insert(0, offer_retry(evidence.name, failure.stage, execution.id, to))
     return Statement(
-        state="failed",
-        execution=execution.id,
-        headline=(
-            f"{evidence.name} does not wait: execution {execution.short_id} failed{where}, at "
-            f"{format_time(execution.updated, evidence.now)}. That is not the gate's doing."
-        ),
-        reasons=(
-            *([f"It says: {failure.message}"] if failure and failure.message else []),
-            *describe_gates(evidence, story),
-        ),
-        outlook=NOTHING_STARTS,
-        remedies=(*remedies, offer_new_start(evidence)),
+        "failed",
+        f"{evidence.name} does not wait: execution {execution.short_id} failed{where}, at "
+        f"{format_time(execution.updated, evidence.now)}. {NOT_THE_GATE}",
+        (*message, *describe_gates(evidence, story)),
+        NOTHING_STARTS,
+        tuple(remedies),
     )
 
 
@@ -165,61 +138,34 @@ def _explain_failure_elsewhere(evidence: ExplainEvidence, story: ExecutionStory)
 def _explain_failure_by_gate(
     evidence: ExplainEvidence, story: ExecutionStory, gate: Attempt
 ) -> Statement:
-    execution, where = story.execution, f"the gate in its stage {gate.stage}"
-    ended_at = format_time(execution.updated, evidence.now)
-    restarts = tuple(_offer_restarts(evidence, story, gate))
-    refusals = (Verdict.REFUSED, Verdict.REFUSED_ELSEWHERE)
-    if gate.verdict is Verdict.GAVE_UP:
-        return Statement(
-            state="gave up",
-            execution=execution.id,
-            headline=f"{evidence.name} does not wait any more: {where} gave up at {ended_at}.",
-            reasons=(gate.message, *_describe_upstreams_now(evidence, story)),
-            outlook=NOTHING_STARTS,
-            remedies=(*restarts, *_offer_to_go_on(evidence, story, gate)),
-        )
-    if gate.verdict is Verdict.DEADLOCK:
-        return Statement(
-            state="deadlock",
-            execution=execution.id,
-            headline=(
-                f"{evidence.name} does not wait: {where} failed it at {ended_at}, for the wait "
-                "would never end."
-            ),
-            reasons=(gate.message,),
-            outlook=NOTHING_STARTS,
-            remedies=(offer_check(), *restarts),
-        )
     if gate.verdict is Verdict.HELD:
-        return _explain_lost_hold(evidence, story, gate, restarts)
-    if gate.error in REFUSALS or gate.verdict in refusals:
+        return _explain_lost_hold(evidence, story, gate)
+    restarts = tuple(_offer_restarts(evidence, story, gate))
+    says: tuple[str, ...] = (f"It says: {gate.message}",) if gate.message else ()
+    if gate.verdict is Verdict.GAVE_UP:
+        state, ending = "gave up", "gave up"
+        says = (*says, *_describe_upstreams_now(evidence, story))
+        remedies = (*restarts, *_offer_to_go_on(evidence, story, gate))
+    elif gate.verdict is Verdict.DEADLOCK:
+        state, ending = "deadlock", "failed it because the wait would never end"
+        remedies = (CHECK, *restarts)
+    elif gate.error in REFUSALS or gate.verdict in (Verdict.REFUSED, Verdict.REFUSED_ELSEWHERE):
+        state, ending = "refused", "refused what it was asked"
+        says = tuple(_describe_refusal(evidence, gate))
         elsewhere = gate.verdict is Verdict.REFUSED_ELSEWHERE
-        repairs = (
-            (offer_permissions(elsewhere=elsewhere), offer_doctor())
+        remedies = (
+            (offer_permissions(elsewhere=elsewhere), DOCTOR, *restarts)
             if gate.error == "PermissionError"
-            else (offer_check(),)
+            else (CHECK, *restarts)
         )
-        return Statement(
-            state="refused",
-            execution=execution.id,
-            headline=(
-                f"{evidence.name} does not wait: {where} refused what it was asked, at {ended_at}."
-            ),
-            reasons=tuple(_describe_refusal(evidence, gate)),
-            outlook=NOTHING_STARTS,
-            remedies=(*repairs, *restarts),
-        )
-    return Statement(
-        state="unanswered",
-        execution=execution.id,
-        headline=(
-            f"{evidence.name} does not wait: {where} gave no answer, and CodePipeline failed it "
-            f"at {ended_at}."
-        ),
-        reasons=(f"It says: {gate.message}",) if gate.message else (),
-        outlook=NOTHING_STARTS,
-        remedies=(offer_log(read_deployment_stage(gate), "gate"), offer_doctor(), *restarts),
+    else:
+        state, ending = "unanswered", "gave no answer, so CodePipeline failed it"
+        remedies = (offer_log(read_deployment_stage(gate), "gate"), DOCTOR, *restarts)
+    headline = (
+        f"{evidence.name} does not wait: at {format_time(story.execution.updated, evidence.now)} "
+        f"the gate in its stage {gate.stage} {ending}."
     )
+    return Statement(state, headline, says, NOTHING_STARTS, remedies)
 
 
 def _describe_refusal(evidence: ExplainEvidence, attempt: Attempt) -> Iterator[str]:
@@ -247,19 +193,12 @@ def _offer_restarts(
 
 
 def _explain_lost_hold(
-    evidence: ExplainEvidence, story: ExecutionStory, gate: Attempt, restarts: tuple[Remedy, ...]
+    evidence: ExplainEvidence, story: ExecutionStory, gate: Attempt
 ) -> Statement:
-    declared = evidence.find_gate(gate)
-    parameters = declared.parameters if declared else None
-    names = (
-        join_names([dependency.label for dependency in parameters.depends_on])
-        if parameters
-        else "others"
-    )
-    waited = f"it had waited for {names} since {format_time(gate.started, evidence.now)}"
     if end := find_end(story.log):
-        return _explain_logged_end(evidence, story, gate, restarts, waited, *end)
-    minutes = parameters.give_up_minutes if parameters else None
+        return _explain_logged_end(evidence, story, gate, *end)
+    declared = evidence.find_gate(gate)
+    minutes = declared.parameters.give_up_minutes if declared and declared.parameters else None
     is_past_deadline = minutes and evidence.now >= gate.started + timedelta(minutes=minutes)
     if story.log and story.log.unread:
         probably = "the wait was given up" if is_past_deadline else "somebody has removed it"
@@ -272,60 +211,58 @@ def _explain_lost_hold(
             "The rule of its hold is gone, and the retry has not removed it: somebody did, by hand."
         )
     return Statement(
-        state="removed",
-        execution=story.execution.id,
-        headline=f"{evidence.name} does not wait any more, and is not started again: {waited}.",
-        reasons=(cause, *_describe_upstreams_now(evidence, story)),
-        outlook=NOTHING_STARTS,
-        remedies=(
-            *restarts,
+        "removed",
+        f"{evidence.name} does not wait any more, and is not started again: "
+        f"{_describe_past_wait(evidence, gate)}.",
+        (cause, *_describe_upstreams_now(evidence, story)),
+        NOTHING_STARTS,
+        (
+            *_offer_restarts(evidence, story, gate),
             *_offer_to_go_on(evidence, story, gate),
             offer_log(read_deployment_stage(gate), "retry"),
         ),
     )
 
 
+def _describe_past_wait(evidence: ExplainEvidence, gate: Attempt) -> str:
+    labels = [dependency.label for dependency in evidence.list_dependencies(gate)]
+    names = join_names(labels) if labels else "others"
+    return f"it had waited for {names} since {format_time(gate.started, evidence.now)}"
+
+
 def _explain_logged_end(
     evidence: ExplainEvidence,
     story: ExecutionStory,
     gate: Attempt,
-    restarts: tuple[Remedy, ...],
-    waited: str,
     moment: datetime,
     record: dict[str, Any],
     outcome: Outcome,
 ) -> Statement:
     """`record`: what the retry logged at that moment, when it ended the hold with `outcome`."""
-    execution, ended_at = story.execution, format_time(moment, evidence.now)
-    reason, started = record.get("reason", ""), record.get("started")
-    since = format_time(gate.started, evidence.now)
-    was_held = f"Execution {execution.short_id} of {evidence.name} was held since {since}"
+    ended_at, started = format_time(moment, evidence.now), record.get("started")
+    was_held = (
+        f"Execution {story.execution.short_id} of {evidence.name} was held since "
+        f"{format_time(gate.started, evidence.now)}"
+    )
     if outcome is Outcome.DROPPED and (replaced_by := record.get("replaced_by")):
         headline = f"{was_held}, and has been started again, as {replaced_by}."
-        return Statement("started again", execution.id, headline)
-    if outcome is Outcome.DROPPED:
+        return Statement("started again", headline)
+    is_given_up = outcome is Outcome.GAVE_UP and record.get("on_give_up") != "continue"
+    if is_given_up or outcome is Outcome.DROPPED:
+        reasons = [f"The retry said: {outcome.word}: {record.get('reason', '')}."]
+        remedies = [*_offer_restarts(evidence, story, gate)]
+        ending, duration = "its hold ended", ""
+        if is_given_up:
+            ending, duration = "it gave up", ", as long as give_up_minutes says"
+            reasons += _describe_upstreams_now(evidence, story)
+            remedies += _offer_to_go_on(evidence, story, gate)
         return Statement(
-            state="dropped",
-            execution=execution.id,
-            headline=(
-                f"{evidence.name} does not wait any more: its hold ended at {ended_at}. By then "
-                f"{waited}."
-            ),
-            reasons=(f"The retry said: {outcome.word}: {reason}.",),
-            outlook=NOTHING_STARTS,
-            remedies=restarts,
-        )
-    if outcome is Outcome.GAVE_UP and record.get("on_give_up") != "continue":
-        return Statement(
-            state="gave up",
-            execution=execution.id,
-            headline=(
-                f"{evidence.name} does not wait any more: it gave up at {ended_at}. By then "
-                f"{waited}, as long as give_up_minutes says."
-            ),
-            reasons=(f"The retry said: {reason}.", *_describe_upstreams_now(evidence, story)),
-            outlook=NOTHING_STARTS,
-            remedies=(*restarts, *_offer_to_go_on(evidence, story, gate)),
+            "gave up" if is_given_up else "dropped",
+            f"{evidence.name} does not wait any more: {ending} at {ended_at}. By then "
+            f"{_describe_past_wait(evidence, gate)}{duration}.",
+            tuple(reasons),
+            NOTHING_STARTS,
+            tuple(remedies),
         )
     causes = {
         Outcome.LET_GO: f", until {record.get('released_by')} let it go",
@@ -334,11 +271,8 @@ def _explain_logged_end(
     goes_on = (
         f"started again at {ended_at}, as {started}" if started else f"was retried at {ended_at}"
     )
-    return Statement(
-        state="started again" if started else "retried",
-        execution=execution.id,
-        headline=f"{was_held}{causes.get(outcome, '')}, and {goes_on}.",
-    )
+    state = "started again" if started else "retried"
+    return Statement(state, f"{was_held}{causes.get(outcome, '')}, and {goes_on}.")
 
 
 def _describe_upstreams_now(evidence: ExplainEvidence, story: ExecutionStory) -> Iterator[str]:
@@ -366,16 +300,9 @@ def _offer_to_go_on(
         if evidence.is_edited_since(story.execution)
         else build_retry_command(evidence.name, attempt.stage, story.execution.id)
     )
-    yield Remedy(
-        "go on all the same: ask the gate again, and when it waits, let it go",
-        (restart, ("gatectl", "release", evidence.name)),
-    )
+    to = "go on all the same: ask the gate again, and when it waits, let it go"
+    yield Remedy(to, (restart, ("gatectl", "release", evidence.name)))
     if variable := _BYPASS.search(gate.text):
-        start = (
-            *build_start_command(evidence.name),
-            *("--variables", f"name={variable[1]},value=true"),
-        )
-        yield Remedy(
-            "go on all the same, with a new execution that its gate lets pass without a look",
-            (start,),
-        )
+        option = ("--variables", f"name={variable[1]},value=true")
+        to = "go on all the same, with a new execution that its gate lets pass without a look"
+        yield Remedy(to, ((*build_start_command(evidence.name), *option),))

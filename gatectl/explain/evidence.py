@@ -14,11 +14,13 @@ from chalicelib.account.pipeline import Pipeline
 from chalicelib.account.waits import HoldRule
 from chalicelib.holds.fate import HoldFate, Standing
 from chalicelib.holds.hold import Hold
+from chalicelib.phrases import format_time
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import PARALLEL, Attempt, Execution
 from chalicelib.pipelines.state import PipelineState
 from chalicelib.pipelines.upstream import Upstream
 from gatectl.doctor.evidence import GateFunction
+from gatectl.wording import format_duration
 
 MAY_STAND = (Standing.HELD, Standing.UNKNOWN)
 """A hold whose fate is unknown counts as held, as far as its rule tells."""
@@ -44,19 +46,14 @@ class UpstreamChain:
 
 
 def find_blocking(chains: Sequence[UpstreamChain]) -> list[UpstreamChain]:
-    """Return those that keep the pipeline waiting. An upstream that was deleted does not: the retry
-    ignores it.
-    """
-    return [
-        chain for chain in chains if not chain.upstream.satisfied and not chain.upstream.missing
-    ]
+    """Return those that keep the pipeline waiting. The retry ignores one that was deleted."""
+    upstreams = [(chain, chain.upstream) for chain in chains]
+    return [chain for chain, each in upstreams if not each.satisfied and not each.missing]
 
 
 @dataclass(frozen=True)
 class RetryLog:
-    """What the retry has logged: `records` of one hold, and the `errors` of any hold, each with its
-    time, oldest first.
-
+    """What the retry has logged: `records` of one hold, and the `errors` of any, oldest first.
     `unread`: why it could not be read. `missing`: there is no log, so the retry has never run.
     """
 
@@ -68,9 +65,7 @@ class RetryLog:
 
 @dataclass(frozen=True)
 class RetryTarget:
-    """The retry function that a hold's rule invokes. `function`: None if it does not exist.
-    `unseen`: why it could not be read, or not completely.
-    """
+    """The retry that a rule invokes, None if missing. `unseen`: why it was not read completely."""
 
     function: GateFunction | None = None
     unseen: str = ""
@@ -116,14 +111,8 @@ class ExecutionStory:
     @property
     def end_of_upstreams(self) -> datetime | None:
         """When the last upstream ended, as far as is known."""
-        return max(
-            (
-                execution.updated
-                for chain in self.upstreams
-                for execution in chain.upstream.executions
-            ),
-            default=None,
-        )
+        executions = [run for chain in self.upstreams for run in chain.upstream.executions]
+        return max((execution.updated for execution in executions), default=None)
 
 
 @dataclass(frozen=True)
@@ -163,16 +152,16 @@ class ExplainEvidence:
     def state(self) -> PipelineState:
         return self.pipeline.state or PipelineState(())
 
+    def format_wait(self, since: datetime) -> str:
+        """ "since 12:03 UTC (7 min)"."""
+        return f"since {format_time(since, self.now)} ({format_duration(self.now - since)})"
+
     def is_held(self, story: ExecutionStory) -> bool:
-        """Whether the retry would still start the execution or retry its stage, as far as is
-        known.
-        """
+        """Whether the retry would still let the execution go on, as far as is known."""
         return story.hold is not None and self.fates[story.hold.rule].standing in MAY_STAND
 
     def find_newer(self, execution: Execution) -> Execution | None:
-        """Return the newest execution, if that is another one and takes this one's place: not in
-        PARALLEL mode (guide: execution-modes).
-        """
+        """Return the newest execution if it replaces this one (guide: execution-modes)."""
         newest = self.pipeline.executions[0]
         return None if newest.id == execution.id or execution.mode == PARALLEL else newest
 
@@ -182,14 +171,8 @@ class ExplainEvidence:
 
     def find_gate(self, attempt: Attempt) -> Gate | None:
         """Return the gate of this attempt as it is declared now."""
-        return next(
-            (
-                gate
-                for gate in self.pipeline.gates
-                if (gate.stage, gate.action) == (attempt.stage, attempt.action)
-            ),
-            None,
-        )
+        gates = {(gate.stage, gate.action): gate for gate in self.pipeline.gates}
+        return gates.get((attempt.stage, attempt.action))
 
     def list_dependencies(self, attempt: Attempt) -> tuple[Dependency, ...]:
         """Return what the gate of this attempt waits for, as it is declared now."""

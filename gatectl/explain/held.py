@@ -1,6 +1,4 @@
-"""An execution that a rule holds: why, until when, and what is wrong if that is over and it does
-not go on.
-"""
+"""An execution that a rule holds: why, until when, and what is wrong if it does not go on."""
 
 from __future__ import annotations
 
@@ -13,7 +11,6 @@ from chalicelib.holds.hold import Hold
 from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import ROLLBACK
 from chalicelib.pipelines.upstream import find_deadlock
-from chalicelib.pipelines.wait_cycles import Cycle
 from chalicelib.wording.held_pipeline import describe_deadline
 from chalicelib.wording.reasons import describe_end_of_wait
 from gatectl.doctor.finding import Finding
@@ -34,15 +31,14 @@ from gatectl.explain.retry import (
     stops_the_retry,
 )
 from gatectl.explain.statement import (
+    CHECK,
+    DOCTOR,
     Remedy,
     Statement,
-    offer_check,
-    offer_doctor,
     offer_log,
     offer_release,
     offer_removal,
 )
-from gatectl.wording import format_duration
 
 MAX_EVENT_DELAY = timedelta(minutes=1)
 """An event ends a hold within seconds; after this, it is late."""
@@ -59,26 +55,32 @@ def explain_hold(evidence: ExplainEvidence, story: ExecutionStory) -> Statement:
     hold, rule = story.hold, story.rule
     if hold is None or rule is None:
         raise ValueError(f"execution {story.execution.id} is not held")
+    name, lasts = evidence.name, evidence.format_wait(hold.since)
+    names = join_names([dependency.label for dependency in hold.depends_on])
     if fault := find_fault(evidence, story):
         return _explain_fault(evidence, story, rule, hold, fault)
     if hold.released_by:
-        return _explain_release(evidence, story, hold)
+        return Statement(
+            "let go",
+            f"{name} was let go by {hold.released_by}, after it had waited for {names} {lasts}.",
+            outlook="Its stage is retried within seconds, and the gate lets execution "
+            f"{story.execution.short_id} pass; {_describe_next_check(evidence, story)}.",
+        )
     if cycle := find_deadlock(story.waiting_for):
-        return _explain_deadlock(evidence, story, hold, cycle)
+        return Statement(
+            "deadlock",
+            f"Deadlock: {name} waits {lasts}, and none of these can go on before another does: "
+            f"{cycle}.",
+            (DEADLOCK_REMEDY,),
+            _describe_deadline(evidence, story, hold).strip() or "Nothing ends this by itself.",
+            (CHECK, *_offer_ways_out(evidence, story, hold)),
+        )
     if story.blocking:
         return _explain_wait(evidence, story, hold)
     return _explain_missing_start(evidence, story, hold, rule)
 
 
-def _format_duration(evidence: ExplainEvidence, hold: Hold) -> str:
-    return (
-        f"since {format_time(hold.since, evidence.now)} "
-        f"({format_duration(evidence.now - hold.since)})"
-    )
-
-
 def _explain_wait(evidence: ExplainEvidence, story: ExecutionStory, hold: Hold) -> Statement:
-    names = join_names([upstream.label for upstream in story.waiting_for])
     human_actions = tuple(offer_human_actions(evidence, story))
     if hold.give_up and hold.is_past_deadline(evidence.now):
         ends = (
@@ -94,27 +96,21 @@ def _explain_wait(evidence: ExplainEvidence, story: ExecutionStory, hold: Hold) 
         end = describe_end_of_wait(story.waiting_for)
         goes_on = _describe_continuation(evidence, story, hold, f"within seconds of {end}")
         outlook = f"{goes_on} {_describe_deadline(evidence, story, hold)}"
-    not_read = story.target.unseen if story.target else ""
+    reasons = [*describe_causes(evidence, story), *describe_changes(evidence, story, hold)]
+    if story.target and story.target.unseen:
+        reasons.append(
+            f"Whether its rule can invoke the retry was not looked at: {story.target.unseen}."
+        )
     return Statement(
-        state="held",
-        execution=story.execution.id,
-        headline=(
-            f"{evidence.name} waits for {names} {_format_duration(evidence, hold)}. "
-            f"Execution {story.execution.short_id} has failed, and that is as planned: an "
-            "EventBridge rule remembers it."
-        ),
-        reasons=(
-            *describe_causes(evidence, story),
-            *describe_changes(evidence, story, hold),
-            *(
-                [f"Whether its rule can invoke the retry was not looked at: {not_read}."]
-                if not_read
-                else []
-            ),
-        ),
-        outlook=outlook.strip(),
+        "held",
+        f"{evidence.name} waits for "
+        f"{join_names([upstream.label for upstream in story.waiting_for])} "
+        f"{evidence.format_wait(hold.since)}. Execution {story.execution.short_id} has failed, and "
+        "that is as planned: an EventBridge rule remembers it.",
+        tuple(reasons),
+        outlook.strip(),
+        (*human_actions, *_offer_ways_out(evidence, story, hold)),
         is_fine=not human_actions,
-        remedies=(*human_actions, *_offer_ways_out(evidence, story, hold)),
     )
 
 
@@ -174,46 +170,8 @@ def _offer_ways_out(
     yield offer_removal(hold.rule)
 
 
-def _explain_release(evidence: ExplainEvidence, story: ExecutionStory, hold: Hold) -> Statement:
-    names = join_names([dependency.label for dependency in hold.depends_on])
-    return Statement(
-        state="let go",
-        execution=story.execution.id,
-        headline=(
-            f"{evidence.name} was let go by {hold.released_by}, after it had waited for {names} "
-            f"{_format_duration(evidence, hold)}."
-        ),
-        outlook=(
-            "Its stage is retried within seconds, and the gate lets execution "
-            f"{story.execution.short_id} pass; {_describe_next_check(evidence, story)}."
-        ),
-    )
-
-
-def _explain_deadlock(
-    evidence: ExplainEvidence, story: ExecutionStory, hold: Hold, cycle: Cycle
-) -> Statement:
-    return Statement(
-        state="deadlock",
-        execution=story.execution.id,
-        headline=(
-            f"Deadlock: {evidence.name} waits {_format_duration(evidence, hold)}, and none of "
-            f"these can go on before another does: {cycle}."
-        ),
-        reasons=(DEADLOCK_REMEDY,),
-        outlook=(
-            _describe_deadline(evidence, story, hold).strip() or "Nothing ends this by itself."
-        ),
-        remedies=(offer_check(), *_offer_ways_out(evidence, story, hold)),
-    )
-
-
 def _explain_fault(
-    evidence: ExplainEvidence,
-    story: ExecutionStory,
-    rule: HoldRule,
-    hold: Hold,
-    fault: Finding,
+    evidence: ExplainEvidence, story: ExecutionStory, rule: HoldRule, hold: Hold, fault: Finding
 ) -> Statement:
     names = join_names([dependency.label for dependency in hold.depends_on])
     waits = (
@@ -227,13 +185,10 @@ def _explain_fault(
         else _offer_ways_out(evidence, story, hold)
     )
     return Statement(
-        state="broken",
-        execution=story.execution.id,
-        headline=(
-            f"{evidence.name} {waits} {_format_duration(evidence, hold)}, and nothing will start "
-            f"it again: {describe_fault(fault, rule)}"
-        ),
-        reasons=describe_causes(evidence, story),
+        "broken",
+        f"{evidence.name} {waits} {evidence.format_wait(hold.since)}, and nothing will start it "
+        f"again: {describe_fault(fault, rule)}",
+        describe_causes(evidence, story),
         remedies=(*offer_repairs(evidence, fault), *ways_out),
     )
 
@@ -250,28 +205,18 @@ def _explain_missing_start(
     if not is_late(evidence, story):
         has = "has" if len(hold.depends_on) == 1 else "have"
         return Statement(
-            state="due",
-            execution=story.execution.id,
-            headline=f"{names} {has} ended, and nothing keeps {evidence.name} any more{since}.",
+            "due",
+            f"{names} {has} ended, and nothing keeps {evidence.name} any more{since}.",
             outlook=_describe_continuation(evidence, story, hold, "within seconds"),
         )
     return Statement(
-        state="overdue",
-        execution=story.execution.id,
-        headline=(
-            f"Nothing keeps {evidence.name} any more{since}: what it waited for, {names}, is "
-            "over. Yet it has not gone on."
-        ),
-        reasons=(_describe_last_record(evidence, story),),
-        outlook=(
-            "Its rule fires again by itself, and once the cause is gone that heals it: "
-            f"{_describe_next_check(evidence, story)}."
-        ),
-        remedies=(
-            offer_log(read_rule_stage(rule), "retry"),
-            offer_doctor(),
-            offer_new_start(evidence),
-        ),
+        "overdue",
+        f"Nothing keeps {evidence.name} any more{since}: what it waited for, {names}, is over. Yet "
+        "it has not gone on.",
+        (_describe_last_record(evidence, story),),
+        "Its rule fires again by itself, and once the cause is gone that heals it: "
+        f"{_describe_next_check(evidence, story)}.",
+        (offer_log(read_rule_stage(rule), "retry"), DOCTOR, offer_new_start(evidence)),
     )
 
 

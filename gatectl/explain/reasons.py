@@ -1,6 +1,4 @@
-"""Why a pipeline waits, down to the pipelines that really work; and what a start would meet: the
-gate as it stands now, which may differ from the gate that made the hold.
-"""
+"""Why a pipeline waits, down to the pipelines that really work, and what a start would meet."""
 
 from __future__ import annotations
 
@@ -9,30 +7,17 @@ from datetime import datetime
 
 from chalicelib.account.gates import Gate
 from chalicelib.holds.hold import Hold
-from chalicelib.parameters import Parameters
 from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.wording.reasons import describe_reasons
-from gatectl.explain.evidence import (
-    ExecutionStory,
-    ExplainEvidence,
-    UpstreamChain,
-    find_blocking,
-)
-from gatectl.explain.statement import (
-    Remedy,
-    build_start_command,
-    offer_answer,
-    offer_start,
-)
+from gatectl.explain.evidence import ExecutionStory, ExplainEvidence, UpstreamChain, find_blocking
+from gatectl.explain.statement import Remedy, build_start_command, offer_answer, offer_start
 
 NO_RETRY = "AWS retries no stage of a pipeline that was edited since"
 
 
 def describe_causes(evidence: ExplainEvidence, story: ExecutionStory) -> tuple[str, ...]:
-    """A paragraph for each upstream that keeps the execution waiting, with everything that keeps
-    that upstream waiting; and what it all depends on.
-    """
+    """A paragraph for each upstream that keeps the execution waiting, and what that depends on."""
     blocking = story.blocking
     paragraphs = [" ".join(_describe_chain(chain, evidence.now)) for chain in blocking]
     if any(find_blocking(chain.chains) for chain in blocking):
@@ -45,7 +30,12 @@ def describe_causes(evidence: ExplainEvidence, story: ExecutionStory) -> tuple[s
             "gate that is asked next says so."
         )
     if any(chain.upstream.unanswered for chain in blocking):
-        paragraphs += _quote_gate(evidence, story)
+        # What the gate saw, which the caller may not see now.
+        paragraphs += [
+            f"The gate may see more. At {format_time(gate.started, evidence.now)} it said: "
+            f"{gate.message}"
+            for gate in [gate for gate in story.gates if gate.message][-1:]
+        ]
     return tuple(paragraphs)
 
 
@@ -67,15 +57,6 @@ def _find_ends(chain: UpstreamChain) -> Iterator[UpstreamChain]:
         yield from _find_ends(upstream)
     if not blocking:
         yield chain
-
-
-def _quote_gate(evidence: ExplainEvidence, story: ExecutionStory) -> list[str]:
-    """What the gate saw, which the caller may not see now."""
-    messages = [(gate.started, gate.message) for gate in story.gates if gate.message]
-    return [
-        f"The gate may see more. At {format_time(moment, evidence.now)} it said: {text}"
-        for moment, text in messages[-1:]
-    ]
 
 
 def offer_human_actions(evidence: ExplainEvidence, story: ExecutionStory) -> Iterator[Remedy]:
@@ -122,75 +103,42 @@ def _describe_gates(gates: Sequence[Gate], region: str) -> str:
         for dependency in parameters.depends_on
     }
     return (
-        f", so that it asks its gate, which waits for {describe_dependencies(list(dependencies))}"
+        f", so that it asks its gate, which waits for {_describe_dependencies(list(dependencies))}"
         if dependencies
         else ": its gate only observes"
     )
 
 
-def describe_dependencies(dependencies: Sequence[Dependency]) -> str:
+def _describe_dependencies(dependencies: Sequence[Dependency]) -> str:
     """ "infra", "a success of infra", "infra, and a success of network"."""
     idle = [dependency.label for dependency in dependencies if dependency.require == "idle"]
     succeeded = [dependency.label for dependency in dependencies if dependency.require != "idle"]
-    return ", and ".join(
-        [
-            *([join_names(idle)] if idle else []),
-            *([f"a success of {join_names(succeeded)}"] if succeeded else []),
-        ]
-    )
+    parts = [join_names(idle)] if idle else []
+    if succeeded:
+        parts.append(f"a success of {join_names(succeeded)}")
+    return ", and ".join(parts)
 
 
 def describe_changes(evidence: ExplainEvidence, story: ExecutionStory, hold: Hold) -> Iterator[str]:
-    """What the gate's parameters are now, if they differ from those that made this hold."""
+    """Which of the gate's parameters are no longer those that made this hold, by their keys."""
     gates = [evidence.find_gate(attempt) for attempt in story.gates if attempt.status == "Failed"]
-    parameters = next((gate.parameters for gate in gates if gate and gate.parameters), None)
-    if parameters is None:
+    declared = next((gate.parameters for gate in gates if gate and gate.parameters), None)
+    if declared is None:
         return
-    kept = _list_hold_settings(hold, evidence.region)
-    declared = _list_gate_settings(parameters, hold, evidence.region)
-    changes = [
-        f"{key} {kept[key]} (now {declared[key]})" for key in kept if kept[key] != declared[key]
-    ]
-    if changes:
-        yield (
-            "Its gate was changed since. This hold keeps to what was asked when it "
-            f"began: {join_names(changes)}. What starts anew asks as it is now."
-        )
-
-
-def _list_hold_settings(hold: Hold, region: str) -> dict[str, str]:
     minutes = round((hold.give_up - hold.since).total_seconds() / 60) if hold.give_up else None
-    return _list_settings(hold.depends_on, hold.mode.name, minutes, hold.on_give_up, region)
-
-
-def _list_gate_settings(parameters: Parameters, hold: Hold, region: str) -> dict[str, str]:
     # A rule takes over from a long wait in place.
-    mode = hold.mode if parameters.mode.stays_in_progress else parameters.mode
-    return _list_settings(
-        parameters.depends_on,
-        mode.name,
-        parameters.give_up_minutes,
-        parameters.on_give_up,
-        region,
-    )
-
-
-def _list_settings(
-    depends_on: Sequence[Dependency],
-    mode: str,
-    give_up_minutes: int | None,
-    on_give_up: str,
-    region: str,
-) -> dict[str, str]:
-    """By their keys in UserParameters, as far as a rule keeps them. on_give_up counts only together
-    with give_up_minutes.
-    """
-    dependencies = [dependency.relative_to(region) for dependency in depends_on]
-    passing = [dependency.label for dependency in dependencies if dependency.parked == "pass"]
-    return {
-        "depends_on": describe_dependencies(dependencies),
-        "parked": f"pass for {join_names(passing)}" if passing else "wait",
-        "hold": mode,
-        "give_up_minutes": str(give_up_minutes or "none"),
-        "on_give_up": on_give_up if give_up_minutes else "none",
+    mode = hold.mode if declared.mode.stays_in_progress else declared.mode
+    changes = {
+        "depends_on": {each.relative_to(evidence.region) for each in hold.depends_on}
+        != {each.relative_to(evidence.region) for each in declared.depends_on},
+        "hold": hold.mode != mode,
+        "give_up_minutes": minutes != declared.give_up_minutes,
+        "on_give_up": minutes
+        and declared.give_up_minutes
+        and hold.on_give_up != declared.on_give_up,
     }
+    if keys := [key for key, changed in changes.items() if changed]:
+        yield (
+            f"Its gate was changed since: {join_names(keys)}. This hold keeps to what was asked "
+            "when it began. What starts anew asks as it is now."
+        )

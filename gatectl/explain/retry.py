@@ -23,7 +23,7 @@ from gatectl.doctor.evidence import DoctorEvidence
 from gatectl.doctor.finding import Finding
 from gatectl.explain.evidence import ExecutionStory, ExplainEvidence, RetryLog, RetryTarget
 from gatectl.explain.reasons import offer_new_start
-from gatectl.explain.statement import Remedy, offer_detach, offer_mend
+from gatectl.explain.statement import MEND, Remedy, offer_detach
 from gatectl.functions import DeployedFunctions
 
 MAX_LOG_PAGES = 10
@@ -82,7 +82,8 @@ def describe_fault(fault: Finding, rule: HoldRule) -> str:
     if fault.kind == "orphan":
         retry = DeployedFunctions(read_rule_stage(rule), has_gate=True, has_retry=False).retry
         return f"the function {retry}, which its rule invokes, is not there."
-    where = "its rule" if fault.rule else f"the function {fault.function}, which its rule invokes"
+    is_rule = fault.where.startswith("rule ")
+    where = "its rule" if is_rule else f"the {fault.where}, which its rule invokes"
     return f"something is wrong with {where}. {fault.problem}"
 
 
@@ -91,7 +92,7 @@ def offer_repairs(evidence: ExplainEvidence, fault: Finding) -> Iterator[Remedy]
     releases no pipeline either.
     """
     if fault.calls:
-        yield offer_mend()
+        yield MEND
         return
     if fault.kind == "overdue":
         yield Remedy("see why in its log, or let it go by hand", fault.commands)
@@ -99,10 +100,11 @@ def offer_repairs(evidence: ExplainEvidence, fault: Finding) -> Iterator[Remedy]
     if fault.kind == "orphan":  # the permission to invoke a function goes with it
         yield Remedy(
             "deploy it again, and let its rule invoke it (that asks first)",
-            (*fault.commands[:1], *offer_mend().commands),
+            (*fault.commands[:1], *MEND.commands),
         )
     else:
-        yield Remedy(fault.remedy, fault.commands[:1])
+        phrase = f"{fault.how[:1].lower()}{fault.how[1:].rstrip('.')}"
+        yield Remedy(phrase, fault.commands[:1])
     yield offer_detach(evidence.name) if evidence.pipeline.gates else offer_new_start(evidence)
 
 

@@ -13,9 +13,7 @@ NOTHING_TO_DO = "There is nothing to do."
 
 @dataclass(frozen=True)
 class Remedy:
-    """What a person can do. `to`: what for, as in "To ...:"; by these commands, or at this
-    address.
-    """
+    """What a person can do, by commands or at an address. `to`: what for, as in "To ...:"."""
 
     to: str
     commands: tuple[Words, ...] = ()
@@ -26,18 +24,17 @@ class Remedy:
 class Statement:
     """About one execution, or about the whole pipeline (`execution` None).
 
-    `state`: a word for programs, which stays. `headline`: how it stands; `reasons`: a paragraph
-    each; `outlook`: what happens next. `is_fine`: nothing has to be done; the remedies are for
-    people who cannot wait.
+    `state`: a word for programs, which stays. `reasons`: a paragraph each; `outlook`: what happens
+    next. `is_fine`: nothing has to be done; the remedies are for people who cannot wait.
     """
 
     state: str
-    execution: str | None
     headline: str
     reasons: tuple[str, ...] = ()
     outlook: str = ""
     remedies: tuple[Remedy, ...] = ()
     is_fine: bool = False
+    execution: str | None = None
 
     @property
     def sentences(self) -> Iterator[str]:
@@ -87,8 +84,9 @@ def offer_detach(pipeline: str) -> Remedy:
     )
 
 
-def offer_mend() -> Remedy:
-    return Remedy("mend that (it asks first)", (("gatectl", "doctor", "--mend"),))
+MEND = Remedy("mend that (it asks first)", (("gatectl", "doctor", "--mend"),))
+DOCTOR = Remedy("see what is wrong with functions, permissions or rules", (("gatectl", "doctor"),))
+CHECK = Remedy("see what is wrong with gates, and what would be right", (("gatectl", "check"),))
 
 
 def offer_stop(pipeline: str, execution: str) -> Remedy:
@@ -117,16 +115,6 @@ def offer_log(stage: str, function: str) -> Remedy:
     )
 
 
-def offer_doctor() -> Remedy:
-    return Remedy(
-        "see what is wrong with functions, permissions or rules", (("gatectl", "doctor"),)
-    )
-
-
-def offer_check() -> Remedy:
-    return Remedy("see what is wrong with gates, and what would be right", (("gatectl", "check"),))
-
-
 def offer_permissions(*, elsewhere: bool) -> Remedy:
     """`elsewhere`: AWS denied a call in another account."""
     page = "docs/elsewhere.md#the-role-in-the-other-account" if elsewhere else "docs/permissions.md"
@@ -135,14 +123,9 @@ def offer_permissions(*, elsewhere: bool) -> Remedy:
 
 def offer_answer(upstream: Upstream, link: str) -> Remedy | None:
     """What a person has to do before an upstream goes on, if it waits for nothing else."""
-    parked = next(
-        (
-            upstream.state.find_parked(execution.id)
-            for execution in upstream.blocking
-            if upstream.state
-        ),
-        None,
-    )
+    if not upstream.state or not upstream.blocking:
+        return None
+    parked = upstream.state.find_parked(upstream.blocking[0].id)
     if parked is None:
         return None
     if parked.action is None:

@@ -8,8 +8,7 @@ from typing import Literal
 import click
 from rich.text import Text
 
-from chalicelib.account.gates import is_local
-from chalicelib.account.pipeline import AccountView, Pipeline, list_unseen_pipelines
+from chalicelib.account.pipeline import AccountView, list_unseen_pipelines
 from chalicelib.account.reader import AccountReader
 from gatectl.graph.drawing import build_graph, draw_dot, draw_mermaid, draw_tree, to_json
 from gatectl.session import Place, add_options
@@ -44,7 +43,7 @@ def graph(
     reader, now = AccountReader(place.client), datetime.now(UTC)
     with place.show_progress("reading pipelines") as progress:
         pipelines = reader.read_pipelines(progress)
-        account = _select_concerned(pipelines, place.region) if no_state else reader.read_view(now)
+        account = AccountView(pipelines, (), ()) if no_state else reader.read_view(now)
     print_unseen(place, list_unseen_pipelines(pipelines))
     drawing = build_graph(account, place.region, pipelines, None if no_state else now)
     if place.json:
@@ -59,17 +58,3 @@ def graph(
             f"No pipeline in {place.region} has a gate. gatectl attach gives one to a pipeline."
         )
         place.console.print(draw_tree(drawing) if drawing.nodes else Text(nothing))
-
-
-def _select_concerned(pipelines: dict[str, Pipeline], region: str) -> AccountView:
-    """The gated pipelines and those that they wait for, without their states."""
-    gated = [pipeline for pipeline in pipelines.values() if pipeline.gates]
-    concerned = {pipeline.name for pipeline in gated} | {
-        dependency.name
-        for pipeline in gated
-        for dependency in pipeline.depends_on
-        if is_local(dependency, region)
-    }
-    return AccountView(
-        {name: pipeline for name, pipeline in pipelines.items() if name in concerned}, (), ()
-    )

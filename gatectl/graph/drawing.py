@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,36 +19,30 @@ from chalicelib.account.states import PipelineStatus, find_status
 from chalicelib.holds.mode import HoldMode
 from chalicelib.phrases import format_time, join_names
 from chalicelib.wording.refusals import describe_missing_stage
+from gatectl.wording import describe_missing_pipeline
 
-ONGOING = {"waits": "waits", "asks": "waits for a person", "runs": "runs"}
-"""What is said of a state that lasts, by its word."""
-ENDED = {
-    "succeeded": "succeeded",
-    "failed": "failed",
-    "stopped": "was stopped",
-    "other": "ended without a result",
+DESCRIPTIONS = {
+    "waits": ("waits", "since"),
+    "asks": ("waits for a person", "since"),
+    "runs": ("runs", "since"),
+    "succeeded": ("succeeded", "at"),
+    "failed": ("failed", "at"),
+    "stopped": ("was stopped", "at"),
+    "other": ("ended without a result", "at"),
+    "idle": ("has not run", ""),
+    "unseen": ("may not be looked at", ""),
 }
-TIMELESS = {"idle": "has not run", "unseen": "may not be looked at"}
-"""What is said of a state that began at no time."""
+"""What is said of a state, by its word, and what comes before its time."""
 COLOURS = {
-    "waits": "yellow",
-    "asks": "magenta",
-    "runs": "cyan",
-    "succeeded": "green",
-    "failed": "red",
-    "stopped": "red",
-    "unknown": "red bold",
+    "waits": ("yellow", "#ffe08a"),
+    "asks": ("magenta", "#e3c6f5"),
+    "runs": ("cyan", "#a8dcf0"),
+    "succeeded": ("green", "#b7e4b0"),
+    "failed": ("red", "#f5b5ae"),
+    "stopped": ("red", "#f5b5ae"),
+    "unknown": ("red bold", "#ff8a80"),
 }
-FILL_COLOURS = {
-    "waits": "#ffe08a",
-    "asks": "#e3c6f5",
-    "runs": "#a8dcf0",
-    "succeeded": "#b7e4b0",
-    "failed": "#f5b5ae",
-    "stopped": "#f5b5ae",
-    "unknown": "#ff8a80",
-}
-"""Colours on which black is easy to read."""
+"""On the terminal, and as a background on which black is easy to read."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +69,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Line:
-    """An edge as it is drawn. `hold_modes`: of the gates that ask for it; empty if they only
-    observe. `problem`: that the upstream has no such stage.
-    """
+    """An edge. `hold_modes`: of gates that hold for it. `problem`: there is no such stage."""
 
     edge: DependencyEdge
     hold_modes: tuple[HoldMode, ...]
@@ -116,9 +107,7 @@ class Graph:
 def build_graph(
     account: AccountView, region: str, names: Collection[str], now: datetime | None
 ) -> Graph:
-    """The graph of `account`. `names`: of all pipelines of this region; `now`: aware UTC, or None
-    for a graph without states.
-    """
+    """`names`: of all pipelines of this region; `now`: aware UTC, or None for no states."""
     edges = list_edges(account, region)
     ends = {end for edge in edges for end in (edge.upstream, edge.dependent)}
     nodes = {
@@ -142,13 +131,9 @@ def build_graph(
 
 
 def _list_hold_modes(edge: DependencyEdge, account: AccountView) -> tuple[HoldMode, ...]:
-    return tuple(
-        dict.fromkeys(
-            gate.parameters.mode
-            for gate in find_asking_gates(edge, account.pipelines)
-            if gate.parameters and not gate.parameters.observe
-        )
-    )
+    asking = [gate.parameters for gate in find_asking_gates(edge, account.pipelines)]
+    holding = [parameters for parameters in asking if parameters and not parameters.observe]
+    return tuple(dict.fromkeys(parameters.mode for parameters in holding))
 
 
 def _describe_missing_stage(edge: DependencyEdge, account: AccountView) -> str:
@@ -161,28 +146,23 @@ def _describe_missing_stage(edge: DependencyEdge, account: AccountView) -> str:
 
 
 def _build_node(pipeline: Pipeline, account: AccountView, now: datetime | None) -> Node:
-    node = Node(
+    state = None if now is None else find_status(pipeline, account.waits)
+    return Node(
         id=pipeline.name,
         label=pipeline.name,
-        kind="",
-        description="",
+        kind=state.word if state else "",
+        description=describe_state(state, now) if state and now else "",
         gated=bool(pipeline.gates),
+        state=state,
         problem=next((gate.problem for gate in pipeline.gates if gate.problem), ""),
     )
-    if now is None:
-        return node
-    state = find_status(pipeline, account.waits)
-    return replace(node, kind=state.word, description=describe_state(state, now), state=state)
 
 
 def describe_state(state: PipelineStatus, now: datetime) -> str:
-    if state.word in TIMELESS:
-        return TIMELESS[state.word]
-    if state.word in ONGOING:
-        since = f" since {format_time(state.since, now)}" if state.since else ""
-        return f"{ONGOING[state.word]}{since}"
-    at = f" at {format_time(state.since, now)}" if state.since else ""
-    return f"{ENDED[state.word]}{at}"
+    description, preposition = DESCRIPTIONS[state.word]
+    if not state.since or not preposition:
+        return description
+    return f"{description} {preposition} {format_time(state.since, now)}"
 
 
 def _build_absent_node(
@@ -191,26 +171,14 @@ def _build_absent_node(
     """An upstream that is elsewhere, or does not exist."""
     upstream = replace(edge.dependency, stage=None)
     if edge.upstream != upstream.name:
-        return Node(
-            id=edge.upstream,
-            label=upstream.label,
-            kind="elsewhere",
-            description="is elsewhere: not looked at",
-        )
+        description = "is elsewhere: not looked at"
+        return Node(edge.upstream, upstream.label, "elsewhere", description)
     dependents = sorted({other.dependent for other in edges if other.upstream == edge.upstream})
-    similar = difflib.get_close_matches(upstream.name, names, n=1)
     problem = (
-        f"There is no pipeline {upstream.name} in {region}"
-        f"{f'; did you mean {similar[0]}?' if similar else '.'} {join_names(dependents)} "
+        f"{describe_missing_pipeline(upstream.name, region, names)} {join_names(dependents)} "
         f"{'waits' if len(dependents) == 1 else 'wait'} for it."
     )
-    return Node(
-        id=upstream.name,
-        label=upstream.name,
-        kind="unknown",
-        description="is not there",
-        problem=problem,
-    )
+    return Node(upstream.name, upstream.name, "unknown", "is not there", problem=problem)
 
 
 def draw_tree(graph: Graph) -> Group:
@@ -221,7 +189,9 @@ def draw_tree(graph: Graph) -> Group:
     trees = []
     for name in [*roots, *graph.nodes]:  # a circle, and what is behind it, has no root
         if name not in drawn:
-            trees.append(_draw_subtree(graph, name, drawn))
+            drawn.add(name)
+            trees.append(tree := Tree(_label_branch(graph.nodes[name], None)))
+            _add_dependents(tree, graph, name, drawn)
     return Group(*trees, *(part for remark in _list_remarks(graph) for part in (Text(), remark)))
 
 
@@ -242,13 +212,6 @@ def _write_remark(heading: str, colour: str, text: str) -> Text:
     return Text.assemble((heading, f"{colour} bold"), text)
 
 
-def _draw_subtree(graph: Graph, root: str, drawn: set[str]) -> Tree:
-    tree = Tree(_label_branch(graph.nodes[root], None))
-    drawn.add(root)
-    _add_dependents(tree, graph, root, drawn)
-    return tree
-
-
 def _add_dependents(tree: Tree, graph: Graph, upstream: str, drawn: set[str]) -> None:
     for line in graph.lines:
         if line.edge.upstream == upstream:
@@ -263,7 +226,7 @@ def _add_dependents(tree: Tree, graph: Graph, upstream: str, drawn: set[str]) ->
 def _label_branch(node: Node, line: Line | None, *, repeated: bool = False) -> Text:
     text = Text(node.label, style="" if repeated else "bold")
     if node.description and not repeated:
-        text.append(f"  {node.description}", f"not bold {COLOURS.get(node.kind, 'dim')}")
+        text.append(f"  {node.description}", f"not bold {COLOURS.get(node.kind, ('dim',))[0]}")
     notes = [*(line.notes if line else ()), *(["see above"] if repeated else [])]
     if notes:
         text.append(f"  ({'; '.join(notes)})", "not bold dim")
@@ -271,16 +234,14 @@ def _label_branch(node: Node, line: Line | None, *, repeated: bool = False) -> T
 
 
 def draw_mermaid(graph: Graph) -> str:
-    """A flowchart, upstreams on top (guide: mermaid.js.org, Flowcharts). Names are quoted: nothing
-    is special there.
-    """
+    """A flowchart with quoted names, upstreams on top (guide: mermaid.js.org, Flowcharts)."""
     ids = {name: f"p{number}" for number, name in enumerate(graph.nodes)}
     lines = ["flowchart TD"]
     lines += [f'  {ids[node.id]}["{_label(node, "<br/>")}"]' for node in graph.nodes.values()]
     for line in graph.lines:
         note = f'|"{"; ".join(line.notes)}"|' if line.notes else ""
         lines.append(f"  {ids[line.edge.upstream]} -->{note} {ids[line.edge.dependent]}")
-    for kind, colour in FILL_COLOURS.items():
+    for kind, (_, colour) in COLOURS.items():
         ids_of_kind = [ids[node.id] for node in graph.nodes.values() if node.kind == kind]
         if ids_of_kind:
             lines += [
@@ -295,7 +256,7 @@ def draw_dot(graph: Graph) -> str:
     """For Graphviz (guide: graphviz.org, DOT language)."""
     lines = ["digraph gates {", '  node [shape=box, style="rounded,filled", fillcolor=white];']
     for node in graph.nodes.values():
-        fill = f', fillcolor="{FILL_COLOURS[node.kind]}"' if node.kind in FILL_COLOURS else ""
+        fill = f', fillcolor="{COLOURS[node.kind][1]}"' if node.kind in COLOURS else ""
         lines.append(f'  "{node.id}" [label="{_label(node, chr(92) + "n")}"{fill}];')
     for line in graph.lines:
         label = f' [label="{"; ".join(line.notes)}"]' if line.notes else ""
@@ -312,8 +273,32 @@ def to_json(graph: Graph, region: str, links: ConsoleLinks) -> dict[str, Any]:
     """Programs read it, so its keys stay."""
     return {
         "region": region,
-        "pipelines": [_node_to_json(node, links) for node in graph.nodes.values()],
-        "edges": [_line_to_json(line) for line in graph.lines],
+        "pipelines": [
+            {
+                "id": node.id,
+                "name": node.label,
+                "where": "here" if node.is_local else node.kind,
+                "gated": node.gated,
+                "state": node.state and node.state.word,
+                "since": node.state and node.state.since,
+                "execution": node.state and node.state.execution,
+                "problem": node.problem or None,
+                "link": links.pipeline(node.id) if node.is_local else None,
+            }
+            for node in graph.nodes.values()
+        ],
+        "edges": [
+            {
+                "upstream": line.edge.upstream,
+                "dependent": line.edge.dependent,
+                "require": line.edge.dependency.require,
+                "stage": line.edge.dependency.stage,
+                "parked": line.edge.dependency.parked,
+                "hold": [mode.name for mode in line.hold_modes],
+                "problem": line.problem or None,
+            }
+            for line in graph.lines
+        ],
         "circles": [
             {
                 "pipelines": circle.pipelines,
@@ -324,31 +309,4 @@ def to_json(graph: Graph, region: str, links: ConsoleLinks) -> dict[str, Any]:
             for circle in graph.circles
         ],
         "unknown": [node.id for node in graph.unknown],
-    }
-
-
-def _node_to_json(node: Node, links: ConsoleLinks) -> dict[str, Any]:
-    return {
-        "id": node.id,
-        "name": node.label,
-        "where": "here" if node.is_local else node.kind,
-        "gated": node.gated,
-        "state": node.state and node.state.word,
-        "since": node.state and node.state.since,
-        "execution": node.state and node.state.execution,
-        "problem": node.problem or None,
-        "link": links.pipeline(node.id) if node.is_local else None,
-    }
-
-
-def _line_to_json(line: Line) -> dict[str, Any]:
-    dependency = line.edge.dependency
-    return {
-        "upstream": line.edge.upstream,
-        "dependent": line.edge.dependent,
-        "require": dependency.require,
-        "stage": dependency.stage,
-        "parked": dependency.parked,
-        "hold": [mode.name for mode in line.hold_modes],
-        "problem": line.problem or None,
     }

@@ -85,18 +85,13 @@ def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int)
     reader = HistoryReader(place, None, window_begin, now)
     dependent = reader.read_pipeline(pipeline, pipeline)
     _refuse_unreadable(dependencies, dependent)
-    readers = [
-        HistoryReader(place, dependency.region, window_begin, now) for dependency in dependencies
-    ]
-    upstreams = [  # every name is looked up before much is read
-        reader.read_pipeline(dependency.name, dependency.label)
-        for reader, dependency in zip(readers, dependencies, strict=True)
-    ]
+    unread_upstreams = []  # every name is looked up before much is read
+    for dependency in dependencies:
+        upstream_reader = HistoryReader(place, dependency.region, window_begin, now)
+        upstream = upstream_reader.read_pipeline(dependency.name, dependency.label)
+        unread_upstreams.append((upstream_reader, upstream))
     dependent = reader.add_dependent_executions(dependent)
-    upstreams = [
-        reader.add_upstream_executions(upstream)
-        for reader, upstream in zip(readers, upstreams, strict=True)
-    ]
+    upstreams = [each.add_upstream_executions(upstream) for each, upstream in unread_upstreams]
     replay = replay_executions(
         dependent.executions,
         {upstream.label: upstream.executions for upstream in upstreams},
@@ -115,7 +110,10 @@ def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int)
         ),
         leading_cautions=tuple(list_own_gate_cautions(dependent)),
     )
-    place.show(_draw_page(report, place), report.to_json())
+    width, ascii_only = place.console.width, place.console.options.ascii_only
+    picture = draw_picture(report, width, ascii_only=ascii_only)
+    page = Group(*write_figures(report, width), *picture, Text(), *write_notes(report))
+    place.show(page, report.to_json())
 
 
 def _parse_dependencies(depends_on: Sequence[Entry]) -> list[Dependency]:
@@ -148,13 +146,3 @@ def _refuse_unreadable(dependencies: Sequence[Dependency], pipeline: PipelinePas
                 f"of {pipeline.account}: what ran there cannot be read with them, and --profile "
                 "chooses one account for all. Leave it out."
             )
-
-
-def _draw_page(report: Report, place: Place) -> Group:
-    width, ascii_only = place.console.width, place.console.options.ascii_only
-    return Group(
-        write_figures(report, width),
-        *draw_picture(report, width, ascii_only=ascii_only),
-        Text(),
-        write_notes(report),
-    )

@@ -12,7 +12,7 @@ from os.path import commonprefix
 
 from rich.text import Text
 
-from chalicelib.phrases import join_values
+from chalicelib.phrases import MAX_NAMES, join_values
 from chalicelib.pipelines.execution import Execution
 from gatectl.history.replay import HeldExecution, Overlap, Span, merge_spans
 from gatectl.history.report import Report
@@ -68,11 +68,8 @@ class Axis:
 
     def draw_ticks(self) -> Text:
         """A line of round times, each at its column; dates if they are days apart."""
-        minutes = next(
-            (minutes for minutes in TICK_MINUTES if timedelta(minutes=minutes) >= self.step * 12),
-            TICK_MINUTES[-1],
-        )
-        interval = timedelta(minutes=minutes)
+        intervals = [timedelta(minutes=minutes) for minutes in TICK_MINUTES]
+        interval = next((each for each in intervals if each >= self.step * 12), intervals[-1])
         if interval >= timedelta(days=1):
             time_format = "%m-%d"
         elif self.end - self.begin < timedelta(days=1):
@@ -91,13 +88,11 @@ class Axis:
 
 @dataclass(frozen=True)
 class Strip:
-    """A span in which upstreams ran without a break, the executions that overlapped it, and the
-    holds that began in it.
-    """
+    """A span in which upstreams ran without a break; what overlapped it, and was held in it."""
 
     span: Span
-    overlaps: tuple[Overlap, ...]
-    held: tuple[HeldExecution, ...]
+    overlaps: Sequence[Overlap]
+    held: Sequence[HeldExecution]
 
     @property
     def failed(self) -> int:
@@ -127,31 +122,24 @@ def draw_picture(report: Report, width: int, *, ascii_only: bool) -> list[Text]:
 
 
 def draw_overview(report: Report, width: int) -> list[Text]:
-    """The whole time in a few lines: how long each pipeline was at work in each column's time, and
-    what failed and what a gate would have held.
-    """
+    """How long each pipeline was at work in each column, what failed and what would be held."""
     pipelines = [*report.upstreams, report.pipeline]
     labels = shorten_names([pipeline.label for pipeline in pipelines], width)
     margin = max(6, *map(len, labels)) + 2
     axis = Axis(report.since, report.now, max(10, width - margin))
     work = [measure_work(pipeline.executions, axis) for pipeline in pipelines]
     held = [hold.execution for hold in report.replay.find_policy("idle").held]
-    failed = [
-        execution
-        for execution in report.replay.overlapping.executions
-        if execution.status == "Failed"
-    ]
+    overlapping = report.replay.overlapping.executions
+    failed = [execution for execution in overlapping if execution.status == "Failed"]
+    labelled = list(zip(labels, work, strict=True))
     rows = [
-        *(
-            (label, _draw_bars(durations), "")
-            for label, durations in zip(labels, work, strict=True)
-        ),
+        *((label, _draw_bars(durations), "") for label, durations in labelled),
         ("failed", _draw_counts(failed, axis), "red"),
         ("held", _draw_counts(held, axis), "magenta"),
     ]
     highest = join_values(
         f"{format_duration(max(durations))} of {label}"
-        for label, durations in zip(labels, work, strict=True)
+        for label, durations in labelled
         if any(durations)
     )
     full_bar = f" A full bar is {highest} at work." if highest else ""
@@ -160,8 +148,8 @@ def draw_overview(report: Report, width: int) -> list[Text]:
         Text(" " * margin).append_text(axis.draw_ticks()),
         Text(
             f"A column is {format_duration(axis.step)}.{full_bar} Numbers: executions that "
-            "overlapped and "
-            "failed, and that a gate which requires idle would have held (+: ten or more).",
+            "overlapped and failed, and that a gate which requires idle would have held (+: ten or "
+            "more).",
             style="dim",
         ),
     ]
@@ -193,9 +181,7 @@ def _draw_counts(executions: Iterable[Execution], axis: Axis) -> str:
 
 
 def find_strips(report: Report) -> list[Strip]:
-    """The worst strips first: those in which most executions failed, then those in which the gate
-    would have held longest, then those with most overlaps.
-    """
+    """Those first in which most failed, then was held longest, then overlapped most."""
     spans = merge_spans(
         Span(execution.started, execution.updated)
         for executions in report.replay.upstreams.values()
@@ -209,11 +195,7 @@ def find_strips(report: Report) -> list[Strip]:
             overlaps_by_span[span].append(overlap)
     holds = report.replay.find_policy("idle").held
     strips = [
-        Strip(
-            span=span,
-            overlaps=tuple(overlaps),
-            held=tuple(hold for hold in holds if _began_within(hold.execution, span)),
-        )
+        Strip(span, overlaps, [hold for hold in holds if _began_within(hold.execution, span)])
         for span, overlaps in overlaps_by_span.items()
     ]
     return sorted(
@@ -224,9 +206,7 @@ def find_strips(report: Report) -> list[Strip]:
 
 
 def draw_strip(strip: Strip, report: Report, width: int) -> list[Text]:
-    """The upstreams' executions, the pipeline's, and the pipeline's behind the gate (hold restart),
-    in lines of at most `width` characters.
-    """
+    """The executions of all, and the pipeline's behind the gate (hold restart), `width` wide."""
     executions = [overlap.execution for overlap in strip.overlaps]
     policy = report.replay.find_policy("idle")
     held = {hold.execution.id: hold for hold in policy.held}
@@ -255,7 +235,7 @@ def draw_strip(strip: Strip, report: Report, width: int) -> list[Text]:
     ]
     lines = [
         Text(_write_title(strip), style="bold"),
-        Text(_list_ids(labelled, width), style="dim"),
+        Text(_list_ids(labelled)[:width], style="dim"),
     ]
     for label, bars in [*rows, (GATED, gated_bars)]:
         for index, lane in enumerate(_stack_bars(bars)):
@@ -278,19 +258,13 @@ def _write_title(strip: Strip) -> str:
     )
 
 
-def _list_ids(labelled: Sequence[tuple[str, Sequence[Execution]]], width: int) -> str:
-    """The executions' short ids: as many of each pipeline as there is room for."""
-
-    def write_line(limit: int) -> str:
-        return "; ".join(
-            f"{label} {' '.join(run.short_id for run in runs[:limit])}"
-            + (f" and {len(runs) - limit} more" if len(runs) > limit else "")
-            for label, runs in labelled
-        )
-
-    most = max(len(runs) for _, runs in labelled)
-    lines = map(write_line, range(most, 0, -1))
-    return next((line for line in lines if len(line) <= width), write_line(1)[:width])
+def _list_ids(labelled: Sequence[tuple[str, Sequence[Execution]]]) -> str:
+    """The executions' short ids, the first few of each pipeline."""
+    return "; ".join(
+        f"{label} {' '.join(run.short_id for run in runs[:MAX_NAMES])}"
+        + (f" and {len(runs) - MAX_NAMES} more" if len(runs) > MAX_NAMES else "")
+        for label, runs in labelled
+    )
 
 
 def _began_within(execution: Execution, span: Span) -> bool:
@@ -317,48 +291,29 @@ def _draw_gated_bar(hold: HeldExecution, axis: Axis, *, continues: bool) -> Bar:
 
 
 def _stack_bars(bars: Iterable[Bar]) -> list[Text]:
-    """The bars in as few lines as possible without covering each other. Lines beyond MAX_LANES are
-    counted.
-    """
+    """The bars in few lines, none covering another. Lines beyond MAX_LANES are counted."""
     lanes: list[Text] = []
     for first, bar in bars:
         lane = next((lane for lane in lanes if len(lane) <= first), None)
         if lane is None:
             lanes.append(lane := Text())
         lane.append(" " * (first - len(lane))).append_text(bar)
-    if len(lanes) > MAX_LANES:
-        return [
-            *lanes[:MAX_LANES],
-            Text(f"and {format_count(len(lanes) - MAX_LANES, 'line')} more", "dim"),
-        ]
+    if omitted_count := len(lanes[MAX_LANES:]):
+        lanes[MAX_LANES:] = [Text(f"and {format_count(omitted_count, 'line')} more", "dim")]
     return lanes
 
 
 def shorten_names(names: Sequence[str], width: int) -> list[str]:
-    """The names, each in at most a quarter of the width. A long name loses its middle. If long
-    names look the same then, they lose the words that all of them begin with, and their end or else
-    their middle.
-    """
+    """The names, cut to a quarter of the width: without a prefix that all long ones share."""
     length = max(MIN_LABEL_LENGTH, width // 4)
     long_names = [name for name in names if len(name) > length]
-    prefix = commonprefix(long_names)  # noqa: RUF071 - characters are meant
+    prefix = commonprefix(long_names) if len(long_names) > 1 else ""  # noqa: RUF071 - characters
     begin = max(map(prefix.rfind, "-_.@")) + 1
-    endings = {name: ELLIPSIS + name[begin:] for name in long_names}
-    candidates = [
-        {name: _cut_middle(name, length) for name in long_names},
-        {name: _cut_end(ending, length) for name, ending in endings.items()},
-        {name: _cut_middle(ending, length) for name, ending in endings.items()},
-    ]
-    short_names = next(
-        (short for short in candidates if len(set(short.values())) == len(short)), candidates[0]
-    )
-    return [short_names.get(name, name) for name in names]
 
+    def shorten(name: str) -> str:
+        text = ELLIPSIS + name[begin:] if begin else name
+        kept = length - len(ELLIPSIS)
+        half = kept // 2
+        return text if len(text) <= length else text[:half] + ELLIPSIS + text[half - kept :]
 
-def _cut_end(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - len(ELLIPSIS)] + ELLIPSIS
-
-
-def _cut_middle(text: str, length: int) -> str:
-    kept = length - len(ELLIPSIS)
-    return text if len(text) <= length else text[: kept // 2] + ELLIPSIS + text[kept // 2 - kept :]
+    return [shorten(name) if len(name) > length else name for name in names]

@@ -51,9 +51,7 @@ class ExecutionGroup:
 
 @dataclass(frozen=True)
 class Overlap:
-    """An execution of the pipeline that ran while upstreams did: `upstreams` has their executions
-    by label.
-    """
+    """An execution that ran while upstreams did, and their executions by label."""
 
     execution: Execution
     upstreams: Mapping[str, tuple[Execution, ...]]
@@ -70,9 +68,7 @@ class Overlap:
 
 @dataclass(frozen=True)
 class HeldExecution:
-    """An execution that the gate would have held from its start until `until` (ENDLESS: it would
-    still be held).
-    """
+    """An execution held from its start until `until` (ENDLESS: it would still be held)."""
 
     execution: Execution
     until: datetime
@@ -90,11 +86,10 @@ class HeldExecution:
 
 @dataclass(frozen=True)
 class HoldOutcome:
-    """What becomes of the held executions in one hold mode: they go on, are `replaced` by a newer
-    execution, which carries their changes, or are still `waiting`.
+    """What becomes of the held executions in one hold mode.
 
-    `failed`: how many of them the gate fails first, in order to hold them. `overlapping`: how many
-    executions of the pipeline run at the same time as an upstream in spite of the gate.
+    `failed`: how many the gate fails first, to hold them. `replaced`: by a newer execution, which
+    carries their changes. `overlapping`: how many run with an upstream in spite of the gate.
     """
 
     mode: HoldMode
@@ -107,9 +102,8 @@ class HoldOutcome:
 
 @dataclass(frozen=True)
 class Policy:
-    """What a gate with this `require` would have done. Every hold mode holds the same executions.
-
-    `waits`: how long each execution in `held` was held, until now if it still would be.
+    """What a gate with this `require` would have done in every hold mode. `waits`: how long each
+    execution in `held` was held, until now if it still would be.
     """
 
     require: Require
@@ -130,9 +124,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Replay:
-    """The executions of a pipeline, and of its upstreams by label, oldest first; where they
-    overlapped; and what a gate would have done, for each value of `require`.
-    """
+    """Executions, oldest first, of a pipeline and of its upstreams by label, and what they tell."""
 
     executions: tuple[Execution, ...]
     upstreams: Mapping[str, tuple[Execution, ...]]
@@ -147,19 +139,15 @@ class Replay:
     def preventable(self) -> ExecutionGroup:
         """The overlapping executions that the gate would have held, whatever it requires."""
         held_ids = {hold.execution.id for hold in self.find_policy("idle").held}
-        return ExecutionGroup(
-            tuple(
-                execution for execution in self.overlapping.executions if execution.id in held_ids
-            )
-        )
+        overlapping = self.overlapping.executions
+        return ExecutionGroup(tuple(run for run in overlapping if run.id in held_ids))
 
     @property
     def apart(self) -> ExecutionGroup:
         """The executions that ran while no upstream did."""
         overlapping_ids = {overlap.execution.id for overlap in self.overlaps}
-        return ExecutionGroup(
-            tuple(execution for execution in self.executions if execution.id not in overlapping_ids)
-        )
+        runs = (run for run in self.executions if run.id not in overlapping_ids)
+        return ExecutionGroup(tuple(runs))
 
     def find_policy(self, require: Require) -> Policy:
         return next(policy for policy in self.policies if policy.require == require)
@@ -181,26 +169,18 @@ def replay_executions(
     meetings = {
         label: find_overlapping(dependents, past) for label, past in sorted_upstreams.items()
     }
-    overlaps = tuple(
-        Overlap(execution, overlapping)
-        for execution in dependents
-        if (
-            overlapping := {
-                label: by_id[execution.id]
-                for label, by_id in meetings.items()
-                if by_id[execution.id]
-            }
-        )
+    overlaps = []
+    for execution in dependents:
+        by_label = {label: by_id[execution.id] for label, by_id in meetings.items()}
+        if any(by_label.values()):
+            overlaps.append(
+                Overlap(execution, {label: met for label, met in by_label.items() if met})
+            )
+    policies = tuple(
+        _replay_policy(require, dependents, overlaps, sorted_upstreams, mode, now)
+        for require in REQUIRE
     )
-    return Replay(
-        executions=dependents,
-        upstreams=sorted_upstreams,
-        overlaps=overlaps,
-        policies=tuple(
-            _replay_policy(require, dependents, overlaps, sorted_upstreams, mode, now)
-            for require in REQUIRE
-        ),
-    )
+    return Replay(dependents, sorted_upstreams, tuple(overlaps), policies)
 
 
 def _replay_policy(
@@ -232,12 +212,8 @@ def _replay_policy(
             + sum(bool(later_overlaps[hold.execution.id]) for hold in continuing),
         )
 
-    return Policy(
-        require=require,
-        held=held,
-        waits=tuple(min(hold.until, now) - hold.execution.started for hold in held),
-        outcomes=tuple(map(replay_mode, MODES.values())),
-    )
+    waits = tuple(min(hold.until, now) - hold.execution.started for hold in held)
+    return Policy(require, held, waits, tuple(map(replay_mode, MODES.values())))
 
 
 def find_closed_spans(
@@ -286,23 +262,15 @@ def _find_unsuccessful_spans(executions: Sequence[Execution]) -> Iterator[Span]:
 def find_overlapping(
     executions: Iterable[Execution], upstream_executions: Sequence[Execution]
 ) -> dict[str, tuple[Execution, ...]]:
-    """By id of each execution, the `upstream_executions` (oldest first) that ran at the same
-    time.
-    """
+    """By each execution's id, the `upstream_executions` (oldest first) that ran with it."""
     starts = [upstream.started for upstream in upstream_executions]
-    longest = max(
-        (upstream.updated - upstream.started for upstream in upstream_executions),
-        default=timedelta(),
-    )
+    durations = (upstream.updated - upstream.started for upstream in upstream_executions)
+    longest = max(durations, default=timedelta())
     overlapping = {}
     for execution in executions:
         first = bisect_left(starts, execution.started - longest)
-        end = bisect_right(starts, execution.updated)
-        overlapping[execution.id] = tuple(
-            upstream
-            for upstream in upstream_executions[first:end]
-            if _run_together(execution, upstream)
-        )
+        near = upstream_executions[first : bisect_right(starts, execution.updated)]
+        overlapping[execution.id] = tuple(run for run in near if _run_together(execution, run))
     return overlapping
 
 
@@ -322,9 +290,7 @@ def find_held(executions: Sequence[Execution], spans: Sequence[Span]) -> tuple[H
 def select_unreplaced(
     held: Sequence[HeldExecution], executions: Sequence[Execution], hold_mode: HoldMode, mode: str
 ) -> tuple[HeldExecution, ...]:
-    """The held executions that no newer one replaces (both oldest first; docs/parameters.md,
-    "hold").
-    """
+    """The held executions that no newer one replaces (docs/parameters.md, "hold")."""
     if mode == PARALLEL or (mode == "QUEUED" and hold_mode.keeps_queue_order):
         return tuple(held)
     if hold_mode.stays_in_progress:

@@ -37,6 +37,10 @@ class PipelinePast:
     def account(self) -> str:
         return self.arn.split(":")[4]
 
+    def list_since(self, moment: datetime) -> tuple[Execution, ...]:
+        """The executions that ran since then: of an upstream, older ones are read too."""
+        return tuple(execution for execution in self.executions if execution.updated >= moment)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -68,7 +72,7 @@ class Report:
                 {
                     "pipeline": upstream.label,
                     "arn": upstream.arn,
-                    **_count_group(self._select_recent(upstream)),
+                    **_count_group(ExecutionGroup(upstream.list_since(self.since))),
                 }
                 for upstream in self.upstreams
             ],
@@ -85,12 +89,6 @@ class Report:
             ],
             "warnings": [*self.leading_cautions, *self.cautions],
         }
-
-    def _select_recent(self, upstream: PipelinePast) -> ExecutionGroup:
-        """The executions of an upstream that ran in this time: older ones were read too."""
-        return ExecutionGroup(
-            tuple(execution for execution in upstream.executions if execution.updated >= self.since)
-        )
 
 
 def _policy_to_json(policy: Policy) -> dict[str, object]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from chalicelib.holds.making import LONGEST_WAIT_IN_PROGRESS
-from chalicelib.holds.mode import HoldMode
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import Dependency
 from gatectl.history.picture import shorten_names
@@ -27,29 +26,24 @@ REPLACED = "Replaced: a newer execution came meanwhile, and brings the change al
 OVERLAP = "Overlap: all the same, for an upstream began while they ran."
 MODEL = (
     "How this is reckoned. The gate stands right after the sources, and asks as an execution "
-    "starts; what it holds goes on the moment the "
-    "gate opens, and then takes as long as it did. AWS does not tell an execution's end, but when "
-    "it last changed: one that waited for an "
+    "starts; what it holds goes on the moment the gate opens, and then takes as long as it did. "
+    "AWS does not tell an execution's end, but when it last changed: one that waited for an "
     "approval, or was retried later, counts as at work until then. With hold wait, add what "
     "CodePipeline takes to ask again."
 )
 
 
-def write_figures(report: Report, width: int) -> Group:
-    """What stands above the picture, for a page of this width."""
-    return Group(*_list_figures(report, width))
-
-
-def write_notes(report: Report) -> Group:
+def write_notes(report: Report) -> list[Text]:
     """What stands below the picture: the cautions, and how the figures were reckoned."""
-    return Group(*map(_write_caution, report.cautions), Text(MODEL, style="dim"))
+    return [*map(_write_caution, report.cautions), Text(MODEL, style="dim")]
 
 
 def _write_caution(text: str) -> Text:
     return Text.assemble(("Caution: ", "yellow bold"), text)
 
 
-def _list_figures(report: Report, width: int) -> Iterator[RenderableType]:
+def write_figures(report: Report, width: int) -> Iterator[RenderableType]:
+    """What stands above the picture, for a page of this width."""
     replay, label = report.replay, report.pipeline.label
     upstreams = join_names([upstream.label for upstream in report.upstreams])
     days = f"{report.since:%Y-%m-%d} to {report.now:%Y-%m-%d}"
@@ -77,19 +71,14 @@ def _list_figures(report: Report, width: int) -> Iterator[RenderableType]:
 
 def _summarize_runs(replay: Replay, label: str, upstream: str) -> str:
     overlapping, apart = replay.overlapping, replay.apart
-    count = len(replay.executions)
-    ran = f"{label} ran {f'{count} times' if count > 1 else 'once'}"
-    if not overlapping:
-        return f"{ran}, never while {upstream} ran."
-    if not apart:
-        return f"{ran}, each time while {upstream} ran: {overlapping.failed} failed."
-    if not overlapping.finished or not apart.finished:
-        return f"{ran}, {len(overlapping)} of them while {upstream} ran."
-    return (
-        f"{ran}, {len(overlapping)} of them while {upstream} ran: of these "
-        f"{format_share(overlapping.failed, overlapping.finished)} failed, of the others "
-        f"{format_share(apart.failed, apart.finished)}."
-    )
+    count = format_count(len(replay.executions), "execution")
+    shares = ""
+    if overlapping.finished and apart.finished:
+        share, other_share = (
+            format_share(group.failed, group.finished) for group in (overlapping, apart)
+        )
+        shares = f": {share} of these failed, and {other_share} of the others"
+    return f"{label}: {count}, {len(overlapping) or 'none'} while {upstream} ran{shares}."
 
 
 def _summarize_holds(policy: Policy) -> str:
@@ -113,14 +102,8 @@ def _tabulate_overlaps(replay: Replay, label: str, upstream: str) -> Table:
         unheld = ExecutionGroup(
             tuple(run for run in overlapping.executions if run.id not in preventable_ids)
         )
-        has_rollbacks = any(execution.kind == "ROLLBACK" for execution in unheld.executions)
         _add_group(table, "  began meanwhile", preventable, "holds these")
-        _add_group(
-            table,
-            f"  had begun before{', or rolled back' if has_rollbacks else ''}",
-            unheld,
-            "lets these be",
-        )
+        _add_group(table, "  began before, or rolled back", unheld, "lets these be")
     _add_group(table, "at other times", replay.apart)
     return table
 
@@ -168,18 +151,12 @@ def _tabulate_outcomes(report: Report) -> Table:
                 policy.require if index == 0 else "",
                 outcome.mode.name,
                 str(outcome.failed),
-                f"{len(outcome.continuing)} {_describe_continuing(outcome.mode)}",
+                str(len(outcome.continuing)),
                 str(outcome.replaced),
                 str(outcome.waiting),
                 str(outcome.overlapping),
             )
     return table
-
-
-def _describe_continuing(mode: HoldMode) -> str:
-    if mode.stays_in_progress:
-        return "in place"
-    return "started anew" if mode.starts_over else "retried"
 
 
 def _make_table(title: str, *columns: str) -> Table:
@@ -206,20 +183,31 @@ def list_cautions(
     window_begin: datetime,
     now: datetime,
     replay: Replay,
-) -> tuple[str, ...]:
-    """What to bear in mind with the figures, which were to begin at `window_begin`: a sentence or
-    two for each.
-    """
-    since = max(window_begin, pipeline.created)
-    return (
-        *_list_pipeline_cautions(pipeline, window_begin, now),
-        *(
-            text
-            for upstream in upstreams
-            for text in _list_upstream_cautions(upstream, pipeline, since)
-        ),
-        *_list_figure_cautions(replay),
-    )
+) -> Iterator[str]:
+    """What to bear in mind with the figures, which were to begin at `window_begin`."""
+    label, since = pipeline.label, max(window_begin, pipeline.created)
+    if pipeline.created > window_begin:
+        age = format_duration(now - pipeline.created)
+        yield f"{label} is there since {_format_moment(pipeline.created)} only: that is {age}."
+    if not pipeline.executions and not pipeline.held:
+        yield f"{label} has not run in this time, so there is nothing that a gate would have held."
+    for upstream in upstreams:
+        yield from _list_upstream_cautions(upstream, pipeline, since)
+    overlapping = replay.overlapping
+    if overlapping.failed and overlapping.finished < MIN_EXECUTIONS_FOR_A_SHARE:
+        count = format_count(overlapping.finished, "execution")
+        yield f"Only {count} overlapped and came to a result: with so few, the share may be chance."
+    for policy in replay.policies:
+        if too_long := sum(wait > LONGEST_WAIT_IN_PROGRESS for wait in policy.waits):
+            yield (
+                f"A gate that requires {policy.require} would have held "
+                f"{format_count(too_long, 'execution')} longer than 23 hours. With hold wait, "
+                "that is when a rule takes over, and they fail all the same, as with restart."
+            )
+
+
+def _format_moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def list_own_gate_cautions(pipeline: PipelinePast) -> Iterator[str]:
@@ -264,31 +252,18 @@ def list_dependency_cautions(dependencies: Sequence[Dependency]) -> Iterator[str
         )
 
 
-def _list_pipeline_cautions(
-    pipeline: PipelinePast, window_begin: datetime, now: datetime
-) -> Iterator[str]:
-    label = pipeline.label
-    if pipeline.created > window_begin:
-        yield (
-            f"{label} is there since {pipeline.created:%Y-%m-%d %H:%M} UTC only: that is "
-            f"{format_duration(now - pipeline.created)}."
-        )
-    if not pipeline.executions and not pipeline.held:
-        yield f"{label} has not run in this time, so there is nothing that a gate would have held."
-
-
 def _list_upstream_cautions(
     upstream: PipelinePast, pipeline: PipelinePast, since: datetime
 ) -> Iterator[str]:
     label = upstream.label
-    recent = [execution for execution in upstream.executions if execution.updated >= since]
+    recent = upstream.list_since(since)
     if not upstream.executions:
         yield (
             f"{label} has never run, as far as AWS tells: a gate that requires idle holds nothing "
             "for it, and one that requires succeeded holds everything until its first success."
         )
     elif upstream.created > since:
-        yield f"{label} is there since {upstream.created:%Y-%m-%d %H:%M} UTC only."
+        yield f"{label} is there since {_format_moment(upstream.created)} only."
     elif not recent:
         last = upstream.executions[-1]
         yield (
@@ -304,28 +279,12 @@ def _list_upstream_cautions(
         longest = max(long_runs, key=lambda run: run.updated - run.started)
         yield (
             f"{format_count(len(long_runs), 'execution')} of {label} took longer than a day "
-            f"({longest.short_id} took {format_duration(longest.updated - longest.started)}), so "
-            "it waited "
-            'for a person, in which "parked": "pass" opens the gate, or was retried later, and was '
-            "idle in between; AWS does not tell which. Here it counts as at work all the while."
+            f"({longest.short_id} took {format_duration(longest.updated - longest.started)}): it "
+            'waited for a person, in which "parked": "pass" opens the gate, or was retried later, '
+            "and was idle in between. Here it counts as at work all the while."
         )
     if upstream.region != pipeline.region:
         yield (
-            f"{label} runs in another region: unless its events are forwarded "
-            "(docs/elsewhere.md), what waits for it goes on up to `retry_minutes` later than is "
-            "said here."
+            f"{label} runs in another region: unless its events are forwarded (docs/elsewhere.md), "
+            "what waits for it goes on up to `retry_minutes` later than is said here."
         )
-
-
-def _list_figure_cautions(replay: Replay) -> Iterator[str]:
-    overlapping = replay.overlapping
-    if overlapping.failed and overlapping.finished < MIN_EXECUTIONS_FOR_A_SHARE:
-        count = format_count(overlapping.finished, "execution")
-        yield f"Only {count} overlapped and came to a result: with so few, the share may be chance."
-    for policy in replay.policies:
-        if too_long := sum(wait > LONGEST_WAIT_IN_PROGRESS for wait in policy.waits):
-            yield (
-                f"A gate that requires {policy.require} would have held "
-                f"{format_count(too_long, 'execution')} longer than 23 hours. With hold wait, "
-                "that is when a rule takes over, and they fail all the same, as with restart."
-            )

@@ -172,7 +172,7 @@ class TestWhatItSaysInTheEnd:
             ),
             (
                 ["--require", "succeeded"],
-                "infra (require succeeded). Its role may invoke the gate.",
+                "infra to succeed. Its role may invoke the gate.",
                 ["Failed"],
             ),
         ],
@@ -189,42 +189,13 @@ class TestWhatItSaysInTheEnd:
         scene.wait(minutes=15)
         assert scene.statuses() == statuses
 
-    @pytest.mark.parametrize(
-        ("settings", "text"),
-        [
-            (
-                {"hold": "wait", "give_up_minutes": 30},
-                " (hold wait, gives up after 30 minutes)",
-            ),
-            (
-                {"give_up_minutes": 1, "on_give_up": "continue"},
-                " (gives up after 1 minute and goes on all the same)",
-            ),
-            (
-                {"retry_minutes": 1, "revisions": "held", "parked": "pass"},
-                " (revisions held, parked pass, looks again every minute)",
-            ),
-            (
-                {"bypass": "#{variables.bypass}", "retry_minutes": 10},
-                " (looks again every 10 minutes, its variable bypass opens the gate)",
-            ),
-            ({"require": "idle", "hold": "restart", "parked": "wait"}, ""),
-        ],
-    )
-    def test_the_settings_that_differ_from_their_defaults(
-        self, settings: dict[str, object], text: str
-    ) -> None:
-        assert describe_wait([Dependency("infra")], settings).startswith(
-            f"waits for infra{text}. It goes on when infra has ended"
-        )
-
     def test_each_upstream_has_its_own_require(self) -> None:
         upstreams = [
             Dependency("infra", require="succeeded"),
             Dependency("dns"),
             Dependency("network"),
         ]
-        assert describe_wait(upstreams, {}).startswith(
+        assert describe_wait(upstreams, observe=False).startswith(
             "waits for infra, dns and network. It goes on when dns and network have ended, also "
             "after a failure"
         )
@@ -238,8 +209,7 @@ class TestItsRole:
         before, _, after = attach(typed="y\n").out.partition("Change k8s? [y/N]: y\n")
         assert (
             f"Caution: Role pipelines: This role, which k8s has, may not invoke {GATE}. The gate "
-            "action fails at once, and nothing goes past it. Afterwards `gatectl doctor --mend` "
-            "lets it invoke the gate, and asks first."
+            "action fails at once, and nothing goes past it."
         ) in " ".join(before.split())
         assert " ".join(after.split()).endswith(
             "Its role may not invoke the gate yet, and the gate action fails: `gatectl doctor "
@@ -667,15 +637,14 @@ class TestWhatCannotBe:
             (["--no"], "No such option '--no'."),
             (
                 ["--give-up-minutes", "30m"],
-                "Invalid value for '--give-up-minutes': '30m' is not a whole number of minutes, 1 "
-                "to 20160.",
+                "Invalid value for '--give-up-minutes': '30m' is not a valid integer range.",
             ),
-            (["--give-up-minutes", "0"], "Invalid value for '--give-up-minutes': '0' is not a"),
-            (["--give-up-minutes", "20161"], "Invalid value for '--give-up-minutes': '20161' is"),
+            (["--give-up-minutes", "0"], "Invalid value for '--give-up-minutes': 0 is not in"),
+            (["--give-up-minutes", "20161"], "Invalid value for '--give-up-minutes': 20161 is"),
             (
                 ["--retry-minutes", "7"],
-                "Invalid value for '--retry-minutes': '7' is not a whole number of minutes that "
-                "divides 60: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60.",
+                "Invalid value for '--retry-minutes': '7' is not one of '1', '2', '3', '4', '5', "
+                "'6', '10', '12', '15', '20', '30', '60'.",
             ),
         ],
     )

@@ -155,16 +155,6 @@ class TestCircles:
         a, b = (wait_for("b", pipeline="a", **settings), wait_for("a", pipeline="b", **settings))
         assert list(find(a=[a], b=[b])) == [row]
 
-    @pytest.mark.parametrize(
-        ("length", "noted"), [(10, []), (11, [("long-chain", "note", "pipeline p11")])]
-    )
-    def test_a_chain_that_is_longer_than_a_gate_looks(self, length: int, noted: list[Row]) -> None:
-        chain = {
-            f"p{number:02}": [wait_for(f"p{number - 1:02}", pipeline=f"p{number:02}")]
-            for number in range(1, length + 1)
-        }
-        assert list(find(**chain)) == noted
-
 
 class TestGatesOfOneStage:
     """They hold the same execution at the same time."""

@@ -305,8 +305,8 @@ def test_ctrl_c_after_it_has_mended_does_not_say_that_nothing_was_changed(
     assert said.status == INTERRUPTED
     assert (
         said.complaint
-        == f"Error: Stopped. Mended before that: rule {held.rules()[0]}. Look again with gatectl "
-        "doctor."
+        == f"Error: Stopped. Mended: rule {held.rules()[0]}. What was under way may have taken "
+        "effect: look again with gatectl doctor."
     )
 
 

@@ -70,8 +70,8 @@ def test_pipelines_that_name_a_gate_which_is_not_there(evidence: DoctorEvidence)
         pipelines={**(evidence.pipelines or {}), "apps": apps},
         rules=(),
     )
-    assert (finding.kind, finding.function) == ("gate-not-deployed", GATE)
-    assert finding.problem == "It is not there, and k8s and apps name it as the gate."
+    assert (finding.kind, finding.where) == ("gate-not-deployed", f"function {GATE}")
+    assert finding.problem == "It is not there, and apps and k8s name it as the gate."
     assert finding.how == "Deploy it, or name pipeline-gate-prod-gate there."
     assert finding.commands == (("chalice", "deploy", "--stage", "dev"),)
 
@@ -178,7 +178,7 @@ def test_settings(
     evidence: DoctorEvidence, settings: dict[str, Any], kind: str, problem: str
 ) -> None:
     (finding,) = check(replace(evidence, buses={"chat": False}), GATE, **settings)
-    assert (finding.kind, finding.function, finding.problem) == (kind, GATE, problem)
+    assert (finding.kind, finding.where, finding.problem) == (kind, f"function {GATE}", problem)
     assert finding.commands[-1] == (
         ("aws", "lambda", "invoke", "--function-name", GATE, "/dev/null")
         if kind == "function-inactive"
@@ -189,7 +189,6 @@ def test_settings(
 def test_settings_of_the_retry(evidence: DoctorEvidence) -> None:
     (finding,) = check(evidence, RETRY, state="Failed")
     assert finding.means == "No hold ends: what is held does not start again."
-    assert finding.remedy == "put that right, and deploy it anew"
     assert check(evidence, RETRY, state="Pending", update="InProgress", reserved=1) == []
     assert check(evidence, RETRY, handler="chalicelib.retry_function.retry") == []
 

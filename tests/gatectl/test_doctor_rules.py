@@ -132,7 +132,7 @@ def test_each_fault_of_a_rule_is_told(evidence: DoctorEvidence) -> None:
     assert (more.kind, more.severity) == ("more-targets", "warning")
     assert f"spy ({STRANGER})" in more.problem
     assert more.calls == (), "it is left to people"
-    assert len({finding.rule for finding in (disabled, wrong, lost, strange, more)}) == 1
+    assert len({finding.where for finding in (disabled, wrong, lost, strange, more)}) == 1
 
 
 def test_a_hold_whose_input_somebody_changed(held: Scene) -> None:
@@ -294,11 +294,11 @@ def test_what_keeps_a_rule_from_ending_its_hold(evidence: DoctorEvidence) -> Non
     overdue = replace(rule, hold=replace(rule.hold, give_up=evidence.now))
     fault = find_fault(late, overdue)
     assert fault
-    assert (fault.kind, fault.rule) == ("overdue", rule.name)
+    assert (fault.kind, fault.where) == ("overdue", f"rule {rule.name}")
     stopped = {**evidence.functions, RETRY: replace(evidence.functions[RETRY], reserved=0)}
     fault = find_fault(replace(late, functions=stopped), overdue)
     assert fault
-    assert (fault.kind, fault.function) == ("throttled", RETRY)
+    assert (fault.kind, fault.where) == ("throttled", f"function {RETRY}")
     over = replace(evidence, fates={rule.name: OVER})
     assert find_fault(over, rule) is None
     left = find_fault(over, replace(rule, enabled=False))

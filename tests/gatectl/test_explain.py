@@ -325,10 +325,8 @@ class TestChains:
         explains(
             "Deadlock: b waits for a, which waits for b.",
             pipeline="b",
-            begins=(
-                "b does not wait: the gate in its stage Gate failed it at 12:00 UTC, for the wait "
-                "would never end."
-            ),
+            begins="b does not wait: at 12:00 UTC the gate in its stage Gate failed it because the "
+            "wait would never end.",
             states=["deadlock"],
         )
 

@@ -65,7 +65,7 @@ class TestTheHoldIsGone:
         hold_k8s(scene, hold=mode, give_up_minutes=5)
         scene.wait(minutes=6)
         explains(
-            "gave up at 12:",
+            "gave up",
             "as long as give_up_minutes says",
             "Nothing starts by itself.",
             states=["gave up"],
@@ -327,8 +327,8 @@ class TestItDoesNotWait:
             f"It says: {message}",
             'What it is asked stands in UserParameters of the action Wait: {"depend_on": '
             '["infra"]}',
-            begins="k8s does not wait: the gate in its stage Gate refused what it was asked, at "
-            "12:00 UTC.",
+            begins="k8s does not wait: at 12:00 UTC the gate in its stage Gate refused what it was "
+            "asked.",
             states=["refused"],
         )
         assert commands(said)[0] == "gatectl check"
@@ -380,7 +380,7 @@ class TestItDoesNotWait:
         scene.start("k8s")
         scene.wait(minutes=21)
         explains(
-            "the gate in its stage Gate gave no answer, and CodePipeline failed it at 12:20 UTC.",
+            "at 12:20 UTC the gate in its stage Gate gave no answer, so CodePipeline failed it.",
             states=["unanswered"],
         )
 
@@ -465,9 +465,8 @@ class TestAStart:
         hold_k8s(scene, require="succeeded", give_up_minutes=60)
         change_gate(scene, hold="retry")
         said = explains(
-            "Its gate was changed since. This hold keeps to what was asked when it began: "
-            "depends_on a success of infra (now infra), hold restart (now retry), give_up_minutes "
-            "60 (now none) and on_give_up stop (now none)."
+            "Its gate was changed since: depends_on, hold and give_up_minutes. This hold keeps to "
+            "what was asked when it began."
         ).words
         assert "the wait ends and nothing is started: start it anew then." in said, (
             "AWS would not retry its stage"

@@ -172,16 +172,13 @@ def test_what_happened_is_told_in_sentences(day: Scene) -> None:
     output = run("history", "k8s", "--depends-on", "infra")
     assert output.status == 0
     assert (
-        "k8s ran 4 times, 3 of them while infra ran: of these 33 % failed, of the others 0 %. A "
-        "gate that requires idle would have held "
-        "2 of them, 6 min in the median, 8 min at most, 13 min in all."
+        "k8s: 4 executions, 3 while infra ran: 33 % of these failed, and 0 % of the others. A gate "
+        "that requires idle would have held 2 of them, 6 min in the median, 8 min at most, 13 min "
+        "in all."
     ) in output.words
     assert "began meanwhile 2 - 1 (50 %) holds these" in output.words
-    assert "had begun before 1 - 0 (0 %) lets these be" in output.words
-    assert (
-        "idle restart 2 1 started anew 1 0 1 retry 2 1 retried 1 0 1 wait 0 2 in place 0 0 1"
-        in output.words
-    )
+    assert "began before, or rolled back 1 - 0 (0 %) lets these be" in output.words
+    assert "idle restart 2 1 1 0 1 retry 2 1 1 0 1 wait 0 2 0 0 1" in output.words
     assert "another region" not in output.words
 
 
@@ -301,7 +298,7 @@ def test_an_upstream_elsewhere_is_read_there(scene: Scene) -> None:
     elsewhere.start("infra")
     scene.start("k8s")
     words = run("history", "k8s", "--depends-on", INFRA_ELSEWHERE).words
-    assert f"k8s ran once, each time while infra ({OTHER_REGION}) ran: 0 failed." in words
+    assert f"k8s: 1 execution, 1 while infra ({OTHER_REGION}) ran." in words
     assert (
         f"infra ({OTHER_REGION}) runs in another region: unless its events are forwarded "
         "(docs/elsewhere.md)" in words
@@ -320,7 +317,7 @@ class TestWhatTheOwnGateHeld:
         assert scene.statuses() == ["Succeeded", "Failed"]
         scene.gated("apps", ask("k8s", pipeline="apps"))
         words = run("history", "k8s", "--depends-on", "infra").words
-        assert "k8s ran once, never while infra ran." in words
+        assert "k8s: 1 execution, none while infra ran." in words
         assert (
             "k8s has a gate already, for infra. 1 execution that it held did no work, and is left "
             "out here." in words
@@ -358,7 +355,7 @@ class TestWhatTheOwnGateHeld:
             if detached
             else "Caution: k8s has a gate already, for infra. 2 executions that it held did no "
         )
-        assert "k8s ran once, never while infra ran." in output.words
+        assert "k8s: 1 execution, none while infra ran." in output.words
         assert count_executions() == (1, 1, 0)
 
     def test_does_not_include_what_failed_after_the_gate_had_gone(self, scene: Scene) -> None:

@@ -53,7 +53,7 @@ def build_report(
         since=NOON,
         now=at(lasts),
         replay=replay,
-        cautions=list_cautions(pasts[0], pasts[1:], NOON, at(lasts), replay),
+        cautions=tuple(list_cautions(pasts[0], pasts[1:], NOON, at(lasts), replay)),
     )
 
 
@@ -69,7 +69,7 @@ def print_report(report: Report, width: int = 120) -> str:
     """What stands above and below the picture."""
     console = Console(width=width, file=StringIO())
     with console.capture() as capture:
-        console.print(write_figures(report, width), write_notes(report))
+        console.print(*write_figures(report, width), *write_notes(report), sep="\n")
     return capture.get()
 
 
@@ -122,11 +122,11 @@ class TestTheWholeTime:
         (("infra", "team-platform-kubernetes-production"), ["infra", "team-pla...roduction"]),
         (
             ("team-platform-kubernetes-test", "team-platform-kubernetes-live"),
-            ["team-pla...etes-test", "team-pla...etes-live"],
+            ["...test", "...live"],
         ),
         (
             ("team-platform-kubernetes-production", "team-platform-k3s-production"),
-            ["...kubernetes-pro...", "...k3s-production"],
+            ["...kuber...roduction", "...k3s-production"],
         ),
         (("x" * 60 + "a" + "y" * 60, "x" * 60 + "b" + "y" * 60), ["x" * 8 + "..." + "y" * 9] * 2),
         (
@@ -262,7 +262,7 @@ class TestLongNames:
         page = print_report(report, 80)
         assert re.search(r"^while \S+ ran  1           -          0 \(0 %\) +$", page, re.MULTILINE)
         assert "  executions  no result  failed   the gate" in page
-        assert "fail first  go on           replaced  held still  overlap" in page
+        assert "fail first  go on  replaced  held still  overlap" in page
         assert "…" not in page
         assert max(map(len, page.splitlines())) <= 80
 
@@ -270,8 +270,8 @@ class TestLongNames:
         lines = to_texts(draw_picture(report, 80, ascii_only=False))
         bars = [line for line in lines if re.match(r"\S+ +━*✔", line)]
         assert [line.split()[0] for line in bars] == [
-            "...infrastructure...",
-            "...kubernetes-app...",
+            "...infra...roduction",
+            "...kuber...roduction",
         ]
 
 
@@ -279,7 +279,7 @@ class TestWhatIsSaid:
     def test_of_one_that_would_have_been_held(self) -> None:
         words = read_words(build_report([ran(0, 5), ran(20, 25, "Failed")], lasts=60, infra=INFRA))
         assert (
-            "k8s ran 2 times, 1 of them while infra ran: of these 100 % failed, of the others 0 %."
+            "k8s: 2 executions, 1 while infra ran: 100 % of these failed, and 0 % of the others."
             in words
         )
         assert "A gate that requires idle would have held one of them, for 20 min." in words
@@ -288,36 +288,36 @@ class TestWhatIsSaid:
     def test_of_several_upstreams(self) -> None:
         k8s = [ran(0, 5), ran(20, 25)]
         assert read_words(build_report(k8s, lasts=60, infra=INFRA, network=[])).startswith(
-            "k8s behind infra and network, 2026-01-05 to 2026-01-05 (1 h) k8s ran 2 times, 1 of "
-            "them while an upstream ran"
+            "k8s behind infra and network, 2026-01-05 to 2026-01-05 (1 h) k8s: 2 executions, 1 "
+            "while an upstream ran"
         )
 
     def test_without_a_result_there_is_no_share(self) -> None:
         k8s = [ran(0, 5), ran(20, 25, "Superseded")]
         words = read_words(build_report(k8s, lasts=60, infra=INFRA))
-        assert "k8s ran 2 times, 1 of them while infra ran. A gate" in words
+        assert "k8s: 2 executions, 1 while infra ran. A gate" in words
         assert "while infra ran 1 1 - " in words
         assert "No result: superseded, cancelled or still at work." in words
 
     def test_if_none_would_have_been_held_nothing_becomes_of_them(self) -> None:
         words = read_words(build_report([ran(50, 55)], lasts=60, infra=INFRA))
         assert (
-            "k8s ran once, never while infra ran. A gate that requires idle would have held none."
-            in words
+            "k8s: 1 execution, none while infra ran. A gate that requires idle would have held "
+            "none." in words
         )
         assert "What becomes of those" not in words
 
     def test_of_a_rollback(self) -> None:
         k8s = [ran(0, 5), ran(12, 17), ran(20, 25, kind="ROLLBACK")]
         words = read_words(build_report(k8s, lasts=40, infra=[ran(10, 40, "InProgress")]))
-        assert "had begun before, or rolled back 1 - 0 (0 %) lets these be" in words
+        assert "began before, or rolled back 1 - 0 (0 %) lets these be" in words
         assert "idle 1, 1 still 33 %" in words
 
     def test_right_after_a_start(self) -> None:
         """Not even a second has passed."""
         now = ran(0, 0, "InProgress")
         report = build_report([now], lasts=0, infra=[now])
-        assert "k8s ran once" in read_words(report)
+        assert "k8s: 1 execution" in read_words(report)
         assert draw_picture(report, 80, ascii_only=False)
 
     def test_to_programs_what_has_not_ended_has_no_end(self) -> None:
@@ -368,9 +368,8 @@ class TestCautions:
     def test_an_upstream_that_is_younger_than_the_pipeline(self) -> None:
         report = build_report([ran(0, 5)], lasts=60, infra=INFRA)
         young = replace(report.upstreams[0], created=at(10))
-        assert list_cautions(report.pipeline, [young], NOON, at(60), report.replay) == (
-            "infra is there since 2026-01-05 12:10 UTC only.",
-        )
+        cautions = list_cautions(report.pipeline, [young], NOON, at(60), report.replay)
+        assert list(cautions) == ["infra is there since 2026-01-05 12:10 UTC only."]
 
     @pytest.mark.parametrize(("overlapping", "few"), [(1, True), (9, True), (10, False)])
     def test_few_overlaps_prove_little(self, overlapping: int, few: bool) -> None:

@@ -359,7 +359,7 @@ class TestDetach:
             *(
                 (
                     pipeline({**HOLD, condition: entry(*rules)}, DEPLOY),
-                    "the stage Hold of k8s has nothing to do, and would go with its condition "
+                    "the stage Hold of k8s would go with its condition "
                     rf"{condition} \({listed}\): move that",
                 )
                 for condition, rules, listed in (
