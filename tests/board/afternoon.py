@@ -8,6 +8,15 @@ from tests.support.ask import ask
 from tests.support.scene import Scene
 
 DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
+LINK = "https://a.invalid/"
+REFUSING = {"pipeline": "web", "link": LINK, "stage": "Gate", "action": "Wait", "problem": "no"}
+RULE = {"name": "rule", "link": LINK, "made": None, "has_target": True, "description": "d"}
+FAULTS = {
+    "refusing": [REFUSING],
+    "left_over": [RULE],
+    "deadlocks": [{"pipelines": ["api", "web"], "text": "api waits for web."}],
+}
+"""What the page shows of an account in which these are wrong, too."""
 
 
 def play(scene: Scene) -> None:

@@ -16,11 +16,12 @@ from sandbox.inprocess import in_process
 from sandbox.world import Dials
 from tests.board import afternoon
 from tests.board.browser import MISSING, Watched, installed, started
-from tests.board.serving import Scripted
+from tests.board.serving import Scripted, served
 from tests.conftest import executor
 from tests.support.scene import Scene
 
 Visit = Callable[..., Page]
+OpenBoard = Callable[..., Page]
 
 expect.set_options(timeout=30_000)  # a slow machine is no fault of the Board's
 
@@ -75,3 +76,16 @@ def seen_that_afternoon() -> tuple[Any, datetime]:
 def told(seen_that_afternoon: tuple[Any, datetime]) -> Scripted:
     """A lookout that tells of that afternoon."""
     return Scripted(*seen_that_afternoon)
+
+
+@pytest.fixture
+def open_board(told: Scripted, visit: Visit) -> Iterator[OpenBoard]:
+    """Opens the Board on what `told` tells: open_board(and what visit takes)."""
+    with served(told) as url:
+        yield lambda **more: visit(url, **{"at": told.at, **more})
+
+
+@pytest.fixture
+def page(open_board: OpenBoard) -> Page:
+    """The Board, opened on that afternoon."""
+    return open_board()

@@ -79,15 +79,8 @@ def test_circles_are_drawn_too(blank: Page, arrows: list[str]) -> None:
 def test_small_groups_stand_side_by_side_where_there_is_room(blank: Page) -> None:
     found = layout(blank, "a>b", "c>d", "e>f", alone=("g",), wide=4)
     places = {name: (place["column"], place["row"]) for name, place in found["places"].items()}
-    assert places == {
-        "a": (0, 0),
-        "b": (1, 0),
-        "c": (2, 0),
-        "d": (3, 0),
-        "e": (0, 1),
-        "f": (1, 1),
-        "g": (2, 1),
-    }
+    upper, lower = [(column, 0) for column in range(4)], [(column, 1) for column in range(3)]
+    assert places == dict(zip("abcdefg", upper + lower, strict=True))
     assert (found["columns"], found["rows"]) == (4, 2)
 
 
@@ -97,22 +90,11 @@ def account_of(number: int, seed: int) -> Any:
     """
     chance = random.Random(seed)
     ids = [f"team-{one // 20}-service-{one}" for one in range(number)]
-    nothing = {
-        "where": "",
-        "link": None,
-        "gated": True,
-        "since": None,
-        "execution": None,
-        "more": 0,
-    }
+    nothing = {"link": None, "gated": True, "since": None, "execution": None, "more": 0}
+    states = ["succeeded", "failed", "runs", "idle"]
     pipelines = [
-        {
-            "id": one,
-            "name": one,
-            "state": chance.choice(["succeeded", "failed", "runs", "idle"]),
-            **nothing,
-        }
-        for one in ids
+        {"id": id_, "name": id_, "where": "", "state": chance.choice(states), **nothing}
+        for id_ in ids
     ]
     pairs = {
         (chance.randrange(to - min(to, 9), to), to)
@@ -125,10 +107,9 @@ def account_of(number: int, seed: int) -> Any:
         {"from": ids[one], "to": ids[other], "stage": None, "must_succeed": False, "holds": False}
         for one, other in sorted(pairs)
     ]
-    return {
-        "region": "eu-central-1", "account": "123456789012", "pipelines": pipelines, "edges": edges,
-        "deadlocks": [], "waits": [], "refusing": [], "left_over": [], "not_looked_at": [],
-    }  # fmt: skip
+    empty = ("deadlocks", "waits", "refusing", "left_over", "not_looked_at")
+    place = {"region": "eu-central-1", "account": "123456789012"}
+    return {**place, "pipelines": pipelines, "edges": edges, **{key: [] for key in empty}}
 
 
 @pytest.mark.parametrize(("number", "seed"), [(1, 1), (40, 2), (200, 3)])

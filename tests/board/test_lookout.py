@@ -60,15 +60,10 @@ def test_a_look_at_two_pipelines_and_a_hold_costs_seven_calls(
     chain.wait(minutes=1)
     Session.calls = []
     lookout.ask()
-    assert sorted(Session.calls) == [
-        *(
-            "GetPipelineState",
-            "GetPipelineState",
-            "ListPipelineExecutions",
-            "ListPipelineExecutions",
-        ),
-        *("ListPipelines", "ListRules", "ListTargetsByRule"),
-    ]
+    each = ["GetPipelineState", "ListPipelineExecutions"]
+    assert sorted(Session.calls) == sorted(
+        [*each, *each, "ListPipelines", "ListRules", "ListTargetsByRule"]
+    )
 
 
 def test_however_many_pages_ask_one_look_in_five_seconds_serves_them(
@@ -121,9 +116,7 @@ def test_where_aws_does_not_answer_what_was_seen_stays_and_it_asks_ever_more_sel
         chain.wait(seconds=answer.ask_again.total_seconds())
     assert pauses == [10, 20, 40, 60, 60]
     assert (answer.state["seen"], answer.looked_at) == (before.state["seen"], before.looked_at)
-    assert answer.state["problem"].startswith(
-        "codepipeline:ListPipelines was not answered (EndpointConnectionError)."
-    )
+    assert "was not answered (EndpointConnectionError)" in answer.state["problem"]
     Session.failure = None
     answer = lookout.ask()
     assert (answer.state["problem"], answer.ask_again) == (None, timedelta(seconds=5))
@@ -136,20 +129,14 @@ def aws_says(code: str, message: str = "so it was told") -> ClientError:
 @pytest.mark.parametrize(
     ("failure", "said", "renewed"),
     [
-        (NoCredentialsError(), "Unable to locate credentials. Set it as for the AWS CLI: aws "
-                               "configure,", True),
-        (aws_says("ExpiredTokenException"), "AWS does not take the Board's credentials any more "
-                                            "(ExpiredTokenException). Renew them", True),
-        (aws_says("AccessDeniedException", "not yours"), "AWS denied codepipeline:ListPipelines "
-                                                         "(not yours). Allow it", True),
-        (aws_says("ThrottlingException"), "codepipeline:ListPipelines was not answered "
-                                          "(ThrottlingException).", False),
-        (aws_says("ValidationException", "secret"), "The Board itself failed "
-                                                    "(codepipeline:ListPipelines answered "
-                                                    "Validation", False),
-        (ZeroDivisionError("secret"), "The Board itself failed (ZeroDivisionError).", False),
+        (NoCredentialsError(), "Set it as for the AWS CLI: aws configure,", True),
+        (aws_says("ExpiredTokenException"), "(ExpiredTokenException). Renew them", True),
+        (aws_says("AccessDeniedException", "not yours"), "(not yours). Allow it", True),
+        (aws_says("ThrottlingException"), "was not answered (ThrottlingException).", False),
+        (aws_says("ValidationException", "secret"), "itself failed (codepipeline:List", False),
+        (ZeroDivisionError("secret"), "itself failed (ZeroDivisionError).", False),
     ],
-)  # fmt: skip
+)
 def test_a_failure_is_said_with_what_to_do_and_new_credentials_are_taken_by_themselves(
     chain: Scene,
     lookout: Lookout,
@@ -161,7 +148,7 @@ def test_a_failure_is_said_with_what_to_do_and_new_credentials_are_taken_by_them
 ) -> None:
     Session.failure = failure
     problem = lookout.ask().state["problem"]
-    assert problem.startswith(said)
+    assert said in problem
     logged = capsys.readouterr().out
     assert "secret" not in problem + logged
     assert ('"decision": "defect"' in logged) == ("itself" in said)
@@ -175,7 +162,5 @@ def test_a_failure_is_said_with_what_to_do_and_new_credentials_are_taken_by_them
 def test_a_missing_region_is_said(monkeypatch: pytest.MonkeyPatch, lookout: Lookout) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     answer = lookout.ask()
-    assert answer.state["problem"].startswith(
-        "You must specify a region. Set it as for the AWS CLI"
-    )
+    assert "You must specify a region." in answer.state["problem"]
     assert (answer.state["seen"], answer.looked_at) == (None, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ import pytest
 from chalicelib.board.lookout import Lookout
 from sandbox.account import ACCOUNT, create_role
 from tests.support.ask import ask
+from tests.support.held import hold_k8s
 from tests.support.scene import Scene
 
 POLICY: dict[str, Any] = json.loads(
@@ -31,24 +33,16 @@ CALLS = (
 @pytest.fixture
 def held(scene: Scene) -> Scene:
     """k8s, which infra holds."""
-    scene.pipeline("infra")
-    scene.k8s()
-    scene.start("infra")
-    scene.start("k8s")
+    hold_k8s(scene, minutes=0)
     return scene
 
 
 def without(call: str) -> dict[str, Any]:
     """The policy that allows all but this call."""
-    less: dict[str, Any] = json.loads(json.dumps(POLICY))
-    for statement in less["Statement"]:
-        actions = (
-            statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        )
-        statement["Action"] = [
-            action for action in actions if not action.endswith(f":{call}")
-        ] or "none:None"
-    return less
+    text, replaced = re.subn(rf'"\w+:{call}"', '"none:None"', json.dumps(POLICY))
+    assert replaced
+    policy: dict[str, Any] = json.loads(text)
+    return policy
 
 
 def seen_with(policy: dict[str, Any]) -> Any:
@@ -70,10 +64,9 @@ def test_it_is_enough() -> None:
 @pytest.mark.usefixtures("held")
 def test_where_it_is_narrowed_to_some_pipelines_these_are_seen_and_the_others_named() -> None:
     narrow = json.loads(json.dumps(POLICY))
-    (pipelines,) = (
-        one for one in narrow["Statement"] if one["Resource"] == "arn:*:codepipeline:*:*:*"
-    )
-    pipelines["Resource"] = f"arn:aws:codepipeline:*:{ACCOUNT}:k8s"
+    for statement in narrow["Statement"]:
+        if statement["Resource"] == "arn:*:codepipeline:*:*:*":
+            statement["Resource"] = f"arn:aws:codepipeline:*:{ACCOUNT}:k8s"
     state = seen_with(narrow)
     assert state["problem"] is None
     assert [wait["pipeline"] for wait in state["seen"]["waits"]] == ["k8s"]
@@ -103,11 +96,9 @@ def test_in_parallel_mode_all_that_wait_in_place_are_seen_or_named(scene: Scene)
 
 
 @pytest.mark.usefixtures("held")
-@pytest.mark.parametrize("call", CALLS)
-def test_without_a_line_of_it_the_board_says_what_is_denied(call: str) -> None:
-    state = seen_with(without(call))
-    assert state["seen"] is None
-    assert f":{call} (" in state["problem"]
-    assert state["problem"].endswith(
-        "Allow it to whom the Board runs as: docs/board.md has all that it needs."
-    )
+def test_without_a_line_of_it_the_board_says_what_is_denied() -> None:
+    for call in CALLS:
+        state = seen_with(without(call))
+        assert state["seen"] is None
+        assert f":{call} (" in state["problem"]
+        assert "docs/board.md has all that it needs." in state["problem"]
