@@ -11,20 +11,24 @@ from moto.codepipeline.models import codepipeline_backends
 
 from chalicelib.holds.mode import MODES
 from chalicelib.parameters import ON_GIVE_UP, REVISIONS
-from chalicelib.pipelines.dependency import PARKED, REQUIRE, Dependency
+from chalicelib.pipelines.dependency import PARKED, REQUIRE, Dependency, Require
 from gatectl.arguments import parse_entries
 from gatectl.attach import describe_wait
 from gatectl.session import Place, Refused
-from sandbox.account import ACCOUNT, REGION, create_role
+from sandbox.account import ACCOUNT, PIPELINE_ROLE, REGION, create_role
 from tests.support.ask import ask
 from tests.support.cli import Said, run
+from tests.support.explaining import deny
+from tests.support.held import start_all
+from tests.support.refused import run_refused
 from tests.support.scene import EXECUTION, Scene
-from tests.support.somebody import as_somebody, role_may
+from tests.support.somebody import EVERYTHING, as_somebody, role_may
+from tests.support.somebody import deny as deny_statement
 from tests.support.structures import GATE, action, entry, gate, pipeline, rule, stage
 
 OTHER_REGION = "us-east-1"
 PROD_GATE = "pipeline-gate-prod-gate"
-EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+DONE = "k8s has this gate already. Nothing was changed.\n"
 
 
 @pytest.fixture
@@ -58,11 +62,10 @@ def attached(*words: str, upstream: str = "infra") -> Said:
     return result
 
 
-def refused(text: str, *words: str, upstream: str = "infra") -> None:
+def refuse(text: str, *words: str, upstream: str = "infra") -> None:
     """With a yes; it must have been refused with a complaint that begins so."""
-    result = attach(*words, "--yes", upstream=upstream)
-    assert result.status == 252
-    assert result.complaint.startswith(f"Error: {text}")
+    complaint = run_refused("attach", "k8s", "--depends-on", upstream, *words, "--yes")
+    assert complaint.startswith(f"Error: {text}")
 
 
 def declared(scene: Scene) -> Any:
@@ -90,19 +93,15 @@ def parameters(scene: Scene) -> Any:
 class TestTheStory:
     def test_attached_it_holds_and_lets_go_and_detached_it_does_not(self, ungated: Scene) -> None:
         attached()
-        ungated.start("infra")
-        ungated.start("k8s")
+        start_all(ungated, "infra", "k8s")
         assert ungated.statuses() == ["Failed"]
-        assert ungated.gate_action()["errorDetails"]["message"].startswith(
-            "k8s waits for infra since 12:00 UTC."
-        )
+        assert ungated.gate_message().startswith("k8s waits for infra since 12:00 UTC.")
         assert ungated.outputs() == {}
         ungated.wait(minutes=15)
         assert ungated.statuses() == ["Succeeded", "Failed"]
         assert ungated.outputs()["UpstreamPipelines"] == "infra"
         assert run("detach", "k8s", "--yes").status == 0
-        ungated.start("infra")
-        ungated.start("k8s")
+        start_all(ungated, "infra", "k8s")
         ungated.wait(minutes=2)
         assert (ungated.statuses("infra")[0], ungated.statuses()[0]) == ("InProgress", "Succeeded")
 
@@ -124,70 +123,36 @@ class TestTheStory:
         )
         ungated.start("infra")
         ungated.start("k8s", variables=[{"name": "bypass", "value": "true"}])
-        assert ungated.gate_action()["summary"].startswith("Bypassed:")
+        assert ungated.gate_message().startswith("Bypassed:")
         ungated.start("k8s")
         ungated.wait(minutes=1)
-        assert "it goes on all the same." in ungated.gate_action()["errorDetails"]["message"]
+        assert "it goes on all the same." in ungated.gate_message()
 
     def test_observe(self, ungated: Scene) -> None:
-        assert (
-            "From its next execution on k8s only says whether it would have waited for infra, and "
-            "never waits. Its role" in attached("--observe").words
-        )
-        ungated.start("infra")
-        ungated.start("k8s")
-        assert ungated.gate_action()["summary"].startswith(
-            "Observe only: would have held this pipeline for infra."
-        )
-
-    def test_the_gate_in_a_condition_is_changed_there_and_works(self, scene: Scene) -> None:
-        scene.pipeline("infra")
-        create(scene, pipeline(stage("Deploy", beforeEntry=entry(rule("Wait")))))
-        attached("--hold", "retry")
-        (gate,) = declared(scene)["stages"][1]["beforeEntry"]["conditions"][0]["rules"]
-        assert json.loads(gate["configuration"]["UserParameters"]) == ask(hold="retry")
-        scene.start("infra")
-        scene.start("k8s")
-        assert scene.statuses() == ["Failed"]
-        scene.wait(minutes=15)
-        assert scene.statuses() == ["Succeeded"]
+        words = attached("--observe").words
+        assert "From its next execution on k8s only says whether it would have waited" in words
+        start_all(ungated, "infra", "k8s")
+        assert ungated.gate_message().startswith("Observe only: would have held this pipeline")
 
     def test_the_documents_gate_is_this_gate(self, ungated: Scene) -> None:
         """What the README has people write by hand, attach would write too."""
         ungated.codepipeline.delete_pipeline(name="k8s")
         ungated.k8s()
         assert EXECUTION in json.dumps(parameters(ungated))
-        assert attach().out == "k8s has this gate already. Nothing was changed.\n"
+        assert attach().out == DONE
 
 
 class TestWhatItSaysInTheEnd:
     @pytest.mark.parametrize(
-        ("words", "wait", "statuses"),
+        ("require", "text"),
         [
-            (
-                [],
-                "infra. It goes on when infra has ended, also after a failure: --require succeeded "
-                "prevents that. Its role may invoke the gate.",
-                ["Succeeded", "Failed"],
-            ),
-            (
-                ["--require", "succeeded"],
-                "infra to succeed. Its role may invoke the gate.",
-                ["Failed"],
-            ),
+            ("idle", "infra. It goes on when infra has ended, also after a failure: --require"),
+            ("succeeded", "infra to succeed."),
         ],
     )
-    def test_whether_a_failure_ends_the_wait(
-        self, scene: Scene, words: list[str], wait: str, statuses: list[str]
-    ) -> None:
-        scene.pipeline("infra", outcome="Failed")
-        scene.pipeline("k8s", seconds=60)
-        result = attached(*words)
-        assert result.words.endswith(f"From its next execution on k8s waits for {wait}")
-        scene.start("infra")
-        scene.start("k8s")
-        scene.wait(minutes=15)
-        assert scene.statuses() == statuses
+    def test_whether_a_failure_ends_the_wait(self, require: Require, text: str) -> None:
+        words = describe_wait([Dependency("infra", require=require)], observe=False)
+        assert words.startswith(f"waits for {text}")
 
     def test_each_upstream_has_its_own_require(self) -> None:
         upstreams = [
@@ -223,18 +188,10 @@ class TestItsRole:
         assert ungated.statuses()[0] == "Succeeded"
 
     def test_one_that_somebody_forbids_it(self, ungated: Scene) -> None:
-        role_may(
-            "pipelines", {"Effect": "Deny", "Action": "lambda:InvokeFunction", "Resource": "*"}
-        )
-        result = attached()
-        assert (
-            "an explicit deny forbids it. The gate action fails at once, and nothing goes past "
-            "it. Whoever made that policy" in result.words
-        )
-        assert result.words.endswith(
-            "Its role may not invoke the gate yet, and the gate action fails: `gatectl doctor` "
-            "says why."
-        )
+        role_may("pipelines", deny_statement("lambda:InvokeFunction"))
+        words = attached().words
+        assert "an explicit deny forbids it. The gate action fails at once" in words
+        assert words.endswith("`gatectl doctor` says why.")
 
     def test_one_that_the_functions_own_policy_lets_in(self, ungated: Scene) -> None:
         role_may("pipelines")
@@ -253,12 +210,10 @@ class TestItsRole:
         self, ungated: Scene, monkeypatch: pytest.MonkeyPatch, denied: str
     ) -> None:
         role_may("pipelines")
-        as_somebody(monkeypatch, EVERYTHING, {"Effect": "Deny", "Action": denied, "Resource": "*"})
+        deny(monkeypatch, denied)
         result = attached()
         assert "Caution" not in result.out
-        assert result.words.endswith(
-            "Its role must be allowed to invoke the gate: `gatectl doctor` looks whether it is."
-        )
+        assert result.words.endswith("`gatectl doctor` looks whether it is.")
 
 
 class TestTheLook:
@@ -272,9 +227,8 @@ class TestTheLook:
         assert not [line for line in lines[2:] if line.startswith("-")]
         added = [line[1:].strip().rstrip(",") for line in lines[2:] if line.startswith("+")]
         new = stage("Gate", gate(text=json.dumps(ask()), runOrder=1, namespace="gate"))
-        assert sorted(added) == sorted(
-            line.strip().rstrip(",") for line in json.dumps(new, indent=2).splitlines()
-        )
+        expected = json.dumps(new, indent=2).splitlines()
+        assert sorted(added) == sorted(line.strip().rstrip(",") for line in expected)
         assert " ".join(after.split()).startswith("From its next execution on k8s waits for infra.")
         assert stages(ungated) == ["Source", "Gate", "Deploy"]
 
@@ -295,21 +249,15 @@ class TestTheLook:
         assert declared(ungated)["version"] == 1
 
     def test_for_programs(self, ungated: Scene) -> None:
-        result = attach("--json")
-        assert (result.status, result.out) == (252, "")
-        assert "add --yes to do it, or --dry-run" in result.complaint
+        assert "add --yes to do it, or --dry-run" in attach("--json").complaint
+        assert attach("--json").status == 252
         dry = attach("--json", "--dry-run").json()
         done = attach("--json", "--yes").json()
         assert dry == done | {"changed": False}
         assert (done["pipeline"], done["changed"], done["warnings"]) == ("k8s", True, [])
         assert '+      "name": "Gate",' in done["diff"]
-        assert attach("--json").json() == {
-            "pipeline": "k8s",
-            "changed": False,
-            "cancelled": [],
-            "warnings": [],
-            "diff": [],
-        }
+        again = attach("--json").json()
+        assert again == dry | {"changed": False, "diff": []}
 
     def test_what_a_hold_would_trip_over_stands_there_before_the_question(
         self, scene: Scene
@@ -318,7 +266,7 @@ class TestTheLook:
         scene.staged("k8s", ("Build", 5), ("Deploy", 5), mode="QUEUED")
         before = attach("--after", "Build", typed="n\n").out.partition("Change k8s?")[0]
         warnings = attach("--after", "Build", "--dry-run", "--json").json()["warnings"]
-        assert [warning.split(":")[0][:20] for warning in warnings] == [
+        assert [warning[:20] for warning in warnings] == [
             "Before the gate of k",
             "k8s is in QUEUED mod",
         ]
@@ -327,10 +275,8 @@ class TestTheLook:
 
     def test_that_a_change_cancels_what_runs_is_said_and_so(self, ungated: Scene) -> None:
         execution = ungated.start("k8s")
-        assert (
-            f"Caution: k8s runs now (execution {execution[:8]}), and CodePipeline cancels what "
-            "runs in a pipeline that is changed." in attach("--dry-run").words
-        )
+        caution = f"Caution: k8s runs now (execution {execution[:8]}), and CodePipeline cancels"
+        assert caution in attach("--dry-run").words
         assert attached().out.splitlines()[-2:] == [
             f"Execution {execution[:8]} of k8s was cancelled by this change. To start k8s anew:",
             "  aws codepipeline start-pipeline-execution --name k8s",
@@ -348,27 +294,18 @@ class TestADeadlock:
         words = ("attach", "infra", "--depends-on", "k8s", "--require", "succeeded", "--yes")
         assert run(*words).status == 0
         before = attach("--require", "succeeded", typed="y\n").out.partition("Change k8s?")[0]
-        assert (
-            "Caution: infra waits for k8s, which waits for infra. Each needs the next one's "
-            "success first: until all have succeeded once, "
-            "and after any failure, none can ever go on. The gate that sees it fails its action "
-            "then. Take one of them out"
-        ) in " ".join(before.split())
-        scene.start("infra")
-        scene.start("k8s")
-        assert scene.gate_action()["errorDetails"]["message"].startswith(
-            "Deadlock: k8s waits for infra"
-        )
+        caution = "Caution: infra waits for k8s, which waits for infra. Each needs the next one's"
+        assert caution in " ".join(before.split())
+        start_all(scene, "infra", "k8s")
+        assert scene.gate_message().startswith("Deadlock: k8s waits for infra")
 
     def test_along_a_chain(self, scene: Scene) -> None:
         scene.gated("infra", ask("network", pipeline="infra", hold="wait"))
         scene.gated("network", ask("k8s", "gone", pipeline="network", hold="wait"))
         scene.pipeline("k8s")
         (warning,) = attach("--hold", "wait", "--dry-run", "--json").json()["warnings"]
-        assert warning.startswith(
-            "infra waits for network, which waits for k8s, which waits for infra. When they wait "
-            "at the same time"
-        )
+        chain = "infra waits for network, which waits for k8s, which waits for infra."
+        assert warning.startswith(chain)
 
     def test_taking_turns_is_none_and_who_observes_waits_for_nobody(self, scene: Scene) -> None:
         scene.gated("infra", ask("k8s", pipeline="infra", require="succeeded"))
@@ -395,19 +332,15 @@ class TestTwice:
 
     def test_says_so_and_writes_nothing(self, ungated: Scene) -> None:
         result = attach()
-        assert result.status == 0
-        assert result.out == "k8s has this gate already. Nothing was changed.\n"
+        assert (result.status, result.out) == (0, DONE)
         assert declared(ungated)["version"] == 2
 
     def test_without_an_option_takes_that_back(self, ungated: Scene) -> None:
         attached("--hold", "wait")
         assert parameters(ungated)["hold"] == "wait"
-        result = attached()
+        lines = attached().out.splitlines()
         assert parameters(ungated) == ask()
-        assert [line[0] for line in result.out.splitlines() if '"UserParameters"' in line] == [
-            "-",
-            "+",
-        ]
+        assert [line[0] for line in lines if '"UserParameters"' in line] == ["-", "+"]
 
     def test_with_after_moves_it(self, ungated: Scene) -> None:
         for words in (("--after", "Deploy"), ()):
@@ -418,26 +351,17 @@ class TestTwice:
         deploy("prod")
         assert attach().status == 0
         attached("--function", PROD_GATE)
-        assert attach().out == "k8s has this gate already. Nothing was changed.\n"
+        assert attach().out == DONE
         assert configuration(ungated)["FunctionName"] == PROD_GATE
         boto3.client("lambda").delete_function(FunctionName=PROD_GATE)
-        refused(
-            f"There is no function {PROD_GATE} in {REGION}; there is {GATE}. Name it with "
-            "--function."
-        )
+        refuse(f"There is no function {PROD_GATE} in {REGION}; there is {GATE}.")
         attached("--function", GATE)
 
 
 V2 = pipeline(
     stage(
         "Build",
-        action(
-            "Build",
-            runOrder=1,
-            namespace="gate",
-            roleArn="arn:aws:iam::123456789012:role/builds",
-            region=REGION,
-        ),
+        action("Build", runOrder=1, namespace="gate", roleArn=PIPELINE_ROLE, region=REGION),
     ),
     stage(
         "Deploy",
@@ -464,14 +388,11 @@ V2 = pipeline(
         }
     ],
 )
+KEY = {"id": "key", "type": "KMS"}
 V1 = pipeline(
     stage("Deploy", action("Deploy", runOrder=3)),
     pipelineType="V1",
-    artifactStore={
-        "type": "S3",
-        "location": "artifacts",
-        "encryptionKey": {"id": "key", "type": "KMS"},
-    },
+    artifactStore={"type": "S3", "location": "artifacts", "encryptionKey": KEY},
 )
 
 
@@ -492,13 +413,10 @@ class TestAllElseStays:
     def test_what_this_boto3_does_not_know_is_not_lost(self, ungated: Scene, value: object) -> None:
         kept = codepipeline_backends[ACCOUNT][REGION].pipelines["k8s"].pipeline
         kept["stages"][1]["actions"][0]["newThing"] = value
-        for result in (attach("--yes"), run("detach", "k8s", "--yes")):
-            assert (result.status, result.complaint) == (
-                252,
-                "Error: k8s has settings that your boto3 does not know and would drop when it "
-                "writes the pipeline back: stages.actions.newThing. Nothing was changed. Upgrade "
-                "it: pip install --upgrade boto3.",
-            )
+        for words in (("attach", "k8s", "--depends-on", "infra"), ("detach", "k8s")):
+            complaint = run_refused(*words, "--yes")
+            assert "would drop" in complaint
+            assert "stages.actions.newThing. Nothing was changed." in complaint
         assert declared(ungated)["version"] == 1
 
     def test_what_somebody_else_changes_meanwhile(
@@ -511,12 +429,8 @@ class TestAllElseStays:
             return True
 
         monkeypatch.setattr(Place, "confirm", agreed)
-        result = attach()
-        assert (result.status, result.complaint) == (
-            252,
-            "Error: Somebody changed k8s while you looked at the difference. Nothing was changed: "
-            "run this command again.",
-        )
+        complaint = "Error: Somebody changed k8s while you looked at the difference. Nothing was"
+        assert run_refused("attach", "k8s", "--depends-on", "infra").startswith(complaint)
         assert (declared(ungated)["version"], declared(ungated)["executionMode"]) == (2, "QUEUED")
 
 
@@ -553,10 +467,8 @@ class TestWhatItWaitsFor:
         ungated.staged("network", ("Plan", 5), ("Apply", 5))
         infra = {"pipeline": "infra", "require": "succeeded"}
         attached("--depends-on", "network/Apply", upstream=json.dumps(infra))
-        assert parameters(ungated)["depends_on"] == [
-            infra,
-            {"pipeline": "network", "stage": "Apply"},
-        ]
+        network = {"pipeline": "network", "stage": "Apply"}
+        assert parameters(ungated)["depends_on"] == [infra, network]
         ungated.start("k8s")
         ungated.wait(minutes=2)
         assert ungated.statuses() == ["Failed"]
@@ -564,9 +476,8 @@ class TestWhatItWaitsFor:
     def test_one_stage_holds_only_while_that_is_to_come(self, ungated: Scene) -> None:
         result = attached(upstream="infra/Source")
         assert "From its next execution on k8s waits for infra's stage Source." in result.words
-        ungated.start("infra")
-        ungated.start("k8s")
-        assert "infra's stage Source does not count" in ungated.gate_action()["summary"]
+        start_all(ungated, "infra", "k8s")
+        assert "infra's stage Source does not count" in ungated.gate_message()
 
     def test_another_region(self, ungated: Scene) -> None:
         Scene(ungated.world, OTHER_REGION).pipeline("infra")
@@ -577,11 +488,9 @@ class TestWhatItWaitsFor:
 
     def test_another_account_takes_a_role(self, ungated: Scene) -> None:
         arn = f"arn:aws:codepipeline:{REGION}:210987654321:infra"
-        result = attach(upstream=arn)
-        assert result.status == 252
-        assert (
-            f"infra is in account 210987654321, and the gate in {ACCOUNT}. Add a role_arn"
-            in result.complaint
+        refuse(
+            f"infra is in account 210987654321, and the gate in {ACCOUNT}. Add a role_arn",
+            upstream=arn,
         )
         entry = {"pipeline": arn, "role_arn": "arn:aws:iam::210987654321:role/pipeline-gate-look"}
         attached(upstream=json.dumps(entry))
@@ -589,45 +498,35 @@ class TestWhatItWaitsFor:
 
     def test_what_is_not_there_is_refused(self, ungated: Scene) -> None:
         ungated.staged("network", ("Plan", 5), ("Apply", 5))
-        missing = f"in {REGION}; did you mean"
         for word, text in {
-            "infa": f"There is no pipeline infa {missing} infra?",
+            "infa": f"There is no pipeline infa in {REGION}; did you mean infra?",
             "zzz": f"There is no pipeline zzz in {REGION}; there are infra, k8s and network.",
-            "NETWORK": f"There is no pipeline NETWORK {missing} network? Upper and lower case "
-            "count.",
-            "network/apply": "network has no stage apply; it has Source, Plan and Apply. Upper and "
-            "lower case count.",
+            "NETWORK": f"There is no pipeline NETWORK in {REGION}; did you mean network? Upper and",
+            "network/apply": "network has no stage apply; it has Source, Plan and Apply. Upper and",
             "network/Aply": "network has no stage Aply; it has Source, Plan and Apply.",
-            "network/": "stage must be the name of one of the upstream's stages, 1 to 100 letters, "
-            'digits and . @ - _, not "".',
+            "network/": "stage must be the name of one of the upstream's stages",
             f"arn:aws:codepipeline:{OTHER_REGION}:{ACCOUNT}:infra": "There is no pipeline infra in "
             f"{OTHER_REGION}, nor any other. Is this the region",
-            "k8s": "k8s depends on itself: it runs while it asks, so it would wait for ever. Take "
-            "it out of depends_on.",
+            "k8s": "k8s depends on itself",
             f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:k8s": "k8s depends on itself",
             "two words": 'depends_on has "two words", which is no pipeline\'s name',
             " , ": "--depends-on names no pipeline",
             '{"pipelin": "infra"}': 'An entry of depends_on has an unknown key "pipelin".',
-            '{"pipeline": "infra", "require": "green"}': 'require is "green", but must be one of '
-            "idle, succeeded.",
+            '{"pipeline": "infra", "require": "green"}': 'require is "green", but must be one of',
         }.items():
-            refused(text, upstream=word)
+            refuse(text, upstream=word)
         assert declared(ungated)["version"] == 1
 
 
 class TestWhatCannotBe:
     def test_is_said_in_a_sentence(self, ungated: Scene) -> None:
         for words, text in {
-            ("--after", "source"): "k8s has no stage source; it has Source and Deploy. Upper and "
-            "lower case count. Nothing was changed.",
-            ("--on-give-up", "stop"): "on_give_up says what happens after give_up_minutes, which "
-            "is not there",
-            ("--function", "other"): "other is no gate's function: those are named "
-            "pipeline-gate-STAGE-gate",
-            ("--function", PROD_GATE): f"There is no function {PROD_GATE} in {REGION}; there is "
-            f"{GATE}.",
+            ("--after", "source"): "k8s has no stage source; it has Source and Deploy.",
+            ("--on-give-up", "stop"): "on_give_up says what happens after give_up_minutes, which",
+            ("--function", "other"): "other is no gate's function: those are named",
+            ("--function", PROD_GATE): f"There is no function {PROD_GATE} in {REGION}; there is",
         }.items():
-            refused(text, *words)
+            refuse(text, *words)
         assert declared(ungated)["version"] == 1
 
     @pytest.mark.parametrize(
@@ -668,38 +567,23 @@ class TestWhatCannotBe:
             assert text
             assert all(f"{value}: " in text for value in values)
 
-    def test_a_pipeline_that_is_not_there(self, ungated: Scene) -> None:
-        for command in (["attach", "k9s", "--depends-on", "infra"], ["detach", "k9s"]):
-            result = run(*command, "--yes")
-            assert (result.status, result.complaint) == (
-                252,
-                f"Error: There is no pipeline k9s in {REGION}; did you mean k8s?",
-            )
-
     def test_a_region_without_a_gate(self, ungated: Scene) -> None:
         other = Scene(ungated.world, OTHER_REGION)
         other.pipeline("infra")
         other.pipeline("k8s")
-        refused(
-            f"No gate is deployed in {OTHER_REGION}. Deploy it first (chalice deploy --stage prod)",
-            "--region",
-            OTHER_REGION,
-        )
+        refuse(f"No gate is deployed in {OTHER_REGION}.", "--region", OTHER_REGION)
 
     def test_several_gates_deployed(self, ungated: Scene) -> None:
         deploy("prod")
-        refused(
-            f"Several gates are deployed in {REGION}: say with --function which one, {GATE} or "
-            f"{PROD_GATE}."
-        )
+        refuse(f"Several gates are deployed in {REGION}: say with --function which one, {GATE} or")
 
     def test_a_gate_whose_rules_would_have_too_long_names(self, ungated: Scene) -> None:
         long = f"pipeline-gate-{'s' * 14}-gate"
-        text = f"{long} can hold nobody. The Chalice stage '{'s' * 14}' has 14 characters;"
+        text = f"{long} can hold nobody."
         deploy("s" * 14)
-        refused(text, "--function", long)
+        refuse(text, "--function", long)
         boto3.client("lambda").delete_function(FunctionName=GATE)
-        refused(text)
+        refuse(text)
         assert declared(ungated)["version"] == 1
 
     def test_a_function_that_is_named_is_taken_where_nobody_may_look(
@@ -708,8 +592,6 @@ class TestWhatCannotBe:
         actions = ["codepipeline:*", "iam:PassRole"]
         as_somebody(monkeypatch, {"Effect": "Allow", "Action": actions, "Resource": "*"})
         assert attach("--yes").status == 254
-        assert (
-            f"Caution: Whether there is a function {GATE} could not be looked: AWS denied "
-            "lambda:ListFunctions (" in attached("--function", GATE).words
-        )
+        caution = f"Caution: Whether there is a function {GATE} could not be looked: AWS denied"
+        assert caution in attached("--function", GATE).words
         assert declared(ungated)["version"] == 2

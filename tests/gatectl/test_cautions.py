@@ -43,6 +43,9 @@ AFTER_TWO = pipeline(
 )
 
 
+NO_NAME = 'add "pipeline": "k8s" and "execution": "#{codepipeline.PipelineExecutionId}" to its'
+
+
 @pytest.mark.parametrize(
     ("declared", "parts"),
     [
@@ -58,6 +61,7 @@ AFTER_TWO = pipeline(
             beside_the_gate(onFailure=RETRY),
             ["is retried when it fails (onFailure)"],
         ),
+        (beside_the_gate(onFailure=RETRY), ["is retried when it fails (onFailure)."]),
         # The sandbox takes such a condition, and does not check it.
         (
             beside_the_gate(onFailure=ON_FAILURE),
@@ -65,11 +69,7 @@ AFTER_TWO = pipeline(
         ),
         (
             after_a_build(),
-            [
-                "Before the gate of k8s runs the stage Build. A hold starts the pipeline again "
-                "from its sources",
-                "(--after Source), or let the same execution go on (--hold retry, --hold wait)",
-            ],
+            ["Before the gate of k8s runs the stage Build.", "(--hold retry, --hold wait)"],
         ),
         (AFTER_TWO, ["Before the gate of k8s run the stage Build and the action Lint. A hold"]),
         (
@@ -94,10 +94,7 @@ AFTER_TWO = pipeline(
         ),
         (
             pipeline(stage("Gate", gate(text=text(hold="retry")))),
-            [
-                "Nothing in k8s comes after its gate, so there is nothing that waits. Put it "
-                "before the work (--after).",
-            ],
+            ["Nothing in k8s comes after its gate", "Put it before the work (--after)."],
         ),
     ],
 )
@@ -166,24 +163,22 @@ def test_a_stage_that_is_retried_asks_the_gate_twice(infra: Scene, mode: str, ru
     assert count_runs(infra, "Wait") == runs
 
 
-@pytest.mark.parametrize("declared", [after_a_build(), AFTER_TWO])
-def test_work_before_the_gate_is_done_again_by_a_restart(
-    infra: Scene, declared: Declaration
+@pytest.mark.parametrize(
+    ("declared", "heeded", "builds"),
+    [
+        (after_a_build(), False, 1 + 2),
+        (AFTER_TWO, False, 1 + 2),
+        (after_a_build(text(hold="retry")), True, 2),
+        (after_a_build(text(hold="wait")), True, 2),
+    ],
+)
+def test_work_before_the_gate_is_done_again_by_a_restart_alone(
+    infra: Scene, declared: Declaration, heeded: bool, builds: int
 ) -> None:
-    hold(infra, declared)
+    hold(infra, declared, heeded=heeded)
     infra.wait(minutes=15)
-    assert infra.statuses()[:2] == ["Succeeded", "Failed"]
-    assert (count_runs(infra, "Build"), count_runs(infra, "Deploy")) == (1 + 2, 2)
-
-
-@pytest.mark.parametrize("mode", ["retry", "wait"])
-def test_work_before_the_gate_is_not_done_again_where_the_same_execution_goes_on(
-    infra: Scene, mode: str
-) -> None:
-    hold(infra, after_a_build(text(hold=mode)), heeded=True)
-    infra.wait(minutes=15)
-    assert infra.statuses() == ["Succeeded", "Succeeded"]
-    assert count_runs(infra, "Build") == 2
+    assert infra.statuses()[:2] == (["Succeeded"] * 2 if heeded else ["Succeeded", "Failed"])
+    assert (count_runs(infra, "Build"), count_runs(infra, "Deploy")) == (builds, 2)
 
 
 @pytest.mark.parametrize(

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chalicelib.account.pipeline import Pipeline
-from chalicelib.errors import NotPermitted
 from gatectl.check import list_findings
 from gatectl.doctor.evidence import DoctorEvidence
+from gatectl.structure import Declaration
 from sandbox.account import ACCOUNT, REGION
+from tests.gatectl.conftest import Fail
 from tests.support.ask import ask
 from tests.support.cli import run
+from tests.support.executions import NOON
+from tests.support.refused import run_refused
 from tests.support.scene import Scene
 from tests.support.structures import gate, pipeline, stage
 
 DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
 GATE_OF_K8S = "pipeline k8s, stage Gate, action Wait"
+STRICT = {"pipeline": "infra", "require": "succeeded"}
 Row = tuple[str, str, str]
 """Kind, severity and place of a finding."""
 
@@ -37,20 +40,22 @@ def check(*words: str) -> list[Row]:
     ]
 
 
-def find(**gates: list[dict[str, Any]]) -> dict[Row, str]:
-    """The findings, and what they say, in pipelines of these names with a stage of these gates."""
-    pipelines = {
-        name: Pipeline.parse({**pipeline(stage("Gate", *actions), stage("Deploy")), "name": name})
-        for name, actions in gates.items()
-    }
-    findings = list_findings(
-        DoctorEvidence(datetime.now(UTC), "aws", REGION, "", pipelines=pipelines)
-    )
+def find_all(**pipelines: Declaration) -> dict[Row, str]:
+    """The findings in pipelines of these names, and what they say."""
+    parsed = {name: Pipeline.parse({**each, "name": name}) for name, each in pipelines.items()}
+    evidence = DoctorEvidence(NOON, "aws", REGION, "", pipelines=parsed)
     return {
         (finding.kind, finding.severity, finding.where): finding.problem
-        for finding in findings
+        for finding in list_findings(evidence)
         if finding.kind != "no-upstream"
     }
+
+
+def find(**gates: list[dict[str, Any]]) -> dict[Row, str]:
+    """The findings in pipelines of these names with a stage of these gates."""
+    return find_all(
+        **{name: pipeline(stage("Gate", *each), stage("Deploy")) for name, each in gates.items()}
+    )
 
 
 def wait_for(*upstreams: Any, name: str = "Wait", **settings: Any) -> dict[str, Any]:
@@ -61,16 +66,16 @@ def test_where_nothing_is_wrong_it_says_so(scene: Scene) -> None:
     scene.pipeline("infra")
     scene.k8s()
     result = run("check")
-    assert result.status == 0
-    assert result.out == "Nothing is wrong: 1 gated pipeline in eu-central-1.\n"
+    assert (result.status, result.out) == (
+        0,
+        "Nothing is wrong: 1 gated pipeline in eu-central-1.\n",
+    )
 
 
 def test_where_nothing_is_gated_it_does_not_say_that_nothing_is_wrong(scene: Scene) -> None:
     result = run("check")
-    assert (result.status, result.out) == (
-        0,
-        "No pipeline in eu-central-1 has a gate, so there is nothing to check.\n",
-    )
+    assert result.status == 0
+    assert result.out.startswith("No pipeline in eu-central-1 has a gate")
     scene.pipeline("infra")
     assert run("check").out == result.out
 
@@ -100,9 +105,8 @@ class TestWhatTheGateWouldRefuse:
     def test_an_unknown_upstream(self, scene: Scene) -> None:
         scene.pipeline("infra")
         scene.gated("k8s", ask("infar"))
-        result = run("check")
-        assert result.status == 1
-        assert "There is no pipeline infar in eu-central-1; did you mean infra?" in result.words
+        assert check() == [("no-upstream", "error", GATE_OF_K8S)]
+        assert "did you mean infra?" in run("check").words
 
     def test_an_upstream_that_is_not_in_the_other_region(self, scene: Scene) -> None:
         scene.gated("k8s", ask(DNS))
@@ -161,48 +165,32 @@ class TestGatesOfOneStage:
 
     CONTRADICTION = ("contradiction", "warning", "pipeline k8s, stage Gate")
 
-    def test_that_hold_in_different_ways(self) -> None:
-        second = wait_for("network", name="Second", hold="wait")
-        assert find(k8s=[wait_for(hold="retry"), second]) == {
-            self.CONTRADICTION: "Its gates differ in hold: retry (Wait) and wait (Second)."
-        }
-
-    def test_that_ask_different_things_of_the_same_pipeline(self) -> None:
-        infra = {"pipeline": "infra", "require": "succeeded"}
-        second = wait_for(infra, name="Second", hold="retry")
-        assert find(k8s=[wait_for(hold="retry"), second]) == {
-            self.CONTRADICTION: "It waits for infra twice, and asks different things of it."
-        }
+    @pytest.mark.parametrize(
+        ("upstream", "hold", "problem"),
+        [
+            ("network", "retry", None),
+            ("network", "wait", "Its gates differ in hold: retry (Wait) and wait (Second)."),
+            (STRICT, "retry", "It waits for infra twice, and asks different things of it."),
+        ],
+    )
+    def test_that_agree_or_do_not(self, upstream: Any, hold: str, problem: str | None) -> None:
+        second = wait_for(upstream, name="Second", hold=hold)
+        findings = find(k8s=[wait_for(hold="retry"), second])
+        assert findings == ({self.CONTRADICTION: problem} if problem else {})
 
     def test_of_several_deployments(self) -> None:
         second = wait_for("network", name="Second", hold="retry")
         second["configuration"]["FunctionName"] = "pipeline-gate-prod-gate"
-        assert ("two-deployments", "error", "pipeline k8s, stage Gate") in find(
-            k8s=[wait_for(hold="retry"), second]
-        )
-
-    def test_that_agree(self) -> None:
-        second = wait_for("network", name="Second", hold="retry")
-        assert find(k8s=[wait_for(hold="retry"), second]) == {}
+        findings = find(k8s=[wait_for(hold="retry"), second])
+        assert ("two-deployments", "error", "pipeline k8s, stage Gate") in findings
 
     def test_gates_of_different_stages_may_differ(self) -> None:
-        infra = {"pipeline": "infra", "require": "succeeded"}
-        structure = pipeline(
+        stages = (
             stage("Gate", wait_for(hold="wait")),
-            stage("Again", wait_for(infra, hold="retry")),
+            stage("Again", wait_for(STRICT, hold="retry")),
             stage("Deploy"),
         )
-        facts = DoctorEvidence(
-            datetime.now(UTC),
-            "aws",
-            REGION,
-            "",
-            pipelines={
-                "k8s": Pipeline.parse(structure),
-                "infra": Pipeline.parse({**pipeline(), "name": "infra"}),
-            },
-        )
-        assert list_findings(facts) == []
+        assert find_all(k8s=pipeline(*stages), infra=pipeline()) == {}
 
 
 class TestForCi:
@@ -222,34 +210,19 @@ class TestForCi:
         assert result.status == 1
         lines = result.out.splitlines()
         assert [line.split(":")[0] for line in lines] == ["error", "error"]
-        assert lines[0].startswith(
-            "error: pipeline k8s, stage Gate, action Wait: There is no pipeline infra in "
-            "eu-central-1"
-        )
+        assert lines[0].startswith(f"error: {GATE_OF_K8S}: There is no pipeline infra in")
         assert lines[0].endswith("[no-upstream]")
 
-    def test_what_is_denied_is_named_and_is_no_success(
-        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_what_is_denied_is_named_and_is_no_success(self, scene: Scene, fail: Fail) -> None:
         scene.pipeline("infra")
         scene.k8s()
-
-        def denied(_: object) -> None:
-            raise NotPermitted("lambda:ListFunctions", "no")
-
-        monkeypatch.setattr("gatectl.check.list_deployments", denied)
+        fail("ListFunctions", "AccessDeniedException")
         result = run("check")
         assert result.status == 254
-        assert (
-            "not looked at which functions are deployed AWS denied lambda:ListFunctions (no)."
-            in result.words
-        )
-        assert result.words.endswith(
-            "Nothing is wrong, as far as could be looked: 1 gated pipeline in eu-central-1."
-        )
-        line = (
-            "not looked at: which functions are deployed: AWS denied lambda:ListFunctions (no).\n"
-        )
+        denial = "AWS denied lambda:ListFunctions (so it was told)"
+        assert f"not looked at which functions are deployed {denial}" in result.words
+        assert "Nothing is wrong, as far as could be looked" in result.words
+        line = f"not looked at: which functions are deployed: {denial}.\n"
         assert run("check", "--lines").out == line
         scene.gated("web", "infar")
         assert run("check").status == 1
@@ -278,21 +251,18 @@ class TestFromFiles:
             monkeypatch.delenv(name)
         monkeypatch.setenv("AWS_PROFILE", "of-another-machine")
         result = run("check", *words)
-        assert (result.status, result.out) == (
-            0,
-            "Nothing is wrong: 1 gated pipeline in these files.\n",
-        )
+        assert result.status == 0
+        assert result.out == "Nothing is wrong: 1 gated pipeline in these files.\n"
 
     def test_it_finds_what_the_files_alone_tell(
         self, scene: Scene, files: Callable[..., list[str]]
     ) -> None:
         scene.pipeline("infra")
+        strict = {"pipeline": "k8s", "require": "succeeded"}
         scene.gated("k8s", ask({"pipeline": "infra", "stage": "Deplyo"}, "web"), mode="QUEUED")
-        scene.gated(
-            "web", ask({"pipeline": "k8s", "require": "succeeded"}, pipeline="web", hold="wait")
-        )
+        scene.gated("web", ask(strict, pipeline="web", hold="wait"))
         assert check(*files("infra", "k8s", "web")) == [
-            ("no-upstream", "error", "pipeline k8s, stage Gate, action Wait"),
+            ("no-upstream", "error", GATE_OF_K8S),
             ("caution", "warning", "pipeline k8s"),
             ("deadlock", "warning", "pipelines k8s and web"),
         ]
@@ -303,58 +273,38 @@ class TestFromFiles:
         scene.gated("k8s", ask("infra", DNS))
         result = run("check", *files("k8s"))
         untold = "Whether there is infra and dns (us-east-1), no file tells."
-        assert (result.status, result.out) == (
-            0,
-            f"Nothing is wrong: 1 gated pipeline in these files. {untold}\n",
-        )
+        assert result.status == 0
+        assert result.out == f"Nothing is wrong: 1 gated pipeline in these files. {untold}\n"
         assert run("check", "--lines", *files("k8s")).out == f"not looked at: {untold}\n"
 
-    def test_an_arn_of_this_region_is_the_files_own(
-        self, scene: Scene, files: Callable[..., list[str]]
-    ) -> None:
-        """As check finds it when it asks AWS."""
+    @pytest.fixture
+    def circle(self, scene: Scene, files: Callable[..., list[str]]) -> list[str]:
+        """The files of two pipelines that wait for each other, whom they name by their ARNs."""
         scene.gated("a", ask(arn("b"), pipeline="a", require="succeeded"))
         scene.gated("b", ask(arn("a"), pipeline="b", require="succeeded"))
-        words = files("a", "b")
-        assert (
-            check()
-            == check(*words)
-            == check("--region", REGION, *words)
-            == [("deadlock", "error", "pipelines a and b")]
-        )
-        result = run("check", *words)
-        assert (
-            result.status,
-            "1 error: 2 gated pipelines in these files." in result.words,
-            "no file tells" in result.words,
-        ) == (1, True, False)
-        assert check(*files("a")) == []
-        assert f"Whether there is b ({REGION}), no file tells." in run("check", *files("a")).words
+        return files("a", "b")
+
+    def test_an_arn_of_this_region_is_the_files_own(self, circle: list[str]) -> None:
+        """As check finds it when it asks AWS."""
+        deadlock = [("deadlock", "error", "pipelines a and b")]
+        assert check() == check(*circle) == check("--region", REGION, *circle) == deadlock
+        result = run("check", *circle)
+        assert result.status == 1
+        assert "1 error: 2 gated pipelines in these files." in result.words
+        assert "no file tells" not in result.words
+        assert check(*circle[:2]) == []
+        assert f"Whether there is b ({REGION}), no file tells." in run("check", *circle[:2]).words
 
     @pytest.mark.parametrize("words", [("--region", "us-east-1"), ()])
     def test_an_arn_of_another_region_is_not(
-        self,
-        scene: Scene,
-        files: Callable[..., list[str]],
-        monkeypatch: pytest.MonkeyPatch,
-        words: tuple[str, ...],
+        self, circle: list[str], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
     ) -> None:
         """Nor is one where nobody says of which region the files are."""
-        scene.gated("a", ask(arn("b"), pipeline="a", require="succeeded"))
-        scene.gated("b", ask(arn("a"), pipeline="b", require="succeeded"))
-        words += tuple(files("a", "b"))
-        for name in (
-            "AWS_DEFAULT_REGION",
-            "AWS_REGION",
-            "AWS_ACCESS_KEY_ID",
-            "AWS_SECRET_ACCESS_KEY",
-        ):
-            monkeypatch.delenv(name, raising=False)
-        result = run("check", *words)
-        assert (
-            result.status,
-            f"Whether there is b ({REGION}) and a ({REGION}), no file tells." in result.words,
-        ) == (0, True)
+        for name in ("DEFAULT_REGION", "REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(f"AWS_{name}", raising=False)
+        result = run("check", *words, *circle)
+        assert result.status == 0
+        assert f"is b ({REGION}) and a ({REGION}), no file tells." in result.words
 
     def test_what_the_gate_refuses_of_an_arn_is_check(
         self, scene: Scene, files: Callable[..., list[str]]
@@ -377,21 +327,15 @@ class TestFromFiles:
     def test_what_is_no_structure(self, tmp_path: Path, text: str, complaint: str) -> None:
         path = tmp_path / "k8s.json"
         path.write_text(text)
-        result = run("check", "--file", str(path))
-        assert result.status == 252
-        assert complaint in result.complaint
-        assert (
-            "Right is what `aws codepipeline get-pipeline --name NAME` prints." in result.complaint
-        )
+        words = run_refused("check", "--file", str(path))
+        assert complaint in words
+        assert "`aws codepipeline get-pipeline --name NAME`" in words
 
     def test_one_pipeline_twice(self, scene: Scene, files: Callable[..., list[str]]) -> None:
         scene.pipeline("infra")
         words = files("infra")
-        result = run("check", *words, *words)
-        assert (result.status, "another file has the pipeline infra, too" in result.complaint) == (
-            252,
-            True,
-        )
+        complaint = run_refused("check", *words, *words)
+        assert "another file has the pipeline infra, too" in complaint
 
 
 def test_the_examples_pass() -> None:

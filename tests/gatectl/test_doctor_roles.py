@@ -20,19 +20,12 @@ from gatectl.doctor.finding import Finding
 from gatectl.doctor.reader import DoctorReader
 from gatectl.functions import DeployedFunctions
 from gatectl.session import Place
-from sandbox.account import ACCOUNT, PIPELINE_ROLE
+from sandbox.account import ACCOUNT, PIPELINE_ROLE, create_role
 from tests.support.ask import ask
 from tests.support.cli import run
 from tests.support.declared import gated as declare
-from tests.support.deployment import (
-    LAMBDA_MAY,
-    RETRY,
-    findings,
-    mend,
-    name_the_gate,
-    paste,
-    the_finding,
-)
+from tests.support.deployment import RETRY, findings, mend, name_the_gate, paste, the_finding
+from tests.support.held import edit
 from tests.support.scene import GATE, Scene
 from tests.support.somebody import role_may
 
@@ -93,11 +86,7 @@ def test_a_second_name_of_the_function_takes_nothing_from_the_first(gated: Scene
     mend()
     gated.gated("apps", ask("infra", pipeline="apps"))
     name_the_gate(gated, "apps", f"{GATE}:prod")
-    assert (
-        the_finding("pipeline-role")["how"]
-        == f"Let it invoke the function: its policy invoke-{GATE} keeps what it says, and allows "
-        "this, too."
-    )
+    assert f"its policy invoke-{GATE} keeps what it says" in the_finding("pipeline-role")["how"]
     mend()
     assert findings() == []
     assert goes_past_its_gate(gated)
@@ -111,15 +100,14 @@ def test_yes_in_advance_is_no_yes_to_changing_a_role(gated: Scene) -> None:
 
 
 def test_the_actions_own_role_takes_the_place_of_the_pipelines(gated: Scene) -> None:
-    trust = {**LAMBDA_MAY, "Principal": {"Service": "codepipeline.amazonaws.com"}}
-    boto3.client("iam").create_role(
-        RoleName="only-wait",
-        Path="/teams/",
-        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
-    )
-    declared: Any = gated.codepipeline.get_pipeline(name="k8s")["pipeline"]
-    declared["stages"][1]["actions"][0]["roleArn"] = f"arn:aws:iam::{ACCOUNT}:role/teams/only-wait"
-    gated.codepipeline.update_pipeline(pipeline=declared)
+    create_role("only-wait", "codepipeline.amazonaws.com")
+
+    def use_role(declared: Any) -> None:
+        declared["stages"][1]["actions"][0]["roleArn"] = PIPELINE_ROLE.replace(
+            "pipelines", "only-wait"
+        )
+
+    edit(gated, change=use_role)
     assert the_finding("pipeline-role")["where"] == "role only-wait"
     mend()
     role_may("pipelines")
@@ -182,10 +170,7 @@ def test_pipelines_with_one_role_are_one_finding_whatever_they_name_the_function
 ) -> None:
     apps = declare_apps(f"{GATE}:prod")
     (finding,) = check_pipeline_role(evidence, MISSING, pipelines=[apps], **NO_POLICY)
-    assert (
-        finding.problem
-        == f"This role, which apps and k8s have, may not invoke {GATE} and {GATE}:prod."
-    )
+    assert finding.problem.endswith(f"apps and k8s have, may not invoke {GATE} and {GATE}:prod.")
     assert finding.consent
     (call,) = finding.calls
     (statement,) = json.loads(call.parameters["PolicyDocument"])["Statement"]
@@ -194,9 +179,7 @@ def test_pipelines_with_one_role_are_one_finding_whatever_they_name_the_function
 
 def test_what_doctor_does_not_mend_is_left_to_people(evidence: DoctorEvidence) -> None:
     (unseen,) = check_pipeline_role(evidence, MISSING, policies={})
-    assert unseen.how.startswith(
-        f"Allow it lambda:InvokeFunction on {GATE_ARN}: whether it has a policy invoke-{GATE}"
-    )
+    assert f"whether it has a policy invoke-{GATE}" in unseen.how
     (forbidden,) = check_pipeline_role(evidence, replace(MISSING, by="its permissions boundary"))
     assert forbidden.problem.endswith("its permissions boundary forbids it.")
     (unknown,) = check_pipeline_role(evidence, replace(MISSING, unknown=("aws:sourcevpc",)))
@@ -300,12 +283,9 @@ def test_a_role_that_is_gone(gated: Scene) -> None:
 def test_each_deployment_is_asked_about_its_own_pipelines(evidence: DoctorEvidence) -> None:
     prod = "pipeline-gate-prod-gate"
     function = replace(evidence.functions[GATE], name=prod, role="arn:aws:iam::1:role/prod")
+    prod_functions = DeployedFunctions("prod", has_gate=True, has_retry=True)
     questions = function_roles.list_questions(
-        replace(
-            evidence,
-            deployed=(DeployedFunctions("prod", has_gate=True, has_retry=True),),
-            functions={prod: function},
-        )
+        replace(evidence, deployed=(prod_functions,), functions={prod: function})
     )
     resources = {resource for question in questions for resource in question.resources}
     assert resources
@@ -314,11 +294,8 @@ def test_each_deployment_is_asked_about_its_own_pipelines(evidence: DoctorEviden
 
 def test_a_function_whose_rights_depend_on_a_real_call(evidence: DoctorEvidence) -> None:
     unknown = Refusal("events:DeleteRule", "*", unknown=("aws:sourcevpc",))
-    question = next(
-        question
-        for question in function_roles.list_questions(evidence)
-        if "events:DeleteRule" in question.actions
-    )
+    questions = function_roles.list_questions(evidence)
+    question = next(each for each in questions if "events:DeleteRule" in each.actions)
     answers = {**evidence.answers, question: PolicyAnswer((unknown,))}
     (finding,) = function_roles.findings(replace(evidence, answers=answers))
     assert (finding.kind, finding.severity) == ("role-depends", "note")
@@ -368,9 +345,7 @@ EACH = [
 def test_an_answer_of_iams_is_read(
     decision: str, details: dict[str, Any], refused: Refusal | None
 ) -> None:
-    client = boto3.client(
-        "iam", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
-    )
+    client = boto3.client("iam", aws_access_key_id="x", aws_secret_access_key="x")
     question = PolicyQuestion(PIPELINE_ROLE, ("a:B",), ("*",))
     result: Any = {"EvalActionName": "a:B", "EvalDecision": decision, **details}
     with Stubber(client) as stubber:

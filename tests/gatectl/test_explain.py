@@ -4,11 +4,8 @@ somebody meets it in the middle of a deploy.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from gatectl.session import Place
 from sandbox.account import ACCOUNT
 from tests.support.approval import approve
 from tests.support.ask import ask
@@ -16,16 +13,17 @@ from tests.support.calls import Calls
 from tests.support.cli import run
 from tests.support.condition import conditioned
 from tests.support.deployment import delete, deploy, mend
-from tests.support.elsewhere import OTHER_ACCOUNT, THEIR_PIPELINE_ROLE, in_the_other_account
+from tests.support.elsewhere import (
+    OTHER_ACCOUNT,
+    THEIR_PIPELINE_ROLE,
+    THEIRS,
+    in_the_other_account,
+)
 from tests.support.explaining import commands, deny, explains, read_states, shorten_id, words
-from tests.support.held import RULE_MODES, edit, hold_k8s, start_all, take_out_gate
+from tests.support.held import edit, hold_k8s, start_all, take_out_gate
+from tests.support.parallel import hold_in_parallel
 from tests.support.scene import Scene
 
-THEIRS = {
-    "pipeline": f"arn:aws:codepipeline:us-east-1:{OTHER_ACCOUNT}:infra",
-    "role_arn": f"arn:aws:iam::{OTHER_ACCOUNT}:role/pipeline-gate-look",
-    "external_id": "a-word-that-both-know",
-}
 RETRY = "pipeline-gate-dev-retry"
 PROMISE = "starts again by itself"
 
@@ -41,7 +39,8 @@ class TestHeldByARule:
                 "again by itself within seconds of the end of infra, successful or not; in any "
                 "case it is looked at again at 12:10 UTC. There is nothing to do. If you cannot "
                 "wait: To let it go on now all the same"
-            )
+            ),
+            states=["held"],
         )
         rule = f"pipeline-gate-dev-{execution}"
         assert commands(said) == [
@@ -49,14 +48,10 @@ class TestHeldByARule:
             f"aws events remove-targets --rule {rule} --ids retry",
             f"aws events delete-rule --name {rule}",
         ]
-        assert read_states() == ["held"]
 
     def test_in_the_mode_retry_the_same_execution_goes_on(self, scene: Scene) -> None:
         hold_k8s(scene, hold="retry")
-        explains(
-            "The same execution goes on by itself within seconds of the end of infra, successful "
-            "or not: its stage is retried;"
-        )
+        explains("The same execution goes on by itself", "its stage is retried;")
 
     def test_what_it_says_is_of_now_not_of_when_it_was_held(self, scene: Scene) -> None:
         scene.pipeline("net", seconds=120)
@@ -83,25 +78,17 @@ class TestHeldByARule:
     )
     def test_when_it_gives_up(self, scene: Scene, on_give_up: str, ends: str) -> None:
         hold_k8s(scene, give_up_minutes=15, on_give_up=on_give_up, retry_minutes=60)
-        assert f"If that has not come by 13:00 UTC, {ends}" in words(), (
-            "a rule sees a deadline when it looks next"
-        )
+        explains(f"If that has not come by 13:00 UTC, {ends}")  # at the rule's next look
         scene.wait(minutes=10)
-        explains(
-            f"Its time was over at 12:15 UTC: {ends}, at the next look; in any case it is looked "
-            "at again at 13:00 UTC."
-        )
+        explains(f"Its time was over at 12:15 UTC: {ends}, at the next look;")
 
     def test_an_upstream_that_waits_for_an_approval(self, scene: Scene) -> None:
         scene.staged("infra", ("Approve", 0), ("Deploy", 600))
         scene.gated("k8s", ask())
         start_all(scene, "infra", "k8s")
-        said = explains(
-            "and waits for a person: the approval Ask in its stage Approve is open since 12:00 UTC."
-        )
+        said = explains("the approval Ask in its stage Approve is open since 12:00 UTC.")
         assert "There is nothing to do" not in said.words
         assert "If you cannot wait" not in said.words
-        assert "To answer the approval Ask of infra:" in said.out
         assert commands(said)[0].endswith("/pipelines/infra/view?region=eu-central-1")
         approve(scene)
         explains("There is nothing to do")
@@ -123,11 +110,7 @@ class TestHeldByARule:
         scene.pipeline("infra", seconds=5, outcome="Failed")
         scene.gated("k8s", ask("infra", require="succeeded"))
         start_all(scene, "infra", "k8s")
-        said = explains(
-            f"infra has not succeeded: its last execution {shorten_id(scene, 'infra')} Failed at "
-            "12:00 UTC.",
-            "within seconds of the next success of infra",
-        )
+        said = explains("infra has not succeeded: its last execution", "the next success of infra")
         assert "There is nothing to do" not in said.words
         assert commands(said)[0] == "aws codepipeline start-pipeline-execution --name infra"
 
@@ -136,7 +119,7 @@ class TestHeldByARule:
     ) -> None:
         hold_k8s(scene, hold="retry")
         edit(scene)
-        said = explains("and asks anew: AWS retries no stage of a pipeline that was edited since")
+        said = explains("AWS retries no stage of a pipeline that was edited since")
         assert commands(said)[:2] == [
             "aws codepipeline start-pipeline-execution --name k8s",
             "gatectl release k8s",
@@ -150,50 +133,30 @@ class TestHeldByARule:
         scene.pipeline("infra", seconds=1200)
         conditioned(scene)
         start_all(scene, "infra", "k8s")
-        explains(begins="k8s waits for infra since 12:00 UTC")
+        assert read_states() == ["held"]
 
-    def test_several_executions_in_parallel_each_for_itself(self, scene: Scene) -> None:
-        scene.pipeline("infra", seconds=1200)
-        scene.k8s(mode="PARALLEL")
-        scene.start("infra")
-        first, second = scene.start("k8s"), scene.start("k8s")
-        said = run("explain", "k8s")
-        assert said.words.count("k8s waits for infra since") == 2
+    def test_of_several_in_parallel_the_newest_are_told_each_for_itself(self, scene: Scene) -> None:
+        executions = hold_in_parallel(scene, 7)
+        said = explains("2 more executions of k8s wait or run", states=["held"] * 5 + ["more"])
         assert [command for command in commands(said) if "release" in command] == [
-            f"gatectl release k8s --execution {second[:8]}",
-            f"gatectl release k8s --execution {first[:8]}",
+            f"gatectl release k8s --execution {execution[:8]}" for execution in executions[:1:-1]
         ]
-        assert read_states("k8s", "--execution", first[:8]) == ["held"]
-
-    def test_of_many_the_newest_are_told_and_the_rest_is_counted(self, scene: Scene) -> None:
-        scene.pipeline("infra", seconds=3600)
-        scene.k8s(mode="PARALLEL")
-        scene.start("infra")
-        for _ in range(7):
-            scene.start("k8s")
-        assert read_states() == ["held"] * 5 + ["more"]
-        explains("2 more executions of k8s wait or run")
+        explains(execution=executions[0], states=["held"])
 
     def test_a_rule_that_is_disabled(self, scene: Scene) -> None:
         execution = hold_k8s(scene)
         scene.events.disable_rule(Name=f"pipeline-gate-dev-{execution}")
-        said = explains(
-            "and nothing will start it again: something is wrong with its rule. It is disabled, "
-            "so it never fires.",
-            states=["broken"],
-        )
+        said = explains("nothing will start it again", "It is disabled", states=["broken"])
         assert commands(said)[0] == "gatectl doctor --mend"
 
-    def test_one_that_a_person_has_let_go(self, scene: Scene) -> None:
-        execution = hold_k8s(scene)
+    @pytest.mark.parametrize(
+        ("mode", "sentence"), [("restart", "Its stage is retried within seconds"), ("wait", "")]
+    )
+    def test_one_that_a_person_has_let_go(self, scene: Scene, mode: str, sentence: str) -> None:
+        scene.world.dials.continuation_seconds = 600
+        hold_k8s(scene, hold=mode)
         run("release", "k8s", "--yes")
-        explains(
-            "k8s was let go by arn:aws:sts::123456789012:",
-            f"Its stage is retried within seconds, and the gate lets execution {execution[:8]} "
-            "pass",
-        )
-        scene.wait(seconds=5)
-        assert read_states() == ["runs"]
+        explains("k8s was let go by arn:aws:sts::123456789012:", sentence, states=["let go"])
 
 
 class TestInPlace:
@@ -215,15 +178,7 @@ class TestInPlace:
     def test_between_the_end_and_the_next_asking(self, scene: Scene) -> None:
         scene.world.dials.continuation_seconds = 600
         hold_k8s(scene, seconds=300, hold="wait")
-        explains(
-            "k8s waited since 12:00 UTC (7 min), and nothing keeps it any more", states=["due"]
-        )
-
-    def test_one_that_a_person_has_let_go(self, scene: Scene) -> None:
-        scene.world.dials.continuation_seconds = 600
-        hold_k8s(scene, hold="wait")
-        run("release", "k8s", "--yes")
-        explains("k8s was let go by arn:aws:sts::123456789012:", states=["let go"])
+        explains("and nothing keeps it any more", states=["due"])
 
     def test_where_there_is_no_room_for_a_rule(self, scene: Scene) -> None:
         scene.only_room_for(0)
@@ -237,16 +192,13 @@ class TestInPlace:
         first, second = scene.start("k8s"), scene.start("k8s")
         said = explains(
             f"Execution {second[:8]} of k8s stands before the stage Gate, behind execution "
-            f"{first[:8]}, which is in it. It has not come to its gate in the stage Gate yet, "
-            "which waits for infra. It goes on when that one has left the stage.",
+            f"{first[:8]}, which is in it.",
             states=["queued", "waits"],
-        ).words
-        assert f"gatectl release k8s --execution {first[:8]}" in said
+        )
+        assert f"gatectl release k8s --execution {first[:8]}" in commands(said)
 
     def test_in_parallel_mode_where_aws_shows_one_execution_a_stage(self, scene: Scene) -> None:
-        scene.pipeline("infra", seconds=1200)
-        scene.gated("k8s", ask("infra", hold="wait"), mode="PARALLEL")
-        start_all(scene, "infra", "k8s", "k8s")
+        hold_in_parallel(scene, hold="wait")
         assert read_states() == ["waits", "waits"]
 
     def test_a_gate_that_does_not_answer(self, scene: Scene) -> None:
@@ -254,41 +206,32 @@ class TestInPlace:
         scene.k8s()
         scene.world.dials.invocation_copies = list
         scene.start("k8s")
-        explains("The gate of k8s is being asked since 12:00 UTC", "It answers within seconds.")
+        explains("The gate of k8s is being asked since 12:00 UTC")
         scene.wait(minutes=5)
         said = explains("and has not answered.")
         assert commands(said) == ["chalice logs --stage dev --name gate"]
 
 
 class TestChains:
-    @pytest.mark.parametrize("mode", [*RULE_MODES, "wait"])
+    @pytest.mark.parametrize("mode", ["restart", "wait"])
     def test_it_is_told_down_to_who_really_works(self, scene: Scene, mode: str) -> None:
         scene.pipeline("network", seconds=1200)
         for name, upstream in (("infra", "network"), ("k8s", "infra"), ("apps", "k8s")):
             scene.gated(name, ask(upstream, pipeline=name, hold=mode))
         start_all(scene, "network", "infra", "k8s", "apps")
         scene.wait(minutes=7)
-        said = explains(pipeline="apps", begins="apps waits for k8s since 12:00 UTC (7 min)").words
+        said = explains("In the end it all hangs on network.", pipeline="apps").words
         if mode == "wait":
-            assert "It waits itself, at its gate, for infra. infra runs: execution" in said
             assert "It waits itself, at its gate, for network. network runs: execution" in said
         else:
-            assert (
-                "k8s is held itself since 12:00 UTC, and will run again: it waits for infra. "
-                "infra is held itself" in said
-            )
             assert "and will run again: it waits for network. network runs: execution" in said
-        assert "In the end it all hangs on network." in said
         (told,) = run("explain", "apps", "--json").json()["explained"]
         (k8s,) = told["waits_for"]
         (infra,) = k8s["waits_for"]
         (network,) = infra["waits_for"]
         assert [one["pipeline"] for one in (k8s, infra, network)] == ["k8s", "infra", "network"]
-        assert (infra["waits"], network["waits"], len(network["running"])) == (
-            "in place" if mode == "wait" else "held",
-            None,
-            1,
-        )
+        assert infra["waits"] == ("in place" if mode == "wait" else "held")
+        assert (network["waits"], len(network["running"])) == (None, 1)
 
     def test_two_ways_to_the_same_pipeline(self, scene: Scene) -> None:
         scene.pipeline("network", seconds=1200)
@@ -305,14 +248,12 @@ class TestChains:
         scene.gated("a", ask("b", pipeline="a", require="succeeded", hold=mode))
         scene.gated("b", ask("a", pipeline="b", require="succeeded", hold=mode))
         scene.start("a")
-        calls.fail(
-            "ListTargetsByRule" if mode == "restart" else "GetPipelineState", "ThrottlingException"
-        )
+        call = "ListTargetsByRule" if mode == "restart" else "GetPipelineState"
+        calls.fail(call, "ThrottlingException")
         scene.start("b")
         said = explains(
             "Deadlock: a waits since 12:00 UTC",
-            "none of these can go on before another does: a waits for b, which waits for a.",
-            "Take one of them out of its depends_on",
+            "a waits for b, which waits for a.",
             pipeline="a",
             states=["deadlock"],
         )
@@ -359,10 +300,8 @@ class TestElsewhere:
     LABEL = f"infra (us-east-1, account {OTHER_ACCOUNT})"
 
     def test_one_in_another_account_is_looked_at_under_its_role(self, theirs: Scene) -> None:
-        said = explains(
-            f"{self.LABEL} runs: execution", begins=f"k8s waits for {self.LABEL} since 12:00 UTC"
-        ).words
-        assert "The gate may see more" not in said
+        said = explains(f"{self.LABEL} runs: execution")
+        assert "The gate may see more" not in said.words
 
     @pytest.mark.usefixtures("theirs")
     def test_one_that_the_person_may_not_see_is_told_as_the_gate_saw_it(
@@ -371,8 +310,7 @@ class TestElsewhere:
         deny(monkeypatch, "sts:AssumeRole")
         explains(
             f"Whether {self.LABEL} runs is not known: AWS denied sts:AssumeRole (",
-            f"The gate may see more. At 12:00 UTC it said: k8s waits for {self.LABEL} since 12:00 "
-            f"UTC. {self.LABEL} runs:",
+            f"The gate may see more. At 12:00 UTC it said: k8s waits for {self.LABEL}",
         )
 
 
@@ -381,23 +319,14 @@ class TestWhenNothingKeepsItAnyMore:
         scene.world.dials.event_copies = lambda: [20.0]
         hold_k8s(scene, seconds=430)
         scene.wait(seconds=3)
-        explains(
-            "infra has ended, and nothing keeps k8s any more since 12:07 UTC. k8s starts again by "
-            "itself within seconds",
-            states=["due"],
-        )
+        explains("infra has ended, and nothing keeps k8s any more", states=["due"])
 
     def test_the_event_was_lost_so_the_schedule_does_it(self, scene: Scene) -> None:
         scene.world.dials.events_on = False
         hold_k8s(scene, seconds=310)
         explains(
-            "The retry has logged nothing of it since then: the event of that end was lost, or is "
-            "late.",
-            "in any case it is looked at again at 12:10 UTC",
-            begins=(
-                "Nothing keeps k8s any more since 12:05 UTC: what it waited for, infra, is over. "
-                "Yet it has not gone on."
-            ),
+            "The retry has logged nothing of it since then",
+            begins="Nothing keeps k8s any more since 12:05 UTC",
             states=["overdue"],
         )
         scene.wait(minutes=3, seconds=30)
@@ -406,21 +335,14 @@ class TestWhenNothingKeepsItAnyMore:
     def test_the_retry_is_denied_what_it_needs(self, scene: Scene, calls: Calls) -> None:
         calls.fail("StartPipelineExecution", "AccessDeniedException")
         hold_k8s(scene, seconds=280)
-        said = explains(
-            "The retry failed at 12:0",
-            "NotPermitted: AWS denied codepipeline:StartPipelineExecution",
-        )
+        said = explains("NotPermitted: AWS denied codepipeline:StartPipelineExecution")
         assert commands(said)[:2] == ["chalice logs --stage dev --name retry", "gatectl doctor"]
 
     def test_the_retry_cannot_be_reached(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        scene.pipeline("infra", seconds=280)
-        scene.k8s()
-        start_all(scene, "infra", "k8s")
-        scene.awslambda.remove_permission(
-            FunctionName="pipeline-gate-dev-retry", StatementId="pipeline-gate-rules"
-        )
+        hold_k8s(scene, seconds=280, minutes=0)
+        scene.awslambda.remove_permission(FunctionName=RETRY, StatementId="pipeline-gate-rules")
         scene.wait(minutes=7)
         explains("The gate's EventBridge rules may not invoke it")
         deny(monkeypatch, "lambda:GetPolicy")
@@ -432,9 +354,7 @@ class TestWhenNothingKeepsItAnyMore:
         calls.fail("StartPipelineExecution", "AccessDeniedException")
         hold_k8s(scene, seconds=280)
         deny(monkeypatch, "logs:FilterLogEvents")
-        said = explains(
-            "the retry's log says, which could not be read: AWS denied logs:FilterLogEvents ("
-        )
+        said = explains("could not be read: AWS denied logs:FilterLogEvents (")
         assert commands(said)[0] == "chalice logs --stage dev --name retry"
 
     @pytest.mark.parametrize("require", ["idle", "succeeded"])
@@ -452,10 +372,9 @@ class TestAHoldThatNothingWillEnd:
         execution = hold_k8s(sound)
         delete("dev")
         said = explains(
-            begins=(
-                "k8s waits for infra since 12:00 UTC (7 min), and nothing will start it again: the "
-                f"function {RETRY}, which its rule invokes, is not there. infra runs: execution"
-            )
+            f"nothing will start it again: the function {RETRY}, which its rule invokes, is not "
+            "there.",
+            states=["broken"],
         )
         assert PROMISE not in said.words
         rule = f"pipeline-gate-dev-{execution}"
@@ -467,7 +386,6 @@ class TestAHoldThatNothingWillEnd:
             f"aws events remove-targets --rule {rule} --ids retry",
             f"aws events delete-rule --name {rule}",
         ], "release would invoke what is not there"
-        assert read_states() == ["broken"]
         deploy("dev")
         assert read_states() == ["broken"], "its resource policy went with it"
         mend()
@@ -476,11 +394,7 @@ class TestAHoldThatNothingWillEnd:
     def test_its_rules_may_not_invoke_the_retry(self, sound: Scene) -> None:
         hold_k8s(sound)
         sound.awslambda.remove_permission(FunctionName=RETRY, StatementId="pipeline-gate-rules")
-        said = explains(
-            f"nothing will start it again: something is wrong with the function {RETRY}, which its "
-            "rule invokes. The gate's EventBridge rules "
-            "may not invoke it: no statement of its resource policy says so."
-        )
+        said = explains("nothing will start it again", "no statement of its resource policy says")
         assert PROMISE not in said.words
         assert commands(said)[:2] == ["gatectl doctor --mend", "gatectl release k8s"]
         mend()
@@ -489,10 +403,7 @@ class TestAHoldThatNothingWillEnd:
     def test_the_retry_never_runs(self, sound: Scene) -> None:
         hold_k8s(sound)
         sound.awslambda.put_function_concurrency(FunctionName=RETRY, ReservedConcurrentExecutions=0)
-        said = explains(
-            "Its reserved concurrency is 0, so Lambda never runs it.",
-            "To give it back its share, unless somebody has stopped it on purpose:",
-        )
+        said = explains("Its reserved concurrency is 0", "To give it back its share")
         assert (
             commands(said)[0] == f"aws lambda delete-function-concurrency --function-name {RETRY}"
         )
@@ -501,24 +412,15 @@ class TestAHoldThatNothingWillEnd:
         hold_k8s(sound, seconds=60 * 8)
         delete("dev")
         sound.wait(minutes=5)
-        explains(
-            begins=(
-                "k8s is held for infra, which does not keep it any more, since 12:00 UTC (12 min), "
-                "and nothing will start it"
-            )
-        )
+        explains(begins="k8s is held for infra, which does not keep it any more, since 12:00 UTC")
 
     def test_where_that_may_not_be_looked_at_it_says_so_and_goes_on(
         self, sound: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         hold_k8s(sound)
         deny(monkeypatch, "lambda:GetFunctionConfiguration")
-        explains(
-            PROMISE,
-            "Whether its rule can invoke the retry was not looked at: AWS denied "
-            "lambda:GetFunctionConfiguration (",
-            states=["held"],
-        )
+        sentence = "was not looked at: AWS denied lambda:GetFunctionConfiguration ("
+        explains(PROMISE, sentence, states=["held"])
 
 
 class TestWhatWaitsForIt:
@@ -530,8 +432,7 @@ class TestWhatWaitsForIt:
         scene.gated("apps", ask("infra", "infra-two", pipeline="apps"))
         scene.start("apps")
         said = explains(
-            "infra has no gate: it waits for no other pipeline. k8s (since 12:00 UTC) and apps "
-            "(since 12:07 UTC) wait for it.",
+            "k8s (since 12:00 UTC) and apps (since 12:07 UTC) wait for it.",
             pipeline="infra",
             states=["runs", "waited for"],
         )
@@ -556,7 +457,7 @@ class TestWhatWaitsForIt:
             scene.pipeline(name, seconds=1200)
         scene.gated("k8s", ask(*names, "infra"))
         start_all(scene, "infra", "k8s")
-        assert "k8s (since 12:00 UTC) waits for it." in run("explain", "infra").words
+        explains("k8s (since 12:00 UTC) waits for it.", pipeline="infra")
 
     def test_a_rule_that_is_left_of_a_hold_counts_for_nobody(self, scene: Scene) -> None:
         hold_k8s(scene)
@@ -564,21 +465,12 @@ class TestWhatWaitsForIt:
         scene.start("k8s")
         assert read_states("infra") == ["runs", "not gated"]
 
-    def test_nobody_waits(self, scene: Scene) -> None:
-        scene.pipeline("infra", seconds=1200)
-        scene.start("infra")
-        assert read_states("infra") == ["runs", "not gated"]
-
 
 class TestForPrograms:
     def test_the_facts_and_the_sentences(self, scene: Scene) -> None:
         execution = hold_k8s(scene, give_up_minutes=60)
         told = run("explain", "k8s", "--json").json()
-        assert {key: told[key] for key in ("pipeline", "region", "gated")} == {
-            "pipeline": "k8s",
-            "region": "eu-central-1",
-            "gated": True,
-        }
+        assert (told["pipeline"], told["region"], told["gated"]) == ("k8s", "eu-central-1", True)
         (one,) = told["explained"]
         assert (one["state"], one["execution"], one["status"]) == ("held", execution, "Failed")
         assert one["rule"] == f"pipeline-gate-dev-{execution}"
@@ -591,31 +483,14 @@ class TestForPrograms:
             "commands": ["gatectl release k8s"],
         }
         (infra,) = one["waits_for"]
-        assert (infra["pipeline"], infra["satisfied"], infra["running"]) == (
-            "infra",
-            False,
-            [scene.executions("infra")[0]["pipelineExecutionId"]],
-        )
+        running = [scene.executions("infra")[0]["pipelineExecutionId"]]
+        assert (infra["pipeline"], infra["satisfied"]) == ("infra", False)
+        assert infra["running"] == running
 
     def test_commands_have_the_region_that_was_asked_for(self, scene: Scene) -> None:
         hold_k8s(scene)
         said = run("explain", "k8s", "--region", "eu-central-1")
         assert all(command.endswith("--region eu-central-1") for command in commands(said))
-
-    def test_nothing_is_changed(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-        hold_k8s(scene)
-        made: list[str] = []
-        real = Place.client
-
-        def watched(place: Place, service: str, region: str | None = None) -> Any:
-            client = real(place, service, region)
-            client.meta.events.register("before-call", lambda model, **_: made.append(model.name))
-            return client
-
-        monkeypatch.setattr(Place, "client", watched)
-        words()
-        assert made
-        assert all(name.startswith(("Get", "List")) for name in made), made
 
     def test_no_line_but_a_command_is_longer_than_the_terminal(self, scene: Scene) -> None:
         hold_k8s(scene)

@@ -14,7 +14,7 @@ from tests.support.ask import ask
 from tests.support.calls import Calls
 from tests.support.cli import run
 from tests.support.deployment import paste
-from tests.support.elsewhere import OTHER_ACCOUNT, THEIR_PIPELINE_ROLE, in_the_other_account
+from tests.support.elsewhere import THEIR_PIPELINE_ROLE, THEIRS, in_the_other_account
 from tests.support.explaining import commands, deny, explains, read_states, shorten_id, words
 from tests.support.held import (
     RULE_MODES,
@@ -26,13 +26,10 @@ from tests.support.held import (
     start_all,
     take_out_gate,
 )
+from tests.support.parallel import hold_in_parallel
+from tests.support.refused import run_refused
 from tests.support.scene import Scene, gate_stage
 
-THEIRS = {
-    "pipeline": f"arn:aws:codepipeline:us-east-1:{OTHER_ACCOUNT}:infra",
-    "role_arn": f"arn:aws:iam::{OTHER_ACCOUNT}:role/pipeline-gate-look",
-    "external_id": "a-word-that-both-know",
-}
 TO_GO_ON = "To go on all the same: ask the gate again, and when it waits, let it go:"
 
 
@@ -48,12 +45,8 @@ class TestTheHoldIsGone:
         execution = hold_k8s(scene)
         remove_rule(scene, execution)
         said = explains(
-            "The rule of its hold is gone, and the retry has not removed it: somebody did, by "
-            "hand. As it is now: infra runs",
-            begins=(
-                "k8s does not wait any more, and is not started again: it had waited for infra "
-                "since 12:00 UTC."
-            ),
+            "The rule of its hold is gone, and the retry has not removed it: somebody did",
+            begins="k8s does not wait any more, and is not started again",
             states=["removed"],
         )
         assert commands(said)[0].startswith(
@@ -77,36 +70,30 @@ class TestTheHoldIsGone:
         hold_k8s(scene, give_up_minutes=5)
         scene.wait(minutes=6)
         deny(monkeypatch, "logs:FilterLogEvents")
-        explains("The rule of its hold is gone: the wait was given up, it seems.")
+        explains("the wait was given up, it seems.")
 
     def test_a_rollback_that_cannot_be_retried_any_more(self, scene: Scene) -> None:
         rollback = roll_back_k8s(scene, "restart")
-        explains(
-            "The same execution goes on by itself within seconds of the end of infra, successful "
-            "or not: its stage is retried;"
-        )
+        explains("The same execution goes on by itself", "its stage is retried;")
         edit(scene)
-        explains(
-            "Its hold ends within seconds of the end of infra, successful or not, and nothing is "
-            "started"
-        )
+        explains("Its hold ends within seconds of the end of infra", "and nothing is started")
         scene.wait(minutes=20)
         explains(
-            f"The retry said: dropped: execution {rollback} is a rollback, which cannot be "
-            "retried any more",
+            f"The retry said: dropped: execution {rollback} is a rollback",
             begins="k8s does not wait any more: its hold ended at 12:1",
             states=["dropped"],
         )
 
     def test_started_again_in_parallel_mode(self, scene: Scene) -> None:
-        scene.pipeline("infra", seconds=300)
-        scene.k8s(mode="PARALLEL")
-        scene.start("infra")
-        execution = scene.start("k8s")
+        (execution,) = hold_in_parallel(scene, 1)
+        scene.codepipeline.stop_pipeline_execution(
+            pipelineName="infra",
+            pipelineExecutionId=scene.executions("infra")[0]["pipelineExecutionId"],
+            abandon=True,
+        )
         scene.wait(minutes=10)
         explains(
-            f"Execution {execution[:8]} of k8s was held since 12:00 UTC, and started again at "
-            f"12:05 UTC, as {shorten_id(scene, 'k8s')}",
+            f"started again at 12:00 UTC, as {shorten_id(scene, 'k8s')}",
             execution=execution,
         )
 
@@ -119,7 +106,6 @@ class TestTheHoldIsGone:
         edit(scene)
         scene.wait(minutes=12)
         explains(
-            begins=f"Execution {execution[:8]} of k8s was held since 12:00 UTC, as long as "
             f"give_up_minutes says, and started again at 12:10 UTC, as {shorten_id(scene, 'k8s')}",
             execution=execution,
             states=["started again"],
@@ -134,9 +120,11 @@ class TestAWaitThatWasGivenUp:
         execution = hold_k8s(scene, seconds=3600, hold=mode, give_up_minutes=5)
         scene.wait(minutes=6)
         said = explains(
-            f"As it is now: infra runs: execution {shorten_id(scene, 'infra')} is InProgress since "
-            "12:00 UTC.",
+            "gave up",
+            "Nothing starts by itself.",
+            f"As it is now: infra runs: execution {shorten_id(scene, 'infra')} is InProgress",
             TO_GO_ON,
+            states=["gave up"],
         )
         retry, release = commands(said)[-2:]
         assert execution in retry
@@ -152,24 +140,16 @@ class TestAWaitThatWasGivenUp:
         scene.gated("k8s", asked, variables=[{"name": "skip", "defaultValue": "false"}])
         start_all(scene, "infra", "k8s")
         scene.wait(minutes=13)
-        said = explains(
-            "To go on all the same, with a new execution that its gate lets pass without a look:"
-        )
-        assert (
-            commands(said)[-1]
-            == "aws codepipeline start-pipeline-execution --name k8s --variables "
-            "name=skip,value=true"
-        )
+        said = explains("with a new execution that its gate lets pass without a look:")
+        start = "aws codepipeline start-pipeline-execution --name k8s --variables"
+        assert commands(said)[-1] == f"{start} name=skip,value=true"
 
-    @pytest.mark.parametrize("mode", [*RULE_MODES, "wait"])
+    @pytest.mark.parametrize("mode", ["restart", "wait"])
     def test_infra_has_ended_since(self, scene: Scene, mode: str) -> None:
         hold_k8s(scene, hold=mode, give_up_minutes=5)
         scene.wait(minutes=30)
-        said = explains(
-            "As it is now, nothing of infra keeps it any more: its gate lets it pass when it is "
-            "asked again."
-        ).words
-        assert "all the same" not in said
+        said = explains("As it is now, nothing of infra keeps it any more")
+        assert "all the same" not in said.words
 
     def test_after_an_edit_it_has_to_be_started_anew(self, scene: Scene) -> None:
         hold_k8s(scene, seconds=3600, give_up_minutes=5)
@@ -190,17 +170,14 @@ class TestTheRuleIsLeft:
         explains(
             f"The rule pipeline-gate-dev-{old} is left of a hold that nobody needs any more: a "
             f"newer execution exists: {new[:8]}",
-            "It goes by itself at its first look after the end of infra. It looks next at 12:10 "
-            "UTC.",
             begins=f"Execution {new[:8]} of k8s runs since 12:07 UTC",
         )
         assert read_states()[-1] == "needless"
-        about_the_old = explains(execution=old).words
-        assert (
-            f"Execution {old[:8]} of k8s failed at 12:00 UTC. A newer one took over: {new[:8]} is "
-            "InProgress." in about_the_old
+        explains(
+            f"A newer one took over: {new[:8]} is InProgress.",
+            "Nobody waits for it any more.",
+            execution=old,
         )
-        assert "Nobody waits for it any more." in about_the_old
 
     def test_it_was_retried_and_runs(self, scene: Scene) -> None:
         scene.pipeline("infra", seconds=120)
@@ -209,8 +186,7 @@ class TestTheRuleIsLeft:
         scene.wait(minutes=4)
         explains(
             "Its gate in the stage Gate let it pass at 12:02 UTC: infra is idle: last execution",
-            "It was held before, and its stage was retried: the rule of that hold stays until "
-            "this execution has ended.",
+            "It was held before, and its stage was retried: the rule of that hold stays",
             states=["runs"],
         )
 
@@ -229,8 +205,7 @@ class TestItDoesNotWait:
         scene.k8s()
         scene.codepipeline.start_pipeline_execution(name="k8s")
         explains(
-            "k8s runs since 12:00 UTC, and is at Source in its stage Source. It waits for no "
-            "other pipeline now.",
+            "k8s runs since 12:00 UTC, and is at Source in its stage Source.",
             "It has not come to its gate in the stage Gate yet, which waits for infra.",
         )
 
@@ -238,8 +213,7 @@ class TestItDoesNotWait:
         run_k8s(scene, seconds=600)
         explains(
             "and is at Deploy in its stage Deploy",
-            "Its gate in the stage Gate let it pass at 12:00 UTC: infra is idle: it has not run "
-            "in the last 14 days.",
+            "Its gate in the stage Gate let it pass at 12:00 UTC: infra is idle:",
         )
 
     def test_it_waits_for_an_approval_of_its_own(self, scene: Scene) -> None:
@@ -248,8 +222,7 @@ class TestItDoesNotWait:
         edit(scene, change=lambda declared: declared["stages"].insert(1, gate_stage(ask())))
         scene.start("k8s")
         said = explains(
-            "waits for a person: the approval Ask in its stage Approve is open since 12:00 UTC. "
-            "That is not",
+            "the approval Ask in its stage Approve is open since 12:00 UTC. That is not",
             "Its gate in the stage Gate let it pass",
             states=["asks"],
         )
@@ -264,11 +237,8 @@ class TestItDoesNotWait:
             pipelineName="k8s", stageName="Gate", transitionType="Inbound", reason="holidays"
         )
         scene.start("k8s")
-        said = explains(
-            "waits for a person: the transition into its stage Gate is disabled since 12:00 UTC. "
-            "That is not the gate's",
-            states=["closed"],
-        )
+        sentence = "the transition into its stage Gate is disabled since 12:00 UTC. That is not the"
+        said = explains(sentence, states=["closed"])
         assert commands(said) == [
             "aws codepipeline enable-stage-transition --pipeline-name k8s --stage-name Gate "
             "--transition-type Inbound"
@@ -276,16 +246,12 @@ class TestItDoesNotWait:
 
     def test_it_succeeded(self, scene: Scene) -> None:
         run_k8s(scene, minutes=5)
-        explains(
-            begins=f"k8s does not wait: its last execution {shorten_id(scene, 'k8s')} succeeded "
-            "at 12:01 UTC."
-        )
+        explains(begins=f"k8s does not wait: its last execution {shorten_id(scene, 'k8s')} succe")
 
     def test_it_failed_somewhere_else(self, scene: Scene) -> None:
         run_k8s(scene, minutes=5, outcome="Failed")
         said = explains(
-            f"k8s does not wait: execution {shorten_id(scene, 'k8s')} failed at Deploy in its "
-            "stage Deploy, at 12:01 UTC. That is not the gate's",
+            "failed at Deploy in its stage Deploy, at 12:01 UTC. That is not the gate's",
             "Its gate in the stage Gate let it pass at 12:00 UTC",
             states=["failed"],
         )
@@ -307,19 +273,14 @@ class TestItDoesNotWait:
         middle = scene.start("k8s")
         last = scene.start("k8s")
         explains(
-            f"Execution {middle[:8]} of k8s was superseded at 12:00 UTC. A newer one took over: "
-            f"{last[:8]} is InProgress.",
+            f"was superseded at 12:00 UTC. A newer one took over: {last[:8]} is InProgress.",
             execution=middle,
         )
 
     def test_somebody_edited_it_while_it_waited_in_place(self, scene: Scene) -> None:
         hold_k8s(scene, hold="wait")
         edit(scene)
-        explains(
-            "was cancelled at 12:07 UTC. Somebody edited the pipeline while it ran: that cancels "
-            "what runs,",
-            states=["cancelled"],
-        )
+        explains("was cancelled at 12:07 UTC. Somebody edited the", states=["cancelled"])
 
     def test_its_gate_refused(self, scene: Scene) -> None:
         _, message = scene.refusal({"depend_on": ["infra"]})
@@ -338,13 +299,9 @@ class TestItDoesNotWait:
         scene.k8s()
         calls.fail("ListPipelineExecutions", "AccessDeniedException")
         scene.start("k8s")
-        said = explains(
-            "It says: AWS denied codepipeline:ListPipelineExecutions", states=["refused"]
-        )
-        assert commands(said)[:2] == ["docs/permissions.md", "gatectl doctor"], (
-            "check looks at what is asked, and sees nothing of rights"
-        )
-        assert "gatectl check" not in commands(said)
+        said = explains("AWS denied codepipeline:ListPipelineExecutions", states=["refused"])
+        assert commands(said)[:2] == ["docs/permissions.md", "gatectl doctor"]
+        assert "gatectl check" not in commands(said), "which sees nothing of rights"
 
     def test_its_gate_was_denied_the_look_into_the_other_account(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
@@ -363,15 +320,10 @@ class TestItDoesNotWait:
         scene.k8s()
 
         def mistype(declared: Any) -> None:
-            declared["stages"][1]["actions"][0]["configuration"]["UserParameters"] = (
-                '{"depend_on": ["infra"]}'
-            )
+            declared["stages"][1] = gate_stage({"depend_on": ["infra"]})
 
         edit(scene, change=mistype)
-        explains(
-            "As it is declared now, the gate in the stage Gate refuses what it is asked: "
-            "UserParameters has an unknown key"
-        )
+        explains("the gate in the stage Gate refuses what it is asked: UserParameters has an")
 
     def test_its_gate_never_answered(self, scene: Scene) -> None:
         scene.pipeline("infra")
@@ -386,10 +338,8 @@ class TestItDoesNotWait:
 
     def test_its_gate_only_observes(self, scene: Scene) -> None:
         hold_k8s(scene, observe=True)
-        explains(
-            "let it pass at 12:00 UTC: Observe only: would have held this pipeline for infra.",
-            "It only observes, and never holds.",
-        )
+        sentence = "Observe only: would have held this pipeline for infra."
+        explains(sentence, "It only observes, and never holds.")
 
     def test_it_has_no_gate(self, scene: Scene) -> None:
         scene.pipeline("infra")
@@ -402,33 +352,10 @@ class TestItDoesNotWait:
         scene.k8s()
         assert words() == "k8s has not run, as far back as AWS tells."
 
-    @pytest.mark.parametrize("name", ["k9s", "my k8s"])
-    def test_there_is_no_such_pipeline(self, scene: Scene, name: str) -> None:
-        scene.k8s()
-        said = run("explain", name)
-        assert said.status == 252
-        assert f"There is no pipeline {name} in eu-central-1; did you mean k8s?" in said.complaint
-
-    @pytest.mark.parametrize(
-        "command", [("explain", "k8s"), ("history", "k8s", "--depends-on", "infra")]
-    )
-    def test_there_is_no_pipeline_at_all(self, scene: Scene, command: tuple[str, ...]) -> None:
-        said = run(*command)
-        assert (said.status, said.out) == (252, "")
-        assert (
-            said.complaint
-            == "Error: There is no pipeline k8s in eu-central-1, nor any other. Is this the "
-            "region (--region), and the account (--profile)?"
-        )
-
     def test_there_is_no_such_execution(self, scene: Scene) -> None:
         execution = hold_k8s(scene)
-        said = run("explain", "k8s", "--execution", "ffffffff")
-        assert said.status == 252
-        assert (
-            "No execution of k8s of the last 14 days begins with ffffffff: its newest are "
-            f"{execution[:8]}." in said.complaint
-        )
+        complaint = run_refused("explain", "k8s", "--execution", "ffffffff")
+        assert f"begins with ffffffff: its newest are {execution[:8]}." in complaint
 
 
 class TestAStart:
@@ -439,10 +366,8 @@ class TestAStart:
         hold_k8s(scene, hold=mode)
         take_out_gate(scene)
         said = explains(
-            "To start it anew: it has no gate now, so nothing holds it (AWS retries no stage of a "
-            "pipeline that was edited",
-            "k8s has no gate any more: its next executions wait for nobody. This hold stays until "
-            "it ends.",
+            "To start it anew: it has no gate now, so nothing holds it",
+            "k8s has no gate any more: its next executions wait for nobody.",
         )
         assert not any(word in said.words for word in ("asks anew", "waits anew", "asks its gate"))
         assert not any("attach" in command for command in commands(said))
@@ -451,8 +376,7 @@ class TestAStart:
         hold_k8s(scene, hold="wait")
         take_out_gate(scene)
         explains(
-            "Somebody edited the pipeline while it ran: that cancels what runs, and attach and "
-            "detach are edits, too.",
+            "that cancels what runs, and attach and detach are edits, too.",
             "To start it anew: it has no gate now, so nothing holds it:",
         )
 
@@ -467,10 +391,11 @@ class TestAStart:
         said = explains(
             "Its gate was changed since: depends_on, hold and give_up_minutes. This hold keeps to "
             "what was asked when it began."
-        ).words
-        assert "the wait ends and nothing is started: start it anew then." in said, (
+        )
+        assert "the wait ends and nothing is started: start it anew then." in said.words, (
             "AWS would not retry its stage"
         )
+        assert commands(said)
 
     @pytest.mark.parametrize(
         "more",

@@ -15,15 +15,16 @@ from chalicelib.account.cycles import DEADLOCK_REMEDY
 from chalicelib.account.pipeline import Pipeline
 from chalicelib.account.states import PipelineStatus, StatusWord
 from gatectl.graph.drawing import build_graph, describe_state, draw_tree
-from gatectl.session import Place
 from tests.support.ask import ask
 from tests.support.cli import Said, run
 from tests.support.declared import gated, ungated, view
 from tests.support.executions import NOON
-from tests.support.scene import Scene
+from tests.support.held import edit, hold_k8s, take_out_gate
+from tests.support.scene import Scene, gate_stage
 
 DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
 ODD = "k8s.prod@eu-1_a"
+NETWORK = gate_stage("network")
 
 
 @pytest.fixture
@@ -35,16 +36,8 @@ def account(scene: Scene) -> Scene:
     scene.pipeline("network", outcome="Failed", seconds=5)
     scene.pipeline("unconcerned")
     scene.gated("k8s", ask("infra"))
-    scene.gated(
-        "apps",
-        ask(
-            "k8s",
-            {"pipeline": "infra", "stage": "Deploy", "require": "succeeded"},
-            "network",
-            pipeline="apps",
-            hold="wait",
-        ),
-    )
+    stage = {"pipeline": "infra", "stage": "Deploy", "require": "succeeded"}
+    scene.gated("apps", ask("k8s", stage, "network", pipeline="apps", hold="wait"))
     for name in ("infra", "network", "k8s"):
         scene.start(name)
     scene.wait(minutes=1)
@@ -72,7 +65,6 @@ class TestTree:
         self, account: Scene
     ) -> None:
         output = run("graph")
-        assert output.status == 0
         assert read_tree(output) == [
             "infra  runs since 12:00 UTC",
             "├── apps  has not run  (its stage Deploy; must succeed; waits in place)",
@@ -83,22 +75,13 @@ class TestTree:
         ]
 
     def test_without_states_only_structures_are_read(
-        self, account: Scene, monkeypatch: pytest.MonkeyPatch
+        self, account: Scene, operations: list[str]
     ) -> None:
-        made: set[str] = set()
-        real = Place.client
-
-        def watch(place: Place, service: str) -> Any:
-            client = real(place, service)
-            client.meta.events.register("before-call", lambda model, **_: made.add(model.name))
-            return client
-
-        monkeypatch.setattr(Place, "client", watch)
         assert read_tree(run("graph", "--no-state"))[:2] == [
             "infra",
             "├── apps  (its stage Deploy; must succeed; waits in place)",
         ]
-        assert made == {"ListPipelines", "GetPipeline"}
+        assert set(operations) == {"ListPipelines", "GetPipeline"}
 
     @pytest.mark.parametrize(
         ("word", "description"),
@@ -122,23 +105,16 @@ class TestTree:
         assert describe_state(PipelineStatus("waits"), NOON) == "waits"
 
     def test_a_hold_that_nobody_needs_any_more_is_no_wait(self, account: Scene) -> None:
-        declared: Any = account.codepipeline.get_pipeline(name="k8s")["pipeline"]
-        declared["stages"][1]["actions"][0]["configuration"]["UserParameters"] = "network"
-        account.codepipeline.update_pipeline(pipeline=declared)
+        edit(account, change=lambda declared: declared["stages"].__setitem__(1, NETWORK))
         account.start("k8s")
         assert "k8s  runs since 12:01 UTC" in run("graph").out
 
     def test_one_whose_gate_was_taken_out_is_not_of_the_graph_even_while_it_is_held(
         self, scene: Scene
     ) -> None:
-        scene.pipeline("infra", seconds=1200)
-        scene.k8s()
         scene.gated("web", ask(pipeline="web"))
-        scene.start("infra")
-        scene.start("k8s")
-        declared: Any = scene.codepipeline.get_pipeline(name="k8s")["pipeline"]
-        declared["stages"].pop(1)
-        scene.codepipeline.update_pipeline(pipeline=declared)
+        hold_k8s(scene, minutes=0)
+        take_out_gate(scene)
         assert read_tree(run("graph")) == ["infra  runs since 12:00 UTC", "└── web  has not run"]
 
     def test_pipelines_in_a_circle_are_shown_once_and_the_circle_is_told(self) -> None:
@@ -156,12 +132,10 @@ class TestTree:
         assert circle.endswith(DEADLOCK_REMEDY)
 
     def test_an_unknown_upstream_is_pointed_out(self) -> None:
-        assert draw(gated("k8s", ask("netwrok")), other_names=["network"]) == [
-            "netwrok  is not there",
-            "└── k8s",
-            "Unknown: There is no pipeline netwrok in eu-central-1; did you mean network? k8s "
-            "waits for it.",
-        ]
+        head, k8s, remark = draw(gated("k8s", ask("netwrok")), other_names=["network"])
+        assert (head, k8s) == ("netwrok  is not there", "└── k8s")
+        assert remark.startswith("Unknown: ")
+        assert "did you mean network? k8s waits for it." in remark
 
     def test_an_unknown_stage_of_an_upstream_is_pointed_out(self, scene: Scene) -> None:
         """In the gate's own words."""
@@ -182,10 +156,7 @@ class TestTree:
     def test_a_gate_that_refuses_is_told_with_the_reason(self) -> None:
         tree, refusal = draw(gated("k8s", {"depend_on": ["infra"]}))
         assert tree == "k8s"
-        assert refusal.startswith(
-            "Refused: the gate of k8s fails at once. UserParameters has an unknown key "
-            '"depend_on" (did you mean depends_on?)'
-        )
+        assert refusal.startswith("Refused: the gate of k8s fails at once.")
 
     @pytest.mark.parametrize(
         ("parameters", "note"),
@@ -204,18 +175,13 @@ class TestTree:
         long, longer = "x" * 95, "y" * 100
         scene.pipeline(longer)
         scene.gated(long, ask(longer, pipeline=long, hold="wait"))
-        assert (
-            run("graph", "--no-state", columns=None).out
-            == f"{longer}\n└── {long}  (waits in place)\n"
-        )
+        tree = f"{longer}\n└── {long}  (waits in place)\n"
+        assert run("graph", "--no-state", columns=None).out == tree
         assert len(run("graph", "--no-state", columns=80).out.splitlines()) > 2
 
     def test_where_nothing_is_gated_it_says_so(self, scene: Scene) -> None:
         scene.pipeline("infra")
-        assert (
-            run("graph").out
-            == "No pipeline in eu-central-1 has a gate. gatectl attach gives one to a pipeline.\n"
-        )
+        assert run("graph").out.startswith("No pipeline in eu-central-1 has a gate.")
 
 
 class TestForOtherPrograms:

@@ -91,9 +91,7 @@ class TestTheWholeTime:
         assert failed.rstrip() == " " * 12 + "11"
         assert held.rstrip() == " " * 12 + "11" + " " * 17 + "1"
         assert shown[4].rstrip() == " " * 8 + "│12:00         │12:15         │12:30"
-        assert shown[5].startswith(
-            "A column is 1 min. A full bar is 1 min of infra, 1 min of k8s at work."
-        )
+        assert shown[5].startswith("A column is 1 min. A full bar is 1 min of infra")
 
     def test_columns_that_are_less_busy_have_lower_bars(self) -> None:
         infra = [ran(0, 10), ran(10, 15), ran(20, 21)]
@@ -101,10 +99,8 @@ class TestTheWholeTime:
 
     def test_what_ran_side_by_side_counts_once(self) -> None:
         axis = Axis(NOON, at(20), 2)
-        assert measure_work([ran(-5, 5), ran(2, 6), ran(9, 12)], axis) == [
-            timedelta(minutes=7),
-            timedelta(minutes=2),
-        ]
+        work = measure_work([ran(-5, 5), ran(2, 6), ran(9, 12)], axis)
+        assert work == [timedelta(minutes=7), timedelta(minutes=2)]
 
     def test_more_than_nine_are_a_plus(self) -> None:
         shown = self.draw([ran(1, 2)] * 12, 18, infra=[ran(0, 10)])
@@ -152,9 +148,8 @@ class TestOneOverlap:
         """
         k8s = [ran(5, 12), ran(15, 20, "Failed"), ran(25, 31), ran(50, 60)]
         title, ids, *lines = draw_worst(build_report(k8s, lasts=60, infra=INFRA), 15 + 41)
-        assert (
-            title == "2026-01-05 12:10 to 12:40 UTC: 3 executions, 1 failed; 2 held, up to 25 min"
-        )
+        figures = "3 executions, 1 failed; 2 held, up to 25 min"
+        assert title == f"2026-01-05 12:10 to 12:40 UTC: {figures}"
         assert ids == "infra 10-40; k8s 5-12 15-20 25-31", "their short ids"
         assert [line[:15].rstrip() for line in lines] == ["infra", "k8s", "with the gate", "", ""]
         assert [line[15:].rstrip() for line in lines[:4]] == [
@@ -217,10 +212,8 @@ class TestOneOverlap:
         infra = [ran(0, 10), ran(20, 30), ran(50, 60)]
         report = build_report([ran(5, 25)], lasts=60, infra=infra)
         strips = find_strips(report)
-        assert [(strip.span.begin, len(strip.held)) for strip in strips] == [
-            (at(0), 1),
-            (at(20), 0),
-        ]
+        times = [(strip.span.begin, len(strip.held)) for strip in strips]
+        assert times == [(at(0), 1), (at(20), 0)]
         rows = to_texts(draw_strip(strips[1], report, 15 + 26))[2:]
         assert rows[0][15:] == " " * 15 + "━" * 10 + "✔"
         assert rows[2][15:] == "░" * 5 + "▶" + "━" * 20
@@ -235,9 +228,8 @@ def test_of_many_overlaps_the_worst_are_drawn_and_the_others_counted() -> None:
 
 
 def test_without_an_overlap_only_the_whole_time_is_drawn() -> None:
-    shown = to_texts(
-        draw_picture(build_report([ran(0, 5)], lasts=60, infra=INFRA), 80, ascii_only=False)
-    )
+    report = build_report([ran(0, 5)], lasts=60, infra=INFRA)
+    shown = to_texts(draw_picture(report, 80, ascii_only=False))
     assert "When they were at work" in shown
     assert "The worst overlaps" not in shown
 
@@ -332,17 +324,8 @@ class TestCautions:
     @pytest.mark.parametrize(
         ("k8s", "infra", "caution"),
         [
-            (
-                [],
-                INFRA,
-                "k8s has not run in this time, so there is nothing that a gate would have held.",
-            ),
-            (
-                [ran(0, 5)],
-                [],
-                "infra has never run, as far as AWS tells: a gate that requires idle holds nothing "
-                "for it",
-            ),
+            ([], INFRA, "k8s has not run in this time"),
+            ([ran(0, 5)], [], "infra has never run, as far as AWS tells"),
             (
                 [ran(0, 5)],
                 [ran(-60, -55, "Superseded")],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 from unittest.mock import Mock, call
 
 import pytest
@@ -11,12 +10,15 @@ import pytest
 from chalicelib.account.reader import AccountReader
 from chalicelib.aws.clients import make_client
 from chalicelib.errors import NoAnswer
-from gatectl.session import Place
+from sandbox.account import ACCOUNT, REGION
 from sandbox.clock import utcnow
 from tests.support.ask import ask
 from tests.support.cli import Said, run
+from tests.support.deployment import SHUT, delete
 from tests.support.explaining import deny
-from tests.support.held import RULE_MODES, create_two_gates, start_all, take_out_gate
+from tests.support.held import RULE_MODES, create_two_gates, hold_k8s, start_all, take_out_gate
+from tests.support.parallel import hold_in_parallel
+from tests.support.refused import run_refused
 from tests.support.scene import Scene
 
 CONSOLE = "https://eu-central-1.console.aws.amazon.com/codesuite/codepipeline/pipelines"
@@ -92,18 +94,12 @@ def test_where_no_pipeline_has_a_gate_it_may_be_the_wrong_place(scene: Scene) ->
 
 def test_in_parallel_mode_all_that_wait_in_place_are_told(scene: Scene) -> None:
     """Of each stage AWS shows only the latest execution."""
-    scene.pipeline("infra", seconds=7200)
-    scene.gated("k8s", ask("infra", hold="wait", give_up_minutes=90), mode="PARALLEL")
-    scene.start("infra")
-    began = []
-    for _ in range(3):
-        began.append(scene.start("k8s"))
-        scene.wait(minutes=5)
+    began = hold_in_parallel(scene, 3, hold="wait", pause_minutes=5)
     told = lines(run("holds"), "k8s")
-    assert [line.split()[1] for line in told] == [one[:8] for one in began]
+    assert [line.split()[1] for line in told] == [execution[:8] for execution in began]
     assert [line.split()[3] for line in told] == ["12:00", "12:05", "12:10"]
     holds = run("holds", "--json").json()["holds"]
-    assert all("k8s waits for infra" in one["reason"] and one["give_up"] for one in holds)
+    assert all("k8s waits for infra" in hold["reason"] for hold in holds)
 
 
 def test_of_an_execution_with_two_gates_in_one_stage_there_is_one_row(scene: Scene) -> None:
@@ -112,9 +108,8 @@ def test_of_an_execution_with_two_gates_in_one_stage_there_is_one_row(scene: Sce
         scene.start(name)
     create_two_gates(scene)
     scene.start("k8s")
-    assert [line.split()[:5] for line in lines(run("holds"), "k8s")] == [
-        ["k8s", "infra", "and", "network", "12:00"]
-    ]
+    (line,) = lines(run("holds"), "k8s")
+    assert line.startswith("k8s infra and network 12:00")
 
 
 NET = "arn:aws:codepipeline:us-east-1:123456789012:net"
@@ -156,10 +151,7 @@ def test_one_that_is_kept_open_for_lack_of_room_waits_since_it_began(
     scene: Scene, mode: str
 ) -> None:
     scene.only_room_for(0)
-    scene.pipeline("infra", seconds=3600)
-    scene.gated("k8s", ask("infra", hold=mode))
-    start_all(scene, "infra", "k8s")
-    scene.wait(minutes=40)
+    hold_k8s(scene, seconds=3600, minutes=40, hold=mode)
     (line,) = lines(run("holds"), "k8s")
     assert line.startswith("k8s infra 12:00 (4")
 
@@ -174,10 +166,7 @@ def test_one_that_is_kept_open_for_lack_of_room_waits_since_it_began(
 )
 def test_when_it_gives_up(scene: Scene, mode: str, shown: str) -> None:
     """A rule sees its deadline at its first look after that."""
-    scene.pipeline("infra", seconds=3600)
-    scene.gated("k8s", ask("infra", hold=mode, give_up_minutes=32))
-    start_all(scene, "infra", "k8s")
-    scene.wait(minutes=1)
+    hold_k8s(scene, seconds=3600, minutes=1, hold=mode, give_up_minutes=32)
     assert lines(run("holds"), "k8s")[0].endswith(f") {shown}")
 
 
@@ -185,30 +174,16 @@ def test_whoever_waits_longest_comes_first(scene: Scene) -> None:
     scene.pipeline("infra", seconds=3600)
     for name in ("b", "c", "a"):
         scene.gated(name, ask(pipeline=name))
-    scene.start("infra")
-    start_all(scene, "b", "c", "a")
+    start_all(scene, "infra", "b", "c", "a")
     scene.codepipeline.delete_pipeline(name="b")
-    assert [(one["pipeline"], one["waits"]) for one in run("holds", "--json").json()["holds"]] == [
-        ("c", True),
-        ("a", True),
-        ("b", False),
-    ]
-
-
-def test_of_several_executions_each_is_named(scene: Scene) -> None:
-    scene.pipeline("infra")
-    scene.k8s(mode="PARALLEL")
-    scene.start("infra")
-    first, second = scene.start("k8s"), scene.start("k8s")
-    assert [line.split()[1] for line in lines(run("holds"), "k8s")] == [first[:8], second[:8]]
+    holds = run("holds", "--json").json()["holds"]
+    assert [hold["pipeline"] for hold in holds] == ["c", "a", "b"]
+    assert [hold["waits"] for hold in holds] == [True, True, False]
 
 
 class TestWhereNobodyWaitsAnyMore:
     def test_a_newer_execution_has_taken_over(self, scene: Scene) -> None:
-        scene.pipeline("infra", seconds=1200)
-        scene.k8s()
-        scene.start("infra")
-        old = scene.start("k8s")
+        old = hold_k8s(scene, minutes=0)
         take_out_gate(scene)
         new = scene.start("k8s")
         said = run("holds")
@@ -226,23 +201,6 @@ class TestWhereNobodyWaitsAnyMore:
         scene.wait(minutes=25)
         assert "newer" not in run("holds").out
 
-    def test_it_was_retried_and_runs(self, scene: Scene) -> None:
-        scene.pipeline("infra", seconds=120)
-        scene.gated("k8s", ask("infra", hold="retry"), seconds=600)
-        start_all(scene, "infra", "k8s")
-        scene.wait(minutes=4)
-        assert scene.statuses() == ["InProgress"]
-        assert "its stage was retried, and it runs" in run("holds").words
-
-    def test_it_failed_after_it_had_passed_the_gate(self, scene: Scene) -> None:
-        scene.pipeline("infra", seconds=120)
-        scene.gated("k8s", ask("infra", hold="retry"), outcome="Failed")
-        start_all(scene, "infra", "k8s")
-        scene.wait(minutes=3)
-        scene.start("infra")  # so that the rule has a reason to stay
-        assert scene.statuses() == ["Failed"]
-        assert "passed the gate at a later attempt" in run("holds").words
-
     def test_its_pipeline_is_gone(self, held: Scene) -> None:
         held.codepipeline.delete_pipeline(name="k8s")
         assert "the pipeline k8s is gone" in run("holds").words
@@ -254,9 +212,7 @@ class TestWhereNobodyWaitsAnyMore:
 
 @pytest.mark.parametrize("mode", ["restart", "wait"])
 def test_one_that_was_let_go_is_told_once_and_so(scene: Scene, mode: str) -> None:
-    scene.pipeline("infra", seconds=1200)
-    scene.gated("k8s", ask("infra", hold=mode))
-    start_all(scene, "infra", "k8s")
+    hold_k8s(scene, minutes=0, hold=mode)
     run("release", "k8s", "--yes")
     (line,) = lines(run("holds"), "k8s")
     assert line.endswith("let go")
@@ -267,41 +223,31 @@ def test_one_that_was_let_go_is_told_once_and_so(scene: Scene, mode: str) -> Non
 class TestWhatItOffers:
     def test_no_release_where_that_refuses(self, held: Scene) -> None:
         take_out_gate(held)
-        out = run("holds").words
-        assert "Why: gatectl explain k8s. To go on now all the same: gatectl release apps." in out
+        assert "To go on now all the same: gatectl release apps." in run("holds").words
         held.codepipeline.delete_pipeline(name="apps")
         assert "gatectl release" not in run("holds").out
 
     def test_no_release_of_one_that_is_let_go(self, held: Scene) -> None:
         run("release", "k8s", "--yes")
-        assert (
-            "Why: gatectl explain k8s. To go on now all the same: gatectl release apps."
-            in run("holds").words
-        )
+        assert "To go on now all the same: gatectl release apps." in run("holds").words
         run("release", "apps", "--yes")
         assert "gatectl release" not in run("holds").out
 
 
-def gone(scene: Scene) -> None:
-    scene.awslambda.delete_function(FunctionName="pipeline-gate-dev-retry")
+def delete_retry(scene: Scene) -> None:
+    delete("dev", "retry")
 
 
-def shut(scene: Scene) -> None:
-    scene.awslambda.remove_permission(
-        FunctionName="pipeline-gate-dev-retry", StatementId="pipeline-gate-rules"
-    )
+def shut_retry(scene: Scene) -> None:
+    scene.awslambda.remove_permission(**SHUT)
 
 
 class TestWhereNothingWillStartIt:
     @pytest.mark.parametrize(
         ("fault", "why"),
         [
-            (gone, "and pipeline-gate-dev-retry is not there."),
-            (
-                shut,
-                "function pipeline-gate-dev-retry: The gate's EventBridge rules may not invoke "
-                "it: ",
-            ),
+            (delete_retry, "and pipeline-gate-dev-retry is not there."),
+            (shut_retry, "The gate's EventBridge rules may not invoke it: "),
         ],
     )
     def test_it_promises_no_look(
@@ -314,61 +260,39 @@ class TestWhereNothingWillStartIt:
         assert why in said.words
         assert "What to do: gatectl doctor." in said.words
         assert "gatectl release k8s" not in said.words, "it would mark the rule that reaches nobody"
-        assert [bool(one["stuck"]) for one in run("holds", "--json").json()["holds"]] == [
-            True,
-            False,
-        ]
+        stuck = [bool(hold["stuck"]) for hold in run("holds", "--json").json()["holds"]]
+        assert stuck == [True, False]
 
     def test_where_that_may_not_be_looked_at_the_rule_is_believed(
         self, held: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        gone(held)
+        delete("dev", "retry")
         deny(monkeypatch, "lambda:*")
         said = run("holds")
         assert (said.status, said.err) == (0, "")
         assert lines(said, "k8s") == ["k8s infra 12:00 (7 min) 12:10 restart"]
 
-    def test_each_retry_is_looked_at_once(
-        self, held: Scene, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_each_retry_is_looked_at_once(self, held: Scene, operations: list[str]) -> None:
         held.gated("web", ask("infra", pipeline="web"))
         held.start("web")
-        made: list[str] = []
-        unwatched = Place.client
-
-        def watched(place: Place, service: str, region: str | None = None) -> Any:
-            client = unwatched(place, service, region)
-            if service == "lambda":
-                client.meta.events.register(
-                    "before-call", lambda model, **_: made.append(model.name)
-                )
-            return client
-
-        monkeypatch.setattr(Place, "client", watched)
+        operations.clear()
         assert len(run("holds", "--json").json()["holds"]) == 3
-        assert sorted(made) == ["GetFunctionConcurrency", "GetFunctionConfiguration", "GetPolicy"]
+        for operation in ("GetFunctionConcurrency", "GetFunctionConfiguration", "GetPolicy"):
+            assert operations.count(operation) == 1
 
 
 class TestStrangeRules:
     def test_one_without_a_target_is_left_to_the_doctor(self, held: Scene) -> None:
-        held.events.put_rule(
-            Name="pipeline-gate-dev-left-over", ScheduleExpression="rate(5 minutes)"
-        )
-        said = run("holds")
-        assert (
-            "1 rule of the gate's holds nobody, or cannot let go: pipeline-gate-dev-left-over. "
-            "What to do: gatectl doctor." in said.words
-        )
-        assert run("holds", "--json").json()["strange_rules"] == ["pipeline-gate-dev-left-over"]
+        name = "pipeline-gate-dev-left-over"
+        held.events.put_rule(Name=name, ScheduleExpression="rate(5 minutes)")
+        words = run("holds").words
+        assert f"1 rule of the gate's holds nobody, or cannot let go: {name}. What to do" in words
+        assert run("holds", "--json").json()["strange_rules"] == [name]
 
     def test_one_with_a_strange_target_too(self, held: Scene) -> None:
         (rule,) = held.rules()
-        held.events.put_targets(
-            Rule=rule,
-            Targets=[
-                {"Id": "retry", "Arn": "arn:aws:sqs:eu-central-1:123456789012:q", "Input": "{}"}
-            ],
-        )
+        queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
+        held.events.put_targets(Rule=rule, Targets=[{"Id": "retry", "Arn": queue, "Input": "{}"}])
         assert rule in run("holds").words
 
     def test_one_that_is_disabled_holds_for_ever(self, held: Scene) -> None:
@@ -384,11 +308,9 @@ class TestAtATerminal:
         name = "the-applications-of-the-payment-team.production"
         scene.pipeline("infra", seconds=3600)
         scene.gated(name, ask("infra", pipeline=name, give_up_minutes=600))
-        scene.start("infra")
-        scene.start(name)
+        start_all(scene, "infra", name)
         scene.wait(minutes=60 * 25)
-        scene.start("infra")
-        scene.start(name)
+        start_all(scene, "infra", name)
         said = run("holds", columns=80)
         assert max(map(len, said.out.splitlines())) <= 80
         whole = "".join(line.split()[0] for line in said.out.splitlines()[1:] if line.strip())
@@ -458,6 +380,5 @@ class TestAtATerminal:
 
     @pytest.mark.usefixtures("held")
     def test_watching_is_for_people_at_a_terminal(self) -> None:
-        said = run("holds", "--watch")
-        assert said.status == 252
-        assert said.complaint.startswith("Error: --watch is for people at a terminal")
+        complaint = run_refused("holds", "--watch")
+        assert complaint.startswith("Error: --watch is for people at a terminal")

@@ -4,10 +4,9 @@ AWS CLI's exit status.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
-import botocore.client
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
@@ -21,14 +20,20 @@ from chalicelib.errors import (
     PipelineNotFound,
     TakenOver,
 )
-from gatectl.session import Place
+from gatectl.session import AWS_REFUSED, FAILED, INTERRUPTED, NOT_SET_UP, WRONG_USE, Place
 from sandbox.account import ACCOUNT, REGION
+from tests.gatectl.conftest import Fail
 from tests.support.cli import Said, run
+from tests.support.held import hold_k8s
+from tests.support.refused import run_refused
 from tests.support.scene import Scene
 from tests.support.somebody import as_somebody
 
 ATTACH = ("attach", "k8s", "--depends-on", "infra", "--yes")
+HISTORY = ("history", "k8s", "--depends-on", "infra")
+RELEASE = ("release", "k8s", "--yes")
 UNKNOWN = "Whether k8s was changed is not known: run this command again, and it tells."
+KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
 
 
 @pytest.fixture
@@ -36,25 +41,6 @@ def account(scene: Scene) -> Scene:
     scene.pipeline("infra")
     scene.pipeline("k8s")
     return scene
-
-
-@pytest.fixture
-def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Let an operation fail, before it takes effect or `after`."""
-
-    def fail(operation: str, error: BaseException, *, after: bool = False) -> None:
-        real = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
-
-        def make_api_call(client: Any, name: str, arguments: dict[str, Any]) -> Any:
-            if name != operation:
-                return real(client, name, arguments)
-            if after:
-                real(client, name, arguments)
-            raise error
-
-        monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", make_api_call)
-
-    return fail
 
 
 def as_role(monkeypatch: pytest.MonkeyPatch, *actions: str) -> None:
@@ -79,16 +65,8 @@ class TestNotSetUp:
     @pytest.mark.parametrize(
         ("unset", "words", "text"),
         [
-            (
-                ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
-                (),
-                "Unable to locate credentials.",
-            ),
-            (
-                ["AWS_SECRET_ACCESS_KEY"],
-                (),
-                "Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY.",
-            ),
+            (KEYS, (), "Unable to locate credentials."),
+            (KEYS[1:], (), f"Partial credentials found in env, missing: {KEYS[1]}."),
             (["AWS_DEFAULT_REGION"], (), "You must specify a region."),
             ([], ("--profile", "nobody"), "The config profile (nobody) could not be found."),
         ],
@@ -104,18 +82,15 @@ class TestNotSetUp:
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         for name in unset:
             monkeypatch.delenv(name)
-        result = run(*ATTACH, *words)
-        assert result.status == 253
-        assert one_line(result).startswith(
-            f"Error: {text} Set it as for the AWS CLI: aws configure, --profile and --region, or "
-        )
+        complaint = run_refused(*ATTACH, *words, status=NOT_SET_UP)
+        assert complaint.startswith(f"Error: {text} Set it as for the AWS CLI: aws configure,")
 
     def test_a_profile_of_the_environment_that_is_not_there(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_PROFILE", "nobody")
-        result = run(*ATTACH)
-        assert (result.status, "profile (nobody) could not be found" in result.err) == (253, True)
+        complaint = run_refused(*ATTACH, status=NOT_SET_UP)
+        assert "profile (nobody) could not be found" in complaint
 
 
 class TestTheRegion:
@@ -171,53 +146,38 @@ class TestAwsRefuses:
     def test_a_denied_look_is_named(
         self, account: Scene, monkeypatch: pytest.MonkeyPatch, denied: str
     ) -> None:
-        needed = {
-            "codepipeline:ListPipelines",
-            "codepipeline:GetPipeline",
-            "codepipeline:ListPipelineExecutions",
-            "lambda:ListFunctions",
-        }
+        calls = ("ListPipelines", "GetPipeline", "ListPipelineExecutions")
+        needed = {*(f"codepipeline:{call}" for call in calls), "lambda:ListFunctions"}
         as_role(monkeypatch, *sorted(needed - {denied}))
-        result = run(*ATTACH)
-        assert result.status == 254
-        assert f"is not authorized to perform: {denied}" in result.complaint
+        complaint = run_refused(*ATTACH, status=AWS_REFUSED)
+        assert f"is not authorized to perform: {denied}" in complaint
 
     def test_what_it_says_against_a_structure_is_passed_on(
-        self, account: Scene, fail: Callable[..., None]
+        self, account: Scene, fail: Fail
     ) -> None:
-        fail(
-            "UpdatePipeline",
-            refused(
-                "UpdatePipeline", "InvalidStructureException", "Stages must have names of their own"
-            ),
-        )
-        result = run(*ATTACH)
-        assert (result.status, result.err) == (
-            254,
-            "Error: AWS refused UpdatePipeline (InvalidStructureException): Stages must have "
-            "names of their own\n",
+        text = "Stages must have names of their own"
+        fail("UpdatePipeline", refused("UpdatePipeline", "InvalidStructureException", text))
+        assert run_refused(*ATTACH, status=AWS_REFUSED) == (
+            f"Error: AWS refused UpdatePipeline (InvalidStructureException): {text}"
         )
 
     @pytest.mark.parametrize(
         ("code", "command"),
         [
             ("ExpiredTokenException", ATTACH),
-            ("SignatureDoesNotMatch", ("history", "k8s", "--depends-on", "infra")),
-            ("InvalidClientTokenId", ("release", "k8s", "--yes")),
+            ("SignatureDoesNotMatch", HISTORY),
+            ("InvalidClientTokenId", RELEASE),
         ],
     )
     def test_credentials_that_are_no_good(
-        self, account: Scene, fail: Callable[..., None], code: str, command: tuple[str, ...]
+        self, account: Scene, fail: Fail, code: str, command: tuple[str, ...]
     ) -> None:
         secret = "The canonical request should have been ... x-amz-security-token:SECRET"
         for operation in ("GetPipeline", "ListPipelines", "ListRules"):
             fail(operation, refused(operation, code, secret))
-        result = run(*command)
-        assert (result.status, result.complaint) == (
-            254,
-            f"Error: AWS does not accept your credentials ({code}): they have expired, or are "
-            "wrong. Sign in again (aws sso login).",
-        )
+        complaint = run_refused(*command, status=AWS_REFUSED)
+        assert complaint.startswith(f"Error: AWS does not accept your credentials ({code})")
+        assert "SECRET" not in complaint
 
     def test_throttling_that_ends_is_not_noticed(
         self, account: Scene, monkeypatch: pytest.MonkeyPatch
@@ -233,146 +193,108 @@ class TestAwsRefuses:
         as_role(monkeypatch, "*")
         account.world.dials.rates = {"codepipeline:ListPipelines": 0.0001}
         assert run("attach", "k8s", "--depends-on", "k9s").status == 255  # took the only token
-        result = run(*ATTACH)
-        assert (result.status, one_line(result)) == (
-            255,
-            "Error: codepipeline:ListPipelines was not answered (ThrottlingException)\n",
+        assert run_refused(*ATTACH, status=FAILED) == (
+            "Error: codepipeline:ListPipelines was not answered (ThrottlingException)"
         )
         assert version(account) == 1
 
 
 class TestNobodyAnswers:
     @pytest.mark.parametrize("operation", ["ListPipelines", "GetPipeline"])
-    def test_nothing_was_done(
-        self, account: Scene, fail: Callable[..., None], operation: str
-    ) -> None:
-        fail(
-            operation,
-            EndpointConnectionError(
-                endpoint_url="https://codepipeline.eu-central-1.amazonaws.com/"
-            ),
-        )
-        result = run(*ATTACH)
-        assert (result.status, one_line(result)) == (
-            255,
-            f"Error: codepipeline:{operation} was not answered (EndpointConnectionError)\n",
+    def test_nothing_was_done(self, account: Scene, fail: Fail, operation: str) -> None:
+        fail(operation, EndpointConnectionError(endpoint_url="https://aws.invalid"))
+        assert run_refused(*ATTACH, status=FAILED) == (
+            f"Error: codepipeline:{operation} was not answered (EndpointConnectionError)"
         )
 
     @pytest.mark.parametrize("after", [False, True])
     def test_whether_the_change_took_effect_the_next_call_tells(
-        self,
-        account: Scene,
-        fail: Callable[..., None],
-        monkeypatch: pytest.MonkeyPatch,
-        after: bool,
+        self, account: Scene, fail: Fail, monkeypatch: pytest.MonkeyPatch, after: bool
     ) -> None:
         fail("UpdatePipeline", ReadTimeoutError(endpoint_url="https://aws.invalid"), after=after)
-        result = run(*ATTACH)
-        assert result.status == 255
-        assert (
-            result.complaint
-            == f"Error: codepipeline:UpdatePipeline was not answered (ReadTimeoutError). {UNKNOWN}"
-        )
+        complaint = run_refused(*ATTACH, status=FAILED)
+        assert complaint.endswith(f"UpdatePipeline was not answered (ReadTimeoutError). {UNKNOWN}")
         monkeypatch.undo()
         assert ("has this gate already" in run(*ATTACH).out) is after
         assert version(account) == 2
 
-    def test_ctrl_c_while_it_is_changed(self, account: Scene, fail: Callable[..., None]) -> None:
+    def test_ctrl_c_while_it_is_changed(self, account: Scene, fail: Fail) -> None:
         fail("UpdatePipeline", KeyboardInterrupt(), after=True)
-        result = run(*ATTACH)
-        assert (result.status, result.complaint) == (130, f"Error: Stopped. {UNKNOWN}")
+        assert run_refused(*ATTACH, status=INTERRUPTED) == f"Error: Stopped. {UNKNOWN}"
 
     def test_ctrl_c_after_that(self, account: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-        def stop(*_: object) -> None:
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(Place, "show", stop)
-        result = run(*ATTACH)
-        assert (result.status, result.complaint) == (
-            130,
-            "Error: Stopped. k8s was changed before that: it is at version 2 now. Run this "
-            "command again, and it tells.",
-        )
+        monkeypatch.setattr(Place, "show", Mock(side_effect=KeyboardInterrupt))
+        complaint = run_refused(*ATTACH, status=INTERRUPTED)
+        assert complaint.startswith("Error: Stopped. k8s was changed before that: it is at version")
         assert version(account) == 2
 
-    def test_ctrl_c_before_that(self, account: Scene, fail: Callable[..., None]) -> None:
+    def test_ctrl_c_before_that(self, account: Scene, fail: Fail) -> None:
         fail("ListPipelines", KeyboardInterrupt())
-        result = run(*ATTACH)
-        assert (result.status, result.complaint) == (130, "Stopped. Nothing was changed.")
+        assert run_refused(*ATTACH, status=INTERRUPTED) == "Stopped. Nothing was changed."
 
 
 @pytest.mark.parametrize(
     ("error", "status", "text"),
     [
-        (
-            NoAnswer("events:ListRules was not answered (ThrottlingException)"),
-            255,
-            "events:ListRules was not answered",
-        ),
-        (
-            NotPermitted("events:ListRules", "so it was told"),
-            254,
-            "AWS denied events:ListRules (so it was told)",
-        ),
-        (Misconfigured("k8s depends on itself."), 252, "k8s depends on itself."),
-        (
-            PipelineNotFound("k8s"),
-            252,
-            "There is no pipeline k8s any more, or not the execution of it that was looked at.",
-        ),
-        (
-            NoRoom("events:PutRule"),
-            254,
-            "AWS refused events:PutRule, for a quota of your account is used up",
-        ),
-        (
-            NotRetryable("Gate"),
-            254,
-            "AWS does not retry the stage Gate: its pipeline was edited since",
-        ),
-        (
-            TakenOver("Gate"),
-            254,
-            "AWS does not retry the stage Gate: a newer execution has entered it.",
-        ),
+        (NoAnswer("events:ListRules was not answered"), FAILED, "events:ListRules was not ans"),
+        (NotPermitted("events:ListRules", "no"), AWS_REFUSED, "AWS denied events:ListRules (no)"),
+        (Misconfigured("k8s depends on itself."), WRONG_USE, "k8s depends on itself."),
+        (PipelineNotFound("k8s"), WRONG_USE, "There is no pipeline k8s any more, or not the"),
+        (NoRoom("events:PutRule"), AWS_REFUSED, "AWS refused events:PutRule, for a quota of your"),
+        (NotRetryable("Gate"), AWS_REFUSED, "AWS does not retry the stage Gate: its pipeline was"),
+        (TakenOver("Gate"), AWS_REFUSED, "AWS does not retry the stage Gate: a newer execution"),
     ],
 )
 def test_what_no_command_provides_for_is_a_sentence_all_the_same(
     account: Scene, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, text: str
 ) -> None:
-    def look(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(AccountReader, "read_view", look)
-    result = run("holds")
-    assert result.status == status
-    assert one_line(result).startswith(f"Error: {text}")
+    monkeypatch.setattr(AccountReader, "read_view", Mock(side_effect=error))
+    assert run_refused("holds", status=status).startswith(f"Error: {text}")
 
 
-def test_throttled_commands_say_later_wherever_it_is_noticed(
-    account: Scene, fail: Callable[..., None]
-) -> None:
-    fail("ListRules", refused("ListRules", "ThrottlingException"))
-    fail("ListPipelines", refused("ListPipelines", "InternalFailure"))
-    for words in (("holds",), ATTACH, ("release", "k8s", "--yes")):
+def test_throttled_commands_say_later_wherever_it_is_noticed(account: Scene, fail: Fail) -> None:
+    fail("ListRules", "ThrottlingException")
+    fail("ListPipelines", "InternalFailure")
+    for words in (("holds",), ATTACH, RELEASE):
         assert run(*words).status == 255
 
 
 @pytest.mark.parametrize("command", ["attach", "detach", "explain", "release", "history"])
-def test_what_is_no_name(account: Scene, command: str) -> None:
+def test_what_is_no_pipeline(account: Scene, command: str) -> None:
     upstream = ("--depends-on", "infra") if command in ("attach", "history") else ()
     for name in ("", "two words"):
         result = run(command, name, *upstream, "--json")
         assert result.status == 252
         assert one_line(result).startswith("Error: ")
+    assert run_refused(command, "k9s", *upstream) == (
+        f"Error: There is no pipeline k9s in {REGION}; did you mean k8s?"
+    )
+    for name in ("infra", "k8s"):
+        account.codepipeline.delete_pipeline(name=name)
+    complaint = run_refused(command, "k8s", *upstream)
+    assert "nor any other. Is this the region (--region), and the account" in complaint
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("check",), ("doctor",), ("explain", "k8s"), ("graph",), HISTORY, ("holds",)],
+    ids=lambda words: words[0],
+)
+def test_what_only_shows_only_reads(
+    sound: Scene, operations: list[str], words: tuple[str, ...]
+) -> None:
+    hold_k8s(sound)
+    operations.clear()
+    run(*words)
+    assert operations
+    reads = ("Get", "List", "Describe", "Simulate")
+    assert [operation for operation in operations if not operation.startswith(reads)] == []
 
 
 def test_nobody_to_ask(account: Scene) -> None:
-    result = run(*ATTACH[:-1], typed="")
-    assert (result.status, result.complaint) == (
-        252,
+    assert run(*ATTACH[:-1], typed="").complaint == (
         "Error: Nobody answers here, for standard input is closed or at its end: add --yes. "
-        "Nothing was changed.",
+        "Nothing was changed."
     )
     assert version(account) == 1
 

@@ -223,9 +223,7 @@ class TestANewGate:
     def test_is_the_fiftieth_stage_at_most(self) -> None:
         stages = [stage(f"S{number}") for number in range(49)]
         assert len(add_gate(pipeline(*stages[:48]), GATE, TEXT)["stages"]) == 50
-        with pytest.raises(
-            Impossible, match="k8s has 50 stages, and CodePipeline allows 50: there"
-        ):
+        with pytest.raises(Impossible, match="k8s has 50 stages, and CodePipeline allows 50"):
             add_gate(pipeline(*stages), GATE, TEXT)
 
 
@@ -233,9 +231,8 @@ class TestAnExistingGate:
     def test_keeps_its_names_and_place(self) -> None:
         keeps = {"namespace": "hold", "roleArn": PIPELINE_ROLE}
         before = pipeline(stage("Hold", gate("WaitForInfra", "infra", **keeps)), DEPLOY)
-        assert add_gate(before, GATE, TEXT)["stages"][1] == stage(
-            "Hold", gate("WaitForInfra", TEXT, **keeps)
-        )
+        after = pipeline(stage("Hold", gate("WaitForInfra", TEXT, **keeps)), DEPLOY)
+        assert add_gate(before, GATE, TEXT) == after
 
     def test_json_that_says_the_same_stays_as_it_is_written(self) -> None:
         spread = json.dumps(dict(reversed(json.loads(TEXT).items())), indent=1)
@@ -264,6 +261,7 @@ def note(text: str) -> dict[str, Any]:
 
 
 CONDITIONS = ("beforeEntry", "onSuccess", "onFailure")
+WINDOW = rule("Window", "ours")
 
 
 @pytest.mark.parametrize(
@@ -273,28 +271,26 @@ CONDITIONS = ("beforeEntry", "onSuccess", "onFailure")
         (
             pipeline(stage("Build", gate(), action("Build")), DEPLOY),
             "Deploy",
-            r"stands in the stage Build among others, .* after Deploy: detach it first",
+            "stands in the stage Build among others",
         ),
         (pipeline(HOLD, DEPLOY), "Hold", "Hold is the gate's own stage"),
         (
             pipeline(HOLD, stage("Build", note("#{hold.Decision}")), DEPLOY),
             "Build",
-            r"The stage Build of k8s uses #\{hold.Decision\}, which the gate sets that would come "
-            "only after",
+            r"The stage Build of k8s uses #\{hold.Decision\}, which the gate sets",
         ),
         *(
             (
                 pipeline({**HOLD, condition: entry(rule("Window", "ours"))}, BUILD, DEPLOY),
                 "Build",
-                rf"stage Hold of k8s would come after Build with its condition {condition} "
-                r"\(Window\): move that to another stage first",
+                rf"would come after Build with its condition {condition} \(Window\)",
             )
             for condition in CONDITIONS
         ),
         (
             pipeline(stage("Gate", gate()), stage("Deploy", beforeEntry=entry(rule("Again")))),
             None,
-            r"k8s has several gates \(Gate/Wait and Deploy/Again\), .* change them by hand",
+            r"k8s has several gates \(Gate/Wait and Deploy/Again\)",
         ),
     ],
 )
@@ -331,12 +327,11 @@ class TestDetach:
             (pipeline(stage("Build", gate(), action("Build"))), pipeline(BUILD)),
             (
                 pipeline(
-                    stage(
-                        "Hold",
-                        gate(),
-                        beforeEntry=entry(rule("Wait")),
-                        onFailure={"result": "ROLLBACK"},
-                    ),
+                    {
+                        **HOLD,
+                        "beforeEntry": entry(rule("Wait")),
+                        "onFailure": {"result": "ROLLBACK"},
+                    },
                     DEPLOY,
                 ),
                 pipeline(DEPLOY),
@@ -352,10 +347,7 @@ class TestDetach:
     @pytest.mark.parametrize(
         ("before", "text"),
         [
-            (
-                pipeline(HOLD),
-                "Without its gate k8s would have one stage, and CodePipeline wants two",
-            ),
+            (pipeline(HOLD), "Without its gate k8s would have one stage"),
             *(
                 (
                     pipeline({**HOLD, condition: entry(*rules)}, DEPLOY),
@@ -363,20 +355,15 @@ class TestDetach:
                     rf"{condition} \({listed}\): move that",
                 )
                 for condition, rules, listed in (
-                    ("beforeEntry", [rule("Wait"), rule("Window", "ours")], "Window"),
-                    (
-                        "onSuccess",
-                        [rule("Window", "ours"), rule("Alarm", "ours")],
-                        "Window and Alarm",
-                    ),
+                    ("beforeEntry", [rule("Wait"), WINDOW], "Window"),
+                    ("onSuccess", [WINDOW, rule("Alarm", "ours")], "Window and Alarm"),
                     ("onFailure", [rule("Alarm", "ours")], "Alarm"),
                 )
             ),
             *(
                 (
                     pipeline(HOLD, uses),
-                    r"The stage Deploy of k8s uses #\{hold\.\w+\}, which the gate sets that goes: "
-                    "take that out first",
+                    r"The stage Deploy of k8s uses #\{hold\.\w+\}, which the gate sets that goes",
                 )
                 for uses in (
                     stage("Deploy", note("after #{hold.UpstreamExecutionIds}")),
@@ -404,28 +391,23 @@ class TestBypass:
         assert add_gate(pipeline(variables=variables), GATE, self.TEXT)["variables"] == variables
 
     @pytest.mark.parametrize(
-        ("before", "text"),
+        ("variables", "text"),
         [
+            ([{"name": "bypass", "defaultValue": "no"}], "variable bypass already, whose default"),
+            ([{"name": "bypass"}], "k8s has a variable bypass already, whose default is not"),
             (
-                pipeline(variables=[{"name": "bypass", "defaultValue": "no"}]),
-                "k8s has a variable bypass already, whose default is not",
-            ),
-            (
-                pipeline(variables=[{"name": "bypass"}]),
-                "k8s has a variable bypass already, whose default is not",
-            ),
-            (pipeline(pipelineType="V1"), "k8s is a V1 pipeline, and only V2 has variables"),
-            (
-                pipeline(
-                    variables=[{"name": f"v{number}", "defaultValue": "1"} for number in range(50)]
-                ),
+                [{"name": f"v{number}", "defaultValue": "1"} for number in range(50)],
                 "k8s has 50 variables, and CodePipeline allows 50: leave --bypass out",
             ),
         ],
     )
-    def test_what_it_refuses(self, before: Declaration, text: str) -> None:
+    def test_what_it_refuses(self, variables: list[dict[str, str]], text: str) -> None:
         with pytest.raises(Impossible, match=text):
-            add_gate(before, GATE, self.TEXT)
+            add_gate(pipeline(variables=variables), GATE, self.TEXT)
+
+    def test_it_takes_a_pipeline_that_has_variables(self) -> None:
+        with pytest.raises(Impossible, match="k8s is a V1 pipeline, and only V2 has variables"):
+            add_gate(pipeline(pipelineType="V1"), GATE, self.TEXT)
 
 
 class TestParameters:
@@ -442,10 +424,7 @@ class TestParameters:
 
         room = 1000 - len(text(1)) + 1
         assert len(text(room)) == 1000
-        with pytest.raises(
-            Impossible,
-            match="UserParameters would have 1001 characters, and CodePipeline takes 1000",
-        ):
+        with pytest.raises(Impossible, match="UserParameters would have 1001 characters"):
             text(room + 1)
 
     def test_what_the_gate_would_refuse_is_refused_in_its_words(self) -> None:

@@ -16,6 +16,12 @@ from tests.support.scene import Scene
 ELSEWHERE = (Path(__file__).parents[2] / "docs/elsewhere.md").read_text()
 OTHER_ACCOUNT = "210987654321"
 THEIR_PIPELINE_ROLE = f"arn:aws:iam::{OTHER_ACCOUNT}:role/pipelines"
+THEIRS = {
+    "pipeline": f"arn:aws:codepipeline:us-east-1:{OTHER_ACCOUNT}:infra",
+    "role_arn": f"arn:aws:iam::{OTHER_ACCOUNT}:role/pipeline-gate-look",
+    "external_id": "a-word-that-both-know",
+}
+"""infra there, as an entry of depends_on."""
 
 
 def in_the_other_account(scene: Scene, region: str) -> Scene:
