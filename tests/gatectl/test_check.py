@@ -89,19 +89,6 @@ class TestWhatTheGateWouldRefuse:
         assert message in result.words
         assert result.words.endswith("1 error: 1 gated pipeline in eu-central-1.")
 
-    @pytest.mark.parametrize(
-        "upstream",
-        [
-            {"pipeline": "infra", "stage": "Deplyo"},
-            arn("k8s"),
-            "arn:aws:codepipeline:eu-central-1:210987654321:infra",
-        ],
-    )
-    def test_a_wrong_upstream_in_the_gates_own_words(self, scene: Scene, upstream: Any) -> None:
-        scene.pipeline("infra")
-        _, message = scene.refusal(ask(upstream))
-        assert message in run("check").words
-
     def test_an_unknown_upstream(self, scene: Scene) -> None:
         scene.pipeline("infra")
         scene.gated("k8s", ask("infar"))

@@ -197,10 +197,6 @@ class TestInPlace:
         )
         assert f"gatectl release k8s --execution {first[:8]}" in commands(said)
 
-    def test_in_parallel_mode_where_aws_shows_one_execution_a_stage(self, scene: Scene) -> None:
-        hold_in_parallel(scene, hold="wait")
-        assert read_states() == ["waits", "waits"]
-
     def test_a_gate_that_does_not_answer(self, scene: Scene) -> None:
         scene.pipeline("infra", seconds=1200)
         scene.k8s()

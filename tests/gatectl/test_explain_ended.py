@@ -26,7 +26,6 @@ from tests.support.held import (
     start_all,
     take_out_gate,
 )
-from tests.support.parallel import hold_in_parallel
 from tests.support.refused import run_refused
 from tests.support.scene import Scene, gate_stage
 
@@ -85,17 +84,12 @@ class TestTheHoldIsGone:
         )
 
     def test_started_again_in_parallel_mode(self, scene: Scene) -> None:
-        (execution,) = hold_in_parallel(scene, 1)
-        scene.codepipeline.stop_pipeline_execution(
-            pipelineName="infra",
-            pipelineExecutionId=scene.executions("infra")[0]["pipelineExecutionId"],
-            abandon=True,
-        )
+        scene.pipeline("infra", seconds=300)
+        scene.k8s(mode="PARALLEL")
+        execution = start_all(scene, "infra", "k8s")
         scene.wait(minutes=10)
-        explains(
-            f"started again at 12:00 UTC, as {shorten_id(scene, 'k8s')}",
-            execution=execution,
-        )
+        sentence = f"started again at 12:05 UTC, as {shorten_id(scene, 'k8s')}"
+        explains(sentence, execution=execution, states=["started again"])
 
     def test_it_gave_up_in_parallel_mode_and_went_on(self, scene: Scene) -> None:
         """Its stage cannot be retried any more, so it was started again."""

@@ -19,12 +19,11 @@ from tests.support.ask import ask
 from tests.support.cli import Said, run
 from tests.support.declared import gated, ungated, view
 from tests.support.executions import NOON
-from tests.support.held import edit, hold_k8s, take_out_gate
-from tests.support.scene import Scene, gate_stage
+from tests.support.held import hold_k8s, take_out_gate
+from tests.support.scene import Scene
 
 DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
 ODD = "k8s.prod@eu-1_a"
-NETWORK = gate_stage("network")
 
 
 @pytest.fixture
@@ -103,11 +102,6 @@ class TestTree:
 
     def test_a_wait_of_which_no_time_is_known(self) -> None:
         assert describe_state(PipelineStatus("waits"), NOON) == "waits"
-
-    def test_a_hold_that_nobody_needs_any_more_is_no_wait(self, account: Scene) -> None:
-        edit(account, change=lambda declared: declared["stages"].__setitem__(1, NETWORK))
-        account.start("k8s")
-        assert "k8s  runs since 12:01 UTC" in run("graph").out
 
     def test_one_whose_gate_was_taken_out_is_not_of_the_graph_even_while_it_is_held(
         self, scene: Scene
