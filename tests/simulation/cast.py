@@ -38,7 +38,7 @@ def draw(random: Random) -> Cast:
     return Cast(declarations, dependents)
 
 
-def regated(random: Random, name: str, declaration: dict[str, Any], others: list[str]) -> None:
+def edit_gate(random: Random, name: str, declaration: dict[str, Any], others: list[str]) -> None:
     """Edit a gated pipeline's first gate: it may wait for others from now on, or look at other
     intervals.
     """

@@ -20,7 +20,7 @@ from sandbox.clock import utcnow
 from tests.simulation.cast import Cast, declaration, gates
 from tests.simulation.people import ANN, People
 from tests.simulation.places import ELSEWHERE, OTHERS, Place, backend, named
-from tests.simulation.record import Record
+from tests.simulation.record import Record, label
 
 CHALICE = Path(__file__).parents[2] / ".chalice"
 LOOK = f"arn:aws:iam::{OTHERS}:role/pipeline-gate-look"
@@ -121,16 +121,13 @@ class Elsewhere:
             gate["Condition"] = {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}}
         iam.create_role(LOOK.rpartition("/")[2], _document(gate), "/", None, "", [], None)
         self._record.secrets.add(EXTERNAL_ID)
-        self._let_look(self._look_role())
+        self._let_look()
 
-    def _look_role(self) -> Role:
-        return iam_backends[OTHERS]["aws"].get_role(LOOK.rpartition("/")[2])
-
-    @staticmethod
-    def _let_look(role: Role) -> None:
+    def _let_look(self) -> None:
         may = ["codepipeline:ListPipelineExecutions", "codepipeline:GetPipelineState"]
         resource = f"arn:aws:codepipeline:*:{OTHERS}:*"
-        role.put_policy("look", _document({"Effect": "Allow", "Action": may, "Resource": resource}))
+        statement = {"Effect": "Allow", "Action": may, "Resource": resource}
+        _find_role().put_policy("look", _document(statement))
 
     def _forward(self, one: Far) -> None:
         rules = eventbridge.backend(*one.place)
@@ -165,44 +162,41 @@ class Elsewhere:
         one = self._random.choice(self._far)
         pipeline = self._record.pipelines[one.name]
         for execution in list(pipeline.running.values())[:1]:
-            self._tell(f"stops {pipeline.name} {execution.id[:8]}")
-            request = {
-                "pipelineName": pipeline.name,
-                "pipelineExecutionId": execution.id,
-                "abandon": self._random.random() < 0.5,
-            }
-            backend(one.place).stop_pipeline_execution(request)
+            self._tell(f"stops {label(execution)}")
+            names = {"pipelineName": pipeline.name, "pipelineExecutionId": execution.id}
+            abandon = self._random.random() < 0.5
+            backend(one.place).stop_pipeline_execution({**names, "abandon": abandon})
 
     def _delete(self) -> None:
         one = self._random.choice(self._far)
         if one.name not in self._record.deleted:
             self._tell(f"deletes {one.name}")
-            self._record.delete(one.name)
+            self._record.deleted[one.name] = utcnow()
             backend(one.place).delete_pipeline(one.declaration["name"])
 
     def _close(self) -> None:
         """The gate's role may look at nothing any more: sessions that it has are refused, too."""
-        for one in self._of_others():
-            pieces = self._record.closed.setdefault(one.name, [])
-            if not pieces or pieces[-1][1] is not None:
-                self._tell(f"does not let the gate look at {one.name} any more")
-                pieces.append((utcnow(), None))
-                self._look_role().policies.clear()
+        for far in self._far:
+            periods = self._record.closed_periods.setdefault(far.name, [])
+            if far.place[0] == OTHERS and (not periods or periods[-1][1] is not None):
+                self._tell(f"does not let the gate look at {far.name} any more")
+                periods.append((utcnow(), None))
+                _find_role().policies.clear()
 
     def open(self) -> None:
         """The gate may look at everything again."""
-        for one in self._of_others():
-            pieces = self._record.closed.get(one.name, [])
-            if pieces and pieces[-1][1] is None:
-                self._tell(f"lets the gate look at {one.name}")
-                pieces[-1] = (pieces[-1][0], utcnow())
-                self._let_look(self._look_role())
-
-    def _of_others(self) -> list[Far]:
-        return [one for one in self._far if one.place[0] == OTHERS]
+        for name, periods in self._record.closed_periods.items():
+            if periods and periods[-1][1] is None:
+                self._tell(f"lets the gate look at {name}")
+                periods[-1] = (periods[-1][0], utcnow())
+                self._let_look()
 
     def _tell(self, what: str) -> None:
         self._record.story.tell(f"somebody elsewhere {what}")
+
+
+def _find_role() -> Role:
+    return iam_backends[OTHERS]["aws"].get_role(LOOK.rpartition("/")[2])
 
 
 def _document(statement: dict[str, Any]) -> str:

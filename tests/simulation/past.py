@@ -36,4 +36,4 @@ def history(random: Random, record: Record) -> None:
             )
             pipeline.history.append(execution)
             pipeline.by_id[execution.id] = execution
-            record.past(pipeline, execution, "FAILED" if failed else "SUCCEEDED")
+            record.note_past(pipeline, execution, "FAILED" if failed else "SUCCEEDED")

@@ -22,13 +22,13 @@ from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.inprocess import DrivenWorld
-from tests.simulation.cast import VARIABLES, Cast, regated
+from tests.simulation.cast import VARIABLES, Cast, edit_gate
 from tests.simulation.places import backend
-from tests.simulation.record import Record
-from tests.simulation.rules import PREFIX, RETRY, all_rules, remove
+from tests.simulation.record import Record, label
+from tests.simulation.rules import PREFIX, RETRY, find_rules, remove_rule
 
 ANN = f"arn:aws:iam::{ACCOUNT}:user/ann"
-MOST_ACTS = 20
+MAX_ACTS = 20
 """In one run, so that a run stays short."""
 COMMITS = [character * 40 for character in "abcdef"]
 
@@ -41,61 +41,65 @@ class People:
         self._world = world
         self._cast = cast_
         self._record = record
-        self._acts: list[Callable[[], None]] = [
-            *[self.start] * 6,
-            *[self.start_both] * 4,
-            *[self.push] * 2,
-            *[self.stop] * 2,
-            *[self.retry_stage] * 2,
-            *[self.react] * 6,
-            *[self.approve] * 2,
-            *[self.edit] * 2,
-            *[self.release] * 1,
-            *[self.toggle] * 1,
-            *[self.roll_back] * 2,
-            *[self.override] * 1,
-            *[self.meddle] * 1,
-        ]
+        weights = {
+            self.start: 6,
+            self.start_all: 4,
+            self.push: 2,
+            self.stop: 2,
+            self.retry_stage: 2,
+            self.react: 6,
+            self.approve: 2,
+            self.edit: 2,
+            self.remove_rule: 1,
+            self.toggle_transition: 1,
+            self.roll_back: 2,
+            self.override: 1,
+            self.meddle: 1,
+        }
+        self._acts = [act for act, weight in weights.items() for _ in range(weight)]
         self.here = True
-        self._patience = MOST_ACTS
+        self._acts_left = MAX_ACTS
 
     @property
     def backend(self) -> CodePipelineBackend:
         return cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
 
-    def at(self, minute: float, what: Callable[[], None]) -> None:
+    def at(self, minute: float, act: Callable[[], None]) -> None:
         """Let somebody do that in so many minutes; what AWS refuses is no matter."""
+        when = utcnow() + timedelta(minutes=minute)
+        self._world.clock.call_at(when, partial(self._try, act), "people")
 
-        def act() -> None:
-            with contextlib.suppress(JsonRESTError), self._world.lock:
-                if self.here:
-                    what()
-
-        self._world.clock.call_at(utcnow() + timedelta(minutes=minute), act, "people")
+    def _try(self, act: Callable[[], None]) -> None:
+        with contextlib.suppress(JsonRESTError), self._world.lock:
+            if self.here:
+                act()
 
     def plan(self, acts: int, minutes: float) -> None:
         """Plan the first starts, and `acts` more within `minutes`."""
         random = self._random
         starts = [random.uniform(1, minutes) for _ in range(random.choice((0, 1, 2)))]
         for moment in (0.1, *starts):
-            self.at(moment, self.start_both)
+            self.at(moment, self.start_all)
         for _ in range(acts):
             self.at(random.uniform(0, minutes), self.act)
         if random.random() < 0.08:
             self.at(random.uniform(0, minutes), self.delete)
 
     def act(self) -> None:
-        self._patience -= 1
-        if self.here and self._patience >= 0:
-            with contextlib.suppress(JsonRESTError), self._world.lock:
-                self._random.choice(self._acts)()
+        """Something, as chance has it."""
+        self._acts_left -= 1
+        if self.here and self._acts_left >= 0:
+            self._try(self._random.choice(self._acts))
 
     # Executions
 
     def start(self) -> None:
-        self.start_one(self._random.choice([*self.backend.pipelines]))
+        self.start_one(self._choose_pipeline())
 
-    def start_both(self) -> None:
+    def _choose_pipeline(self) -> str:
+        return self._random.choice([*self.backend.pipelines])
+
+    def start_all(self) -> None:
         """An upstream, and soon after it those that depend on it: what the gate is for."""
         for name in self.backend.pipelines:
             seconds = self._random.choice((0, 0, 1, 5, 20))
@@ -107,17 +111,16 @@ class People:
     def start_one(self, name: str) -> None:
         if name not in self.backend.pipelines:
             return
-        declared = self.backend.pipelines[name].pipeline.get("variables") or []
-        given = [
-            {"name": one["name"], "value": self._random.choice(("v1", "v2"))}
-            for one in declared
+        variables = [
+            {"name": variable["name"], "value": self._random.choice(("v1", "v2"))}
+            for variable in self.backend.pipelines[name].pipeline.get("variables") or []
             if self._random.random() < 0.5
         ]
         with contextlib.suppress(JsonRESTError):
-            self.backend.start_pipeline_execution({"name": name, "variables": given}, ANN)
+            self.backend.start_pipeline_execution({"name": name, "variables": variables}, ANN)
 
     def push(self) -> None:
-        name = self._random.choice([*self.backend.pipelines])
+        name = self._choose_pipeline()
         self.push_to(name)
         if self._random.random() < 0.7:
             self.start_one(name)
@@ -127,14 +130,11 @@ class People:
             self.backend.push(name, "Source", self._random.choice(COMMITS))
 
     def stop(self) -> None:
-        running = [
-            execution
-            for pipeline in self.backend.pipelines.values()
-            for execution in pipeline.running.values()
-        ]
+        pipelines = self.backend.pipelines.values()
+        running = [one for pipeline in pipelines for one in pipeline.running.values()]
         if running:
             execution, abandon = self._random.choice(running), self._random.random() < 0.5
-            self._tell(f"stops {_named(execution)}{' at once' if abandon else ''}")
+            self._tell(f"stops {label(execution)}{' at once' if abandon else ''}")
             self.backend.stop_pipeline_execution({**_request(execution), "abandon": abandon})
 
     def retry_stage(self) -> None:
@@ -150,23 +150,19 @@ class People:
 
     def _retry(self, execution: PipelineExecution, stage: str) -> None:
         mode = self._random.choice(("FAILED_ACTIONS", "ALL_ACTIONS"))
-        self._tell(f"retries {stage} of {_named(execution)}")
-        self.backend.retry_stage_execution(
-            {**_request(execution), "stageName": stage, "retryMode": mode}
-        )
+        self._tell(f"retries {stage} of {label(execution)}")
+        request = {**_request(execution), "stageName": stage, "retryMode": mode}
+        self.backend.retry_stage_execution(request)
 
     def roll_back(self) -> None:
         """Take the last stage of a pipeline back to an execution that succeeded in it."""
-        self.roll_back_one(self._random.choice([*self.backend.pipelines]))
+        self.roll_back_one(self._choose_pipeline())
 
     def roll_back_one(self, name: str) -> None:
         pipeline = self.backend.pipeline(name)
         stage = pipeline.stages[-1].name
-        targets = [
-            one
-            for one in pipeline.history
-            if stage in one.stages and one.stages[stage].status == "Succeeded"
-        ]
+        passages = [one.stages[stage] for one in pipeline.history if stage in one.stages]
+        targets = [one.execution for one in passages if one.status == "Succeeded"]
         if targets:
             target = self._random.choice(targets)
             self._tell(f"rolls {stage} of {name} back to {target.id[:8]}")
@@ -179,7 +175,7 @@ class People:
             for stage in pipeline.stages:
                 latest = stage.latest
                 if latest is not None and latest.stages[stage.name].entry is not None:
-                    self._tell(f"overrides the condition of {stage.name} for {_named(latest)}")
+                    self._tell(f"overrides the condition of {stage.name} for {label(latest)}")
                     self._record.overridden.add(latest.id)
                     request = {"stageName": stage.name, "conditionType": "BEFORE_ENTRY"}
                     self.backend.override_stage_condition({**_request(latest), **request})
@@ -187,7 +183,7 @@ class People:
 
     def react(self) -> None:
         """See a held execution, and do what comes to mind."""
-        executions = [self._record.executions.get(name[-36:]) for name in all_rules()]
+        executions = [self._record.executions.get(held) for held in find_rules()]
         held = [one for one in executions if one and one.pipeline_name in self.backend.pipelines]
         if not held:
             return
@@ -202,33 +198,32 @@ class People:
             case "stop upstream":
                 self.stop()
             case "push":
-                self.backend.push(execution.pipeline_name, "Source", self._random.choice(COMMITS))
+                self.push_to(execution.pipeline_name)
 
     def approve(self) -> None:
         for pipeline in self._record.pipelines.values():
             for token, action in list(pipeline.approvals.items()):
                 if action.status == "InProgress" and not pipeline.deleted:
-                    verdict = self._random.choice(("Approved", "Approved", "Rejected"))
-                    does = "approves" if verdict == "Approved" else "rejects"
-                    self._tell(f"{does} {_named(action.execution)}")
+                    status = self._random.choice(("Approved", "Approved", "Rejected"))
+                    does = "approves" if status == "Approved" else "rejects"
+                    self._tell(f"{does} {label(action.execution)}")
                     request = {
                         "pipelineName": pipeline.name,
                         "stageName": action.stage.name,
                         "actionName": action.name,
                         "token": token,
-                        "result": {"summary": "", "status": verdict},
+                        "result": {"summary": "", "status": status},
                     }
                     backend((pipeline.account_id, pipeline.region)).put_approval_result(request)
 
     def retry_held(self) -> None:
         """Retry the stage of a held execution, as one may to see whether it is over."""
-        if held := [self._record.executions[name[-36:]] for name in all_rules()]:
+        if held := [self._record.executions[held] for held in find_rules()]:
             self._retry_failed(self._random.choice(held))
 
     def retry_first(self, execution: str) -> None:
         """Retry the stage of a held execution just before the retry function does."""
-        with contextlib.suppress(JsonRESTError), self._world.lock:
-            self._retry_failed(self._record.executions[execution])
+        self._try(partial(self._retry_failed, self._record.executions[execution]))
 
     def _retry_failed(self, execution: PipelineExecution) -> None:
         stages = [stage.name for stage in execution.stages.values() if stage.status == "Failed"]
@@ -240,12 +235,10 @@ class People:
     def edit_variables(self, name: str) -> None:
         edited = copy.deepcopy(self.backend.pipeline(name).pipeline)
         edited["variables"] = self._random.choice(VARIABLES)
-        self._tell(f"edits the variables of {name}")
-        self._record.edits.append((utcnow(), name))
-        self.backend.update_pipeline(edited)
+        self._update(edited, f"edits the variables of {name}")
 
     def edit(self) -> None:
-        name = self._random.choice([*self.backend.pipelines])
+        name = self._choose_pipeline()
         edited = copy.deepcopy(self.backend.pipelines[name].pipeline)
         match self._random.choice(("variables", "variables", "gate", "mode", "nothing")):
             case "variables":
@@ -253,32 +246,29 @@ class People:
             case "gate":
                 names = [*self._cast.declarations]
                 others = names[: names.index(name)] or [other for other in names if other != name]
-                regated(self._random, name, edited, others)
+                edit_gate(self._random, name, edited, others)
             case "mode":
                 edited["executionMode"] = self._random.choice(("SUPERSEDED", "QUEUED", "PARALLEL"))
-        self._tell(f"edits {name}")
-        self._record.edits.append((utcnow(), name))
+        self._update(edited, f"edits {name}")
+
+    def _update(self, edited: dict[str, Any], what: str) -> None:
+        self._tell(what)
+        self._record.edits.append((utcnow(), edited["name"]))
         self.backend.update_pipeline(edited)
 
     def delete(self) -> None:
-        names = [*self.backend.pipelines]
-        if self.here and len(names) > 1:
-            name = self._random.choice(names)
+        if len(self.backend.pipelines) > 1:
+            name = self._choose_pipeline()
             self._tell(f"deletes {name}")
-            with self._world.lock:
-                self._record.delete(name)
-                self.backend.delete_pipeline(name)
+            self._record.deleted[name] = utcnow()
+            self.backend.delete_pipeline(name)
 
-    def toggle(self) -> None:
+    def toggle_transition(self) -> None:
         """Disable or enable the transition into a stage."""
-        pipeline = self.backend.pipelines[self._random.choice([*self.backend.pipelines])]
+        pipeline = self.backend.pipelines[self._choose_pipeline()]
         stage = self._random.choice(pipeline.stages[1:])
-        request = {
-            "pipelineName": pipeline.name,
-            "stageName": stage.name,
-            "transitionType": "Inbound",
-            "reason": "so",
-        }
+        names = {"pipelineName": pipeline.name, "stageName": stage.name}
+        request = {**names, "transitionType": "Inbound", "reason": "so"}
         if stage.transition.enabled:
             self._tell(f"closes the way into {stage.name} of {pipeline.name}")
             self.backend.disable_stage_transition(request)
@@ -287,31 +277,33 @@ class People:
 
     # The gate's own things
 
-    def release(self) -> None:
+    def remove_rule(self) -> None:
         """Remove the rule of a hold, as the message says one may."""
-        if names := [*all_rules()]:
-            name = self._random.choice(names)
-            self._tell(f"removes the rule of {name[-36:-28]}")
-            self._record.unruled.add(name[-36:])
-            self._record.ruled(name[-36:], None, by_person=True)
-            remove(name)
+        if rules := [*find_rules()]:
+            held = self._random.choice(rules)
+            self._tell(f"removes the rule of {held[:8]}")
+            self.end_hold(held)
+
+    def end_hold(self, held: str) -> None:
+        self._record.rule_removed.add(held)
+        self._record.note_rule(held, None, by_person=True)
+        remove_rule(held)
 
     def meddle(self) -> None:
         """Somebody who may invoke the retry function invokes it with an input of their own."""
         if not self._record.executions:
             return
         execution = self._random.choice([*self._record.executions.values()])
-        names = [*all_rules()] or [PREFIX + execution.id]
-        told = {
-            "rule": self._random.choice(names),
+        held = self._random.choice([*find_rules()] or [execution.id])
+        self._tell(f"invokes the retry for {held[:8]}, as if it were {label(execution)}")
+        hold = {
+            "rule": PREFIX + held,
             "pipeline": execution.pipeline_name,
             "execution": execution.id,
             "depends_on": [],
             "since": utcnow().isoformat(),
         }
-        held = told["rule"][-36:-28]
-        self._tell(f"invokes the retry for {held}, as if it were {_named(execution)}")
-        invoke_retry(json.dumps(told))
+        invoke_retry(json.dumps(hold))
 
     def _tell(self, what: str) -> None:
         self._record.story.tell(f"somebody {what}")
@@ -325,7 +317,3 @@ def invoke_retry(text: str) -> None:
 def _request(execution: PipelineExecution) -> dict[str, Any]:
     """How a request names an execution."""
     return {"pipelineName": execution.pipeline_name, "pipelineExecutionId": execution.id}
-
-
-def _named(execution: PipelineExecution) -> str:
-    return f"{execution.pipeline_name} {execution.id[:8]}"

@@ -1,4 +1,4 @@
-"""The gate's rules, as EventBridge keeps them."""
+"""The gate's rules, as EventBridge keeps them: one for each held execution, by its id."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ PREFIX = "pipeline-gate-dev-"
 RETRY = "pipeline-gate-dev-retry"
 
 
-def all_rules() -> dict[str, Rule]:
-    """The gate's rules, by their names."""
-    rules: dict[str, Rule] = eventbridge.backend(ACCOUNT, REGION).event_buses["default"].rules
-    return {name: rule for name, rule in rules.items() if name.startswith(PREFIX)}
+def find_rules() -> dict[str, Rule]:
+    rules = eventbridge.backend(ACCOUNT, REGION).event_buses["default"].rules
+    return {name[-36:]: rule for name, rule in rules.items() if name.startswith(PREFIX)}
 
 
-def with_target() -> list[str]:
-    """The names of those that have a target."""
-    return [name for name, rule in all_rules().items() if rule.targets]
+def find_held() -> list[str]:
+    """The executions whose rule has a target."""
+    return [held for held, rule in find_rules().items() if rule.targets]
 
 
-def remove(name: str) -> None:
-    events = eventbridge.backend(ACCOUNT, REGION)
-    if targets := [target["Id"] for target in all_rules()[name].targets]:
-        events.remove_targets(name, "default", targets)
-    events.delete_rule(name, "default")
+def remove_rule(held: str) -> None:
+    events, rule = eventbridge.backend(ACCOUNT, REGION), find_rules()[held]
+    if targets := [target["Id"] for target in rule.targets]:
+        events.remove_targets(rule.name, "default", targets)
+    events.delete_rule(rule.name, "default")

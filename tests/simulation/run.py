@@ -1,6 +1,4 @@
-"""One run: a small world, one history, its faults; then fair weather until all rests; then the
-promises.
-"""
+"""One run: a small world, one history, its faults; then rest without faults; then the promises."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,54 +29,50 @@ from sandbox.codepipeline.pipeline import Pipeline
 from sandbox.executor import Executor, Invocation, RunOutcome
 from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
 from sandbox.world import Dials
-from tests.simulation import cast, elsewhere, letting_go, promises, themes
+from tests.simulation import cast, elsewhere, promises, release, themes
 from tests.simulation.bus import announced
 from tests.simulation.calls import SECRET, Calls
 from tests.simulation.clients import clients_through
+from tests.simulation.faults import FarFaults, Faults
 from tests.simulation.past import history
 from tests.simulation.people import People
-from tests.simulation.promises.holds import holds
-from tests.simulation.record import Record
-from tests.simulation.rules import with_target
+from tests.simulation.record import Record, label
+from tests.simulation.rules import find_held
 from tests.simulation.story import Result, Story
 from tests.simulation.tidying import Tidying
-from tests.simulation.weather import FarWeather, Weather
 
 PROJECT = Path(__file__).parents[2]
 
 
 class WatchedExecutor:
-    """Runs the functions as the world's own executor does, and tells the record when a turn begins
-    and ends.
-    """
+    """Runs the functions as the world's own executor does, and tells the record."""
 
     def __init__(self, inner: Executor, record: Record) -> None:
         self._inner = inner
         self._record = record
 
-    def run(self, function: LambdaFunction, invocation: Invocation) -> RunOutcome:
+    def run(self, function: LambdaFunction, request: Invocation) -> RunOutcome:
         record, name = self._record, function.function_name.rpartition("-")[2]
-        turn = record.begin(name, invocation.payload)
+        invocation = record.begin(name, request.payload)
+        job = invocation.job
         record.story.tell(
-            f"{name} begins, for {record.whose(turn.job) if turn.job else turn.held[:8]}"
+            f"{name} begins, for {label(job.action.execution) if job else invocation.held_id[:8]}"
         )
         record.story.depth += 1
-        outcome = self._inner.run(function, invocation)
-        record.end(turn, outcome.error, outcome.log, outcome.payload)
+        outcome = self._inner.run(function, request)
+        record.end(invocation, outcome.error, outcome.log, outcome.payload)
         record.story.depth -= 1
-        record.story.tell(f"{name} ends: {_decision(outcome)}")
+        record.story.tell(f"{name} ends: {_describe(outcome)[:120]}")
         return outcome
 
 
-def _decision(outcome: RunOutcome) -> str:
+def _describe(outcome: RunOutcome) -> str:
     answer = json.loads(outcome.payload)
     if outcome.error:
-        return f"{answer['errorType']}: {answer['errorMessage']}"[:120]
-    return (
-        f"{answer['decision']} {answer.get('reason', '')}"[:120]
-        if isinstance(answer, dict) and "decision" in answer
-        else str(answer)[:120]
-    )
+        return f"{answer['errorType']}: {answer['errorMessage']}"
+    if isinstance(answer, dict) and "decision" in answer:
+        return f"{answer['decision']} {answer.get('reason', '')}"
+    return str(answer)
 
 
 def simulate(seed: int) -> Result:
@@ -89,85 +83,81 @@ def simulate(seed: int) -> Result:
     with ExitStack() as stack:
         stack.enter_context(_seeded(seed))
         world = stack.enter_context(in_process(_executor(), dials=Dials(start_on_create=False)))
-        record = Record(story)
-        record.secrets |= {
-            SECRET,
-            *(ARTIFACT_CREDENTIALS[key] for key in ("secretAccessKey", "sessionToken")),
-        }
+        record = Record(story, world.dials)
+        credentials = (ARTIFACT_CREDENTIALS[key] for key in ("secretAccessKey", "sessionToken"))
+        record.secrets |= {SECRET, *credentials}
         try:
             _play(seed, world, record, stack)
-            broken = promises.broken(record, world.dials)
+            broken = promises.find_broken(record)
         except Exception:
             broken = [f"The run itself failed:\n{traceback.format_exc()}"]
         if record.defects:
             broken = [f"The run itself failed:\n{defect}" for defect in record.defects]
         counts = {
-            "hits": sum(len(turn.hits) for turn in record.turns),
-            "held": len(holds(record)),
+            "hits": sum(len(invocation.faults) for invocation in record.invocations),
+            "held": len(record.find_holds()),
             "released": len(record.starts) + len(record.retries),
         }
         return Result(seed, broken, story.lines, counts)
 
 
 def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> None:
-    theme = themes.drawn(_dice(seed, "theme"))
-    drawn = theme.cast(_dice(seed, "theme's cast"), cast.draw(_dice(seed, "cast")))
-    far = elsewhere.draw(_dice(seed, "elsewhere"), drawn) if theme.far else []
-    script = _dice(seed, "script")
+    dice = partial(_dice, seed)
+    theme = themes.draw(dice("theme"))
+    cast_ = theme.cast(dice("theme's cast"), cast.draw(dice("cast")))
+    far = elsewhere.draw(dice("elsewhere"), cast_) if theme.far else []
+    script = dice("script")
     drawn_minutes = script.choice((5.0, 15.0, 30.0, 60.0))
     minutes = theme.minutes or drawn_minutes
-    weather = Weather(_dice(seed, "weather"), minutes)
-    far_weather = FarWeather(_dice(seed, "far weather"), minutes, weather)
-    people = People(_dice(seed, "people"), world, drawn, record)
-    calls = Calls(world, weather, far_weather, people, record, _timeout())
-    weather.turn(world.dials)
-    theme.turn(weather)
-    world.dials.continuation_seconds = theme.asks_again or world.dials.continuation_seconds
+    faults = Faults(dice("weather"), minutes)
+    far_faults = FarFaults(dice("far weather"), minutes, faults)
+    people = People(dice("people"), world, cast_, record)
+    calls = Calls(world, faults, far_faults, people, record, _timeout())
+    faults.set_dials(world.dials)
+    theme.adapt(faults, world.dials)
     world.executor = WatchedExecutor(world.executor, record)
     stack.enter_context(_watched(record, calls))
-    stack.enter_context(announced(_dice(seed, "bus"), record))
+    stack.enter_context(announced(dice("bus"), record))
     page = script.choice((100, 100, 100, 3, 2))
     stack.enter_context(patch.object(paging, "MAX_PAGE_ITEMS", 100 if theme.large_pages else page))
 
     record.story.tell(
-        f"the theme is {theme.name}; the weather is {weather}; {far_weather}; EVENT_BUS is "
+        f"the theme is {theme.name}; the faults are {faults}; {far_faults}; EVENT_BUS is "
         f"{record.bus or 'not set'}"
     )
-    work = _dice(seed, "work")
+    work = dice("work")
     people.backend.outcome = lambda execution, stage, _action: _work(
-        work, stage, weather.fair, theme.seconds(work, execution, stage)
+        work, stage, faults.fair, theme.seconds(work, execution, stage)
     )
-    for declaration in drawn.declarations.values():
+    for declaration in cast_.declarations.values():
         people.backend.create_pipeline(declaration, [])
         record.pipelines[declaration["name"]] = people.backend.pipelines[declaration["name"]]
-        asks = [gate["UserParameters"] for gate in cast.gates(declaration)]
-        record.story.tell(
-            f"{declaration['name']} is {declaration['executionMode']} {' and '.join(asks)}"
-        )
-    others = elsewhere.Elsewhere(_dice(seed, "people elsewhere"), people, record, far)
-    others.set_up(lambda random, stage: _work(random, stage, weather.fair))
-    history(_dice(seed, "past"), record)
-    _deliveries(world, weather, record)
+        settings = " and ".join(gate["UserParameters"] for gate in cast.gates(declaration))
+        record.story.tell(f"{declaration['name']} is {declaration['executionMode']} {settings}")
+    others = elsewhere.Elsewhere(dice("people elsewhere"), people, record, far)
+    others.set_up(lambda random, stage: _work(random, stage, faults.fair))
+    history(dice("past"), record)
+    _send_deliveries_astray(world, faults, record)
     people.plan(script.choice((0, 2, 4, 8) if theme.minutes is None else (0, 0, 1)), minutes)
-    theme.plan(_dice(seed, "theme's people"), people, drawn, minutes)
+    theme.plan(dice("theme's people"), people, cast_, minutes)
     others.plan(minutes)
-    letting_go.plan(_dice(seed, "letting go"), people, record, minutes)
+    release.plan(dice("letting go"), people, record, minutes)
     world.clock.advance(timedelta(minutes=minutes))
-    record.story.tell("the weather turns fair, and people leave")
-    weather.fair, people.here = True, False
+    record.story.tell("the faults end, and people leave")
+    faults.fair, people.here = True, False
     others.open()
     tidying = Tidying(world, people, record, circles=theme.name == "a circle")
-    _rest(world, weather, record, tidying, theme.rest)
+    _rest(world, faults, record, tidying, theme.rest)
 
 
-def _deliveries(world: DrivenWorld, weather: Weather, record: Record) -> None:
-    """Let deliveries go astray as the weather says."""
-
+def _send_deliveries_astray(world: DrivenWorld, faults: Faults, record: Record) -> None:
     def copies() -> list[float]:
-        drawn = weather.copies()
+        drawn = faults.copies()
         if drawn != [0.0]:
-            record.trouble()
-            record.slow.append((utcnow(), utcnow() + timedelta(seconds=min(drawn, default=0.0))))
+            record.note_disturbance()
+            record.slow_periods.append(
+                (utcnow(), utcnow() + timedelta(seconds=min(drawn, default=0.0)))
+            )
             record.story.tell(f"a delivery comes {f'after {drawn} s' if drawn else 'never'}")
         return drawn
 
@@ -180,27 +170,23 @@ def _deliveries(world: DrivenWorld, weather: Weather, record: Record) -> None:
 
 
 def _rest(
-    world: DrivenWorld, weather: Weather, record: Record, tidying: Tidying, longest: timedelta
+    world: DrivenWorld, faults: Faults, record: Record, tidying: Tidying, longest: timedelta
 ) -> None:
-    """Fair weather, nobody about: drive on until nothing runs, no rule has a target and the last
-    late delivery has come.
+    """No faults, nobody about: drive on until nothing runs, no rule has a target and the last late
+    delivery has come.
     """
     latest = utcnow() + longest
     while utcnow() < latest:
         tidying.tidy()
         world.clock.advance(timedelta(minutes=1))
-        if utcnow() >= weather.latest_arrival and not record.running and not _restless(record):
-            planned = world.clock.next_call()
-            if planned is None or planned.label.startswith("the schedule of rule"):
-                return
-            if planned.when > utcnow():
-                world.clock.advance(planned.when - utcnow())
-
-
-def _restless(record: Record) -> bool:
-    return any(
-        pipeline.running and not pipeline.deleted for pipeline in record.pipelines.values()
-    ) or bool(with_target())
+        running = any(one.running and not one.deleted for one in record.pipelines.values())
+        if running or record.under_way or find_held() or utcnow() < faults.latest_arrival:
+            continue
+        planned = world.clock.next_call()
+        if planned is None or planned.label.startswith("the schedule of rule"):
+            return
+        if planned.when > utcnow():
+            world.clock.advance(planned.when - utcnow())
 
 
 def _work(
@@ -211,11 +197,7 @@ def _work(
     """
     if stage == "Source":
         return random.choice((1.0, 2.0, 4.0)), "Failed" if random.random() < 0.03 else "Succeeded"
-    drawn = (
-        random.choice((5.0, 60.0))
-        if fair
-        else random.choice((40.0, 90.0, 90.0, 200.0, 400.0, 1200.0))
-    )
+    drawn = random.choice((5.0, 60.0) if fair else (40.0, 90.0, 90.0, 200.0, 400.0, 1200.0))
     return drawn if fair else seconds or drawn, "Failed" if random.random() < 0.15 else "Succeeded"
 
 
@@ -244,20 +226,20 @@ def _watched(record: Record, calls: Calls) -> Iterator[None]:
     real_event, real_caller = events.send_pipeline_event, caller.find_caller_arn
 
     def pipeline_event(pipeline: Pipeline, execution: PipelineExecution, state: str) -> None:
-        record.change(pipeline, execution, state)
+        record.note_state(pipeline, execution, state)
         real_event(pipeline, execution, state)
 
     def caller_arn(response: Any) -> str:
-        if not record.running:
+        if not record.under_way:
             return real_caller(response)
-        function = f"pipeline-gate-dev-{record.turn.function}"
+        function = f"pipeline-gate-dev-{record.invocation.function}"
         return f"arn:aws:sts::{ACCOUNT}:assumed-role/{function}/{function}"
 
     with (
         patch.object(events, "send_pipeline_event", pipeline_event),
         patch.object(responses, "find_caller_arn", caller_arn),
-        patch.object(time, "sleep", calls.sleep),
-        clients_through(calls.send, lambda: record.turn.function),
+        patch.object(time, "sleep", calls.pass_time),
+        clients_through(calls.send, lambda: record.invocation.function),
         patch.object(
             reader, "run_in_parallel", lambda ask_one, many: [ask_one(one) for one in many]
         ),  # threads would draw other stories

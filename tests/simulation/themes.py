@@ -4,7 +4,6 @@ All other runs are plain.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,9 +12,11 @@ from random import Random
 from typing import Any
 
 from sandbox.codepipeline.execution import PipelineExecution
+from sandbox.world import Dials
 from tests.simulation.cast import DEPENDENTS, Cast, configured, deadline, declaration, gates
+from tests.simulation.faults import Faults
 from tests.simulation.people import People
-from tests.simulation.weather import Weather
+from tests.simulation.settings import parse_keys
 
 HOUR = 60.0
 EXECUTION = "#{codepipeline.PipelineExecutionId}"
@@ -55,11 +56,13 @@ class Theme:
     take time.
     """
 
-    def turn(self, weather: Weather) -> None:
+    def adapt(self, faults: Faults, dials: Dials) -> None:
+        """Change what the run has drawn."""
         if self.busy:
-            weather.pauses, weather.busy_people, weather.faster_people = 0.2, 0.5, 0.3
+            faults.pauses, faults.busy_people, faults.faster_people = 0.2, 0.5, 0.3
         if self.asks_again:
-            weather.astray = 0.0  # one lost delivery ends a wait in place
+            faults.astray = 0.0  # one lost delivery ends a wait in place
+            dials.continuation_seconds = self.asks_again
 
     def seconds(self, random: Random, execution: PipelineExecution, stage: str) -> float | None:
         """How long an action takes, where the theme says so."""
@@ -68,18 +71,12 @@ class Theme:
         return None
 
 
-def drawn(random: Random) -> Theme:
+def draw(random: Random) -> Theme:
     shares = [theme.share for theme in THEMES]
     return random.choices([PLAIN, *THEMES], [1 - sum(shares), *shares])[0]
 
 
-def _upstreams(plain: Cast) -> dict[str, Any]:
-    """The declarations of those that have no gate."""
-    dependents = plain.dependents
-    return {name: one for name, one in plain.declarations.items() if name not in dependents}
-
-
-def _asked(name: str, depends_on: list[Any], **more: Any) -> dict[str, str]:
+def _configure(name: str, depends_on: list[Any], **more: Any) -> dict[str, str]:
     return configured({"depends_on": depends_on, "pipeline": name, "execution": EXECUTION, **more})
 
 
@@ -89,10 +86,8 @@ def _asked(name: str, depends_on: list[Any], **more: Any) -> dict[str, str]:
 def _ring(random: Random, plain: Cast) -> Cast:
     names = DEPENDENTS[: random.choice((2, 2, 3))]
     declarations = {name: plain.declarations[name] for name in ("infra",) if random.random() < 0.5}
-    hold, require = (
-        random.choice(("restart", "retry", "wait", "wait", None)),
-        random.choice(("idle", "idle", "succeeded", None)),
-    )
+    hold = random.choice(("restart", "retry", "wait", "wait", None))
+    require = random.choice(("idle", "idle", "succeeded", None))
     everybody = random.random() < 0.3
     for number, name in enumerate(names):
         ahead = names if everybody else (names[(number + 1) % len(names)],)
@@ -102,7 +97,7 @@ def _ring(random: Random, plain: Cast) -> Cast:
         more["hold"] = hold or random.choice(("restart", "retry", "wait"))
         more["require"] = require or random.choice(("idle", "succeeded"))
         more |= deadline(random, 0.1, (5, 20))
-        declarations[name] = declaration(random, name, [_asked(name, depends_on, **more)])
+        declarations[name] = declaration(random, name, [_configure(name, depends_on, **more)])
     return Cast(declarations, names)
 
 
@@ -115,7 +110,7 @@ def _day(random: Random, plain: Cast) -> Cast:
     more |= deadline(random, 0.3, (600, 1390, 1430, 1500))
     infra = plain.declarations["infra"]
     stages = [stage for stage in infra["stages"] if stage["name"] != "Approve"]
-    k8s = declaration(random, "k8s", [_asked("k8s", ["infra"], **more)])
+    k8s = declaration(random, "k8s", [_configure("k8s", ["infra"], **more)])
     return Cast({"infra": {**infra, "stages": stages}, "k8s": k8s}, ("k8s",))
 
 
@@ -123,64 +118,63 @@ def _day(random: Random, plain: Cast) -> Cast:
 
 
 def _many(random: Random, _plain: Cast) -> Cast:
-    names = [
-        f"{'infrastructure-of-a-department-with-a-long-name-' * 2}"[: random.randint(70, 85)]
-        + f"-{number}"
-        for number in range(8)
-    ]
+    long_name = "infrastructure-of-a-department-with-a-long-name-" * 2
+    names = [f"{long_name[: random.randint(70, 85)]}-{number}" for number in range(8)]
     declarations = {name: declaration(random, name, []) for name in names}
-    declarations["k8s"] = declaration(
-        random, "k8s", [_asked("k8s", names, hold=random.choice(("restart", "wait")))]
-    )
+    gate = _configure("k8s", names, hold=random.choice(("restart", "wait")))
+    declarations["k8s"] = declaration(random, "k8s", [gate])
     return Cast(declarations, ("k8s",))
 
 
 def _crowds(random: Random, people: People, _cast: Cast, minutes: float) -> None:
     for _ in range(2):
-        people.at(random.uniform(0, minutes / 2), people.start_both)
+        people.at(random.uniform(0, minutes / 2), people.start_all)
 
 
 # The revisions that were held, while somebody pushes
 
 
 def _keeps_revisions(random: Random, plain: Cast) -> Cast:
-    declarations = _upstreams(plain)
+    def draw_keys() -> dict[str, Any]:
+        return {"revisions": "held", "retry_minutes": random.choice((1, 5))}
+
+    return _in_order(random, plain, draw_keys, (None,))
+
+
+def _in_order(
+    random: Random,
+    plain: Cast,
+    draw_keys: Callable[[], dict[str, Any]],
+    places: tuple[str | None, ...],
+) -> Cast:
+    """Each dependent waits with these keys for up to two upstreams, one execution after another."""
+    declarations = {
+        name: one for name, one in plain.declarations.items() if name not in plain.dependents
+    }
     for name in plain.dependents:
-        asked = _asked(
-            name, [*declarations][:2], revisions="held", retry_minutes=random.choice((1, 5))
-        )
-        declarations[name] = {
-            **declaration(random, name, [asked]),
-            "executionMode": random.choice(("SUPERSEDED", "QUEUED")),
-        }
+        gate = _configure(name, [*declarations][:2], **draw_keys())
+        place = random.choice(places) if len(places) > 1 else None
+        declared = declaration(random, name, [gate], place)
+        mode = random.choice(("SUPERSEDED", "QUEUED"))
+        declarations[name] = {**declared, "executionMode": mode}
     return Cast(declarations, plain.dependents)
 
 
 def _pushes(random: Random, people: People, cast: Cast, minutes: float) -> None:
     for _ in range(4):
-        people.at(
-            random.uniform(0.5, minutes), partial(people.push_to, random.choice(cast.dependents))
-        )
+        when, name = random.uniform(0.5, minutes), random.choice(cast.dependents)
+        people.at(when, partial(people.push_to, name))
 
 
 # Rollbacks that are held
 
 
 def _last_stage(random: Random, plain: Cast) -> Cast:
-    declarations = _upstreams(plain)
-    for name in plain.dependents:
-        asked = _asked(
-            name,
-            [*declarations][:2],
-            hold=random.choice(("restart", "restart", "retry", "wait")),
-            retry_minutes=1,
-        )
-        place = random.choice(("condition", "first action"))
-        declarations[name] = {
-            **declaration(random, name, [asked], place),
-            "executionMode": random.choice(("SUPERSEDED", "QUEUED")),
-        }
-    return Cast(declarations, plain.dependents)
+    def draw_keys() -> dict[str, Any]:
+        hold = random.choice(("restart", "restart", "retry", "wait"))
+        return {"hold": hold, "retry_minutes": 1}
+
+    return _in_order(random, plain, draw_keys, ("condition", "first action"))
 
 
 def _rollbacks(random: Random, people: People, cast: Cast, minutes: float) -> None:
@@ -198,13 +192,10 @@ def _rollbacks(random: Random, people: People, cast: Cast, minutes: float) -> No
 def _retries(random: Random, plain: Cast) -> Cast:
     for name in plain.dependents:
         for gate in gates(plain.declarations[name]):
-            asked = (
-                json.loads(gate["UserParameters"]) if gate["UserParameters"].startswith("{") else {}
-            )
-            depends_on = asked.get("depends_on") or gate["UserParameters"].split(", ")
-            more: dict[str, Any] = {"hold": "retry", "retry_minutes": random.choice((1, 2, 5))}
-            more |= deadline(random, 0.4, (10, 20))
-            gate.update(_asked(name, depends_on, **more))
+            depends_on = parse_keys(gate["UserParameters"])["depends_on"]
+            minutes = random.choice((1, 2, 5))
+            more = deadline(random, 0.4, (10, 20))
+            gate.update(_configure(name, depends_on, hold="retry", retry_minutes=minutes, **more))
     return plain
 
 

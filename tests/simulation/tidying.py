@@ -12,13 +12,14 @@ from typing import Any
 from sandbox.clock import utcnow
 from sandbox.inprocess import DrivenWorld
 from tests.simulation.cast import gates
-from tests.simulation.orders import order, read
 from tests.simulation.people import ANN, People
 from tests.simulation.places import backend
 from tests.simulation.record import Record
-from tests.simulation.rules import all_rules, remove, with_target
-from tests.simulation.waiters import stuck_without_help, waiters
+from tests.simulation.rules import find_held, find_rules
+from tests.simulation.settings import parse_keys, parse_settings, read_settings
+from tests.simulation.waiters import find_stuck_without_help, find_waiters
 
+FINISHED = ("Succeeded", "Failed", "Stopped")
 PATIENCE = timedelta(minutes=15)
 """So long a circle of waits is left alone, for all who could tell of it to look."""
 
@@ -42,76 +43,72 @@ class Tidying:
             self._bring_about_successes()
 
     def _open_ways(self) -> None:
-        for pipeline in self._people.backend.pipelines.values():
+        backend = self._people.backend
+        for pipeline in backend.pipelines.values():
             for stage in pipeline.stages:
                 if not stage.transition.enabled:
-                    request = {"pipelineName": pipeline.name, "stageName": stage.name}
-                    self._people.backend.enable_stage_transition(
-                        {**request, "transitionType": "Inbound"}
-                    )
+                    names = {"pipelineName": pipeline.name, "stageName": stage.name}
+                    backend.enable_stage_transition({**names, "transitionType": "Inbound"})
 
     def _bring_about_successes(self) -> None:
         """Start those whose success is waited for, and which nobody else starts."""
-        record, kept = self._record, [name[-36:] for name in with_target()]
-        orders = [
-            order(job)
-            for job in record.jobs()
-            if job.action.execution.id in kept or job.action.status == "InProgress"
-        ]
+        record, held = self._record, find_held()
         required = {
-            wanted.pipeline
-            for asked in orders
-            for wanted in asked.wanted
-            if wanted.require == "succeeded"
+            name
+            for job in record.jobs()
+            if job.action.execution.id in held or job.action.status == "InProgress"
+            for name in read_settings(job).required
         }
         for name in sorted(required - {*record.deleted}):
             pipeline = record.pipelines[name]
-            finished = [
-                one.status
-                for one in pipeline.history
-                if one.status in ("Succeeded", "Failed", "Stopped")
-            ]
-            failed = [one for one in pipeline.history if one.status == "Failed"]
-            held = any(
-                one.id in kept and (one.mode == "PARALLEL" or one is pipeline.history[-1])
-                for one in failed
-            )
             if self._waits_for_deleted(pipeline.pipeline):
                 self._let_through(name)
-            if not pipeline.running and finished[-1:] != ["Succeeded"] and not held:
+            statuses = [one.status for one in pipeline.history if one.status in FINISHED]
+            is_held = any(
+                one.status == "Failed" and one.id in held
+                for one in pipeline.history
+                if one.mode == "PARALLEL" or one is pipeline.history[-1]
+            )
+            if not pipeline.running and statuses[-1:] != ["Succeeded"] and not is_held:
                 record.story.tell(f"somebody sees to it that {name} succeeds")
-                backend((pipeline.account_id, pipeline.region)).start_pipeline_execution(
-                    {"name": pipeline.name}, ANN
-                )
+                there = backend((pipeline.account_id, pipeline.region))
+                there.start_pipeline_execution({"name": pipeline.name}, ANN)
 
     def _take_apart(self) -> None:
         """Let those that wait for each other for ever only make room for each other, as the message
         of a deadlock says; and remove the hold of a deleted pipeline, as `gatectl doctor --mend`
         does: what it waits for may wait for it.
         """
-        now, there = utcnow(), self._people.backend.pipelines
-        names = {
-            one.pipeline
-            for one in stuck_without_help(self._record, waiters(self._record, now), now)
-        } & set(there)
-        names |= {
-            name for name, pipeline in there.items() if self._waits_for_deleted(pipeline.pipeline)
+        now, record, pipelines = utcnow(), self._record, self._people.backend.pipelines
+        stuck = {
+            one.pipeline for one in find_stuck_without_help(record, find_waiters(record, now), now)
         }
+        names = [
+            name
+            for name in sorted(pipelines)
+            if name in stuck or self._waits_for_deleted(pipelines[name].pipeline)
+        ]
         self._stuck_since = {name: self._stuck_since.get(name, now) for name in names}
-        for name in [name for name, since in self._stuck_since.items() if now - since >= PATIENCE]:
+        overdue = [name for name, since in self._stuck_since.items() if now - since >= PATIENCE]
+        for name in overdue:
             self._let_through(name)
-            for rule in [*all_rules()]:
-                if self._record.executions[rule[-36:]].pipeline_name == name:
-                    self._remove(rule)
-        for rule in with_target():
-            gone = self._record.deleted.get(self._record.executions[rule[-36:]].pipeline_name)
-            if gone is not None and now - gone >= PATIENCE:
-                self._remove(rule)
+            self._end_holds(name)
+        for name, gone in record.deleted.items():
+            if now - gone >= PATIENCE:
+                self._end_holds(name)
+
+    def _end_holds(self, pipeline: str) -> None:
+        for held in find_rules():
+            if self._record.executions[held].pipeline_name == pipeline:
+                self._people.end_hold(held)
 
     def _waits_for_deleted(self, declaration: dict[str, Any]) -> bool:
-        asked = [read(gate["UserParameters"]) for gate in gates(declaration)]
+        settings = [parse_settings(gate["UserParameters"]) for gate in gates(declaration)]
         return any(
-            name in self._record.deleted for one in asked if not one.observe for name in one.names
+            name in self._record.deleted
+            for one in settings
+            if not one.observe
+            for name in one.pipelines
         )
 
     def _let_through(self, name: str) -> None:
@@ -120,15 +117,10 @@ class Tidying:
         """
         self._record.story.tell(f"somebody lets the gates of {name} only make room")
         edited = copy.deepcopy(self._people.backend.pipeline(name).pipeline)
-        gone = self._waits_for_deleted(edited)
+        changed: dict[str, Any] = {"require": "idle", "hold": "restart"}
+        if self._waits_for_deleted(edited):
+            changed["observe"] = True
         for gate in gates(edited):
-            text = gate["UserParameters"]
-            asked = json.loads(text) if text.startswith("{") else {"depends_on": text.split(", ")}
-            asked |= {"require": "idle", "hold": "restart"} | ({"observe": True} if gone else {})
-            gate["UserParameters"] = json.dumps(asked)
+            keys = parse_keys(gate["UserParameters"])
+            gate["UserParameters"] = json.dumps({**keys, **changed})
         self._people.backend.update_pipeline(edited)
-
-    def _remove(self, rule: str) -> None:
-        self._record.unruled.add(rule[-36:])
-        self._record.ruled(rule[-36:], None, by_person=True)
-        remove(rule)

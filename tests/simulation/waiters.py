@@ -4,83 +4,72 @@ happened, and by what the actions ask for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sandbox.codepipeline.execution import PipelineExecution
-from tests.simulation.orders import Wanted, order, wanted
 from tests.simulation.record import BEGINS, ENDS, Record
+from tests.simulation.settings import Requirement, parse_requirements, read_settings
 
 
 @dataclass(frozen=True)
 class Waiter:
-    """An execution that waits for what it has `wanted`: in place (`stays`), or failed and held by a
-    rule. `ends`: it has a deadline, or a person let it go.
+    """An execution that waits: in place, or failed and held by a rule. `ends`: it has a deadline,
+    or a person let it go.
     """
 
     execution: PipelineExecution
-    stays: bool
-    wanted: tuple[Wanted, ...]
+    stays_in_progress: bool
+    requirements: tuple[Requirement, ...]
     ends: bool = False
 
     @property
     def pipeline(self) -> str:
         return self.execution.pipeline_name
 
+    @property
+    def upstreams(self) -> list[str]:
+        return [one.pipeline for one in self.requirements]
 
-def waiters(record: Record, at: datetime) -> list[Waiter]:
+
+def find_waiters(record: Record, at: datetime) -> list[Waiter]:
     """All that wait at that moment."""
-    return [*_by_rule(record, at), *_in_place(record, at)]
+    return [
+        waiter
+        for waiter in (*_find_held(record, at), *_find_in_progress(record, at))
+        if waiter.pipeline not in record.deleted or record.deleted[waiter.pipeline] > at
+    ]
 
 
-def _by_rule(record: Record, at: datetime) -> Iterator[Waiter]:
-    states = {change.execution: change.state for change in record.changes if change.at <= at}
-    kept = {one.held: one.hold for one in record.rules if one.at <= at}
-    for id_, hold in kept.items():
+def _find_held(record: Record, at: datetime) -> Iterator[Waiter]:
+    states = _find_states(record, at)
+    holds = {one.held_id: one.hold for one in record.rule_changes if one.at <= at}
+    for id_, hold in holds.items():
         execution = record.executions.get(id_)
-        if (
-            hold is None
-            or execution is None
-            or states.get(id_) != "FAILED"
-            or _gone(record, execution, at)
-        ):
+        if hold is None or execution is None or states.get(id_) != "FAILED":
             continue
-        if execution.mode == "PARALLEL" or execution is newest(record, execution.pipeline_name, at):
-            yield Waiter(
-                execution,
-                stays=False,
-                wanted=wanted(hold),
-                ends="give_up" in hold or "released_by" in hold,
-            )
+        newest = find_newest(record, execution.pipeline_name, at)
+        if execution.mode == "PARALLEL" or execution is newest:
+            ends = "give_up" in hold or "released_by" in hold
+            yield Waiter(execution, False, parse_requirements(hold), ends)
 
 
-def _in_place(record: Record, at: datetime) -> Iterator[Waiter]:
-    actions = {
-        id(job.action): job
-        for kept in record.kept
-        if kept.at <= at and (job := record.job(kept.job))
-    }
-    for job in actions.values():
-        execution = job.action.execution
-        if (job.action.status == "InProgress" or job.action.updated > at) and not _gone(
-            record, execution, at
-        ):
-            asked = order(job)
-            yield Waiter(
-                execution,
-                stays=True,
-                wanted=asked.wanted,
-                ends=asked.give_up is not None or execution.id in record.let_go,
-            )
+def _find_in_progress(record: Record, at: datetime) -> Iterator[Waiter]:
+    jobs = {one.job.action.id: one.job for one in record.kept_open if one.at <= at}
+    for job in jobs.values():
+        if job.action.status == "InProgress" or job.action.updated > at:
+            settings, execution = read_settings(job), job.action.execution
+            ends = settings.give_up is not None or execution.id in record.released
+            yield Waiter(execution, True, settings.requirements, ends)
 
 
-def _gone(record: Record, execution: PipelineExecution, at: datetime) -> bool:
-    deleted = record.deleted.get(execution.pipeline_name)
-    return deleted is not None and deleted <= at
+def _find_states(record: Record, at: datetime) -> dict[str, str]:
+    """Of all executions at that moment."""
+    return {change.execution: change.state for change in record.changes if change.at <= at}
 
 
-def newest(record: Record, pipeline: str, at: datetime) -> PipelineExecution | None:
+def find_newest(record: Record, pipeline: str, at: datetime) -> PipelineExecution | None:
     """Its newest execution that counts: superseded and cancelled ones are left aside."""
     states = {
         change.execution: change.state
@@ -95,83 +84,76 @@ def newest(record: Record, pipeline: str, at: datetime) -> PipelineExecution | N
     return max(counted, key=lambda execution: execution.number, default=None)
 
 
-def at_work(record: Record, at: datetime, waiting: set[str]) -> set[str]:
+def find_busy_pipelines(record: Record, at: datetime, waiting: set[str]) -> set[str]:
     """The pipelines of which an execution runs that is not one of the `waiting`."""
-    states = {
-        change.execution: (change.pipeline, change.state)
-        for change in record.changes
-        if change.at <= at
-    }
+    states = _find_states(record, at)
     return {
-        pipeline
-        for id_, (pipeline, state) in states.items()
-        if state in BEGINS and id_ not in waiting
+        change.pipeline
+        for change in record.changes
+        if change.execution not in waiting and states.get(change.execution) in BEGINS
     }
 
 
-def stuck(record: Record, waiting: Sequence[Waiter], at: datetime) -> list[Waiter]:
+def find_stuck(record: Record, waiting: Sequence[Waiter], at: datetime) -> list[Waiter]:
     """Those that can never go on, whatever else ends well, and whoever starts a pipeline anew: each
     of them waits for another of them.
 
-    A waiter can go on if all that it wants can come. A pipeline can become idle if all that wait in
-    place there can go on; held by a rule it is idle for whom it waits for itself. It can succeed if
-    the newest of its executions can.
+    A waiter can go on if all that it requires can come. A pipeline can become idle if all that wait
+    in place there can go on; held by a rule it is idle for whom it waits for itself. It can succeed
+    if the newest of its executions can.
     """
-    return _not_free(record, waiting, at, strict=False)
+    return _find_never_free(record, waiting, at, strict=False)
 
 
-def stuck_without_help(record: Record, waiting: Sequence[Waiter], at: datetime) -> list[Waiter]:
+def find_stuck_without_help(
+    record: Record, waiting: Sequence[Waiter], at: datetime
+) -> list[Waiter]:
     """The same where starts do not help, as the executions that have yet to come to their gates, or
     would if somebody started them, would wait there too; and where nobody who waits for a success
     passes by one that is held.
     """
-    looked: set[str] = set()
-    while (
-        names := {
-            want.pipeline for one in waiting for want in one.wanted if want.require == "succeeded"
-        }
-        - looked
-    ):
-        looked |= names
-        there = {one.execution.id for one in waiting}
-        more = [_would_wait(record, name, at) for name in sorted(names)]
-        waiting = [
-            *waiting,
-            *(one for one in more if one is not None and one.execution.id not in there),
-        ]
-    return _not_free(record, waiting, at, strict=True)
+    everybody = {waiter.execution.id: waiter for waiter in waiting}
+    waiting, read = [*waiting], set[str]()
+    while names := {
+        one.pipeline
+        for waiter in waiting
+        for one in waiter.requirements
+        if one.require == "succeeded" and one.pipeline not in read
+    }:
+        read |= names
+        for name in sorted(names):
+            waiter = _find_next_waiter(record, name, at)
+            if waiter is not None and waiter.execution.id not in everybody:
+                waiting.append(waiter)
+                everybody[waiter.execution.id] = waiter
+    return _find_never_free(record, waiting, at, strict=True)
 
 
-def _not_free(
+def _find_never_free(
     record: Record, waiting: Sequence[Waiter], at: datetime, *, strict: bool
 ) -> list[Waiter]:
-    free: list[Waiter] = []
+    stuck = [*waiting]
 
-    def can_come(one: Waiter, want: Wanted) -> bool:
-        theirs = [
-            other for other in waiting if other.pipeline == want.pipeline and other not in free
-        ]
-        success = want.require == "succeeded"
-        for other in theirs:
-            passed_by = not (success and strict) and one.pipeline in _ahead_of(other, waiting)
-            if other.stays or not passed_by:
+    def can_come(waiter: Waiter, requirement: Requirement) -> bool:
+        in_the_way = [other for other in stuck if other.pipeline == requirement.pipeline]
+        success = requirement.require == "succeeded"
+        for other in in_the_way:
+            passed_by = waiter.pipeline in _find_upstreams(other, waiting)
+            if other.stays_in_progress or not passed_by or (success and strict):
                 return False
-        return not success or newest(record, want.pipeline, at) not in [
-            other.execution for other in theirs
-        ]
+        newest = find_newest(record, requirement.pipeline, at) if success else None
+        return not success or newest not in [other.execution for other in in_the_way]
 
-    while more := [
-        one
-        for one in waiting
-        if one not in free and all(can_come(one, want) for want in one.wanted)
+    while free := [
+        waiter for waiter in stuck if all(can_come(waiter, one) for one in waiter.requirements)
     ]:
-        free += more
-    return [one for one in waiting if one not in free]
+        stuck = [waiter for waiter in stuck if waiter not in free]
+    return stuck
 
 
-def _would_wait(record: Record, pipeline: str, at: datetime) -> Waiter | None:
+def _find_next_waiter(record: Record, pipeline: str, at: datetime) -> Waiter | None:
     """The newest execution of a pipeline that has not succeeded, before its gates."""
-    latest = newest(record, pipeline, at)
+    latest = find_newest(record, pipeline, at)
     jobs = [
         job
         for job in record.pipelines[pipeline].jobs.values()
@@ -179,55 +161,48 @@ def _would_wait(record: Record, pipeline: str, at: datetime) -> Waiter | None:
     ]
     if latest is None or not jobs:
         return None
-    state = [
-        change.state
-        for change in record.changes
-        if change.execution == latest.id and change.at <= at
-    ][-1]
+    state = _find_states(record, at)[latest.id]
     answers = [record.answers.get(job.id) for job in jobs if job.action.execution is latest]
     passed = any(answer is not None and answer.success and answer.at <= at for answer in answers)
     if state == "SUCCEEDED" or (passed and state in BEGINS):
         return None  # it may well succeed
-    asked = order(jobs[-1])
-    return Waiter(latest, asked.hold == "wait", asked.wanted)
+    settings = read_settings(jobs[-1])
+    return Waiter(latest, settings.hold == "wait", settings.requirements)
 
 
-def _ahead_of(one: Waiter, waiting: Sequence[Waiter]) -> set[str]:
-    """The pipelines that it waits for, themselves or through others."""
-    found: set[str] = set()
-    ahead = [want.pipeline for want in one.wanted]
+def find_moments(record: Record, since: datetime, until: datetime) -> list[datetime]:
+    """When something changed in that time for those who wait; its begin and end too."""
+    moments = {change.at for change in record.changes if change.state in (*BEGINS, *ENDS)}
+    for entries in (record.rule_changes, record.kept_open, record.answers.values()):
+        moments |= {entry.at for entry in entries}
+    return sorted({since, until, *(at for at in moments if since <= at <= until)})
+
+
+def _find_upstreams(waiter: Waiter, waiting: Sequence[Waiter]) -> set[str]:
+    """The pipelines that it waits for, itself or through others."""
+
+    def find_next(name: str) -> list[str]:
+        return [other for one in waiting if one.pipeline == name for other in one.upstreams]
+
+    return _find_reachable(waiter.upstreams, find_next)
+
+
+def find_upstreams(record: Record, pipeline: str) -> set[str]:
+    """All whom the gates of a pipeline, and the gates of those, ever asked for."""
+
+    def find_next(name: str) -> list[str]:
+        jobs = record.pipelines[name].jobs.values() if name in record.pipelines else ()
+        return [upstream for job in jobs for upstream in read_settings(job).pipelines]
+
+    return _find_reachable(find_next(pipeline), find_next)
+
+
+def _find_reachable(names: Iterable[str], find_next: Callable[[str], Iterable[str]]) -> set[str]:
+    reached: set[str] = set()
+    ahead = [*names]
     while ahead:
         name = ahead.pop()
-        if name not in found:
-            found.add(name)
-            ahead += [
-                want.pipeline
-                for other in waiting
-                if other.pipeline == name
-                for want in other.wanted
-            ]
-    return found
-
-
-def moments(record: Record, since: datetime, until: datetime) -> list[datetime]:
-    """When something changed in that time for those who wait; its begin and end too."""
-    changed = {change.at for change in record.changes if change.state in (*BEGINS, *ENDS)}
-    changed |= (
-        {one.at for one in record.rules}
-        | {one.at for one in record.kept}
-        | {answer.at for answer in record.answers.values()}
-    )
-    return sorted({since, until, *(at for at in changed if since <= at <= until)})
-
-
-def waits_for(record: Record, pipeline: str) -> set[str]:
-    """All whom the gates of a pipeline, and the gates of those, ever asked for."""
-    found: set[str] = set()
-    ahead = [pipeline]
-    while ahead:
-        model = record.pipelines.get(ahead.pop())
-        for job in model.jobs.values() if model else ():
-            new = set(order(job).names) - found
-            found |= new
-            ahead += new
-    return found
+        if name not in reached:
+            reached.add(name)
+            ahead += find_next(name)
+    return reached

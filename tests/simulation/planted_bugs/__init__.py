@@ -2,25 +2,7 @@
 
 from __future__ import annotations
 
-from tests.simulation.planted_bugs import (
-    beyond,
-    circles,
-    elsewhere,
-    ending,
-    holding,
-    seeing,
-    telling,
-)
+from tests.simulation.planted_bugs import constants, ending, holding, reports, upstreams
 from tests.simulation.planted_bugs.bug import BUGS, PlantedBug
 
-__all__ = [
-    "BUGS",
-    "PlantedBug",
-    "beyond",
-    "circles",
-    "elsewhere",
-    "ending",
-    "holding",
-    "seeing",
-    "telling",
-]
+__all__ = ["BUGS", "PlantedBug", "constants", "ending", "holding", "reports", "upstreams"]

@@ -1,11 +1,13 @@
-"""What a planted bug is, and the list of them all."""
+"""What a planted bug is, the ways to plant one, and the list of them all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
+from unittest.mock import patch
 
 from tests.simulation.run import simulate
 
@@ -15,8 +17,7 @@ Plant = Callable[[], AbstractContextManager[object]]
 
 @dataclass(frozen=True)
 class PlantedBug:
-    """`what` is broken, in a few words; `plant` breaks it as long as the context lasts; `breaks` is
-    the promise that suffers.
+    """`plant` breaks the code as long as the context lasts; `breaks` is the promise that suffers.
 
     `seed`: the first one whose run catches it; should the code or the simulation change, the test
     looks on from there.
@@ -24,7 +25,6 @@ class PlantedBug:
 
     name: str
     breaks: Promise
-    what: str
     seed: int
     plant: Plant
 
@@ -37,12 +37,47 @@ class PlantedBug:
 BUGS: list[PlantedBug] = []
 
 
-def bug(breaks: Promise, what: str, seed: int) -> Callable[[Plant], Plant]:
-    def listed(plant: Plant) -> Plant:
-        BUGS.append(PlantedBug(plant.__name__, breaks, what, seed, plant))
-        return plant
+def bug(breaks: Promise, seed: int) -> Callable[[Plant], None]:
+    """Plant the patches that the decorated function returns."""
+    return lambda plant: BUGS.append(PlantedBug(plant.__name__, breaks, seed, plant))
 
-    return listed
+
+def bug_in(
+    owner: Any, attribute: str, breaks: Promise, seed: int
+) -> Callable[[Callable[..., Any]], None]:
+    """Plant the decorated function in place of `owner`'s `attribute`, a function or a property. It
+    gets the real one as its first argument.
+    """
+
+    def add(stand_in: Callable[..., Any]) -> None:
+        real = getattr(owner, attribute)
+        is_property = isinstance(real, property)
+
+        def planted(*arguments: Any, **keys: Any) -> Any:
+            return stand_in(real.fget if is_property else real, *arguments, **keys)
+
+        new = property(planted) if is_property else planted
+        plant = partial(patch.object, owner, attribute, new)
+        BUGS.append(PlantedBug(stand_in.__name__, breaks, seed, plant))
+
+    return add
+
+
+def constant(
+    name: str, breaks: Promise, seed: int, owner: Any, attribute: str, value: object
+) -> None:
+    """Plant a value: `owner`'s `attribute` is it, or returns it whatever the arguments are."""
+
+    def stand_in(*_: object, **__: object) -> object:
+        return value
+
+    real = getattr(owner, attribute)
+    if callable(real) or isinstance(real, property):
+        stand_in.__name__ = name
+        bug_in(owner, attribute, breaks, seed)(stand_in)
+    else:
+        plant = partial(patch.object, owner, attribute, value)
+        BUGS.append(PlantedBug(name, breaks, seed, plant))
 
 
 def both(*patches: AbstractContextManager[object]) -> AbstractContextManager[object]:

@@ -13,142 +13,120 @@ from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.aws.eventbridge import EventBridge
 from chalicelib.holds import fate, reader
 from chalicelib.holds.hold import Hold
+from chalicelib.pipelines.execution import Execution
 from chalicelib.pipelines.upstream import find_unsatisfied
-from tests.simulation.planted_bugs.bug import both, bug
+from tests.simulation.planted_bugs.bug import both, bug, bug_in
 
 
-@bug("Once", "a start has no token of its own", seed=198)
-def no_token() -> AbstractContextManager[object]:
-    return patch.object(Hold, "start_token", lambda _: str(uuid.uuid4()))
+@bug_in(Hold, "start_token", "Once", seed=198)
+def no_token(_real: Any, _self: Hold) -> str:
+    """A start has no token of its own."""
+    return str(uuid.uuid4())
 
 
-@bug("Live", "the rule is removed before the start", seed=43)
-def rule_goes_first() -> AbstractContextManager[object]:
-    real = retry._carry_out
-
-    def carry_out(hold: Hold, plan: Any, deployment: Any, aws: Any, now: Any) -> Any:
-        if plan.step is not retry.Step.STAY:
-            aws.eventbridge.remove_target(hold.rule)
-        return real(hold, plan, deployment, aws, now)
-
-    return patch.object(retry, "_carry_out", carry_out)
+@bug_in(retry, "_carry_out", "Live", seed=43)
+def rule_goes_first(real: Any, hold: Hold, plan: Any, deployment: Any, aws: Any, now: Any) -> Any:
+    """The rule is removed before the start."""
+    if plan.step is not retry.Step.STAY:
+        aws.eventbridge.remove_target(hold.rule)
+    return real(hold, plan, deployment, aws, now)
 
 
-@bug("Clean", "the rule's target is not removed", seed=0)
-def target_stays() -> AbstractContextManager[object]:
-    return patch.object(EventBridge, "remove_target", lambda *_: True)
+@bug_in(retry_function, "check_hold", "Live", seed=43)
+def retry_gives_up(real: Any, event: Any, context: Any, aws: Any, now: Any) -> Any:
+    """A retry that AWS does not answer removes the rule."""
+    try:
+        return real(event, context, aws, now)
+    except errors.NoAnswer:
+        return aws.eventbridge.remove_target(event["rule"])
 
 
-@bug("Live", "a retry that AWS does not answer removes the rule", seed=43)
-def retry_gives_up() -> AbstractContextManager[object]:
-    real = retry.check_hold
-
-    def recheck(event: Any, context: Any, aws: Any, now: Any) -> Any:
-        try:
-            return real(event, context, aws, now)
-        except errors.NoAnswer:
-            return aws.eventbridge.remove_target(event["rule"])
-
-    return patch.object(retry_function, "check_hold", recheck)
+@bug_in(reader, "find_fate", "Once", seed=3)
+def newer_ignored(real: Any, evidence: fate.Evidence) -> Any:
+    """A newer execution does not end a hold."""
+    executions = [one for one in evidence.executions or () if one.id == evidence.execution]
+    return real(replace(evidence, executions=executions))
 
 
-@bug("Once", "a newer execution does not end a hold", seed=3)
-def newer_ignored() -> AbstractContextManager[object]:
-    def find(evidence: fate.Evidence) -> fate.HoldFate:
-        only = [one for one in evidence.executions or () if one.id == evidence.execution]
-        return fate.find_fate(replace(evidence, executions=only))
-
-    return patch.object(reader, "find_fate", find)
-
-
-@bug("Live", "a held execution that is still in progress is taken for over", seed=25)
-def in_progress_is_over() -> AbstractContextManager[object]:
-    def find(evidence: fate.Evidence) -> fate.HoldFate:
-        found = fate.find_fate(evidence)
-        moved_on = found.standing is fate.Standing.MOVED_ON
-        return replace(found, standing=fate.Standing.ENDED) if moved_on else found
-
-    return patch.object(reader, "find_fate", find)
+@bug_in(reader, "find_fate", "Live", seed=25)
+def in_progress_is_over(real: Any, evidence: fate.Evidence) -> Any:
+    """A held execution that is still in progress is taken for over."""
+    found = real(evidence)
+    moved_on = found.standing is fate.Standing.MOVED_ON
+    return replace(found, standing=fate.Standing.ENDED) if moved_on else found
 
 
-@bug("Once", "an execution that the gate let pass at a later attempt is started again", seed=73)
-def later_pass_ignored() -> AbstractContextManager[object]:
-    return patch.object(fate, "_end_by_passing", lambda _: fate.HELD)
-
-
-@bug("Once", "the retry does not look at the upstreams", seed=3)
-def upstreams_ignored() -> AbstractContextManager[object]:
-    return patch.object(retry, "find_unsatisfied", lambda _: ())
-
-
-@bug("Once", "the retry acts on what it is told, not on what EventBridge keeps", seed=57)
+@bug("Once", seed=57)
 def told_is_believed() -> AbstractContextManager[object]:
-    real, real_recheck = EventBridge.read_hold, retry.check_hold
-    told: list[Hold | None] = []
+    """The retry acts on its own input, not on what EventBridge keeps."""
+    real_read, real_check = EventBridge.read_hold, retry.check_hold
+    inputs: list[Hold | None] = []
 
-    def recheck(event: Any, *more: Any) -> Any:
-        told[:] = [Hold.parse(event)]
-        return real_recheck(event, *more)
+    def check(event: Any, *arguments: Any) -> Any:
+        inputs[:] = [Hold.parse(event)]
+        return real_check(event, *arguments)
 
-    def kept_by(self: Any, rule: str) -> Any:
-        return real(self, rule) and told[-1]
+    def read(self: Any, rule: str) -> Any:
+        return real_read(self, rule) and inputs[-1]
 
     return both(
-        patch.object(retry_function, "check_hold", recheck),
-        patch.object(EventBridge, "read_hold", kept_by),
+        patch.object(retry_function, "check_hold", check),
+        patch.object(EventBridge, "read_hold", read),
     )
 
 
-@bug("Live", "a restart has the default variables", seed=12)
-def no_variables() -> AbstractContextManager[object]:
-    real = CodePipeline.start_pipeline
-    return patch.object(
-        CodePipeline,
-        "start_pipeline",
-        lambda self, pipeline, token, _, revisions: real(self, pipeline, token, {}, revisions),
+@bug_in(CodePipeline, "start_pipeline", "Live", seed=12)
+def no_variables(real: Any, self: Any, pipeline: str, token: str, _: Any, revisions: Any) -> Any:
+    """A restart has the default variables."""
+    return real(self, pipeline, token, {}, revisions)
+
+
+@bug_in(CodePipeline, "_remove_undeclared", "Live", seed=233)
+def undeclared_variable(_real: Any, _self: Any, request: Any) -> Any:
+    """A variable that was edited away keeps the pipeline from starting."""
+    return request
+
+
+@bug_in(retry, "_read_waiting", "Live", seed=110)
+def deleted_upstream(_real: Any, hold: Hold, upstream_reader: Any, _now: Any) -> Any:
+    """An upstream that was deleted is waited for."""
+    upstreams = upstream_reader.read_upstreams(hold.depends_on)
+    return find_unsatisfied(
+        [replace(one, unanswered="gone") if one.missing else one for one in upstreams]
     )
 
 
-@bug("Live", "a restart in PARALLEL mode takes the newest revisions", seed=34)
-def newest_revisions() -> AbstractContextManager[object]:
-    return patch.object(retry, "choose_revisions", lambda *_: ())
+@bug_in(retry, "_carry_out", "Live", seed=78)
+def rule_goes_with_the_retry(
+    real: Any, hold: Hold, plan: Any, deployment: Any, aws: Any, now: Any
+) -> Any:
+    """The rule of a stage that is retried goes at once."""
+    record = real(hold, plan, deployment, aws, now)
+    if plan.step is retry.Step.RETRY and "started" not in record:
+        aws.eventbridge.remove_target(hold.rule)
+    return record
 
 
-@bug("Live", "a variable that was edited away keeps the pipeline from starting", seed=233)
-def undeclared_variable() -> AbstractContextManager[object]:
-    return patch.object(CodePipeline, "_remove_undeclared", lambda _, request: request)
+@bug_in(retry, "_ask_for_retry", "Once", seed=66)
+def no_second_look(real: Any, *arguments: Any) -> Any:
+    """Where AWS does not retry a stage, nobody looks why."""
+    with patch.object(retry, "read_fate", lambda *_: (fate.HELD, None)):
+        return real(*arguments)
 
 
-@bug("Live", "an upstream that was deleted is waited for", seed=110)
-def deleted_upstream() -> AbstractContextManager[object]:
-    def read(hold: Hold, upstream_reader: Any, now: Any) -> Any:
-        upstreams = upstream_reader.read_upstreams(hold.depends_on)
-        return find_unsatisfied(
-            [replace(one, unanswered="gone") if one.missing else one for one in upstreams]
-        )
-
-    return patch.object(retry, "_read_waiting", read)
+@bug_in(retry, "choose_revisions", "Live", seed=34)
+def held_revisions_ignored(real: Any, revisions: Any, _hold: Any, attempts: Any) -> Any:
+    """The revisions that were held are not taken."""
+    return real(revisions, None, attempts)
 
 
-@bug("Live", "the rule of a stage that is retried goes at once", seed=78)
-def rule_goes_with_the_retry() -> AbstractContextManager[object]:
-    real = retry._carry_out
-
-    def carry_out(hold: Hold, plan: Any, deployment: Any, aws: Any, now: Any) -> Any:
-        record = real(hold, plan, deployment, aws, now)
-        if plan.step is retry.Step.RETRY and "started" not in record:
-            aws.eventbridge.remove_target(hold.rule)
-        return record
-
-    return patch.object(retry, "_carry_out", carry_out)
+@bug_in(Execution, "parse", "Once", seed=66)
+def rollback_started(real: Any, summary: Any) -> Any:
+    """A rollback is started like any other."""
+    return replace(real(summary), kind="STANDARD")
 
 
-@bug("Once", "where AWS does not retry a stage, nobody looks why", seed=66)
-def no_second_look() -> AbstractContextManager[object]:
-    real = retry._ask_for_retry
-
-    def ask(hold: Hold, plan: Any, deployment: Any, aws: Any) -> Any:
-        with patch.object(retry, "read_fate", lambda *_: (fate.HELD, None)):
-            return real(hold, plan, deployment, aws)
-
-    return patch.object(retry, "_ask_for_retry", ask)
+@bug_in(Hold, "ends_anyway", "Live", seed=15)
+def mark_not_retried(_real: Any, self: Hold, *arguments: Any) -> bool:
+    """A person's mark is not looked at by the retry."""
+    return self.is_past_deadline(*arguments)

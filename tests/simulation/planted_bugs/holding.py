@@ -5,102 +5,116 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
 from chalicelib import errors, gate, gate_function
 from chalicelib.aws import codepipeline, eventbridge
-from chalicelib.aws.lambda_permission import LambdaPermissions
-from chalicelib.holds import making, rule
-from tests.simulation.planted_bugs.bug import both, bug
+from chalicelib.aws.codepipeline import CodePipeline
+from chalicelib.aws.eventbridge import EventBridge
+from chalicelib.holds import making
+from chalicelib.holds.hold import Hold
+from chalicelib.holds.making import ClosedGate
+from tests.simulation.planted_bugs.bug import both, bug, bug_in
 
 
-@bug("Once", "all holds share one rule", seed=41)
-def shared_rule() -> AbstractContextManager[object]:
-    return patch.object(
-        making, "name_rule", lambda deployment, _: deployment.rule_prefix + str(uuid.UUID(int=0))
-    )
+@bug_in(making, "name_rule", "Once", seed=41)
+def shared_rule(_real: Any, deployment: Any, _execution: Any) -> str:
+    """All holds share one rule."""
+    return str(deployment.rule_prefix + str(uuid.UUID(int=0)))
 
 
-@bug("Live", "the job is answered before the hold is made", seed=5)
+@bug("Live", seed=5)
 def answered_first() -> AbstractContextManager[object]:
-    real_put, real_fail = eventbridge.EventBridge.put_hold, codepipeline.CodePipeline.fail_job
+    """The job is answered before the hold is made."""
+    real_put, real_fail = EventBridge.put_hold, CodePipeline.fail_job
     later: list[Callable[[], None]] = []
 
-    def put(self: Any, *arguments: Any, **more: Any) -> None:
-        later.append(lambda: real_put(self, *arguments, **more))
+    def put(*arguments: Any, **keys: Any) -> None:
+        later.append(lambda: real_put(*arguments, **keys))
 
-    def fail(self: Any, *arguments: Any, **more: Any) -> bool:
-        answer = real_fail(self, *arguments, **more)
+    def fail(*arguments: Any, **keys: Any) -> bool:
+        answer = real_fail(*arguments, **keys)
         while later:
             later.pop()()
         return answer
 
     return both(
-        patch.object(eventbridge.EventBridge, "put_hold", put),
-        patch.object(codepipeline.CodePipeline, "fail_job", fail),
+        patch.object(EventBridge, "put_hold", put), patch.object(CodePipeline, "fail_job", fail)
     )
 
 
-@bug("Live", "nobody lets EventBridge invoke the retry", seed=0)
-def no_permission() -> AbstractContextManager[object]:
-    return patch.object(LambdaPermissions, "allow_rules", lambda *_: None)
+@bug_in(making, "build_schedule", "Live", seed=12)
+def hourly(real: Any, now: Any, _minutes: int) -> Any:
+    """A hold looks only once an hour, whatever retry_minutes says."""
+    return real(now, 60)
 
 
-@bug("Live", "a hold has no schedule, only events end it", seed=3)
-def no_schedule() -> AbstractContextManager[object]:
-    return patch.object(making, "build_schedule", lambda *_: "")
+@bug_in(gate_function, "answer_job", "Answered", seed=9)
+def gate_swallows(real: Any, *arguments: Any) -> Any:
+    """A gate that AWS does not answer ends as if all were well."""
+    try:
+        return real(*arguments)
+    except errors.NoAnswer:
+        return None
 
 
-@bug("Live", "a hold looks only once an hour, whatever retry_minutes says", seed=12)
-def hourly() -> AbstractContextManager[object]:
-    real = rule.build_schedule
-    return patch.object(making, "build_schedule", lambda now, _: real(now, 60))
+@bug_in(EventBridge, "put_hold", "Answered", seed=13)
+def fails_without_hold(real: Any, *arguments: Any, **keys: Any) -> None:
+    """A gate that AWS does not answer fails the job without a hold."""
+    try:
+        real(*arguments, **keys)
+    except errors.NoAnswer as error:
+        raise errors.Misconfigured(str(error)) from error
 
 
-@bug("Live", "entries that failed in part are not looked at", seed=85)
-def failed_entries_ignored() -> AbstractContextManager[object]:
-    return patch.object(eventbridge, "_refuse_failed_entries", lambda *_: None)
-
-
-@bug("Answered", "a gate that AWS does not answer ends as if all were well", seed=9)
-def gate_swallows() -> AbstractContextManager[object]:
-    return patch.object(gate_function, "answer_job", _swallowing(gate.answer_job))
-
-
-@bug("Answered", "a gate that AWS does not answer fails the job without a hold", seed=13)
-def fails_without_hold() -> AbstractContextManager[object]:
-    real = eventbridge.EventBridge.put_hold
-
-    def put(*arguments: Any, **more: Any) -> None:
-        try:
-            real(*arguments, **more)
-        except errors.NoAnswer as error:
-            raise errors.Misconfigured(str(error)) from error
-
-    return patch.object(eventbridge.EventBridge, "put_hold", put)
-
-
-@bug("Answered", "the text of AWS's errors is passed on", seed=10)
+@bug("Answered", seed=10)
 def error_text_in_message() -> AbstractContextManager[object]:
+    """The text of AWS's errors is passed on."""
     real = errors.translate_error
 
-    def sorted_out(error: Any, call: str, pipeline: str | None = None) -> Exception:
-        sorted_ = real(error, call, pipeline)
-        return type(sorted_)(f"{sorted_}: {error}")
+    def translate(error: Any, call: str, pipeline: str | None = None) -> Exception:
+        translated = real(error, call, pipeline)
+        return type(translated)(f"{translated}: {error}")
 
     return both(
-        patch.object(errors, "translate_error", sorted_out),
-        patch.object(codepipeline, "translate_error", sorted_out),
-        patch.object(eventbridge, "translate_error", sorted_out),
+        patch.object(errors, "translate_error", translate),
+        patch.object(codepipeline, "translate_error", translate),
+        patch.object(eventbridge, "translate_error", translate),
     )
 
 
-def _swallowing(function: Callable[..., Any]) -> Callable[..., Any]:
-    def swallowing(*arguments: Any) -> Any:
-        try:
-            return function(*arguments)
-        except errors.NoAnswer:
-            return None
+@bug_in(gate, "parse_parameters", "Answered", seed=75)
+def observe_ignored(real: Any, *arguments: Any) -> Any:
+    """A gate that is only to observe holds."""
+    return replace(real(*arguments), observe=False)
 
-    return swallowing
+
+@bug_in(ClosedGate, "_find_begin", "Live", seed=23)
+def deadline_forgotten(_real: Any, self: ClosedGate, _hold: Any) -> Any:
+    """A deadline moves with each hold of the same execution."""
+    return self._now
+
+
+@bug_in(ClosedGate, "_read_standing_hold", "Live", seed=66)
+def mark_ignored(real: Any, *arguments: Any) -> Any:
+    """A person's mark is not looked at by the gate."""
+    hold = real(*arguments)
+    return hold and replace(hold, released_by=None)
+
+
+@bug("Safe", seed=46)
+def mark_for_all() -> AbstractContextManager[object]:
+    """The mark of one execution lets those after it go, too."""
+    marks: dict[str, str] = {}
+
+    def read(self: ClosedGate, execution: str) -> Hold | None:
+        hold = real(self, execution)
+        if hold and hold.released_by:
+            marks[hold.pipeline] = hold.released_by
+        by = marks.get(self._parameters.pipeline or "")
+        return replace(hold, released_by=by) if hold and by else hold
+
+    real = ClosedGate._read_standing_hold
+    return patch.object(ClosedGate, "_read_standing_hold", read)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from sandbox.clock import utcnow
-from sandbox.world import Dials
 from tests.simulation.promises.answered import answered
 from tests.simulation.promises.clean import clean
 from tests.simulation.promises.deadlocks import deadlocks
@@ -16,22 +14,21 @@ from tests.simulation.promises.safe import safe
 from tests.simulation.promises.shown import shown
 from tests.simulation.record import Record
 
-__all__ = ["broken"]
+PROMISES = (
+    ("Safe", safe),
+    ("Live", live),
+    ("Clean", clean),
+    ("Once", once),
+    ("Answered", answered),
+    ("Told", deadlocks),
+    ("Told", shown),
+    ("Told", metrics),
+    ("Told", events),
+    ("Told", ends),
+)
+"""Told: what people read or wire up is so."""
 
 
-def broken(record: Record, dials: Dials) -> list[str]:
-    """The promises that a run, which ends now, broke: as sentences. "Told": something that people
-    read or wire up was not so.
-    """
-    return [
-        *safe(record),
-        *live(record, utcnow(), dials),
-        *clean(record),
-        *once(record, dials.token_memory),
-        *answered(record),
-        *deadlocks(record, utcnow()),
-        *shown(record),
-        *metrics(record),
-        *events(record),
-        *ends(record),
-    ]
+def find_broken(record: Record) -> list[str]:
+    """The promises that a run, which ends now, broke: as sentences."""
+    return [f"{name}: {sentence}" for name, promise in PROMISES for sentence in promise(record)]

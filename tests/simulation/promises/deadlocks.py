@@ -5,112 +5,105 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from tests.simulation.orders import order
-from tests.simulation.record import Record
+from sandbox.clock import utcnow
+from tests.simulation.record import Record, label
+from tests.simulation.settings import read_settings
 from tests.simulation.waiters import (
     Waiter,
-    at_work,
-    moments,
-    stuck,
-    stuck_without_help,
-    waiters,
-    waits_for,
+    find_busy_pipelines,
+    find_moments,
+    find_stuck,
+    find_stuck_without_help,
+    find_upstreams,
+    find_waiters,
 )
 
 MOMENT = timedelta(milliseconds=1)
 
 
-def deadlocks(record: Record, end: datetime) -> Iterator[str]:
-    told = [
-        (turn, line)
-        for turn in record.turns
-        for line in turn.lines
-        if line["decision"] == "deadlock"
-    ]
-    for turn, line in told:
-        if not really_deadlocked(record, line["execution"], turn.began, turn.ended or turn.began):
-            yield (
-                f"Told: {line['pipeline']} {line['execution'][:8]} is said to be in a "
-                f"deadlock, and it was not: {line['reason'][:120]}"
-            )
-    said = [(turn.began, line["execution"]) for turn, line in told]
-    yield from _silent(record, said, end)
+def deadlocks(record: Record) -> Iterator[str]:
+    reported: list[tuple[datetime, str]] = []
+    for invocation in record.invocations:
+        for line in invocation.lines:
+            if line["decision"] == "deadlock":
+                execution = line["execution"]
+                reported.append((invocation.began, execution))
+                if not is_deadlocked(record, execution, invocation.began, invocation.end):
+                    name = f"{line['pipeline']} {execution[:8]}"
+                    reason = line["reason"][:120]
+                    yield f"{name} is said to be in a deadlock, and it was not: {reason}"
+    yield from _find_silent(record, reported)
 
 
-def really_deadlocked(record: Record, execution: str, since: datetime, until: datetime) -> bool:
+def is_deadlocked(record: Record, execution: str, since: datetime, until: datetime) -> bool:
     """Whether at some moment of that time the execution could never have gone on, as it waited, or
     had it waited then; or by all who waited at any moment of it, for whoever looks sees one after
     the other.
     """
-    at_any = {at: waiters(record, at) for at in moments(record, since - MOMENT, until)}
-    seen = {one.execution.id: one for there in at_any.values() for one in there}
-    looks = [*at_any.items(), (until, [*seen.values()])]
-    return any(
-        any(one.execution.id == execution for one in _stuck_with(record, execution, there, at))
-        for at, there in looks
-    )
+    waiters = {at: find_waiters(record, at) for at in find_moments(record, since - MOMENT, until)}
+    by_id = {one.execution.id: one for waiting in waiters.values() for one in waiting}
+    looks = [*waiters.items(), (until, [*by_id.values()])]
+    return any(_is_stuck_with(record, execution, waiting, at) for at, waiting in looks)
 
 
-def _stuck_with(record: Record, execution: str, there: list[Waiter], at: datetime) -> list[Waiter]:
-    waiting = [one for one in there if one.execution.id != execution or one.stays]
+def _is_stuck_with(record: Record, execution: str, waiting: list[Waiter], at: datetime) -> bool:
+    waiting = [one for one in waiting if one.execution.id != execution or one.stays_in_progress]
     if not any(one.execution.id == execution for one in waiting):
-        asked = [order(job) for job in record.jobs_of(execution)]
+        settings = [read_settings(job) for job in record.find_jobs(execution)]
         waiting += [
-            Waiter(record.executions[execution], one.hold == "wait", one.wanted) for one in asked
+            Waiter(record.executions[execution], one.hold == "wait", one.requirements)
+            for one in settings
         ]
-    return stuck_without_help(record, waiting, at)
+    stuck = find_stuck_without_help(record, waiting, at)
+    return any(one.execution.id == execution for one in stuck)
 
 
-def _silent(record: Record, said: list[tuple[datetime, str]], end: datetime) -> Iterator[str]:
+def _find_silent(record: Record, reported: list[tuple[datetime, str]]) -> Iterator[str]:
     """Nobody was told of it although all of those who could say so have looked since, and AWS has
     answered. (While an execution of one of them is still at work, it may yet change everything:
     nobody is told.)
     """
-    if not any(name in waits_for(record, name) for name in record.pipelines):
+    if not any(name in find_upstreams(record, name) for name in record.pipelines):
         return  # no circle was ever asked for
-    mute = {
-        job.action.execution.id for job in record.jobs() if not job.answered
-    }  # no gate of theirs was asked again
+    # No gate of theirs was asked again.
+    mute = {job.action.execution.id for job in record.jobs() if not job.answered}
     since: dict[frozenset[str], datetime] = {}
-    for at in moments(record, record.turns[0].began, end):
-        there = [one for one in waiters(record, at) if one.execution.id not in mute]
-        busy = at_work(record, at, {one.execution.id for one in there})
-        now = [
-            one
-            for one in stuck(record, [one for one in there if one.pipeline not in busy], at)
-            if not one.ends
-        ]
-        ids = frozenset(one.execution.id for one in now)
-        since = {known: began for known, began in since.items() if known <= ids}
+    for at in find_moments(record, record.invocations[0].began, utcnow()):
+        waiting = [one for one in find_waiters(record, at) if one.execution.id not in mute]
+        busy = find_busy_pipelines(record, at, {one.execution.id for one in waiting})
+        waiting = [one for one in waiting if one.pipeline not in busy]
+        stuck = [one for one in find_stuck(record, waiting, at) if not one.ends]
+        ids = frozenset(one.execution.id for one in stuck)
+        since = {circle: began for circle, began in since.items() if circle <= ids}
         if ids:
             since.setdefault(ids, at)
-        for known, began in since.items():
-            looks = _until_all_have_looked(
-                record, [one for one in now if one.execution.id in known]
-            )
-            told = any(id_ in known and when >= began - looks for when, id_ in said)
-            starts = [began, *(trouble + MOMENT for trouble in record.troubles if trouble >= began)]
-            quiet = any(
-                start + looks < at
-                and not any(start <= trouble <= start + looks for trouble in record.troubles)
-                for start in starts
-            )
-            if quiet and not told:
-                names = ", ".join(
-                    sorted(f"{record.executions[id_].pipeline_name} {id_[:8]}" for id_ in known)
-                )
-                yield (
-                    f"Told: {names} wait for each other since {began:%d %H:%M:%S}, and "
-                    "nobody is told"
-                )
+        for circle, began in since.items():
+            looks = _find_longest_look(record, [one for one in stuck if one.execution.id in circle])
+            if any(id_ in circle and when >= began - looks for when, id_ in reported):
+                continue
+            if _was_quiet(record, began, at, looks):
+                names = ", ".join(sorted(label(record.executions[id_]) for id_ in circle))
+                when = f"{began:%d %H:%M:%S}"
+                yield f"{names} wait for each other since {when}, and nobody is told"
                 return
 
 
-def _until_all_have_looked(record: Record, waiting: list[Waiter]) -> timedelta:
+def _was_quiet(record: Record, since: datetime, until: datetime, duration: timedelta) -> bool:
+    """Whether nothing was disturbed for so long in that time."""
+    later = [moment for moment in record.disturbances if moment >= since]
+    return any(
+        start + duration < until
+        and not any(start <= moment <= start + duration for moment in later)
+        for start in (since, *(moment + MOMENT for moment in later))
+    )
+
+
+def _find_longest_look(record: Record, waiting: list[Waiter]) -> timedelta:
+    """After how long all of them have looked at their upstreams again."""
     minutes = [
-        order(job).minutes
+        read_settings(job).retry_minutes
         for one in waiting
-        if not one.stays
-        for job in record.jobs_of(one.execution.id)
+        if not one.stays_in_progress
+        for job in record.find_jobs(one.execution.id)
     ]
     return timedelta(minutes=max(minutes, default=2) + 2)

@@ -5,11 +5,10 @@ metrics are those of docs/events.md.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
+from tests.simulation.entries import Answer, Invocation, Start
 from tests.simulation.promises.table import BEGINS, COUNTED, Line, due_metrics, passes, took_effect
 from tests.simulation.record import Record
-from tests.simulation.turns import Turn
 
 FAILS = ("deadlock", "refused", "defect", "past deadline")
 GOES_ON = ("retried", "let go", "gave up")
@@ -19,110 +18,103 @@ UNCOUNTED = ("still held", "past deadline", "over")
 
 
 def metrics(record: Record) -> Iterator[str]:
-    for turn in record.turns:
-        for line in turn.lines:
-            about = (
-                f"Told: at {turn.began:%d %H:%M:%S} the {turn.function}'s log line "
-                f"'{line['decision']}'"
-            )
-            yield from (f"{about} {sentence}" for sentence in _form(record, turn, line))
+    for invocation in record.invocations:
+        who = f"at {invocation.began:%d %H:%M:%S} the {invocation.function}"
+        for line in invocation.lines:
+            about = f"{who}'s log line '{line['decision']}'"
+            yield from (f"{about} {sentence}" for sentence in _check_form(invocation, line))
             if took_effect(line):
-                yield from (f"{about} {sentence}" for sentence in _untrue(record, turn, line))
-    yield from _unsaid(record)
+                check = _check_gate if invocation.function == "gate" else _check_retry
+                for sentence in (
+                    *check(record, invocation, line),
+                    *_check_waited(record, invocation, line),
+                ):
+                    yield f"{about} {sentence}"
+        if not invocation.faults and not invocation.error:
+            for id_ in _find_unlogged(record, invocation):
+                yield f"{who} did something about {id_[:8]} that it did not log"
 
 
-def _form(record: Record, turn: Turn, line: Line) -> Iterator[str]:
+def _check_form(invocation: Invocation, line: Line) -> Iterator[str]:
     """As CloudWatch's embedded metric format wants it, with the metrics of its decision."""
-    expected = due_metrics(record, turn, line)
+    expected = due_metrics(invocation, line)
     if "_aws" not in line:
         if expected:
             yield f"is not counted, and should be as {', '.join(sorted(expected))}"
         return
     (directive,) = line["_aws"]["CloudWatchMetrics"]
-    names = {one["Name"]: one["Unit"] for one in directive["Metrics"]}
-    if set(names) != expected:
-        yield f"counts {', '.join(sorted(names))}, not {', '.join(sorted(expected)) or 'nothing'}"
-    if any(line[name] != (line["waited_seconds"] if name == "WaitTime" else 1) for name in names):
-        yield f"counts {[line[name] for name in names]}"
-    if any(unit != ("Seconds" if name == "WaitTime" else "Count") for name, unit in names.items()):
-        yield f"has units {names}"
+    units = {one["Name"]: one["Unit"] for one in directive["Metrics"]}
+    if set(units) != expected:
+        yield f"counts {', '.join(sorted(units))}, not {', '.join(sorted(expected)) or 'nothing'}"
+    if any(line[name] != (line["waited_seconds"] if name == "WaitTime" else 1) for name in units):
+        yield f"counts {[line[name] for name in units]}"
+    if any(unit != ("Seconds" if name == "WaitTime" else "Count") for name, unit in units.items()):
+        yield f"has units {units}"
     if directive["Dimensions"] != [["FunctionName"]] or not line["FunctionName"]:
         yield f"has the dimensions {directive['Dimensions']}"
     when = line["_aws"]["Timestamp"] / 1000
-    if not turn.began.timestamp() - 1 <= when <= turn.over.timestamp() + 1:
+    if not invocation.began.timestamp() - 1 <= when <= invocation.end.timestamp() + 1:
         yield "has another time"
 
 
-def _untrue(record: Record, turn: Turn, line: Line) -> Iterator[str]:
-    if turn.function == "gate":
-        yield from _untrue_of_gate(record, turn, line)
-    else:
-        yield from _untrue_of_retry(record, turn, line)
-    waited, longest = line.get("waited_seconds"), _longest(record, turn, line)
+def _check_waited(record: Record, invocation: Invocation, line: Line) -> Iterator[str]:
+    """It cannot have waited for longer than since the first job of its execution."""
+    began = [job.action.started for job in record.find_jobs(invocation.execution_id)]
+    longest = invocation.end - min(began, default=invocation.began)
+    waited = line.get("waited_seconds")
     if waited is not None and not -1 <= waited <= longest.total_seconds() + 1:
         yield f"says that it waited {waited} s, and it was {longest} at the most"
 
 
-def _untrue_of_gate(record: Record, turn: Turn, line: Line) -> Iterator[str]:
+def _check_gate(record: Record, invocation: Invocation, line: Line) -> Iterator[str]:
     decision, answer = line["decision"], record.answers.get(line.get("job", ""))
-    if passes(turn, line) and not (answer and answer.success):
+    if passes(invocation, line) and not (answer and answer.success):
         yield "says that it passed, and it did not"
-    fails = decision in FAILS or (decision == "gave up" and not passes(turn, line))
+    fails = decision in FAILS or (decision == "gave up" and not passes(invocation, line))
     observed = answer and answer.success and answer.text.startswith("Observe only")
     if fails and not observed and not (answer and not answer.success):
         yield "says that it failed, and it did not"
-    if decision in BEGINS and not _held(record, turn, line):
+    if decision in BEGINS and not _is_held(record, invocation, line):
         yield "says that it holds, and it does not"
 
 
-def _untrue_of_retry(record: Record, turn: Turn, line: Line) -> Iterator[str]:
+def _is_held(record: Record, invocation: Invocation, line: Line) -> bool:
+    if "rule" not in line:
+        return any(one.job.id == line["job"] for one in record.kept_open)
+    return any(
+        change.invocation is invocation and change.hold is not None
+        for change in record.find_rule_changes(line["execution"])
+    )
+
+
+def _check_retry(record: Record, invocation: Invocation, line: Line) -> Iterator[str]:
     decision = line["decision"]
     started = any(
-        start.execution.id == line.get("started") and start.turn.held == turn.held
+        start.execution.id == line.get("started") and start.invocation.held_id == invocation.held_id
         for start in record.starts
     )
     if ("started" in line or decision == "started") and not started:
         yield "says that it started an execution, and did not"
     ends = decision == "dropped" or line.get("on_give_up") == "stop"
-    retried = any(retried.turn is turn for retried in record.retries)
+    retried = any(retry.invocation is invocation for retry in record.retries)
     if decision in GOES_ON and not ends and not started and not retried:
         yield "says that it retried the stage, and did not"
     if ends and not any(
-        ruled.held == line["execution"] and ruled.hold is None and ruled.at <= turn.over
-        for ruled in record.rules
+        change.hold is None and change.at <= invocation.end
+        for change in record.find_rule_changes(line["execution"])
     ):
         yield "says that it ended the hold, and the hold stands"
 
 
-def _held(record: Record, turn: Turn, line: Line) -> bool:
-    if "rule" not in line:
-        return any(kept.job == line["job"] for kept in record.kept)
-    return any(
-        ruled.held == line["execution"] and ruled.turn is turn and ruled.hold is not None
-        for ruled in record.rules
-    )
-
-
-def _longest(record: Record, turn: Turn, line: Line) -> timedelta:
-    """How long it can have waited: since the first job of its execution."""
-    job = record.job(line.get("job", ""))
-    execution = job.action.execution.id if job else line.get("execution", "")
-    began = [job.action.started for job in record.jobs_of(execution)]
-    return turn.over - min(began, default=turn.began)
-
-
-def _unsaid(record: Record) -> Iterator[str]:
-    """What a turn that nothing struck did, and did not log."""
-    done = [(answer.turn, "job", job) for job, answer in record.answers.items()]
-    done += [(start.turn, "started", start.execution.id) for start in record.starts]
-    done += [(start.turn, "execution", start.execution.id) for start in record.retries]
-    for turn, key, id_ in done:
-        logged = any(
+def _find_unlogged(record: Record, invocation: Invocation) -> Iterator[str]:
+    """The jobs and executions that it acted on, and did not log."""
+    done: list[tuple[str, str, Answer | Start]] = []
+    done += [("job", one.job.id, one) for one in record.answers.values()]
+    done += [("started", one.execution.id, one) for one in record.starts]
+    done += [("execution", one.execution.id, one) for one in record.retries]
+    for key, id_, act in done:
+        if act.invocation is invocation and not any(
             line.get(key) == id_ and line["decision"] in (*COUNTED, *UNCOUNTED)
-            for line in turn.lines
-        )
-        if not turn.hits and not turn.error and not logged:
-            yield (
-                f"Told: at {turn.began:%d %H:%M:%S} the {turn.function} did something about "
-                f"{id_[:8]} that it did not log"
-            )
+            for line in invocation.lines
+        ):
+            yield id_

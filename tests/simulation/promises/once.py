@@ -6,60 +6,53 @@ gate let pass, never in a rollback's place.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from sandbox.codepipeline.execution import PipelineExecution
-from tests.simulation.orders import Order, order
-from tests.simulation.promises.read import unsatisfied
-from tests.simulation.record import Record
-from tests.simulation.turns import Start
+from tests.simulation.entries import Start
+from tests.simulation.promises.read import find_unsatisfied
+from tests.simulation.record import Record, label
+from tests.simulation.settings import GateSettings, read_settings
 
 
-def once(record: Record, memory: timedelta | None) -> Iterator[str]:
-    """`memory`: how long AWS remembers a clientRequestToken."""
+def once(record: Record) -> Iterator[str]:
+    memory = record.dials.token_memory
     first: dict[str, Start] = {}
     for start in record.starts:
-        held = record.executions.get(start.turn.held)
+        held = record.executions.get(start.invocation.held_id)
         if held is None or held.pipeline_name != start.pipeline:
-            of = start.turn.held[:8]
-            yield (
-                f"Once: {start.pipeline} {start.execution.id[:8]} was started by the hold "
-                f"of {of}, which is none of its executions"
-            )
+            hold = f"the hold of {start.invocation.held_id[:8]}"
+            yield f"{label(start.execution)} was started by {hold}, which is none of its executions"
             continue
-        what = f"{start.pipeline} {held.id[:8]} was started again as {start.execution.id[:8]}"
+        what = f"{label(held)} was started again as {start.execution.id[:8]}"
         before = first.setdefault(held.id, start)
-        if before is not start and not (
-            _has_twin(record, held) and memory is not None and start.at - before.at >= memory
-        ):
-            yield f"Once: {what}, after it had been as {before.execution.id[:8]}"
-        for sentence in _needless(record, start, held):
-            yield f"Once: {what}, though {sentence}"
-        yield from _early(record, start, what)
-    for retried in record.retries:
-        yield from _early(
-            record,
-            retried,
-            f"the stage of {retried.pipeline} {retried.execution.id[:8]} was retried",
-        )
+        forgotten = memory is not None and start.at - before.at >= memory
+        if before is not start and not (forgotten and _has_twin(record, held)):
+            yield f"{what}, after it had been as {before.execution.id[:8]}"
+        for sentence in (*_find_needless(record, start, held), *_find_early(record, start)):
+            yield f"{what}, though {sentence}"
+    for retry in record.retries:
+        for sentence in _find_early(record, retry):
+            yield f"the stage of {label(retry.execution)} was retried, though {sentence}"
 
 
-def _needless(record: Record, start: Start, held: PipelineExecution) -> Iterator[str]:
+def _find_needless(record: Record, start: Start, held: PipelineExecution) -> Iterator[str]:
     """Why the hold did not stand any more, as the retry had seen."""
-    turn, read = start.turn, start.read.get(start.pipeline, {})
-    if read.get(held.id, ("unread", 0))[0] != "Failed":
-        yield f"the retry had read that it is {read.get(held.id, ('unread', 0))[0]}"
-    if turn.at_start is not None and turn.at_start.passed and turn.at_start.status == "Failed":
+    invocation, read = start.invocation, start.lists.get(start.pipeline, {})
+    status, began = read.get(held.id, ("unread", 0.0))
+    at_start = invocation.at_start
+    if status != "Failed":
+        yield f"the retry had read that it is {status}"
+    if at_start is not None and at_start.passed and at_start.status == "Failed":
         yield "the gate had let it pass"
     if held.mode != "PARALLEL":
-        newest = max(read.items(), key=lambda item: item[1][1], default=(held.id, ("", 0.0)))[0]
-        if newest != held.id and read[newest][1] > read.get(held.id, ("", 0.0))[1]:
+        newest = max(read, key=lambda id_: read[id_][1], default=held.id)
+        if newest != held.id and read[newest][1] > began:
             yield f"the retry had read of the newer {newest[:8]}, which is {read[newest][0]}"
-        elif turn.at_start is not None and turn.at_start.newer:
-            yield f"the newer {turn.at_start.newer[0][:8]} existed"
-    if any(retried.turn is turn for retried in record.retries):
+        elif at_start is not None and at_start.newer:
+            yield f"the newer {at_start.newer[0][:8]} existed"
+    if any(retry.invocation is invocation for retry in record.retries):
         yield "its stage had been retried"
-    if turn.not_retryable == "InProgress":
+    if invocation.not_retryable == "InProgress":
         yield "AWS had refused to retry its stage, for that was in progress already"
     if held.type == "ROLLBACK":
         yield "it is a rollback"
@@ -70,43 +63,38 @@ def _has_twin(record: Record, held: PipelineExecution) -> bool:
     cannot be told apart, and only the clientRequestToken keeps a hold whose rule could not be
     removed from a second start (docs/reliability.md, "What is not promised").
     """
-    restarts = {start.execution.id for start in record.starts if start.turn.held == held.id}
-    took = {action: revision.id for action, revision in held.revisions.items()}
+    restarts = [one.execution for one in record.starts if one.invocation.held_id == held.id]
+
+    def find_revisions(execution: PipelineExecution) -> dict[str, str]:
+        return {action: revision.id for action, revision in execution.revisions.items()}
+
     return held.mode == "PARALLEL" and any(
-        {action: revision.id for action, revision in other.revisions.items()} == took
+        find_revisions(other) == find_revisions(held)
         for other in record.pipelines[held.pipeline_name].history
-        if other is not held and other.id not in restarts
+        if other is not held and other not in restarts
     )
 
 
-def _early(record: Record, start: Start, what: str) -> Iterator[str]:
+def _find_early(record: Record, start: Start) -> Iterator[str]:
     """It saw that an upstream of its hold is not as asked, or did not look."""
-    told, let_go = _kept_order(record, start), record.let_go.get(start.turn.held)
-    if told is None or (
-        told.give_up is not None and told.goes_on and _waited(record, start) >= told.give_up
-    ):
+    held = start.invocation.held_id
+    settings, released = _find_settings(record, held), record.released.get(held)
+    if settings is None or (released is not None and released <= start.at):
         return
-    if let_go is not None and let_go <= start.at:
+    waited = start.at - min(job.action.started for job in record.find_jobs(held))
+    if settings.give_up is not None and settings.continues and waited >= settings.give_up:
         return
-    for wanted in told.wanted:
-        if wanted.pipeline in record.deleted:
-            continue  # it counts as idle, whatever an earlier look of the same turn had read
-        for sentence in unsatisfied(
-            record, wanted, start.turn, start.read, start.at, start.pipeline
-        ):
-            yield f"Once: {what}, though {sentence}"
+    for requirement in settings.requirements:
+        # A deleted one counts as idle, whatever an earlier look of the same retry had read.
+        if requirement.pipeline not in record.deleted:
+            yield from find_unsatisfied(record, start, requirement)
 
 
-def _waited(record: Record, start: Start) -> timedelta:
-    """Since when its execution stands before its gate."""
-    return start.at - min(job.action.started for job in record.jobs_of(start.turn.held))
-
-
-def _kept_order(record: Record, start: Start) -> Order | None:
+def _find_settings(record: Record, held: str) -> GateSettings | None:
     """What the gate kept of this execution's wait, as far as the gate's jobs tell without doubt."""
-    orders = [
-        order(job)
-        for job in record.jobs_of(start.turn.held)
+    settings = {
+        read_settings(job)
+        for job in record.find_jobs(held)
         if job.action.configuration.get("UserParameters")
-    ]
-    return orders[0] if len(set(orders)) == 1 else None
+    }
+    return settings.pop() if len(settings) == 1 else None

@@ -7,46 +7,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sandbox.codepipeline.execution import ActionJob
-from tests.simulation.orders import Order, order
-from tests.simulation.promises.read import unsatisfied
-from tests.simulation.record import Record
-from tests.simulation.turns import Answer
+from tests.simulation.entries import Answer
+from tests.simulation.promises.read import find_unsatisfied
+from tests.simulation.record import Record, label
+from tests.simulation.settings import GateSettings, read_settings
 
 
 def safe(record: Record) -> Iterator[str]:
-    for job_id, answer in record.answers.items():
-        job = record.job(job_id)
-        if not answer.success or job is None:
+    for answer in record.answers.values():
+        settings = read_settings(answer.job)
+        if not answer.success or settings.always_passes:
             continue
-        asked, pipeline = order(job), job.action.execution.pipeline_name
-        if asked.unguarded or _gave_up(record, job, answer, asked) or _let_go(record, job, answer):
+        if answer.text.startswith("Goes on in spite of ") and (
+            _gave_up(record, answer, settings) or _was_released(record, answer)
+        ):
             continue
-        for wanted in asked.wanted:
-            for sentence in unsatisfied(
-                record, wanted, answer.turn, answer.turn.read, answer.at, pipeline
-            ):
-                yield f"Safe: {record.whose(job_id)} passed though {sentence}"
+        for requirement in settings.requirements:
+            for sentence in find_unsatisfied(record, answer, requirement):
+                yield f"{label(answer.execution)} passed though {sentence}"
 
 
-def _gave_up(record: Record, job: ActionJob, answer: Answer, asked: Order) -> bool:
+def _gave_up(record: Record, answer: Answer, settings: GateSettings) -> bool:
     """Whether the gate could say that it had waited as long as it was asked to."""
-    began = min(other.action.started for other in record.jobs_of(job.action.execution.id))
+    began = min(job.action.started for job in record.find_jobs(answer.execution.id))
     return (
-        asked.give_up is not None
-        and asked.goes_on
-        and answer.text.startswith("Goes on in spite of ")
+        settings.give_up is not None
+        and settings.continues
         and answer.text.count("as long as give_up_minutes says") == 1
-        and answer.at - began >= asked.give_up - timedelta(minutes=1)
+        and answer.at - began >= settings.give_up - timedelta(minutes=1)
     )
 
 
-def _let_go(record: Record, job: ActionJob, answer: Answer) -> bool:
+def _was_released(record: Record, answer: Answer) -> bool:
     """Whether a person had let that execution go, and it says so."""
-    since = record.let_go.get(job.action.execution.id)
-    return (
-        since is not None
-        and since <= answer.at
-        and answer.text.startswith("Goes on in spite of ")
-        and " let it go." in answer.text
-    )
+    since = record.released.get(answer.execution.id)
+    return since is not None and since <= answer.at and " let it go." in answer.text

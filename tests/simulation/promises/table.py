@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.simulation.record import Record
-from tests.simulation.turns import Turn
+from tests.simulation.entries import Invocation
 
 Line = dict[str, Any]
 
@@ -53,35 +52,34 @@ def took_effect(line: Line) -> bool:
     return line.get("answered") is not False
 
 
-def passes(turn: Turn, line: Line) -> bool:
+def passes(invocation: Invocation, line: Line) -> bool:
     """Whether the gate says that its action passed."""
-    if turn.function != "gate":
+    if invocation.function != "gate":
         return False
     if line["decision"] == "gave up":
         return bool(line["on_give_up"] == "continue")
     return line["decision"] in ALSO_PASSES or STATES.get(line["decision"]) == "PASSED"
 
 
-def due_metrics(record: Record, turn: Turn, line: Line) -> set[str]:
+def due_metrics(invocation: Invocation, line: Line) -> set[str]:
     """What CloudWatch has to get from it."""
     metric = COUNTED.get(line["decision"])
     if metric is None or not took_effect(line):
         return set()
-    also = {"Passed"} if passes(turn, line) and line["decision"] in ALSO_PASSES else set()
-    return {metric, *also, *({"WaitTime"} if ends_hold(record, turn, line) else ())}
+    also = {"Passed"} if passes(invocation, line) and line["decision"] in ALSO_PASSES else set()
+    return {metric, *also, *({"WaitTime"} if ends_hold(invocation, line) else ())}
 
 
-def due_states(turn: Turn, line: Line) -> list[str]:
+def due_states(invocation: Invocation, line: Line) -> list[str]:
     """What the bus has to get of it."""
     state = STATES.get(line["decision"])
     if state is None or not took_effect(line):
         return []
-    return [state, *(["PASSED"] if passes(turn, line) and state != "PASSED" else [])]
+    return [state, *(["PASSED"] if passes(invocation, line) and state != "PASSED" else [])]
 
 
-def ends_hold(record: Record, turn: Turn, line: Line) -> bool:
+def ends_hold(invocation: Invocation, line: Line) -> bool:
     """Whether a hold ends with it. A deadlock ends one if its action had stayed in progress."""
-    if line["decision"] != "deadlock" or turn.function != "gate":
+    if line["decision"] != "deadlock" or invocation.job is None:
         return line["decision"] in ENDS
-    job = record.job(line["job"])
-    return job is not None and job.continuation_token is not None
+    return invocation.job.continuation_token is not None

@@ -1,6 +1,4 @@
-"""What AWS does to the functions in a run: which call a fault strikes, which delivery goes astray,
-until the weather turns fair.
-"""
+"""The faults of a run: which calls fail and how, and what happens to deliveries."""
 
 from __future__ import annotations
 
@@ -58,14 +56,26 @@ SPECIAL = {
     "AddPermission": ("conflict",),
     "PutEvents": ("in part",),
 }
-FAR = {"AssumeRole": 3, "PutEvents": 3, "ListPipelineExecutions": 2, "GetPipelineState": 1}
-"""The same for the calls of `FarWeather`."""
+FAR_OPERATIONS = {
+    "AssumeRole": 3,
+    "PutEvents": 3,
+    "ListPipelineExecutions": 2,
+    "GetPipelineState": 1,
+}
+"""The same for the calls of `FarFaults`."""
+STRIKES = {"mild": (2, 4), "rough": (6, 12)}
+"""How many single faults there are in a run of that kind, at least and at most."""
+STORMS: tuple[tuple[str, ...], ...] = (PASSING, PASSING, ANY_CALL, ("unheard", "dies after"))
+OUTAGES: tuple[tuple[str, ...], ...] = (
+    *(("denied",), ("throttled",), ("unavailable", "broken")),
+    *(("unreachable",), ("unheard",), ("dies after",)),
+)
 
 
 @dataclass
 class Strike:
-    """`fault` strikes `operation`, from its `first` attempt of this run on, `times` times
-    (botocore's own repeats count).
+    """`fault` strikes the `first` attempt of `operation` and those after it, `times` in all;
+    botocore's own repeats count.
     """
 
     operation: str
@@ -90,62 +100,43 @@ class Spell:
     faults: tuple[str, ...]
 
     def __str__(self) -> str:
-        where = (
-            f"{self.service or 'any service'} from {self.begins:%H:%M:%S} to {self.ends:%H:%M:%S}"
-        )
-        return f"{self.share:.0%} of calls to {where}: {' or '.join(self.faults)}"
+        when = f"from {self.begins:%H:%M:%S} to {self.ends:%H:%M:%S}"
+        calls = f"{self.share:.0%} of calls to {self.service or 'any service'}"
+        return f"{calls} {when}: {' or '.join(self.faults)}"
 
 
-class Weather:
+class Faults:
     """Draws the faults of one run. `minutes` is how long people act."""
 
     def __init__(self, random: Random, minutes: float) -> None:
         self._random = random
         self.fair = False
+        """Nothing strikes any more."""
         self._counted: dict[str, int] = {}
         self._strikes: list[Strike] = []
         self._spells: list[Spell] = []
-        kind = random.choice(
-            ("calm", "mild", "mild", "mild", "rough", "rough", "storm", "outage", "outage")
+        self.kind = random.choice(
+            ("calm", *["mild"] * 3, "rough", "rough", "storm", "outage", "outage")
         )
-        self.kind = kind
-        if kind in ("mild", "rough"):
-            self._strikes = [
-                self._strike()
-                for _ in range(random.randint(2, 4) if kind == "mild" else random.randint(6, 12))
-            ]
-        if kind == "storm":
-            self._spells = [
-                self._spell(
-                    minutes,
-                    random.uniform(0.1, 0.7),
-                    None,
-                    random.choice((PASSING, PASSING, ANY_CALL, ("unheard", "dies after"))),
-                )
-            ]
-        if kind == "outage":
-            faults = random.choice(
-                (
-                    ("denied",),
-                    ("throttled",),
-                    ("unavailable", "broken"),
-                    ("unreachable",),
-                    ("unheard",),
-                    ("dies after",),
-                )
-            )
+        if self.kind in STRIKES:
+            count = random.randint(*STRIKES[self.kind])
+            self._strikes = [self._draw_strike(OPERATIONS) for _ in range(count)]
+        if self.kind == "storm":
+            share, faults = random.uniform(0.1, 0.7), random.choice(STORMS)
+            self._spells = [self._draw_spell(minutes, share, None, faults)]
+        if self.kind == "outage":
+            faults = random.choice(OUTAGES)
             service = random.choice(("codepipeline", "eventbridge", "eventbridge", "lambda"))
-            self._spells = [self._spell(minutes, random.choice((1.0, 1.0, 0.8)), service, faults)]
+            share = random.choice((1.0, 1.0, 0.8))
+            self._spells = [self._draw_spell(minutes, share, service, faults)]
         self.pauses = random.choice((0.0, 0.0, 0.05, 0.2))
-        """How often a turn is interrupted before or after a call, and the world goes on
-        meanwhile.
-        """
+        """How often an invocation pauses before or after a call, and the world goes on."""
         self.busy_people = random.choice((0.0, 0.0, 0.3))
         """How often then somebody acts just at that moment."""
         self.faster_people = 0.0
         """How often somebody retries a held stage just before the retry does."""
         self.astray = random.choice((0.0, 0.0, 0.0, 0.1, 0.4))
-        """How often a delivery does."""
+        """How often a delivery goes astray."""
         self.latest_arrival = utcnow()
         self._dials = ""
 
@@ -153,8 +144,8 @@ class Weather:
         faults = [str(fault) for fault in (*self._strikes, *self._spells)]
         return f"{self.kind}: {'; '.join([*faults, self._dials])}"
 
-    def turn(self, dials: Dials) -> None:
-        """Turn the sandbox's dials to this weather."""
+    def set_dials(self, dials: Dials) -> None:
+        """Draw how AWS itself behaves in this run."""
         random = self._random
         dials.rule_warmup = timedelta(seconds=random.choice((0, 0, 0, 15, 60, 90)))
         dials.token_memory = random.choice((None, timedelta(hours=1), *[timedelta(minutes=20)] * 2))
@@ -173,24 +164,16 @@ class Weather:
             return None
         count = self._counted[operation] = self._counted.get(operation, 0) + 1
         for strike in self._strikes:
-            if (
-                strike.operation == operation
-                and strike.first <= count < strike.first + strike.times
-            ):
+            if strike.operation == operation and 0 <= count - strike.first < strike.times:
                 return strike.fault
         for spell in self._spells:
-            if (
-                spell.begins <= utcnow() < spell.ends
-                and spell.service in (None, service)
-                and self._random.random() < spell.share
-            ):
+            is_met = spell.begins <= utcnow() < spell.ends and spell.service in (None, service)
+            if is_met and self._random.random() < spell.share:
                 return self._random.choice(spell.faults)
         return None
 
     def pause(self) -> float | None:
-        """How many seconds a turn waits at this point while the world goes on, or None: it goes on
-        at once.
-        """
+        """For how many seconds an invocation pauses here; None: it goes on at once."""
         if self.fair or self._random.random() >= self.pauses:
             return None
         return self._random.choice((0, 0, 0, 1, 10, 45, 70))
@@ -203,73 +186,48 @@ class Weather:
         copies: list[float] = self._random.choice(
             ([], [0.0, 0.0], [0.0, late], [late], [0.0, 2.0, late])
         )
-        if copies:
-            self.latest_arrival = max(
-                self.latest_arrival, utcnow() + timedelta(seconds=max(copies))
-            )
+        last = timedelta(seconds=max(copies, default=0.0))
+        self.latest_arrival = max(self.latest_arrival, utcnow() + last)
         return copies
 
     def chance(self, share: float) -> bool:
         return not self.fair and self._random.random() < share
 
-    def _strike(self, operations: Mapping[str, int] = OPERATIONS) -> Strike:
+    def _draw_strike(self, operations: Mapping[str, int]) -> Strike:
         random = self._random
         operation = random.choices([*operations], [*operations.values()])[0]
-        fault = random.choice(
-            SPECIAL[operation] if operation in SPECIAL and random.random() < 0.5 else ANY_CALL
-        )
-        return Strike(
-            operation,
-            random.choice((1, 1, 1, 2, 2, 3)),
-            random.choice((1, 1, 2, 8) if fault in NOT_REPEATED else (1, 20, 40, 80)),
-            fault,
-        )
+        is_special = operation in SPECIAL and random.random() < 0.5
+        fault = random.choice(SPECIAL[operation] if is_special else ANY_CALL)
+        first = random.choice((1, 1, 1, 2, 2, 3))
+        times = random.choice((1, 1, 2, 8) if fault in NOT_REPEATED else (1, 20, 40, 80))
+        return Strike(operation, first, times, fault)
 
-    def _spell(
+    def _draw_spell(
         self, minutes: float, share: float, service: str | None, faults: tuple[str, ...]
     ) -> Spell:
         begins = utcnow() + timedelta(minutes=self._random.uniform(-5, minutes / 2))
-        return Spell(
-            begins,
-            begins + timedelta(minutes=self._random.choice((2, 5, 15, 60, 75))),
-            share,
-            service,
-            faults,
-        )
+        ends = begins + timedelta(minutes=self._random.choice((2, 5, 15, 60, 75)))
+        return Spell(begins, ends, share, service, faults)
 
 
-class FarWeather(Weather):
+class FarFaults(Faults):
     """What befalls the calls that only some runs make: of AssumeRole, PutEvents, and those to other
     regions and accounts.
 
     It has dice of its own, so that all else goes as it would without them.
     """
 
-    def __init__(self, random: Random, minutes: float, near: Weather) -> None:
+    def __init__(self, random: Random, minutes: float, near: Faults) -> None:
         self._random = random
         self._near = near
         self._counted = {}
-        self._strikes = [self._strike(FAR) for _ in range(random.choice((0, 0, 0, 1, 2, 4)))]
+        count = random.choice((0, 0, 0, 1, 2, 4))
+        self._strikes = [self._draw_strike(FAR_OPERATIONS) for _ in range(count)]
         self._spells = []
         if random.random() < 0.2:
-            faults = random.choice(
-                (
-                    ("denied",),
-                    ("throttled",),
-                    ("unavailable",),
-                    ("unreachable",),
-                    ("unheard",),
-                    ("dies after",),
-                )
-            )
-            self._spells = [
-                self._spell(
-                    minutes,
-                    random.choice((1.0, 0.5)),
-                    random.choice(("sts", "codepipeline", "eventbridge")),
-                    faults,
-                )
-            ]
+            faults, share = random.choice(OUTAGES)[:1], random.choice((1.0, 0.5))
+            service = random.choice(("sts", "codepipeline", "eventbridge"))
+            self._spells = [self._draw_spell(minutes, share, service, faults)]
         self.pauses = random.choice((0.0, 0.0, 0.05))
         self.busy_people = self.faster_people = 0.0
 
@@ -278,7 +236,5 @@ class FarWeather(Weather):
         return self._near.fair
 
     def __str__(self) -> str:
-        return (
-            "far away: "
-            f"{'; '.join(str(fault) for fault in (*self._strikes, *self._spells)) or 'calm'}"
-        )
+        faults = [str(fault) for fault in (*self._strikes, *self._spells)]
+        return f"far away: {'; '.join(faults) or 'calm'}"

@@ -8,6 +8,7 @@ import contextlib
 import json
 from functools import partial
 from random import Random
+from typing import Any
 
 from moto.awslambda.models import lambda_backends
 
@@ -15,10 +16,10 @@ from sandbox import eventbridge
 from sandbox.account import ACCOUNT, REGION
 from sandbox.awslambda.permission import StatementExistsError
 from sandbox.clock import utcnow
-from sandbox.codepipeline.execution import ActionJob
+from sandbox.codepipeline.execution import ActionJob, PipelineExecution
 from tests.simulation.people import People, invoke_retry
 from tests.simulation.record import Record
-from tests.simulation.rules import PREFIX, RETRY, all_rules, with_target
+from tests.simulation.rules import PREFIX, RETRY, find_held, find_rules
 
 BY = f"arn:aws:sts::{ACCOUNT}:assumed-role/team/ann"
 RETRY_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{RETRY}"
@@ -29,56 +30,53 @@ def plan(random: Random, people: People, record: Record, minutes: float) -> None
     if random.random() > 0.25:
         return
     for _ in range(random.choice((1, 2, 3))):
-        people.at(random.uniform(0.5, minutes), partial(_let_go, random, record))
+        people.at(random.uniform(0.5, minutes), partial(_release, random, record))
 
 
-def _let_go(random: Random, record: Record) -> None:
-    held = [name for name in with_target() if _can_be_retried(record, name[-36:])]
-    in_place = [
+def _release(random: Random, record: Record) -> None:
+    held = find_held()
+    in_progress = [
         job
         for job in record.jobs()
         if job.action.status == "InProgress"
         and job.continuation_token
-        and PREFIX + job.action.execution.id not in with_target()
+        and job.action.execution.id not in held
     ]
-    choices: list[str | ActionJob] = [*held, *in_place]
+    can_go_on = [id_ for id_ in held if _can_be_retried(record, record.executions[id_])]
+    choices: list[str | ActionJob] = [*can_go_on, *in_progress]
     if not choices:
         return
     chosen = random.choice(choices)
-    if isinstance(chosen, str):
-        (target,) = all_rules()[chosen].targets
-        _mark(record, chosen, json.loads(target["Input"]))
-        invoke_retry(all_rules()[chosen].targets[0]["Input"])
+    if isinstance(chosen, ActionJob):
+        _release_in_progress(record, chosen)
     else:
-        _let_wait_go(record, chosen)
+        (target,) = find_rules()[chosen].targets
+        _mark(record, json.loads(target["Input"]))
+        invoke_retry(find_rules()[chosen].targets[0]["Input"])
 
 
-def _can_be_retried(record: Record, execution: str) -> bool:
+def _can_be_retried(record: Record, held: PipelineExecution) -> bool:
     """It failed and is the newest of its pipeline, and that is as it was when it began; the command
     refuses others.
     """
-    held = record.executions[execution]
     pipeline = record.pipelines[held.pipeline_name]
     needed = held.status == "Failed" and (held.mode == "PARALLEL" or pipeline.history[-1] is held)
     return needed and not pipeline.deleted and pipeline.version == held.pipeline_version
 
 
-def _let_wait_go(record: Record, job: ActionJob) -> None:
+def _release_in_progress(record: Record, job: ActionJob) -> None:
     """One that waits in place gets a rule, which holds nothing but the mark."""
-    execution, rule = job.action.execution, PREFIX + job.action.execution.id
-    now, events = utcnow(), eventbridge.backend(ACCOUNT, REGION)
-    asked = json.loads(job.action.configuration["UserParameters"])
+    execution, rule, now = job.action.execution, PREFIX + job.action.execution.id, utcnow()
     with contextlib.suppress(StatementExistsError):
         statement = {
             "StatementId": "rules",
             "Action": "lambda:InvokeFunction",
             "Principal": "events.amazonaws.com",
+            "SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/pipeline-gate-*",
         }
-        arn = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/pipeline-gate-*"
-        lambda_backends[ACCOUNT][REGION].get_function(RETRY).policy.add_statement(
-            json.dumps({**statement, "SourceArn": arn})
-        )
-    events.put_rule(
+        policy = lambda_backends[ACCOUNT][REGION].get_function(RETRY).policy
+        policy.add_statement(json.dumps(statement))
+    eventbridge.backend(ACCOUNT, REGION).put_rule(
         rule,
         description=f"Since {now:%Y-%m-%d %H:%M UTC} let go",
         scheduled_expression=f"cron({now.minute % 5}/5 * * * ? *)",
@@ -87,19 +85,18 @@ def _let_wait_go(record: Record, job: ActionJob) -> None:
         "rule": rule,
         "pipeline": execution.pipeline_name,
         "execution": execution.id,
-        "depends_on": asked["depends_on"],
+        "depends_on": json.loads(job.action.configuration["UserParameters"])["depends_on"],
         "since": str(job.continuation_token),
         "mode": "retry",
         "end_reported": True,
     }
-    _mark(record, rule, hold)
+    _mark(record, hold)
 
 
-def _mark(record: Record, rule: str, hold: dict[str, object]) -> None:
-    text = json.dumps({**hold, "released_by": BY})
-    record.story.tell(f"somebody lets {hold['pipeline']} {rule[-36:-28]} go on")
-    record.let_go.setdefault(rule[-36:], utcnow())
-    record.ruled(rule[-36:], text, by_person=True)
-    eventbridge.backend(ACCOUNT, REGION).put_targets(
-        rule, None, [{"Id": "retry", "Arn": RETRY_ARN, "Input": text}]
-    )
+def _mark(record: Record, hold: dict[str, Any]) -> None:
+    text, held = json.dumps({**hold, "released_by": BY}), hold["rule"][-36:]
+    record.story.tell(f"somebody lets {hold['pipeline']} {held[:8]} go on")
+    record.released.setdefault(held, utcnow())
+    record.note_rule(held, text, by_person=True)
+    target = {"Id": "retry", "Arn": RETRY_ARN, "Input": text}
+    eventbridge.backend(ACCOUNT, REGION).put_targets(hold["rule"], None, [target])

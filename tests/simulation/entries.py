@@ -1,0 +1,194 @@
+"""What a record is made of: the invocations of the two functions, and what they brought about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sandbox.codepipeline.execution import ActionJob, PipelineExecution
+from sandbox.codepipeline.pipeline import Pipeline
+
+Lists = dict[str, dict[str, tuple[str, float]]]
+"""What ListPipelineExecutions answered: by pipeline and execution, the status and start time."""
+
+
+@dataclass(frozen=True)
+class HeldState:
+    """How a held execution really stood when an invocation of the retry began. `newer`: the
+    executions that came after it.
+    """
+
+    status: str
+    newer: tuple[str, ...]
+    passed: bool
+    """It had gate actions, and the last attempt of each of them passed."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """How an execution really stood when an invocation read its pipeline's state."""
+
+    stages_behind: frozenset[str] = frozenset()
+    parked: bool = False
+    """A person held it up: an approval is all that its stage still waits for, or the way into the
+    next one is closed.
+    """
+    over: bool = False
+    """It did not run any more."""
+
+    @classmethod
+    def find(cls, pipeline: Pipeline, execution: PipelineExecution) -> Position:
+        names = [stage.name for stage in pipeline.stages]
+        entered = [names.index(name) for name in execution.stages if name in names]
+        behind = {*names[: max(entered, default=0)]}
+        behind |= {
+            stage.name
+            for stage in execution.stages.values()
+            if stage.status in ("Succeeded", "Skipped")
+        }
+        return cls(frozenset(behind), _is_parked(pipeline, execution), over=not execution.runs)
+
+
+def _is_parked(pipeline: Pipeline, execution: PipelineExecution) -> bool:
+    for stage in pipeline.stages:
+        if execution in stage.waiting:
+            occupant = stage.occupant
+            in_the_way = occupant is not None and _only_approvals_run(occupant, stage.name)
+            return not stage.transition.enabled or in_the_way
+    return any(
+        _only_approvals_run(execution, name)
+        for name, passage in execution.stages.items()
+        if passage.status in ("InProgress", "Stopping")
+    )
+
+
+def _only_approvals_run(execution: PipelineExecution, stage: str) -> bool:
+    running = execution.stages[stage].running
+    return bool(running) and all(action.type["category"] == "Approval" for action in running)
+
+
+@dataclass(eq=False)
+class Invocation:
+    """One invocation of the gate or the retry."""
+
+    function: str
+    """ "gate" or "retry"."""
+    event: dict[str, Any]
+    began: datetime
+    job: ActionJob | None = None
+    """The gate's."""
+    at_start: HeldState | None = None
+    """The retry's."""
+    lists: Lists = field(default_factory=dict)
+    complete_lists: set[str] = field(default_factory=set)
+    """The pipelines whose list it read to the end, or back beyond 14 days."""
+    positions: dict[str, dict[str, Position]] = field(default_factory=dict)
+    """By pipeline and execution, when it read the pipeline's state."""
+    stage_reads: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
+    """By pipeline and stage the last execution in it and its status there, at each read."""
+    faults: list[str] = field(default_factory=list)
+    """What struck it: one that was not struck has no excuse."""
+    ended: datetime | None = None
+    error: bool = False
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    """What it logged."""
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """What it put on the bus: entries of PutEvents that took effect."""
+    not_retryable: str | None = None
+    """How the held execution really stood when AWS refused to retry its stage."""
+
+    @property
+    def end(self) -> datetime:
+        """When it ended; when it began, if it still runs."""
+        return self.ended or self.began
+
+    @property
+    def held_id(self) -> str:
+        """The execution whose hold a retry looks at."""
+        return str(self.event.get("rule", ""))[-36:]
+
+    @property
+    def execution_id(self) -> str:
+        """The execution that it is about."""
+        return self.job.action.execution.id if self.job else self.held_id
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A job's result, as CodePipeline accepted it. `outputs`: the output variables of one that
+    passed.
+    """
+
+    invocation: Invocation
+    at: datetime
+    job: ActionJob
+    success: bool
+    text: str
+    outputs: Mapping[str, str]
+
+    @property
+    def execution(self) -> PipelineExecution:
+        return self.job.action.execution
+
+    @property
+    def lists(self) -> Lists:
+        return self.invocation.lists
+
+    @property
+    def verdict(self) -> str:
+        """The word at the end of a failed job's message; "" if there is none."""
+        token = re.search(r" \[pipeline-gate/1 ([a-z -]+)\]$", self.text)
+        return token[1] if token and not self.success else ""
+
+
+@dataclass(frozen=True)
+class KeptOpen:
+    """A job that was answered with a continuation token: its action stays in progress."""
+
+    invocation: Invocation
+    at: datetime
+    job: ActionJob
+    summary: str
+    percent: int | None
+
+    @property
+    def execution(self) -> PipelineExecution:
+        return self.job.action.execution
+
+
+@dataclass(frozen=True)
+class Start:
+    """An execution that the retry started, or whose stage it retried. `lists` is a copy of what
+    that invocation had read until then.
+    """
+
+    invocation: Invocation
+    at: datetime
+    execution: PipelineExecution
+    lists: Lists
+
+    @property
+    def pipeline(self) -> str:
+        return self.execution.pipeline_name
+
+
+@dataclass(frozen=True)
+class StateChange:
+    at: datetime
+    pipeline: str
+    execution: str
+    state: str
+
+
+@dataclass(frozen=True)
+class RuleChange:
+    """The rule of a held execution got its target, with this Input, or lost it (None)."""
+
+    held_id: str
+    at: datetime
+    hold: Mapping[str, Any] | None
+    invocation: Invocation | None
+    """None: a person did it."""

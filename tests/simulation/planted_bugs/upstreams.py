@@ -1,0 +1,155 @@
+"""What the gate reads of its upstreams, and who waits for each other."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+from chalicelib import errors, gate
+from chalicelib.aws.clients import Aws
+from chalicelib.aws.codepipeline import CodePipeline
+from chalicelib.aws.other_accounts import OtherAccounts
+from chalicelib.holds import making
+from chalicelib.pipelines import wait_cycles
+from chalicelib.pipelines.reader import UpstreamReader
+from chalicelib.pipelines.upstream import Upstream, find_unsatisfied
+from chalicelib.records.log import log_decision
+from chalicelib.records.outcomes import Outcome
+from tests.simulation.planted_bugs.bug import both, bug, bug_in
+
+
+@bug_in(Upstream, "running", "Safe", seed=1)
+def only_the_newest(_real: Any, self: Upstream) -> object:
+    """Of an upstream's executions only the newest is looked at."""
+    return tuple(execution for execution in self.executions[:1] if execution.running)
+
+
+@bug_in(CodePipeline, "list_execution_pages", "Safe", seed=10)
+def one_page(real: Any, self: CodePipeline, pipeline: str) -> Any:
+    """Only the first page of an upstream's executions is read."""
+    yield next(iter(real(self, pipeline)))
+
+
+@bug_in(Upstream, "idle", "Safe", seed=25)
+def unanswered_is_idle(_real: Any, self: Upstream) -> bool:
+    """An upstream of which AWS does not answer is taken for idle."""
+    return not self.blocking
+
+
+@bug_in(CodePipeline, "list_executions", "Safe", seed=123)
+def denied_is_idle(real: Any, *arguments: Any, **keys: Any) -> Any:
+    """An upstream that the gate may not look at is taken for idle."""
+    try:
+        return real(*arguments, **keys)
+    except errors.NotPermitted:
+        return ()
+
+
+@bug_in(gate, "find_unsatisfied", "Safe", seed=0)
+def only_the_first_upstream(real: Any, upstreams: Any) -> Any:
+    """Only the first of several upstreams is looked at."""
+    return real(upstreams[:1])
+
+
+@bug_in(Upstream, "satisfied", "Safe", seed=6)
+def require_ignored(_real: Any, self: Upstream) -> bool:
+    """require: succeeded is taken for idle."""
+    return self.idle
+
+
+@bug("Safe", seed=9)
+def parked_passes() -> AbstractContextManager[object]:
+    """A parked upstream does not count, whatever parked says."""
+
+    def find_blocking(self: Upstream) -> Any:
+        return tuple(
+            execution
+            for execution in self.running
+            if not self.is_past(execution)
+            and not (self.state and self.state.find_parked(execution.id))
+        )
+
+    def read(self: UpstreamReader, dependency: Any) -> Upstream:
+        upstream = real(self, dependency)
+        if not upstream.running:
+            return upstream
+        return replace(upstream, state=self._aws.codepipeline.read_state(dependency.name))
+
+    real = UpstreamReader._read_executions
+    return both(
+        patch.object(Upstream, "blocking", property(find_blocking)),
+        patch.object(UpstreamReader, "_read_executions", read),
+    )
+
+
+@bug("Safe", seed=1)
+def waits_once() -> AbstractContextManager[object]:
+    """A gate that waits in place looks at its upstreams only once."""
+    read: set[str] = set()
+
+    def find(upstreams: Any) -> Any:
+        key = ",".join(upstream.label for upstream in upstreams)
+        if key in read:
+            read.clear()
+            return ()
+        unsatisfied = find_unsatisfied(upstreams)
+        if unsatisfied:
+            read.add(key)
+        return unsatisfied
+
+    return patch.object(gate, "find_unsatisfied", find)
+
+
+# Pipelines that wait for each other
+
+
+@bug_in(wait_cycles, "find_cycle", "Told", seed=821)
+def only_of_two(real: Any, upstream: Any, waits: Any, asker: Any, _read: Any) -> Any:
+    """Only circles of two are seen."""
+    return real(upstream, waits, asker, lambda _: wait_cycles.WaitingPipeline())
+
+
+@bug_in(making, "format_mark", "Told", seed=4)
+def no_mark(real: Any, since: Any, _waits: Any) -> Any:
+    """A gate that waits in place leaves no mark."""
+    return real(since, ())
+
+
+@bug_in(UpstreamReader, "__init__", "Told", seed=4)
+def never_stays(real: Any, *arguments: Any, **_: Any) -> None:
+    """Whoever waits in place is taken for one that makes room."""
+    real(*arguments)
+
+
+# Upstreams in other regions and accounts
+
+
+@bug_in(Aws, "codepipeline_for", "Safe", seed=14)
+def taken_for_home(_real: Any, self: Aws, _dependency: Any) -> CodePipeline:
+    """An upstream elsewhere is looked for at home."""
+    return self.codepipeline
+
+
+@bug_in(OtherAccounts, "_assume_role", "Answered", seed=14)
+def no_external_id(real: Any, self: OtherAccounts, dependency: Any) -> Any:
+    """The external id is not given."""
+    return real(self, replace(dependency, external_id=None))
+
+
+@bug_in(UpstreamReader, "_read_upstream", "Safe", seed=63)
+def closed_is_idle(real: Any, self: UpstreamReader, dependency: Any) -> Any:
+    """An upstream whose role cannot be assumed is taken for idle."""
+    try:
+        return real(self, dependency)
+    except errors.NotPermitted:
+        return Upstream(dependency)
+
+
+@bug_in(OtherAccounts, "_assume_role", "Answered", seed=11)
+def session_logged(real: Any, *arguments: Any) -> Any:
+    """The session's credentials are logged."""
+    credentials, end = real(*arguments)
+    log_decision("gate", Outcome.STILL_HELD, **credentials)
+    return credentials, end
