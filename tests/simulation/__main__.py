@@ -11,7 +11,7 @@ import click
 from tests.simulation.planted_bugs import BUGS
 from tests.simulation.run import simulate
 from tests.simulation.soak import soak
-from tests.simulation.story import told
+from tests.simulation.story import format_result
 
 
 @click.command()
@@ -29,9 +29,7 @@ def main(
     bug: str | None,
     first: int,
 ) -> None:
-    """Play histories of pipelines, people and faults, and check the gate's promises. Exit status 1
-    where one is broken.
-    """
+    """Play histories and check the gate's promises. Exit status 1 where one is broken."""
     logging.disable(logging.CRITICAL)  # the sandbox's own warnings: here, faults are the point
     if bug is not None:
         planted = next((one for one in BUGS if one.name == bug), None)
@@ -44,7 +42,7 @@ def main(
         return
     if seed is not None:
         result = simulate(seed)
-        click.echo(told(result))
+        click.echo(format_result(result))
         sys.exit(bool(result.broken))
     if not (forever or runs or minutes):
         raise click.UsageError("say which: --seed N, --runs N, --minutes M, --soak or --bug NAME")

@@ -1,6 +1,4 @@
-"""Every AWS call that the two functions make passes here, below botocore's own repeats: watched,
-struck by faults, interrupted.
-"""
+"""Every AWS call of the two functions, below botocore's repeats: noted, struck, interrupted."""
 
 from __future__ import annotations
 

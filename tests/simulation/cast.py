@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from random import Random
 from typing import Any
 
 from sandbox.account import PIPELINE_ROLE
+from sandbox.clock import utcnow
+from sandbox.codepipeline.execution import PipelineExecution
+from tests.simulation.record import Record
 
 GATE = "pipeline-gate-dev-gate"
 UPSTREAMS = ("infra", "network", "cluster")
 DEPENDENTS = ("k8s", "apps", "web")
-BEYOND = 0.35
+FURTHER_KEYS_SHARE = 0.35
 """The share of gates that ask for more than the article has."""
 MODES = ("SUPERSEDED", "SUPERSEDED", "SUPERSEDED", "QUEUED", "PARALLEL", "PARALLEL")
 
 
 @dataclass(frozen=True)
 class Cast:
-    """`declarations` by name, in the order in which the pipelines depend on each other;
-    `dependents` have a gate.
-    """
+    """The pipelines by name, upstreams first; `dependents` have a gate."""
 
     declarations: dict[str, dict[str, Any]]
     dependents: tuple[str, ...]
@@ -33,66 +35,86 @@ def draw(random: Random) -> Cast:
     declarations = {name: declaration(random, name, []) for name in upstreams}
     for name in dependents:
         others = [*declarations]
-        asking = [_gate(random, name, others) for _ in range(random.choice((1, 1, 1, 1, 2)))]
-        declarations[name] = declaration(random, name, asking)
+        count = random.choice((1, 1, 1, 1, 2))
+        drawn = [_draw_gate(random, name, others) for _ in range(count)]
+        declarations[name] = declaration(random, name, drawn)
     return Cast(declarations, dependents)
 
 
-def edit_gate(random: Random, name: str, declaration: dict[str, Any], others: list[str]) -> None:
-    """Edit a gated pipeline's first gate: it may wait for others from now on, or look at other
-    intervals.
+def add_past(random: Random, record: Record) -> None:
+    """In some runs, pipelines have up to six executions behind them, the oldest first: from
+    successes, the gate tells how long one usually takes.
     """
+    if random.random() > 0.2:
+        return
+    for pipeline in record.pipelines.values():
+        for number in range(random.choice((0, 2, 4, 6))):
+            failed = random.random() < 0.2
+            execution = PipelineExecution(
+                pipeline.name, 1, number, pipeline.mode, "Webhook", "", {}, []
+            )
+            execution.status = "Failed" if failed else "Succeeded"
+            execution.started = utcnow() - timedelta(hours=10 - number)
+            seconds = random.choice((100.0, 150.0, 300.0, 600.0))
+            execution.updated = execution.started + timedelta(seconds=seconds)
+            pipeline.history.append(execution)
+            pipeline.by_id[execution.id] = execution
+            record.note_past(pipeline, execution, "FAILED" if failed else "SUCCEEDED")
+
+
+def edit_gate(random: Random, name: str, declaration: dict[str, Any], others: list[str]) -> None:
+    """Let a pipeline's first gate ask for something else."""
     for gate in gates(declaration)[:1]:
-        gate.update(_gate(random, name, others))
+        gate.update(_draw_gate(random, name, others))
 
 
 def gates(declaration: dict[str, Any]) -> list[dict[str, Any]]:
     """The configurations of a pipeline's gates, be they rules or actions."""
-    found = []
+    declared = []
     for stage in declaration["stages"]:
         for condition in stage.get("beforeEntry", {}).get("conditions", []):
-            found += condition["rules"]
-        found += [one for one in stage["actions"] if one["actionTypeId"]["provider"] == "Lambda"]
-    return [gate["configuration"] for gate in found]
+            declared += condition["rules"]
+        declared += [one for one in stage["actions"] if one["actionTypeId"]["provider"] == "Lambda"]
+    return [gate["configuration"] for gate in declared]
 
 
-def configured(asked: dict[str, Any]) -> dict[str, str]:
-    """The configuration of a gate action that asks that."""
-    return {"FunctionName": GATE, "UserParameters": json.dumps(asked)}
+def configure(keys: dict[str, Any]) -> dict[str, str]:
+    """The configuration of a gate action that asks for that."""
+    return {"FunctionName": GATE, "UserParameters": json.dumps(keys)}
 
 
-def _gate(random: Random, name: str, others: list[str]) -> dict[str, str]:
+def _draw_gate(random: Random, name: str, others: list[str]) -> dict[str, str]:
     """The configuration of a gate action."""
     depends_on = random.sample(others, min(len(others), random.choice((1, 1, 1, 2, 3))))
-    asked: dict[str, Any] = {
+    keys: dict[str, Any] = {
         "depends_on": depends_on,
         "pipeline": name,
         "execution": "#{codepipeline.PipelineExecutionId}",
     }
     if random.random() < 0.7:
-        asked["retry_minutes"] = random.choice((1, 2, 5, 5, 10, 15, 60))
-    if random.random() < BEYOND:
-        asked |= _beyond(random, depends_on)
-        return configured(asked)
-    text = json.dumps(asked) if random.random() < 0.9 else ", ".join(depends_on)
-    return {"FunctionName": GATE, "UserParameters": text}
+        keys["retry_minutes"] = random.choice((1, 2, 5, 5, 10, 15, 60))
+    if random.random() < FURTHER_KEYS_SHARE:
+        keys |= _draw_further_keys(random, depends_on)
+    elif random.random() >= 0.9:
+        return {"FunctionName": GATE, "UserParameters": ", ".join(depends_on)}
+    return configure(keys)
 
 
-def _beyond(random: Random, depends_on: list[str]) -> dict[str, Any]:
+def _draw_further_keys(random: Random, depends_on: list[str]) -> dict[str, Any]:
     """Some of the keys that are not in the article."""
-    asked: dict[str, Any] = {"hold": random.choice(("restart", "retry", "retry", "wait", "wait"))}
+    keys: dict[str, Any] = {"hold": random.choice(("restart", "retry", "retry", "wait", "wait"))}
     if random.random() < 0.3:
-        asked["require"] = "succeeded"
+        keys["require"] = "succeeded"
     elif random.random() < 0.3:
-        asked["depends_on"] = [{"pipeline": depends_on[0], "stage": "Deploy"}, *depends_on[1:]]
+        keys["depends_on"] = [{"pipeline": depends_on[0], "stage": "Deploy"}, *depends_on[1:]]
     if random.random() < 0.2:
-        asked["parked"] = "pass"
-    asked |= deadline(random, 0.3, (3, 10, 30))
+        keys["parked"] = "pass"
+    keys |= deadline(random, 0.3, (3, 10, 30))
     if random.random() < 0.2:
-        asked["revisions"] = "held"
+        keys["revisions"] = "held"
     if random.random() < 0.1:
-        asked |= random.choice(({"bypass": "true"}, {"bypass": "false"}, {"observe": True}))
-    return asked
+        keys |= random.choice(({"bypass": "true"}, {"bypass": "false"}, {"observe": True}))
+    return keys
 
 
 def deadline(random: Random, share: float, minutes: tuple[int, ...]) -> dict[str, Any]:
@@ -104,20 +126,16 @@ def deadline(random: Random, share: float, minutes: tuple[int, ...]) -> dict[str
 
 
 def declaration(
-    random: Random, name: str, asking: list[dict[str, str]], place: str | None = None
+    random: Random, name: str, configurations: list[dict[str, str]], place: str | None = None
 ) -> dict[str, Any]:
-    """A pipeline; `asking` are the configurations of its gates, `place` where they stand, drawn
-    where None.
-    """
+    """A pipeline with gates of these configurations; `place` is drawn where None."""
     waits = [
         _action(f"Wait{number}", "Invoke", "Lambda", configuration)
-        for number, configuration in enumerate(asking)
+        for number, configuration in enumerate(configurations)
     ]
     side_by_side = random.random() < 0.5
     stages = [_stage("Source", [_source(random)])]
-    drawn = random.choice(
-        ("own stage", "own stage", "own stage", "own stage", "condition", "first action")
-    )
+    drawn = random.choice((*["own stage"] * 4, "condition", "first action"))
     place = place or drawn
     if waits and place == "own stage":
         stages += (
@@ -132,9 +150,8 @@ def declaration(
         for stage, actions in random.choice(WORK).items()
     ]
     if waits and place == "condition":
-        work[-1]["beforeEntry"] = {
-            "conditions": [{"result": "FAIL", "rules": [_rule(wait) for wait in waits]}]
-        }
+        rules = [_rule(wait) for wait in waits]
+        work[-1]["beforeEntry"] = {"conditions": [{"result": "FAIL", "rules": rules}]}
     if waits and place == "first action":
         later = [{**action, "runOrder": 2} for action in work[-1]["actions"]]
         work[-1]["actions"] = [*waits, *later]

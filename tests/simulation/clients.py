@@ -1,6 +1,4 @@
-"""The functions' boto3 clients: made once, their calls led through the simulation, and made lean,
-as a run makes a hundred calls.
-"""
+"""The functions' boto3 clients: made once, lean, their calls led through the simulation."""
 
 from __future__ import annotations
 
@@ -29,9 +27,7 @@ from sandbox.world import current_world
 from tests.simulation.places import Place
 
 Send = Callable[["Caller", AWSPreparedRequest, str], AWSResponse]
-"""One attempt of a call: who makes it, the request and botocore's event
-(before-send.SERVICE.OPERATION).
-"""
+"""One attempt of a call; the text is botocore's event, before-send.SERVICE.OPERATION."""
 
 SHORT_WAY = {
     "ListPipelineExecutions": "list_pipeline_executions",
@@ -49,21 +45,17 @@ SHORT_WAY = {
 
 @dataclass(frozen=True)
 class Caller:
-    """A client of the functions'. `place`: where its calls go; `signs`: with a role's session, so
-    that IAM looks at each.
-    """
+    """A client, and where its calls go. `signs`: with a role's session; IAM looks at each call."""
 
     client: BaseClient
     place: Place
     signs: bool
 
 
-_line: list[Send] = []
-"""Through whom the calls go now: the clients outlive a run, for making them takes longer than it
-does.
+_current: list[tuple[Send, Callable[[], str]]] = []
+"""Through whom the calls go now, and what tells which function runs ("gate" or "retry"): the
+clients outlive a run, as making them takes longer.
 """
-_whose_turn: list[Callable[[], str]] = []
-"""Tells which function runs: "gate" or "retry"."""
 OF_A_RUN = ("sts",)
 """The services whose clients are made anew for each session."""
 _quotas: list[Any] = []
@@ -73,15 +65,12 @@ _methods = cache(moto.core.responses.method_names_from_class)
 
 @contextmanager
 def clients_through(send: Send, function: Callable[[], str]) -> Iterator[None]:
-    """Give the functions clients whose calls go through `send` before they reach moto. Each time
-    they are as good as new.
-
-    `function` tells which of them runs: "gate" or "retry".
+    """Give the functions clients whose calls go through `send` before they reach moto, as good as
+    new each time. `function` tells which of them runs: "gate" or "retry".
     """
     for quota in _quotas:
         quota._available_capacity = quota._max_capacity
-    _line.append(send)
-    _whose_turn.append(function)
+    _current.append((send, function))
     try:
         with (
             patch.object(chalicelib.aws.clients, "make_client", _client),
@@ -92,22 +81,16 @@ def clients_through(send: Send, function: Callable[[], str]) -> Iterator[None]:
             vars(runtime.aws).pop("_other_accounts", None)  # its sessions are another run's
             yield
     finally:
-        _line.pop()
-        _whose_turn.pop()
+        _current.pop()
 
 
 def through_moto(caller: Caller, request: AWSPreparedRequest, operation: str) -> AWSResponse:
-    """Let a call take effect. CodePipeline's go past moto's HTTP layers as long as they succeed:
-    that halves the time of a run.
-    """
+    """Let a call take effect. CodePipeline's go past moto's HTTP layers, to halve a run's time."""
     if operation in SHORT_WAY and not caller.signs:
         response = CodePipelineResponse()
         response.current_account, response.region = caller.place
-        response.body, response.querystring, response.headers = (
-            request.body,
-            {},
-            {"X-Amz-Target": operation},
-        )
+        response.body, response.querystring = request.body, {}
+        response.headers = {"X-Amz-Target": operation}
         try:
             with current_world().lock:
                 return answer(request, 200, getattr(response, SHORT_WAY[operation])())
@@ -152,7 +135,7 @@ def _client(*names: Any, **settings: Any) -> Any:
     events = client.meta.events
     events.unregister("before-send", botocore_stubber)
     events.register(
-        "before-send", lambda request, event_name, **_: _line[-1](caller, request, event_name)
+        "before-send", lambda request, event_name, **_: _current[-1][0](caller, request, event_name)
     )
     # Neither its signature nor its user agent matters here; together they are a third of a call.
     if not caller.signs:
@@ -165,10 +148,8 @@ def _client(*names: Any, **settings: Any) -> Any:
 
 
 def _own_session() -> dict[str, str]:
-    """A session of the role of the function that runs: whether it may assume a role elsewhere, IAM
-    decides.
-    """
-    name = f"pipeline-gate-dev-{_whose_turn[-1]()}"
+    """A session of the running function's role: IAM decides which roles it may assume."""
+    name = f"pipeline-gate-dev-{_current[-1][1]()}"
     session = sts_backends[ACCOUNT]["aws"].assume_role(
         REGION, name, f"arn:aws:iam::{ACCOUNT}:role/{name}", "", 3600, ""
     )

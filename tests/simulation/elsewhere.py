@@ -1,9 +1,8 @@
-"""Upstreams in another region or account, as docs/elsewhere.md tells to set them up, and what
-people do there.
-"""
+"""Upstreams in another region or account, set up as in docs/elsewhere.md, and people there."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from moto.iam.models import Role, iam_backends
 from sandbox import eventbridge
 from sandbox.account import ACCOUNT, REGION
 from sandbox.clock import utcnow
-from tests.simulation.cast import Cast, declaration, gates
+from tests.simulation.cast import Cast, configure, declaration, gates
 from tests.simulation.people import ANN, People
 from tests.simulation.places import ELSEWHERE, OTHERS, Place, backend, named
 from tests.simulation.record import Record, label
@@ -30,14 +29,14 @@ FUNCTIONS = [f"arn:aws:iam::{ACCOUNT}:role/pipeline-gate-dev-{name}" for name in
 
 @dataclass(frozen=True)
 class Far:
-    """A pipeline elsewhere. `forwarded`: a rule there sends its events to the gate's bus;
-    `external_id`: the role there asks for it.
-    """
+    """A pipeline elsewhere."""
 
     place: Place
     declaration: dict[str, Any]
     forwarded: bool
+    """A rule there sends its events to the gate's bus."""
     external_id: bool
+    """The role there asks for it."""
 
     @property
     def name(self) -> str:
@@ -54,9 +53,7 @@ class Far:
 
 
 def draw(random: Random, drawn: Cast) -> list[Far]:
-    """One or two pipelines elsewhere, one of them perhaps with the name of one that is at home.
-    Gates wait for them from now on.
-    """
+    """One or two pipelines elsewhere, perhaps with a name from home; gates now wait for them."""
     external_id = random.random() < 0.7
     far = []
     for place in random.sample(ELSEWHERE, random.choice((1, 1, 2))):
@@ -68,11 +65,10 @@ def draw(random: Random, drawn: Cast) -> list[Far]:
         for gate in gates(drawn.declarations[name]):
             if not gate["UserParameters"].startswith("{"):
                 continue
-            asked = json.loads(gate["UserParameters"])
-            more = [one.entry(random) for one in far if random.random() < 0.8]
-            kept = asked["depends_on"] if random.random() < 0.4 else []
-            asked["depends_on"] = [*more, *kept] or asked["depends_on"]
-            gate["UserParameters"] = json.dumps(asked)
+            keys = json.loads(gate["UserParameters"])
+            entries = [one.entry(random) for one in far if random.random() < 0.8]
+            kept = keys["depends_on"] if random.random() < 0.4 else []
+            gate.update(configure({**keys, "depends_on": [*entries, *kept] or keys["depends_on"]}))
     return far
 
 
@@ -86,19 +82,17 @@ class Elsewhere:
         self._far = far
 
     def set_up(self, seconds: Callable[[Random, str], tuple[float, str]]) -> None:
-        """Make the pipelines, the role that lets the gate look at those of another account, and the
-        rules that forward events.
-
+        """Make the pipelines, the role that lets the gate look, and the rules that forward events.
         `seconds`: how an action of a stage goes.
         """
         work = Random(self._random.random())
         for one in self._far:
-            there = backend(one.place)
-            there.outcome = lambda _execution, stage, _action: seconds(work, stage)
+            codepipeline = backend(one.place)
+            codepipeline.outcome = lambda _execution, stage, _action: seconds(work, stage)
             if one.place[0] == OTHERS:
                 self._roles(one.external_id)
-            there.create_pipeline(one.declaration, [])
-            self._record.pipelines[one.name] = there.pipelines[one.declaration["name"]]
+            codepipeline.create_pipeline(one.declaration, [])
+            self._record.pipelines[one.name] = codepipeline.pipelines[one.declaration["name"]]
             self._record.story.tell(
                 f"{one.name} is {one.declaration['executionMode']}, events "
                 f"{'' if one.forwarded else 'not '}forwarded"
@@ -131,7 +125,7 @@ class Elsewhere:
 
     def _forward(self, one: Far) -> None:
         rules = eventbridge.backend(*one.place)
-        types = [f"CodePipeline {what} Execution State Change" for what in ("Pipeline", "Stage")]
+        types = [f"CodePipeline {kind} Execution State Change" for kind in ("Pipeline", "Stage")]
         pattern = {"source": ["aws.codepipeline"], "detail-type": types}
         rules.put_rule("forward-pipeline-events", event_pattern=json.dumps(pattern))
         bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
@@ -144,9 +138,8 @@ class Elsewhere:
         if not self._far:
             return
         moments = [0.05, *(random.uniform(0.5, minutes) for _ in range(random.choice((0, 1, 2))))]
-        for one in self._far:
-            for moment in moments:
-                people.at(moment, partial(self._start, one))
+        for one, moment in itertools.product(self._far, moments):
+            people.at(moment, partial(self._start, one))
         acts: list[Callable[[], None]] = [self._stop, self._stop, self._close, self.open]
         for _ in range(random.choice((0, 1, 2, 4))):
             people.at(random.uniform(0, minutes), random.choice(acts))
@@ -191,8 +184,8 @@ class Elsewhere:
                 periods[-1] = (periods[-1][0], utcnow())
                 self._let_look()
 
-    def _tell(self, what: str) -> None:
-        self._record.story.tell(f"somebody elsewhere {what}")
+    def _tell(self, text: str) -> None:
+        self._record.story.tell(f"somebody elsewhere {text}")
 
 
 def _find_role() -> Role:

@@ -17,12 +17,11 @@ Lists = dict[str, dict[str, tuple[str, float]]]
 
 @dataclass(frozen=True)
 class HeldState:
-    """How a held execution really stood when an invocation of the retry began. `newer`: the
-    executions that came after it.
-    """
+    """How a held execution really stood when an invocation of the retry began."""
 
     status: str
     newer: tuple[str, ...]
+    """The executions that came after it."""
     passed: bool
     """It had gate actions, and the last attempt of each of them passed."""
 
@@ -33,9 +32,7 @@ class Position:
 
     stages_behind: frozenset[str] = frozenset()
     parked: bool = False
-    """A person held it up: an approval is all that its stage still waits for, or the way into the
-    next one is closed.
-    """
+    """Its stage waits for an approval only, or the transition into the next one is disabled."""
     over: bool = False
     """It did not run any more."""
 
@@ -118,9 +115,7 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Answer:
-    """A job's result, as CodePipeline accepted it. `outputs`: the output variables of one that
-    passed.
-    """
+    """A job's result, as CodePipeline accepted it, with the output variables of one that passed."""
 
     invocation: Invocation
     at: datetime
@@ -161,14 +156,13 @@ class KeptOpen:
 
 @dataclass(frozen=True)
 class Start:
-    """An execution that the retry started, or whose stage it retried. `lists` is a copy of what
-    that invocation had read until then.
-    """
+    """An execution that the retry started, or whose stage it retried."""
 
     invocation: Invocation
     at: datetime
     execution: PipelineExecution
     lists: Lists
+    """What that invocation had read until then."""
 
     @property
     def pipeline(self) -> str:

@@ -74,9 +74,7 @@ OUTAGES: tuple[tuple[str, ...], ...] = (
 
 @dataclass
 class Strike:
-    """`fault` strikes the `first` attempt of `operation` and those after it, `times` in all;
-    botocore's own repeats count.
-    """
+    """`fault` strikes so many attempts of a call from the `first` on; botocore's repeats count."""
 
     operation: str
     first: int
@@ -89,9 +87,7 @@ class Strike:
 
 @dataclass
 class Spell:
-    """From `begins` to `ends`, `share` of all calls to `service` (None: to any) meet one of
-    `faults`.
-    """
+    """For some time, a share of the calls to a service (None: to any) meet one of `faults`."""
 
     begins: datetime
     ends: datetime
@@ -115,9 +111,7 @@ class Faults:
         self._counted: dict[str, int] = {}
         self._strikes: list[Strike] = []
         self._spells: list[Spell] = []
-        self.kind = random.choice(
-            ("calm", *["mild"] * 3, "rough", "rough", "storm", "outage", "outage")
-        )
+        self.kind = random.choice(("calm", *["mild"] * 3, *["rough"] * 2, "storm", *["outage"] * 2))
         if self.kind in STRIKES:
             count = random.randint(*STRIKES[self.kind])
             self._strikes = [self._draw_strike(OPERATIONS) for _ in range(count)]
@@ -211,10 +205,8 @@ class Faults:
 
 
 class FarFaults(Faults):
-    """What befalls the calls that only some runs make: of AssumeRole, PutEvents, and those to other
-    regions and accounts.
-
-    It has dice of its own, so that all else goes as it would without them.
+    """The faults of AssumeRole, PutEvents, and calls to other regions and accounts. They have dice
+    of their own, so that all else goes as it would without them.
     """
 
     def __init__(self, random: Random, minutes: float, near: Faults) -> None:

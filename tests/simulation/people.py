@@ -1,6 +1,4 @@
-"""What people do to the pipelines at any moment: start, push, stop, retry, approve, edit, delete,
-release a hold, meddle.
-"""
+"""What people do at any moment: start, push, stop, retry, approve, edit, delete, meddle."""
 
 from __future__ import annotations
 
@@ -11,19 +9,17 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from random import Random
-from typing import Any, cast
+from typing import Any
 
-from moto.codepipeline.models import codepipeline_backends
 from moto.core.exceptions import JsonRESTError
 
 from sandbox import awslambda
 from sandbox.account import ACCOUNT, REGION
 from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
-from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.inprocess import DrivenWorld
 from tests.simulation.cast import VARIABLES, Cast, edit_gate
-from tests.simulation.places import backend
+from tests.simulation.places import HOME, backend
 from tests.simulation.record import Record, label
 from tests.simulation.rules import PREFIX, RETRY, find_rules, remove_rule
 
@@ -36,11 +32,12 @@ COMMITS = [character * 40 for character in "abcdef"]
 class People:
     """They use the sandbox's own backends: their calls never fail for want of AWS."""
 
-    def __init__(self, random: Random, world: DrivenWorld, cast_: Cast, record: Record) -> None:
+    def __init__(self, random: Random, world: DrivenWorld, cast: Cast, record: Record) -> None:
         self._random = random
         self._world = world
-        self._cast = cast_
+        self._cast = cast
         self._record = record
+        self.backend = backend(HOME)
         weights = {
             self.start: 6,
             self.start_all: 4,
@@ -59,10 +56,6 @@ class People:
         self._acts = [act for act, weight in weights.items() for _ in range(weight)]
         self.here = True
         self._acts_left = MAX_ACTS
-
-    @property
-    def backend(self) -> CodePipelineBackend:
-        return cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
 
     def at(self, minute: float, act: Callable[[], None]) -> None:
         """Let somebody do that in so many minutes; what AWS refuses is no matter."""
@@ -251,8 +244,8 @@ class People:
                 edited["executionMode"] = self._random.choice(("SUPERSEDED", "QUEUED", "PARALLEL"))
         self._update(edited, f"edits {name}")
 
-    def _update(self, edited: dict[str, Any], what: str) -> None:
-        self._tell(what)
+    def _update(self, edited: dict[str, Any], text: str) -> None:
+        self._tell(text)
         self._record.edits.append((utcnow(), edited["name"]))
         self.backend.update_pipeline(edited)
 
@@ -305,8 +298,8 @@ class People:
         }
         invoke_retry(json.dumps(hold))
 
-    def _tell(self, what: str) -> None:
-        self._record.story.tell(f"somebody {what}")
+    def _tell(self, text: str) -> None:
+        self._record.story.tell(f"somebody {text}")
 
 
 def invoke_retry(text: str) -> None:

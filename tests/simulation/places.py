@@ -1,6 +1,4 @@
-"""Where pipelines are: at home, which is the gate's own account and region, or elsewhere. And how
-the simulation names them.
-"""
+"""Where pipelines are: at home (the gate's account and region) or elsewhere; their names."""
 
 from __future__ import annotations
 
@@ -31,21 +29,19 @@ def named(place: Place, name: str) -> str:
     return name if place == HOME else arn(place, name)
 
 
-def name_of(pipeline: Pipeline) -> str:
+def name_pipeline(pipeline: Pipeline) -> str:
     return named((pipeline.account_id, pipeline.region), pipeline.name)
 
 
-def as_named(asked: str) -> str:
-    """What `depends_on` says, as the simulation names it: an ARN of a pipeline at home is as good
-    as its name.
-    """
-    return asked.removeprefix(arn(HOME, ""))
+def as_named(entry: str) -> str:
+    """The simulation's name for an entry of `depends_on`: at home, an ARN is as good as a name."""
+    return entry.removeprefix(arn(HOME, ""))
 
 
 def backend(place: Place) -> CodePipelineBackend:
-    found = codepipeline_backends[place[0]][place[1]]
-    assert isinstance(found, CodePipelineBackend)
-    return found
+    codepipeline = codepipeline_backends[place[0]][place[1]]
+    assert isinstance(codepipeline, CodePipelineBackend)
+    return codepipeline
 
 
 def all_pipelines() -> Iterator[Pipeline]:

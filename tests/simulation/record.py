@@ -1,6 +1,4 @@
-"""What really happened in a run, beside what the two functions think of it. The promises are judged
-by this alone.
-"""
+"""What really happened in a run, whatever the two functions think. The promises judge by it."""
 
 from __future__ import annotations
 
@@ -25,10 +23,11 @@ from tests.simulation.entries import (
     Start,
     StateChange,
 )
-from tests.simulation.places import name_of
+from tests.simulation.places import name_pipeline
 from tests.simulation.story import Story
 
 RUNNING = ("InProgress", "Stopping")
+FINISHED = ("Succeeded", "Failed", "Stopped")
 BEGINS = ("STARTED", "RESUMED")
 FINISHES = ("SUCCEEDED", "FAILED", "STOPPED")
 ENDS = (*FINISHES, "CANCELED", "SUPERSEDED")
@@ -75,9 +74,7 @@ class Record:
         self.disturbances: list[datetime] = []
         """When a fault struck, a delivery went astray, or an invocation was slow."""
         self.slow_periods: list[Period] = []
-        """While an invocation paused, a delivery was under way, or one that failed was yet to be
-        repeated.
-        """
+        """While an invocation paused, or a delivery or the repeat of a failed one was due."""
         self.lost_invocations = 0
         self.defects: list[str] = []
         """Of the sandbox or the simulation itself, as tracebacks."""
@@ -101,14 +98,16 @@ class Record:
 
     def note_state(self, pipeline: Pipeline, execution: PipelineExecution, state: str) -> None:
         self.executions[execution.id] = execution
-        self.changes.append(StateChange(utcnow(), name_of(pipeline), execution.id, state))
+        self.changes.append(StateChange(utcnow(), name_pipeline(pipeline), execution.id, state))
         by = f", by {execution.trigger_detail.rpartition('/')[2]}" if state == "STARTED" else ""
         self.story.tell(f"{label(execution)} {state.lower()}{by}")
 
     def note_past(self, pipeline: Pipeline, execution: PipelineExecution, state: str) -> None:
         """An execution that was over before the run began."""
         self.executions[execution.id] = execution
-        self.changes.append(StateChange(execution.updated, name_of(pipeline), execution.id, state))
+        self.changes.append(
+            StateChange(execution.updated, name_pipeline(pipeline), execution.id, state)
+        )
 
     def begin(self, function: str, payload: str) -> Invocation:
         invocation = Invocation(function, json.loads(payload), utcnow())
@@ -148,7 +147,7 @@ class Record:
         passed = bool(gates) and all(run.status == "Succeeded" for run in gates)
         return HeldState(execution.status, newer, passed)
 
-    # What the functions' calls did and were told
+    # What the functions' calls did and read
 
     def note_list(
         self, pipeline: str, request: dict[str, Any], answer: dict[str, Any], oldest: float
@@ -244,13 +243,10 @@ class Record:
 
     def find_held_periods(self, pipeline: str) -> list[Period]:
         """When a rule held an execution of `pipeline`, which then counts as running."""
-        held = {one.held_id for one in self.rule_changes if one.held_id in self.executions}
-        return [
-            period
-            for id_ in held
-            if self.executions[id_].pipeline_name == pipeline
-            for period in self.find_rule_periods(id_)
-        ]
+        held = {one.held_id for one in self.rule_changes}
+        executions = [self.executions[id_] for id_ in held if id_ in self.executions]
+        ids = [execution.id for execution in executions if execution.pipeline_name == pipeline]
+        return [period for id_ in ids for period in self.find_rule_periods(id_)]
 
     def find_rule_changes(self, held: str) -> list[RuleChange]:
         return [one for one in self.rule_changes if one.held_id == held]
@@ -275,9 +271,7 @@ class Record:
         return periods if since is None else [*periods, (since, None)]
 
     def newest_finished(self, pipeline: str, at: datetime) -> tuple[str, str] | None:
-        """The newest execution of `pipeline` that had finished by then, and the state in which it
-        had ended.
-        """
+        """The newest execution that had finished by then, and the state in which it had ended."""
         history = [newest for when, newest in self._newest_finished(pipeline) if when <= at]
         return history[-1] if history else None
 

@@ -1,6 +1,4 @@
-"""People who let a held execution go on at once, whatever its upstreams do: what `gatectl release`
-does.
-"""
+"""People who let a held execution go on at once, whatever runs, as `gatectl release` does."""
 
 from __future__ import annotations
 
@@ -56,9 +54,7 @@ def _release(random: Random, record: Record) -> None:
 
 
 def _can_be_retried(record: Record, held: PipelineExecution) -> bool:
-    """It failed and is the newest of its pipeline, and that is as it was when it began; the command
-    refuses others.
-    """
+    """The command refuses those that are not the newest, and those of edited pipelines."""
     pipeline = record.pipelines[held.pipeline_name]
     needed = held.status == "Failed" and (held.mode == "PARALLEL" or pipeline.history[-1] is held)
     return needed and not pipeline.deleted and pipeline.version == held.pipeline_version

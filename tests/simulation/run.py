@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random as global_random
 import time
 import traceback
@@ -12,6 +13,7 @@ from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -20,7 +22,9 @@ from moto.moto_api._internal import mock_random
 
 import app
 from chalicelib.pipelines import reader
-from sandbox.account import ACCOUNT
+from chalicelib.records import report
+from sandbox import eventbridge
+from sandbox.account import ACCOUNT, REGION
 from sandbox.clock import utcnow
 from sandbox.codepipeline import caller, events, paging, responses
 from sandbox.codepipeline.execution import PipelineExecution
@@ -30,11 +34,9 @@ from sandbox.executor import Executor, Invocation, RunOutcome
 from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
 from sandbox.world import Dials
 from tests.simulation import cast, elsewhere, promises, release, themes
-from tests.simulation.bus import announced
 from tests.simulation.calls import SECRET, Calls
 from tests.simulation.clients import clients_through
 from tests.simulation.faults import FarFaults, Faults
-from tests.simulation.past import history
 from tests.simulation.people import People
 from tests.simulation.record import Record, label
 from tests.simulation.rules import find_held
@@ -76,9 +78,7 @@ def _describe(outcome: RunOutcome) -> str:
 
 
 def simulate(seed: int) -> Result:
-    """Run the history of `seed`. A defect of the simulation or the sandbox counts as a broken
-    promise too.
-    """
+    """Run the history of `seed`. A defect of the simulation itself counts as a broken promise."""
     story = Story()
     with ExitStack() as stack:
         stack.enter_context(_seeded(seed))
@@ -117,7 +117,7 @@ def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> No
     theme.adapt(faults, world.dials)
     world.executor = WatchedExecutor(world.executor, record)
     stack.enter_context(_watched(record, calls))
-    stack.enter_context(announced(dice("bus"), record))
+    stack.enter_context(_with_event_bus(dice("bus"), record))
     page = script.choice((100, 100, 100, 3, 2))
     stack.enter_context(patch.object(paging, "MAX_PAGE_ITEMS", 100 if theme.large_pages else page))
 
@@ -136,7 +136,7 @@ def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> No
         record.story.tell(f"{declaration['name']} is {declaration['executionMode']} {settings}")
     others = elsewhere.Elsewhere(dice("people elsewhere"), people, record, far)
     others.set_up(lambda random, stage: _work(random, stage, faults.fair))
-    history(dice("past"), record)
+    cast.add_past(dice("past"), record)
     _send_deliveries_astray(world, faults, record)
     people.plan(script.choice((0, 2, 4, 8) if theme.minutes is None else (0, 0, 1)), minutes)
     theme.plan(dice("theme's people"), people, cast_, minutes)
@@ -172,9 +172,7 @@ def _send_deliveries_astray(world: DrivenWorld, faults: Faults, record: Record) 
 def _rest(
     world: DrivenWorld, faults: Faults, record: Record, tidying: Tidying, longest: timedelta
 ) -> None:
-    """No faults, nobody about: drive on until nothing runs, no rule has a target and the last late
-    delivery has come.
-    """
+    """Drive on until nothing runs, no rule has a target and the last late delivery has come."""
     latest = utcnow() + longest
     while utcnow() < latest:
         tidying.tidy()
@@ -192,9 +190,7 @@ def _rest(
 def _work(
     random: Random, stage: str, fair: bool, seconds: float | None = None
 ) -> tuple[float, str]:
-    """How an action goes: how long it takes, unless that is given (when people have left, none
-    takes long), and how it ends.
-    """
+    """How many seconds an action takes (few when people have left), and how it ends."""
     if stage == "Source":
         return random.choice((1.0, 2.0, 4.0)), "Failed" if random.random() < 0.03 else "Succeeded"
     drawn = random.choice((5.0, 60.0) if fair else (40.0, 90.0, 90.0, 200.0, 400.0, 1200.0))
@@ -220,9 +216,7 @@ def _seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def _watched(record: Record, calls: Calls) -> Iterator[None]:
-    """Let the record see the executions, and the calls pass through `calls`; a function's calls
-    come from its own role's session.
-    """
+    """Let the record see executions and calls; a function's come from its own role's session."""
     real_event, real_caller = events.send_pipeline_event, caller.find_caller_arn
 
     def pipeline_event(pipeline: Pipeline, execution: PipelineExecution, state: str) -> None:
@@ -244,6 +238,20 @@ def _watched(record: Record, calls: Calls) -> Iterator[None]:
             reader, "run_in_parallel", lambda ask_one, many: [ask_one(one) for one in many]
         ),  # threads would draw other stories
     ):
+        yield
+
+
+@contextmanager
+def _with_event_bus(random: Random, record: Record) -> Iterator[None]:
+    """Set EVENT_BUS in some runs, though Chalice's test client reads it from config.json."""
+    record.bus = random.choice(("default", "deployments", *[None] * 5))
+    if record.bus is None:
+        yield
+        return
+    if record.bus != "default":
+        eventbridge.backend(ACCOUNT, REGION).create_event_bus(record.bus)
+    environ = SimpleNamespace(environ={**os.environ, "EVENT_BUS": record.bus})
+    with patch.object(report, "os", environ):
         yield
 
 

@@ -1,6 +1,4 @@
-"""What a gate's UserParameters ask for. The promises are judged by this, not by the gate's own
-reading.
-"""
+"""What a gate's UserParameters ask for, read independently of the gate, for the promises."""
 
 from __future__ import annotations
 
@@ -99,9 +97,7 @@ def parse_keys(text: str) -> dict[str, Any]:
 
 
 def parse_requirements(keys: Mapping[str, Any]) -> tuple[Requirement, ...]:
-    """The upstreams of UserParameters, or of a rule's Input; one that stands there twice counts
-    once.
-    """
+    """The upstreams of UserParameters, or of a rule's Input; each counts once."""
     shared = {key: keys[key] for key in ("require", "parked") if key in keys}
     requirements: dict[Requirement, None] = {}
     for entry in keys["depends_on"]:

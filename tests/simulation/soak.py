@@ -1,6 +1,4 @@
-"""Many runs on all cores, with a progress bar, until they are done, the time is up or a person
-stops them.
-"""
+"""Many runs on all cores, until they are done, the time is up or a person stops them."""
 
 from __future__ import annotations
 
@@ -13,43 +11,31 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from tests.simulation.run import simulate
-from tests.simulation.story import Result, told
+from tests.simulation.story import Result, format_result
 
 BLOCK = 20
 """So many runs are handed to a process at once."""
 
 
 def soak(first: int, runs: int | None, minutes: float | None) -> int:
-    """Play the runs of the seeds from `first` on: `runs` of them, or for so many minutes, or until
-    Ctrl-C.
+    """Play the seeds from `first` on: so many runs, or for so many minutes, or until Ctrl-C.
 
-    Prints the story of each run that breaks a promise, and a line of summary. Returns the exit
-    status.
+    Prints the story of each run that breaks a promise, and a summary. Returns the exit status.
     """
     console, began = Console(), time.monotonic()
     end = None if minutes is None else began + 60 * minutes
     done = broken = 0
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.completed} runs"),
-        BarColumn(),
-        TextColumn("{task.fields[rate]:.0f} a second, {task.fields[broken]} broken promises"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=runs, rate=0.0, broken=0)
+    with console.status("") as status:
         try:
             for result in _results(first, runs, end):
                 done += 1
                 if result.broken:
                     broken += 1
-                    console.print(told(result), markup=False, highlight=False)
-                progress.update(
-                    task, completed=done, rate=done / (time.monotonic() - began), broken=broken
-                )
+                    console.print(format_result(result), markup=False, highlight=False)
+                rate = done / (time.monotonic() - began)
+                status.update(f"{done} runs, {rate:.0f} a second, {broken} with broken promises")
         except KeyboardInterrupt:
             console.print("stopped")
     took = (time.monotonic() - began) / 60
@@ -62,9 +48,7 @@ def soak(first: int, runs: int | None, minutes: float | None) -> int:
 
 
 def _results(first: int, runs: int | None, end: float | None) -> Iterator[Result]:
-    """The results as they come. Blocks of seeds are begun in order, and each that was begun is
-    finished.
-    """
+    """The results as they come. Blocks of seeds begin in order, and each that began is finished."""
     starts = itertools.count(first, BLOCK) if runs is None else range(first, first + runs, BLOCK)
     blocks = (
         range(start, start + BLOCK if runs is None else min(start + BLOCK, first + runs))

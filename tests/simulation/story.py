@@ -15,23 +15,22 @@ class Story:
         self.depth = 0
         """How many invocations are under way: the lines of an invocation are indented."""
 
-    def tell(self, what: str) -> None:
-        self.lines.append(f"{utcnow():%d %H:%M:%S}  {'    ' * self.depth}{what}")
+    def tell(self, text: str) -> None:
+        self.lines.append(f"{utcnow():%d %H:%M:%S}  {'    ' * self.depth}{text}")
 
 
 @dataclass
 class Result:
-    """What a run showed. `broken`: the promises that it broke, as sentences; `counts`: how much
-    happened.
-    """
+    """What a run showed, and how much happened in it."""
 
     seed: int
     broken: list[str]
+    """The promises that it broke, as sentences."""
     story: list[str]
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def told(result: Result) -> str:
+def format_result(result: Result) -> str:
     """A run's story, and what it says of the promises."""
     if not result.broken:
         return "\n".join([*result.story, "", f"Seed {result.seed} keeps all promises."])

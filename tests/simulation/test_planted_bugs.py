@@ -10,9 +10,7 @@ from tests.simulation.run import simulate
 
 pytestmark = pytest.mark.long
 MORE_SEEDS = 400
-"""How many are tried if a bug's own seed no longer shows it, because a change of the code draws
-other histories.
-"""
+"""So many are tried if a bug's seed no longer shows it, as a change of the code may bring about."""
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation import RUNS
 from tests.simulation.run import simulate
-from tests.simulation.story import told
+from tests.simulation.story import format_result
 
 BLOCK = 20
 
@@ -16,7 +16,7 @@ def test_the_promises_hold_whatever_happens(first: int) -> None:
     """And much does happen in these runs: otherwise keeping the promises would be no feat."""
     results = [simulate(seed) for seed in range(first, first + BLOCK)]
     for result in results:
-        assert not result.broken, f"\n{told(result)}"
+        assert not result.broken, f"\n{format_result(result)}"
     for event in ("held", "released", "hits"):
         assert 2 * sum(result.counts[event] for result in results) >= len(results), event
 

@@ -1,6 +1,4 @@
-"""What some runs are about: situations that would come about by chance too seldom, or not at all.
-All other runs are plain.
-"""
+"""What some runs are about: situations that chance would bring about too seldom."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from typing import Any
 
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.world import Dials
-from tests.simulation.cast import DEPENDENTS, Cast, configured, deadline, declaration, gates
+from tests.simulation.cast import DEPENDENTS, Cast, configure, deadline, declaration, gates
 from tests.simulation.faults import Faults
 from tests.simulation.people import People
 from tests.simulation.settings import parse_keys
@@ -77,7 +75,7 @@ def draw(random: Random) -> Theme:
 
 
 def _configure(name: str, depends_on: list[Any], **more: Any) -> dict[str, str]:
-    return configured({"depends_on": depends_on, "pipeline": name, "execution": EXECUTION, **more})
+    return configure({"depends_on": depends_on, "pipeline": name, "execution": EXECUTION, **more})
 
 
 # Pipelines that wait for each other

@@ -1,6 +1,4 @@
-"""The end of a run: people let nothing wait for them any more, and take apart what can never end by
-itself.
-"""
+"""The end of a run: people clear what waits for them, and what can never end by itself."""
 
 from __future__ import annotations
 
@@ -14,12 +12,11 @@ from sandbox.inprocess import DrivenWorld
 from tests.simulation.cast import gates
 from tests.simulation.people import ANN, People
 from tests.simulation.places import backend
-from tests.simulation.record import Record
+from tests.simulation.record import FINISHED, Record
 from tests.simulation.rules import find_held, find_rules
 from tests.simulation.settings import parse_keys, parse_settings, read_settings
 from tests.simulation.waiters import find_stuck_without_help, find_waiters
 
-FINISHED = ("Succeeded", "Failed", "Stopped")
 PATIENCE = timedelta(minutes=15)
 """So long a circle of waits is left alone, for all who could tell of it to look."""
 
@@ -71,8 +68,8 @@ class Tidying:
             )
             if not pipeline.running and statuses[-1:] != ["Succeeded"] and not is_held:
                 record.story.tell(f"somebody sees to it that {name} succeeds")
-                there = backend((pipeline.account_id, pipeline.region))
-                there.start_pipeline_execution({"name": pipeline.name}, ANN)
+                codepipeline = backend((pipeline.account_id, pipeline.region))
+                codepipeline.start_pipeline_execution({"name": pipeline.name}, ANN)
 
     def _take_apart(self) -> None:
         """Let those that wait for each other for ever only make room for each other, as the message
@@ -112,9 +109,7 @@ class Tidying:
         )
 
     def _let_through(self, name: str) -> None:
-        """Edit its gates: they make room, and pass where they would wait for a pipeline that is
-        gone.
-        """
+        """Edit its gates: they make room, and pass where they would wait for a deleted pipeline."""
         self._record.story.tell(f"somebody lets the gates of {name} only make room")
         edited = copy.deepcopy(self._people.backend.pipeline(name).pipeline)
         changed: dict[str, Any] = {"require": "idle", "hold": "restart"}

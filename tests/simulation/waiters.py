@@ -1,6 +1,4 @@
-"""Who waits for whom at a moment of a run, and which of them can never go on: by what really
-happened, and by what the actions ask for.
-"""
+"""Who really waits for whom at a moment of a run, and which of them can never go on."""
 
 from __future__ import annotations
 
@@ -15,14 +13,13 @@ from tests.simulation.settings import Requirement, parse_requirements, read_sett
 
 @dataclass(frozen=True)
 class Waiter:
-    """An execution that waits: in place, or failed and held by a rule. `ends`: it has a deadline,
-    or a person let it go.
-    """
+    """An execution that waits: in place, or failed and held by a rule."""
 
     execution: PipelineExecution
     stays_in_progress: bool
     requirements: tuple[Requirement, ...]
     ends: bool = False
+    """It has a deadline, or a person let it go."""
 
     @property
     def pipeline(self) -> str:

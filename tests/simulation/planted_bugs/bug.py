@@ -45,9 +45,7 @@ def bug(breaks: Promise, seed: int) -> Callable[[Plant], None]:
 def bug_in(
     owner: Any, attribute: str, breaks: Promise, seed: int
 ) -> Callable[[Callable[..., Any]], None]:
-    """Plant the decorated function in place of `owner`'s `attribute`, a function or a property. It
-    gets the real one as its first argument.
-    """
+    """Plant the decorated function, which gets the real one first, in place of an attribute."""
 
     def add(stand_in: Callable[..., Any]) -> None:
         real = getattr(owner, attribute)

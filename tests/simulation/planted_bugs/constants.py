@@ -1,6 +1,4 @@
-"""Bugs that are one value in place of another, or a function that answers the same whatever it is
-asked.
-"""
+"""Bugs that are another value, or a function that returns the same whatever its arguments."""
 
 from __future__ import annotations
 

@@ -51,9 +51,9 @@ def newer_ignored(real: Any, evidence: fate.Evidence) -> Any:
 @bug_in(reader, "find_fate", "Live", seed=25)
 def in_progress_is_over(real: Any, evidence: fate.Evidence) -> Any:
     """A held execution that is still in progress is taken for over."""
-    found = real(evidence)
-    moved_on = found.standing is fate.Standing.MOVED_ON
-    return replace(found, standing=fate.Standing.ENDED) if moved_on else found
+    hold_fate = real(evidence)
+    moved_on = hold_fate.standing is fate.Standing.MOVED_ON
+    return replace(hold_fate, standing=fate.Standing.ENDED) if moved_on else hold_fate
 
 
 @bug("Once", seed=57)

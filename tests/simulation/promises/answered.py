@@ -1,6 +1,4 @@
-"""Answered: every job gets a result (exactly one: a second is refused by CodePipeline), and no word
-of the gate holds a credential.
-"""
+"""Answered: every job gets a result, and no word of the gate holds a credential."""
 
 from __future__ import annotations
 

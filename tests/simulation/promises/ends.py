@@ -1,6 +1,4 @@
-"""Each hold that was counted has one counted end, or still stands; with EVENT_BUS, each HELD event
-has one event of its end.
-"""
+"""Each counted hold has one counted end, or still stands; and so each announced hold."""
 
 from __future__ import annotations
 
@@ -13,9 +11,7 @@ from tests.simulation.promises.table import BEGINS, Line, ends_hold, took_effect
 from tests.simulation.record import Record, label
 
 MISSES = ("dies before", "dies after", "takes too long", "unheard", "reset")
-"""Faults after which a function cannot log what it did: it was killed, or its call took effect and
-it got no answer.
-"""
+"""Faults after which a function cannot log what it did: it was killed, or got no answer."""
 
 
 def ends(record: Record) -> Iterator[str]:

@@ -1,6 +1,4 @@
-"""With EVENT_BUS, each decision that counts is announced as docs/events.md says, unless the log
-tells why not; nothing else is.
-"""
+"""With EVENT_BUS, what docs/events.md says is announced, unless the log tells why not."""
 
 from __future__ import annotations
 

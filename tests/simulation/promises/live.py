@@ -1,6 +1,4 @@
-"""Live: every held execution goes on, as asked, soon after its upstreams let it and AWS answers; or
-it ends at its deadline.
-"""
+"""Live: every held execution goes on soon after it may and AWS answers, or at its deadline."""
 
 from __future__ import annotations
 
@@ -70,10 +68,10 @@ def _check_hold(
     ended = min(_drop_none(went_on, *gives_up, utcnow()))
     begins = _find_overdue(record, requirements, since, may_go_on, slack, ended, mute)
     if begins is not None:
-        what = f"went on at {went_on:%d %H:%M:%S}" if went_on else "never went on"
+        ending = f"went on at {went_on:%d %H:%M:%S}" if went_on else "never went on"
         upstreams = ", ".join(sorted(one.pipeline for one in requirements))
         yield (
-            f"{name}, held since {latest.at:%d %H:%M:%S}, {what}, though {upstreams} let it "
+            f"{name}, held since {latest.at:%d %H:%M:%S}, {ending}, though {upstreams} let it "
             f"and AWS answers since {begins:%d %H:%M:%S}, and it looks again within {slack}"
         )
     if len(stops) == len(settings) and released is None:
@@ -150,9 +148,7 @@ def _drop_none(*moments: datetime | None) -> list[datetime]:
 
 
 def _find_first(record: Record, held: str, answers: list[Answer]) -> datetime:
-    """When the wait began that the last of these holds is about: its rule has stood all the
-    while.
-    """
+    """When the wait of the last of these holds began: its rule has stood all the while."""
     latest = answers[-1].at
     periods = record.find_rule_periods(held)
     began = max((began for began, _ in periods if began <= latest), default=latest)
@@ -206,9 +202,7 @@ def _find_end(record: Record, held: PipelineExecution, latest: Answer) -> dateti
 
 
 def _check_waits_in_place(record: Record) -> Iterator[str]:
-    """An action that waits in place succeeds when CodePipeline asks next, and no time limit ends
-    it.
-    """
+    """An action that waits in place succeeds when it is asked next, and no time limit ends it."""
     again = timedelta(seconds=record.dials.continuation_seconds)
     first: dict[str, KeptOpen] = {}
     for kept in record.kept_open:

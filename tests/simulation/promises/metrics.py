@@ -1,6 +1,4 @@
-"""Each line of the log is about something that happened, whatever happened has a line, and its
-metrics are those of docs/events.md.
-"""
+"""The log says what happened, all of it and nothing else, with the metrics of docs/events.md."""
 
 from __future__ import annotations
 
@@ -19,9 +17,9 @@ UNCOUNTED = ("still held", "past deadline", "over")
 
 def metrics(record: Record) -> Iterator[str]:
     for invocation in record.invocations:
-        who = f"at {invocation.began:%d %H:%M:%S} the {invocation.function}"
+        subject = f"at {invocation.began:%d %H:%M:%S} the {invocation.function}"
         for line in invocation.lines:
-            about = f"{who}'s log line '{line['decision']}'"
+            about = f"{subject}'s log line '{line['decision']}'"
             yield from (f"{about} {sentence}" for sentence in _check_form(invocation, line))
             if took_effect(line):
                 check = _check_gate if invocation.function == "gate" else _check_retry
@@ -32,7 +30,7 @@ def metrics(record: Record) -> Iterator[str]:
                     yield f"{about} {sentence}"
         if not invocation.faults and not invocation.error:
             for id_ in _find_unlogged(record, invocation):
-                yield f"{who} did something about {id_[:8]} that it did not log"
+                yield f"{subject} did something about {id_[:8]} that it did not log"
 
 
 def _check_form(invocation: Invocation, line: Line) -> Iterator[str]:

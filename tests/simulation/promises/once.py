@@ -23,13 +23,13 @@ def once(record: Record) -> Iterator[str]:
             hold = f"the hold of {start.invocation.held_id[:8]}"
             yield f"{label(start.execution)} was started by {hold}, which is none of its executions"
             continue
-        what = f"{label(held)} was started again as {start.execution.id[:8]}"
+        restart = f"{label(held)} was started again as {start.execution.id[:8]}"
         before = first.setdefault(held.id, start)
         forgotten = memory is not None and start.at - before.at >= memory
         if before is not start and not (forgotten and _has_twin(record, held)):
-            yield f"{what}, after it had been as {before.execution.id[:8]}"
+            yield f"{restart}, after it had been as {before.execution.id[:8]}"
         for sentence in (*_find_needless(record, start, held), *_find_early(record, start)):
-            yield f"{what}, though {sentence}"
+            yield f"{restart}, though {sentence}"
     for retry in record.retries:
         for sentence in _find_early(record, retry):
             yield f"the stage of {label(retry.execution)} was retried, though {sentence}"
@@ -63,11 +63,11 @@ def _has_twin(record: Record, held: PipelineExecution) -> bool:
     cannot be told apart, and only the clientRequestToken keeps a hold whose rule could not be
     removed from a second start (docs/reliability.md, "What is not promised").
     """
-    restarts = [one.execution for one in record.starts if one.invocation.held_id == held.id]
 
     def find_revisions(execution: PipelineExecution) -> dict[str, str]:
         return {action: revision.id for action, revision in execution.revisions.items()}
 
+    restarts = [one.execution for one in record.starts if one.invocation.held_id == held.id]
     return held.mode == "PARALLEL" and any(
         find_revisions(other) == find_revisions(held)
         for other in record.pipelines[held.pipeline_name].history

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.simulation.entries import Answer, Position, Start
-from tests.simulation.record import RUNNING, Record
+from tests.simulation.record import FINISHED, RUNNING, Record
 from tests.simulation.settings import Requirement
 from tests.simulation.waiters import find_upstreams
-
-FINISHED = ("Succeeded", "Failed", "Stopped")
 
 
 def find_unsatisfied(

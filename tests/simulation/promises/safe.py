@@ -1,6 +1,4 @@
-"""Safe: the gate never reports success while what it waits for is not as asked, as the answers it
-read stood.
-"""
+"""Safe: the gate never reports success while, as it has read, an upstream is not as asked."""
 
 from __future__ import annotations
 

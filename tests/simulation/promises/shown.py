@@ -1,6 +1,4 @@
-"""What the console shows is so: a passed gate's output variables, the percentage, how long it
-usually takes; all within limits.
-"""
+"""The console shows what is so: output variables, percentages, usual times; within limits."""
 
 from __future__ import annotations
 
@@ -14,9 +12,7 @@ from tests.simulation.settings import GateSettings, Requirement, read_settings
 
 MOMENT, MINUTE = timedelta(milliseconds=1), timedelta(minutes=1)
 SUMMARY, MESSAGE, VALUE = 2048, 5000, 1000
-"""The most characters of a summary, a failure's message and a value in an action's configuration
-(model).
-"""
+"""The most characters of a summary, a failure's message and a configured value (model)."""
 
 
 def shown(record: Record) -> Iterator[str]:
@@ -77,9 +73,7 @@ def _find_decision(answer: Answer, settings: GateSettings) -> str:
 
 
 def _find_last_executions(record: Record, requirement: Requirement, answer: Answer) -> set[str]:
-    """The executions that may have left the upstream as it was at some moment of that
-    invocation.
-    """
+    """The executions that may have left the upstream as it was while the gate ran."""
     pipeline, invocation = requirement.pipeline, answer.invocation
     if pipeline not in answer.lists:
         return {"none"}
