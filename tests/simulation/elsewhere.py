@@ -134,9 +134,9 @@ class Elsewhere:
     # People
 
     def plan(self, minutes: float) -> None:
-        random, people = self._random, self._people
         if not self._far:
             return
+        random, people = self._random, self._people
         moments = [0.05, *(random.uniform(0.5, minutes) for _ in range(random.choice((0, 1, 2))))]
         for one, moment in itertools.product(self._far, moments):
             people.at(moment, partial(self._start, one))

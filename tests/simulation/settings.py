@@ -33,8 +33,6 @@ class Requirement:
 
 @dataclass(frozen=True)
 class GateSettings:
-    """Of one gate; what is missing there has its default."""
-
     requirements: tuple[Requirement, ...]
     retry_minutes: int
     hold: str
