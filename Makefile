@@ -1,4 +1,4 @@
-# Every habit is one word. Each sets up the virtual environment first, if it is not there or its requirements changed.
+# Each target first creates the virtual environment if it does not exist or its requirements changed.
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,26 +10,26 @@ CHECKED := app.py chalicelib gatectl sandbox benchmarks tests .ci/lint_policies.
 .PHONY: help demo sandbox board screenshots examples test long bench costs soak mutants lint format docs package clean
 
 help:
-	@echo "make demo     the whole story on this machine: two pipelines, a real deploy, a hold and its end (about a minute, after the set-up)"
-	@echo "make sandbox  AWS on this machine, to play with from the AWS CLI"
-	@echo "make board    the Board at http://127.0.0.1:8000: who waits for whom in your account, or in the sandbox after pasting its lines"
-	@echo "make examples what the tests of examples/ need besides: the CDK, Terraform's parser (some 700 MB). Else they are skipped"
-	@echo "make test     all tests but the long ones"
-	@echo "make long     the long ones: the bugs that the simulation has to catch, history played twice"
-	@echo "make bench    how fast and how cheap it is, beside a bare handler, the article's design and the throttle (about two minutes)"
-	@echo "make costs    what 1,000 gated pipelines cost in a month, on paper"
-	@echo "make soak     the simulation, until told to stop"
-	@echo "make mutants  mutation testing of chalicelib (an hour or two)"
-	@echo "make lint     style, types, layers, policies and the deployment template"
-	@echo "make format   rewrite the code in the project's style"
-	@echo "make docs     write anew what the documents' commands show"
-	@echo "make screenshots  take the pictures of docs/board.md anew (wants Chromium)"
-	@echo "make package  the deployment zip and its template, in build/package"
-	@echo "make clean    remove what the others made"
+	@echo "make demo        the whole story on this machine in about a minute: two pipelines, a deployment, a hold and its end"
+	@echo "make sandbox     AWS on this machine, to experiment with (docs/tutorial.md, docs/sandbox.md)"
+	@echo "make board       the Board at http://127.0.0.1:8000, for your account or the sandbox"
+	@echo "make test        all tests except the long ones"
+	@echo "make long        the long tests: the bugs that the simulation has to catch, history played twice"
+	@echo "make examples    install what the tests of examples/ need (the CDK and a Terraform parser, about 700 MB)"
+	@echo "make lint        style, types, layers, prose, policies and the deployment template"
+	@echo "make format      rewrite the code in the project's style"
+	@echo "make docs        rewrite what the documents' commands print"
+	@echo "make screenshots take the pictures of docs/board.md again (needs Chromium)"
+	@echo "make bench       measure speed and cost next to a bare handler and the article's design (one to three minutes)"
+	@echo "make costs       what 1,000 gated pipelines cost per month"
+	@echo "make soak        run the simulation until Ctrl-C"
+	@echo "make mutants     mutation testing of chalicelib (one to two hours)"
+	@echo "make package     build the deployment zip and its template in build/package"
+	@echo "make clean       remove everything that the other targets created"
 
 $(READY): requirements-dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12 ...")'
-	@echo "Setting up $(VENV), once: one to two minutes"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required. To use another one: make PYTHON=python3.12 ...")'
+	@echo "Creating $(VENV), which takes one to two minutes"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt --editable .
 	@touch $@
@@ -51,8 +51,8 @@ $(CDK)/ready: examples/cdk/requirements.txt
 examples: $(READY) $(CDK)/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement tests/examples/requirements.txt
 
-# One more at a time than there are cores: some tests only wait, for a demo or a page. Without compiled files each of
-# these processes would compile the tests anew: five seconds each.
+# One process more than there are cores, because some tests only wait for a demo or a page. Without compiled files, each
+# process would compile the tests again, which takes five seconds.
 test: $(READY)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal -m "not long"
 

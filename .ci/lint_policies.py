@@ -1,7 +1,7 @@
 """Lints the functions' policies with parliament. Its exit code is the number of findings.
 
 parliament does not know the type ArrayOfARN, which its own copy of AWS's reference gives to
-events:TargetArn; it is told here.
+events:TargetArn, so this script adds it.
 """
 
 from __future__ import annotations

@@ -21,14 +21,14 @@ VAGUE_NAMES = {
     *("one", "found", "wanted", "what", "asked", "seen", "told", "who", "given", "said"),
     *("more", "whole", "known", "there", "others", "alike", "own", "rest"),
 }
-"""Pronouns, participles and the like: they say where a value comes from, not what it is."""
+"""Pronouns and participles, which say where a value comes from, not what it is."""
 AWS_WORDS = frozenset({"Execution", "Pipeline", "Rule", "Stage"})
 """AWS's own words, which sandbox/ uses for what AWS means by them."""
 AWS_MODULES = (
     *("chalicelib/aws/", "chalicelib/errors.py", "chalicelib/board/lookout.py"),
     *("gatectl/session.py", "gatectl/completion.py"),
 )
-"""Where AWS is called, its errors are told apart, and the sessions and clients are made."""
+"""The only places that call AWS, tell its errors apart, or create sessions and clients."""
 AWS_CALL = re.compile(
     r"^ *(from|import) (boto3|botocore)\b(?!\.exceptions import BotoCoreError$)"
     r"|\.(create_)?client\("

@@ -23,11 +23,11 @@ PARTS = {
     "--only",
     multiple=True,
     type=click.Choice(list(PARTS)),
-    help="This part alone; may be given more than once.",
+    help="Measure only this part. Can be repeated.",
 )
 @click.option("--json", "prints_json", is_flag=True, help="Print the figures as JSON.")
 def main(only: tuple[str, ...], prints_json: bool) -> None:
-    """Measure, and print each figure beside its target. Exit status 1 if a target is missed.
+    """Measure, and print each figure next to its target. Exit status 1 if a target is missed.
 
     It takes one to three minutes on two slow cores. Leave the machine idle meanwhile: other work
     distorts the milliseconds.

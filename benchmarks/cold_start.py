@@ -46,7 +46,7 @@ def start_process(folder: Path, handler: str, url: str) -> ColdStart:
 
 
 def measure(show_progress: ShowProgress, turns: int = TURNS) -> Sequence[Pair]:
-    """The medians of so many turns, after one that is not counted."""
+    """The medians of `turns` turns, after one that is not counted."""
     if not Path(importlib.util.cache_from_source(botocore.__file__)).exists():
         raise RuntimeError(
             "botocore is not compiled here, as it is in Lambda: python -m compileall does that"

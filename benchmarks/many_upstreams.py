@@ -28,7 +28,7 @@ WARM_INVOCATIONS = 5
 def time_invocations(
     task: Path, handler: str, url: str, upstreams: int, warm: int = WARM_INVOCATIONS
 ) -> tuple[float, list[float]]:
-    """Milliseconds of a cold start, and of so many further invocations of the same process."""
+    """Milliseconds of a cold start, and of `warm` further invocations of the same process."""
     event = make_job([f"u{number}" for number in range(upstreams)])
     with LambdaProcess(task, handler, url) as process:
         cold = process.wait_until_ready() + process.answer(event)
@@ -36,7 +36,7 @@ def time_invocations(
 
 
 def measure(show_progress: ShowProgress) -> Sequence[Pair]:
-    """The medians of so many processes' cold starts, and of all their further invocations."""
+    """The medians of the processes' cold starts, and of all their further invocations."""
     cold: dict[tuple[int, int], list[float]] = defaultdict(list)
     warm: dict[tuple[int, int], list[float]] = defaultdict(list)
     with (

@@ -69,7 +69,7 @@ class Release:
 
 
 def release(holds: int, seed: int, rates: Mapping[str, float]) -> Release:
-    """Hold so many pipelines without throttling, then throttle and let their upstream end.
+    """Hold `holds` pipelines without throttling, then throttle and let their upstream end.
 
     AssertionError if a rule stays, or if a pipeline does not succeed in the end.
     """

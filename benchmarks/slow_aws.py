@@ -55,7 +55,9 @@ class SlowServer(ThreadingHTTPServer):
 
 @contextmanager
 def slow_aws(seconds: float, executions: int = 0) -> Iterator[str]:
-    """Serve as long as the block lasts, and yield the URL. Each pipeline has run so many times."""
+    """Serve as long as the block lasts, and yield the URL. Each pipeline has run `executions`
+    times.
+    """
     command = [sys.executable, "-m", "benchmarks.slow_aws", str(seconds), str(executions)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None  # noqa: S101 - PIPE sets it

@@ -45,8 +45,8 @@ class Deployment:
         match = _FUNCTION_ARN.fullmatch(arn)
         if not match:
             raise Misconfigured(
-                f"The gate cannot tell its deployment: {arn!r} is no ARN of a function "
-                f"{APP}-STAGE-gate or {APP}-STAGE-retry. "
+                f"The gate does not know which deployment it belongs to: {arn!r} is not the ARN of "
+                f"a function named {APP}-STAGE-gate or {APP}-STAGE-retry. "
                 "Deploy it with Chalice, or set RETRY_FUNCTION_ARN."
             )
         refuse_long_stage(match["stage"])
@@ -91,7 +91,7 @@ def refuse_long_stage(stage: str) -> None:
     """Raise Misconfigured if a Chalice stage's name is too long to be part of a rule's name."""
     if len(stage) > STAGE_LENGTH:
         raise Misconfigured(
-            f"The Chalice stage {stage!r} has {len(stage)} characters; the gate's rules are named "
-            "after it, and that leaves room for "
-            f"{STAGE_LENGTH}. Take a shorter name."
+            f"The name of the Chalice stage {stage!r} has {len(stage)} characters. The gate's "
+            f"rules are named after the stage, so it can have at most {STAGE_LENGTH}. Choose a "
+            "shorter name."
         )

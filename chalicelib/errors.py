@@ -82,11 +82,11 @@ class UnexpectedAnswer(Exception):
 
 
 class NotFound(UnexpectedAnswer):
-    """There is no such function, rule, role or the like."""
+    """There is no such function, rule, role or other resource."""
 
 
 class NoRoom(Exception):
-    """An AWS quota is used up, so the rule or the like cannot be made now."""
+    """An AWS quota is used up, so for example a rule cannot be created now."""
 
 
 class NotRetryable(Exception):

@@ -37,8 +37,8 @@ def answer_job(event: object, context: object, aws: Aws, now: datetime) -> dict[
     """Answer one CodePipeline job (guide: action-reference-Lambda); `now`: aware UTC. Returns what
     was decided, as logged.
 
-    Raises RefusedInput if the event is no job. Raises NoAnswer or NotPermitted if a hold cannot be
-    made or a result cannot be delivered: then Lambda invokes the gate again (guide:
+    Raises RefusedInput if the event is not a job. Raises NoAnswer or NotPermitted if a hold cannot
+    be made or a result cannot be delivered: then Lambda invokes the gate again (guide:
     services-codepipeline: the invocation is asynchronous).
     """
     job = Job.parse(event)

@@ -43,9 +43,8 @@ class Job:
         job = _as_mapping(_as_mapping(event).get("CodePipeline.job"))
         if not isinstance(job.get("id"), str) or not re.fullmatch(ID, job["id"]):
             raise RefusedInput(
-                "This event is no CodePipeline job: it has no `CodePipeline.job` with the `id` of "
-                "one. "
-                "The gate is invoked by an action of provider Lambda in a pipeline, not by hand."
+                "This event is not a CodePipeline job: it has no `CodePipeline.job` with a job's "
+                "`id`. Only a pipeline's Lambda action can invoke the gate."
             )
         data = _as_mapping(job.get("data"))
         action = _as_mapping(data.get("actionConfiguration"))

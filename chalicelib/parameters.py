@@ -60,7 +60,7 @@ names of 100 characters.
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a gate action asks for. The README's table describes every key.
+    """What a gate action asks for. docs/parameters.md describes every key.
 
     `depends_on`: the upstreams, each once.
     `pipeline`, `execution`: the waiting pipeline and its execution; None if the action does not
@@ -94,8 +94,8 @@ def parse_parameters(text: str | None, default_minutes: str) -> Parameters:
     for key in fields:
         if key not in KEYS:
             raise Misconfigured(
-                f"UserParameters has an unknown key {quote(key)}{_suggest_key(key)}. Known: "
-                f"{', '.join(KEYS)}."
+                f"UserParameters has an unknown key {quote(key)}{_suggest_key(key)}. The known "
+                f"keys are {', '.join(KEYS)}."
             )
     parameters = Parameters(
         depends_on=_read_depends_on(fields),
@@ -134,8 +134,7 @@ def refuse_self(
     """
     if any(entry.is_pipeline(pipeline, region, account) for entry in depends_on):
         raise Misconfigured(
-            f"{pipeline} depends on itself: it runs while it asks, so it would wait for ever. "
-            "Take it out of depends_on."
+            f"{pipeline} depends on itself, so it would wait forever. Remove it from depends_on."
         )
 
 
@@ -147,8 +146,8 @@ def refuse_closed_accounts(depends_on: Iterable[Dependency], account: str) -> No
     for entry in depends_on:
         if entry.account not in (None, account) and not entry.role_arn:
             raise Misconfigured(
-                f"{entry.name} is in account {entry.account}, and the gate in {account}. Add a "
-                "role_arn that lets the gate look: "
+                f"{entry.name} is in account {entry.account}, but the gate is in {account}. Add a "
+                "role_arn that lets the gate read it: "
                 f'{{"pipeline": "{entry.pipeline}", "role_arn": '
                 f'"arn:aws:iam::{entry.account}:role/pipeline-gate-..."}}.'
             )
@@ -157,7 +156,8 @@ def refuse_closed_accounts(depends_on: Iterable[Dependency], account: str) -> No
 def _parse_fields(text: str | None) -> dict[str, object]:
     if text is None or not text.strip():
         raise Misconfigured(
-            f"The action has no UserParameters. They say what to wait for, for example {EXAMPLE}."
+            f"The action has no UserParameters. They name the pipelines to wait for, for example "
+            f"{EXAMPLE}."
         )
     if text.lstrip()[0] in '{["':
         return _parse_json(text)
@@ -170,12 +170,12 @@ def _parse_json(text: str) -> dict[str, object]:
     except (ValueError, RecursionError) as error:
         raise Misconfigured(
             f"UserParameters is not valid JSON ({_describe_json_error(error)}). "
-            f"Right would be {EXAMPLE}, or plain names: infra, network."
+            f"Write {EXAMPLE}, or plain names: infra, network."
         ) from None
     if not isinstance(fields, dict):
         raise Misconfigured(
             f"UserParameters must be a JSON object or plain names, not {name_json_kind(fields)}. "
-            f"Right would be {EXAMPLE}."
+            f"Write {EXAMPLE}."
         )
     return fields
 
@@ -192,7 +192,9 @@ def _refuse_repeated_keys(pairs: Iterable[tuple[str, object]]) -> dict[str, obje
     result: dict[str, object] = {}
     for key, value in pairs:
         if key in result:
-            raise Misconfigured(f"UserParameters has two keys {quote(key)}: leave one of them out.")
+            raise Misconfigured(
+                f"UserParameters has the key {quote(key)} twice. Remove one of them."
+            )
         result[key] = value
     return result
 
@@ -200,8 +202,7 @@ def _refuse_repeated_keys(pairs: Iterable[tuple[str, object]]) -> dict[str, obje
 def _read_depends_on(fields: dict[str, object]) -> tuple[Dependency, ...]:
     if "depends_on" not in fields:
         raise Misconfigured(
-            "UserParameters has no depends_on: it names the pipelines to wait for. Right would "
-            f"be {EXAMPLE}."
+            f"UserParameters has no depends_on, the pipelines to wait for. Write {EXAMPLE}."
         )
     value = fields["depends_on"]
     entries = [value] if isinstance(value, (str, dict)) else value
@@ -211,8 +212,8 @@ def _read_depends_on(fields: dict[str, object]) -> tuple[Dependency, ...]:
         )
     if not entries:
         raise Misconfigured(
-            "depends_on is an empty list: name at least one pipeline to wait for, or take the "
-            "action out."
+            "depends_on is an empty list. Name at least one pipeline to wait for, or remove the "
+            "action."
         )
     require = cast(Require, check_choice(REQUIRE, fields.get("require", "idle"), "require"))
     parked = cast(Parked, check_choice(PARKED, fields.get("parked", "wait"), "parked"))
@@ -229,9 +230,9 @@ def _refuse_too_many(upstreams: tuple[Dependency, ...]) -> None:
 
     if len(build_pattern(upstreams)) > PATTERN_LENGTH:
         raise Misconfigured(
-            f"depends_on has {len(upstreams)} names, more than fit into one EventBridge rule "
-            f"({PATTERN_LENGTH} characters, with the rule's own words). Spread them over several "
-            "gate actions."
+            f"depends_on has {len(upstreams)} pipelines, more than fit into the event pattern of "
+            f"one EventBridge rule ({PATTERN_LENGTH} characters). Spread them over several gate "
+            "actions."
         )
 
 
@@ -239,9 +240,8 @@ def _read_retry_minutes(fields: dict[str, object], default: str) -> int:
     if "retry_minutes" not in fields:
         if default not in map(str, RETRY_MINUTES):
             raise Misconfigured(
-                f"The gate's environment variable RETRY_MINUTES is {quote(default)}: it must be "
-                f"one of {join_values(RETRY_MINUTES)}. "
-                "It stands in .chalice/config.json."
+                f"The gate's environment variable RETRY_MINUTES is {quote(default)}, but must be "
+                f"one of {join_values(RETRY_MINUTES)}. Correct it in .chalice/config.json."
             )
         return int(default)
     value = fields["retry_minutes"]
@@ -279,8 +279,8 @@ def _read_revisions(fields: dict[str, object]) -> Revisions | None:
 def _read_on_give_up(fields: dict[str, object]) -> OnGiveUp:
     if "on_give_up" in fields and "give_up_minutes" not in fields:
         raise Misconfigured(
-            "on_give_up says what happens after give_up_minutes, which is not there: add "
-            '"give_up_minutes": 120, or the like.'
+            "on_give_up says what happens after give_up_minutes, which is missing. Add it, for "
+            'example "give_up_minutes": 120.'
         )
     return cast(OnGiveUp, check_choice(ON_GIVE_UP, fields.get("on_give_up", "stop"), "on_give_up"))
 
@@ -314,8 +314,8 @@ def _read_pipeline(fields: dict[str, object]) -> str | None:
         )
     if not re.fullmatch(NAME, value):
         raise Misconfigured(
-            f"pipeline is {quote(value)}, which is no pipeline's name: 1 to 100 letters, digits "
-            "and . @ - _."
+            f"pipeline is {quote(value)}, which is not a pipeline's name: it must be 1 to 100 "
+            "letters, digits and . @ - _."
         )
     return value
 
@@ -331,7 +331,7 @@ def _read_execution(fields: dict[str, object]) -> str | None:
         )
     if not re.fullmatch(ID, value):
         raise Misconfigured(
-            f"execution is {quote(value)}, which is no execution id. "
+            f"execution is {quote(value)}, which is not an execution id. "
             'Write it as "#{codepipeline.PipelineExecutionId}": CodePipeline fills in the id.'
         )
     return value

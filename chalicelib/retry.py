@@ -1,5 +1,4 @@
-"""The retry: checks whether a hold is over, and lets the held pipeline go on when its upstreams let
-it.
+"""The retry: checks whether a hold is over, and if so lets the held pipeline continue.
 
 The rule that invokes it keeps firing until it is removed, and it is removed last. So whatever fails
 or dies on the way is done again.
@@ -48,7 +47,7 @@ Lambda's 15 minutes.
 
 class Step(Enum):
     """What to do about a hold. `STAY`: leave it. `END`: remove it. `START` and `RETRY`: let its
-    pipeline go on, as a new execution or in the same one.
+    pipeline continue, as a new execution or in the same one.
     """
 
     STAY = "stay"
@@ -95,7 +94,7 @@ def check_hold(event: object, context: object, aws: Aws, now: datetime) -> dict[
     if kept is None:
         # Left by a retry that died between the removal of the target and that of the rule.
         aws.eventbridge.delete_empty_rule(rule)
-        return log_decision("retry", Outcome.OVER, rule=rule, reason="the hold ended before")
+        return log_decision("retry", Outcome.OVER, rule=rule, reason="the hold had already ended")
     if plan is None or kept != claimed:
         plan = _make_plan(kept, deployment, aws, context, now)
     record = _carry_out(kept, plan, deployment, aws, now)
@@ -112,7 +111,7 @@ def _make_plan(
     reason = f"still waiting for {', '.join(upstream.label for upstream in waiting)}"
     if waiting and not hold.ends_anyway(now):
         if cycle := find_deadlock(waiting):
-            reason = f"{cycle}: none of them can go on by itself"
+            reason = f"{cycle}: none of them can continue"
             return Plan(Step.STAY, Outcome.DEADLOCK, reason)
         return Plan(Step.STAY, Outcome.WAITING, reason)
     fate, evidence = read_fate(aws.codepipeline, hold, deployment.stage)
@@ -136,16 +135,14 @@ def _plan_to_go_on(
     # is retried instead.
     same_execution = waiting or not hold.mode.starts_over or held.kind == ROLLBACK
     if same_execution and closed and closed.error in REFUSALS:
-        reason = (
-            f"the gate failed at its last attempt ({closed.error}): asked again, it would again"
-        )
+        reason = f"the gate refused its last attempt ({closed.error}), and would refuse it again"
         return Plan(Step.END, Outcome.DROPPED, reason)
     step = Step.RETRY if same_execution and closed else Step.START
     if not waiting:
         outcome = Outcome.RETRIED if step is Step.RETRY else Outcome.STARTED
         reason = "the upstreams are idle"
     elif hold.released_by:
-        outcome, reason = Outcome.LET_GO, f"let go by {hold.released_by}: {reason}"
+        outcome, reason = Outcome.LET_GO, f"released by {hold.released_by}: {reason}"
     else:
         outcome, reason = Outcome.GAVE_UP, f"gave up: {reason}"
     return Plan(
@@ -201,7 +198,7 @@ def _retry_stage(hold: Hold, plan: Plan, deployment: Deployment, aws: Aws) -> Pl
         if not aws.eventbridge.put_target(marked, deployment.retry_arn):
             return Plan(Step.END, Outcome.OVER, "the rule was removed by hand")
     except NotPermitted:
-        pass  # a policy from before: the pipeline goes on, and a second end may be counted
+        pass  # an old policy: the pipeline continues, and a second end may be counted
     try:
         refused = _ask_for_retry(hold, plan, deployment, aws)
     except (NoAnswer, NotPermitted):
@@ -223,8 +220,8 @@ def _ask_for_retry(hold: Hold, plan: Plan, deployment: Deployment, aws: Aws) -> 
     try:
         aws.codepipeline.retry_stage(hold.pipeline, plan.stage, hold.execution)
     except NotRetryable:
-        # Edited since, or somebody (an earlier attempt of ours) has retried it already: only
-        # another look tells.
+        # The pipeline was edited, or the stage was already retried (perhaps by an earlier attempt
+        # of this retry). Only another check tells which.
         fate, _ = read_fate(aws.codepipeline, hold, deployment.stage)
         if fate.standing is not Standing.HELD:
             return Plan(Step.STAY, Outcome.WAITING, MOVED_ON)
@@ -248,8 +245,8 @@ def _replace_by_start(hold: Hold, plan: Plan, why: str) -> Plan:
 def _start_pipeline(hold: Hold, plan: Plan, aws: Aws) -> tuple[Plan, str | None]:
     if not plan.replaceable:
         reason = (
-            f"execution {hold.execution} is a rollback, which cannot be retried any more and "
-            "which no start replaces"
+            f"execution {hold.execution} is a rollback that can no longer be retried, and a new "
+            "execution would not roll back"
         )
         return Plan(Step.END, Outcome.DROPPED, reason), None
     try:
@@ -265,7 +262,7 @@ def _start_pipeline(hold: Hold, plan: Plan, aws: Aws) -> tuple[Plan, str | None]
 
 
 def _drop_for_missing_pipeline(hold: Hold) -> Plan:
-    return Plan(Step.END, Outcome.DROPPED, f"the pipeline {hold.pipeline} is gone")
+    return Plan(Step.END, Outcome.DROPPED, f"the pipeline {hold.pipeline} no longer exists")
 
 
 def _sweep(deployment: Deployment, aws: Aws, now: datetime) -> None:
@@ -277,7 +274,7 @@ def _sweep(deployment: Deployment, aws: Aws, now: datetime) -> None:
             deployment.rule_prefix, deployment.retry_arn, before=now - MAX_MAKING_TIME
         ):
             aws.eventbridge.delete_empty_rule(rule)
-            reason = "a rule without a target, left by a gate that died"
+            reason = "a rule without a target, left by a gate that was killed"
             log_decision("retry", Outcome.SWEPT, rule=rule, reason=reason)
     except (NoAnswer, NotPermitted) as error:
         log_decision("retry", Outcome.NOT_SWEPT, reason=str(error))
@@ -289,7 +286,7 @@ def _report(
     outcome = plan.outcome
     if outcome is Outcome.DROPPED and hold.end_reported:
         outcome = Outcome.OVER
-    # A late twin of the gate may have made the hold anew since this invocation began.
+    # A late twin of the gate may have created the hold again since this invocation began.
     waited_seconds = max(0, int((now - hold.since).total_seconds()))
     return report_decision(
         "retry",

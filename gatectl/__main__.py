@@ -1,4 +1,4 @@
-"""`gatectl`, also `python -m gatectl`: each command is in the module of its name."""
+"""`gatectl`, also `python -m gatectl`. Each command is in the module of its name."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ imported only when the command is called.
 
 STATUSES = """
 \b
-Exit status, as of the AWS CLI:
+Exit statuses, as in the AWS CLI:
   0    done, or nothing to do
-  1    faults were found, or you said no
+  1    problems were found, or you answered no
   130  stopped with Ctrl-C
-  141  nobody reads what it prints any more, as after | head
-  252  wrong use, or what was asked for cannot be
+  141  the reader closed the pipe, as | head does
+  252  wrong usage, or the request is impossible
   253  no credentials, region or profile
   254  AWS refused
-  255  AWS did not answer, or said "later": try again
+  255  AWS did not answer, throttled the call or failed: try again
 """
 
 
@@ -44,9 +44,9 @@ Exit status, as of the AWS CLI:
 )
 @click.version_option(package_name="gatectl", message="%(prog)s %(version)s")
 def gatectl() -> None:
-    """Pipelines that wait for pipelines: set up, seen, explained.
+    """Set up, show and explain pipelines that wait for other pipelines.
 
-    It works with your own AWS credentials, and against the sandbox too (`make sandbox`).
+    Uses your AWS credentials. Also works with the sandbox (`make sandbox`).
     """
 
 

@@ -1,4 +1,4 @@
-"""Names of pipelines and entries of --depends-on, as people type them."""
+"""Checks the names of pipelines and the entries of --depends-on that people type."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ Entry = str | dict[str, object]
 
 
 def build_missing_pipeline_error(place: Place, name: str, region: str | None = None) -> Refused:
-    """The error for a missing pipeline of `region`, by default of the command's own."""
+    """Return the error for a missing pipeline of `region` (default: the command's region)."""
     names = list(place.connect_codepipeline(region).list_pipelines())
     instead = (
         f"; there {'are' if len(names) > 1 else 'is'} {join_names(names)}."
         if names
-        else ", nor any other. Is this the region (--region), and the account (--profile)?"
+        else ", nor any other. Is this the right region (--region) and account (--profile)?"
     )
     missing = describe_missing_pipeline(name, region or place.region, names, instead)
     return Refused(f"{missing}{_format_case_hint(name, names)}")
 
 
 def _format_case_hint(name: str, names: Iterable[str]) -> str:
-    """A sentence to add if one of `names` differs from `name` only in upper and lower case."""
+    """Return a sentence to add if `name` differs from one of `names` only in its case."""
     differs_in_case = any(candidate.lower() == name.lower() for candidate in names)
-    return " Upper and lower case count." if differs_in_case else ""
+    return " Names are case-sensitive." if differs_in_case else ""
 
 
 # Upstreams
 
 
 def parse_entries(texts: Iterable[str]) -> list[Entry]:
-    """The entries of depends_on: names, ARNs, "infra/Deploy" for one stage of infra (as in a
-    stage's ARN; guide: security_iam_service-with-iam), or JSON. Raises Refused if that is broken.
+    """Return the entries of depends_on: names, ARNs, "infra/Deploy" for one stage of infra (as in a
+    stage's ARN; guide: security_iam_service-with-iam), or JSON. Raises Refused if one is invalid.
     """
     entries: list[Entry] = []
     for text in texts:
@@ -52,7 +52,7 @@ def parse_entries(texts: Iterable[str]) -> list[Entry]:
             names = filter(None, map(str.strip, text.split(",")))
             entries += map(_parse_named_entry, names)
     if not entries:
-        raise Refused("--depends-on names no pipeline: say which ones shall be waited for.")
+        raise Refused("--depends-on is empty. Name the pipelines to wait for.")
     return [entry for number, entry in enumerate(entries) if entry not in entries[:number]]
 
 
@@ -66,14 +66,14 @@ def _parse_json_entry(text: str) -> Entry:
         entry: Entry = json.loads(text)
     except ValueError as error:
         raise Refused(
-            f"--depends-on {text} is not valid JSON ({error}). Right would be, in single quotes: "
+            f"--depends-on {text} is not valid JSON ({error}). Write, in single quotes: "
             '\'{"pipeline": "infra", "require": "succeeded"}\'.'
         ) from None
     return entry
 
 
 def refuse_missing_upstreams(place: Place, pipeline: str, depends_on: Iterable[Dependency]) -> None:
-    """Raise Refused if `pipeline` would wait for itself or for what is seen not to exist."""
+    """Raise Refused if `pipeline` would wait for itself, or if an upstream does not exist."""
     depends_on = tuple(depends_on)
     account = place.caller.account if any(upstream.account for upstream in depends_on) else ""
     try:

@@ -1,4 +1,4 @@
-"""`gatectl attach`: give a pipeline its gate."""
+"""`gatectl attach`: give a pipeline a gate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gatectl.arguments import parse_entries, refuse_missing_upstreams
 from gatectl.editing import edit_pipeline, read_structure
 from gatectl.functions import choose_gate_function
 from gatectl.session import Place, Refused, add_options
-from gatectl.structure import BYPASS, Impossible, add_gate, format_parameters
+from gatectl.structure import BYPASS, Declaration, Impossible, add_gate, format_parameters
 
 
 @click.command()
@@ -28,31 +28,31 @@ from gatectl.structure import BYPASS, Impossible, add_gate, format_parameters
     required=True,
     metavar="PIPELINE",
     shell_complete=completion.upstreams,
-    help="What it shall wait for. Several: again, or with commas.",
+    help="What to wait for. Repeat the option, or separate names with commas.",
 )
 @click.option(
     "--after",
     metavar="STAGE",
     shell_complete=completion.stages,
-    help="The stage that the gate's comes after.  [default: the first; a gate that is there stays]",
+    help="Put the gate's stage after this one.  [default: the first stage; an existing gate stays "
+    "where it is]",
 )
 @click.option(
     "--require",
     type=click.Choice(REQUIRE),
-    help="What the others have to be. idle: none of them runs; succeeded: the newest that "
-    "finished has succeeded, too.  [default: idle]",
+    help="The state that the upstreams must be in. idle: none of them is running; succeeded: also, "
+    "the newest finished execution of each has succeeded.  [default: idle]",
 )
 @click.option(
     "--hold",
     type=click.Choice(tuple(MODES)),
-    help="How the pipeline is held. restart: fails, and starts anew; retry: fails, and its stage "
-    "is retried; wait: stays in progress.  [default: restart]",
+    help="How an execution is held: see above.  [default: restart]",
 )
 @click.option(
     "--retry-minutes",
     type=click.Choice(RETRY_MINUTES),
     metavar="MINUTES",
-    help="How often a hold looks again on its own, a divisor of 60.  [default: as deployed, else "
+    help="How often a hold checks if no event arrives: a divisor of 60.  [default: as deployed, or "
     "5]",
 )
 @click.option(
@@ -64,32 +64,32 @@ from gatectl.structure import BYPASS, Impossible, add_gate, format_parameters
 @click.option(
     "--on-give-up",
     type=click.Choice(ON_GIVE_UP),
-    help="What happens after that. stop: nothing is started; continue: the pipeline goes on all "
-    "the same.  [default: stop]",
+    help="What happens when that time is over. stop: nothing is started; continue: the pipeline "
+    "continues anyway.  [default: stop]",
 )
 @click.option(
     "--revisions",
     type=click.Choice(REVISIONS),
-    help="What a restart takes from the sources. latest: what is newest then; held: what the held "
-    "execution had.  [default: latest; in PARALLEL mode held]",
+    help="The source revisions that a restart uses. latest: the newest at that time; held: those "
+    "of the held execution.  [default: latest; in PARALLEL mode, held]",
 )
 @click.option(
     "--parked",
     type=click.Choice(PARKED),
-    help="Whether one that only waits for a person (an approval, a disabled transition) counts. "
-    "wait: is waited for; pass: is not.  [default: wait]",
+    help="What to do about an upstream that is only waiting for a person (an approval, a disabled "
+    "transition). wait: wait for it; pass: ignore it.  [default: wait]",
 )
 @click.option(
-    "--bypass", is_flag=True, help="Let the pipeline variable `bypass` open the gate; declares it."
+    "--bypass",
+    is_flag=True,
+    help="Declare a pipeline variable `bypass`, which opens the gate if it is true.",
 )
 @click.option(
-    "--observe", is_flag=True, help="Always pass, and only say what the gate would have done."
+    "--observe", is_flag=True, help="Always pass, and only report what the gate would have done."
 )
-@click.option(
-    "--function", metavar="NAME", help="The gate's function.  [default: the one that is deployed]"
-)
-@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--function", metavar="NAME", help="The gate function.  [default: the deployed one]")
+@click.option("--dry-run", is_flag=True, help="Show the change without making it.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @add_options
 def attach(
     place: Place,
@@ -106,26 +106,36 @@ def attach(
 ) -> None:
     """Give PIPELINE a gate, so that it waits for others.
 
-    Shows what would change in the pipeline's structure, and changes it when you say yes. The gate
-    becomes a stage of its own; a gate that is there already is made to ask for what this command
-    says, where it stands. Nothing else is touched, no execution is started.
+    Shows the change to the pipeline's structure, and makes it after you confirm. A new gate gets a
+    stage of its own. An existing gate stays where it is and gets the settings of this command;
+    settings that you leave out return to their defaults. Nothing else changes, and no execution is
+    started.
 
     \b
-    What it waits for (--depends-on):
-      infra                  a pipeline of this region and account
-      infra/Deploy           only that stage of it
+    What to wait for (--depends-on):
+      infra                  a pipeline in this region and account
+      infra/Deploy           only this stage of it
       arn:aws:codepipeline:us-east-1:123456789012:infra
-                             a pipeline of another region
+                             a pipeline in another region
       '{"pipeline": "infra", "require": "succeeded"}'
-                             with settings of its own: see docs/parameters.md
+                             with its own settings: see docs/parameters.md
+
+    \b
+    How an execution is held (--hold):
+      restart  It fails, and a new execution starts with the latest revision.
+               Frees the stage immediately. The default.
+      retry    It fails, and its stage is retried: the same execution, history
+               entry and revision. Cheaper. Recommended for production.
+      wait     It stays in progress, and nothing turns red. Keeps the order of a
+               QUEUED pipeline. Costs per minute.
 
     \b
     Examples:
       gatectl attach k8s --depends-on infra
       gatectl attach k8s --depends-on infra/Deploy,network --after Source
 
-    A pipeline that a template makes (CloudFormation, CDK, Terraform) gets its gate there: its next
-    deployment would take this one out.
+    If a template (CloudFormation, CDK, Terraform) defines the pipeline, add the gate to the
+    template. Otherwise its next deployment removes the gate.
     """
     settings: dict[str, object] = {
         "depends_on": parse_entries(depends_on),
@@ -149,6 +159,7 @@ def attach(
 
     from gatectl import cautions  # noqa: PLC0415 - slow; completion does without it
 
+    has_mode = any('"hold":' in each for each in (text, *(gate.text for gate in gates)))
     faults = cautions.find_role_faults(place, changed)
     edit_pipeline(
         place,
@@ -160,26 +171,37 @@ def attach(
             *cautions.find_deadlocks(place, changed),
             *map(cautions.describe_role_fault, faults or ()),
         ],
-        unchanged_text=f"{pipeline} has this gate already. Nothing was changed.",
+        unchanged_text=f"{pipeline} already has this gate. Nothing was changed.",
         changed_text=(
-            f"From its next execution on {pipeline} {describe_wait(dependencies, observe=observe)} "
-            f"{cautions.summarize_role(faults)}"
+            f"From its next execution on, {pipeline} "
+            f"{describe_wait(dependencies, observe=observe)} {cautions.summarize_role(faults)}"
         ),
+        advice="" if has_mode else advise_mode(declared),
         dry_run=dry_run,
         yes=yes,
     )
 
 
 def describe_wait(depends_on: Sequence[Dependency], *, observe: bool) -> str:
-    """What a pipeline with this gate does from now on."""
+    """Return what a pipeline with this gate does from now on."""
     upstreams = join_names([upstream.label for upstream in depends_on])
     if observe:
-        return f"only says whether it would have waited for {upstreams}, and never waits."
+        return f"only reports whether it would have waited for {upstreams}. It does not wait."
     idle = [upstream.label for upstream in depends_on if upstream.require == "idle"]
     if not idle:
         return f"waits for {upstreams} to succeed."
     return (
-        f"waits for {upstreams}. It goes on when {join_names(idle)} "
-        f"{'has' if len(idle) == 1 else 'have'} ended, also after a failure: "
-        "--require succeeded prevents that."
+        f"waits for {upstreams}. It continues when {join_names(idle)} "
+        f"{'finishes' if len(idle) == 1 else 'finish'}, successfully or not. To wait for a "
+        "success, use --require succeeded."
     )
+
+
+def advise_mode(declared: Declaration) -> str:
+    """Return which hold mode a pipeline would get by default, and which one we recommend."""
+    advice = (
+        "This pipeline is QUEUED: to keep the queue's order, use --hold wait"
+        if declared.get("executionMode") == "QUEUED"
+        else "For production, we recommend --hold retry"
+    )
+    return f"Hold mode: restart (the default). {advice} (see attach --help)."

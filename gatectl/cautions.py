@@ -1,4 +1,4 @@
-"""What attach warns of: what a hold would trip over, deadlocks, a role that may not invoke it."""
+"""What attach warns about: problems that a hold would cause, deadlocks, missing permissions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from botocore.exceptions import BotoCoreError
 
 from chalicelib.account import graph
-from chalicelib.account.cycles import DEADLOCK_REMEDY, classify_circles
+from chalicelib.account.cycles import DEADLOCK_REMEDY, classify_cycles
 from chalicelib.account.gates import Gate, find_gates, is_local
 from chalicelib.account.pipeline import AccountView, Pipeline
 from chalicelib.account.reader import MAX_CALLS_AT_ONCE
@@ -26,11 +26,11 @@ from gatectl.functions import DeployedFunctions
 from gatectl.session import Place
 from gatectl.structure import Declaration
 
-# A hold, in the pipeline's structure
+# Holds
 
 
 def find_hold_cautions(declared: Declaration) -> tuple[str, ...]:
-    """What a hold would trip over: a sentence or two each, with what to do about it."""
+    """Return the problems that a hold would cause, each with its remedy, in sentences."""
     gates = [(gate, gate.parameters) for gate in find_gates(declared)]
     return tuple(text for gate, each in gates if each for text in _check_hold(declared, gate, each))
 
@@ -44,25 +44,25 @@ def _check_hold(declared: Declaration, gate: Gate, parameters: Parameters) -> It
         yield from _check_repeated_work(declared, gate, stage)
     if not gate.condition and stage is declared["stages"][-1] and not _list_later(gate, stage):
         yield (
-            f"Nothing in {name} comes after its gate, so there is nothing that waits. Put "
-            "it before the work (--after)."
+            f"Nothing in {name} comes after its gate, so nothing waits. Put the gate before the "
+            "work (--after)."
         )
     if not parameters.mode.keeps_queue_order and declared.get("executionMode") == "QUEUED":
         yield (
-            f"{name} is in QUEUED mode: a held execution has failed, so the next in the queue is "
-            "let in before it, and the hold is "
-            'dropped. Only "hold": "wait" (--hold wait) keeps the queue\'s order.'
+            f"{name} is in QUEUED mode: a held execution has failed, so the next one in the queue "
+            "goes first, and the hold is dropped. Only "
+            '"hold": "wait" (--hold wait) keeps the order of the queue.'
         )
     if gate.condition and stage["beforeEntry"]["conditions"][0].get("result") == "SKIP":
         yield (
-            f"The condition in which the gate of {name} stands has the result SKIP: at a hold the "
-            f"stage {gate.stage} is skipped, {name} "
-            "goes on without it, and nothing starts again. Give the condition the result FAIL."
+            f"The condition that contains the gate of {name} has the result SKIP: instead of being "
+            f"held, {name} skips the stage {gate.stage} and continues, and nothing starts again. "
+            "Set the result of the condition to FAIL."
         )
 
 
 def _check_on_failure(stage: Declaration, pipeline: str) -> Iterator[str]:
-    """A hold is a failed action, and a stage may react to a failure."""
+    """A hold is a failed action, and the stage may react to failures."""
     on_failure = stage.get("onFailure", {})
     reactions = {"ROLLBACK": "rolls back when it fails", "RETRY": "is retried when it fails"}
     reaction = (
@@ -73,13 +73,13 @@ def _check_on_failure(stage: Declaration, pipeline: str) -> Iterator[str]:
     if reaction:
         yield (
             f"The stage {stage['name']} of {pipeline} {reaction} (onFailure). A hold is a failure, "
-            "so each hold sets that off. Give the gate a stage of its own, or --hold wait, with "
-            "which nothing fails."
+            "so every hold triggers this. Give the gate its own stage, or use --hold wait, which "
+            "does not fail anything."
         )
 
 
 def _check_repeated_work(declared: Declaration, gate: Gate, stage: Declaration) -> Iterator[str]:
-    """What has run before the gate runs again at a restart; the sources always do."""
+    """What runs before the gate runs again after a restart. The sources always do."""
     stages = [stage["name"] for stage in declared["stages"]]
     before = [f"the stage {name}" for name in stages[1 : stages.index(gate.stage)]]
     if not gate.condition:
@@ -91,16 +91,15 @@ def _check_repeated_work(declared: Declaration, gate: Gate, stage: Declaration) 
         ]
     if before:
         yield (
-            f"Before the gate of {declared['name']} {'runs' if len(before) == 1 else 'run'} "
-            f"{join_names(before)}. A hold starts the pipeline again from its sources, so all that "
-            "is done (and approved) twice. If it is not safe to do twice, put the gate right after "
-            f"the sources (--after {stages[0]}), or let the same execution go on (--hold retry, "
-            "--hold wait)."
+            f"In {declared['name']}, {join_names(before)} {'runs' if len(before) == 1 else 'run'} "
+            "before the gate. A hold starts the pipeline again from its sources, so all of that is "
+            "done (and approved) twice. If that is not safe, put the gate right after the sources "
+            f"(--after {stages[0]}), or continue the same execution (--hold retry, --hold wait)."
         )
 
 
 def _list_later(gate: Gate, stage: Declaration) -> list[str]:
-    """The actions of its stage that run after a gate action."""
+    """Return the actions of its stage that run after a gate action."""
     order = {action["name"]: action.get("runOrder", 1) for action in stage["actions"]}
     return [action for action in order if order[action] > order[gate.action]]
 
@@ -109,17 +108,17 @@ def _list_later(gate: Gate, stage: Declaration) -> list[str]:
 
 
 def find_deadlocks(place: Place, declared: Declaration) -> list[str]:
-    """A sentence or two for each cycle that can come to a stop, including the upstreams."""
+    """Return a few sentences for each possible deadlock, including those among upstreams."""
     pipelines = _read_upstreams(place, Pipeline.parse(declared))
-    circles = classify_circles(
+    cycles = classify_cycles(
         graph.list_edges(AccountView(pipelines, (), ()), place.region), pipelines
     )
-    return [f"{circle} {DEADLOCK_REMEDY}" for circle in circles if circle.kind != "turns"]
+    return [f"{cycle} {DEADLOCK_REMEDY}" for cycle in cycles if cycle.kind != "turns"]
 
 
 def _read_upstreams(place: Place, pipeline: Pipeline) -> dict[str, Pipeline]:
-    """The pipeline, its upstreams in this region, and theirs, as far as a gate looks. One that is
-    missing or may not be seen is left out: attach must not fail because of it.
+    """Return the pipeline, its upstreams in this region, and theirs, as far as a gate checks. Those
+    that do not exist or cannot be read are omitted: attach must not fail because of them.
     """
     codepipeline = place.codepipeline
 
@@ -150,15 +149,15 @@ def _read_upstreams(place: Place, pipeline: Pipeline) -> dict[str, Pipeline]:
 
 
 def find_role_faults(place: Place, declared: Declaration) -> list[Finding] | None:
-    """Why the role may not invoke its gate, as the doctor finds it; None if that is not known."""
+    """Return the doctor's findings about the role's permissions; None if they are unknown."""
     try:
         return _check_role(place, Pipeline.parse(declared))
     except (BotoCoreError, NotPermitted, NoAnswer, UnexpectedAnswer):
-        return None  # only a look ahead: attach must not fail because of it
+        return None  # attach must not fail because of this check
 
 
 def _check_role(place: Place, pipeline: Pipeline) -> list[Finding] | None:
-    looks = Inspector()
+    inspector = Inspector()
     partition = pipeline.role.split(":")[1]
     facts = DoctorEvidence(
         datetime.now(UTC),
@@ -168,41 +167,41 @@ def _check_role(place: Place, pipeline: Pipeline) -> list[Finding] | None:
         pipelines={pipeline.name: pipeline},
     )
     questions = list(pipeline_roles.list_questions(facts))
-    answers = {question: ask_iam(place.iam, looks, question) for question in questions}
+    answers = {question: ask_iam(place.iam, inspector, question) for question in questions}
     facts = replace(
         facts, answers={question: answer for question, answer in answers.items() if answer}
     )
     if not answers or len(facts.answers) < len(answers):
         return None
     if any(answer.refused for answer in facts.answers.values()):
-        # The function's own policy may let it in anyway.
+        # The function's own policy may allow it anyway.
         stages = [
             DeployedFunctions(gate.deployed_as, has_gate=True, has_retry=False)
             for gate in pipeline.gates
         ]
-        facts = replace(facts, functions=read_functions(place.functions, looks, stages))
-        if looks.unseen:
+        facts = replace(facts, functions=read_functions(place.functions, inspector, stages))
+        if inspector.unseen:
             return None
-        facts = replace(facts, policies=read_policies(place.iam, looks, facts))
+        facts = replace(facts, policies=read_policies(place.iam, inspector, facts))
     faults = list(pipeline_roles.findings(facts))
     return faults if all(fault.severity == "error" for fault in faults) else None
 
 
 def describe_role_fault(fault: Finding) -> str:
-    """What a fault means, and what to do about it if `gatectl doctor --mend` cannot."""
+    """Return what follows from a fault, and how to fix it if `gatectl doctor --mend` cannot."""
     how = "" if fault.calls else f" {fault.how}"
     return f"{fault.where[0].upper()}{fault.where[1:]}: {fault.problem} {fault.means}{how}"
 
 
 def summarize_role(faults: Sequence[Finding] | None) -> str:
-    """attach's last sentence, when the gate is in place."""
+    """Return the last sentence of attach, after the gate was added."""
     if faults is None:
-        return "Its role must be allowed to invoke the gate: `gatectl doctor` looks whether it is."
+        return "Its role must be allowed to invoke the gate. To check this, run `gatectl doctor`."
     if not faults:
         return "Its role may invoke the gate."
     how = (
-        "`gatectl doctor --mend` lets it, and asks first"
+        "To allow it, run `gatectl doctor --mend`, which asks for confirmation."
         if all(fault.calls for fault in faults)
-        else "`gatectl doctor` says why"
+        else "`gatectl doctor` says why."
     )
-    return f"Its role may not invoke the gate yet, and the gate action fails: {how}."
+    return f"Its role may not invoke the gate yet, so the gate action fails. {how}"

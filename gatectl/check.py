@@ -1,4 +1,4 @@
-"""`gatectl check`: what is wrong with the gates in pipelines' structures."""
+"""`gatectl check`: what is wrong with the gates in the structures of pipelines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 from botocore.exceptions import BotoCoreError
 
 from chalicelib.account import graph
-from chalicelib.account.cycles import DEADLOCK_REMEDY, classify_circles
+from chalicelib.account.cycles import DEADLOCK_REMEDY, classify_cycles
 from chalicelib.account.gates import Gate, is_local
 from chalicelib.account.graph import DependencyEdge
 from chalicelib.account.pipeline import AccountView, Pipeline, list_unseen_pipelines
@@ -45,31 +45,29 @@ from gatectl.wording import format_count
     "files",
     type=click.File("rb"),
     multiple=True,
-    help="Check this structure, as `aws codepipeline get-pipeline` prints it, and ask AWS nothing. "
-    "Several: again. -: standard input. Which ARNs are the files' own, --region tells.",
+    help="Check this structure, as `aws codepipeline get-pipeline` prints it, without calling AWS. "
+    "Repeatable. -: standard input. ARNs in the region of --region refer to these files.",
 )
-@click.option("--strict", is_flag=True, help="Let warnings count as errors do.")
-@click.option(
-    "--lines", is_flag=True, help="One line for each finding, as CI logs and editors like it."
-)
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
+@click.option("--lines", is_flag=True, help="Print each finding on one line, for CI and editors.")
 @add_options
 def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bool) -> None:
-    """Check the gates of all pipelines, without running them.
+    """Check the gates of all pipelines without running them.
 
-    Would each gate take what it is asked? Is there what it waits for, and the function that it
-    names? Do pipelines wait for each other, and can that end? What would a hold trip over in a
+    Would each gate accept its parameters? Do its upstreams and its gate function exist? Do
+    pipelines wait for each other, and can that be a deadlock? Would a hold cause problems in its
     pipeline?
 
-    `gatectl doctor` looks at the rest: functions, permissions and rules.
+    `gatectl doctor` checks functions, permissions and rules.
 
     \b
     Examples: gatectl check --strict --lines
               gatectl check --file infra.json --file k8s.json
 
     \b
-    Exit status: 0  nothing is found; notes do not count, nor do warnings, but for --strict
-                 1  errors, or with --strict warnings
-                 254  none of these, but AWS denied a look at something
+    Exit status: 0  no errors; with --strict, no warnings either
+                 1  errors; with --strict, also warnings
+                 254  none of these, but AWS denied a check
     """
     if files:
         facts, not_in_files = _read_files(files, _find_region(place))
@@ -95,11 +93,11 @@ def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bo
 
 
 def _read_account(place: Place) -> DoctorEvidence:
-    looks = Inspector()
+    inspector = Inspector()
     with place.show_progress("reading pipelines") as progress:
         pipelines = AccountReader(place.client).read_pipelines(progress)
-    looks.add_unseen_pipelines(list_unseen_pipelines(pipelines))
-    functions = looks.inspect(
+    inspector.add_unseen_pipelines(list_unseen_pipelines(pipelines))
+    functions = inspector.inspect(
         "which functions are deployed", lambda: tuple(list_deployments(place))
     )
     facts = DoctorEvidence(
@@ -117,7 +115,7 @@ def _read_account(place: Place) -> DoctorEvidence:
     }
     missing: tuple[str, ...] = ()
     elsewhere = {
-        upstream.pipeline: looks.inspect(
+        upstream.pipeline: inspector.inspect(
             f"the pipeline {upstream.pipeline}",
             partial(_read_stages, place, upstream),
             missing,
@@ -131,7 +129,7 @@ def _read_account(place: Place) -> DoctorEvidence:
     return replace(
         facts,
         elsewhere={arn: stages for arn, stages in elsewhere.items() if stages is not None},
-        unseen=looks.unseen,
+        unseen=inspector.unseen,
     )
 
 
@@ -142,13 +140,13 @@ def _read_stages(place: Place, upstream: Dependency) -> tuple[str, ...]:
 
 
 def _find_account(pipelines: Mapping[str, Pipeline]) -> str:
-    """The account of the pipelines' roles, or ""."""
+    """Return the account of the pipelines' roles, or ""."""
     arns = [pipeline.role.split(":") for pipeline in pipelines.values()]
     return next((arn[4] for arn in arns if len(arn) > 5), "")
 
 
 def _find_region(place: Place) -> str:
-    """The region that is set, or "": files can be checked without one."""
+    """Return the configured region, or "": files can be checked without one."""
     try:
         return place.region
     except BotoCoreError:
@@ -156,16 +154,16 @@ def _find_region(place: Place) -> str:
 
 
 def _read_files(files: Iterable[IO[bytes]], region: str) -> tuple[DoctorEvidence, tuple[str, ...]]:
-    """The facts, and the upstreams that are in none of the files: whether those exist is not
-    checked. `region`: that of the files' pipelines, or "".
+    """Return the facts, and the upstreams that are in none of the files and so cannot be checked.
+    `region`: that of the files' pipelines, or "".
     """
     pipelines: dict[str, Pipeline] = {}
     for file in files:
         pipeline = _parse_file(file)
         if pipeline.name in pipelines:
             raise Refused(
-                f"{file.name}: another file has the pipeline {pipeline.name}, too. Leave one of "
-                "them out."
+                f"{file.name} contains the pipeline {pipeline.name}, and so does another file. "
+                "Remove one of them."
             )
         pipelines[pipeline.name] = pipeline
     account = _find_account(pipelines)
@@ -177,7 +175,7 @@ def _read_files(files: Iterable[IO[bytes]], region: str) -> tuple[DoctorEvidence
         return is_here(upstream) and upstream.name in pipelines
 
     def is_judged(upstream: Dependency) -> bool:
-        """Whether a gate may wait for an upstream elsewhere depends on the account only."""
+        """Whether a gate may wait for an upstream elsewhere depends only on the account."""
         return is_in_files(upstream) or (bool(account) and not is_here(upstream))
 
     not_in_files = dict.fromkeys(
@@ -205,24 +203,24 @@ def _keep_upstreams(gate: Gate, is_judged: Callable[[Dependency], bool]) -> Gate
 
 
 def _parse_file(file: IO[bytes]) -> Pipeline:
-    right = "Right is what `aws codepipeline get-pipeline --name NAME` prints."
+    advice = "Use what `aws codepipeline get-pipeline --name NAME` prints."
     try:
         answer = json.load(file)
         return Pipeline.parse({"roleArn": "", **answer.get("pipeline", answer)})
     except ValueError as error:
-        raise Refused(f"{file.name} is not valid JSON ({error}). {right}") from None
+        raise Refused(f"{file.name} is not valid JSON ({error}). {advice}") from None
     except (KeyError, TypeError, AttributeError):
         raise Refused(
-            f"{file.name} is no pipeline's structure: name, stages or their actions are missing. "
-            f"{right}"
+            f"{file.name} is not a pipeline's structure: name, stages or actions are "
+            f"missing. {advice}"
         ) from None
 
 
-# What is found: pure functions of the facts
+# The findings: pure functions of the facts
 
 
 def list_findings(facts: DoctorEvidence) -> list[Finding]:
-    """Return what is wrong, the worst first. The doctor finds some of it, too."""
+    """Return what is wrong, the worst first. The doctor finds some of it too."""
     gated = {name: pipeline for name, pipeline in (facts.pipelines or {}).items() if pipeline.gates}
     edges = graph.list_edges(AccountView(facts.pipelines or {}, (), ()), facts.region)
     findings = [
@@ -233,29 +231,29 @@ def list_findings(facts: DoctorEvidence) -> list[Finding]:
             for text in find_hold_cautions(dict(pipeline.declared))
         ),
         *(finding for pipeline in gated.values() for finding in _find_contradictions(pipeline)),
-        *_find_circles(edges, gated),
+        *_find_cycles(edges, gated),
     ]
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
-def _find_circles(
+def _find_cycles(
     edges: tuple[DependencyEdge, ...], gated: Mapping[str, Pipeline]
 ) -> Iterator[Finding]:
-    for circle in classify_circles(edges, gated):
+    for cycle in classify_cycles(edges, gated):
         severity: Severity = (
             "note"
-            if circle.kind == "turns"
+            if cycle.kind == "turns"
             else "error"
-            if circle.kind == "success" or circle.is_unnoticed
+            if cycle.kind == "success" or cycle.is_unnoticed
             else "warning"
         )
-        where = f"pipelines {join_names(sorted(set(circle.pipelines)))}"
-        kind, how = ("turns", "") if circle.kind == "turns" else ("deadlock", DEADLOCK_REMEDY)
-        yield Finding(kind, severity, where, str(circle), "", how)
+        where = f"pipelines {join_names(sorted(set(cycle.pipelines)))}"
+        kind, how = ("turns", "") if cycle.kind == "turns" else ("deadlock", DEADLOCK_REMEDY)
+        yield Finding(kind, severity, where, str(cycle), "", how)
 
 
 def _find_contradictions(pipeline: Pipeline) -> Iterator[Finding]:
-    """Gates of one stage hold the same execution at the same time, with one rule."""
+    """Compare the gates of each stage: they hold the same execution at the same time."""
     holding = [gate for gate in pipeline.gates if gate.parameters and not gate.parameters.observe]
     for stage, stage_gates in groupby(holding, key=lambda gate: gate.stage):
         gates = list(stage_gates)
@@ -265,11 +263,10 @@ def _find_contradictions(pipeline: Pipeline) -> Iterator[Finding]:
                 "two-deployments",
                 "error",
                 where,
-                "Its gates are of several deployments: "
+                "Its gates belong to several deployments: "
                 f"{_join_values(gates, [gate.function for gate in gates])}.",
-                "Each makes a hold of its own of the same execution, and lets it go on without "
-                "the other.",
-                "Let them name the same function.",
+                "Each holds the same execution, and continues it regardless of the other.",
+                "Use the same function in all of them.",
             )
         for key in ("hold", "retry_minutes", "give_up_minutes", "on_give_up", "revisions"):
             field = "mode" if key == "hold" else key
@@ -280,8 +277,8 @@ def _find_contradictions(pipeline: Pipeline) -> Iterator[Finding]:
                     "warning",
                     where,
                     f"Its gates differ in {key}: {_join_values(gates, values)}.",
-                    "They hold the same execution, and the one that held last decides.",
-                    "Let them say the same.",
+                    "They hold the same execution, and the gate that held it last decides.",
+                    "Use the same value in all of them.",
                 )
         yield from _find_double_upstreams(where, gates)
 
@@ -302,13 +299,13 @@ def _find_double_upstreams(where: str, gates: list[Gate]) -> Iterator[Finding]:
                 "contradiction",
                 "warning",
                 where,
-                f"It waits for {label} twice, and asks different things of it.",
-                "It has to be as both of them ask.",
-                "Leave out the one that is not meant.",
+                f"It waits for {label} twice, with different conditions.",
+                "Both conditions have to be met.",
+                "Remove the one that you do not need.",
             )
 
 
-# What is printed
+# The output
 
 
 def _format_text(finding: Finding) -> str:
@@ -323,8 +320,8 @@ def _format_lines(
             f"{finding.severity}: {finding.where}: {_format_text(finding)} [{finding.kind}]"
             for finding in findings
         ),
-        *(f"not looked at: {unseen.subject}: {unseen.why}." for unseen in facts.unseen),
-        *([f"not looked at: {_format_not_in_files(not_in_files)}"] if not_in_files else []),
+        *(f"not checked: {unseen.subject}: {unseen.why}." for unseen in facts.unseen),
+        *([f"not checked: {_format_not_in_files(not_in_files)}"] if not_in_files else []),
     ]
 
 
@@ -339,10 +336,10 @@ def _print_page(
         heading = (finding.severity, COLOURS[finding.severity])
         print_entry(place, heading, finding.where, _format_text(finding))
     for unseen in facts.unseen:
-        print_entry(place, ("not looked at", "magenta"), unseen.subject, f"{unseen.why}.")
+        print_entry(place, ("not checked", "magenta"), unseen.subject, f"{unseen.why}.")
     summary = _summarize(facts, findings, area)
     if not_in_files:
-        summary += f" {_format_not_in_files(not_in_files)}"
+        summary += f" Not checked: {_format_not_in_files(not_in_files)}"
     place.console.print(summary, markup=False)
 
 
@@ -351,18 +348,19 @@ def _summarize(facts: DoctorEvidence, findings: Sequence[Finding], area: str) ->
     faults = count_by_severity(findings)
     if not (gated or faults or facts.unseen):
         return f"No pipeline in {area} has a gate, so there is nothing to check."
-    nothing = f"Nothing is wrong{', as far as could be looked' if facts.unseen else ''}"
+    nothing = f"No problems found{', as far as could be checked' if facts.unseen else ''}"
     return f"{faults or nothing}: {format_count(gated, 'gated pipeline')} in {area}."
 
 
 def _format_not_in_files(labels: Sequence[str]) -> str:
-    return f"Whether there is {join_names(list(labels))}, no file tells."
+    exist = "exists" if len(labels) == 1 else "exist"
+    return f"the files do not say whether {join_names(list(labels))} {exist}."
 
 
 def _format_json(
     facts: DoctorEvidence, findings: Sequence[Finding], not_in_files: Sequence[str]
 ) -> dict[str, object]:
-    """The keys are public."""
+    """Return the findings. The keys are public."""
     return {
         "region": facts.region or None,
         "gated": sorted(

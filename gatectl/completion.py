@@ -20,28 +20,28 @@ Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the script that completes gatectl in your SHELL.
+    """Print the completion script for your SHELL.
 
     It completes commands, options and their values, and the names of your pipelines and stages.
 
     \b
-    To use it, put a line into a file of your shell's:
+    To use it, add a line to your shell's startup file:
       ~/.bashrc                   eval "$(gatectl completion bash)"
       ~/.zshrc, after compinit    eval "$(gatectl completion zsh)"
       ~/.config/fish/config.fish  gatectl completion fish | source
 
-    Pipelines and stages are asked of AWS with your credentials, for the --region and --profile that
-    stand before them. Where AWS does not answer within two seconds, there are none.
+    The names are read from AWS with your credentials, for the --region and --profile that you
+    typed before them. If AWS does not answer within two seconds, no names are completed.
     """
     completion_class = get_completion_class(shell)
     if completion_class is None:
-        raise click.UsageError(f"This version of click makes no script for {shell}.")
+        raise click.UsageError(f"This version of click has no script for {shell}.")
     script = completion_class(context.find_root().command, {}, "gatectl", "_GATECTL_COMPLETE")
     click.echo(script.source())
 
 
 def _complete(list_words: Callable[[CodePipeline, click.Context, str], list[str]]) -> Complete:
-    """A function for click's `shell_complete`, which lists nothing if AWS does not answer."""
+    """Return a function for click's `shell_complete`; it lists nothing if AWS does not answer."""
 
     def complete(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
         try:
@@ -55,7 +55,7 @@ def _complete(list_words: Callable[[CodePipeline, click.Context, str], list[str]
 
 
 def _list_upstreams(codepipeline: CodePipeline, context: click.Context, typed: str) -> list[str]:
-    """Other pipelines; after "infra/" the stages of infra; after "infra," all but infra."""
+    """List other pipelines; after "infra/" the stages of infra; after "infra," all but infra."""
     before, comma, last = typed.rpartition(",")
     pipeline, slash, _ = last.partition("/")
     if slash:
@@ -67,7 +67,7 @@ def _list_upstreams(codepipeline: CodePipeline, context: click.Context, typed: s
 
 
 def _find_pipeline(context: click.Context) -> str:
-    """The argument PIPELINE. As long as the last option has no value, click leaves it among the
+    """Return the argument PIPELINE. While the last option has no value, click leaves it among the
     unparsed arguments.
     """
     return str(context.params.get("pipeline") or next(iter(context.args), ""))
@@ -79,8 +79,8 @@ def _read_stages(codepipeline: CodePipeline, pipeline: str) -> list[str]:
 
 
 def _connect(context: click.Context) -> CodePipeline | None:
-    """CodePipeline with short time-outs. None if botocore would ask for a one-time code, in the
-    middle of what a person types.
+    """Return CodePipeline with short timeouts; None if botocore would ask for a one-time code while
+    a person is typing.
     """
     from botocore.config import Config  # noqa: PLC0415 - slow; completing options does without it
     from botocore.session import Session  # noqa: PLC0415

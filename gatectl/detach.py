@@ -1,4 +1,4 @@
-"""`gatectl detach`: take a pipeline's gate out."""
+"""`gatectl detach`: remove a pipeline's gate."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from gatectl.structure import Declaration, Impossible, remove_gates
 
 @click.command()
 @click.argument("pipeline", shell_complete=completion.pipelines)
-@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Show the change without making it.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @add_options
 def detach(place: Place, pipeline: str, *, dry_run: bool, yes: bool) -> None:
-    """Take the gate out of PIPELINE: it waits for nobody any more.
+    """Remove the gate from PIPELINE, so that it no longer waits.
 
-    Shows what would change in the pipeline's structure, and changes it when you say yes. All its
-    gates go, and a stage that is nothing but a gate goes with it; everything else stays, a pipeline
-    variable `bypass` too.
+    Shows the change to the pipeline's structure, and makes it after you confirm. Removes all gates
+    of the pipeline, and stages that contain nothing but a gate. Everything else stays, including a
+    pipeline variable `bypass`.
 
-    An execution that a rule holds (`gatectl holds` shows it) still ends by itself: when its
-    upstreams let it, PIPELINE starts anew, and goes through. One that waits in place is cancelled,
-    as all that runs: CodePipeline does that when a pipeline is changed. To keep it, let it go on
-    first, with `gatectl release`.
+    If a rule holds an execution (see `gatectl holds`), PIPELINE still starts again when the wait is
+    over, and does not wait again. An execution held in the mode `wait` is cancelled, because
+    CodePipeline cancels everything that is running when a pipeline is changed. To keep it, release
+    it first with `gatectl release`.
     """
     declared = read_structure(place, pipeline)
     try:
@@ -45,14 +45,14 @@ def detach(place: Place, pipeline: str, *, dry_run: bool, yes: bool) -> None:
 
 
 def _describe_end(declared: Declaration) -> str:
-    """A hold's rule outlives the gate; a gate that keeps its executions in progress makes none."""
+    """Return what follows. A hold's rule outlives the gate; in the mode `wait` there is none."""
     name = declared["name"]
-    text = f"{name} waits for nobody any more."
+    text = f"{name} no longer waits for other pipelines."
     if all(
         gate.parameters and gate.parameters.mode.stays_in_progress for gate in find_gates(declared)
     ):
         return text
     return (
-        f"{text} An execution that a rule holds (`gatectl holds` shows it) still ends by "
-        f"itself: {name} starts anew then, and goes through."
+        f"{text} If a rule holds an execution (see `gatectl holds`), {name} still starts again "
+        "when that wait is over, and does not wait again."
     )

@@ -1,5 +1,5 @@
-"""Changing a pipeline's structure: read it, show what would change and what that costs, ask, and
-change it unless somebody else has changed it meanwhile.
+"""Changes a pipeline's structure: reads it, shows the change and what it costs, asks for
+confirmation, and makes the change unless someone else has changed the pipeline in the meantime.
 """
 
 from __future__ import annotations
@@ -39,11 +39,12 @@ def edit_pipeline(
     warnings: Sequence[str] = (),
     unchanged_text: str,
     changed_text: str,
+    advice: str = "",
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Change a pipeline's structure from `declared` to `changed`, after showing the difference and
-    the warnings, and after a yes. Prints one of the two texts at the end.
+    """Change a pipeline's structure from `declared` to `changed`, after showing the difference, the
+    warnings and the advice, and after a confirmation. Prints one of the two texts at the end.
     """
     pipeline = declared["name"]
     difference = _compare(declared, changed)
@@ -52,6 +53,8 @@ def edit_pipeline(
         warnings.append(_warn_of_cancelling(place.codepipeline, declared, executions))
     if not place.json:
         _show_difference(place, difference, warnings)
+        if difference and advice:
+            place.console.print(Text(advice))
     update = bool(difference) and not dry_run
     cancelled: list[str] = []
     if update:
@@ -59,7 +62,7 @@ def edit_pipeline(
             place.console.print("Nothing was changed.")
             raise click.exceptions.Exit(FAULTS_FOUND)
         cancelled = _update(place, declared, changed)
-    text = "A dry run: nothing was changed." if difference else unchanged_text
+    text = "Dry run: nothing was changed." if difference else unchanged_text
     if update:
         text = changed_text
     for_programs = {
@@ -75,11 +78,11 @@ def edit_pipeline(
 
 
 def read_structure(place: Place, pipeline: str) -> Declaration:
-    """The structure of `pipeline`.
+    """Return the structure of `pipeline`.
 
-    Raises Refused if there is no such pipeline, or if this botocore cannot read all of its
-    structure: settings that it does not know would be lost when the structure is written back. A
-    secret, which AWS shows as asterisks, is not lost (model: ActionConfigurationProperty).
+    Raises Refused if there is no such pipeline, or if this botocore does not know all settings in
+    its structure: they would be lost when the structure is written back. A secret, which AWS shows
+    as asterisks, is not lost (model: ActionConfigurationProperty).
     """
     if not re.fullmatch(NAME, pipeline):
         raise build_missing_pipeline_error(place, pipeline)
@@ -89,33 +92,35 @@ def read_structure(place: Place, pipeline: str) -> Declaration:
         raise build_missing_pipeline_error(place, pipeline) from None
     if record.unknown_settings:
         raise Refused(
-            f"{pipeline} has settings that your boto3 does not know and would drop when it writes "
+            f"{pipeline} has settings that your boto3 does not know and would lose when it writes "
             f"the pipeline back: {join_names(list(record.unknown_settings))}. "
-            "Nothing was changed. Upgrade it: pip install --upgrade boto3."
+            "Nothing was changed. Upgrade boto3: pip install --upgrade boto3."
         )
     return record.declared
 
 
 def _update(place: Place, declared: Declaration, changed: Declaration) -> list[str]:
-    """Write the structure. Returns the executions that this cancelled: more may run than when the
-    question was asked.
+    """Write the structure. Returns the ids of the executions that this cancelled, including those
+    that have started since the confirmation.
 
     AWS has no lock for this, and the last writer wins (model: UpdatePipeline), so the structure is
-    read again right before.
+    read again immediately before.
     """
     pipeline = declared["name"]
     if read_structure(place, pipeline) != declared:
         raise Refused(
-            f"Somebody changed {pipeline} while you looked at the difference. Nothing was "
-            "changed: run this command again."
+            f"Someone else has changed {pipeline} since this command read it. This command "
+            "changed nothing. Run it again."
         )
     cancelled = _list_running(place.codepipeline, pipeline)
-    unclear = f"Whether {pipeline} was changed is not known: run this command again, and it tells."
+    unclear = (
+        f"It is not known whether {pipeline} was changed. To find out, run this command again."
+    )
     try:
         version = place.codepipeline.update_pipeline(changed)
         place.changed = (
-            f"{pipeline} was changed before that: it is at version {version} now. Run this command "
-            "again, and it tells."
+            f"{pipeline} had already been changed, and is now at version {version}. To see the "
+            "result, run this command again."
         )
     except KeyboardInterrupt:
         raise Interrupted(f"Stopped. {unclear}") from None
@@ -127,7 +132,7 @@ def _update(place: Place, declared: Declaration, changed: Declaration) -> list[s
 
 
 def _compare(before: Declaration, after: Declaration) -> list[str]:
-    """A unified diff, line by line; empty if nothing would change."""
+    """Return the lines of a unified diff; none if nothing would change."""
     now, then = (
         json.dumps(declared, indent=2, ensure_ascii=False).splitlines()
         for declared in (before, after)
@@ -136,7 +141,7 @@ def _compare(before: Declaration, after: Declaration) -> list[str]:
 
 
 def _show_difference(place: Place, difference: Sequence[str], warnings: Sequence[str]) -> None:
-    for line in difference:  # never folded: a folded line is no diff
+    for line in difference:  # never wrapped, which would break the diff
         place.console.print(Text(line, style=COLOURS.get(line[:1], "")), soft_wrap=True)
     if difference:
         place.console.print()
@@ -144,12 +149,12 @@ def _show_difference(place: Place, difference: Sequence[str], warnings: Sequence
         place.console.print(Text.assemble(("Caution: ", "yellow bold"), warning))
 
 
-# What a change costs: CodePipeline cancels what runs in the pipeline (model: PipelineExecution,
-# status Cancelled)
+# CodePipeline cancels everything that is running in a pipeline that is changed (model:
+# PipelineExecution, status Cancelled)
 
 
 def _list_running(codepipeline: CodePipeline, pipeline: str) -> list[str]:
-    """The executions that a change would cancel, newest first."""
+    """Return the ids of the executions that a change would cancel, newest first."""
     executions = codepipeline.list_newest_executions(pipeline)
     return [execution.id for execution in executions if execution.running]
 
@@ -157,29 +162,28 @@ def _list_running(codepipeline: CodePipeline, pipeline: str) -> list[str]:
 def _warn_of_cancelling(
     codepipeline: CodePipeline, declared: Declaration, executions: Sequence[str]
 ) -> str:
-    """What happens to the `executions` that run, and what to do before the change."""
+    """Return what happens to the running `executions`, and what to do before the change."""
     name, waiting = declared["name"], _list_waiting_in_place(codepipeline, declared, executions)
-    advice = f"Better wait for {'its' if len(executions) == 1 else 'their'} end"
+    advice = "Wait until it is idle"
     if waiting:
-        waits, it, its = ("waits", "it", "its") if len(waiting) == 1 else ("wait", "them", "their")
+        verb, pronoun = ("is", "it") if len(waiting) == 1 else ("are", "them")
         advice = (
-            f"{_name_executions('Execution', waiting)} {waits} in place: better let {it} go on "
-            f"first (gatectl release {name}), and wait for {its} end"
+            f"{_name_executions('Execution', waiting)} {verb} waiting at the gate: release "
+            f"{pronoun} first (gatectl release {name}), and wait until {name} is idle"
         )
     return (
-        f"{name} runs now ({_name_executions('execution', executions)}), and CodePipeline cancels "
-        f"what runs in a pipeline that is changed. {advice}; else start it again afterwards."
+        f"{name} is running ({_name_executions('execution', executions)}), and this change would "
+        f"cancel everything that is running. {advice}, or start {name} again afterwards."
     )
 
 
 def _show_cancelled(place: Place, pipeline: str, executions: Sequence[str]) -> None:
     from gatectl.doctor.finding import format_command  # noqa: PLC0415 - slow; completion does without it
 
-    was = "was" if len(executions) == 1 else "were"
     place.console.print(
         Text(
-            f"{_name_executions('Execution', executions)} of {pipeline} {was} cancelled by this "
-            f"change. To start {pipeline} anew:"
+            f"This change cancelled {_name_executions('execution', executions)} of {pipeline}. "
+            f"To start {pipeline} again:"
         )
     )
     command = ("aws", "codepipeline", "start-pipeline-execution", "--name", pipeline)
@@ -196,8 +200,8 @@ def _name_executions(noun: str, executions: Sequence[str]) -> str:
 def _list_waiting_in_place(
     codepipeline: CodePipeline, declared: Declaration, executions: Sequence[str]
 ) -> list[str]:
-    """The executions that a gate keeps in progress; none if AWS does not let that be seen: the
-    caution stands either way. They began with the structure as it is, because an edit would have
+    """Return the executions that a gate keeps in progress; none if AWS denies reading that, because
+    the caution is shown anyway. They started with the current structure: a change would have
     cancelled them.
     """
     gates = [
@@ -219,5 +223,5 @@ def _list_waiting_in_place(
 
 
 def _is_waiting(attempt: Attempt) -> bool:
-    """The gate has answered, and has not let the execution pass."""
+    """Return whether the gate has answered without letting the execution pass."""
     return attempt.status == "InProgress" and bool(attempt.message)

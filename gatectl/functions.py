@@ -1,4 +1,4 @@
-"""The deployments of the gate in a region, by their functions' names."""
+"""The deployments in a region, by the names of their functions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from chalicelib.account.gates import FUNCTION
 from chalicelib.deployment import APP, refuse_long_stage
 from chalicelib.errors import Misconfigured, NotPermitted
-from chalicelib.phrases import join_names
 from gatectl.session import Place, Refused
 
 _NAME = re.compile(rf"{APP}-(?P<stage>[\w-]+)-(?P<function>gate|retry)")
@@ -32,7 +31,7 @@ class DeployedFunctions:
 
 
 def list_deployments(place: Place) -> list[DeployedFunctions]:
-    """Every deployment of which at least one function exists."""
+    """Return every deployment of which at least one function exists."""
     matches = map(_NAME.fullmatch, place.functions.list_names())
     functions = {(match["stage"], match["function"]) for match in matches if match}
     return [
@@ -42,33 +41,32 @@ def list_deployments(place: Place) -> list[DeployedFunctions]:
 
 
 def choose_gate_function(place: Place, name: str | None) -> tuple[str, list[str]]:
-    """The function that a gate action shall invoke: the one of that name, or the only one that is
-    deployed; and what to warn of.
+    """Return the function for a gate action to invoke, and warnings. Without a name, it is the only
+    gate function that is deployed.
 
-    If AWS does not let the caller list functions, a name is taken as it is, with a warning. Raises
-    Refused.
+    If the caller may not list functions, a name is accepted with a warning. Raises Refused.
     """
     if name is None:
         return _find_only_gate_function(place), []
     match = FUNCTION.fullmatch(name)
     if match is None:
         raise Refused(
-            f"{name} is no gate's function: those are named pipeline-gate-STAGE-gate, as "
-            "`chalice deploy` names them."
+            f"{name} is not a gate function. `chalice deploy` names gate functions "
+            "pipeline-gate-STAGE-gate."
         )
     warnings: list[str] = []
     try:
         gates = [deployment.gate for deployment in list_deployments(place) if deployment.has_gate]
     except NotPermitted as denied:
-        warnings.append(f"Whether there is a function {name} could not be looked: {denied}.")
+        warnings.append(f"Not checked whether the function {name} exists: {denied}.")
     else:
         if match["name"] not in gates:
             hint = (
-                f"there is {join_names(gates)}. Name it with --function."
+                f"Choose one with --function: {' or '.join(gates)}."
                 if gates
-                else "no gate is deployed there."
+                else "No gate is deployed there."
             )
-            raise Refused(f"There is no function {name} in {place.region}; {hint}")
+            raise Refused(f"There is no function {name} in {place.region}. {hint}")
     _refuse_long_names(name, match["stage"])
     return name, warnings
 
@@ -78,12 +76,12 @@ def _find_only_gate_function(place: Place) -> str:
     if not gates:
         raise Refused(
             f"No gate is deployed in {place.region}. Deploy it first (chalice deploy --stage "
-            "prod), or look in another --region."
+            "prod), or choose another --region."
         )
     if len(gates) > 1:
         names = " or ".join(deployment.gate for deployment in gates)
         raise Refused(
-            f"Several gates are deployed in {place.region}: say with --function which one, {names}."
+            f"Several gates are deployed in {place.region}. Choose one with --function: {names}."
         )
     _refuse_long_names(gates[0].gate, gates[0].stage)
     return gates[0].gate
@@ -94,4 +92,4 @@ def _refuse_long_names(function: str, stage: str) -> None:
     try:
         refuse_long_stage(stage)
     except Misconfigured as error:
-        raise Refused(f"{function} can hold nobody. {error} Nothing was changed.") from None
+        raise Refused(f"{function} cannot hold executions. {error} Nothing was changed.") from None

@@ -1,4 +1,4 @@
-"""`gatectl holds`: who waits for whom, since when."""
+"""`gatectl holds`: the pipelines that are waiting, for which upstreams, and since when."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from gatectl.unseen import list_lines, print_unseen
 from gatectl.wording import format_count, format_duration, shorten_ids
 
 WATCH_SECONDS = 15
-"""Between two looks of --watch."""
+"""Between two checks of --watch."""
 
 
 @dataclass(frozen=True)
 class WaitRow:
-    """A wait as it is shown. `over`: why it is over, although its rule is still there, or "".
-    `edited`: whether its pipeline was edited since it began. `stuck`: what keeps its rule from ever
-    ending the hold, or "".
+    """A wait, as it is shown. `over`: why it has ended although its rule still exists, or "".
+    `edited`: whether its pipeline was edited after it began. `stuck`: why its rule will never end
+    the hold, or "".
     """
 
     wait: Wait
@@ -43,23 +43,23 @@ class WaitRow:
     stuck: str = ""
 
     @property
-    def can_be_let_go(self) -> bool:
-        """By `gatectl release`, unless it was edited (guide: actions-retry)."""
+    def can_be_released(self) -> bool:
+        """Whether `gatectl release` can release it (of edited pipelines: guide, actions-retry)."""
         return not (self.over or self.released_by or self.stuck) and (
             self.wait.mode.stays_in_progress or not self.edited
         )
 
 
 @click.command()
-@click.option("--links", is_flag=True, help="Print the addresses of the console's pages, too.")
+@click.option("--links", is_flag=True, help="Also print links to the AWS console.")
 @click.option(
-    "--watch", is_flag=True, help=f"Look again every {WATCH_SECONDS} seconds, until Ctrl-C."
+    "--watch", is_flag=True, help=f"Check again every {WATCH_SECONDS} seconds, until Ctrl-C."
 )
 @add_options
 def holds(place: Place, *, links: bool, watch: bool) -> None:
-    """Who waits for whom now, since when, and what happens next.
+    """List the pipelines that are waiting, what for, since when, and what happens next.
 
-    Where the terminal can, each pipeline's name is a link into the AWS console. Times are UTC.
+    Times are UTC. If the terminal supports it, each pipeline's name links to the AWS console.
 
     \b
     Examples: gatectl holds
@@ -69,8 +69,8 @@ def holds(place: Place, *, links: bool, watch: bool) -> None:
     if watch:
         if place.json or links or not place.console.is_terminal:
             raise Refused(
-                "--watch is for people at a terminal, without --json and --links: ask again and "
-                "again instead."
+                "--watch needs a terminal and does not work with --json or --links. Run the "
+                "command repeatedly instead."
             )
         _watch(place, account)
         return
@@ -92,26 +92,21 @@ def holds(place: Place, *, links: bool, watch: bool) -> None:
 
 def _watch(place: Place, account: AccountReader) -> None:
     reading = Text("Reading pipelines ...", style="dim")
-    look: tuple[AccountView, list[WaitRow], datetime] | None = None
+    last_check: tuple[AccountView, list[WaitRow], datetime] | None = None
     with Live(reading, console=place.console, auto_refresh=False) as live:
         try:
             while True:
                 now = datetime.now(UTC)
                 try:
                     view = account.read_view(now)
-                    look = view, examine_rows(place, view, now), now
-                    status = (
-                        f"Looked at {now:%H:%M:%S} UTC; looks again every {WATCH_SECONDS} "
-                        "seconds, until Ctrl-C."
-                    )
-                except NoAnswer as error:  # on a long evening that happens: the last look stays
-                    status = (
-                        f"At {now:%H:%M:%S} UTC AWS did not answer: {error}. This is the "
-                        "look before; it looks again."
-                    )
-                footer = Text(f"\n{status}", style="dim")
+                    last_check = view, examine_rows(place, view, now), now
+                    status = f"Checked at {now:%H:%M:%S} UTC."
+                except NoAnswer as error:  # the result of the last check stays
+                    status = f"AWS did not answer at {now:%H:%M:%S} UTC: {error}. This is older."
+                status = f"\n{status} Checks again every {WATCH_SECONDS} seconds, until Ctrl-C."
+                footer = Text(status, style="dim")
                 live.update(
-                    _fit_page(place, *look, footer) if look else Group(reading, footer),
+                    _fit_page(place, *last_check, footer) if last_check else Group(reading, footer),
                     refresh=True,
                 )
                 sleep(WATCH_SECONDS)
@@ -122,7 +117,7 @@ def _watch(place: Place, account: AccountReader) -> None:
 def _fit_page(
     place: Place, view: AccountView, rows: Sequence[WaitRow], now: datetime, footer: Text
 ) -> RenderableType:
-    """Return as many rows as fit on the terminal, with everything that stands below them."""
+    """Return as many rows as fit on the terminal, and everything that is below them."""
     below = [*(Text(f"\n{line}", style="magenta") for line in list_lines(view.unseen)), footer]
     height = place.console.height
     for max_rows in range(min(len(rows), height), 0, -1):
@@ -133,24 +128,24 @@ def _fit_page(
 
 
 def list_rows(view: AccountView) -> list[WaitRow]:
-    """Return every wait, the longest first; then what is left of waits that are over.
+    """Return every wait, the longest first, then the rules left over from waits that have ended.
 
-    A wait in place that was let go has a rule, too: it is one row.
+    A wait in the mode wait has a rule too if it was released: that is one row.
     """
     holds_by_execution = {
         (rule.hold.pipeline, rule.hold.execution): rule.hold for rule in view.rules if rule.hold
     }
-    in_place = {(wait.pipeline, wait.execution) for wait in view.waits if wait.rule is None}
+    without_rule = {(wait.pipeline, wait.execution) for wait in view.waits if wait.rule is None}
     rows = []
     for wait in view.waits:
         execution = (wait.pipeline, wait.execution)
-        if wait.rule and execution in in_place:
+        if wait.rule and execution in without_rule:
             continue
         hold, pipeline = holds_by_execution.get(execution), view.pipelines.get(wait.pipeline)
         if wait.may_stand:
             over = ""
         elif wait.fate.standing is Standing.MOVED_ON:
-            over = "its stage was retried, and it runs"
+            over = "its stage was retried, and it is running"
         else:
             over = wait.fate.reason
         edited = pipeline is not None and pipeline.edited_since(wait.execution)
@@ -159,7 +154,7 @@ def list_rows(view: AccountView) -> list[WaitRow]:
 
 
 def examine_rows(place: Place, view: AccountView, now: datetime) -> list[WaitRow]:
-    """Return the rows with what keeps a rule from ending its hold."""
+    """Return the rows, with why a rule will never end its hold."""
     fates = {wait.rule: wait.fate for wait in view.waits if wait.rule}
     findings = find_stuck_rules(place, view.rules, now, fates) if view.waits else {}
     faults = {name: f"{finding.where}: {finding.problem}" for name, finding in findings.items()}
@@ -167,7 +162,7 @@ def examine_rows(place: Place, view: AccountView, now: datetime) -> list[WaitRow
 
 
 def list_strange_rules(rules: Sequence[HoldRule]) -> list[HoldRule]:
-    """Return the rules that hold no pipeline, or cannot end a hold."""
+    """Return the rules that hold no pipeline or cannot end a hold."""
     return [rule for rule in rules if rule.hold is None or not rule.enabled]
 
 
@@ -181,7 +176,7 @@ def _build_page(
     now: datetime,
     max_rows: int | None = None,
 ) -> RenderableType:
-    """With `max_rows`: that many rows, and how many are left out."""
+    """`max_rows`: show at most that many rows, and say how many are left out."""
     omitted_count = len(rows[max_rows:]) if max_rows else 0
     rows = rows[:max_rows]
     waiting, over = [row for row in rows if not row.over], [row for row in rows if row.over]
@@ -191,24 +186,25 @@ def _build_page(
     if stuck_rows := [row for row in waiting if row.stuck]:
         names = join_names(list(dict.fromkeys(row.wait.pipeline for row in stuck_rows)))
         text = f"Nothing will start {names} again: {stuck_rows[0].stuck}"
-        parts.append(Text(f"\n{text} What to do: gatectl doctor.", style="red"))
+        parts.append(Text(f"\n{text} For details, run: gatectl doctor.", style="red"))
     if waiting:
-        let_go = next((row.wait.pipeline for row in waiting if row.can_be_let_go), None)
-        release = f" To go on now all the same: gatectl release {let_go}." if let_go else ""
-        parts.append(Text(f"\nWhy: gatectl explain {waiting[0].wait.pipeline}.{release}"))
+        name = next((row.wait.pipeline for row in waiting if row.can_be_released), None)
+        release = f" To continue now anyway, run: gatectl release {name}." if name else ""
+        pipeline = waiting[0].wait.pipeline
+        parts.append(Text(f"\nTo see why, run: gatectl explain {pipeline}.{release}"))
     if over:
         parts += _describe_left_over(over)
     if omitted_count:
         text = (
-            f"and {omitted_count} more: a higher terminal shows them, and so does gatectl holds "
+            f"{omitted_count} more do not fit on this terminal. To see all, run gatectl holds "
             "without --watch."
         )
         parts.append(Text(text, style="yellow"))
     if strange := list_strange_rules(view.rules):
         text = (
-            f"{format_count(len(strange), 'rule')} of the gate's "
-            f"{'holds' if len(strange) == 1 else 'hold'} nobody, or cannot let go: "
-            f"{join_names([rule.name for rule in strange])}. What to do: gatectl doctor."
+            f"{format_count(len(strange), 'rule')} of Pipeline Gate "
+            f"{'holds' if len(strange) == 1 else 'hold'} no pipeline or cannot end a hold: "
+            f"{join_names([rule.name for rule in strange])}. For details, run: gatectl doctor."
         )
         parts.append(Text(f"\n{text}", style="yellow"))
     return Group(*parts)
@@ -216,11 +212,11 @@ def _build_page(
 
 def _describe_left_over(over: Sequence[WaitRow]) -> Iterator[Text]:
     removal = (
-        "not all are removed automatically: gatectl doctor says more"
+        "not all are removed automatically; for details, run: gatectl doctor"
         if any(row.stuck for row in over)
-        else "removed automatically when the retry looks after the end of the upstreams"
+        else "removed automatically at the first check after the end of the upstreams"
     )
-    yield Text(f"\n{format_count(len(over), 'rule')} left over, {removal}:")
+    yield Text(f"\n{format_count(len(over), 'rule')} left over from holds that ended ({removal}):")
     for row in over:
         yield Text(
             f"  {row.wait.pipeline} (execution {row.wait.execution[:8]}, for "
@@ -232,7 +228,7 @@ def _describe_idle_region(place: Place, view: AccountView) -> str:
     gated = sum(1 for pipeline in view.pipelines.values() if pipeline.gates)
     is_unused = not gated and not view.rules
     return (
-        f"Nobody waits in {place.region}. {gated or 'No'} "
+        f"No pipeline is waiting in {place.region}. {gated or 'No'} "
         f"pipeline{'s have' if gated > 1 else ' has'} a gate."
         f"{' Is this the right region and account?' if is_unused else ''}"
     )
@@ -241,13 +237,13 @@ def _describe_idle_region(place: Place, view: AccountView) -> str:
 def _build_table(place: Place, waiting: Sequence[WaitRow], now: datetime) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("pipeline", overflow="fold")
-    table.add_column("waits for", overflow="fold")
+    table.add_column("waiting for", overflow="fold")
     table.add_column("since (UTC)", no_wrap=True)
-    table.add_column("next look", no_wrap=True)
+    table.add_column("next check", no_wrap=True)
     limited = any(row.wait.gives_up for row in waiting)
     if limited:
         table.add_column("gives up", no_wrap=True)
-    table.add_column("hold", no_wrap=True)
+    table.add_column("mode", no_wrap=True)
     counts = Counter(row.wait.pipeline for row in waiting)
     for row in waiting:
         wait = row.wait
@@ -261,7 +257,7 @@ def _build_table(place: Place, waiting: Sequence[WaitRow], now: datetime) -> Tab
             f"{_format_cell(wait.since, now)}{duration}",
             "never" if row.stuck else _format_cell(wait.next_check, now),
             *([_format_cell(wait.gives_up, now)] if limited else []),
-            "let go" if row.released_by else wait.mode.name,
+            "released" if row.released_by else wait.mode.name,
         )
     return table
 

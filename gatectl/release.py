@@ -1,4 +1,4 @@
-"""`gatectl release`: let a held pipeline go on now."""
+"""`gatectl release`: let a held pipeline continue now."""
 
 from __future__ import annotations
 
@@ -27,13 +27,11 @@ from gatectl.session import AWS_REFUSED, FAULTS_FOUND, Interrupted, Place, Refus
 from gatectl.unseen import print_unseen
 
 RETRY_MINUTES = 5
-"""How often the rule that lets a wait in place go fires, until its execution has ended."""
+"""How often the rule fires that releases a wait in the mode wait, until its execution has ended."""
 
 
 class NoRoomForRule(click.ClickException):
-    """EventBridge has no room for the rule that would let a wait in place go; the message says what
-    to do.
-    """
+    """EventBridge has no room for the rule that would release a wait in the mode wait."""
 
     exit_code = AWS_REFUSED
 
@@ -43,15 +41,15 @@ class NoRoomForRule(click.ClickException):
 @click.option(
     "--execution",
     metavar="ID",
-    help="Only this one, where several are held: its id, or how that begins.",
+    help="Release only this execution, if several are held: its id, or the beginning of it.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @add_options
 def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) -> None:
-    """Let PIPELINE go on now, although what it waits for is not over.
+    """Let the held PIPELINE continue now, whatever its upstreams are doing.
 
-    The held stage is retried in the same execution, and the gate lets that execution pass, this
-    once. Its next execution waits again. Who did it stands in the action's summary and in the log.
+    The held stage is retried in the same execution, and the gate lets this execution pass. The next
+    execution waits again. The action's summary and the log say who released it.
     """
     now = datetime.now(UTC)
     with place.show_progress("reading pipelines") as progress:
@@ -67,27 +65,27 @@ def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) ->
     by = place.caller.arn
     if not yes:
         if place.json:
-            raise Refused("With --json nobody can be asked: add --yes.")
+            raise Refused("Cannot ask for confirmation with --json. Use --yes.")
         sentences = [
             *map(_describe_wait, waits),
             *_describe_risk(place, pipeline, waits, by, now),
         ]
         place.console.print(Group(*map(Text, sentences)))
-        if not place.confirm(f"Let {pipeline} go on now?"):
+        if not place.confirm(f"Release {pipeline} now?"):
             place.console.print("Nothing was changed.")
             raise click.exceptions.Exit(FAULTS_FOUND)
     try:
         for wait in waits:
-            outcome = _let_go(place, wait, by, now)
+            outcome = _release_wait(place, wait, by, now)
             place.changed = (
-                f"{pipeline} was let go before that: gatectl holds shows which of "
-                "its executions were."
+                f"{pipeline} had already been released. To see which of its executions, run: "
+                "gatectl holds."
             )
             if not place.json:
                 place.console.print(Text(outcome))
     except KeyboardInterrupt:
         raise Interrupted(
-            "Stopped on the way: gatectl holds shows who was let go by then."
+            "Stopped in the middle. To see what has been released, run: gatectl holds."
         ) from None
     if place.json:
         executions = [
@@ -100,7 +98,7 @@ def release(place: Place, pipeline: str, execution: str | None, *, yes: bool) ->
 def _describe_wait(wait: Wait) -> str:
     since = f" since {wait.since:%Y-%m-%d %H:%M UTC}" if wait.since else ""
     return (
-        f"Execution {wait.execution[:8]} of {wait.pipeline} waits for "
+        f"Execution {wait.execution[:8]} of {wait.pipeline} has been waiting for "
         f"{join_names(list(wait.depends_on))}{since}."
     )
 
@@ -108,22 +106,20 @@ def _describe_wait(wait: Wait) -> str:
 def _describe_risk(
     place: Place, pipeline: str, waits: Sequence[Wait], by: str, now: datetime
 ) -> Iterator[str]:
-    """What the upstreams do now, as `gatectl explain` says it, and what it means to go on. If they
-    cannot be read, it says so.
-    """
-    # Imported here because they bring the doctor with them, which a --yes does without.
+    """Yield what the upstreams are doing now, as explain says it, and what a release means."""
+    # Imported here because they import the doctor, which --yes does not need.
     from gatectl.explain.reader import ExplainReader  # noqa: PLC0415
     from gatectl.explain.reasons import describe_causes  # noqa: PLC0415
 
-    recorded = f"That you let it go ({by}) will stand in its gate action's summary and in the log."
+    recorded = f"The gate action's summary and the log will say that you released it ({by})."
     execution = waits[0].execution if len(waits) == 1 else None
     try:
         evidence = ExplainReader(place, now).read_evidence(pipeline, execution)
     except (NotPermitted, NoAnswer, Refused) as error:
-        # Refused: the execution is older than explain looks back.
+        # Refused: the execution is older than those that explain reads.
         yield (
-            f"What that does now was not looked at: {str(error).rstrip('.')}. {pipeline} "
-            f"will go on whatever it does. {recorded}"
+            f"gatectl could not check what the upstreams are doing: {str(error).rstrip('.')}. "
+            f"{pipeline} will continue anyway. {recorded}"
         )
         return
     held = {wait.execution for wait in waits}
@@ -134,10 +130,10 @@ def _describe_risk(
         for cause in describe_causes(evidence, story)
     )
     yield from causes or [
-        f"Nothing keeps {pipeline} waiting any more, as far as can be seen: it goes on by itself, "
-        "too."
+        f"As far as gatectl can see, nothing keeps {pipeline} waiting anymore: it also continues "
+        "automatically."
     ]
-    yield f"{pipeline} will go on {'on top of that' if causes else 'all the same'}. {recorded}"
+    yield f"{pipeline} will continue {'anyway' if causes else 'now'}. {recorded}"
 
 
 def _build_not_held_error(
@@ -150,29 +146,32 @@ def _build_not_held_error(
     if held:
         held_ids = ", ".join(row.wait.execution[:8] for row in held)
         return Refused(
-            f"No held execution of {pipeline} begins with {execution}: held are {held_ids}."
+            f"No held execution of {pipeline} has an id that begins with {execution}. The held "
+            f"executions are {held_ids}."
         )
     if pipeline not in view.pipelines and pipeline not in place.codepipeline.list_pipelines():
         return build_missing_pipeline_error(place, pipeline)
-    return Refused(f"{pipeline} is not held now. `gatectl explain {pipeline}` says how it stands.")
+    return Refused(
+        f"{pipeline} is not held. To see what it is doing, run: gatectl explain {pipeline}."
+    )
 
 
 def _refuse_edited(place: Place, view: AccountView, row: WaitRow) -> None:
-    """AWS does not retry a stage of a pipeline that was edited since (guide: actions-retry), and a
-    new execution would wait again.
+    """Raise Refused if the pipeline was edited: AWS does not retry its stage then (guide:
+    actions-retry), and a new execution would wait again.
     """
     wait = row.wait
     if wait.mode.fails_execution and row.edited:
         raise Refused(
             f"{wait.pipeline} was edited after execution {wait.execution[:8]} began, so AWS does "
-            "not retry its stage"
-            f"{_describe_start(place, view.pipelines[wait.pipeline])} Nothing was changed."
+            "not retry its stage. Nothing was changed. "
+            f"{_describe_start(place, view.pipelines[wait.pipeline])}"
         )
 
 
 def _describe_start(place: Place, pipeline: Pipeline) -> str:
-    """What a start would do, as the pipeline's gates stand now."""
-    from gatectl.doctor.finding import format_command  # noqa: PLC0415 - it brings all of the doctor
+    """Return what a new execution would do, given the pipeline's current gates."""
+    from gatectl.doctor.finding import format_command  # noqa: PLC0415 - it imports all of the doctor
 
     start = format_command(
         ("aws", "codepipeline", "start-pipeline-execution", "--name", pipeline.name),
@@ -180,35 +179,32 @@ def _describe_start(place: Place, pipeline: Pipeline) -> str:
         place.flags,
     )
     if not pipeline.gates:
-        return f". {pipeline.name} has no gate any more: a start goes through: {start}."
+        return f"{pipeline.name} no longer has a gate. To start a new execution, run: {start}."
     gates = [gate.parameters for gate in pipeline.gates]
     if all(parameters and parameters.observe for parameters in gates):
-        return f". Its gate only observes now: a start goes through: {start}."
+        return f"Its gate only observes now. To start a new execution, run: {start}."
     labels = dict.fromkeys(
         dependency.label
         for parameters in gates
         if parameters and not parameters.observe
         for dependency in parameters.depends_on
     )
-    asks = (
-        f"asks its gate anew, which waits for {join_names(list(labels))}"
-        if labels
-        else "asks its gate anew, which refuses what it is asked now"
-    )
+    effect = f"waits for {join_names(list(labels))}" if labels else "refuses its parameters"
     return (
-        f", and a new execution {asks}. Start it with the pipeline variable of bypass set to true, "
-        f"if its gate has one, or take the gate out: gatectl detach {pipeline.name}."
+        f"A new execution would reach a gate that {effect}. If the gate has a bypass variable, "
+        "start the pipeline with that variable set to true. Otherwise, remove the gate: gatectl "
+        f"detach {pipeline.name}."
     )
 
 
-def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
-    """Mark the hold, so that the gate lets its execution pass; returns what happens next."""
+def _release_wait(place: Place, wait: Wait, by: str, now: datetime) -> str:
+    """Mark the hold, so that the gate lets its execution pass. Return what happens next."""
     if wait.rule is None:
         for stage in dict.fromkeys(gate.deployed_as for gate in wait.gates):
             _mark_open_gate(place, wait, _build_deployment(place, stage), by, now)
         return (
-            f"{wait.pipeline} goes on as soon as CodePipeline asks the gate again. "
-            "`gatectl holds` shows it until then."
+            f"{wait.pipeline} continues as soon as CodePipeline invokes the gate again. Until "
+            "then, gatectl holds shows it as released."
         )
     deployment = _build_deployment(place, read_stage(wait.rule, wait.execution))
     kept = place.eventbridge.read_hold(wait.rule)
@@ -216,20 +212,19 @@ def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
         marked := replace(kept, released_by=by), deployment.retry_arn
     ):
         return (
-            f"The hold of execution {wait.execution[:8]} ended by itself in this moment: "
-            f"{wait.pipeline} goes on."
+            f"The hold of execution {wait.execution[:8]} has just ended automatically: "
+            f"{wait.pipeline} continues."
         )
-    try:  # only makes it quicker: the rule fires by itself, too
+    try:  # this only makes it quicker, because the rule also fires
         place.functions.invoke(deployment.retry_function, marked.as_input())
     except (NotPermitted, NoAnswer, UnexpectedAnswer) as error:
-        at = f" at {format_time(wait.next_check, now)}" if wait.next_check else ""
+        at = f", at {format_time(wait.next_check, now)}" if wait.next_check else ""
         return (
-            f"{wait.pipeline} is let go, and goes on when its rule is looked at next{at}. It "
-            "would within seconds, but the retry could not "
-            f"be invoked: {error}."
+            f"{wait.pipeline} is released and continues at the next check{at}. It does not "
+            f"continue sooner because the retry function could not be invoked: {error}."
         )
     return (
-        f"{wait.pipeline} goes on within seconds: its stage is retried, and the gate lets "
+        f"{wait.pipeline} continues within seconds: its stage is retried, and the gate lets "
         f"execution {wait.execution[:8]} pass."
     )
 
@@ -237,8 +232,8 @@ def _let_go(place: Place, wait: Wait, by: str, now: datetime) -> str:
 def _mark_open_gate(
     place: Place, wait: Wait, deployment: Deployment, by: str, now: datetime
 ) -> None:
-    """Make the rule that tells the gates of this deployment that a person let this execution go,
-    which waits in place.
+    """Create the rule by which the gates of this deployment know that a person released this
+    execution, which is waiting in the mode wait.
     """
     parameters_of_gates = [
         gate.parameters
@@ -266,14 +261,14 @@ def _mark_open_gate(
         )
     except NoRoom:
         raise NoRoomForRule(
-            f"EventBridge has no room for another rule, and {wait.pipeline} waits in place, which "
-            f"only a rule lets go: execution {wait.execution[:8]} waits on, and nothing was "
-            "changed for it. Remove rules that nobody needs (gatectl doctor names the gate's), or "
-            "raise the quota 'Rules per event bus' of EventBridge in Service Quotas; then release "
-            "it again."
+            f"EventBridge has no room for another rule, and {wait.pipeline} stays in progress "
+            f"while it waits, so only a rule can release it. Execution {wait.execution[:8]} is "
+            "still waiting, and nothing was changed for it. Remove rules that are not needed "
+            "(gatectl doctor lists those of Pipeline Gate), or raise the quota 'Rules per event "
+            "bus' of EventBridge in Service Quotas. Then release it again."
         ) from None
 
 
 def _build_deployment(place: Place, stage: str) -> Deployment:
-    """Return the deployment of the gate that holds, by its Chalice stage."""
+    """Return the deployment with this Chalice stage."""
     return Deployment(place.caller.partition, place.region, place.caller.account, stage)

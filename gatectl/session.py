@@ -1,5 +1,5 @@
-"""What every command has in common: region and credentials as the AWS CLI has them, output for
-people or for programs, and failures as sentences with an exit status.
+"""What all commands share: region and credentials as in the AWS CLI, output for people or programs,
+and errors as sentences with an exit status.
 """
 
 from __future__ import annotations
@@ -52,23 +52,21 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 WRONG_USE, NOT_SET_UP, AWS_REFUSED, FAILED, INTERRUPTED = 252, 253, 254, 255, 130
-"""Exit statuses, as the AWS CLI has them (guide: AWS CLI, "Command line return codes")."""
+"""Exit statuses, as in the AWS CLI (guide: AWS CLI, "Command line return codes")."""
 NOBODY_READS = 141
-"""The exit status if the reader of a pipe has gone, as a shell reports a program that SIGPIPE ended
-(128 + 13).
+"""The exit status if the reader has closed the pipe, as a shell reports a program that SIGPIPE
+ended (128 + 13).
 """
 FAULTS_FOUND = 1
-"""The exit status of a command that has found faults, or that was not allowed to make its
-change.
-"""
+"""The exit status of a command that has found problems, or whose change was not confirmed."""
 
 
 class Place:
-    """Where a command works: one region of an account, and the terminal.
+    """A region of an account, and the terminal: what a command reads from, changes and prints to.
 
-    `json`: standard output is for a program. `flags`: --region and --profile for commands that
-    people paste, if they were given or if not every program would find the same region. `changed`:
-    a sentence about what the command has changed so far, which Ctrl-C then prints, or "".
+    `json`: standard output is for a program. `flags`: --region and --profile for commands to paste,
+    if they were given or if other programs could use a different region. `changed`: a sentence
+    about what the command has changed so far, which Ctrl-C then prints, or "".
     """
 
     def __init__(self, region: str | None, profile: str | None, *, json: bool) -> None:
@@ -88,9 +86,7 @@ class Place:
 
     @cached_property
     def _session(self) -> Session:
-        """botocore's: boto3 makes the same clients, and takes as long to import as everything
-        else.
-        """
+        """botocore's session: boto3 creates the same clients, but doubles the import time."""
         from botocore.session import Session  # noqa: PLC0415 - slow; --help does without it
 
         return Session(profile=self._profile)
@@ -111,7 +107,7 @@ class Place:
         return self.connect_codepipeline()
 
     def connect_codepipeline(self, region: str | None = None) -> CodePipelineAdmin:
-        """CodePipeline in another region, with the command's credentials."""
+        """Return CodePipeline in this or another region, with the command's credentials."""
         return CodePipelineAdmin(self.client("codepipeline", region))
 
     @cached_property
@@ -135,12 +131,12 @@ class Place:
         return Logs(self.client("logs"))
 
     def client(self, service: str, region_name: str | None = None, **credentials: Any) -> Any:
-        """A client as boto3 makes it, for chalicelib's wrappers; in another region or with other
-        credentials (aws_access_key_id, ...) if they are given. If AWS throttles, it asks again,
-        with pauses.
+        """Return a client as boto3 creates it, for chalicelib's wrappers; in another region or with
+        other credentials (aws_access_key_id, ...) if they are given. If AWS throttles, the client
+        retries with pauses.
 
-        It may be called on several threads: a session makes clients on one at a time (guide:
-        boto3, "Session", multithreading).
+        Safe to call from several threads: the lock is there because a session may create clients
+        on one thread at a time only (guide: boto3, "Session", multithreading).
         """
         from botocore.config import Config  # noqa: PLC0415
 
@@ -158,34 +154,34 @@ class Place:
             self.console.print(for_people)
 
     def keep_lines_whole(self) -> None:
-        """Unless a terminal reads, do not fold lines, so that grep finds long names. COLUMNS still
-        counts.
+        """Do not wrap lines unless the output is a terminal, so that grep finds long names. COLUMNS
+        still applies.
         """
         if not self.console.is_terminal and "COLUMNS" not in os.environ:
             self.console.width = 10_000
 
     def confirm(self, question: str) -> bool:
-        """Ask a yes/no question on the terminal. Raises Refused if nobody can be asked."""
+        """Ask a yes/no question on the terminal. Raises Refused if that is impossible."""
         if self.json:
             raise Refused(
-                "With --json nobody can be asked: add --yes to do it, or --dry-run to see what it "
-                "would be."
+                "Cannot ask for confirmation with --json. Use --yes to make the change, or "
+                "--dry-run to see it."
             )
-        nobody = Refused(
-            "Nobody answers here, for standard input is closed or at its end: add --yes. Nothing "
-            "was changed."
+        unanswered = Refused(
+            "Cannot ask for confirmation because standard input is closed. Nothing was changed. "
+            "Use --yes."
         )
         if sys.stdin is None:
-            raise nobody
+            raise unanswered
         try:
             return click.confirm(question)
         except click.Abort as error:
-            raise nobody if isinstance(error.__context__, EOFError) else error from None
+            raise unanswered if isinstance(error.__context__, EOFError) else error from None
 
     @contextmanager
     def show_progress(self, task: str) -> Iterator[Callable[[int, int], None]]:
-        """A progress bar for a long `task`; yields a function that takes how many of how many are
-        done. Shown only if standard error is a terminal.
+        """Show a progress bar for a long `task` if standard error is a terminal. Yields a function
+        that takes the number of parts that are done, and the total.
         """
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
 
@@ -204,8 +200,8 @@ class Place:
 
 
 def read_aws_region() -> str | None:
-    """AWS_REGION, which the AWS CLI and the SDKs prefer to AWS_DEFAULT_REGION (guide: SDKs and
-    tools reference, AWS_REGION); botocore, and so Chalice, knows only the latter.
+    """Return AWS_REGION, which the AWS CLI and the SDKs prefer to AWS_DEFAULT_REGION (guide: SDKs
+    and tools reference, AWS_REGION). botocore and Chalice know only the latter.
     """
     return os.environ.get("AWS_REGION") or None
 
@@ -217,7 +213,7 @@ def _encode(value: object) -> str:
 def add_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command --region, --profile and --json, and pass it a Place as its first argument."""
 
-    @click.option("--region", metavar="NAME", help="The AWS region; else as the AWS CLI has it.")
+    @click.option("--region", metavar="NAME", help="The AWS region.  [default: as in the AWS CLI]")
     @click.option("--profile", metavar="NAME", help="A profile of your AWS configuration.")
     @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
     @wraps(command)
@@ -236,8 +232,8 @@ def add_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 class Terminal(Console):
-    """rich's console, which would itself end the program with 1, as if faults were found, if the
-    reader of a pipe has gone.
+    """rich's console. If the reader has closed the pipe, rich itself would exit with 1, as if
+    problems were found.
     """
 
     def on_broken_pipe(self) -> None:
@@ -247,9 +243,7 @@ class Terminal(Console):
 
 @contextmanager
 def _exit_without_reader() -> Iterator[None]:
-    """Exit quietly if the reader of a pipe has gone, as with `| head`; click itself would exit
-    with 1.
-    """
+    """Exit quietly if the reader has closed the pipe, as `| head` does. click would exit with 1."""
     try:
         yield
     except BrokenPipeError:
@@ -259,10 +253,10 @@ def _exit_without_reader() -> Iterator[None]:
 
 
 class Cli(click.Group):
-    """A group of commands whose failures are sentences, and whose exit statuses are the AWS CLI's.
+    """A group of commands whose errors are sentences, with the exit statuses of the AWS CLI.
 
     `names`: the commands in the order of --help, each the function of that name in the module of
-    that name. A module is imported only when its command is called, so that completion is quick.
+    that name. A module is imported only when its command is called, so that completion is fast.
     """
 
     def __init__(self, *arguments: Any, names: Sequence[str] = (), **keywords: Any) -> None:
@@ -311,8 +305,8 @@ class Cli(click.Group):
         ) as error:
             problem = str(error).rstrip(".")
             _complain(
-                f"Error: {problem}. Set it as for the AWS CLI: aws configure, --profile and "
-                "--region, or AWS_... variables."
+                f"Error: {problem}. Configure it as for the AWS CLI: with aws configure, --profile "
+                "and --region, or AWS_... variables."
             )
             sys.exit(NOT_SET_UP)
         except (NotPermitted, NoAnswer, UnexpectedAnswer, BotoCoreError) as error:
@@ -325,21 +319,21 @@ class Cli(click.Group):
 
 
 class Refused(click.ClickException):
-    """What the user asked for is impossible. The message says what is wrong and what would be
-    right; nothing was changed.
+    """The request is impossible, and nothing was changed. The message says what is wrong and what
+    to do instead.
     """
 
     exit_code = WRONG_USE
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C during a change. The message says how far it came."""
+    """Ctrl-C during a change. The message says what was changed."""
 
     exit_code = INTERRUPTED
 
 
 def _complain(text: str) -> None:
-    """Print on standard error: wrapped at a terminal, otherwise in one line, for a log."""
+    """Print on standard error: wrapped on a terminal, otherwise on one line, for a log."""
     console = Terminal(stderr=True, highlight=False)
     console.print(text, markup=False, emoji=False, soft_wrap=not console.is_terminal)
 
@@ -348,31 +342,29 @@ _LAST_RESORT: dict[type[Exception], tuple[int, str]] = {
     Misconfigured: (WRONG_USE, "{}"),
     PipelineNotFound: (
         WRONG_USE,
-        "There is no pipeline {} any more, or not the execution of it that was looked at.",
+        "The pipeline {}, or the execution of it that this command needs, no longer exists.",
     ),
     NoRoom: (
         AWS_REFUSED,
-        "AWS refused {}, for a quota of your account is used up: gatectl doctor says which rules "
-        "nobody needs.",
+        "AWS refused {}, because a quota of your account is used up. gatectl doctor lists the "
+        "rules that are not needed.",
     ),
     NotRetryable: (
         AWS_REFUSED,
-        "AWS does not retry the stage {}: its pipeline was edited since, or nothing of it has "
-        "failed.",
+        "AWS does not retry the stage {}: the pipeline has been edited since, or no action of the "
+        "stage has failed.",
     ),
     TakenOver: (AWS_REFUSED, "AWS does not retry the stage {}: a newer execution has entered it."),
 }
-"""The exit status and the sentence for errors of chalicelib that a command does not handle
-itself.
-"""
+"""The exit status and the sentence for errors of chalicelib that the command does not handle."""
 
 
 def _describe_aws_error(error: Exception) -> str:
-    """AWS's own words only if they cannot repeat what a request was signed with."""
+    """Return AWS's message only if it cannot contain what the request was signed with."""
     if isinstance(error, CredentialsRejected):
         return (
-            f"AWS does not accept your credentials ({error.code}): they have expired, or are "
-            "wrong. Sign in again (aws sso login)."
+            f"AWS does not accept your credentials ({error.code}): they are wrong or have expired. "
+            "Sign in again (aws sso login)."
         )
     answer = error.__cause__
     if isinstance(error, UnexpectedAnswer) and isinstance(answer, ClientError):
@@ -382,8 +374,8 @@ def _describe_aws_error(error: Exception) -> str:
 
 
 def _find_status(error: Exception) -> int:
-    """AWS_REFUSED if asking again is of no use; FAILED if AWS did not answer, or answered "later":
-    throttled, or a fault of its own.
+    """Return AWS_REFUSED if trying again is useless; FAILED if AWS did not answer, throttled the
+    call, or had an internal error.
     """
     is_later = isinstance(error, (NoAnswer, BotoCoreError))
     return FAILED if is_later and not isinstance(error, CredentialsRejected) else AWS_REFUSED

@@ -1,4 +1,4 @@
-"""Structures with and without a gate: pure functions (model: PipelineDeclaration)."""
+"""Adds gates to structures and removes them: pure functions (model: PipelineDeclaration)."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ MAX_PARAMETERS_LENGTH = 1000
 
 
 class Impossible(Exception):
-    """The change is impossible; the message says what is wrong and what would be right."""
+    """The change is impossible. The message says why, and what to do instead."""
 
 
 def format_parameters(pipeline: str, settings: Mapping[str, object]) -> str:
-    """UserParameters for a gate. Raises Impossible if the gate or CodePipeline refuses them."""
+    """Return UserParameters for a gate. Raises Impossible if the gate or AWS refuses them."""
     text = json.dumps({**settings, "pipeline": pipeline, "execution": EXECUTION})
     try:
         parse_declared_parameters(text)
@@ -38,9 +38,9 @@ def format_parameters(pipeline: str, settings: Mapping[str, object]) -> str:
         raise Impossible(str(error)) from None
     if len(text) > MAX_PARAMETERS_LENGTH:
         raise Impossible(
-            f"UserParameters would have {len(text)} characters, and CodePipeline takes "
-            f"{MAX_PARAMETERS_LENGTH}: let this gate wait for fewer "
-            "pipelines, and attach a second one by hand."
+            f"UserParameters would have {len(text)} characters, but CodePipeline allows "
+            f"{MAX_PARAMETERS_LENGTH}. Name fewer pipelines in this gate, and add a second gate "
+            "to the structure yourself."
         )
     return text
 
@@ -48,17 +48,17 @@ def format_parameters(pipeline: str, settings: Mapping[str, object]) -> str:
 def add_gate(
     declared: Declaration, function: str, text: str, after: str | None = None
 ) -> Declaration:
-    """The structure with one gate, which invokes `function` with UserParameters `text`.
+    """Return the structure with one gate, which invokes `function` with UserParameters `text`.
 
-    An existing gate stays where it is unless `after` names another stage. A new gate becomes a
-    stage of its own, after `after` or the first stage, which takes the sources. Raises Impossible.
+    An existing gate keeps its place unless `after` names another stage. A new gate gets its own
+    stage after `after`, or after the first stage, which reads the sources. Raises Impossible.
     """
     name, stages, gates = declared["name"], _list_stages(declared), find_gates(declared)
     if len(gates) > 1:
         names = join_names([f"{gate.stage}/{gate.action}" for gate in gates])
         raise Impossible(
-            f"{name} has several gates ({names}), and which one is meant cannot be told: change "
-            "them by hand."
+            f"{name} has several gates ({names}), so it is unclear which one to change. Edit the "
+            "structure yourself."
         )
     if after is not None and after not in stages:
         raise Impossible(describe_missing_stage(name, after, stages))
@@ -75,7 +75,10 @@ def add_gate(
 
 
 def remove_gates(declared: Declaration) -> Declaration:
-    """The structure without gates, and without what is nothing but a gate. Raises Impossible."""
+    """Return the structure without gates, and without stages and conditions of only gates.
+
+    Raises Impossible.
+    """
     changed = copy.deepcopy(declared)
     for stage in changed["stages"]:
         gates = {(gate.action, gate.condition) for gate in find_gates({"stages": [stage]})}
@@ -94,15 +97,15 @@ def remove_gates(declared: Declaration) -> Declaration:
             if not entry["conditions"]:
                 del stage["beforeEntry"]
         if not stage["actions"]:
-            reason = f"Without its gate the stage {stage['name']} of {declared['name']} would go"
+            reason = f"The stage {stage['name']} of {declared['name']} would be removed"
             _refuse_conditions(stage, reason)
     changed["stages"] = [stage for stage in changed["stages"] if stage["actions"]]
     gone = _list_namespaces(declared) - _list_namespaces(changed)
-    _refuse_used_variables(changed["stages"], gone, declared["name"], "goes")
+    _refuse_used_variables(changed["stages"], gone, declared["name"], "would be removed")
     if len(changed["stages"]) < 2:  # guide: reference-pipeline-structure
         raise Impossible(
-            f"Without its gate {declared['name']} would have one stage, and CodePipeline wants "
-            "two: add the stage that does the work first."
+            f"Without its gate, {declared['name']} would have one stage, but CodePipeline needs "
+            "two. First add the stage that does the work."
         )
     return changed
 
@@ -121,7 +124,7 @@ def _configure(changed: Declaration, gate: Gate, function: str, text: str) -> No
 
 
 def _is_same_json(text: str, other: str) -> bool:
-    """Whether two texts are the same JSON, whatever their spacing and the order of keys."""
+    """Return whether two texts are the same JSON, apart from spacing and the order of keys."""
     try:
         return bool(json.loads(text) == json.loads(other))
     except ValueError:
@@ -132,7 +135,7 @@ def _move(changed: Declaration, gate: Gate, after: str) -> None:
     name, names = changed["name"], _list_stages(changed)
     if gate.stage == after:
         raise Impossible(
-            f"{after} is the gate's own stage: name the stage that the gate shall come after."
+            f"{after} is the gate's own stage. Name the stage that the gate should come after."
         )
     position = names.index(gate.stage)
     if names.index(after) == position - 1:
@@ -140,14 +143,14 @@ def _move(changed: Declaration, gate: Gate, after: str) -> None:
     stage = changed["stages"][position]
     if gate.condition or len(stage["actions"]) > 1:
         raise Impossible(
-            f"The gate of {name} stands in the stage {gate.stage} among others, so it cannot be "
-            f"moved after {after}: detach it first."
+            f"The gate of {name} is not alone in its stage {gate.stage}, so it cannot be moved "
+            f"after {after}. Detach it first."
         )
-    _refuse_conditions(stage, f"The gate's stage {gate.stage} of {name} would come after {after}")
+    _refuse_conditions(stage, f"The gate's stage {gate.stage} of {name} would move after {after}")
     changed["stages"].remove(stage)
     new = _list_stages(changed).index(after) + 1
     namespaces = _list_namespaces({"stages": [stage]})
-    reason = f"would come only after {after}"
+    reason = f"would move after {after}"
     _refuse_used_variables(changed["stages"][:new], namespaces, name, reason)
     changed["stages"].insert(new, stage)
 
@@ -156,8 +159,8 @@ def _insert(changed: Declaration, function: str, text: str, after: str) -> None:
     names = _list_stages(changed)
     if len(names) >= MAX_STAGES:
         raise Impossible(
-            f"{changed['name']} has {len(names)} stages, and CodePipeline allows {MAX_STAGES}: "
-            "there is no room for the gate's."
+            f"{changed['name']} has {len(names)} stages, and CodePipeline allows {MAX_STAGES}, so "
+            "no stage can be added for the gate."
         )
     action = {
         "name": ACTION,
@@ -179,33 +182,33 @@ def _insert(changed: Declaration, function: str, text: str, after: str) -> None:
 
 
 def _find_free_name(name: str, taken: Container[str]) -> str:
-    """The name, with a number if it is taken."""
+    """Return the name, with a number if it is taken."""
     candidates = (name, *(f"{name}-{number}" for number in range(2, 1002)))
     return next(candidate for candidate in candidates if candidate not in taken)
 
 
 def _declare_bypass(changed: Declaration) -> None:
-    """Declare the pipeline variable `bypass`, unless it is declared already."""
+    """Declare the pipeline variable `bypass` unless it is already declared."""
     name, variables = changed["name"], changed.get("variables", [])
     if changed.get("pipelineType", "V1") != "V2":
         raise Impossible(
-            f"{name} is a V1 pipeline, and only V2 has variables: change its type first, or leave "
-            "--bypass out."
+            f"{name} is a V1 pipeline, and only V2 has variables. Change its type first, or omit "
+            "--bypass."
         )
     defaults = {variable["name"]: variable.get("defaultValue") for variable in variables}
     if defaults.get("bypass") in ("true", "false"):
         return
     if "bypass" in defaults:
         raise Impossible(
-            f'{name} has a variable bypass already, whose default is not the "false" that the gate '
-            "needs: change that first, or leave --bypass out."
+            f'{name} already has a variable bypass, but its default is not "false", as the gate '
+            "needs. Change that first, or omit --bypass."
         )
     if len(variables) >= MAX_VARIABLES:
         raise Impossible(
-            f"{name} has {len(variables)} variables, and CodePipeline allows {MAX_VARIABLES}: "
-            "leave --bypass out."
+            f"{name} has {len(variables)} variables, and CodePipeline allows {MAX_VARIABLES}. "
+            "Omit --bypass."
         )
-    description = "true lets an urgent fix pass the gate without a look"
+    description = "true lets an urgent fix pass the gate without a check"
     changed["variables"] = [
         *variables,
         {"name": "bypass", "defaultValue": "false", "description": description},
@@ -213,7 +216,7 @@ def _declare_bypass(changed: Declaration) -> None:
 
 
 def _refuse_conditions(stage: Declaration, why: str) -> None:
-    """Raise Impossible if this stage has a condition that is no gate (model: StageDeclaration)."""
+    """Raise Impossible if this stage has a condition without a gate (model: StageDeclaration)."""
     for condition_type in ("beforeEntry", "onSuccess", "onFailure"):
         rules = [
             rule["name"]
@@ -222,15 +225,15 @@ def _refuse_conditions(stage: Declaration, why: str) -> None:
         ]
         if rules:
             raise Impossible(
-                f"{why} with its condition {condition_type} ({join_names(rules)}): move that to "
-                "another stage first."
+                f"{why} with its condition {condition_type} ({join_names(rules)}). Move the "
+                "condition to another stage first."
             )
 
 
 def _refuse_used_variables(
     stages: Iterable[Declaration], namespaces: set[str], pipeline: str, why: str
 ) -> None:
-    """Raise Impossible if one of the stages uses an output variable of these namespaces: it would
+    """Raise Impossible if a stage uses an output variable of these namespaces, because it would
     fail (guide: reference-variables).
     """
     for stage in stages:
@@ -238,8 +241,8 @@ def _refuse_used_variables(
             used = re.search(rf"#\{{{re.escape(namespace)}\.[^}}]+\}}", json.dumps(stage))
             if used:
                 raise Impossible(
-                    f"The stage {stage['name']} of {pipeline} uses {used[0]}, which the gate sets "
-                    f"that {why}: take that out first."
+                    f"The stage {stage['name']} of {pipeline} uses {used[0]}, but the gate that "
+                    f"sets it {why}. Remove the variable from that stage first."
                 )
 
 

@@ -1,4 +1,4 @@
-"""Says what a command left out because AWS denied access to it."""
+"""Names the pipelines that a command left out because AWS denied access to them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from gatectl.session import Place
 
 
 def list_lines(unseen: Mapping[str, str]) -> list[str]:
-    """Return a line for each reason. `unseen`: the reason by name, as AccountView has it."""
+    """Return a line for each reason. `unseen`: the reasons by name, as in AccountView."""
     return [
-        f"not looked at: {join_names(names)} ({reason})"
+        f"not checked: {join_names(names)} ({reason})"
         for reason, names in group_by_reason(unseen).items()
     ]
 
@@ -24,6 +24,6 @@ def group_by_reason(unseen: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def print_unseen(place: Place, unseen: Mapping[str, str]) -> None:
-    """Print it on standard error, so that standard output stays as programs read it."""
+    """Print the lines on standard error, because programs may read standard output."""
     for line in list_lines(unseen):
         place.progress_console.print(line, style="magenta", markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Durations, shares and counts in words, for the sentences of all commands."""
+"""Durations, percentages and counts in words, for the sentences of all commands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.pipelines.execution import ID
 
 
 def format_duration(duration: timedelta) -> str:
-    """The duration in its two largest units: "under 1 s", "40 s", "5 h 12 min", "3 d 2 h"."""
+    """Return the duration in its two largest units: "under 1 s", "5 h 12 min", "3 d 2 h"."""
     seconds = round(duration.total_seconds())
     if seconds == 0 and duration:
         return "under 1 s"
@@ -27,7 +27,7 @@ def format_duration(duration: timedelta) -> str:
 
 
 def format_share(part: int, total: int) -> str:
-    """ "29 %"; "0 %" and "100 %" only for none and all of them; "-" of nothing."""
+    """Return "29 %"; "0 %" only for none, "100 %" only for all, and "-" if the total is 0."""
     if not total:
         return "-"
     if part in (0, total):
@@ -36,7 +36,7 @@ def format_share(part: int, total: int) -> str:
 
 
 def format_count(count: int, noun: str) -> str:
-    """ "1 hold", "2 holds"."""
+    """Return "1 hold" or "2 holds"."""
     return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
@@ -48,7 +48,7 @@ def shorten_ids(text: str) -> str:
 def describe_missing_pipeline(
     name: str, region: str, names: Collection[str], instead: str = "."
 ) -> str:
-    """Return that there is no pipeline `name`, and the most similar of `names`; else `instead`."""
+    """Return that there is no pipeline `name`, and the most similar of `names`, or `instead`."""
     other_case = [candidate for candidate in names if candidate.lower() == name.lower()]
     similar = other_case or difflib.get_close_matches(name, names, n=1)
     hint = f"; did you mean {similar[0]}?" if similar else instead

@@ -1,5 +1,5 @@
-"""`python -m sandbox.demo`: the whole story on this machine. Deploys the gate, lets `k8s` wait for
-`infra`, and shows `k8s` start again.
+"""`python -m sandbox.demo`: the whole story on this machine. Deploys the gate, makes `k8s` wait for
+`infra`, and shows how `k8s` starts again.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Demo:
         """Run a real `chalice deploy` in a copy of the project, so that Chalice's record of this
         deployment does not stay in the project.
         """
-        self._say("deploy", "chalice deploy --stage sandbox, as one would deploy to AWS")
+        self._say("deploy", "chalice deploy --stage sandbox, the same command as for AWS")
         with tempfile.TemporaryDirectory(prefix="pipeline-gate-demo-") as folder:
             for name in DEPLOYED_FILES:
                 _copy(ROOT / name, Path(folder) / name)
@@ -85,8 +85,7 @@ class Demo:
             self._codepipeline.create_pipeline(**request)
             self._say(
                 name,
-                "is created: "
-                f"{' > '.join(stage['name'] for stage in request['pipeline']['stages'])}",
+                f"created: {' > '.join(stage['name'] for stage in request['pipeline']['stages'])}",
             )
 
     def attach(self) -> None:
@@ -180,7 +179,7 @@ def play(show: Show) -> list[str]:
             show.show_heading("The functions' log")
             show.show_text(_log(runs))
         else:
-            show.show_heading("In short")
+            show.show_heading("Summary")
             show.show_text(
                 "\n".join(
                     list_figures(last, [run.invocation.function_name for run in runs], called)
@@ -205,7 +204,9 @@ def can_draw() -> bool:
 
 
 @click.command()
-@click.option("--plain", is_flag=True, help="Lines only, as when the output is no terminal.")
+@click.option(
+    "--plain", is_flag=True, help="Print only lines, as if the output were not a terminal."
+)
 def main(plain: bool) -> None:
     """Show on this machine, in less than a minute, how one pipeline waits for another."""
     # SIGINT too: a shell starts its background jobs with SIGINT ignored.
@@ -214,11 +215,12 @@ def main(plain: bool) -> None:
     began = utcnow()
     show: Show = Lines(began) if plain or not can_draw() else Screen(began)
     show.show_text(
-        "Two pipelines start at the same time. k8s must not deploy while infra runs; its Gate "
-        "stage sees to that."
+        "Two pipelines start at the same time. k8s must not deploy while infra is running, so it "
+        "has a Gate stage."
     )
     show.show_text(
-        "AWS is a sandbox on this machine: nothing leaves it, and nothing of it stays.\n"
+        "AWS is a sandbox on this machine: nothing leaves the machine, and nothing is left "
+        "behind.\n"
     )
     try:
         wrong = play(show)
@@ -228,7 +230,7 @@ def main(plain: bool) -> None:
         show.show_text("\nInterrupted. Nothing is left running.")
         sys.exit(130)
     if wrong:
-        raise click.ClickException("the story did not go as it should: " + "; ".join(wrong))
+        raise click.ClickException("the demo did not end as expected: " + "; ".join(wrong))
 
 
 if __name__ == "__main__":

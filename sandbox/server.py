@@ -37,7 +37,7 @@ from sandbox.world import Dials, World, enter_world
 
 HOST = "127.0.0.1"
 POLL_SECONDS = 0.02
-"""How often the server looks whether it has to stop."""
+"""How often the server checks whether it has to stop."""
 
 
 class SandboxServer:
@@ -142,22 +142,22 @@ def _reset_moto() -> None:
 
 PASTE_BORDER = "-" * 72
 """Printed above and below the lines to paste. If it is pasted too, the shell reports an unknown
-command and goes on.
+command and continues.
 """
 
 
 @click.command()
-@click.option("--port", default=0, show_default="a free one", help="The port on loopback.")
+@click.option("--port", default=0, show_default="a free port", help="The port on loopback.")
 def main(port: int) -> None:
-    """Keep the sandbox up until Ctrl-C, and print the lines that lead to it."""
+    """Run AWS on this machine until Ctrl-C, and print the settings that lead to it."""
     console = Console(highlight=False, soft_wrap=True)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
         with SandboxServer(port) as server:
             console.print(
-                "[bold]The sandbox is up.[/] Open another terminal in this folder, and paste "
-                "there what is between the two lines:\n"
+                "[bold]The sandbox is running.[/] Open another terminal in this folder, and paste "
+                "the lines between the two dashed ones:\n"
             )
             console.print(PASTE_BORDER)
             console.print("unset AWS_PROFILE AWS_SESSION_TOKEN", markup=False)
@@ -168,18 +168,19 @@ def main(port: int) -> None:
             )
             console.print(PASTE_BORDER)
             console.print(
-                "\nFrom then on aws, chalice and gatectl in that terminal talk to the sandbox: "
-                "follow docs/tutorial.md from its step 2."
+                "\nFrom then on, aws, chalice and gatectl in that terminal use the sandbox. "
+                "Continue with step 2 of docs/tutorial.md."
             )
             console.print(
-                "Ctrl-C here ends it and all that runs in it. Then close that terminal, as its "
-                "AWS_... variables point here."
+                "Ctrl-C here stops the sandbox and everything in it. Then close the other "
+                "terminal, "
+                "because its AWS_... variables point to the sandbox."
             )
             with contextlib.suppress(KeyboardInterrupt):
                 threading.Event().wait()
     except OSError as error:
         raise click.ClickException(
-            f"port {port} on {HOST} is not free ({error.strerror}): choose another with --port"
+            f"port {port} on {HOST} is not free ({error.strerror}). Choose another one with --port."
         ) from error
 
 

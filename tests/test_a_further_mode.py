@@ -30,7 +30,7 @@ def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Hol
     return mode
 
 
-def test_a_pipeline_is_held_shown_and_goes_on(scene: Scene, mode: HoldMode) -> None:
+def test_a_pipeline_is_held_shown_and_continues(scene: Scene, mode: HoldMode) -> None:
     hold_k8s(scene, seconds=600, minutes=0, hold=mode.name)
 
     def client(service: str) -> Any:
@@ -42,7 +42,7 @@ def test_a_pipeline_is_held_shown_and_goes_on(scene: Scene, mode: HoldMode) -> N
     assert (row["hold"], row["waits"]) == (mode.name, True)
     for command in (["explain", "k8s"], ["graph"], ["doctor"], ["check"], ["holds"]):
         assert "Traceback" not in (shown := run(*command)).out + shown.err
-    assert "k8s waits for infra" in run("explain", "k8s").words
+    assert "k8s has been waiting for infra" in run("explain", "k8s").words
     history = run("history", "k8s", "--depends-on", "infra", "--json").json()
     shown_modes = {way["hold"] for policy in history["policies"] for way in policy["ways"]}
     assert mode.name in shown_modes

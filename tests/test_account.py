@@ -1,4 +1,4 @@
-"""The account from above: which pipelines have a gate, whom they wait for, and who waits now."""
+"""The whole account: which pipelines have a gate, their upstreams, and which are waiting now."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_hold_is_told_with_what_the_console_says_of_it(scene: Scene, mode: str
     assert wait.reason == scene.gate_message("apps")
 
 
-def test_a_wait_in_place_is_told_too(scene: Scene) -> None:
+def test_a_wait_in_progress_is_announced_too(scene: Scene) -> None:
     waiting = hold_k8s(scene, minutes=3, hold="wait")
     (wait,) = read_account().waits
     assert (wait.pipeline, wait.execution, wait.mode.name, wait.depends_on, wait.rule) == (
@@ -93,7 +93,7 @@ def test_a_gate_in_a_stage_condition_is_a_gate(scene: Scene) -> None:
         ("Deploy", True)
     ]
     (wait,) = seen.waits
-    assert "k8s waits for infra" in wait.reason
+    assert "k8s has been waiting for infra" in wait.reason
 
 
 def test_when_nobody_waits_it_says_so(scene: Scene) -> None:

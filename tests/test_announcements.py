@@ -88,7 +88,7 @@ def metrics(function: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_hold_and_its_release_are_told_and_counted(scene: Scene, bus: Any) -> None:
+def test_a_hold_and_its_release_are_announced_and_counted(scene: Scene, bus: Any) -> None:
     held = hold_k8s(scene, seconds=600, minutes=0)
     (event,) = bus()
     assert (event["source"], event["detail-type"]) == (
@@ -109,7 +109,7 @@ def test_a_hold_and_its_release_are_told_and_counted(scene: Scene, bus: Any) -> 
     assert 585 <= released["WaitTime"] <= 600
 
 
-def test_a_wait_in_place_is_told_once_and_its_end_as_both(scene: Scene, bus: Any) -> None:
+def test_a_wait_in_progress_is_announced_once_and_its_end_as_both(scene: Scene, bus: Any) -> None:
     hold_k8s(scene, seconds=600, minutes=0, hold="wait")
     scene.wait(minutes=12)
     assert [event["detail"]["state"] for event in bus()] == ["HELD", "RELEASED", "PASSED"]
@@ -117,7 +117,7 @@ def test_a_wait_in_place_is_told_once_and_its_end_as_both(scene: Scene, bus: Any
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
-def test_giving_up_is_told(scene: Scene, bus: Any, mode: str) -> None:
+def test_giving_up_is_announced(scene: Scene, bus: Any, mode: str) -> None:
     hold_k8s(scene, seconds=3600, minutes=0, hold=mode, give_up_minutes=3)
     scene.wait(minutes=12)
     assert [event["detail"]["state"] for event in bus()] == ["HELD", "GAVE_UP"]
@@ -128,7 +128,7 @@ def test_giving_up_is_told(scene: Scene, bus: Any, mode: str) -> None:
     assert 180 <= gave_up["WaitTime"] <= 300
 
 
-def test_a_deadlock_is_told(scene: Scene, bus: Any) -> None:
+def test_a_deadlock_is_reported(scene: Scene, bus: Any) -> None:
     scene.gated("a", ask("b", pipeline="a", require="succeeded"))
     scene.gated("b", ask("a", pipeline="b", require="succeeded"))
     scene.start("a")
@@ -136,7 +136,9 @@ def test_a_deadlock_is_told(scene: Scene, bus: Any) -> None:
     assert [event["detail"]["state"] for event in bus()] == ["HELD", "DEADLOCKED"]
 
 
-def test_a_wait_in_place_that_a_refusal_ends_is_told_as_dropped(scene: Scene, bus: Any) -> None:
+def test_a_wait_in_progress_that_a_refusal_ends_is_reported_as_dropped(
+    scene: Scene, bus: Any
+) -> None:
     hold_k8s(scene, minutes=1, hold="wait")
     scene.codepipeline.delete_pipeline(name="infra")
     scene.wait(minutes=2)
@@ -145,8 +147,12 @@ def test_a_wait_in_place_that_a_refusal_ends_is_told_as_dropped(scene: Scene, bu
     assert [set(one) for one in metrics("gate")] == [{"Held"}, {"Refused"}, {"Dropped", "WaitTime"}]
 
 
-def test_an_answer_that_comes_too_late_is_neither_told_nor_counted(scene: Scene, bus: Any) -> None:
-    """The second delivery of a job that was held finds infra idle: nobody passes by that."""
+def test_an_answer_that_comes_too_late_is_neither_announced_nor_counted(
+    scene: Scene, bus: Any
+) -> None:
+    """The second delivery of a held job reads that infra is idle, but nothing passes because of
+    it.
+    """
     scene.pipeline("infra", seconds=60)
     scene.k8s()
     scene.start("infra")
@@ -160,7 +166,7 @@ def test_an_answer_that_comes_too_late_is_neither_told_nor_counted(scene: Scene,
     assert metrics("gate") == [{"Held": 1}, {"Passed": 1}]
 
 
-def test_a_bus_that_cannot_be_told_changes_nothing(scene: Scene, bus: Any, calls: Calls) -> None:
+def test_a_bus_that_cannot_be_reached_changes_nothing(scene: Scene, bus: Any, calls: Calls) -> None:
     calls.fail("PutEvents", "AccessDeniedException")
     hold_k8s(scene, seconds=60, minutes=0)
     scene.wait(minutes=5)
@@ -245,9 +251,7 @@ def test_who_reads_an_event_needs_nothing_else(scene: Scene, bus: Any) -> None:
         assert "infra" in one["reason"]
 
 
-def test_a_firing_that_finds_nothing_new_is_neither_told_nor_counted(
-    scene: Scene, bus: Any
-) -> None:
+def test_a_firing_without_news_is_neither_announced_nor_counted(scene: Scene, bus: Any) -> None:
     hold_k8s(scene, seconds=3600, minutes=0)
     bus()
     scene.wait(minutes=30)

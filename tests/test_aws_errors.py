@@ -149,7 +149,7 @@ def test_an_execution_that_does_not_exist_counts_as_its_pipelines_fault(
         aws.codepipeline.read_variables("infra", ID)
 
 
-def test_a_quota_of_rules_that_is_used_up_is_told_apart(aws: Aws, scene: Scene) -> None:
+def test_a_full_quota_of_rules_is_recognized(aws: Aws, scene: Scene) -> None:
     scene.only_room_for(0)
     with pytest.raises(NoRoom, match=r"^events:PutRule$"):
         put(aws.eventbridge)
@@ -172,11 +172,11 @@ def test_a_rule_that_is_gone_keeps_no_hold_and_needs_no_removal(aws: Aws) -> Non
     "target",
     [{}, *({"Input": text} for text in ("[]", "{}", HOLD.as_input().replace(RULE, "another")))],
 )
-def test_a_target_that_holds_something_else_is_said_to(aws: Aws, scene: Scene, target: Any) -> None:
+def test_a_target_that_is_not_a_hold_is_reported(aws: Aws, scene: Scene, target: Any) -> None:
     put(aws.eventbridge)
     rewritten: Any = {"Id": "retry", "Arn": ARN, **target}
     scene.events.put_targets(Rule=RULE, Targets=[rewritten])
-    with pytest.raises(ValueError, match=f"The target of rule {RULE} does not hold"):
+    with pytest.raises(ValueError, match=f"The target of rule {RULE} is not as the gate"):
         aws.eventbridge.read_hold(RULE)
 
 

@@ -216,8 +216,8 @@ class Account:
         return error["code"], error["message"]
 
     def refusal(self, parameters: str) -> str:
-        """What the user is told whose action has these parameters; AWS is asked for nothing but
-        whether there are such upstreams.
+        """The message for an action with these parameters. The gate only reads from AWS whether its
+        upstreams exist.
         """
         execution, job = self.job()
         configuration(job)["UserParameters"] = parameters
@@ -230,7 +230,7 @@ class Account:
         return message
 
     def kept(self, execution: str) -> dict[str, Any]:
-        """The hold of an execution, as its rule's target tells it to the retry."""
+        """The hold of an execution, from its rule's target."""
         (target,) = self.scene.events.list_targets_by_rule(Rule=f"pipeline-gate-dev-{execution}")[
             "Targets"
         ]
@@ -238,9 +238,7 @@ class Account:
         return hold
 
     def refused(self, function: str, event: object) -> None:
-        """An event that the function does not serve: an error in words for people, and AWS is not
-        asked at all.
-        """
+        """An event that the function does not serve gives an error for people, and no AWS call."""
         self.calls.made.clear()
         with pytest.raises(RefusedInput) as error:
             self.functions.lambda_.invoke(function, event)
@@ -277,8 +275,8 @@ def account() -> Iterator[Account]:
 
 
 class TestParameters:
-    """What the author of an action is told: infra runs, so a hold would be made of anything that is
-    right.
+    """The messages for an action's author. infra is running, so valid parameters would create a
+    hold.
     """
 
     @given(text=texts | values.map(json.dumps) | monsters)
@@ -449,11 +447,11 @@ class TestRetry:
         assert account.kept(hold["execution"]) == hold
 
     @given(since=moments, give_up=moments)
-    def test_an_event_tells_no_time_that_a_look_stumbles_over(
+    def test_a_check_copes_with_any_time_in_an_event(
         self, account: Account, hold: dict[str, Any], since: str, give_up: str
     ) -> None:
-        """Its own look reckons with the times that it names, and goes far back in the history where
-        it believes the wait to be over.
+        """The check calculates with the times of the event, and reads far back in the history if
+        the wait seems to have ended.
         """
         event = {**hold, "depends_on": ["nowhere"], "since": since, "give_up": give_up}
         assert account.functions.lambda_.invoke("retry", event).payload["decision"] == "waiting"

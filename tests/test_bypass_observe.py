@@ -44,8 +44,8 @@ def test_anything_but_true_and_false_is_refused(infra: Scene, value: str) -> Non
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (ask(observe=True), "infra runs: execution "),
-        (ask(observe=True, hold="wait"), "infra runs: execution "),
+        (ask(observe=True), "infra is running: execution "),
+        (ask(observe=True, hold="wait"), "infra is running: execution "),
         (ask("nowhere", observe=True), "no pipeline nowhere"),
         (ask(observe=True, hodl="wait"), 'unknown key "hodl"'),
         (ask(observe=True, retry_minutes=7), "retry_minutes is 7"),

@@ -1,6 +1,4 @@
-"""infra -> k8s -> apps: whoever waits for a pipeline that the gate itself holds, waits for that one
-to have run.
-"""
+"""infra -> k8s -> apps: a pipeline whose upstream is held waits until that upstream has run."""
 
 from __future__ import annotations
 
@@ -31,7 +29,10 @@ def test_the_last_does_not_slip_through_while_the_one_before_it_is_held(chain: S
     assert chain.statuses("k8s") == ["Failed"]
     assert chain.statuses("apps") == ["Failed"]
     message = chain.gate_message("apps")
-    assert "k8s is held itself since 12:00 UTC" in message
+    assert (
+        "k8s is held too, and will run again: it has been waiting for infra since 12:00 UTC"
+        in message
+    )
     chain.wait(minutes=11)
     assert chain.statuses("k8s") == ["InProgress", "Failed"]
     assert chain.statuses("apps") == ["Failed"]
@@ -81,11 +82,11 @@ def test_an_upstream_that_failed_by_itself_is_idle(scene: Scene, calls: Calls) -
     ]
 
 
-def test_a_restart_between_the_two_looks_is_seen(
+def test_a_restart_between_the_two_readings_is_noticed(
     chain: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The executions were read before it, the rule after it: only a second look at the executions
-    tells.
+    """It happens after the gate read the executions and before it reads the rule, so only a second
+    reading of the executions shows it.
     """
     chain.world.dials.events_on = False
     events = runtime.aws.eventbridge._client
@@ -103,16 +104,16 @@ def test_a_restart_between_the_two_looks_is_seen(
     monkeypatch.setattr(events, "list_targets_by_rule", just_then)
     chain.start("apps")
     assert chain.statuses("apps") == ["Failed"]
-    assert "k8s runs: execution" in chain.gate_message("apps")
+    assert "k8s is running: execution" in chain.gate_message("apps")
 
 
 @pytest.mark.parametrize(
     "more", [{"stage": "Deploy"}, {"parked": "pass"}, {"require": "succeeded"}]
 )
-def test_whatever_is_asked_of_it_one_that_is_held_has_yet_to_run(
+def test_a_held_upstream_has_yet_to_run_whatever_is_required_of_it(
     chain: Scene, more: dict[str, str]
 ) -> None:
-    """Its last stage is idle, nobody works on it, and its last success is of the time before."""
+    """Its last stage is idle, no person is needed, and its last success was before the hold."""
     chain.has_run("k8s", (timedelta(hours=1), "Succeeded"))
     chain.gated("web", ask({"pipeline": "k8s", **more}, pipeline="web"))
     chain.start("web")
@@ -123,8 +124,8 @@ def test_whatever_is_asked_of_it_one_that_is_held_has_yet_to_run(
     assert chain.statuses("web")[0] == "Succeeded"
 
 
-def test_a_rule_that_a_killed_gate_left_without_a_target_holds_nobody(chain: Scene) -> None:
-    """Nothing would ever end such a wait: the rule fires nothing."""
+def test_a_rule_without_a_target_left_by_a_killed_gate_holds_nothing(chain: Scene) -> None:
+    """Nothing would ever end such a wait, because the rule invokes nothing."""
     (rule,) = chain.rules()
     chain.events.remove_targets(Rule=rule, Ids=["retry"])
     chain.start("apps")

@@ -1,4 +1,4 @@
-"""What a hold costs, which the README's section on costs quotes."""
+"""What a hold of an hour costs. docs/costs.md quotes it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Pipelines that wait for each other: what can never end is said at once, what ends by itself is
-left to.
+"""Pipelines that wait for each other: a wait that can never end fails immediately, others
+continue.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ def start_together(scene: Scene, *names: str) -> None:
     scene.wait(seconds=20)
 
 
-def test_two_that_wait_in_place_for_each_other(scene: Scene) -> None:
+def test_two_that_wait_for_each_other_in_the_mode_wait(scene: Scene) -> None:
     scene.gated("a", ask("b", pipeline="a", hold="wait"))
     scene.gated("b", ask("a", pipeline="b", hold="wait"))
     start_together(scene, "a", "b")
     assert scene.gate_action("b")["errorDetails"]["code"] == "ConfigurationError"
     assert read_verdict(scene, "b") is Verdict.DEADLOCK
     scene.wait(minutes=3)
-    assert scene.statuses("a") == ["Succeeded"]  # nobody is in its way any more
+    assert scene.statuses("a") == ["Succeeded"]  # nothing blocks it anymore
 
 
-def test_three_that_wait_in_place_in_a_circle(scene: Scene) -> None:
+def test_a_cycle_of_three_in_the_mode_wait(scene: Scene) -> None:
     for name, upstream in (("a", "b"), ("b", "c"), ("c", "a")):
         scene.gated(name, ask(upstream, pipeline=name, hold="wait"))
     start_together(scene, "a", "b", "c")
@@ -59,7 +59,7 @@ def test_a_success_that_can_never_come_because_that_pipeline_waits_for_ones_own(
     assert len(scene.rules()) == 1
 
 
-def test_one_that_waits_in_place_for_the_success_of_one_that_it_holds(scene: Scene) -> None:
+def test_a_wait_in_progress_for_the_success_of_a_pipeline_that_it_holds(scene: Scene) -> None:
     scene.gated(
         "a",
         ask("b", pipeline="a", require="succeeded", hold="wait", bypass="#{variables.bypass}"),
@@ -77,7 +77,7 @@ def test_one_that_waits_in_place_for_the_success_of_one_that_it_holds(scene: Sce
     assert scene.statuses("b") == ["Succeeded", "Failed"]
 
 
-def test_in_a_circle_in_which_one_is_held_by_a_rule_the_one_that_waits_for_it_goes_first(
+def test_in_a_cycle_with_a_hold_by_a_rule_its_dependent_goes_first(
     scene: Scene,
 ) -> None:
     scene.gated("a", ask("b", pipeline="a"))
@@ -98,7 +98,7 @@ def test_in_a_circle_in_which_one_is_held_by_a_rule_the_one_that_waits_for_it_go
     assert scene.rules() == []
 
 
-def test_a_pipeline_of_the_same_name_elsewhere_closes_no_circle(scene: Scene) -> None:
+def test_a_pipeline_of_the_same_name_elsewhere_does_not_close_a_cycle(scene: Scene) -> None:
     scene.pipeline("infra")
     elsewhere = "arn:aws:codepipeline:us-east-1:123456789012:apps"
     Scene(scene.world, region="us-east-1").pipeline("apps")
@@ -108,11 +108,11 @@ def test_a_pipeline_of_the_same_name_elsewhere_closes_no_circle(scene: Scene) ->
     scene.start("infra")
     scene.start("k8s")
     scene.start("apps")
-    assert "k8s is held itself" in scene.gate_message("apps")
+    assert "k8s is held too" in scene.gate_message("apps")
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
-def test_a_circle_of_three_that_require_each_others_success(scene: Scene, mode: str) -> None:
+def test_a_cycle_of_three_that_require_each_others_success(scene: Scene, mode: str) -> None:
     for name, upstream in (("a", "b"), ("b", "c"), ("c", "a")):
         scene.gated(name, ask(upstream, pipeline=name, require="succeeded", hold=mode))
     for name in "abc":
@@ -121,16 +121,16 @@ def test_a_circle_of_three_that_require_each_others_success(scene: Scene, mode: 
     assert "c waits for a, which waits for b, which waits for c" in scene.gate_message("c")
 
 
-def test_one_that_could_not_be_seen_at_first_is_said_in_the_log_at_the_next_look(
+def test_a_deadlock_that_could_not_be_read_at_first_is_logged_at_the_next_check(
     scene: Scene, calls: Calls
 ) -> None:
-    """Both are held by then, and stay so: only a person can end it."""
+    """Both are held by then, and only a person can end that."""
     scene.gated("a", ask("b", pipeline="a", require="succeeded"))
     scene.gated("b", ask("a", pipeline="b", require="succeeded"))
     scene.start("a")
     calls.fail("ListTargetsByRule", "ThrottlingException")
     scene.start("b")
-    assert "Whether a runs is not known" in scene.gate_message("b")
+    assert "The gate could not check a" in scene.gate_message("b")
     calls.mend()
     scene.wait(minutes=6)
     looks = read_retry_log("deadlock")
@@ -155,10 +155,8 @@ def test_three_that_must_not_run_at_once_take_turns(scene: Scene, mode: str) -> 
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry"])
-def test_one_that_waits_in_place_and_one_that_makes_room_take_turns_too(
-    scene: Scene, mode: str
-) -> None:
-    """The second fails its execution while it is held, and that is all that the first waits for."""
+def test_a_wait_in_progress_and_a_hold_by_a_rule_also_take_turns(scene: Scene, mode: str) -> None:
+    """The second execution has failed while it is held, and the first waits for nothing else."""
     scene.gated("a", ask("b", pipeline="a", hold="wait"), seconds=300)
     scene.gated("b", ask("a", pipeline="b", hold=mode), seconds=300)
     start_together(scene, "a", "b")

@@ -1,6 +1,4 @@
-"""`make demo`, as a user runs it: the whole story, told in lines. It takes as long as it says, half
-a minute.
-"""
+"""`make demo`, as a user runs it. It takes as long as it says, half a minute."""
 
 from __future__ import annotations
 
@@ -28,26 +26,26 @@ STORY = (
     r" s  deploy   AWS Lambda has pipeline-gate-sandbox-gate and pipeline-gate-sandbox-retry$",
     r" s  attach   gatectl attach k8s --depends-on infra$",
     r" s  k8s      has a gate: Source > Gate > Deploy$",
-    r" s  infra    is started: execution (?P<infra>[0-9a-f]{8})$",
-    r" s  k8s      is started: execution (?P<held>[0-9a-f]{8})$",
-    r" s  rule     EventBridge keeps the hold as a rule: pipeline-gate-sandbox-(?P=held)-",
-    r" s  rule     .* schedule cron\(\d/5 \* \* \* \? \*\)$",
+    r" s  infra    execution (?P<infra>[0-9a-f]{8}) starts$",
+    r" s  k8s      execution (?P<held>[0-9a-f]{8}) starts$",
+    r" s  rule     an EventBridge rule remembers the hold: pipeline-gate-sandbox-(?P=held)-",
+    r" s  rule     .* schedule, cron\(\d/5 \* \* \* \? \*\),$",
     r' s  rule     .*"pipeline": \["infra"\]',
     r" s  rule     .* arn:aws:lambda:.*:function:pipeline-gate-sandbox-retry$",
-    r" s  gate     holds k8s, .*: k8s waits for infra since .*infra runs: execution (?P=infra) is "
-    r"InProgress",
-    r" s  infra    execution (?P=infra) is over: Succeeded$",
+    r" s  gate     holds k8s\. .*: k8s has been waiting for infra since .*infra is running: "
+    r"execution (?P=infra) has been InProgress",
+    r" s  infra    execution (?P=infra) has ended: Succeeded$",
     r" s  retry    .*pipeline-gate-sandbox-retry.* starts k8s again: execution "
     r"(?P<restart>[0-9a-f]{8})$",
-    r" s  gate     lets k8s pass, .*: infra is idle: last execution (?P=infra) Succeeded at ",
-    r" s  k8s      execution (?P=restart) is over: Succeeded$",
+    r" s  gate     lets k8s pass\. .*: infra is idle: its last execution (?P=infra) Succeeded at ",
+    r" s  k8s      execution (?P=restart) has ended: Succeeded$",
     r"^\$ aws codepipeline list-pipeline-executions ",
     r"^\|  (?P=restart)-[-0-9a-f]+  \|  Succeeded \|$",
     r"^\|  (?P=held)-[-0-9a-f]+  \|  Failed    \|$",
     r"^\$ aws events list-rules$",
     r'^    "Rules": \[\]$',
-    r"^k8s waited \d+\.\d s for infra, and started again \d+\.\d s after infra's end\.$",
-    # README, Costs: an open gate makes two calls; here are a hold, its release and an open gate
+    r"^k8s waited \d+\.\d s for infra, and started again \d+\.\d s after infra had finished\.$",
+    # a hold, its release and an open gate, which makes two calls
     r"^The functions made 18 AWS calls: 10 by pipeline-gate-sandbox-gate in 2 invocations and 8 "
     r"by pipeline-gate-sandbox-retry in 1 inv",
     r"^No rule is left\.$",
@@ -56,7 +54,7 @@ STORY = (
 
 PATIENT_DEMO = """
 from sandbox.story import summary
-summary.MOST_SECONDS_TO_RESTART = 60
+summary.MAX_SECONDS_TO_RESTART = 60
 from sandbox.demo import main
 main()
 """
@@ -66,7 +64,7 @@ start a function.
 
 
 def demo(tmp_path: Path) -> subprocess.Popen[str]:
-    """The demo, whose temporary files all go below `tmp_path`."""
+    """The demo. All its temporary files are below `tmp_path`."""
     return subprocess.Popen(
         [sys.executable, "-c", PATIENT_DEMO],
         cwd=ROOT,
@@ -119,8 +117,8 @@ RULE = Rule("pipeline-gate-sandbox-2", "cron(5/5 * * * ? *)", "{}", "")
     ("k8s", "rules", "problem"),
     [
         ([execution(3, "Succeeded", 21, 30), HELD], [], None),
-        ([execution(3, "Succeeded", 23, 30), HELD], [], "3.0 s after infra's end"),
-        ([execution(3, "Succeeded", 19, 30), HELD], [], "-1.0 s after infra's end"),
+        ([execution(3, "Succeeded", 23, 30), HELD], [], "3.0 s after infra had finished"),
+        ([execution(3, "Succeeded", 19, 30), HELD], [], "-1.0 s after infra had finished"),
         ([execution(3, "Failed", 21, 30), HELD], [], "Failed, Failed"),
         ([execution(3, "Succeeded", 21, 30)], [], "executions Succeeded (newest first)"),
         ([HELD], [], "executions Failed (newest first)"),
@@ -138,7 +136,7 @@ def test_a_story_that_goes_otherwise_is_a_failure(
     assert problem is None or problem in found[0]
 
 
-def test_each_event_is_told_once_in_its_own_order() -> None:
+def test_each_event_is_shown_once_in_its_own_order() -> None:
     gate = Stage("Gate", "Failed", HELD.id, HELD.updated, "infra runs")
     held = StorySnapshot(
         NOON + timedelta(seconds=4),
@@ -150,7 +148,7 @@ def test_each_event_is_told_once_in_its_own_order() -> None:
     assert [moment.actor for moment in told if moment.text.endswith(": infra runs")] == ["gate"]
     assert list_moments(held, held) == []
     assert [moment.text for moment in list_moments(held, replace(held, rules=()))] == [
-        "pipeline-gate-sandbox-2 is removed: the wait is over"
+        "pipeline-gate-sandbox-2 was removed, because the wait is over"
     ]
 
 

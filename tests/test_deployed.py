@@ -1,5 +1,5 @@
-"""The real thing on this machine: `chalice deploy`, runtimes of their own, rules that fire, the AWS
-CLI looking on.
+"""`chalice deploy` into the sandbox: the functions run in their own processes, rules fire, and the
+AWS CLI reads the results.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ EXAMPLES = ROOT / "examples"
 
 
 class Deployed:
-    """The app, deployed to a server of its own from a copy of the project, with the AWS CLI and
-    chalice to look at it.
+    """The app, deployed from a copy of the project to a server of its own, with the AWS CLI and
+    chalice.
     """
 
     def __init__(self, server: SandboxServer, project: Path) -> None:
@@ -135,4 +135,4 @@ def test_an_event_that_is_no_job_is_a_clear_error(deployed: Deployed) -> None:
         FunctionName="pipeline-gate-sandbox-gate", Payload=b"{}"
     )
     assert answer["FunctionError"] == "Unhandled"
-    assert "no CodePipeline job" in json.loads(answer["Payload"].read())["errorMessage"]
+    assert "not a CodePipeline job" in json.loads(answer["Payload"].read())["errorMessage"]

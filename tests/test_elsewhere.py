@@ -1,5 +1,5 @@
-"""Upstreams in other regions and accounts. docs/elsewhere.md's own commands are played in
-tests/test_docs.py.
+"""Upstreams in other regions and accounts. tests/test_docs.py runs the commands of
+docs/elsewhere.md.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def there(scene: Scene) -> Scene:
     return there
 
 
-def test_the_schedule_releases_the_hold_where_no_event_comes(scene: Scene, there: Scene) -> None:
+def test_the_schedule_releases_the_hold_if_no_event_comes(scene: Scene, there: Scene) -> None:
     scene.gated("k8s", ask(INFRA))
     scene.start("k8s")
-    assert f"infra ({THERE}) runs" in scene.gate_message()
+    assert f"infra ({THERE}) is running" in scene.gate_message()
     assert "forwarded" in scene.gate_message()
     scene.wait(minutes=14)
     assert scene.statuses() == ["Failed"]
@@ -71,7 +71,9 @@ def test_another_account_without_a_role_is_refused(scene: Scene) -> None:
 
 
 class TestAnotherAccount:
-    """Who may look is decided there: by a role that names the gate's, and an external id."""
+    """The other account decides who may read it: its role names the gate's role, and an external
+    id.
+    """
 
     @pytest.fixture
     def entry(self, scene: Scene) -> dict[str, str]:
@@ -82,9 +84,7 @@ class TestAnotherAccount:
         role = f"arn:aws:iam::{OTHERS}:role/pipeline-gate-look"
         return {"pipeline": THEIR_INFRA, "role_arn": role, "external_id": "a-word-that-both-know"}
 
-    def test_the_gate_looks_there_under_that_role(
-        self, scene: Scene, entry: dict[str, str]
-    ) -> None:
+    def test_the_gate_reads_it_with_that_role(self, scene: Scene, entry: dict[str, str]) -> None:
         scene.gated("k8s", ask(entry))
         scene.start("k8s")
         assert f"infra ({THERE}, account {OTHERS})" in scene.gate_message()

@@ -1,4 +1,4 @@
-"""How long still: from the upstream's own last successes, or not at all."""
+"""When an upstream should finish: estimated from its own last successes, or not at all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_message_and_the_rule_say_until_when(practised: Scene) -> None:
     practised.start("k8s")
     assert "12:23 UTC" in practised.gate_message()
     assert (
-        "Expected about 12:23 UTC."
+        "Expected to end at about 12:23 UTC."
         in practised.events.describe_rule(Name=practised.rules()[0])["Description"]
     )
 

@@ -1,8 +1,5 @@
-"""Each key means the same whether the pipeline is held by a restart, by a retry of its stage, or in
-place.
-
-Others' users lost days to a mode that forgot what another one knew (apache/airflow#41140, #47298,
-#43948).
+"""Each key means the same in each hold mode. Users of other projects lost days to a mode that
+ignored what another mode respected (apache/airflow#41140, #47298, #43948).
 """
 
 from __future__ import annotations
@@ -51,10 +48,10 @@ def nothing(scene: Scene) -> None:
 
 
 FIRST_STAGE = {"pipeline": "infra", "stage": "Network"}
-GOES_ON: list[tuple[str, dict[str, Any], Story, Story, str]] = [
-    # key, what is asked, how it begins, what happens then, what the gate says when it lets k8s pass
-    ("depends_on", ask(), infra_runs, nothing, "infra is idle: last execution"),
-    ("depends_on", ask(FIRST_STAGE), infra_is_past_its_first_stage, nothing, "is past that stage"),
+CONTINUES: list[tuple[str, dict[str, Any], Story, Story, str]] = [
+    # key, parameters, how it begins, what happens then, what the gate says when it lets k8s pass
+    ("depends_on", ask(), infra_runs, nothing, "infra is idle: its last execution"),
+    ("depends_on", ask(FIRST_STAGE), infra_is_past_its_first_stage, nothing, "has already left it"),
     ("require", ask(require="succeeded"), infra_failed, infra_succeeds_at_last, "Succeeded at"),
     ("retry_minutes", ask(retry_minutes=1), infra_runs, nothing, "infra is idle"),
     (
@@ -62,7 +59,7 @@ GOES_ON: list[tuple[str, dict[str, Any], Story, Story, str]] = [
         ask(give_up_minutes=3, on_give_up="continue"),
         infra_runs,
         nothing,
-        "Goes on in spite of infra",
+        "Continued without waiting any longer for infra",
     ),
     (
         "on_give_up",
@@ -77,10 +74,10 @@ GOES_ON: list[tuple[str, dict[str, Any], Story, Story, str]] = [
         ask(parked="pass"),
         infra_is_parked,
         nothing,
-        "is parked until a person lets it go on",
+        "does not count: execution",
     ),
     ("bypass", ask(bypass="true"), infra_runs, nothing, "Bypassed"),
-    ("observe", ask(observe=True), infra_runs, nothing, "Observe only: would have held"),
+    ("observe", ask(observe=True), infra_runs, nothing, "Observe only: the gate would have held"),
     ("pipeline", ask(), infra_runs, nothing, "infra is idle"),
     ("execution", ask(), infra_runs, nothing, "infra is idle"),
 ]
@@ -96,10 +93,10 @@ each_mode = pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
 @each_mode
 @pytest.mark.parametrize(
     ("key", "asked", "begin", "then", "said"),
-    GOES_ON,
+    CONTINUES,
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_the_pipeline_goes_on(
+def test_the_pipeline_continues(
     scene: Scene, mode: str, key: str, asked: dict[str, Any], begin: Story, then: Story, said: str
 ) -> None:
     begin(scene)
@@ -116,7 +113,7 @@ def test_the_pipeline_goes_on(
 @pytest.mark.parametrize(
     ("key", "asked", "begin"), STAYS, ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_the_pipeline_does_not_go_on(
+def test_the_pipeline_does_not_continue(
     scene: Scene, mode: str, key: str, asked: dict[str, Any], begin: Story
 ) -> None:
     begin(scene)
@@ -146,4 +143,4 @@ def test_what_is_refused_is_refused(scene: Scene, mode: str, broken: dict[str, A
 
 
 def test_no_key_is_left_out() -> None:
-    assert {key for key, *_ in GOES_ON} | {"hold"} == set(KEYS)
+    assert {key for key, *_ in CONTINUES} | {"hold"} == set(KEYS)

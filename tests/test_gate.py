@@ -1,4 +1,4 @@
-"""The gate as its users meet it: a pipeline whose action asks, and what CodePipeline then shows."""
+"""The gate as its users see it: a pipeline with a gate action, and what CodePipeline then shows."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_an_execution_that_is_far_back_in_the_history_but_runs_counts(scene: Sce
     assert scene.statuses() == ["Failed"]
 
 
-def test_events_may_invoke_the_retry_and_nobody_else_may(scene: Scene) -> None:
+def test_only_events_may_invoke_the_retry(scene: Scene) -> None:
     hold_k8s(scene, seconds=600, minutes=0)
     scene.start("k8s")  # a second hold finds the statement there
     (statement,) = json.loads(
@@ -82,13 +82,13 @@ def test_events_may_invoke_the_retry_and_nobody_else_may(scene: Scene) -> None:
 
 
 class TestWithoutRoomForARule:
-    """EventBridge has a quota of rules; a pipeline must not be lost because it is used up."""
+    """EventBridge has a quota of rules. No pipeline may be lost when it is used up."""
 
     def test_the_action_stays_in_progress_until_there_is_room(self, scene: Scene) -> None:
         scene.only_room_for(0)
         held = hold_k8s(scene, seconds=600, minutes=0)
         assert scene.statuses() == ["InProgress"]
-        assert "All of EventBridge's rules are taken" in scene.gate_action()["summary"]
+        assert "No EventBridge rule is available" in scene.gate_action()["summary"]
         scene.wait(minutes=3)
         assert scene.statuses() == ["InProgress"]
         scene.only_room_for(1)
@@ -104,9 +104,9 @@ class TestWithoutRoomForARule:
 
 
 class TestWhoseJob:
-    """The event does not say whose job it is."""
+    """The event does not say which pipeline and execution the job belongs to."""
 
-    def test_codepipeline_is_asked_where_the_action_does_not_say(
+    def test_codepipeline_is_asked_if_the_action_does_not_say(
         self, scene: Scene, calls: Calls
     ) -> None:
         scene.world.dials.job_details = "execution"
@@ -150,7 +150,7 @@ class TestWhoseJob:
 
 
 class TestBadInput:
-    """A failed job at once, with a message to act on, and never a rule."""
+    """Bad input fails the job immediately, with a message to act on, and never creates a rule."""
 
     @pytest.mark.parametrize(
         "asked",
@@ -187,7 +187,7 @@ class TestBadInput:
         scene.start("k8s")
         error = scene.gate_action()["errorDetails"]
         assert error["code"] == "PermissionError"
-        assert f":{operation} (so it was told)" in error["message"]
+        assert f":{operation} (not authorized)" in error["message"]
 
 
 class TestWhenAwsDoesNotAnswer:
@@ -199,7 +199,7 @@ class TestWhenAwsDoesNotAnswer:
         calls.fail("ListPipelineExecutions", error)
         scene.k8s()
         held = scene.start("k8s")
-        assert "Whether infra runs is not known" in scene.gate_action()["errorDetails"]["message"]
+        assert "The gate could not check infra" in scene.gate_action()["errorDetails"]["message"]
         assert scene.rules() == [f"pipeline-gate-dev-{held}"]
 
         calls.mend()
@@ -224,7 +224,7 @@ class TestWhenAwsDoesNotAnswer:
         assert scene.rules() == [f"pipeline-gate-dev-{held}"]
         assert len(scene.events.list_targets_by_rule(Rule=scene.rules()[0])["Targets"]) == 1
 
-    def test_a_rule_that_is_removed_while_it_is_made_is_made_anew(
+    def test_a_rule_that_is_removed_while_it_is_created_is_created_again(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         scene.pipeline("infra")
@@ -267,13 +267,13 @@ def test_a_call_that_aws_refuses_unexpectedly_is_named_without_its_words(
     kind, message = scene.refusal("infra")
     assert kind == "SystemUnavailable"
     assert "codepipeline:ListPipelineExecutions answered ValidationException" in message
-    assert "so it was told" not in message
+    assert "not authorized" not in message
 
 
 @pytest.mark.parametrize(
     "error", ["AccessDeniedException", "ThrottlingException", "ValidationException"]
 )
-def test_a_hold_does_not_depend_on_where_the_upstream_stands(
+def test_a_hold_does_not_depend_on_the_upstreams_stage(
     scene: Scene, calls: Calls, error: str
 ) -> None:
     calls.fail("GetPipelineState", error)
@@ -284,8 +284,8 @@ def test_a_hold_does_not_depend_on_where_the_upstream_stands(
 def test_credentials_never_reach_a_log(
     scene: Scene, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither the event's artifactCredentials nor GetJobDetails', whatever the gate decides or
-    trips over.
+    """Neither the event's artifactCredentials nor those of GetJobDetails, whatever the gate decides
+    and whatever fails.
     """
     caplog.set_level("INFO")
     scene.world.dials.job_details = "execution"

@@ -1,5 +1,5 @@
-"""`give_up_minutes` and `on_give_up`: one deadline, whatever the mode and however often is
-looked.
+"""`give_up_minutes` and `on_give_up`: one deadline, whatever the mode and however often the hold
+checks.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ each_mode = pytest.mark.parametrize("mode", MODES)
 
 
 def waits(scene: Scene, mode: str, then: str, minutes: int = 12) -> str:
-    """infra runs for an hour; k8s waits at the most 12 minutes of it."""
+    """infra runs for an hour; k8s waits at most 12 minutes of it."""
     return hold_k8s(
         scene, seconds=3600, minutes=0, hold=mode, give_up_minutes=minutes, on_give_up=then
     )
@@ -33,7 +33,7 @@ def test_stop_ends_the_wait_and_starts_nothing(scene: Scene, mode: str) -> None:
 
 
 @each_mode
-def test_continue_lets_the_same_execution_go_on_in_spite_of_the_upstream(
+def test_continue_lets_the_same_execution_pass_while_the_upstream_runs(
     scene: Scene, mode: str
 ) -> None:
     execution = waits(scene, mode, "continue")
@@ -44,7 +44,7 @@ def test_continue_lets_the_same_execution_go_on_in_spite_of_the_upstream(
         (execution, "Succeeded")
     ]
     assert scene.statuses("infra") == ["InProgress"]
-    assert "in spite of infra" in scene.gate_action()["summary"]
+    assert "Continued without waiting any longer for infra" in scene.gate_action()["summary"]
     assert scene.rules() == []
 
 
@@ -58,7 +58,7 @@ def test_a_stage_that_a_person_retries_meanwhile_keeps_its_deadline(scene: Scene
     assert scene.rules() == []
 
 
-def test_an_edited_pipeline_that_cannot_go_on_itself_is_started_and_waits_anew(
+def test_an_edited_pipeline_that_cannot_continue_is_started_and_waits_again(
     scene: Scene,
 ) -> None:
     waits(scene, "restart", "continue")
@@ -70,8 +70,8 @@ def test_an_edited_pipeline_that_cannot_go_on_itself_is_started_and_waits_anew(
     assert scene.statuses() == ["Succeeded", "Failed"]
 
 
-def test_an_upstream_of_which_aws_never_tells_is_given_up_too(scene: Scene) -> None:
-    """A wait that ends only when AWS answers would be one for ever."""
+def test_a_wait_for_an_upstream_that_aws_never_answers_about_is_given_up_too(scene: Scene) -> None:
+    """A wait that ends only when AWS answers could last forever."""
     waits(scene, "restart", "stop")
     scene.world.dials.rates = {"codepipeline:ListPipelineExecutions": 0.0001}
     scene.wait(minutes=60)

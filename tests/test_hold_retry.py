@@ -1,5 +1,5 @@
-"""`hold`: `retry`. The held execution itself goes on; nothing is started in its place unless AWS
-leaves no other way.
+"""`hold`: `retry`. The held execution itself continues. A new one starts only if AWS does not retry
+it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tests.support.scene import Scene
 
 @pytest.fixture
 def held(scene: Scene) -> str:
-    """k8s is held since 12:00:10 because infra runs until 12:10:02."""
+    """k8s has been held from 12:00:10 on because infra runs until 12:10:02."""
     return hold_k8s(scene, seconds=600, minutes=0, hold="retry")
 
 
-def test_the_same_execution_goes_on_within_seconds_of_the_upstreams_end(
+def test_the_same_execution_continues_within_seconds_after_the_upstream_ends(
     scene: Scene, held: str
 ) -> None:
     assert scene.statuses() == ["Failed"]
@@ -36,8 +36,8 @@ def test_the_same_execution_goes_on_within_seconds_of_the_upstreams_end(
 def test_an_upstream_that_runs_again_just_then_holds_the_same_execution_again(
     scene: Scene, held: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its rule stands all the while: a retry that removed it would remove what the gate has just
-    made anew.
+    """Its rule exists all the time: a retry that removed it would remove the rule that the gate has
+    just written again.
     """
     client = runtime.aws.codepipeline._client
     real = client.retry_stage_execution
@@ -45,7 +45,7 @@ def test_an_upstream_that_runs_again_just_then_holds_the_same_execution_again(
     def infra_is_faster(**request: Any) -> Any:
         scene.codepipeline.start_pipeline_execution(name="infra")
         answer = real(**request)
-        scene.wait(seconds=5)  # so the gate holds k8s again while the retry is still at work
+        scene.wait(seconds=5)  # so the gate holds k8s again while the retry is still running
         return answer
 
     monkeypatch.setattr(client, "retry_stage_execution", infra_is_faster)
@@ -72,7 +72,7 @@ def test_an_edited_pipeline_whose_stage_aws_does_not_retry_is_started(
     ("error", "after", "status"),
     [
         (timed_out(), True, "Succeeded"),
-        ("StageNotRetryableException", True, "Succeeded"),  # somebody has just retried it
+        ("StageNotRetryableException", True, "Succeeded"),  # a person has just retried it
         ("NotLatestPipelineExecutionException", False, "Failed"),  # a newer one is in the stage
     ],
 )
@@ -87,7 +87,7 @@ def test_a_retry_that_aws_does_not_confirm_is_not_followed_by_a_start(
     assert scene.rules() == []
 
 
-def test_a_gate_that_refuses_when_its_stage_is_retried_is_not_asked_for_ever(scene: Scene) -> None:
+def test_a_gate_that_refuses_when_its_stage_is_retried_is_not_invoked_forever(scene: Scene) -> None:
     scene.pipeline("infra")
     scene.pipeline("network")
     scene.gated("k8s", ask("infra", "network", hold="retry"))
@@ -126,8 +126,10 @@ def test_one_of_parallel_mode_that_its_pipelines_new_mode_does_not_retry_is_star
     assert scene.rules() == []
 
 
-def test_a_policy_from_before_the_mark_lets_it_go_on(scene: Scene, calls: Calls) -> None:
-    """The retry marks in the rule that it has reported the end; its old policy denies that."""
+def test_a_policy_from_before_the_mark_lets_it_continue(scene: Scene, calls: Calls) -> None:
+    """The retry function writes into the rule that it has reported the end. Its old policy denies
+    that.
+    """
     hold_k8s(scene, seconds=120, minutes=0, hold="retry")
     calls.fail("PutTargets", "AccessDeniedException")
     scene.wait(minutes=5)

@@ -13,7 +13,7 @@ from tests.support.scene import Scene
 
 
 def waits(scene: Scene, minutes: float = 10, **more: Any) -> str:
-    """infra runs for so long, k8s stands before its gate; the id of its execution."""
+    """infra runs for `minutes`, and k8s waits at its gate. Returns its execution's id."""
     scene.pipeline("infra", seconds=60 * minutes)
     scene.gated("k8s", ask(hold="wait"), **more)
     scene.start("infra")
@@ -23,7 +23,7 @@ def waits(scene: Scene, minutes: float = 10, **more: Any) -> str:
 def test_the_action_stays_in_progress_and_says_why_until_the_upstream_ends(scene: Scene) -> None:
     execution = waits(scene)
     assert scene.gate_action()["status"] == "InProgress"
-    assert "infra runs: execution " in scene.gate_action()["summary"]
+    assert "infra is running: execution " in scene.gate_action()["summary"]
     scene.wait(minutes=5)
     assert "12:05 UTC" in scene.gate_action()["summary"]
     scene.wait(minutes=7)
@@ -31,7 +31,7 @@ def test_the_action_stays_in_progress_and_says_why_until_the_upstream_ends(scene
     assert [one["pipelineExecutionId"] for one in scene.executions()] == [execution]
 
 
-def test_no_rule_is_made_and_each_look_costs_four_calls(scene: Scene, calls: Calls) -> None:
+def test_no_rule_is_created_and_each_check_costs_four_calls(scene: Scene, calls: Calls) -> None:
     waits(scene)
     assert scene.rules() == []
     calls.made.clear()
@@ -70,19 +70,21 @@ def test_before_codepipeline_ends_the_action_a_rule_takes_over(scene: Scene) -> 
     assert scene.rules() == []
 
 
-def test_an_upstream_of_which_aws_does_not_tell_is_waited_for(scene: Scene, calls: Calls) -> None:
+def test_an_upstream_that_aws_does_not_answer_about_keeps_it_waiting(
+    scene: Scene, calls: Calls
+) -> None:
     scene.pipeline("infra", seconds=60)
     scene.gated("k8s", ask(hold="wait"))
     calls.fail("ListPipelineExecutions", "ThrottlingException")
     scene.start("k8s")
-    assert "Whether infra runs is not known" in scene.gate_action()["summary"]
+    assert "The gate could not check infra" in scene.gate_action()["summary"]
     calls.mend()
     scene.wait(minutes=2)
     assert scene.statuses() == ["Succeeded"]
 
 
 def test_the_action_shows_for_which_executions_it_waits(scene: Scene) -> None:
-    """As its external execution id: other gates read it to see deadlocks."""
+    """It shows them as its external execution id. Other gates read it to detect deadlocks."""
     waits(scene)
     mark = read_mark(scene.gate_action()["externalExecutionId"])
     assert mark

@@ -1,4 +1,4 @@
-"""Many upstreams at once: asked side by side, and named so that a person can still read it."""
+"""Many upstreams: the gate reads them at the same time, and its message stays readable."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def fifty(scene: Scene) -> Scene:
     return scene
 
 
-def test_they_are_asked_side_by_side(fifty: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No call returns before all of them are under way: one after the other would wait for ever."""
+def test_they_are_read_at_the_same_time(fifty: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call returns before all have begun, so calls one after the other would wait forever."""
     together = threading.Barrier(len(NAMES), timeout=30)
     real = runtime.aws.codepipeline.list_executions
 
@@ -38,9 +38,7 @@ def test_they_are_asked_side_by_side(fifty: Scene, monkeypatch: pytest.MonkeyPat
     assert fifty.statuses() == ["InProgress"]
 
 
-def test_each_costs_one_call_and_only_those_that_are_named_a_second(
-    fifty: Scene, calls: Calls
-) -> None:
+def test_each_costs_one_call_and_those_in_the_message_a_second(fifty: Scene, calls: Calls) -> None:
     for name in NAMES:
         fifty.codepipeline.start_pipeline_execution(name=name)
     fifty.wait(seconds=5)
@@ -50,7 +48,7 @@ def test_each_costs_one_call_and_only_those_that_are_named_a_second(
     assert calls.made.count("GetPipelineState") == 5
     message = fifty.gate_message()
     assert "u00, u01, u02, u03, u04 and 45 more" in message
-    assert message.count(" runs: ") == 5
+    assert message.count(" is running: ") == 5
 
 
 def test_one_that_raises_is_not_lost_among_many() -> None:

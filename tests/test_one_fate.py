@@ -30,14 +30,14 @@ from tests.support.held import (
 from tests.support.scene import Scene, gate_stage
 
 WAITING_STATES = {"held", "broken", "deadlock", "let go", "due", "overdue", "waits"}
-"""What explain calls an execution that is held."""
+"""The states that explain reports for a held execution."""
 OVER = {"over", "left-behind"}
-"""What doctor calls a rule whose hold is over."""
+"""The kinds that doctor reports for a rule whose hold has ended."""
 OF_A_HOLD = {"disabled-rule", "orphan", "wrong-target", "no-schedule", "overdue", "long-hold"}
-"""What doctor says only about a rule whose hold stands."""
+"""The kinds that doctor reports only for a rule whose hold stands."""
 
 History = Callable[[Scene, Calls], set[str]]
-"""Plays what happens to k8s, and returns the executions that wait afterwards."""
+"""Plays what happens to k8s, and returns the executions that are held afterwards."""
 
 
 def is_still_held(scene: Scene, calls: Calls) -> set[str]:
@@ -50,12 +50,12 @@ def is_held_by_a_disabled_rule(scene: Scene, calls: Calls) -> set[str]:
     return {execution}
 
 
-def waits_in_place(scene: Scene, calls: Calls) -> set[str]:
+def waits_in_the_mode_wait(scene: Scene, calls: Calls) -> set[str]:
     return {hold_k8s(scene, hold="wait")}
 
 
-def failed_after_a_retry_by_hand(scene: Scene, calls: Calls) -> set[str]:
-    """The event of infra's end is lost. Somebody retries the gate's stage, and Deploy fails."""
+def failed_after_a_manual_retry(scene: Scene, calls: Calls) -> set[str]:
+    """The event of infra's end is lost. Someone retries the gate's stage, and Deploy fails."""
     scene.world.dials.events_on = False
     scene.pipeline("infra", seconds=300)
     scene.gated("k8s", ask("infra", retry_minutes=60), outcome="Failed")
@@ -68,13 +68,13 @@ def failed_after_a_retry_by_hand(scene: Scene, calls: Calls) -> set[str]:
 
 
 def failed_after_a_retry_and_its_rule_is_disabled(scene: Scene, calls: Calls) -> set[str]:
-    failed_after_a_retry_by_hand(scene, calls)
+    failed_after_a_manual_retry(scene, calls)
     (rule,) = scene.rules()
     scene.events.disable_rule(Name=rule)
     return set()
 
 
-def was_retried_and_runs(scene: Scene, calls: Calls) -> set[str]:
+def was_retried_and_is_running(scene: Scene, calls: Calls) -> set[str]:
     scene.world.dials.events_on = False
     scene.pipeline("infra", seconds=300)
     scene.gated("k8s", ask("infra", retry_minutes=60), seconds=3600)
@@ -90,20 +90,20 @@ def was_retried_and_is_held_again(scene: Scene, calls: Calls) -> set[str]:
     return {execution}
 
 
-def was_replaced_by_a_newer_one(scene: Scene, calls: Calls) -> set[str]:
+def was_replaced_by_a_newer_execution(scene: Scene, calls: Calls) -> set[str]:
     hold_k8s(scene)
     take_out_gate(scene)
     scene.start("k8s")
     return set()
 
 
-def was_replaced_by_one_that_is_held(scene: Scene, calls: Calls) -> set[str]:
+def was_replaced_by_a_held_execution(scene: Scene, calls: Calls) -> set[str]:
     hold_k8s(scene)
     return {scene.start("k8s")}
 
 
 def was_retried_and_stopped(scene: Scene, calls: Calls) -> set[str]:
-    was_retried_and_runs(scene, calls)
+    was_retried_and_is_running(scene, calls)
     execution = scene.executions()[0]["pipelineExecutionId"]
     scene.codepipeline.stop_pipeline_execution(
         pipelineName="k8s", pipelineExecutionId=execution, abandon=True
@@ -125,7 +125,7 @@ def is_one_of_two_in_parallel(scene: Scene, calls: Calls) -> set[str]:
 
 
 def was_started_again_in_parallel(scene: Scene, calls: Calls) -> set[str]:
-    """The retry died before it removed the rule."""
+    """The retry function crashed before it removed the rule."""
     scene.world.dials.events_on = False
     scene.pipeline("infra", seconds=300)
     scene.k8s(mode="PARALLEL", seconds=3600)
@@ -147,15 +147,15 @@ def was_started_again_in_parallel(scene: Scene, calls: Calls) -> set[str]:
     return set()
 
 
-def is_let_go(scene: Scene, calls: Calls) -> set[str]:
-    """The retry has not run yet."""
+def was_released(scene: Scene, calls: Calls) -> set[str]:
+    """The retry function has not run yet."""
     execution = hold_k8s(scene)
     scene.world.dials.invocation_copies = list
     assert run("release", "k8s", "--yes").status == 0
     return {execution}
 
 
-def was_let_go_and_runs(scene: Scene, calls: Calls) -> set[str]:
+def was_released_and_is_running(scene: Scene, calls: Calls) -> set[str]:
     scene.pipeline("infra", seconds=3600)
     scene.k8s(seconds=3600)
     start_all(scene, "infra", "k8s")
@@ -164,8 +164,8 @@ def was_let_go_and_runs(scene: Scene, calls: Calls) -> set[str]:
     return set()
 
 
-def was_let_go_and_failed(scene: Scene, calls: Calls) -> set[str]:
-    """infra still runs, so the rule stays for now."""
+def was_released_and_failed(scene: Scene, calls: Calls) -> set[str]:
+    """infra is still running, so the rule stays for now."""
     scene.pipeline("infra", seconds=3600)
     scene.gated("k8s", ask("infra", retry_minutes=60), outcome="Failed")
     start_all(scene, "infra", "k8s")
@@ -180,7 +180,7 @@ def gave_up(scene: Scene, calls: Calls) -> set[str]:
     return set()
 
 
-def gave_up_and_goes_on(scene: Scene, calls: Calls) -> set[str]:
+def gave_up_and_continued(scene: Scene, calls: Calls) -> set[str]:
     scene.pipeline("infra", seconds=3600)
     scene.gated("k8s", ask("infra", give_up_minutes=5, on_give_up="continue"), seconds=3600)
     start_all(scene, "infra", "k8s")
@@ -190,7 +190,7 @@ def gave_up_and_goes_on(scene: Scene, calls: Calls) -> set[str]:
 
 
 def add_second_gate(scene: Scene) -> str:
-    """k8s passes its first gate, and its second one holds it for net."""
+    """k8s passes its first gate, and its second gate holds it for net."""
     scene.pipeline("infra")
     scene.pipeline("net", seconds=300)
     scene.gated("k8s", ask("infra"), outcome="Failed")
@@ -215,7 +215,7 @@ def failed_after_its_second_gate(scene: Scene, calls: Calls) -> set[str]:
     return set()
 
 
-def waits_in_place_at_two_gates(scene: Scene, calls: Calls) -> set[str]:
+def waits_in_the_mode_wait_at_two_gates(scene: Scene, calls: Calls) -> set[str]:
     for name in ("infra", "network"):
         scene.pipeline(name, seconds=3600)
     create_two_gates(scene)
@@ -225,25 +225,25 @@ def waits_in_place_at_two_gates(scene: Scene, calls: Calls) -> set[str]:
 HISTORIES: list[History] = [
     is_still_held,
     is_held_by_a_disabled_rule,
-    waits_in_place,
-    failed_after_a_retry_by_hand,
+    waits_in_the_mode_wait,
+    failed_after_a_manual_retry,
     failed_after_a_retry_and_its_rule_is_disabled,
-    was_retried_and_runs,
+    was_retried_and_is_running,
     was_retried_and_is_held_again,
-    was_replaced_by_a_newer_one,
-    was_replaced_by_one_that_is_held,
+    was_replaced_by_a_newer_execution,
+    was_replaced_by_a_held_execution,
     was_retried_and_stopped,
     was_deleted_with_its_pipeline,
     is_one_of_two_in_parallel,
     was_started_again_in_parallel,
-    is_let_go,
-    was_let_go_and_runs,
-    was_let_go_and_failed,
+    was_released,
+    was_released_and_is_running,
+    was_released_and_failed,
     gave_up,
-    gave_up_and_goes_on,
+    gave_up_and_continued,
     is_held_by_its_second_gate,
     failed_after_its_second_gate,
-    waits_in_place_at_two_gates,
+    waits_in_the_mode_wait_at_two_gates,
 ]
 
 
@@ -281,16 +281,16 @@ def find_waiting_by_board() -> set[str]:
 
 
 def release_all() -> set[str]:
-    """Return the executions that release lets go: those that it takes for held."""
+    """Release k8s, and return the executions that were released."""
     said = run("release", "k8s", "--yes", "--json")
     if said.status:
-        assert re.search("k8s is not held now|There is no pipeline k8s", said.complaint)
+        assert re.search("k8s is not held|There is no pipeline k8s", said.complaint)
         return set()
     return {released["execution"] for released in said.json()["released"]}
 
 
 def check_doctor(scene: Scene, waiting: set[str]) -> None:
-    """doctor reports the rules of holds that are over, and counts those that stand."""
+    """Check that doctor reports the rules of holds that have ended, and counts those that stand."""
     kinds_by_rule: dict[str, set[str]] = {}
     for finding in run("doctor", "--json").json()["findings"]:
         kinds_by_rule.setdefault(finding["where"], set()).add(finding["kind"])

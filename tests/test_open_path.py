@@ -1,5 +1,5 @@
-"""The path that nearly every invocation takes, nearly always cold: two AWS calls, and no import
-that it can do without.
+"""The path of nearly every invocation, which nearly always is a cold start: two AWS calls, and no
+import that it does not need.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What users of other projects lost days to: one short story for each, as it has to go here."""
+"""Problems that cost users of other projects days: one short story for each, and how it has to end
+here.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ def close(scene: Scene, name: str, stage: str) -> None:
 
 
 def test_turnstyle_35_it_passed_although_something_ran(scene: Scene) -> None:
-    """Here an older run counts that a newer one, which has ended already, could hide."""
+    """Here, an older running execution counts even if a newer one has already ended."""
     scene.pipeline("infra", mode="PARALLEL")
     scene.start("infra")
     scene.quick_from_now_on()
@@ -33,7 +35,7 @@ def test_turnstyle_35_it_passed_although_something_ran(scene: Scene) -> None:
 
 
 def test_spinnaker_1070_two_that_were_started_in_quick_succession_both_ran(scene: Scene) -> None:
-    """Each looked before the other was marked as running."""
+    """Each checked before the other was marked as running."""
     scene.gated("a", ask("b", pipeline="a"))
     scene.gated("b", ask("a", pipeline="b"))
     for name in ("a", "b"):
@@ -43,8 +45,8 @@ def test_spinnaker_1070_two_that_were_started_in_quick_succession_both_ran(scene
 
 
 def test_gocd_2225_it_passed_although_something_ran(scene: Scene) -> None:
-    """Here an execution counts until its last stage has ended, and its successor in an earlier
-    stage counts for itself.
+    """Here, an execution counts until its last stage has ended, and its successor in an earlier
+    stage counts too.
     """
     scene.staged("infra", ("Network", 5), ("Cluster", 600))
     scene.start("infra")
@@ -52,16 +54,16 @@ def test_gocd_2225_it_passed_although_something_ran(scene: Scene) -> None:
     scene.wait(minutes=1)
     scene.k8s()
     scene.start("k8s")
-    assert scene.gate_message().count("is InProgress since") == 2
+    assert scene.gate_message().count("has been InProgress since") == 2
     scene.wait(minutes=11)  # the first of the two has ended
     assert (scene.statuses("infra"), scene.statuses()) == (["InProgress", "Succeeded"], ["Failed"])
     scene.wait(minutes=10)
     assert scene.statuses()[0] == "Succeeded"
 
 
-def test_airflow_33053_it_waited_for_ever_for_what_had_been_skipped(scene: Scene) -> None:
-    """Here a skipped stage is left behind like any other; and where a success is required, the
-    message says that it was skipped.
+def test_airflow_33053_it_waited_forever_for_what_had_been_skipped(scene: Scene) -> None:
+    """Here, a skipped stage counts as finished. If a success is required, the message says that it
+    was skipped.
     """
     scene.staged("infra", ("Build", 60), ("Network", 5), ("Cluster", 3600))
     declared: Any = scene.codepipeline.get_pipeline(name="infra")["pipeline"]
@@ -83,15 +85,15 @@ def test_airflow_33053_it_waited_for_ever_for_what_had_been_skipped(scene: Scene
     scene.wait(minutes=6)
     assert (scene.statuses("infra"), scene.statuses()) == (["InProgress"], ["Succeeded", "Failed"])
     scene.start("web")
-    assert "it is Skipped" in scene.gate_message("web")
+    assert "its status is Skipped" in scene.gate_message("web")
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
 def test_concourse_817_the_message_gave_another_reason_than_the_paused_one(
     scene: Scene, mode: str
 ) -> None:
-    """It spoke of a limit; the truth was that somebody had paused the job in front. Nor may it name
-    who is idle.
+    """Its message named a limit, but a person had paused the job before it. The message must also
+    not name idle pipelines.
     """
     scene.pipeline("infra")
     scene.pipeline("network", seconds=5)
@@ -100,14 +102,12 @@ def test_concourse_817_the_message_gave_another_reason_than_the_paused_one(
     infra = scene.start("infra")
     scene.start("k8s")
     assert f"execution {infra[:8]} " in scene.gate_message()
-    assert "the transition into its stage Deploy is disabled" in scene.gate_message()
+    assert "the transition into its stage Deploy has been disabled since" in scene.gate_message()
     assert "network" not in scene.gate_message()
 
 
 def test_gocd_8802_the_run_it_named_was_not_the_run_it_deployed(scene: Scene) -> None:
-    """It named the last run that was through, and took what a newer one, still at work, had
-    made.
-    """
+    """It named the last finished run, but used what a newer run that was still running had made."""
     scene.staged("infra", ("Network", 5), ("Cluster", 600))
     scene.gated("k8s", ask(NETWORK))
     scene.start("infra")
@@ -121,7 +121,7 @@ def test_gocd_8802_the_run_it_named_was_not_the_run_it_deployed(scene: Scene) ->
 
 
 def test_concourse_520_a_paused_one_blocked_all_the_others_of_its_group(scene: Scene) -> None:
-    """Nothing ran, and yet nothing could. Here `parked` decides."""
+    """Nothing ran, yet nothing could start. Here, `parked` decides."""
     scene.pipeline("infra")
     close(scene, "infra", "Deploy")
     scene.start("infra")
@@ -134,7 +134,9 @@ def test_concourse_520_a_paused_one_blocked_all_the_others_of_its_group(scene: S
 def test_turnstyle_146_a_year_of_executions_was_read_page_by_page(
     scene: Scene, calls: Calls
 ) -> None:
-    """It took the API's whole quota. Here: what began within 14 days, a hundred a call."""
+    """It used up the API's whole quota. Here, the gate reads what began within 14 days, a hundred
+    executions per call.
+    """
     scene.pipeline("infra", seconds=5)
     scene.has_run(
         "infra", *[(timedelta(hours=2 * (4000 - number)), "Succeeded") for number in range(4000)]
@@ -149,8 +151,8 @@ def test_turnstyle_146_a_year_of_executions_was_read_page_by_page(
 def test_turnstyle_146_nor_does_a_hold_of_such_a_pipeline_cost_more(
     scene: Scene, calls: Calls
 ) -> None:
-    """Both have a long history: it is the look at the held one's own executions that could go far
-    back.
+    """Both pipelines have a long history. Reading the held pipeline's own executions must not go
+    far back.
     """
     scene.pipeline("infra")
     scene.k8s()
@@ -164,4 +166,4 @@ def test_turnstyle_146_nor_does_a_hold_of_such_a_pipeline_cost_more(
     assert scene.statuses()[:2] == ["Succeeded", "Failed"]
     assert (
         calls.made.count("ListPipelineExecutions") == 5 * 2 + 1
-    )  # five looks at infra, two pages each; one at k8s, one page
+    )  # five readings of infra, two pages each; one of k8s, one page

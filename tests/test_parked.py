@@ -1,5 +1,5 @@
-"""An upstream that only a person can move on: the message says whom it waits for, and `parked`
-decides whether it counts.
+"""An upstream that needs a person: the message says what it waits for, and `parked` decides whether
+it counts.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from tests.support.scene import Scene
 
 @pytest.fixture
 def parked(scene: Scene) -> Scene:
-    """infra has stood before its approval since 12:00:04; k8s waits for it, web does not count
-    it.
-    """
+    """infra has been waiting for its approval since 12:00:04. k8s waits for it, web passes."""
     scene.staged("infra", ("Approve", 0), ("Deploy", 600))
     scene.gated("k8s", ask())
     scene.gated("web", ask(pipeline="web", parked="pass"))
@@ -30,10 +28,10 @@ def test_the_message_says_which_approval_is_open_since_when(parked: Scene) -> No
     assert "the approval Ask in its stage Approve" in parked.gate_message()
 
 
-def test_pass_lets_the_pipeline_go_on_and_says_so(parked: Scene) -> None:
+def test_pass_lets_the_pipeline_continue_and_says_so(parked: Scene) -> None:
     parked.start("web")
     assert parked.statuses("web") == ["InProgress"]
-    assert "is parked until a person lets it go on" in parked.gate_action("web")["summary"]
+    assert "is waiting for a person" in parked.gate_action("web")["summary"]
 
 
 def test_a_new_approval_is_noticed_within_retry_minutes(scene: Scene) -> None:
@@ -48,21 +46,21 @@ def test_a_new_approval_is_noticed_within_retry_minutes(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
-def test_an_approval_that_is_given_during_a_hold_counts_from_the_next_look_on(
-    parked: Scene, mode: str
-) -> None:
-    """What was parked when the hold began runs when the other upstream ends: the hold stays."""
+def test_an_approval_during_a_hold_counts_from_the_next_check_on(parked: Scene, mode: str) -> None:
+    """An upstream that was parked when the hold began is running when the other upstream ends: the
+    hold stays.
+    """
     parked.pipeline("net", seconds=240)
     parked.gated("apps", ask("infra", "net", pipeline="apps", parked="pass", hold=mode))
     parked.start("net")
     parked.start("apps")
-    assert "apps waits for net since" in parked.gate_message("apps")
+    assert "apps has been waiting for net since" in parked.gate_message("apps")
     approve(parked)
     parked.wait(minutes=6)
     assert parked.statuses("net") == ["Succeeded"]
     assert parked.statuses("apps") == ["InProgress" if mode == "wait" else "Failed"]
     if mode == "wait":
-        assert "apps waits for infra since" in parked.gate_message("apps")
+        assert "apps has been waiting for infra since" in parked.gate_message("apps")
     parked.wait(minutes=6)
     assert parked.statuses("apps")[0] == "Succeeded"
 
@@ -87,7 +85,7 @@ def test_an_approval_that_is_rejected_ends_the_wait(parked: Scene) -> None:
     assert (parked.statuses("infra"), parked.statuses()) == (["Failed"], ["InProgress", "Failed"])
 
 
-def test_where_it_stands_is_asked_on_the_hold_path_only(parked: Scene, calls: Calls) -> None:
+def test_its_position_is_read_only_before_a_hold(parked: Scene, calls: Calls) -> None:
     parked.start("k8s")
     assert calls.made.count("GetPipelineState") == 1
     approve(parked)

@@ -1,5 +1,5 @@
-"""What the functions are able to do in an AWS account, by the policies that a deployment gives
-them, and what they are not.
+"""What the functions can do in an AWS account with the policies that a deployment gives them, and
+what they cannot do.
 """
 
 from __future__ import annotations
@@ -187,9 +187,9 @@ DENIED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     RETRY: [("events:PutRule", rule(HOLD)), *DENIED_TO_ALL],
     BOARD: [("events:PutRule", rule(HOLD)), *DENIED_TO_ALL],
 }
-"""What neither an error in the code nor somebody who took it over could do: above all, an action
-that a policy names, with another resource or under other conditions. That a policy names no further
-action is the test at the end.
+"""What neither a bug nor an attacker in control of the function can do: above all, an action that a
+policy names, with another resource or under other conditions. The test at the end checks that a
+policy names no further action.
 """
 
 
@@ -222,7 +222,7 @@ class Functions:
             )
 
     def is_allowed(self, function: str, call: str, parameters: dict[str, Any]) -> bool:
-        """Whether AWS does what is asked, or has another reason than a permission not to."""
+        """Whether AWS allows a call, or refuses it for another reason than a missing permission."""
         service, operation = call.split(":")
         try:
             self._client(function, service)._make_api_call(operation, parameters)
@@ -234,7 +234,7 @@ class Functions:
                 "InvalidClientTokenId",
                 "ExpiredTokenException",
             }:
-                raise  # nobody asked the policies
+                raise  # the policies were not evaluated
             return code not in {"AccessDenied", "AccessDeniedException"}
         return True
 
@@ -289,7 +289,7 @@ def test_what_a_function_must_not_be_able_to_do_is_denied(
 
 
 @pytest.mark.parametrize("function", [GATE, RETRY, BOARD])
-def test_no_policy_names_an_action_that_nobody_needs(function: str) -> None:
+def test_every_action_that_a_policy_names_is_needed(function: str) -> None:
     named = [
         action
         for statement in policy_of(function)["Statement"]

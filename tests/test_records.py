@@ -1,4 +1,4 @@
-"""What a function says of itself: its result, which is also its line in the log."""
+"""The result of a function, which is also its line in the log."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ JOB = "11111111-2222-4333-8444-555555555555"
 def answered(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, world: DrivenWorld
 ) -> bool:
-    """Whether CodePipeline takes a result; it refuses one for a job that has its result or is
-    gone.
+    """Whether CodePipeline accepts a result. It refuses the result of a job that already has one or
+    no longer exists.
     """
     taken: bool = request.param
     if taken:
@@ -77,11 +77,11 @@ def test_held(scene: Scene, answered: bool) -> None:
         "waiting": {"infra": [f"{infra} InProgress"]},
         "answered": answered,
     }
-    assert reason.startswith(f"infra runs: execution {infra[:8]}")
+    assert reason.startswith(f"infra is running: execution {infra[:8]}")
 
 
 def test_held_by_the_deployment_whose_function_runs(scene: Scene) -> None:
-    """Lambda's context tells it; here, of a stage named prod."""
+    """Lambda's context names the deployment: here, a stage named prod."""
     scene.pipeline("infra")
     scene.start("infra")
     scene.awslambda.create_function(
@@ -137,7 +137,7 @@ def test_a_defect_points_to_the_log_of_its_invocation(
     _, job = new_job(scene)
     answer_job(job, context, runtime.aws, utcnow())
     (result,) = told
-    assert f"log at request {request_} and" in result["failureDetails"]["message"]
+    assert f"log says about request {request_}." in result["failureDetails"]["message"]
 
 
 def test_kept_open(scene: Scene, answered: bool) -> None:
@@ -154,7 +154,7 @@ def test_refused(scene: Scene, answered: bool) -> None:
     _, said = ask(scene, "infra and more")
     reason = said.pop("reason")
     assert said == {"function": "gate", "decision": "refused", "job": JOB, "answered": answered}
-    assert "no pipeline's name" in reason
+    assert "not a pipeline's name" in reason
 
 
 def test_a_defect(scene: Scene, answered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +203,7 @@ class TestRetry:
         return execution
 
     def look(self, scene: Scene, held: str) -> Any:
-        """What the retry says when the rule of a hold fires."""
+        """The record of the retry function when the rule of a hold fires."""
         (target,) = scene.events.list_targets_by_rule(Rule=f"pipeline-gate-dev-{held}")["Targets"]
         said = Client(app.app).lambda_.invoke("retry", json.loads(target["Input"])).payload
         always = {
@@ -247,7 +247,7 @@ class TestRetry:
         scene.codepipeline.delete_pipeline(name="k8s")
         assert self.look(scene, held) == {
             "decision": "dropped",
-            "reason": "the pipeline k8s is gone",
+            "reason": "the pipeline k8s no longer exists",
         }
 
     def test_waiting_for_the_held_execution_itself(self, scene: Scene, held: str) -> None:
@@ -265,7 +265,7 @@ class TestRetry:
         calls.fail("StartPipelineExecution", "PipelineNotFoundException")
         assert self.look(scene, held) == {
             "decision": "dropped",
-            "reason": "the pipeline k8s is gone",
+            "reason": "the pipeline k8s no longer exists",
         }
         assert scene.rules() == []
 
@@ -292,7 +292,7 @@ class TestRetry:
         assert scene.statuses() == ["Failed"]
         assert self.look(scene, held) == {
             "decision": "dropped",
-            "reason": f"execution {held} passed the gate at a later attempt",
+            "reason": f"execution {held} passed the gate in a later attempt",
         }
 
     def test_waiting_for_two(self, scene: Scene) -> None:
@@ -309,8 +309,8 @@ class TestRetry:
         )
 
     def test_a_sweep(self, scene: Scene, held: str) -> None:
-        """A rule without a target goes when it is older than half an hour; one that tells no time
-        stays.
+        """A rule without a target is removed when it is older than half an hour. A rule whose
+        description has no time stays.
         """
         names = [f"pipeline-gate-dev-5e6f7a8b-0000-4000-8000-00000000000{n}" for n in range(3)]
         since = ["Since 2026-11-23 11:29 UTC x", "Since 2026-11-23 11:35 UTC x"]
@@ -330,7 +330,7 @@ class TestRetry:
                 "function": "retry",
                 "decision": "swept",
                 "rule": names[0],
-                "reason": "a rule without a target, left by a gate that died",
+                "reason": "a rule without a target, left by a gate that was killed",
             }
         ]
 
@@ -356,5 +356,5 @@ class TestRetry:
             "function": "retry",
             "decision": "over",
             "rule": rule,
-            "reason": "the hold ended before",
+            "reason": "the hold had already ended",
         }

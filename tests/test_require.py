@@ -1,4 +1,4 @@
-"""`require: succeeded`: it is not enough that the upstream is idle."""
+"""`require: succeeded`: an idle upstream is not enough."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DAYS = timedelta(days=1)
 
 @pytest.fixture
 def infra(scene: Scene) -> Scene:
-    """infra, which takes five seconds; k8s waits for its success."""
+    """infra takes five seconds, and k8s waits for its success."""
     scene.pipeline("infra", seconds=5)
     scene.gated("k8s", ask(require="succeeded"))
     return scene

@@ -1,5 +1,5 @@
-"""What a restart asks of AWS: the held execution's own variables and revisions, as far as the
-pipeline still knows them.
+"""What a restart sends to AWS: the held execution's own variables and revisions, if the pipeline
+still has them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ VARIABLES = [{"name": "image", "defaultValue": "latest"}, {"name": "zone", "defa
 
 
 def pages(monkeypatch: pytest.MonkeyPatch, *answers: dict[str, Any]) -> Aws:
-    """AWS that answers a listing so, page by page."""
+    """AWS answers a listing page by page."""
     aws = Aws()
 
     def answer(_: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -237,9 +237,7 @@ def test_an_execution_without_variables_has_none(
 
 @pytest.fixture
 def small_pages(world: DrivenWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The functions get their listings execution by execution, so that a short history is a long
-    one.
-    """
+    """The functions get one execution per page, so a short history needs many pages."""
     client = runtime.aws.codepipeline._client
     monkeypatch.setattr(
         client, "list_pipeline_executions", partial(client.list_pipeline_executions, maxResults=1)
@@ -260,9 +258,7 @@ def test_a_held_execution_that_is_far_back_in_the_history_comes_back(scene: Scen
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_a_look_at_a_hold_reads_no_more_of_the_history_than_it_needs(
-    scene: Scene, calls: Calls
-) -> None:
+def test_a_check_of_a_hold_reads_no_more_history_than_it_needs(scene: Scene, calls: Calls) -> None:
     scene.pipeline("infra")
     scene.k8s()
     for _ in range(3):
@@ -286,8 +282,8 @@ def test_a_look_at_a_hold_reads_no_more_of_the_history_than_it_needs(
 def test_a_restart_that_aws_has_forgotten_the_token_of_is_not_repeated(
     scene: Scene, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In PARALLEL mode: the retry finds the execution that it started itself before its rule could
-    not be removed.
+    """In PARALLEL mode: the retry function recognizes the execution that it started before its rule
+    could not be removed.
     """
     scene.world.dials.token_memory = timedelta(minutes=1)
     scene.pipeline("infra")
@@ -320,7 +316,7 @@ def test_a_restart_that_aws_has_forgotten_the_token_of_is_not_repeated(
     )["events"]
     restart = scene.executions()[0]["pipelineExecutionId"]
     assert any(
-        f'"dropped", "reason": "execution {held} was started again already, as {restart}"'
+        f'"dropped", "reason": "execution {held} was already started again, as {restart}"'
         in line["message"]
         for line in log
     )

@@ -1,4 +1,4 @@
-"""The retry as its users meet it: holds that end, and holds that end otherwise."""
+"""The retry function as its users see it: how holds end."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.support.scene import Scene
 
 @pytest.fixture
 def held(scene: Scene) -> str:
-    """k8s is held since 12:00:10 because infra runs until 12:10:02; the id of the held
-    execution.
+    """k8s has been held from 12:00:10 on because infra runs until 12:10:02. Returns the held
+    execution's id.
     """
     return hold_k8s(scene, seconds=600, minutes=0)
 
@@ -104,7 +104,7 @@ def test_a_variable_that_was_edited_away_does_not_keep_the_pipeline_from_startin
 
 
 class TestParallelMode:
-    """Executions are independent: each is held and started again by itself, with its own
+    """Executions are independent: each is held and started again on its own, with its own
     revisions.
     """
 
@@ -147,7 +147,7 @@ class TestParallelMode:
     def test_what_a_second_reading_shows_counts(
         self, scene: Scene, calls: Calls, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """While the retry reads further back for twins, somebody retries the held stage, and its
+        """While the retry reads further back for twins, a person retries the held stage, and its
         gate lets it pass.
         """
         scene.pipeline("infra")
@@ -167,10 +167,10 @@ class TestParallelMode:
 
 
 class TestObsoleteHolds:
-    """The rule goes, nothing starts."""
+    """The rule is removed, and nothing starts."""
 
     def test_a_newer_execution(self, scene: Scene, held: str) -> None:
-        """It is held itself; at the end of infra, only its own hold starts the pipeline."""
+        """It is held too; at the end of infra, only its own hold starts the pipeline."""
         newer = scene.start("k8s")
         assert sorted(scene.rules()) == sorted(f"pipeline-gate-dev-{id_}" for id_ in (held, newer))
         scene.wait(minutes=10)
@@ -193,11 +193,11 @@ def test_a_deleted_upstream_counts_as_idle(scene: Scene, held: str) -> None:
     assert scene.rules() == []
 
 
-def test_one_whose_stage_somebody_retries_during_the_look_has_not_passed(
+def test_an_execution_whose_stage_is_retried_during_the_check_has_not_passed(
     scene: Scene, held: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its gate is asked again, and may hold it again: a rule that were removed just then would be
-    the one of this new hold.
+    """Its gate is invoked again, and may hold it again. A rule that is removed at that moment would
+    be the rule of the new hold.
     """
     attempts, remove = CodePipeline.list_attempts, EventBridge.remove_target
     retried: list[str] = []
@@ -303,8 +303,8 @@ def test_the_rules_target_counts_whatever_the_invocation_says(
 
 
 class TestUnfinishedHolds:
-    """A gate that was killed at each of its attempts between PutRule and PutTargets leaves a rule
-    that can fire nothing.
+    """A gate that is killed at each of its attempts between PutRule and PutTargets leaves a rule
+    without a target.
     """
 
     def test_the_next_release_of_any_hold_sweeps_it(self, scene: Scene, calls: Calls) -> None:
@@ -345,11 +345,11 @@ class TestUnfinishedHolds:
         assert scene.rules() == [rule]
 
 
-def test_a_hold_that_is_made_anew_survives_a_late_look_at_the_old_one(
+def test_a_hold_that_is_written_again_survives_a_late_check_of_the_old_one(
     scene: Scene, held: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The late retry saw a rule without target; before it tidies that away, a second attempt of the
-    gate has put the target back.
+    """The late retry read a rule without a target. Before it removes the rule, a second attempt of
+    the gate puts the target back.
     """
     rule = f"pipeline-gate-dev-{held}"
     monkeypatch.setattr(runtime.aws.eventbridge, "read_hold", lambda _: None)
@@ -357,7 +357,7 @@ def test_a_hold_that_is_made_anew_survives_a_late_look_at_the_old_one(
     assert len(scene.events.list_targets_by_rule(Rule=rule)["Targets"]) == 1
 
 
-def test_a_target_that_somebody_rewrote_is_not_acted_upon(scene: Scene, held: str) -> None:
+def test_a_target_that_a_person_rewrote_is_ignored(scene: Scene, held: str) -> None:
     rule = f"pipeline-gate-dev-{held}"
     arn = scene.events.list_targets_by_rule(Rule=rule)["Targets"][0]["Arn"]
     scene.events.put_targets(
@@ -365,7 +365,7 @@ def test_a_target_that_somebody_rewrote_is_not_acted_upon(scene: Scene, held: st
     )
     scene.world.dials.events_on = False
     stop(scene, "infra")
-    with pytest.raises(ValueError, match="does not hold what the gate wrote"):
+    with pytest.raises(ValueError, match="is not as the gate wrote it"):
         invoke_retry({"rule": rule})
     assert scene.statuses() == ["Failed"]
 

@@ -1,5 +1,5 @@
-"""What explain, holds, doctor and the Board conclude does not depend on how the gate words its
-messages: they read the verdict behind a message, and other data.
+"""What explain, holds, doctor and the Board conclude does not depend on the gate's wording: they
+read the token at the end of its messages, and other data.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from chalicelib.aws.other_accounts import OtherAccounts
 from chalicelib.board.snapshot import build_snapshot
 from chalicelib.errors import NotPermitted
 from chalicelib.holds.rule import describe_date
+from chalicelib.holds.verdict import Verdict
 from chalicelib.wording import held_pipeline, open_gate, reasons, refusals
 from sandbox.account import REGION
 from sandbox.clock import utcnow
@@ -33,14 +34,14 @@ ELSEWHERE = {
     "external_id": "a-word-that-both-know",
 }
 Conclusions = tuple[list[str], list[bool], set[str], str]
-"""Of k8s: explain's states, whether it waits by holds, doctor's kinds, and the Board's state."""
+"""Of k8s: explain's states, whether holds says it waits, doctor's kinds, and the Board's state."""
 
 
 def is_held(scene: Scene, calls: Calls) -> None:
     hold_k8s(scene, give_up_minutes=60)
 
 
-def waits_in_place(scene: Scene, calls: Calls) -> None:
+def waits_in_the_mode_wait(scene: Scene, calls: Calls) -> None:
     hold_k8s(scene, hold="wait")
 
 
@@ -49,7 +50,7 @@ def lacks_room_for_a_rule(scene: Scene, calls: Calls) -> None:
     hold_k8s(scene)
 
 
-def is_let_go(scene: Scene, calls: Calls) -> None:
+def was_released(scene: Scene, calls: Calls) -> None:
     scene.world.dials.continuation_seconds = 600
     hold_k8s(scene, hold="wait")
     run("release", "k8s", "--yes")
@@ -59,7 +60,7 @@ def was_removed_by_hand(scene: Scene, calls: Calls) -> None:
     remove_rule(scene, hold_k8s(scene))
 
 
-def gave_up_in_place(scene: Scene, calls: Calls) -> None:
+def gave_up_in_the_mode_wait(scene: Scene, calls: Calls) -> None:
     hold_k8s(scene, hold="wait", give_up_minutes=5, minutes=12)
 
 
@@ -84,7 +85,7 @@ def passed_and_failed_later(scene: Scene, calls: Calls) -> None:
     scene.gated("k8s", ask("infra", hold="retry"), outcome="Failed")
     start_all(scene, "infra", "k8s")
     scene.wait(minutes=3)
-    scene.start("infra")  # so that the rule has a reason to stay
+    scene.start("infra")  # so that the rule stays
 
 
 def only_observes(scene: Scene, calls: Calls) -> None:
@@ -119,11 +120,11 @@ def never_answers(scene: Scene, calls: Calls) -> None:
 NOTHING: set[str] = set()
 HISTORIES: list[tuple[Callable[[Scene, Calls], None], Conclusions]] = [
     (is_held, (["held"], [True], NOTHING, "waits")),
-    (waits_in_place, (["waits"], [True], NOTHING, "waits")),
+    (waits_in_the_mode_wait, (["waits"], [True], NOTHING, "waits")),
     (lacks_room_for_a_rule, (["waits"], [True], NOTHING, "waits")),
-    (is_let_go, (["let go"], [True], NOTHING, "waits")),
+    (was_released, (["let go"], [True], NOTHING, "waits")),
     (was_removed_by_hand, (["removed"], [], NOTHING, "failed")),
-    (gave_up_in_place, (["gave up"], [], NOTHING, "failed")),
+    (gave_up_in_the_mode_wait, (["gave up"], [], NOTHING, "failed")),
     (gave_up_by_its_rule, (["gave up"], [], NOTHING, "failed")),
     (is_past_its_deadline, (["held"], [True], NOTHING, "waits")),
     (is_in_a_deadlock, (["deadlock"], [], NOTHING, "failed")),
@@ -138,7 +139,7 @@ HISTORIES: list[tuple[Callable[[Scene, Calls], None], Conclusions]] = [
 
 @pytest.fixture
 def reworded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every sentence of the gate is another one."""
+    """Replace every sentence of the gate."""
     for module in (held_pipeline, open_gate, refusals, reasons):
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if name.startswith("describe_") and function.__module__ == module.__name__:
@@ -150,12 +151,19 @@ def reworded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def without_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gate is an older one, whose messages end with their sentences."""
-    monkeypatch.setattr(answers, "add_token", lambda message, verdict, max_length: message)
+    """The gate is of the version before tokens, which worded its messages like this."""
+    sentences = {
+        Verdict.HELD: "k8s waits for infra. This execution failed, and that is as planned.",
+        Verdict.GAVE_UP: "Gave up: infra was waited for.",
+        Verdict.DEADLOCK: "Deadlock: k8s waits for infra, which waits for k8s.",
+    }
+    monkeypatch.setattr(
+        answers, "add_token", lambda message, verdict, max_length: sentences.get(verdict, message)
+    )
 
 
 @pytest.mark.usefixtures("reworded")
-def test_whose_permissions_are_missing_is_no_matter_of_words(
+def test_which_role_lacks_permissions_does_not_depend_on_the_wording(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusal = NotPermitted("sts:AssumeRole", "Reworded")
@@ -167,7 +175,7 @@ def test_whose_permissions_are_missing_is_no_matter_of_words(
 
 @pytest.fixture(params=["reworded", "without_tokens"])
 def wording(request: pytest.FixtureRequest) -> None:
-    """Each way to tell a verdict by itself: the token behind other words, and the words of old."""
+    """A verdict is read from the token alone, or from an old message without a token."""
     request.getfixturevalue(request.param)
 
 
@@ -192,5 +200,5 @@ def read_conclusions() -> Conclusions:
         [statement["state"] for statement in explained],
         [row["waits"] for row in rows if row["pipeline"] == "k8s"],
         {finding["kind"] for finding in findings},
-        next(one["state"] for one in board["pipelines"] if one["name"] == "k8s"),
+        next(each["state"] for each in board["pipelines"] if each["name"] == "k8s"),
     )

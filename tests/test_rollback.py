@@ -1,5 +1,5 @@
-"""A stage rollback is held as it is: a plain start in its place would deploy the latest, which is
-just what it is to undo.
+"""A held rollback stays a rollback: a new execution would deploy the latest revision, which the
+rollback is meant to undo.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def rolled_back(scene: Scene, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.parametrize("rolled_back", ["restart", "retry"], indirect=True)
-def test_a_rollback_goes_on_itself_when_the_upstream_ends(scene: Scene, rolled_back: str) -> None:
+def test_a_rollback_itself_continues_when_the_upstream_ends(scene: Scene, rolled_back: str) -> None:
     assert scene.statuses() == ["Failed", "Succeeded"]
     scene.wait(minutes=20)
     assert (scene.executions()[0]["pipelineExecutionId"], scene.statuses()[0]) == (
@@ -28,7 +28,7 @@ def test_a_rollback_goes_on_itself_when_the_upstream_ends(scene: Scene, rolled_b
 
 
 @pytest.mark.parametrize("rolled_back", ["wait"], indirect=True)
-def test_a_rollback_waits_in_place(scene: Scene, rolled_back: str) -> None:
+def test_a_rollback_waits_in_progress(scene: Scene, rolled_back: str) -> None:
     assert scene.statuses() == ["InProgress", "Succeeded"]
     scene.wait(minutes=20)
     assert (scene.executions()[0]["pipelineExecutionId"], scene.statuses()[0]) == (
@@ -38,7 +38,7 @@ def test_a_rollback_waits_in_place(scene: Scene, rolled_back: str) -> None:
 
 
 @pytest.mark.parametrize("rolled_back", ["restart", "retry"], indirect=True)
-def test_a_rollback_that_cannot_be_retried_any_more_is_not_replaced(
+def test_a_rollback_that_can_no_longer_be_retried_is_not_replaced(
     scene: Scene, rolled_back: str
 ) -> None:
     edit(scene)

@@ -14,7 +14,7 @@ from tests.support.scene import Scene
 
 
 def the_rule(scene: Scene) -> Any:
-    """What the console shows of the condition's rule: its latest run."""
+    """The latest run of the condition's rule, as the console shows it."""
     state: Any = scene.codepipeline.get_pipeline_state(name="k8s")["stageStates"][1]
     return state["beforeEntryConditionState"]["conditionStates"][0]["ruleStates"][0][
         "latestExecution"
@@ -51,7 +51,7 @@ def test_a_running_upstream_holds_the_pipeline_until_its_end(
     assert infra.rules() == []
 
 
-def test_waiting_in_place_holds_the_stage_before_its_entry(infra: Scene) -> None:
+def test_the_mode_wait_holds_the_stage_before_its_entry(infra: Scene) -> None:
     conditioned(infra, hold="wait")
     infra.start("infra")
     infra.start("k8s")

@@ -1,5 +1,5 @@
-"""`{"pipeline": "infra", "stage": "Network"}`: what comes after that stage of the upstream is not
-waited for.
+"""`{"pipeline": "infra", "stage": "Network"}`: the gate does not wait for what comes after that
+stage.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ NETWORK = {"pipeline": "infra", "stage": "Network"}
 
 @pytest.fixture
 def infra(scene: Scene) -> Scene:
-    """infra: Source, two minutes of Build, two of Network, twenty of Cluster. k8s waits for Network
-    alone.
+    """infra has a Source, two minutes of Build, two of Network and twenty of Cluster. k8s waits
+    only for Network.
     """
     scene.staged("infra", ("Build", 120), ("Network", 120), ("Cluster", 1200))
     scene.gated("k8s", ask(NETWORK))
@@ -36,7 +36,7 @@ def test_the_end_of_the_stage_releases_the_hold_within_seconds(infra: Scene) -> 
     assert infra.statuses() == ["InProgress", "Failed"]
     assert infra.statuses("infra") == ["InProgress"]
     infra.wait(minutes=1)
-    assert "is past that stage" in infra.gate_action()["summary"]
+    assert "has already left it" in infra.gate_action()["summary"]
     assert infra.rules() == []
 
 
@@ -90,8 +90,8 @@ def test_an_execution_that_fails_before_it_comes_to_the_stage_releases_the_hold(
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
-def test_an_execution_that_stands_before_the_stage_counts(infra: Scene, mode: str) -> None:
-    """The stage itself is idle, but what it will do has yet to be done."""
+def test_an_execution_before_the_stage_counts(infra: Scene, mode: str) -> None:
+    """The stage itself is idle, but the execution has yet to run it."""
     infra.codepipeline.disable_stage_transition(
         pipelineName="infra", stageName="Network", transitionType="Inbound", reason="holidays"
     )

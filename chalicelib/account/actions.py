@@ -1,4 +1,4 @@
-"""What the gate actions of a pipeline show: who waits with its action in progress, and for whom."""
+"""What the gate actions of a pipeline show: which executions are waiting, and for what."""
 
 from __future__ import annotations
 
@@ -117,8 +117,10 @@ def _find_begin(action: ActionState) -> datetime | None:
 
 
 def _list_labels(gate: Gate, action: ActionState, region: str) -> list[str]:
-    """For whom the action is kept in progress, as labels: of what the gate asks for, what the mark
-    names, and what it cannot name: upstreams elsewhere, and those for which it had no room.
+    """Return the labels of the upstreams that the action is waiting for.
+
+    These are the entries of its depends_on that its mark names, and those that a mark cannot name:
+    upstreams elsewhere, and those for which it had no room.
     """
     mark = read_mark(action.mark)
     marked = [edge.pipeline for edge in mark.waits] if mark else []

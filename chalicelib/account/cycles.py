@@ -1,4 +1,4 @@
-"""Circles of pipelines that wait for each other: do they take turns, or can they deadlock?
+"""Cycles of pipelines that wait for each other: do they take turns, or can they deadlock?
 
 Pure: everything follows from the pipelines' gates.
 """
@@ -16,7 +16,7 @@ from chalicelib.account.graph import DependencyEdge
 from chalicelib.account.pipeline import Pipeline
 from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE, Cycle
 
-CircleKind = Literal["turns", "together", "success"]
+CycleKind = Literal["turns", "together", "success"]
 """turns: no deadlock, because a held pipeline is idle, so one after the other continues.
 together: a deadlock if they all wait at the same time.
 success: a deadlock after any of them has failed, and until all of them have succeeded once.
@@ -24,11 +24,11 @@ success: a deadlock after any of them has failed, and until all of them have suc
 
 
 @dataclass(frozen=True)
-class Circle:
+class DependencyCycle:
     """Pipelines each of which waits for the next one. The last is the first one again."""
 
     pipelines: tuple[str, ...]
-    kind: CircleKind
+    kind: CycleKind
 
     @property
     def is_unnoticed(self) -> bool:
@@ -40,54 +40,55 @@ class Circle:
         chain = f"{Cycle(self.pipelines, deadlock=self.kind != 'turns')}."
         if self.kind == "turns":
             return (
-                f"{chain} They take turns: whoever is held is idle, so one goes first. That "
-                "is right if they must not run at the same time."
+                f"{chain} They take turns: a held pipeline is idle, so one of them goes first. "
+                "That is right if they must not run at the same time."
             )
         when = (
-            "Each needs the next one's success first: until all have succeeded once, and after "
-            "any failure, none can ever go on."
+            "Each needs the next one to succeed first, so none of them can continue until all "
+            "have succeeded once, nor after any failure."
             if self.kind == "success"
-            else "When they wait at the same time, none can ever go on."
+            else "If they wait at the same time, none of them can ever continue."
         )
         fails = (
-            f"A gate looks at {MAX_PIPELINES_IN_A_CYCLE} pipelines of a chain: "
-            "it does not see this, and they wait for ever."
+            f"A gate checks at most {MAX_PIPELINES_IN_A_CYCLE} pipelines of a chain, so it does "
+            "not notice this cycle, and they wait forever."
             if self.is_unnoticed
-            else "The gate that sees it fails its action then."
+            else "The gate that notices it fails its action."
         )
         return f"{chain} {when} {fails}"
 
 
 DEADLOCK_REMEDY = (
-    "Take one of them out of its depends_on, or let it require only that the other is "
-    "idle, and not in the mode wait."
+    "To break the cycle, remove one of these pipelines from the other's depends_on, or use "
+    '"require": "idle" with a hold mode other than wait.'
 )
 """How to end a deadlock."""
 
 
-def classify_circles(
+def classify_cycles(
     edges: Iterable[DependencyEdge], pipelines: Mapping[str, Pipeline]
-) -> list[Circle]:
-    """Return the circles of pipelines that wait for each other, deadlocks first.
+) -> list[DependencyCycle]:
+    """Return the cycles of pipelines that wait for each other, deadlocks first.
 
-    If pipelines are in several circles of a kind, only one of the shortest is returned. Gates that
+    If pipelines are in several cycles of a kind, only one of the shortest is returned. Gates that
     only observe are ignored.
     """
     enforced = [edge for edge in edges if _is_enforced(edge, pipelines)]
     blocking = [edge for edge in enforced if _keeps_waiting(edge, pipelines)]
     deadlocks = [
-        Circle(names, _classify_deadlock(names, blocking)) for names in graph.find_circles(blocking)
+        DependencyCycle(names, _classify_deadlock(names, blocking))
+        for names in graph.find_cycles(blocking)
     ]
-    deadlocked = {name for circle in deadlocks for name in circle.pipelines}
+    deadlocked = {name for cycle in deadlocks for name in cycle.pipelines}
     turns = [
-        Circle(names, "turns")
-        for names in graph.find_circles(enforced)
+        DependencyCycle(names, "turns")
+        for names in graph.find_cycles(enforced)
         if not deadlocked.intersection(names)
     ]
     return [*deadlocks, *turns]
 
 
-def _classify_deadlock(names: Sequence[str], edges: Iterable[DependencyEdge]) -> CircleKind:
+def _classify_deadlock(names: Sequence[str], edges: Iterable[DependencyEdge]) -> CycleKind:
     need_success = {
         (edge.dependent, edge.upstream) for edge in edges if edge.dependency.require == "succeeded"
     }

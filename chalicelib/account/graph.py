@@ -1,4 +1,4 @@
-"""The dependencies between pipelines as edges, and the circles that they form."""
+"""The dependencies between pipelines as edges, and the cycles that they form."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ def list_edges(view: AccountView, region: str) -> tuple[DependencyEdge, ...]:
     )
 
 
-def find_circles(edges: Iterable[DependencyEdge]) -> tuple[tuple[str, ...], ...]:
-    """Return one circle of each group of pipelines that wait for each other.
+def find_cycles(edges: Iterable[DependencyEdge]) -> tuple[tuple[str, ...], ...]:
+    """Return one cycle of each group of pipelines that wait for each other.
 
-    It is the shortest circle through the group's first pipeline, with which it begins and ends.
+    It is the shortest cycle through the group's first pipeline, with which it begins and ends.
     """
     upstreams: dict[str, set[str]] = {}
     for edge in edges:
         upstreams.setdefault(edge.dependent, set()).add(edge.upstream)
     grouped: set[str] = set()
-    circles = []
+    cycles = []
     for first in sorted(upstreams):
-        circle = () if first in grouped else _find_path(first, first, upstreams)
-        if circle:
-            circles.append(circle)
+        cycle = () if first in grouped else _find_path(first, first, upstreams)
+        if cycle:
+            cycles.append(cycle)
             grouped |= {
                 name
                 for name in upstreams
                 if _find_path(first, name, upstreams) and _find_path(name, first, upstreams)
             }
-    return tuple(circles)
+    return tuple(cycles)
 
 
 def _find_path(start: str, end: str, upstreams: Mapping[str, set[str]]) -> tuple[str, ...]:

@@ -111,7 +111,7 @@ def _build_config() -> Config:
     help, because a client's retry quota is used up after a hundred throttled answers.
 
     The timeouts are short so that one call that hangs leaves time for the others. Up to fifty
-    upstreams are read at the same time, hence fifty connections.
+    upstreams are read at the same time, so there are fifty connections.
     """
     return Config(
         connect_timeout=3,

@@ -76,8 +76,8 @@ class EventBridge:
     def put_target(self, hold: Hold, retry_arn: str) -> bool:
         """Store `hold` in the target of its rule.
 
-        False if the rule does not exist. Somebody may have removed it, or an earlier retry that was
-        late, because the rule did not have a target yet.
+        Returns False if the rule does not exist. A person may have removed it, or an earlier retry
+        that was late, because the rule did not have a target yet.
         """
         with suppress(NotFound), translate_errors("events:PutTargets"):
             answer = self._client.put_targets(
@@ -100,8 +100,8 @@ class EventBridge:
         hold = parse_target(rule, target)
         if hold is None:
             raise ValueError(
-                f"The target of rule {rule} does not hold what the gate wrote there. Remove the "
-                "rule, or let the gate make it anew."
+                f"The target of rule {rule} is not as the gate wrote it. Remove the rule, or "
+                "retry the held stage so that the gate writes it again."
             )
         return hold
 

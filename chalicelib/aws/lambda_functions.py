@@ -52,8 +52,8 @@ class LambdaFunctions:
     def read_settings(self, name: str) -> FunctionSettings:
         """Return how a function is set up.
 
-        GetFunction would also tell the reserved concurrency; but it hands out the code, which not
-        everybody may read.
+        GetFunction would also return the reserved concurrency, but it returns the code too, which
+        not everyone may read.
         """
         with translate_errors("lambda:GetFunctionConfiguration"):
             answer = self._client.get_function_configuration(FunctionName=name)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CallerIdentity:
-    """Whoever the credentials belong to. `partition`: "aws", "aws-cn" or the like."""
+    """The user or role that the credentials belong to. `partition`: for example "aws-cn"."""
 
     arn: str
     partition: str

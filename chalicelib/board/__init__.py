@@ -29,8 +29,8 @@ def is_served_locally(environment: Mapping[str, str]) -> bool:
     """Return whether `chalice local` serves the app.
 
     Its server has CHALICE_WORKER in its environment. With --no-autoreload it does not, but then
-    "local" is click's current command (practice, chalice 1.34: the app is not told more than that
-    some chalice command is running). If a later version changes this, `chalice local` no longer
+    "local" is click's current command (practice, chalice 1.34: the app only knows that some chalice
+    command is running). If a later version changes this, `chalice local` no longer
     serves the Board, but the Board is still not deployed unless BOARD is "on".
     """
     if "CHALICE_WORKER" in environment:

@@ -1,24 +1,24 @@
-// Two lists: the executions that wait, and what needs somebody's attention.
+// Two lists: the executions that are waiting, and what needs attention.
 "use strict";
 
 /** The words of a pipeline's states. */
 const WORDS = {
-  waits: "Waits",
+  waits: "Waiting",
   asks: "Needs a person",
-  runs: "Runs",
+  runs: "Running",
   succeeded: "Succeeded",
   failed: "Failed",
   stopped: "Stopped",
   other: "Ended without a result",
   idle: "Has not run",
-  elsewhere: "Not seen from here",
+  elsewhere: "Not visible from here",
   missing: "Not found",
 };
 
-/** Return a pipeline's state and its clock: "Runs for 4 min", "Failed 3 min ago". */
+/** Return a pipeline's state and its clock: "Running for 4 min", "Failed 3 min ago". */
 function describeState({ state, since }) {
-  const isGoingOn = ["waits", "asks", "runs"].includes(state);
-  return [WORDS[state], since ? " " : "", since && makeClock(isGoingOn ? "for" : "ago", since)];
+  const isCurrent = ["waits", "asks", "runs"].includes(state);
+  return [WORDS[state], since ? " " : "", since && makeClock(isCurrent ? "for" : "ago", since)];
 }
 
 /** Return the upstreams of a pipeline, each with the edge between them. */
@@ -27,32 +27,32 @@ const findUpstreams = (id, pipelines, edges) =>
     .filter((edge) => edge.to === id)
     .map((edge) => ({ edge, upstream: pipelines.find((pipeline) => pipeline.id === edge.from) }));
 
-/** Return how a pipeline goes on after its wait, and when. */
+/** Return how a pipeline continues after its wait, and when. */
 function describeContinuation(wait, when) {
-  if (wait.stays_in_progress) return `It goes on by itself ${when}, in the same execution.`;
-  if (wait.starts_over) return `It starts again by itself ${when}.`;
-  return `Its stage is retried by itself ${when}.`;
+  if (wait.stays_in_progress) return `It continues automatically ${when}, in the same execution.`;
+  if (wait.starts_over) return `It starts again automatically ${when}.`;
+  return `Its stage is retried automatically ${when}.`;
 }
 
 const addVerb = (names, singular, plural) =>
   names.length && `${joinNames(names)} ${names.length === 1 ? singular : plural}`;
 
-/** Return "when database has succeeded and network has ended, successful or not" or the like. */
+/** Return for example "when network has finished (successfully or not) and database has succeeded". */
 function describeEndOfWait(upstreams) {
   const listNames = (mustSucceed) => {
     const matching = upstreams.filter(({ edge }) => edge.must_succeed === mustSucceed);
     return [...new Set(matching.map(({ upstream }) => upstream.name))];
   };
   const success = addVerb(listNames(true), "has succeeded", "have succeeded");
-  const end = addVerb(listNames(false), "has ended", "have ended");
-  if (!success) return "when that is over, successful or not";
-  return end ? `when ${success} and ${end}, successful or not` : `when ${success}`;
+  const end = addVerb(listNames(false), "has finished", "have finished");
+  if (!success) return `when ${end || "the wait is over"} (successfully or not)`;
+  return end ? `when ${end} (successfully or not) and ${success}` : `when ${success}`;
 }
 
-/** Return what happens next, and what somebody has to do for that. */
+/** Return what happens next, and what a person has to do for that. */
 function describeNext({ wait, upstreams }) {
   if (wait.let_go_by)
-    return `${wait.let_go_by} let it go: it goes on within seconds, whatever the others do.`;
+    return `Released by ${wait.let_go_by}: it continues within seconds, whatever its upstreams do.`;
   const holding = upstreams.filter(({ edge }) => edge.holds);
   const listNames = (isListed) => holding.filter(isListed).map(({ upstream }) => upstream.name);
   const withoutSuccess = listNames(
@@ -61,31 +61,31 @@ function describeNext({ wait, upstreams }) {
   );
   const asking = listNames(({ upstream }) => upstream.state === "asks");
   const tasks = [
-    withoutSuccess.length && `Somebody has to bring ${joinNames(withoutSuccess)} to a success.`,
+    withoutSuccess.length && `First, ${joinNames(withoutSuccess)} has to succeed, so someone has to fix and start it.`,
     asking.length &&
-      `Somebody has to let ${joinNames(asking)} go on: ` +
-        "an approval is open, or a transition disabled.",
+      `Someone has to let ${joinNames(asking)} continue: ` +
+        "an approval is open, or a transition is disabled.",
   ].filter(Boolean);
   const continuation = describeContinuation(wait, describeEndOfWait(upstreams));
-  return `${continuation} ${tasks.join(" ") || "There is nothing to do."}`;
+  return `${continuation} ${tasks.join(" ") || "You do not need to do anything."}`;
 }
 
-/** Return the card of an execution that waits. `upstreams`: those of its pipeline, each with its
+/** Return the card of a waiting execution. `upstreams`: those of its pipeline, each with its
  * edge; `open`: whether the gate's message is unfolded. */
 function makeWaitCard({ wait, upstreams, open }) {
   const { pipeline, execution, rule } = wait;
   const facts = [
-    wait.next_check && ["Looks again", makeClock("in", wait.next_check)],
-    wait.stays_in_progress && ["Looks again", "when CodePipeline asks"],
+    wait.next_check && ["Next check", makeClock("in", wait.next_check)],
+    wait.stays_in_progress && ["Next check", "when CodePipeline invokes the gate"],
     wait.give_up && ["Gives up", makeClock("in", wait.give_up)],
   ].filter(Boolean);
   const names = joinNames(wait.depends_on) || "others";
   const noReason =
-    "The console shows nothing of it. " + `To go on now all the same: gatectl release ${pipeline}.`;
+    `The console shows no message. To continue now anyway, run: gatectl release ${pipeline}`;
   return el(
     "li",
     { class: "card" },
-    el("h3", {}, icon("waits"), el("span", {}, link(pipeline, wait.link), ` waits for ${names}`)),
+    el("h3", {}, icon("waits"), el("span", {}, link(pipeline, wait.link), ` is waiting for ${names}`)),
     wait.since &&
       el(
         "p",
@@ -103,7 +103,7 @@ function makeWaitCard({ wait, upstreams, open }) {
     el(
       "details",
       { open },
-      el("summary", {}, "What its gate says"),
+      el("summary", {}, "The gate's message"),
       el("p", { class: "reason" }, wait.reason || noReason),
     ),
     el(
@@ -125,7 +125,7 @@ const makeCause = ({ upstream, edge }) =>
     el("span", { class: "state" }, ...describeState(upstream)),
   );
 
-// What needs somebody's attention
+// What needs attention
 
 /** @returns {{key: string, title: string, text: string, link: ?string}[]} */
 function listFaults(account) {
@@ -149,8 +149,8 @@ function listFaults(account) {
 
 const describeRefusingGate = ({ pipeline, stage, action, problem, link }) => ({
   key: `refuses ${pipeline} ${stage} ${action}`,
-  title: `${pipeline}'s gate refuses what it is asked`,
-  text: `${problem} Until it is mended, ${pipeline} fails in its stage ${stage}, at ${action}.`,
+  title: `${pipeline}'s gate refuses its parameters`,
+  text: `${problem} Until this is corrected, ${pipeline} fails in its stage ${stage}, at the action ${action}.`,
   link,
 });
 
@@ -160,14 +160,14 @@ function describeMissingPipeline({ id, name }, edges) {
     key: `missing ${id}`,
     title: `There is no pipeline ${name} here`,
     text:
-      `Who waits for it fails at the gate: ${joinNames(dependents)}. ` +
-      "Correct the name in depends_on; upper and lower case count.",
+      `These pipelines depend on it and fail at their gates: ${joinNames(dependents)}. ` +
+      "Correct the name in depends_on. Names are case-sensitive.",
     link: null,
   };
 }
 
 function describeDeadlock({ pipelines, text }) {
-  const problem = pipelines.length === 1 ? "waits for itself" : "can wait for each other for ever";
+  const problem = pipelines.length === 1 ? "waits for itself" : "can wait for each other forever";
   return {
     key: `deadlock ${pipelines.join(" ")}`,
     title: `${joinNames(pipelines)} ${problem}`,
@@ -178,12 +178,12 @@ function describeDeadlock({ pipelines, text }) {
 
 const describeLeftOverRule = ({ name, has_target: hasTarget, link }) => ({
   key: `rule ${name}`,
-  title: `The rule ${name} holds nobody`,
+  title: `The rule ${name} does not hold any execution`,
   text: hasTarget
-    ? "It has the gate's name, and its target is not the gate's own. " +
-      "Whoever made it knows what for."
-    : "It has no target: a gate was ended while it made it. " +
-      "No pipeline starts by it. gatectl doctor --mend removes it.",
+    ? "It is named like a rule of this gate, but its target is not the gate's. " +
+      "Ask the person who created it before you remove it."
+    : "It has no target, because a gate was stopped while creating it. " +
+      "It does not start anything. gatectl doctor --mend removes it.",
   link,
 });
 
@@ -196,8 +196,8 @@ function describeUnread(unread) {
       : joinNames(names);
   return {
     key: `not looked at ${names.join(" ")}`,
-    title: `Not looked at: ${shown}`,
-    text: `${[...reasons].join("; ")}. Whether a gate waits there is not known here.`,
+    title: `Not checked: ${shown}`,
+    text: `${[...reasons].join("; ")}. The Board does not know whether a gate is waiting there.`,
     link: null,
   };
 }

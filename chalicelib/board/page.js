@@ -61,15 +61,15 @@ async function fetchState() {
     return {
       failure:
         "The Board's server does not answer. " +
-        "Is chalice local, or what signs your requests, still running?",
+        "Is chalice local, or the proxy that signs your requests, still running?",
     };
   }
 }
 
 function describeStatus(status) {
   if (status === 403)
-    return "The server refuses to answer (403). What signs your requests may need new credentials.";
-  return `The Board's server has a fault: it answers ${status}.`;
+    return "The server refused the request (403). The proxy that signs your requests may need new credentials.";
+  return `The Board's server failed with status ${status}.`;
 }
 
 function takeState(answer) {
@@ -89,8 +89,7 @@ function showAccount() {
   const { region, account: id, waits, pipelines } = account;
   $("picture").hidden = false;
   $("place").textContent = [region, id && `account ${id}`].filter(Boolean).join(" · ");
-  const verb = waits.length === 1 ? "waits" : "wait";
-  const summary = waits.length ? `${waits.length} ${verb}` : "Nobody waits";
+  const summary = `${waits.length || "None"} waiting`;
   document.title = `${summary} · Pipeline Gate`;
   showItems($("counts"), countStates(pipelines), makeCountItem, $("waiting"));
   const faults = listFaults(account);
@@ -115,8 +114,10 @@ function showFiltered() {
     upstreams: findUpstreams(wait.pipeline, pipelines, edges),
     open: waits.length === 1,
   }));
-  $("nobody").hidden = waits.length > 0;
-  $("nobody").textContent = account.waits.length ? "None of those found waits." : "Nobody waits.";
+  $("no-wait").hidden = waits.length > 0;
+  $("no-wait").textContent = account.waits.length
+    ? "No pipeline that matches the filter is waiting."
+    : "No pipeline is waiting.";
   showItems($("waits"), cards, makeWaitCard, $("waiting"));
   drawGraph(
     pipelines.filter((pipeline) => ids.has(pipeline.id)),
@@ -126,8 +127,8 @@ function showFiltered() {
 }
 
 /** Return the ids of the pipelines that pass the filter: those with `text` in their names, and all
- * upstreams and dependents of these. With `onlyWaiting`, only those of them that wait, and all
- * upstreams of these. */
+ * upstreams and dependents of these. With `onlyWaiting`, only those of them that are waiting, and
+ * all upstreams of these. */
 function filterPipelines({ pipelines, edges }, text, onlyWaiting) {
   const follow = (starts, from, to) => {
     const reached = new Set(starts.map((pipeline) => pipeline.id));
@@ -146,9 +147,9 @@ function filterPipelines({ pipelines, edges }, text, onlyWaiting) {
 
 /** The states that are counted, with the verb for one pipeline and for several. */
 const COUNTED_STATES = {
-  waits: ["waits", "wait"],
+  waits: ["waiting", "waiting"],
   asks: ["needs a person", "need a person"],
-  runs: ["runs", "run"],
+  runs: ["running", "running"],
   failed: ["failed", "failed"],
   succeeded: ["succeeded", "succeeded"],
   stopped: ["stopped", "stopped"],
@@ -169,22 +170,22 @@ function makeCountItem({ key, number }) {
 function showFreshness() {
   const why = failure || problem;
   const at = lookedAt && formatTime(Date.parse(lookedAt), true);
-  const old = at ? `Old: seen ${at}` : "Nothing seen yet";
+  const old = at ? `Out of date: read at ${at}` : "Nothing read yet";
   $("seen").dataset.live = why ? "old" : "live";
-  $("seen").textContent = why ? old : `Seen ${at}`;
+  $("seen").textContent = why ? old : `Read at ${at}`;
   const banners = why ? [{ key: "problem", why, at }] : [];
   showItems($("problem"), banners, makeBanner, $("waiting"));
 }
 
 function makeBanner({ why, at }) {
-  const title = at ? `This picture is old: last seen ${at}. ` : "Nothing can be shown yet. ";
+  const title = at ? `This page is out of date: last read at ${at}. ` : "Nothing can be shown yet. ";
   return el("div", { class: "banner" }, icon("fault"), el("p", {}, el("strong", {}, title), why));
 }
 
 // Saying what changed
 
 const CHANGED_STATES = {
-  runs: "runs",
+  runs: "is running",
   failed: "failed",
   succeeded: "succeeded",
   stopped: "was stopped",
@@ -204,8 +205,8 @@ function describeChanges(before, after) {
       CHANGED_STATES[pipeline.state] && states.get(pipeline.id) !== keyOfState(pipeline),
   );
   return [
-    ...begun.map((wait) => `${wait.pipeline} waits for ${joinNames(wait.depends_on)}.`),
-    ...ended.map((wait) => `${wait.pipeline} waits no longer.`),
+    ...begun.map((wait) => `${wait.pipeline} is waiting for ${joinNames(wait.depends_on)}.`),
+    ...ended.map((wait) => `${wait.pipeline} is no longer waiting.`),
     ...changed.map(({ name, state }) => `${name} ${CHANGED_STATES[state]}.`),
   ];
 }

@@ -26,30 +26,29 @@ def describe_problem(error: Exception) -> Problem:
     """Return the problem that an error means."""
     if isinstance(error, CredentialsRejected):
         return Problem(
-            f"AWS does not take the Board's credentials any more ({error.code}). "
-            "Renew them, for example with aws sso login: "
-            "the Board takes new ones from your AWS configuration by itself. If they are in "
-            "AWS_... variables, start it again.",
+            f"AWS no longer accepts the Board's credentials ({error.code}). Renew "
+            "them, for example with aws sso login. The Board reads your AWS configuration again "
+            "automatically. If the credentials are in AWS_... variables, restart the Board.",
             credentials=True,
         )
     if isinstance(error, NotPermitted):
         return Problem(
-            f"{error}. Allow it to whom the Board runs as: docs/board.md has all that it needs.",
+            f"{error}. Allow this call for the user or role that the Board runs as. docs/board.md "
+            "lists every permission that it needs.",
             credentials=True,
         )
     if isinstance(error, NoAnswer):
-        return Problem(f"{error}. The Board asks again by itself.")
+        return Problem(f"{error}. The Board tries again automatically.")
     if isinstance(error, BotoCoreError):
         return Problem(
-            f"{str(error).rstrip('.')}. Set it as for the AWS CLI: aws configure, or AWS_PROFILE "
-            "and AWS_DEFAULT_REGION. The Board "
-            "takes what changes in your AWS configuration by itself; if you set variables, start "
-            "it again.",
+            f"{str(error).rstrip('.')}. Configure it as for the AWS CLI: run aws configure, or "
+            "set AWS_PROFILE and AWS_DEFAULT_REGION. The Board reads your AWS configuration again "
+            "automatically. If you set variables, restart the Board.",
             credentials=True,
         )
     kind = str(error) if isinstance(error, UnexpectedAnswer) else type(error).__name__
     return Problem(
-        f"The Board itself failed ({kind}). It tries again by itself; if it goes on, report what "
-        "its log says.",
+        f"The Board itself failed ({kind}). It tries again automatically. If this continues, "
+        "report what its log says.",
         defect=True,
     )

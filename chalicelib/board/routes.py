@@ -42,7 +42,7 @@ def show_state() -> Response:
     request_headers = board.current_request.headers
     if LOCAL and not _names_this_machine(request_headers.get("host", "")):
         return _build_response(
-            "Open the Board at http://127.0.0.1 or http://localhost and its port.",
+            "Open the Board at http://127.0.0.1 or http://localhost, with its port.",
             "text/plain",
             {},
             403,

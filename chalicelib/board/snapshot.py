@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.account import graph
 from chalicelib.account.console import ConsoleLinks
-from chalicelib.account.cycles import DEADLOCK_REMEDY, Circle, classify_circles
+from chalicelib.account.cycles import DEADLOCK_REMEDY, DependencyCycle, classify_cycles
 from chalicelib.account.graph import DependencyEdge
 from chalicelib.account.pipeline import AccountView, Pipeline
 from chalicelib.account.states import find_status
@@ -44,7 +44,7 @@ def build_snapshot(view: AccountView, region: str, now: datetime) -> Json:
     for edge in edges:
         if edge.upstream not in view.pipelines:
             pipelines[edge.upstream] = _build_unread_upstream(edge)
-    circles = classify_circles(edges, view.pipelines)
+    cycles = classify_cycles(edges, view.pipelines)
     return {
         "region": region,
         "account": account,
@@ -52,7 +52,7 @@ def build_snapshot(view: AccountView, region: str, now: datetime) -> Json:
         "edges": [_build_edge(edge, pipelines) for edge in edges],
         "waits": [_build_wait(wait, released_by.get(wait.execution), console) for wait in waits],
         "refusing": [*_list_refusing_gates(view, console)],
-        "deadlocks": [_build_deadlock(circle) for circle in circles if circle.kind != "turns"],
+        "deadlocks": [_build_deadlock(cycle) for cycle in cycles if cycle.kind != "turns"],
         "not_looked_at": [{"name": name, "why": why} for name, why in view.unseen.items()],
         "left_over": [
             _build_left_over(rule, console) for rule in view.rules if _is_left_over(rule, now)
@@ -132,8 +132,8 @@ def _list_refusing_gates(view: AccountView, console: ConsoleLinks) -> Iterator[J
                 }
 
 
-def _build_deadlock(circle: Circle) -> Json:
-    return {"pipelines": sorted({*circle.pipelines}), "text": f"{circle} {DEADLOCK_REMEDY}"}
+def _build_deadlock(cycle: DependencyCycle) -> Json:
+    return {"pipelines": sorted({*cycle.pipelines}), "text": f"{cycle} {DEADLOCK_REMEDY}"}
 
 
 def _is_left_over(rule: HoldRule, now: datetime) -> bool:

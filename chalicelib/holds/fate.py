@@ -15,8 +15,8 @@ class Standing(Enum):
     """Whether a hold stands. `HELD`: the retry will start the execution or retry its stage.
 
     `MOVED_ON`: the execution is in progress again, because its stage was retried. Its gate may hold
-    it again, so the rule stays. `ENDED`: nothing waits any more. `UNKNOWN`: the evidence does not
-    tell.
+    it again, so the rule stays. `ENDED`: nothing is waiting. `UNKNOWN`: the evidence is not
+    enough.
     """
 
     HELD = "held"
@@ -77,9 +77,11 @@ MOVED_ON = "the held execution has moved on"
 def find_fate(evidence: Evidence) -> HoldFate:
     """Return what became of a held execution, as far as the evidence tells."""
     if not evidence.pipeline_exists:
-        return HoldFate(Standing.ENDED, f"the pipeline {evidence.pipeline} is gone")
+        return HoldFate(Standing.ENDED, f"the pipeline {evidence.pipeline} no longer exists")
     if evidence.executions is None:
-        return HoldFate(Standing.UNKNOWN, f"the executions of {evidence.pipeline} are not known")
+        return HoldFate(
+            Standing.UNKNOWN, f"the executions of {evidence.pipeline} could not be read"
+        )
     held_id, newest = evidence.execution, next(iter(evidence.executions), None)
     held = next((execution for execution in evidence.executions if execution.id == held_id), None)
     if held and held.running:
@@ -91,8 +93,10 @@ def find_fate(evidence: Evidence) -> HoldFate:
         return HoldFate(Standing.ENDED, reason, replaced_by=newest.id)
     if held is None:
         if not evidence.reaches_back:
-            return HoldFate(Standing.UNKNOWN, f"execution {held_id} is older than what was read")
-        return HoldFate(Standing.ENDED, f"its pipeline knows no execution {held_id} any more")
+            return HoldFate(
+                Standing.UNKNOWN, f"execution {held_id} is older than the executions that were read"
+            )
+        return HoldFate(Standing.ENDED, f"its pipeline no longer has an execution {held_id}")
     if held.status != "Failed":
         return HoldFate(Standing.ENDED, f"execution {held_id} is {held.status}")
     fate = _find_fate_at_gate(evidence)
@@ -130,7 +134,9 @@ def _find_fate_by_state(evidence: Evidence) -> HoldFate:
     if shown and all(status == "Succeeded" for status in shown.values()):
         return _end_by_passing(evidence)
     # A failed condition may have been overridden, which only the attempts tell.
-    return HoldFate(Standing.UNKNOWN, f"the gate's attempts in {evidence.execution} are not known")
+    return HoldFate(
+        Standing.UNKNOWN, f"the gate's attempts in {evidence.execution} could not be read"
+    )
 
 
 def _find_fate_after_restart(evidence: Evidence) -> HoldFate:
@@ -139,12 +145,12 @@ def _find_fate_after_restart(evidence: Evidence) -> HoldFate:
         return HELD
     if not evidence.complete:
         return HoldFate(Standing.UNKNOWN, "not all executions were read")
-    reason = f"execution {evidence.execution} was started again already, as {restart.id}"
+    reason = f"execution {evidence.execution} was already started again, as {restart.id}"
     return HoldFate(Standing.ENDED, reason, replaced_by=restart.id)
 
 
 def _end_by_passing(evidence: Evidence) -> HoldFate:
-    reason = f"execution {evidence.execution} passed the gate at a later attempt"
+    reason = f"execution {evidence.execution} passed the gate in a later attempt"
     return HoldFate(Standing.ENDED, reason)
 
 
@@ -152,7 +158,7 @@ def find_closed_gate(attempts: Sequence[Attempt], gate_function: str) -> Attempt
     """Return the gate's attempt that failed an execution: the last one of an action, or of a stage
     condition, that did not pass.
 
-    A condition that somebody overrode did pass: actions of its stage came after it (guide:
+    A condition that was overridden did pass: actions of its stage came after it (guide:
     stage-conditions, "Overriding").
     """
     for last in find_last_attempts(attempts, gate_function):

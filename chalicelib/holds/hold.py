@@ -19,13 +19,13 @@ INPUT_LENGTH = 8192  # model: TargetInput
 
 @dataclass(frozen=True)
 class Hold:
-    """One execution that waits. `rule`: the name of the EventBridge rule that remembers it.
+    """One execution that is waiting. `rule`: the name of the EventBridge rule that remembers it.
     `depends_on`: what it waits for. `since`: when it began to wait (aware UTC).
 
     `variables`: the execution's pipeline variables, if the gate knows them and they fit into the
-    rule. `mode`: how it goes on. `revisions`: "latest", "held" or None, as in Parameters.
-    `give_up`: when the hold ends in any case (aware UTC), and `on_give_up`, "stop" or "continue",
-    how. `released_by`: the ARN of a person who let it go, whatever its upstreams do. `job`: the job
+    rule. `mode`: its hold mode. `revisions`: "latest", "held" or None, as in Parameters. `give_up`:
+    when the hold ends in any case (aware UTC), and `on_give_up`, "stop" or "continue", how.
+    `released_by`: the ARN of the person who released it, whatever its upstreams do. `job`: the job
     whose gate made it. `end_reported`: the end of this hold was logged, or the gate will log it;
     whatever removes the rule must not report it again.
     """
@@ -121,8 +121,8 @@ class Hold:
         return self.give_up is not None and now >= self.give_up
 
     def ends_anyway(self, now: datetime) -> bool:
-        """Whether it ends whatever its upstreams do: a person let it go, or it has waited as long
-        as it may.
+        """Whether it ends whatever its upstreams do: a person released it, or its deadline has
+        passed.
         """
         return self.released_by is not None or self.is_past_deadline(now)
 

@@ -75,7 +75,7 @@ class ClosedGate:
     def hold_pipeline(
         self, waiting: Sequence[Upstream], reader: UpstreamReader
     ) -> dict[str, object]:
-        """Hold the pipeline until `waiting` lets it go on; returns the record."""
+        """Hold the pipeline because of the upstreams in `waiting`; returns the record."""
         waiting = [*reader.read_details(waiting[:MAX_NAMES]), *waiting[MAX_NAMES:]]
         if self._parameters.observe:
             summary = open_gate.describe_observed_wait(waiting, self._now)
@@ -291,8 +291,8 @@ class ClosedGate:
             return None, None  # the message that follows says how to do without
 
     def _read_standing_hold(self, execution: str) -> Hold | None:
-        """Return the hold of this execution that a rule keeps already: made before its stage was
-        retried, or marked by a person who lets it go.
+        """Return the hold of this execution that a rule already keeps: it was created before its
+        stage was retried, or a person released the execution.
         """
         try:
             rule = name_rule(Deployment.from_context(self._context), execution)

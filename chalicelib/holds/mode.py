@@ -9,11 +9,11 @@ from dataclasses import dataclass
 class HoldMode:
     """One value of the key `hold`, and what follows from it.
 
-    `stays_in_progress`: the gate's action stays in progress, and CodePipeline asks the gate again.
-    Otherwise the action fails, and a rule remembers the execution. `starts_over`: the pipeline goes
-    on as a new execution; otherwise the held one goes on. `mode_of_rule`: the mode that a rule
-    stores whenever one is made, also when a wait gets too long for an action in progress. It names
-    a mode that fails the action.
+    `stays_in_progress`: the gate's action stays in progress, and CodePipeline invokes the gate
+    again. Otherwise the action fails, and a rule remembers the execution. `starts_over`: the
+    pipeline continues as a new execution; otherwise the held one continues. `mode_of_rule`: the
+    mode that a rule stores whenever one is made, also when a wait gets too long for an action in
+    progress. It names a mode that fails the action.
     """
 
     name: str

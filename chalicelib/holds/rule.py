@@ -84,13 +84,13 @@ def read_rule_name(event: object, deployment: Deployment) -> str:
     name = event.get("rule") if isinstance(event, Mapping) else None
     if not isinstance(name, str):
         raise RefusedInput(
-            'This event names no hold: {"rule": "..."} is missing. The retry is invoked by the '
-            "gate's own EventBridge rules."
+            'This event does not name a hold: {"rule": "..."} is missing. Only the gate\'s own '
+            "EventBridge rules invoke the retry function."
         )
     if not re.fullmatch(re.escape(deployment.rule_prefix) + ID, name):
         raise RefusedInput(
-            f"The rule {quote(name)} is none of this gate's: those are named "
-            f"{deployment.rule_prefix}<execution id>. Nothing was touched."
+            f"The rule {quote(name)} does not belong to this gate, whose rules are named "
+            f"{deployment.rule_prefix}<execution id>. Nothing was changed."
         )
     return name
 

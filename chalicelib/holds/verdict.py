@@ -1,7 +1,7 @@
 """How a gate failed an action, as data at the end of its message.
 
 A message is written for people, and its sentences may change. What `explain`, `doctor` or the Board
-need to know stands in a token behind them, such as "[pipeline-gate/1 held]".
+need to know is in a token after them, such as "[pipeline-gate/1 held]".
 """
 
 from __future__ import annotations

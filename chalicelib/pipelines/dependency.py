@@ -115,18 +115,18 @@ def parse_entry(value: object, require: Require = "idle", parked: Parked = "wait
         return Dependency(_check_pipeline(value), require=require, parked=parked)
     if not isinstance(value, Mapping):
         raise Misconfigured(
-            'depends_on must hold pipelines\' names, ARNs or objects like {"pipeline": '
-            f'"infra"}}, not {name_json_kind(value)}.'
+            "Each entry of depends_on must be a pipeline's name, its ARN or an object like "
+            f'{{"pipeline": "infra"}}, not {name_json_kind(value)}.'
         )
     for key in value:
         if key not in KEYS:
             raise Misconfigured(
-                f"An entry of depends_on has an unknown key {quote(str(key))}. Known: "
+                f"An entry of depends_on has an unknown key {quote(str(key))}. The known keys are "
                 f"{', '.join(KEYS)}."
             )
     if "pipeline" not in value:
         raise Misconfigured(
-            'An entry of depends_on has no "pipeline": it names the pipeline to wait for.'
+            'An entry of depends_on has no "pipeline", the name of the pipeline to wait for.'
         )
     dependency = Dependency(
         pipeline=_check_pipeline(value["pipeline"]),
@@ -151,14 +151,14 @@ def check_choice(allowed: tuple[str, ...], value: object, key: str) -> str:
 def _check_pipeline(value: object) -> str:
     if not isinstance(value, str):
         raise Misconfigured(
-            "pipeline, in an entry of depends_on, must be a name or an ARN, not "
+            "In an entry of depends_on, pipeline must be a name or an ARN, not "
             f"{name_json_kind(value)}."
         )
     if not re.fullmatch(NAME, value) and not _PIPELINE_ARN.fullmatch(value):
         raise Misconfigured(
-            f"depends_on has {quote(value)}, which is no pipeline's name: 1 to 100 letters, "
-            "digits and . @ - _ (several names are "
-            "separated by commas), or an ARN arn:aws:codepipeline:REGION:ACCOUNT:NAME."
+            f"depends_on has {quote(value)}, which is not a pipeline's name: it must be 1 to 100 "
+            "letters, digits and . @ - _ (separate several names by commas), or an ARN "
+            "arn:aws:codepipeline:REGION:ACCOUNT:NAME."
         )
     return value
 
@@ -167,8 +167,8 @@ def _check_stage(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(NAME, value):
         shown = quote(value) if isinstance(value, str) else name_json_kind(value)
         raise Misconfigured(
-            "stage must be the name of one of the upstream's stages, 1 to 100 letters, digits "
-            f"and . @ - _, not {shown}."
+            "stage must be the name of one of the upstream's stages (1 to 100 letters, digits "
+            f"and . @ - _), not {shown}."
         )
     return value
 
@@ -177,7 +177,7 @@ def _check_role(value: object) -> str:
     if not isinstance(value, str) or not _ROLE_ARN.fullmatch(value):
         shown = quote(value) if isinstance(value, str) else name_json_kind(value)
         raise Misconfigured(
-            f"role_arn is {shown}; it must be the ARN of a role that the gate may assume, "
+            f"role_arn is {shown}, but must be the ARN of a role that the gate may assume: "
             "arn:aws:iam::ACCOUNT:role/pipeline-gate-NAME."
         )
     return value
@@ -194,14 +194,13 @@ def _check_external_id(value: object) -> str:
 def _refuse_mismatched_role(dependency: Dependency) -> None:
     if dependency.external_id and not dependency.role_arn:
         raise Misconfigured(
-            f"depends_on has an external_id for {dependency.name}, but no role_arn that it would "
-            "be for."
+            f"depends_on has an external_id for {dependency.name}, but no role_arn to use it with."
         )
     if dependency.role_arn:
         role = _ROLE_ARN.fullmatch(dependency.role_arn)
         if role is None or dependency.account != role["account"]:
             raise Misconfigured(
-                f"role_arn is of another account than the pipeline {dependency.name}: name that "
-                "as an ARN, "
-                "arn:aws:codepipeline:REGION:ACCOUNT:NAME, with the role's account."
+                f"role_arn belongs to another account than the pipeline {dependency.name}. Write "
+                "the pipeline as an ARN with the role's account: "
+                "arn:aws:codepipeline:REGION:ACCOUNT:NAME."
             )

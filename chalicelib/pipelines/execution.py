@@ -20,7 +20,7 @@ ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 """The pattern of an execution's or a job's id (model: PipelineExecutionId, JobId)."""
 
 RUNNING = frozenset({"InProgress", "Stopping"})
-"""Statuses of an execution that is still going on. One that is stopping finishes its running
+"""Statuses of an execution that has not ended. One that is stopping finishes its running
 actions first (model: PipelineExecutionStatus).
 """
 FINISHED = frozenset({"Succeeded", "Failed", "Stopped"})

@@ -98,7 +98,7 @@ class UpstreamReader:
         except NoAnswer as error:
             # It may be running: only an upstream that is known to be idle opens the gate.
             return Upstream(entry, unanswered=str(error))
-        return Upstream(entry, unanswered="it was started again and again while the gate looked")
+        return Upstream(entry, unanswered="it kept restarting while the gate checked it")
 
     def _read_executions(self, entry: Dependency) -> Upstream:
         codepipeline = self._aws.codepipeline_for(entry)

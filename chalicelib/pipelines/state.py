@@ -105,7 +105,7 @@ class PipelineState:
         return latest.execution == execution and latest.status in ("Succeeded", "Skipped")
 
     def find_parked(self, execution: str) -> Parked | None:
-        """Return what `execution` needs a person for; None if it can go on without one.
+        """Return what `execution` needs a person for; None if it can continue without one.
 
         It also needs a person if it waits behind an execution that does.
         """

@@ -83,7 +83,7 @@ def find_cycle(
 
     A cycle is a deadlock if each pipeline keeps the one before it waiting, either because it has to
     succeed first, or because it has to be idle and stays in progress. A pipeline that a rule holds
-    is idle, so the pipeline that waits for it to be idle goes on, and then the next one can.
+    is idle, so the pipeline that waits for it to be idle continues, and then the next one can.
     """
     if requester.pipeline is None:
         return None

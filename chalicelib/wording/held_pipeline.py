@@ -33,22 +33,21 @@ def describe_hold(
     from chalicelib.wording.reasons import describe_end_of_wait, describe_reasons  # noqa: PLC0415
 
     pipeline, names = hold.pipeline, join_names([upstream.label for upstream in waiting])
-    if not hold.mode.starts_over:
-        ends, goes_on = "This action ends here", "its stage is retried by itself"
+    if hold.mode.starts_over:
+        failed, continues = "This execution", f"{pipeline} starts again"
     else:
-        ends, goes_on = "This execution ends here", f"{pipeline} starts again by itself"
+        failed, continues = "This action", "its stage is retried"
     give_up = find_check_after(hold.give_up, next_check, every) if hold.give_up else None
     return shorten(
-        f"{pipeline} waits for {names} since {format_time(hold.since, now)}. "
+        f"{pipeline} has been waiting for {names} since {format_time(hold.since, now)}. "
         f"{describe_reasons(waiting, now)} "
-        f"{ends}, and that is as planned: "
-        f"{goes_on} within seconds of {describe_end_of_wait(waiting)} "
-        f"(looked at again every {format_minutes(every)} too, "
-        f"next at {format_time(next_check, now)}). "
+        f"{failed} failed on purpose: {continues} automatically within seconds after "
+        f"{describe_end_of_wait(waiting)}. Pipeline Gate also checks every "
+        f"{format_minutes(every)}, next at {format_time(next_check, now)}. "
         f"{describe_deadline(give_up, hold.on_give_up, now)}"
-        f"{'Until then there' if hold.give_up else 'There'} is nothing to do. To go on now all "
-        f"the same: gatectl release {pipeline}. "
-        f"To stop waiting: remove the EventBridge rule {hold.rule} with its target.",
+        f"You do not need to do anything{' until then' if hold.give_up else ''}. "
+        f"To continue now anyway, run: gatectl release {pipeline}. "
+        f"To stop waiting, remove the EventBridge rule {hold.rule} and its target.",
         MESSAGE_LENGTH,
     )
 
@@ -68,11 +67,11 @@ def describe_wait(
     from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
     return shorten(
-        f"{pipeline} waits for {join_names([upstream.label for upstream in waiting])} since "
-        f"{format_time(since, now)}. {describe_reasons(waiting, now)} "
+        f"{pipeline} has been waiting for {join_names([upstream.label for upstream in waiting])} "
+        f"since {format_time(since, now)}. {describe_reasons(waiting, now)} "
         f"{describe_deadline(give_up, on_give_up, now)}"
-        f"Looked at {format_time(now, now)}; CodePipeline asks again by itself. "
-        f"To go on now all the same: gatectl release {pipeline}. To stop waiting: stop this "
+        f"Last checked at {format_time(now, now)}; the gate keeps checking until the wait ends. "
+        f"To continue now anyway, run: gatectl release {pipeline}. To stop waiting, stop this "
         "execution.",
         SUMMARY_LENGTH,
     )
@@ -86,13 +85,13 @@ def describe_deadline(
     """
     if give_up is None:
         return ""
-    advice = "retry this stage then" if can_be_retried else "start it anew then"
+    advice = "retry this stage" if can_be_retried else "start the pipeline"
     then = (
-        "it goes on all the same"
+        "the pipeline continues anyway"
         if on_give_up == "continue"
-        else f"the wait ends and nothing is started: {advice}"
+        else f"the wait ends and nothing is started; to wait again, {advice}"
     )
-    return f"If that has not come by {format_time(give_up, now)}, {then}. "
+    return f"If that has not happened by {format_time(give_up, now)}, {then}. "
 
 
 def describe_give_up(waiting: Sequence[Upstream], since: datetime, now: datetime) -> str:
@@ -101,32 +100,30 @@ def describe_give_up(waiting: Sequence[Upstream], since: datetime, now: datetime
 
     names = join_names([upstream.label for upstream in waiting])
     return shorten(
-        f"Gave up: waited for {names} since {format_time(since, now)}, "
-        "as long as give_up_minutes says. "
-        f"{describe_reasons(waiting, now)} "
-        "Nothing starts by itself any more. Retry this stage to wait anew.",
+        f"Gave up waiting for {names}: the wait began at {format_time(since, now)}, and "
+        f"give_up_minutes is over. {describe_reasons(waiting, now)} "
+        "Nothing starts automatically anymore. To wait again, retry this stage.",
         MESSAGE_LENGTH,
     )
 
 
 def describe_deadlock(cycle: Cycle) -> str:
     return (
-        f"Deadlock: {cycle}. None of them can go on before another does, so nothing would ever "
-        "end this wait. "
-        "Take one of these out of its depends_on, or let it require only that the other is idle, "
-        "and not in the mode wait."
+        f"Deadlock: {cycle}. Each has to continue before the other can, so this wait would never "
+        "end. To break the cycle, remove one of these pipelines from the other's depends_on, or "
+        'use "require": "idle" with a hold mode other than wait.'
     )
 
 
 def describe_rule(hold: Hold, waiting: Sequence[Upstream], now: datetime) -> str:
     """Return a rule's description, for people and for `holds.rule.read_date`.
 
-    It says which pipeline waits for which ones, and since when.
+    It says which pipeline is waiting, for which upstreams, and since when.
     """
     from chalicelib.wording.reasons import describe_expected_end  # noqa: PLC0415
 
     return shorten(
-        f"{describe_date(now)} {hold.pipeline} (execution {hold.execution[:8]}) waits for "
+        f"{describe_date(now)} {hold.pipeline} (execution {hold.execution[:8]}) is waiting for "
         f"{join_names([entry.label for entry in hold.depends_on])}. "
         f"{describe_expected_end(waiting, now)}"
         "Pipeline Gate removes this rule when the wait is over.",
@@ -139,9 +136,8 @@ def describe_full_quota(waiting: Sequence[Upstream], now: datetime) -> str:
     from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
     return shorten(
-        f"{describe_reasons(waiting, now)} All of EventBridge's rules are taken (300 a region, "
-        "unless your quota is higher), so this action stays in "
-        "progress and looks again when CodePipeline asks. Remove rules that nobody needs, or ask "
-        "AWS for a higher quota.",
+        f"{describe_reasons(waiting, now)} No EventBridge rule is available (the default quota is "
+        "300 per region), so this action stays in progress, and the gate keeps checking. Remove "
+        "rules that are not needed, or ask AWS for a higher quota.",
         SUMMARY_LENGTH,
     )

@@ -19,14 +19,14 @@ def describe_pass(upstreams: Sequence[Upstream], now: datetime) -> str:
     """Return why the gate is open: a clause for each of the first upstreams."""
     clauses = [_describe_open_upstream(upstream, now) for upstream in upstreams[:MAX_NAMES]]
     if len(upstreams) > MAX_NAMES:
-        clauses.append(f"so are {len(upstreams) - MAX_NAMES} more")
+        clauses.append(f"{len(upstreams) - MAX_NAMES} more do not block it either")
     return shorten("; ".join(clauses), SUMMARY_LENGTH)
 
 
 def describe_bypass(depends_on: Sequence[Dependency]) -> str:
     return shorten(
-        "Bypassed: the pipeline variable asked for it, so nobody looked whether "
-        f"{join_names([entry.label for entry in depends_on])} runs.",
+        'Bypassed: bypass is "true", so the gate did not check '
+        f"{join_names([entry.label for entry in depends_on])}.",
         SUMMARY_LENGTH,
     )
 
@@ -37,8 +37,8 @@ def describe_pass_after_give_up(waiting: Sequence[Upstream], since: datetime, no
 
     names = join_names([upstream.label for upstream in waiting])
     return shorten(
-        f"Goes on in spite of {names}: waited since {format_time(since, now)}, as long as "
-        f"give_up_minutes says. {describe_reasons(waiting, now)}",
+        f"Continued without waiting any longer for {names}: the wait began at "
+        f"{format_time(since, now)}, and give_up_minutes is over. {describe_reasons(waiting, now)}",
         SUMMARY_LENGTH,
     )
 
@@ -49,7 +49,7 @@ def describe_release(waiting: Sequence[Upstream], by: str, since: datetime, now:
 
     names = join_names([upstream.label for upstream in waiting])
     return shorten(
-        f"Goes on in spite of {names}: waited since {format_time(since, now)}, and {by} let it go. "
+        f"Released by {by}. It had been waiting for {names} since {format_time(since, now)}. "
         f"{describe_reasons(waiting, now)}",
         SUMMARY_LENGTH,
     )
@@ -61,14 +61,16 @@ def describe_observed_wait(waiting: Sequence[Upstream], now: datetime) -> str:
 
     names = join_names([upstream.label for upstream in waiting])
     return shorten(
-        f"Observe only: would have held this pipeline for {names}. "
+        f"Observe only: the gate would have held this pipeline for {names}. "
         f"{describe_reasons(waiting, now)}",
         SUMMARY_LENGTH,
     )
 
 
 def describe_observed_refusal(message: str) -> str:
-    return shorten(f"Observe only: would have failed this action. {message}", SUMMARY_LENGTH)
+    return shorten(
+        f"Observe only: the gate would have failed this action. {message}", SUMMARY_LENGTH
+    )
 
 
 def _describe_open_upstream(upstream: Upstream, now: datetime) -> str:
@@ -76,17 +78,17 @@ def _describe_open_upstream(upstream: Upstream, now: datetime) -> str:
     if upstream.running:
         execution = upstream.running[0]
         is_past = upstream.is_past(execution)
-        why = "past that stage" if is_past else "parked until a person lets it go on"
-        return f"{name} does not count: execution {execution.short_id} is {why}"
+        why = "has already left it" if is_past else "is waiting for a person"
+        return f"{name} does not count: execution {execution.short_id} {why}"
     if upstream.dependency.stage:
         stage = upstream.state.find_stage(upstream.dependency.stage) if upstream.state else None
         if stage and stage.execution:
             return f"{name} is idle: execution {stage.execution[:8]} {stage.status} there"
-        return f"{name} is idle: no execution has been there"
+        return f"{name} is idle: no execution has reached it"
     last = upstream.newest_finished or next(iter(upstream.executions), None)
     if last is None:
         return f"{name} is idle: it has not run in the last 14 days"
     return (
-        f"{name} is idle: last execution {last.short_id} {last.status} at "
+        f"{name} is idle: its last execution {last.short_id} {last.status} at "
         f"{format_time(last.updated, now)}"
     )

@@ -1,4 +1,4 @@
-"""What people read if a gate refuses what its action asks for: the message of the failed action."""
+"""What people read if a gate refuses its action: the message of the failed action."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from chalicelib.phrases import join_names
 def describe_missing_upstream(name: str, account: str, region: str) -> str:
     return (
         f"There is no pipeline {name} in account {account}, region {region}. "
-        "Correct depends_on in this action's UserParameters; upper and lower case count."
+        "Correct depends_on in this action's UserParameters. Names are case-sensitive."
     )
 
 
 def describe_missing_stage(pipeline: str, stage: str, stages: Sequence[str]) -> str:
     return (
         f"{pipeline} has no stage {stage}; it has {join_names(stages)}. "
-        "Correct depends_on in this action's UserParameters; upper and lower case count."
+        "Correct depends_on in this action's UserParameters. Names are case-sensitive."
     )
 
 
 def describe_foreign_execution(execution: str, pipeline: str) -> str:
     return (
-        f"{pipeline} has no execution {execution}. In UserParameters, `pipeline` must be the name "
-        "of the pipeline that this "
-        'action stands in, and `execution` "#{codepipeline.PipelineExecutionId}".'
+        f"{pipeline} has no execution {execution}. In this action's UserParameters, `pipeline` "
+        "must be the name of the pipeline that contains this action, and `execution` must be "
+        '"#{codepipeline.PipelineExecutionId}".'
     )
 
 
@@ -36,7 +36,7 @@ def describe_unknown_owner(key: str) -> str:
         "execution": '"execution": "#{codepipeline.PipelineExecutionId}"',
     }
     return (
-        f"The gate must hold this pipeline, but CodePipeline does not tell it which {key} this is. "
+        f"The gate has to hold this pipeline, but CodePipeline did not send its {key}. "
         f"Add {right[key]} to this action's UserParameters."
     )
 
@@ -48,8 +48,7 @@ def describe_defect(error: Exception, request: str) -> str:
     """
     kind = str(error) if isinstance(error, UnexpectedAnswer) else type(error).__name__
     return (
-        f"The gate itself failed ({kind}); neither the pipelines nor this action's parameters "
-        "need be at fault. "
-        "Retry this stage; if it fails again, look into the gate function's log at request "
-        f"{request} and report what stands there."
+        f"The gate itself failed ({kind}). This may have nothing to do with your pipelines or this "
+        "action's parameters. Retry this stage. If it fails again, report what the gate "
+        f"function's log says about request {request}."
     )

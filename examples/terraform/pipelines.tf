@@ -92,7 +92,7 @@ resource "aws_codepipeline" "k8s" {
     name = "Gate"
 
     action {
-      name     = "WaitForInfra"
+      name     = "Wait"
       category = "Invoke"
       owner    = "AWS"
       provider = "Lambda"

@@ -1,8 +1,8 @@
 """`gatectl doctor`: is everything in place, and is nothing left behind?
 
-reader.py asks AWS for the evidence (evidence.py). functions.py, function_roles.py,
-pipeline_roles.py, pipelines.py and rules.py say, as pure functions of the evidence, what is wrong
-(finding.py).
+reader.py reads the evidence from AWS (evidence.py). functions.py, function_roles.py,
+pipeline_roles.py, pipelines.py and rules.py are pure functions of the evidence that return what is
+wrong (finding.py).
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ SUBJECTS = (functions, function_roles, pipeline_roles, pipelines, rules)
 
 
 @click.command()
-@click.option("--mend", is_flag=True, help="Mend what can be mended safely; asks first for each.")
+@click.option("--mend", is_flag=True, help="Fix what can be fixed safely. Asks before each fix.")
 @click.option(
     "--yes",
     is_flag=True,
-    help="With --mend: do not ask, except before a role's policy is changed: that is left then.",
+    help="With --mend: do not ask, and leave the policies of roles unchanged.",
 )
 @add_options
 def doctor(place: Place, *, mend: bool, yes: bool) -> None:
-    """Look whether everything is in place, and nothing left behind.
+    """Check that everything is in place and nothing is left behind.
 
-    Are the functions deployed and able to run? May EventBridge invoke the retry, and the pipelines'
-    roles the gate? Is there what the gates wait for? Does each rule of the gate's keep a hold that
-    will end? Each finding says what it means and how to mend it.
+    Are the functions deployed, and can they run? May EventBridge invoke the retry function, and the
+    pipelines' roles the gate function? Do the upstreams exist? Does each of the gate's rules keep a
+    hold that will end? Each finding says what follows from it and how to fix it.
 
-    It only reads, but for --mend, which touches nothing that is not named pipeline-gate-..., except
-    the policy of a pipeline's role.
+    It only reads, except with --mend, which changes nothing but resources named pipeline-gate-...
+    and the policies of pipelines' roles.
 
     \b
-    Exit status: 0  all is well; notes do not count
+    Exit status: 0  no errors or warnings
                  1  errors or warnings
-                 254  none of these, but AWS denied a look at something
+                 254  no errors or warnings, but AWS denied a check
     """
     if yes and not mend:
-        raise Refused("--yes goes with --mend, which is not there: without it nothing is changed.")
+        raise Refused("--yes needs --mend. Without --mend, nothing is changed.")
     if mend and place.json and not yes:
-        raise Refused("With --json nobody can be asked: add --yes to mend what needs no asking.")
+        raise Refused("--json cannot ask. Add --yes to fix all but the policies of roles.")
     reader = DoctorReader(place)
     evidence = reader.read_evidence()
     findings = examine(evidence)
@@ -71,15 +71,15 @@ def doctor(place: Place, *, mend: bool, yes: bool) -> None:
         evidence = _mend(place, reader, chosen, mended)
         findings = examine(evidence)
         if not place.json:
-            place.console.print("\nLooked again:\n")
+            place.console.print("\nChecked again:\n")
             for finding in findings:
                 _show(place, finding)
     if place.json:
         place.show("", _as_json(place, evidence, findings, mended))
     else:
         for gap in evidence.unseen:
-            text = f"{gap.why}. Nothing is said about it here."
-            print_entry(place, ("not looked at", "magenta"), gap.subject, text)
+            text = f"{gap.why}. Problems with this are not reported."
+            print_entry(place, ("not checked", "magenta"), gap.subject, text)
         place.console.print(summarize(evidence, findings))
     raise click.exceptions.Exit(_find_status(evidence, findings))
 
@@ -96,7 +96,7 @@ def _find_status(evidence: DoctorEvidence, findings: Sequence[Finding]) -> int:
     return AWS_REFUSED if evidence.unseen else 0
 
 
-# Mending
+# Fixing
 
 
 def _ask_to_mend(place: Place, finding: Finding, *, yes: bool) -> bool:
@@ -105,8 +105,8 @@ def _ask_to_mend(place: Place, finding: Finding, *, yes: bool) -> bool:
     for call in finding.calls:
         if "PolicyDocument" in call.parameters:
             document = json.dumps(json.loads(call.parameters["PolicyDocument"]), indent=2)
-            _print(place, f"The role's policy as it would be then:\n{document}")
-    agreed = place.confirm(f"{finding.how.rstrip('.')}?")
+            _print(place, f"The role's policy would become:\n{document}")
+    agreed = place.confirm(finding.question or f"{finding.how.rstrip('.')}?")
     place.console.print()
     return agreed
 
@@ -114,14 +114,14 @@ def _ask_to_mend(place: Place, finding: Finding, *, yes: bool) -> bool:
 def _mend(
     place: Place, reader: DoctorReader, chosen: Sequence[Finding], mended: list[Finding]
 ) -> DoctorEvidence:
-    """Look again, and mend those of `chosen` that have not changed since somebody agreed; they go
-    into `mended`. Returns the evidence afterwards.
+    """Read the evidence again, fix the findings of `chosen` that have not changed since, and add
+    them to `mended`. Return the evidence afterwards.
     """
     present = [_identify(finding) for finding in examine(reader.read_evidence())]
     for finding in chosen:
         _record(place, mended)
         if _identify(finding) not in present:
-            _print(place, f"{finding.where}: is not as it was any more. Nothing was done.")
+            _print(place, f"{finding.where}: this has changed meanwhile. Nothing was done.")
         elif _make_calls(place, finding):
             _print(place, f"{finding.where}: done.")
             mended.append(finding)
@@ -130,10 +130,10 @@ def _mend(
 
 
 def _record(place: Place, mended: Sequence[Finding]) -> None:
-    """What Ctrl-C prints from now on."""
+    """Set what Ctrl-C prints from now on."""
     names = ", ".join(finding.where for finding in mended)
     place.changed = (
-        f"Mended: {names or 'nothing'}. What was under way may have taken effect: look again with "
+        f"Fixed: {names or 'nothing'}. The change in progress may have taken effect: check with "
         "gatectl doctor."
     )
 
@@ -143,20 +143,20 @@ def _identify(finding: Finding) -> tuple[str, str, tuple[AwsCommand, ...]]:
 
 
 def _make_calls(place: Place, finding: Finding) -> bool:
-    """Whether all calls that mend it have taken effect."""
+    """Make the calls that fix it. Return whether all of them have taken effect."""
     for call in finding.calls:
         try:
             call.run(place.client)
         except NotFound:
-            continue  # somebody else was quicker
+            continue  # someone else has removed it
         except (NotPermitted, NoAnswer, UnexpectedAnswer) as error:
-            _print(place, f"{finding.where}: not mended. {error}.")
+            _print(place, f"{finding.where}: not fixed. {error}.")
             return False
     return True
 
 
 def _print(place: Place, text: str) -> None:
-    """On standard error if standard output is for a program."""
+    """Print on standard error if standard output is for a program."""
     console = place.progress_console if place.json else place.console
     console.print(text, markup=False, soft_wrap=True)
 
@@ -176,22 +176,21 @@ def _show(place: Place, finding: Finding) -> None:
 
 
 def summarize(evidence: DoctorEvidence, findings: Sequence[Finding]) -> str:
-    """One sentence or a few."""
+    """Return the verdict, what to do, and what else to check."""
     where = f"{evidence.region}, account {evidence.account}"
-    checks = "`gatectl check` says what a hold would trip over in the pipelines themselves."
+    checks = "`gatectl check` also checks the gates in the pipelines' structures."
     if not findings:
-        verdict = (
-            "Nothing is wrong, as far as could be looked," if evidence.unseen else "All is well"
-        )
-        return f"{verdict} in {where}: {_describe_installation(evidence)}. {checks}"
+        limits = ", as far as could be checked" if evidence.unseen else ""
+        return f"No problems found in {where}{limits}: {_describe_installation(evidence)}. {checks}"
     counts = count_by_severity(findings)
     mendable = sum(1 for finding in findings if finding.calls)
-    how_many = "all" if mendable == len(findings) else mendable
     advice = ""
     if all(finding.severity == "note" for finding in findings):
-        advice = f" Nothing {'of that needs' if evidence.unseen else 'needs'} mending."
+        advice = " Notes do not need a fix."
     elif mendable:
-        advice = f" `gatectl doctor --mend` mends {how_many} of them, and asks first."
+        which = f"{'all' if mendable == len(findings) else mendable} of them"
+        which = "it" if len(findings) == 1 else which
+        advice = f" To fix {which}, run `gatectl doctor --mend`, which asks for confirmation."
     return f"{counts} in {where}.{advice} {checks}"
 
 
@@ -200,8 +199,8 @@ def _describe_installation(evidence: DoctorEvidence) -> str:
     gated = sum(1 for pipeline in (evidence.pipelines or {}).values() if pipeline.gates)
     held = len(evidence.list_held())
     return (
-        f"the gate is deployed as {' and '.join(stages) or 'nothing'}, "
-        f"{gated or 'no'} {'pipeline has' if gated == 1 else 'pipelines have'} it, "
+        f"the gate is deployed as {' and '.join(stages) or 'an unknown stage'}, "
+        f"{gated or 'no'} {'pipeline has' if gated == 1 else 'pipelines have'} a gate, and "
         f"{held or 'no'} {'execution is' if held == 1 else 'executions are'} held"
     )
 
@@ -215,7 +214,7 @@ def _as_json(
     findings: Sequence[Finding],
     mended: Sequence[Finding],
 ) -> dict[str, object]:
-    """The keys never change."""
+    """Return the findings and fixes. The keys are public."""
     return {
         "region": evidence.region,
         "account": evidence.account,

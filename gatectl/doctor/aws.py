@@ -1,5 +1,5 @@
-"""Reads from Lambda and IAM. A call that AWS denies leaves a gap, not an error: the Inspector keeps
-what could not be read.
+"""Reads from Lambda and IAM. A call that AWS denies is not an error: the Inspector remembers what
+could not be read.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Inspector:
         return tuple(self._unseen.values())
 
     def add_unseen_pipelines(self, unseen: Mapping[str, str]) -> None:
-        """Remember single pipelines that AWS does not let the caller read, with the reasons."""
+        """Remember pipelines that the caller may not read, with the reasons."""
         for why, names in group_by_reason(unseen).items():
             subject = f"the pipeline{'s' * (len(names) > 1)} {join_names(names)}"
             self._unseen.setdefault(subject, Unseen(subject, why))
@@ -45,9 +45,9 @@ class Inspector:
         or_unanswered: bool = False,
         function: str = "",
     ) -> Value | None:
-        """Return what `read` returns; `missing` if AWS says that there is no such thing; None if
-        AWS denies it, or with `or_unanswered` does not answer. Then `subject`, which is about
-        `function` if it is given, is unseen. Raises NoAnswer or UnexpectedAnswer otherwise.
+        """Return what `read` returns, or `missing` if it does not exist. If AWS denies the call, or
+        with `or_unanswered` does not answer, return None, and remember `subject` as unseen, with
+        the `function` that it is about. Raises NoAnswer or UnexpectedAnswer otherwise.
         """
         try:
             return read()
@@ -81,22 +81,22 @@ def _read_function(
     functions: LambdaFunctions, inspector: Inspector, name: str
 ) -> GateFunction | None:
     inspect = partial(inspector.inspect, function=name)
-    settings = inspect(f"how {name} is set up", partial(functions.read_settings, name))
+    settings = inspect(f"the configuration of {name}", partial(functions.read_settings, name))
     if settings is None:
         return None
     return GateFunction(
         **vars(settings),
         reserved=inspect(
-            f"how often {name} may run", partial(functions.read_reserved_concurrency, name)
+            f"the concurrency of {name}", partial(functions.read_reserved_concurrency, name)
         ),
-        statements=inspect(f"who may invoke {name}", partial(functions.list_statements, name)),
+        statements=inspect(f"the policy of {name}", partial(functions.list_statements, name)),
     )
 
 
 def read_policies(
     iam: Iam, inspector: Inspector, evidence: DoctorEvidence
 ) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """Return the inline policies that have to be written, as DoctorEvidence has them."""
+    """Return the inline policies that --mend would write, as DoctorEvidence has them."""
     policies = {
         (role, name): inspector.inspect(
             f"the policy {name} of the role {role}", partial(iam.read_inline_policy, role, name)
@@ -107,6 +107,6 @@ def read_policies(
 
 
 def ask_iam(iam: Iam, inspector: Inspector, question: PolicyQuestion) -> PolicyAnswer | None:
-    """Return what a role may do; None if the caller may not ask."""
-    subject = f"what the role {question.role.rpartition('/')[2]} may do"
+    """Return what a role may do; None if the caller may not simulate policies."""
+    subject = f"the permissions of the role {question.role.rpartition('/')[2]}"
     return inspector.inspect(subject, partial(iam.simulate, question))

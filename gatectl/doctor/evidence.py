@@ -1,4 +1,4 @@
-"""What AWS answered. What it did not answer is None or missing, and named in `unseen`."""
+"""What was read from AWS. What could not be read is None or missing, and is in `unseen`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gatectl.functions import DeployedFunctions
 
 @dataclass(frozen=True)
 class GateFunction(FunctionSettings):
-    """The gate or the retry. `reserved`: its reserved concurrency, if it has one. `statements`: of
+    """The gate or retry function. `reserved`: its reserved concurrency, or None. `statements`: of
     its resource policy; None if that could not be read.
     """
 
@@ -36,7 +36,7 @@ class GateFunction(FunctionSettings):
 
 @dataclass(frozen=True)
 class Unseen:
-    """What could not be read, and why. `function`: the name of the one that it is about, or ""."""
+    """What could not be read, and why. `function`: the name of the function it is about, or ""."""
 
     subject: str
     why: str
@@ -45,11 +45,10 @@ class Unseen:
 
 @dataclass(frozen=True)
 class DoctorEvidence:
-    """`executions`: those of the pipelines that holds are about. `fates`: what became of the hold
-    of each rule, by the rule's name. `elsewhere`: the stages of upstreams in other regions of this
-    account, by ARN; none if there is no such pipeline. `buses`: whether the event buses that the
-    functions name exist. `policies`: inline policies of roles, by role and name, if one has to be
-    written; {} if there is none yet.
+    """`executions`: those of held pipelines and their upstreams. `fates`: what became of the holds,
+    by the rules' names. `elsewhere`: the stages of upstreams in other regions of this account, by
+    ARN; empty if there is no such pipeline. `buses`: whether the functions' event buses exist.
+    `policies`: the inline policies that --mend would write, by role and name; {} if there is none.
     """
 
     now: datetime
@@ -88,7 +87,7 @@ class DoctorEvidence:
         ]
 
     def is_here(self, function: str) -> bool:
-        """Whether a function that a gate action names is of this region and account."""
+        """Return whether a function that a gate action names is in this region and account."""
         if not function.startswith("arn:"):
             return True
         _, _, _, region, account, *_ = function.split(":")
@@ -108,7 +107,7 @@ class DoctorEvidence:
         return self.fates.get(rule.name) or find_fate(unread)
 
     def list_holds(self, stage: str | None = None) -> list[tuple[Hold, Standing]]:
-        """Return the holds that are not over, of all deployments or of `stage`."""
+        """Return the holds that have not ended, of all deployments or of `stage`."""
         holds = [
             (rule.hold, self.find_fate(rule, rule.hold).standing)
             for rule in self.rules or ()
@@ -117,12 +116,12 @@ class DoctorEvidence:
         return [(hold, standing) for hold, standing in holds if standing is not Standing.ENDED]
 
     def list_held(self, stage: str | None = None) -> list[Hold]:
-        """Return the holds of executions that wait now, as far as is known."""
+        """Return the holds of executions that are waiting now, as far as is known."""
         holds = self.list_holds(stage)
         return [hold for hold, standing in holds if standing is not Standing.MOVED_ON]
 
     def describe_held(self, stage: str) -> str:
-        """Return a sentence to add, or nothing."""
+        """Return a sentence about the pipelines that are waiting, or ""."""
         names = sorted({hold.pipeline for hold in self.list_held(stage)})
-        waits = "waits" if len(names) == 1 else "wait"
-        return f" {join_names(names)} {waits} now, and will not start again." if names else ""
+        verb = "is" if len(names) == 1 else "are"
+        return f" {join_names(names)} {verb} waiting and will not continue." if names else ""

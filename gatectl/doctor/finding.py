@@ -1,4 +1,4 @@
-"""A finding: what is wrong, where, what that means, and how to mend it. Plain data."""
+"""A finding: what is wrong, where, what follows from it, and how to fix it. Plain data."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from gatectl.wording import format_count
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-"""error: holds are lost or gates fail; warning: they may be, or something is left behind; note: all
-is well, and this is why it looks odd.
+"""error: holds are lost or gates fail. warning: that may happen, or something is left behind.
+note: nothing is wrong, but it may look as if it were.
 """
 COLOURS = {"error": "red bold", "warning": "yellow bold", "note": "cyan"}
 INDENT = "  "
@@ -29,11 +29,11 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Finding:
-    """`kind`: a word for programs, which never changes. `where`: what it is about, such as
-    "rule NAME" or "function NAME". `means`: what comes of it. `how`: how to mend it.
+    """`kind`: a public word for programs. `where`: its subject, such as "rule NAME".
+    `means`: what follows from it. `how`: how to fix it.
 
-    `calls`: what mends it, if `gatectl doctor --mend` may do that; otherwise `commands` for a
-    person, or none. `consent`: it is only mended if somebody agrees to this one finding.
+    `calls`: the calls of `gatectl doctor --mend`; otherwise `commands` for a person, or none.
+    `question`: what --mend asks, if not `how`. `consent`: --yes does not answer that question.
     """
 
     kind: str
@@ -45,6 +45,7 @@ class Finding:
     commands: tuple[Words, ...] = ()
     calls: tuple[AwsCommand, ...] = ()
     consent: bool = False
+    question: str = ""
 
     @property
     def to_paste(self) -> tuple[Words, ...]:
@@ -64,7 +65,7 @@ def print_entry(
     *paragraphs: str,
     commands: Sequence[Words] = (),
 ) -> None:
-    """Print a finding, or what was not looked at. `heading`: a word and its colour."""
+    """Print a finding, or what was not checked. `heading`: a word and its colour."""
     place.console.print(Text.assemble(heading, f"  {subject}"))
     for paragraph in filter(None, paragraphs):
         wrapped = textwrap.fill(
@@ -72,19 +73,19 @@ def print_entry(
             place.console.width,
             initial_indent=INDENT,
             subsequent_indent=INDENT,
-            break_long_words=False,  # no ARN is torn apart
+            break_long_words=False,  # keeps ARNs whole
             break_on_hyphens=False,
         )
         place.console.print(wrapped, markup=False, soft_wrap=True)
     for command in commands:
-        # As one line, however wide the terminal is: so it can be pasted.
+        # On one line, however narrow the terminal is, so that it can be pasted.
         line = f"{INDENT}{INDENT}{format_command(command, place.region, place.flags)}"
         place.console.print(line, style="bold", markup=False, soft_wrap=True)
     place.console.print()
 
 
 def format_command(words: Words, region: str, flags: Sequence[str]) -> str:
-    """Return a command to paste. `flags`: the --region and --profile that it needs there."""
+    """Return a command to paste. `flags`: the --region and --profile to add to it."""
     if words[0] != "chalice":
         return shlex.join((*words, *flags))
     profile = flags[flags.index("--profile") :] if "--profile" in flags else ()
@@ -92,5 +93,5 @@ def format_command(words: Words, region: str, flags: Sequence[str]) -> str:
 
 
 def build_deploy_command(stage: str) -> Words:
-    """Return the command that deploys the gate, in the directory of the project."""
+    """Return the command that deploys the gate. It runs in the project's directory."""
     return ("chalice", "deploy", "--stage", stage)

@@ -1,4 +1,4 @@
-"""May the functions' roles do what .chalice/policy-*.json allow, as far as it is needed?"""
+"""Do the functions' roles allow the calls that the functions make (.chalice/policy-*.json)?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gatectl.functions import DeployedFunctions
 
 ANY_EXECUTION = "00000000-0000-0000-0000-000000000000"
 MAX_RESOURCES = 50
-"""In one question."""
+"""In one call of SimulatePrincipalPolicy."""
 
 READS = ("codepipeline:ListPipelineExecutions", "codepipeline:GetPipelineState")
 RESTARTS = (
@@ -61,7 +61,7 @@ def _list_functions(evidence: DoctorEvidence, deployed: DeployedFunctions) -> li
 def _list_questions_about(
     evidence: DoctorEvidence, deployed: DeployedFunctions, function: GateFunction
 ) -> list[PolicyQuestion]:
-    # The condition keys of the two policies, as the functions' own calls have them.
+    # The values of the two policies' condition keys in the functions' own calls.
     context = (
         ("events:TargetArn", evidence.deployment(deployed.stage).retry_arn),
         ("events:source", "pipeline-gate"),
@@ -79,7 +79,7 @@ def _list_questions_about(
 def _list_needs(
     evidence: DoctorEvidence, deployed: DeployedFunctions, function: GateFunction
 ) -> Iterator[Need]:
-    """What the gate or the retry of a deployment has to be allowed."""
+    """Return what the gate function or retry function of a deployment has to be allowed."""
     deployment = evidence.deployment(deployed.stage)
     gated = evidence.list_gated(deployed.stage)
     gates = [
@@ -138,12 +138,12 @@ def _check_role(
     means = (
         "Gate actions fail, or hang for 20 minutes."
         if function.name == deployed.gate
-        else "Holds do not end, or not as they should."
+        else "Holds do not end, or do not end as they should."
     )
-    how = "Deploy it anew, which writes the role's policy."
+    how = "Deploy again, which writes the role's policy."
     again = (build_deploy_command(deployed.stage),)
     if any(answer.no_role for answer in answers):
-        yield Finding("no-role", "error", where, "There is no such role.", means, how, again)
+        yield Finding("no-role", "error", where, "This role does not exist.", means, how, again)
         return
     refusals = [refusal for answer in answers for refusal in answer.refused]
     certain = [refusal for refusal in refusals if not refusal.unknown]
@@ -155,18 +155,18 @@ def _check_role(
             "function-role",
             "warning" if only_log else "error",
             where,
-            "It may do nothing of what the function does."
+            "It allows none of the calls that the function makes."
             if everything
-            else f"It may not do {_join_calls(certain)}.",
-            "It cannot write its log." if only_log else means,
-            how + " What another policy forbids, whoever made that has to allow." * is_forbidden,
+            else f"It does not allow {_join_calls(certain)}.",
+            "The function cannot write its log." if only_log else means,
+            how + " If another policy forbids a call, its owner has to allow it." * is_forbidden,
             again,
         )
     yield from find_unknown(where, [refusal for refusal in refusals if refusal.unknown])
 
 
 def _join_calls(refusals: list[Refusal]) -> str:
-    """Each action with one of its resources, and what forbids it if that is known."""
+    """Return each action with one of its resources, and what forbids it if that is known."""
     first: dict[str, Refusal] = {}
     for refusal in refusals:
         first.setdefault(refusal.action, refusal)
@@ -179,12 +179,12 @@ def _join_calls(refusals: list[Refusal]) -> str:
 
 
 def _shorten(resource: str) -> str:
-    """An ARN without its first five parts: "k8s", "rule/pipeline-gate-...", "*"."""
+    """Return an ARN without its first five parts: "k8s", "rule/pipeline-gate-...", "*"."""
     return resource.split(":", 5)[-1]
 
 
 def find_unknown(where: str, unknown: list[Refusal]) -> Iterator[Finding]:
-    """What is said of refusals that depend on a real call."""
+    """Report the refusals that may differ in a real call."""
     if unknown:
         keys = join_names(sorted({key for refusal in unknown for key in refusal.unknown}))
         calls = _join_calls(unknown)
@@ -192,7 +192,7 @@ def find_unknown(where: str, unknown: list[Refusal]) -> Iterator[Finding]:
             "role-depends",
             "note",
             where,
-            f"Whether it may do {calls} depends on {keys}, which only a real call has.",
-            "From here it cannot be told.",
-            "Look whether the condition in the role's policies is met.",
+            f"Whether it allows {calls} depends on {keys} in a real call.",
+            "The doctor cannot check this.",
+            "Check whether the conditions in the role's policies are met.",
         )

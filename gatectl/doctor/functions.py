@@ -1,4 +1,4 @@
-"""Are both functions of each deployment there, and can they run and be invoked?"""
+"""Do both functions of each deployment exist, and can they run and be invoked?"""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from gatectl.doctor.finding import Finding, build_deploy_command
 from gatectl.functions import DeployedFunctions
 
 MIN_TIMEOUT_SECONDS = 120
-"""If AWS throttles, it asks again for two minutes on average (chalicelib/aws/clients.py)."""
+"""If AWS throttles, a call is repeated for two minutes on average (chalicelib/aws/clients.py)."""
 
-GATE_STOPS = "Gate actions get no answer: they hang for 20 minutes, then fail."
-RETRY_STOPS = "No hold ends: what is held does not start again."
+GATE_STOPS = "Gate actions get no answer: they hang for 20 minutes and then fail."
+RETRY_STOPS = "No hold ends: held pipelines do not continue."
 
 
 def findings(evidence: DoctorEvidence) -> Iterator[Finding]:
@@ -28,15 +28,15 @@ def findings(evidence: DoctorEvidence) -> Iterator[Finding]:
     gates = [gate for each in (evidence.pipelines or {}).values() for gate in each.gates]
     if not evidence.deployed and not gates and evidence.pipelines is not None:
         uninstalled = not evidence.rules
-        as_it_should_be = "After an uninstall that is as it should be. Else deploy"
-        advice = as_it_should_be if uninstalled else "Deploy"
+        expected = "This is expected after an uninstall. Otherwise, deploy"
+        advice = expected if uninstalled else "Deploy"
         yield Finding(
             "no-gate",
             "note" if uninstalled else "error",
             f"region {evidence.region}",
             "No gate is deployed here.",
-            "No pipeline of this region can wait for others.",
-            f"{advice} it, or look at another region with --region.",
+            "No pipeline in this region can wait for others.",
+            f"{advice} it, or choose another region with --region.",
             (build_deploy_command("prod"),),
         )
     named = {gate.deployed_as for gate in gates if evidence.is_here(gate.function)}
@@ -49,30 +49,30 @@ def findings(evidence: DoctorEvidence) -> Iterator[Finding]:
 
 
 def find_retry_faults(evidence: DoctorEvidence, deployed: DeployedFunctions) -> Iterator[Finding]:
-    """What is wrong with the retry of a deployment, and with who may invoke it."""
+    """Return what is wrong with a deployment's retry function, or its resource policy."""
     retry = evidence.functions.get(deployed.retry)
     if retry:
         yield from _check_function(evidence, retry, "retry", deployed.stage)
         yield from _check_permission(evidence, retry, deployed.stage)
 
 
-# Is it deployed, completely and in one version?
+# Is it deployed completely, and in one version?
 
 
 def _check_deployment(
     evidence: DoctorEvidence, deployed: DeployedFunctions, *, is_named: bool
 ) -> Iterator[Finding]:
-    """`is_named`: whether a pipeline names this deployment's gate."""
+    """`is_named`: whether a pipeline uses this deployment's gate function."""
     again = (build_deploy_command(deployed.stage),)
     if not deployed.has_retry:
         yield Finding(
             "no-retry",
             "error",
             f"function {deployed.retry}",
-            f"It is not there, although {deployed.gate} is.",
-            "The gate can hold nobody: an action that has to wait "
+            f"It does not exist, although {deployed.gate} does.",
+            "The gate cannot hold executions: an action that has to wait "
             f"fails.{evidence.describe_held(deployed.stage)}",
-            "Deploy both.",
+            "Deploy both functions.",
             again,
         )
     elif not deployed.has_gate and not is_named:
@@ -80,9 +80,9 @@ def _check_deployment(
             "no-gate-function",
             "warning",
             f"function {deployed.gate}",
-            f"It is not there, although {deployed.retry} is.",
-            "No pipeline can wait by this deployment.",
-            "Deploy both; or take the other one away, too (chalice delete).",
+            f"It does not exist, although {deployed.retry} does.",
+            "No pipeline can wait with this deployment.",
+            "Deploy both functions, or delete the other one too (chalice delete).",
             again,
         )
     try:
@@ -93,8 +93,8 @@ def _check_deployment(
             "error",
             f"function {deployed.gate}",
             str(error),
-            "It can hold nobody.",
-            "Deploy it under a shorter name, and let the pipelines name that one.",
+            "The gate cannot hold executions.",
+            "Deploy to a stage with a shorter name, and use its gate function in the pipelines.",
             (build_deploy_command(deployed.stage[:STAGE_LENGTH].rstrip("-")),),
         )
     gate = evidence.functions.get(deployed.gate)
@@ -104,9 +104,9 @@ def _check_deployment(
             "different-code",
             "warning",
             f"functions {gate.name} and {retry.name}",
-            "They have different code: a deployment has reached only one of them.",
-            "The one may not understand what the other leaves in a hold.",
-            "Deploy both.",
+            "They have different code: a deployment reached only one of them.",
+            "One of them may not understand what the other writes into a hold.",
+            "Deploy both functions.",
             again,
         )
 
@@ -130,10 +130,10 @@ def _check_state(function: GateFunction, stops: str, stage: str) -> Iterator[Fin
             "function-inactive",
             "warning",
             where,
-            "It is Inactive: Lambda has put it away because nobody used it for long.",
-            "The next invocation fails and wakes it up, which takes a while; Lambda tries again "
-            "by itself.",
-            "Invoke it once: it refuses what it does not know, and is awake then.",
+            "It is Inactive: Lambda has deactivated it because it was not used for a long time.",
+            "The next invocation fails but activates it, which takes a while. Lambda then tries "
+            "again automatically.",
+            "Invoke it once: it refuses this event, but is active afterwards.",
             (("aws", "lambda", "invoke", "--function-name", function.name, "/dev/null"),),
         )
     elif function.state not in ("Active", "Pending"):
@@ -144,7 +144,7 @@ def _check_state(function: GateFunction, stops: str, stage: str) -> Iterator[Fin
             where,
             f"It is {function.state}{reason}",
             stops,
-            "Put that right, and deploy it anew.",
+            "Fix the cause, and deploy again.",
             again,
         )
     if function.update == "Failed":
@@ -153,8 +153,8 @@ def _check_state(function: GateFunction, stops: str, stage: str) -> Iterator[Fin
             "warning",
             where,
             f"Its last update failed: {function.update_reason or 'Lambda gives no reason.'}",
-            "What ran before still runs.",
-            "Put that right, and deploy it anew.",
+            "The previous version is still running.",
+            "Fix the cause, and deploy again.",
             again,
         )
     if function.reserved == 0:
@@ -165,7 +165,7 @@ def _check_state(function: GateFunction, stops: str, stage: str) -> Iterator[Fin
             where,
             "Its reserved concurrency is 0, so Lambda never runs it.",
             stops,
-            "Give it back its share, unless somebody has stopped it on purpose.",
+            "Remove this limit, unless someone stopped the function on purpose.",
             (AwsCommand("lambda", "delete_function_concurrency", name).words,),
         )
 
@@ -179,10 +179,10 @@ def _check_settings(
             "handler",
             "error",
             where,
-            f"Its handler is {function.handler}, which is none of Pipeline Gate's: their "
-            f"names end with .{role}.",
+            f"Its handler is {function.handler}, but the name of Pipeline Gate's handler ends "
+            f"with .{role}.",
             stops,
-            "Deploy it anew.",
+            "Deploy again.",
             again,
         )
     if function.seconds < MIN_TIMEOUT_SECONDS:
@@ -190,10 +190,10 @@ def _check_settings(
             "time-out",
             "warning",
             where,
-            f"Lambda ends it after {function.seconds} s.",
-            "Where AWS throttles it needs more than two minutes, and then: "
+            f"Its timeout is {function.seconds} s.",
+            "If AWS throttles its calls, it needs more than two minutes and is stopped. Then, "
             f"{stops[0].lower()}{stops[1:]}",
-            "Set lambda_timeout in .chalice/config.json to 900, as it was, and deploy.",
+            "Set lambda_timeout in .chalice/config.json back to 900, and deploy.",
             again,
         )
     if role == "gate":
@@ -205,8 +205,8 @@ def _check_settings(
                 "error",
                 where,
                 str(error),
-                "Each gate action that does not say its own retry_minutes fails.",
-                "Correct it there, and deploy.",
+                "Each gate action without its own retry_minutes fails.",
+                "Correct it in .chalice/config.json, and deploy.",
                 again,
             )
     bus = function.event_bus
@@ -216,22 +216,22 @@ def _check_settings(
             "event-bus",
             "warning",
             where,
-            f"Its EVENT_BUS is {bus}, and there is no such event bus.",
-            "Nobody is told of holds and their ends; pipelines wait and start all the same.",
-            "Create that bus, or correct EVENT_BUS in .chalice/config.json and deploy.",
+            f"Its EVENT_BUS is {bus}, but this event bus does not exist.",
+            "Events about holds are lost. Pipelines wait and continue anyway.",
+            "Create the event bus, or correct EVENT_BUS in .chalice/config.json and deploy.",
             (create.words, *again),
         )
 
 
-# May the gate's rules invoke the retry?
+# May the gate's rules invoke the retry function?
 
 
 def _check_permission(
     evidence: DoctorEvidence, retry: GateFunction, stage: str
 ) -> Iterator[Finding]:
-    """The gate lets EventBridge in right before each hold, so without a hold nothing is missing.
-    But a statement of the gate's own id that says something else stays as it is: AddPermission
-    refuses that id, and the gate assumes that the statement is right (model: AddPermission).
+    """The gate adds the permission right before each hold, so without a hold it may be missing.
+    But a statement that has the gate's id and allows something else stays: AddPermission refuses an
+    id that exists, and the gate assumes that the statement is right (model: AddPermission).
     """
     if may_be_invoked(evidence, retry, stage):
         return
@@ -248,9 +248,9 @@ def _check_permission(
     add = AwsCommand("lambda", "add_permission", {**statement_id, **permission})
     remove = AwsCommand("lambda", "remove_permission", statement_id)
     reason = (
-        f"its statement {STATEMENT} says something else"
+        f"the statement {STATEMENT} of its resource policy allows something else"
         if is_misleading
-        else "no statement of its resource policy says so"
+        else "no statement of its resource policy allows it"
     )
     yield Finding(
         "retry-permission",
@@ -258,13 +258,13 @@ def _check_permission(
         f"function {retry.name}",
         f"The gate's EventBridge rules may not invoke it: {reason}.",
         f"No hold ends.{evidence.describe_held(stage)}" if holds else RETRY_STOPS,
-        "Let them invoke it.",
+        "Allow the rules to invoke this function.",
         calls=(remove, add) if is_misleading else (add,),
     )
 
 
 def may_be_invoked(evidence: DoctorEvidence, retry: GateFunction, stage: str) -> bool:
-    """Whether every rule of the deployment may invoke its retry, as far as is known."""
+    """Return whether a deployment's rules may invoke its retry function, as far as is known."""
     rules = evidence.name_resource("events", f"rule/{evidence.deployment(stage).rule_prefix}*")
     return retry.statements is None or any(
         _lets_in(statement, rules, evidence.account) for statement in retry.statements
@@ -272,7 +272,7 @@ def may_be_invoked(evidence: DoctorEvidence, retry: GateFunction, stage: str) ->
 
 
 def _lets_in(statement: Mapping[str, Any], rules: str, account: str) -> bool:
-    """Whether a statement lets EventBridge invoke for every rule that matches `rules`."""
+    """Return whether a statement lets every rule that matches `rules` invoke the function."""
     principal = statement.get("Principal")
     services = _as_list(principal.get("Service")) if isinstance(principal, Mapping) else [principal]
     context = {"aws:sourcearn": rules, "aws:sourceaccount": account}
@@ -292,7 +292,7 @@ def _lets_in(statement: Mapping[str, Any], rules: str, account: str) -> bool:
 
 
 def allows_to_invoke(statement: Mapping[str, Any]) -> bool:
-    """Whether a statement of a function's policy allows anybody to invoke it."""
+    """Return whether a statement of a function's policy allows any principal to invoke it."""
     return statement.get("Effect") == "Allow" and any(
         fnmatchcase("lambda:invokefunction", str(action).lower())
         for action in _as_list(statement.get("Action"))
@@ -300,8 +300,8 @@ def allows_to_invoke(statement: Mapping[str, Any]) -> bool:
 
 
 def _matches(operator: str, pattern: str, value: str) -> bool:
-    """ArnLike compares the six parts of an ARN one by one (guide:
-    reference_policies_elements_condition_operators, ARN).
+    """Return whether a value meets a condition. ArnLike compares the six parts of an ARN one by one
+    (guide: reference_policies_elements_condition_operators, ARN).
     """
     if not operator.startswith("Arn"):
         return fnmatchcase(value, pattern)

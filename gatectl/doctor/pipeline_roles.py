@@ -1,4 +1,4 @@
-"""May the pipelines' roles invoke the gate?"""
+"""May the pipelines' roles invoke the gate function?"""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Invoker:
 
     @property
     def function(self) -> str:
-        """The name of the function, without alias or version."""
+        """The function's name, without alias or version."""
         return self.gate.rpartition("function:")[2].partition(":")[0]
 
     @property
     def policy(self) -> Policy:
-        """The one that --mend writes."""
+        """The policy that --mend writes."""
         return self.role_name, f"invoke-{self.function}"
 
 
@@ -55,14 +55,15 @@ def findings(evidence: DoctorEvidence) -> Iterator[Finding]:
 
 
 def list_policies(evidence: DoctorEvidence) -> list[Policy]:
-    """Return the inline policies that --mend would write: their content has to be read first."""
+    """Return the inline policies that --mend would write, which have to be read first."""
     return list(_list_missing_permissions(evidence))
 
 
 def _list_invokers(evidence: DoctorEvidence) -> list[Invoker]:
-    """An action's own role takes the place of the pipeline's (model: ActionDeclaration, roleArn).
-    One of another account acts there, on that account's functions (guide:
-    pipelines-create-cross-account).
+    """Return the roles of this account that invoke gate functions.
+
+    An action's own role replaces the pipeline's (model: ActionDeclaration, roleArn). A role of
+    another account invokes that account's functions (guide: pipelines-create-cross-account).
     """
     pipelines: dict[tuple[str, str], list[str]] = {}
     for pipeline in (evidence.pipelines or {}).values():
@@ -88,15 +89,15 @@ def _check_invoker(evidence: DoctorEvidence, invoker: Invoker) -> Iterator[Findi
     answer = evidence.answers.get(_build_question(evidence, invoker))
     if answer is None:
         return
-    where, owners = f"role {invoker.role_name}", _name_owners(invoker.pipelines)
+    where, names = f"role {invoker.role_name}", join_names(invoker.pipelines)
     if answer.no_role:
         yield Finding(
             "no-role",
             "error",
             where,
-            f"There is no such role, {owners}.",
-            "CodePipeline can do nothing there.",
-            "Give the pipeline a role that is there.",
+            f"This role of {names} does not exist.",
+            "CodePipeline can run nothing with it.",
+            "Give the pipeline a role that exists.",
         )
         return
     for refusal in answer.refused:
@@ -107,17 +108,17 @@ def _check_invoker(evidence: DoctorEvidence, invoker: Invoker) -> Iterator[Findi
                 "pipeline-role",
                 "error",
                 where,
-                f"This role, {owners}, may not invoke {invoker.function}: {refusal.by} forbids it.",
+                f"This role of {names} may not invoke {invoker.function}: {refusal.by} forbids it.",
                 FAILS,
-                "Whoever made that policy has to allow lambda:InvokeFunction.",
+                "The owner of that policy has to allow lambda:InvokeFunction.",
             )
 
 
 def _list_missing_permissions(
     evidence: DoctorEvidence,
 ) -> dict[Policy, tuple[set[str], set[str]]]:
-    """By the policy that would allow them: the pipelines, and the ARNs of the functions, which may
-    be several ways of naming one. The role lacks nothing but a statement that lets it invoke them.
+    """Return the pipelines, and the ARNs of the functions, that a statement in each policy would
+    let the role invoke. Several ARNs may name one function. Nothing else forbids the calls.
     """
     missing: dict[Policy, tuple[set[str], set[str]]] = {}
     for invoker in sorted(_list_invokers(evidence), key=lambda invoker: invoker.policy):
@@ -131,8 +132,8 @@ def _list_missing_permissions(
 
 
 def _is_let_in(evidence: DoctorEvidence, invoker: Invoker) -> bool:
-    """Whether the function's own policy names the role, which is enough within an account (guide:
-    reference_policies_evaluation-logic).
+    """Return whether the function's own policy allows the role, which is enough within an account
+    (guide: reference_policies_evaluation-logic).
     """
     function = evidence.functions.get(invoker.function)
     statements = function.statements or () if function else ()
@@ -148,14 +149,14 @@ def _is_let_in(evidence: DoctorEvidence, invoker: Invoker) -> bool:
 def _describe_missing_permissions(
     evidence: DoctorEvidence, policy: Policy, pipelines: list[str], resources: list[str]
 ) -> Finding:
-    """One policy allows them all, and keeps what it allows already."""
+    """Return the finding. Its fix adds a statement for all functions to one policy."""
     role, name = policy
     document = evidence.policies.get(policy)
     calls: tuple[AwsCommand, ...] = ()
     if document is None:
         how = (
-            f"Allow it lambda:InvokeFunction on {join_names(resources)}: "
-            f"whether it has a policy {name}, which --mend would write, is not known."
+            f"Allow it lambda:InvokeFunction on {join_names(resources)}. --mend cannot do this, "
+            f"because it could not read the role's policy {name}."
         )
     else:
         parameters = {
@@ -164,28 +165,25 @@ def _describe_missing_permissions(
             "PolicyDocument": _build_document(document, resources),
         }
         calls = (AwsCommand("iam", "put_role_policy", parameters),)
-        keeps = f": its policy {name} keeps what it says, and allows this, too"
-        how = f"Let it invoke the function{keeps if document else ''}."
-    # Functions, each with its alias or version if it is named with one.
+        keeps = f" Its policy {name} keeps its other statements."
+        how = f"Allow it to invoke the function.{keeps if document else ''}"
+    # The functions' names, with the alias or version if they have one.
     functions = join_names([resource.rpartition("function:")[2] for resource in resources])
     return Finding(
         "pipeline-role",
         "error",
         f"role {role}",
-        f"This role, {_name_owners(pipelines)}, may not invoke {functions}.",
+        f"This role of {join_names(pipelines)} may not invoke {functions}.",
         FAILS,
         how,
         calls=calls,
         consent=True,
+        question="Change this policy now?",
     )
 
 
-def _name_owners(pipelines: Sequence[str]) -> str:
-    return f"which {join_names(pipelines)} {'has' if len(pipelines) == 1 else 'have'}"
-
-
 def _build_document(present: Mapping[str, Any], resources: Sequence[str]) -> str:
-    """What the policy says already ({}: there is none yet), and that these may be invoked."""
+    """Return the policy ({} if it does not exist yet) with a statement that allows these calls."""
     statements = present.get("Statement", [])
     statement = {
         "Effect": "Allow",

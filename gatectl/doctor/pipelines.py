@@ -1,4 +1,4 @@
-"""Do the gates name functions, parameters and upstreams that are right?"""
+"""Are the gates' functions, parameters and upstreams right?"""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from gatectl.doctor.evidence import DoctorEvidence
 from gatectl.doctor.finding import Finding, Severity, build_deploy_command
 from gatectl.wording import describe_missing_pipeline
 
-CORRECT_HERE = "Correct UserParameters of this action."
-FAILS = "The gate action fails at once, and nothing goes past it."
+CORRECT_HERE = "Correct the UserParameters of this action."
+FAILS = "The gate action fails immediately, and no execution passes it."
 ONLY_OBSERVES = (
     "The gate only observes, so nothing is stopped, but it cannot say what it would have done."
 )
 
 
 def findings(evidence: DoctorEvidence) -> Iterator[Finding]:
-    """What is wrong in the structures of the pipelines."""
+    """Return what is wrong in the structures of the pipelines."""
     for pipeline in (evidence.pipelines or {}).values():
         for gate in pipeline.gates:
             yield from _check_gate(evidence, pipeline, gate)
@@ -33,11 +33,11 @@ def findings(evidence: DoctorEvidence) -> Iterator[Finding]:
         )
 
 
-# The functions that they name
+# Their functions
 
 
 def _find_missing_gates(evidence: DoctorEvidence, deployed: set[str]) -> Iterator[Finding]:
-    """`deployed`: the stages of which a gate is deployed here."""
+    """`deployed`: the Chalice stages whose gate function exists here."""
     gates = [
         (pipeline.name, gate)
         for pipeline in (evidence.pipelines or {}).values()
@@ -50,10 +50,10 @@ def _find_missing_gates(evidence: DoctorEvidence, deployed: set[str]) -> Iterato
             "gate-elsewhere",
             "note",
             f"function {function}",
-            f"{_name_it({name for name, gate in gates if gate.function == function})}, and it is "
-            f"in {region}, account {account}.",
-            "It was not looked at: whether it is there, and may do what it has to, can only be "
-            "seen there.",
+            f"{_name_users({name for name, gate in gates if gate.function == function})}, but it "
+            f"is in {region}, account {account}.",
+            "It was not checked: whether it exists and has its permissions can only be checked "
+            "there.",
             f"Run gatectl doctor with credentials of account {account}, and with --region "
             f"{region}.",
         )
@@ -66,20 +66,20 @@ def _find_missing_gates(evidence: DoctorEvidence, deployed: set[str]) -> Iterato
             "gate-not-deployed",
             "error",
             f"function {evidence.deployment(stage).gate_function}",
-            "It is not there, and "
-            f"{_name_it({pipeline.name for pipeline in evidence.list_gated(stage)})}.",
+            "It does not exist, but "
+            f"{_name_users({pipeline.name for pipeline in evidence.list_gated(stage)})}.",
             FAILS,
-            f"Deploy it{f', or name {gates_here} there' if gates_here else ''}.",
+            f"Deploy it{f', or use {gates_here} instead' if gates_here else ''}.",
             (build_deploy_command(stage),),
         )
 
 
-def _name_it(pipelines: set[str]) -> str:
+def _name_users(pipelines: set[str]) -> str:
     names = join_names(sorted(pipelines))
-    return f"{names} {'names' if len(pipelines) == 1 else 'name'} it as the gate"
+    return f"{names} {'invokes' if len(pipelines) == 1 else 'invoke'} it"
 
 
-# Their parameters, and the upstreams
+# Their parameters and upstreams
 
 
 def _check_gate(evidence: DoctorEvidence, pipeline: Pipeline, gate: Gate) -> Iterator[Finding]:
@@ -105,8 +105,8 @@ def _check_gate(evidence: DoctorEvidence, pipeline: Pipeline, gate: Gate) -> Ite
             "other-pipeline",
             "error",
             where,
-            f'It says "pipeline": "{gate.parameters.pipeline}", which is another pipeline.',
-            "When it has to wait, the gate finds no such execution there, and fails the action.",
+            f'Its "pipeline" is "{gate.parameters.pipeline}", although it is in {pipeline.name}.',
+            "When it has to wait, the gate does not find the execution, and fails the action.",
             f"Write {keys} in UserParameters.",
         )
     elif gate.parameters.pipeline is None or gate.parameters.execution is None:
@@ -114,15 +114,15 @@ def _check_gate(evidence: DoctorEvidence, pipeline: Pipeline, gate: Gate) -> Ite
             "unnamed",
             "warning",
             where,
-            "It does not say whose gate it is.",
-            "CodePipeline does not tell that reliably; where it does not, the action fails when "
-            "it has to wait.",
+            'Its UserParameters lack "pipeline", "execution" or both.',
+            "CodePipeline does not send these reliably. If it does not, the action fails when it "
+            "has to wait.",
             f"Add {keys} to UserParameters.",
         )
 
 
 def _find_refusal(evidence: DoctorEvidence, pipeline: Pipeline, gate: Gate) -> str:
-    """Why the gate would refuse its parameters, in the gate's own words."""
+    """Return the gate's own message if it would refuse its parameters; else ""."""
     if gate.parameters is None:
         return gate.problem
     depends_on = gate.parameters.depends_on
@@ -135,7 +135,7 @@ def _find_refusal(evidence: DoctorEvidence, pipeline: Pipeline, gate: Gate) -> s
 
 
 def _find_missing_upstream(evidence: DoctorEvidence, dependency: Dependency) -> str:
-    """What of an upstream is not there. Nothing is known of those that need a role."""
+    """Return what is missing of an upstream; "" also if it can only be read with a role."""
     if dependency.role_arn or dependency.account not in (None, evidence.account):
         return ""
     region = dependency.region or evidence.region

@@ -25,13 +25,13 @@ from gatectl.functions import list_deployments
 from gatectl.session import Place
 
 MAX_IAM_CALLS_AT_ONCE = 4
-"""IAM is shared by all regions of an account, and throttles early."""
+"""All regions of an account share IAM, which throttles early."""
 HELD_EXECUTIONS = "what became of held executions"
 
 
 class DoctorReader:
-    """One region of an account. It can be read again and again: structures of pipelines that have
-    not changed are not read again.
+    """Reads one region of an account, any number of times. Structures of pipelines that have not
+    changed are not read again.
     """
 
     def __init__(self, place: Place) -> None:
@@ -40,8 +40,8 @@ class DoctorReader:
         self._inspector = Inspector()
 
     def read_evidence(self) -> DoctorEvidence:
-        """Return how everything is now. Raises NoAnswer if AWS does not answer, and botocore's
-        errors if it cannot be asked at all.
+        """Return the evidence. Raises NoAnswer if AWS does not answer, and botocore's errors if no
+        call can be made.
         """
         place = self._place
         self._inspector = Inspector()
@@ -64,7 +64,7 @@ class DoctorReader:
             functions=read_functions(place.functions, self._inspector, evidence.deployed or ()),
             rules=inspect("the gate's rules", self._account.read_rules),
             rules_in_all=inspect(
-                "how many rules there are", lambda: len(place.eventbridge.list_rules())
+                "the number of rules", lambda: len(place.eventbridge.list_rules())
             ),
         )
         evidence = replace(
@@ -79,7 +79,7 @@ class DoctorReader:
         return replace(evidence, unseen=self._inspector.unseen)
 
     def _read_executions(self, evidence: DoctorEvidence) -> Mapping[str, tuple[Execution, ...]]:
-        """Those of the pipelines that are held, back to the holds, and of their upstreams."""
+        """Return those of held pipelines, back to their holds, and of their upstreams."""
         since: dict[str, datetime] = {}
         for hold in (rule.hold for rule in evidence.rules or () if rule.hold):
             upstreams = ((dependency.name, evidence.now) for dependency in hold.depends_on)
@@ -98,7 +98,7 @@ class DoctorReader:
             return {name: answer for name, answer in executions if answer is not None}
 
     def _read_fates(self, evidence: DoctorEvidence) -> Mapping[str, HoldFate]:
-        """What became of the hold of each rule, if its pipeline's executions were read."""
+        """Return what became of each rule's hold, if its pipeline's executions were read."""
 
         def read_fate(held: tuple[HoldRule, Hold]) -> HoldFate:
             rule, hold = held
@@ -126,7 +126,7 @@ class DoctorReader:
             return {rule.name: fate for (rule, _), fate in fates}
 
     def _read_other_regions(self, evidence: DoctorEvidence) -> Mapping[str, tuple[str, ...]]:
-        """The stages of upstreams in other regions of this account, by ARN."""
+        """Return the stages of upstreams in other regions of this account, by ARN."""
         dependencies = {
             dependency.pipeline: dependency
             for pipeline in (evidence.pipelines or {}).values()
@@ -153,12 +153,12 @@ class DoctorReader:
         return tuple(stage["name"] for stage in declaration["stages"])
 
     def _read_buses(self, evidence: DoctorEvidence) -> Mapping[str, bool]:
-        """Whether the event buses of this region and account that the functions name exist."""
+        """Return whether the functions' event buses in this region and account exist."""
         home = f"arn:{evidence.partition}:events:{evidence.region}:{evidence.account}:"
 
         def read(bus: str) -> bool | None:
             return self._inspector.inspect(
-                f"whether the event bus {bus} is there",
+                f"whether the event bus {bus} exists",
                 partial(self._place.eventbridge.has_bus, bus),
             )
 
@@ -182,7 +182,7 @@ class DoctorReader:
         ask = partial(ask_iam, self._place.iam, self._inspector)
         answers = {}
         with (
-            self._place.show_progress("asking IAM about roles") as progress,
+            self._place.show_progress("checking roles with IAM") as progress,
             ThreadPoolExecutor(MAX_IAM_CALLS_AT_ONCE) as pool,
         ):
             for question, answer in zip(questions, pool.map(ask, questions), strict=True):

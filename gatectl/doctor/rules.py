@@ -1,4 +1,4 @@
-"""Does each rule of the gate keep a hold that ends, and is none left behind?"""
+"""Does each of the gate's rules keep a hold that will end, or is it left behind?"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RULES_PER_BUS = 300
 """By default (guide: eb-quota)."""
 NEARLY_FULL = 0.9
 MAX_DELAY = timedelta(minutes=5)
-"""For Lambda's own repeats, and AWS's throttles when many holds end together."""
+"""For Lambda's own retries, and for throttling when many holds end together."""
 MINUTES_OF_NEW_SCHEDULE = 5
 
 
@@ -39,11 +39,11 @@ def findings(evidence: DoctorEvidence) -> Iterator[Finding]:
             "rules-quota",
             "warning",
             "event bus default",
-            f"It has {evidence.rules_in_all} rules, of {RULES_PER_BUS} unless your quota is "
-            f"higher; {len(evidence.rules or ())} are the gate's.",
-            "When there is no room for another, a gate that would hold keeps its action open "
-            "instead, until there is.",
-            "Remove rules that nobody needs, or ask AWS for a higher quota.",
+            f"It has {evidence.rules_in_all} of {RULES_PER_BUS} rules, unless your quota is "
+            f"higher. {len(evidence.rules or ())} of them are the gate's.",
+            "If no rule is available, a gate that has to hold keeps its action in progress until "
+            "a rule can be created.",
+            "Remove rules that are not needed, or ask AWS for a higher quota.",
         )
 
 
@@ -54,23 +54,23 @@ def check_rule(evidence: DoctorEvidence, rule: HoldRule) -> Iterator[Finding]:
             "strange-rule",
             "note",
             where,
-            "It is named as the gate names its own, but the gate has not made it.",
-            "The gate leaves it alone, and so does --mend.",
-            "Give it another name, or remove it if nobody needs it.",
+            "Its name begins like those of the gate's rules, but the gate did not create it.",
+            "The gate does not change it, and neither does --mend.",
+            "Give it another name, or remove it if it is not needed.",
             (("aws", "events", "list-targets-by-rule", "--rule", rule.name),),
         )
     elif not rule.has_target:
         yield from _check_rule_without_target(rule, evidence.now)
     elif rule.hold is None:
-        description = f" It says: {rule.description}" if rule.description else ""
+        description = f" Its description is: {rule.description}" if rule.description else ""
         yield Finding(
             "unreadable-rule",
             "error",
             where,
-            f"Its target does not hold what the gate wrote there.{description}",
-            f"The retry refuses it whenever it fires, so execution {name['execution']} is not "
-            "started again by it.",
-            "Start that pipeline by hand if it is still needed, and remove the rule.",
+            f"The Input of its target is not what the gate wrote.{description}",
+            "The retry function refuses it whenever it fires, so this rule does not continue "
+            f"execution {name['execution']}.",
+            "Start the pipeline yourself if that is still needed, and remove this rule.",
             tuple(call.words for call in _build_removal(rule)),
         )
     else:
@@ -78,7 +78,7 @@ def check_rule(evidence: DoctorEvidence, rule: HoldRule) -> Iterator[Finding]:
 
 
 def _check_rule_without_target(rule: HoldRule, now: datetime) -> Iterator[Finding]:
-    """A gate may just be making it, but not one that is old (retry.MAX_MAKING_TIME)."""
+    """A gate may be creating it right now, unless it is old (retry.MAX_MAKING_TIME)."""
     if rule.made_at and now - rule.made_at <= MAX_MAKING_TIME:
         return
     delete = AwsCommand("events", "delete_rule", {"Name": rule.name})
@@ -86,12 +86,12 @@ def _check_rule_without_target(rule: HoldRule, now: datetime) -> Iterator[Findin
         "empty-rule",
         "warning",
         f"rule {rule.name}",
-        f"It has no target{'' if rule.made_at else ', and does not say when it was made'}.",
-        "It holds nobody, and takes one of the region's rules.",
-        "Remove it."
+        f"It has no target{'' if rule.made_at else ', and does not say when it was created'}.",
+        "It holds no execution, and counts towards the region's quota of rules.",
+        "Remove this rule."
         if rule.made_at
-        else "A gate may be just making it: look again in half an hour, and remove it if it is "
-        "still so.",
+        else "A gate may be creating it right now. Check again in half an hour, and remove it if "
+        "it still has no target.",
         () if rule.made_at else (delete.words,),
         (delete,) if rule.made_at else (),
     )
@@ -116,21 +116,21 @@ def _check_hold(
     has_retry = evidence.deployed is None or any(
         deployed.stage == stage and deployed.has_retry for deployed in evidence.deployed
     )
-    holds = f"It holds {hold.pipeline} since {format_time(hold.since, evidence.now)}"
+    since = format_time(hold.since, evidence.now)
     if fate.standing is Standing.ENDED:
-        goes_by_itself = has_retry and _reaches_retry(evidence, rule, stage)
-        yield _describe_left_rule(evidence, rule, hold, fate.reason, goes_by_itself=goes_by_itself)
+        works = has_retry and _reaches_retry(evidence, rule, stage)
+        yield _describe_left_rule(evidence, rule, hold, fate.reason, works=works)
     elif fate.standing is Standing.MOVED_ON:
-        return  # It has been retried, and runs: its rule goes when that has ended.
+        return  # Its stage was retried and is running. The rule is removed when that has ended.
     elif not has_retry:
         yield Finding(
             "orphan",
             "error",
             where,
-            f"{holds}, and {retry} is not there.",
+            f"It has held {hold.pipeline} since {since}, but {retry} does not exist.",
             f"Nothing starts {hold.pipeline} again.",
-            f"Deploy it again, and the hold goes on. Or start {hold.pipeline} by hand: then --mend "
-            "removes this rule.",
+            f"Deploy it again, and the hold continues. Or start {hold.pipeline} yourself. Then "
+            "--mend removes this rule.",
             (
                 build_deploy_command(stage),
                 ("aws", "codepipeline", "start-pipeline-execution", "--name", hold.pipeline),
@@ -144,16 +144,16 @@ def _check_hold(
                 "long-hold",
                 "warning",
                 where,
-                f"{holds}, for more than {LOOK_BACK.days} days.",
-                f"It waits for {_join_upstreams(hold)}. Perhaps nobody knows.",
-                "See why, and let it go if it need not wait; give_up_minutes ends such waits by "
-                "themselves.",
+                f"It has held {hold.pipeline} for more than {LOOK_BACK.days} days, since {since}.",
+                f"It is waiting for {_join_upstreams(hold)}. Perhaps no one has noticed.",
+                "Find out why, and release it if it does not have to wait. give_up_minutes ends "
+                "such waits automatically.",
                 (("gatectl", "explain", hold.pipeline), ("gatectl", "release", hold.pipeline)),
             )
 
 
 def _reaches_retry(evidence: DoctorEvidence, rule: HoldRule, stage: str) -> bool:
-    """Whether the rule invokes its retry, as far as is known."""
+    """Return whether the rule invokes its retry function, as far as is known."""
     deployment = evidence.deployment(stage)
     retry = evidence.functions.get(deployment.retry_function)
     return (
@@ -164,38 +164,38 @@ def _reaches_retry(evidence: DoctorEvidence, rule: HoldRule, stage: str) -> bool
 
 
 def _describe_left_rule(
-    evidence: DoctorEvidence, rule: HoldRule, hold: Hold, reason: str, *, goes_by_itself: bool
+    evidence: DoctorEvidence, rule: HoldRule, hold: Hold, reason: str, *, works: bool
 ) -> Finding:
+    """`works`: whether the rule invokes its retry function, which removes it."""
     where, removal = f"rule {rule.name}", _build_removal(rule)
-    problem = f"It keeps a hold that nobody needs any more: {reason}."
+    problem, how = f"Its hold is no longer needed: {reason}.", "Remove this rule."
     if rule.targets.keys() != {TARGET_ID}:
-        means = "It cannot go by itself, for it has targets that the gate did not make."
+        means = "The gate cannot remove it, because it has targets that the gate did not create."
         commands = tuple(call.words for call in removal)
-        return Finding("left-behind", "warning", where, problem, means, "Remove it.", commands)
-    if not goes_by_itself:
-        means = "It holds nobody, and nothing removes it: it does not invoke the gate's retry."
-        return Finding("left-behind", "warning", where, problem, means, "Remove it.", calls=removal)
+        return Finding("left-behind", "warning", where, problem, means, how, commands)
+    if not works:
+        means = "Nothing removes it, because it does not invoke the retry function."
+        return Finding("left-behind", "warning", where, problem, means, how, calls=removal)
     check = rule.next_check(evidence.now)
-    next_look = f" It looks next at {format_time(check, evidence.now)}." if check else ""
+    next_check = f" It checks next at {format_time(check, evidence.now)}." if check else ""
     means = (
-        "That is normal: it goes by itself at its first look after the end of "
-        f"{_join_upstreams(hold)}.{next_look}"
+        "That is normal: the rule is removed automatically at its first check after the end of "
+        f"{_join_upstreams(hold)}.{next_check} You do not need to do anything."
     )
-    return Finding(
-        "over", "note", where, problem, means, "Remove it now, or leave it.", calls=removal
-    )
+    how, question = "You can also remove this rule now.", "Remove this rule now?"
+    return Finding("over", "note", where, problem, means, how, calls=removal, question=question)
 
 
-# Would it end as it should?
+# Rules that cannot end their hold as they should
 
 
 def _find_faults(
     evidence: DoctorEvidence, rule: HoldRule, hold: Hold, stage: str
 ) -> Iterator[Finding]:
-    """What is wrong with a rule whose hold stands."""
+    """Return what is wrong with a rule whose hold has not ended."""
     where, retry = f"rule {rule.name}", evidence.deployment(stage).retry_arn
     upstreams = _join_upstreams(hold)
-    stuck = f"{hold.pipeline} waits for {upstreams}, and nothing will start it again."
+    stuck = f"{hold.pipeline} is waiting for {upstreams}, and nothing will continue it."
     if not rule.enabled:
         yield Finding(
             "disabled-rule",
@@ -203,7 +203,7 @@ def _find_faults(
             where,
             "It is disabled, so it never fires.",
             stuck,
-            "Enable it.",
+            "Enable this rule.",
             calls=(AwsCommand("events", "enable_rule", {"Name": rule.name}),),
         )
     if rule.targets[TARGET_ID] != retry:
@@ -213,9 +213,9 @@ def _find_faults(
             "wrong-target",
             "error",
             where,
-            f"It invokes {rule.targets[TARGET_ID]}, not the retry.",
+            f"It invokes {rule.targets[TARGET_ID]}, not the retry function.",
             stuck,
-            "Let it invoke the retry.",
+            "Let this rule invoke the retry function.",
             calls=(AwsCommand("events", "put_targets", put),),
         )
     if rule.next_check(evidence.now) is None:
@@ -230,13 +230,12 @@ def _find_faults(
             "no-schedule",
             "warning",
             where,
-            f"Its schedule is {rule.schedule}, which is none of the gate's."
+            f"Its schedule is {rule.schedule}, which is not one that the gate writes."
             if rule.schedule
             else "It has no schedule.",
-            f"Should the event of the end of {upstreams} be lost, {hold.pipeline} is not "
-            "started again.",
-            f"Write the rule anew, as the gate would: it looks every {MINUTES_OF_NEW_SCHEDULE} "
-            "minutes then.",
+            f"If the event of the end of {upstreams} is lost, {hold.pipeline} does not continue.",
+            f"Rewrite this rule as the gate would, with a check every {MINUTES_OF_NEW_SCHEDULE} "
+            "minutes.",
             calls=(AwsCommand("events", "put_rule", put),),
         )
     if strange := sorted(rule.targets.keys() - {TARGET_ID}):
@@ -245,10 +244,10 @@ def _find_faults(
             "more-targets",
             "warning",
             where,
-            "It has targets that the gate did not make: "
+            "It has targets that the gate did not create: "
             f"{join_names([f'{id_} ({rule.targets[id_]})' for id_ in strange])}.",
-            "When the hold ends, the rule cannot be removed, and goes on to invoke those.",
-            "Take those out, or ask whoever made them.",
+            "When the hold ends, the rule cannot be removed, and keeps invoking these targets.",
+            "Remove these targets, or ask the person who created them.",
             (remove.words,),
         )
 
@@ -256,27 +255,26 @@ def _find_faults(
 def _find_overdue(
     evidence: DoctorEvidence, rule: HoldRule, hold: Hold, stage: str
 ) -> Iterator[Finding]:
-    """The pipeline should have gone on by now: a sign of whatever else is wrong."""
+    """Report a hold that should have ended by now, which is a sign of some other problem."""
     first = rule.next_check(evidence.now)
     second = rule.next_check(first) if first else None
     if first is None or second is None:
         return
     due = evidence.now - 2 * (second - first) - MAX_DELAY
     if hold.is_past_deadline(due) and hold.give_up:
-        reason, since = "it was to give up", hold.give_up
+        reason, since = "give_up_minutes ended", hold.give_up
     else:
         ended = _find_end_of_upstreams(evidence, hold)
         if ended is None or ended > due:
             return
-        reason, since = f"what it waits for ({_join_upstreams(hold)}) is over", ended
+        reason, since = f"{_join_upstreams(hold)} stopped blocking it", ended
     yield Finding(
         "overdue",
         "error",
         f"rule {rule.name}",
-        f"{hold.pipeline} is still held, although {reason} since "
-        f"{format_time(since, evidence.now)}.",
-        "The retry should have started it long ago. It does not do its work.",
-        "Its log says why; or let the pipeline go by hand.",
+        f"{hold.pipeline} is still held, although {reason} at {format_time(since, evidence.now)}.",
+        "The retry function should have ended this hold by now. It does not work.",
+        "Read its log to find out why, or release the pipeline.",
         (
             ("chalice", "logs", "--stage", stage, "--name", "retry"),
             ("gatectl", "release", hold.pipeline),
@@ -285,8 +283,8 @@ def _find_overdue(
 
 
 def _find_end_of_upstreams(evidence: DoctorEvidence, hold: Hold) -> datetime | None:
-    """Since when all upstreams have been as they have to be. None if they are not, or if that is
-    not known: it is not for stages and for pipelines elsewhere.
+    """Return since when no upstream has kept the gate closed. None if one still does, or if that is
+    unknown, as it is for stages and for pipelines elsewhere.
     """
     ends = [hold.since]
     for dependency in hold.depends_on:
@@ -298,7 +296,7 @@ def _find_end_of_upstreams(evidence: DoctorEvidence, hold: Hold) -> datetime | N
         ):
             return None
         if dependency.name not in evidence.pipelines:
-            continue  # one that is gone is not waited for
+            continue  # an upstream that no longer exists does not keep the gate closed
         executions = evidence.executions.get(dependency.name)
         if executions is None:
             return None
@@ -311,8 +309,8 @@ def _find_end_of_upstreams(evidence: DoctorEvidence, hold: Hold) -> datetime | N
 
 
 def _find_hold(evidence: DoctorEvidence, dependency: Dependency, upstream: Upstream) -> Hold | None:
-    """The hold of an upstream that keeps a gate closed. As the gate sees it, that is any rule named
-    after the execution (chalicelib/pipelines/reader.py).
+    """Return the hold of an upstream, which keeps the gate closed. Like the gate, it takes any rule
+    named after the execution (chalicelib/pipelines/reader.py).
     """
     failed = upstream.possibly_held
     holds = {
@@ -325,4 +323,4 @@ def _find_hold(evidence: DoctorEvidence, dependency: Dependency, upstream: Upstr
 
 def _join_upstreams(hold: Hold) -> str:
     labels = [dependency.label for dependency in hold.depends_on]
-    return join_names(labels) if labels else "nobody"
+    return join_names(labels) if labels else "no pipeline"

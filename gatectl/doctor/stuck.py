@@ -1,4 +1,4 @@
-"""The rules that cannot end their holds, as the doctor sees them but with few calls."""
+"""Finds the rules that cannot end their holds, as the doctor does but with fewer calls."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from gatectl.session import Place
 
 
 def find_fault(evidence: DoctorEvidence, rule: HoldRule) -> Finding | None:
-    """Return what keeps `rule` from ever ending its hold, at the rule or at the retry that it
-    invokes; None if nothing does. That the hold is overdue counts only if no cause is found.
+    """Return what keeps `rule` from ever ending its hold: a fault of the rule or of the retry
+    function that it invokes; None if there is none. "overdue" is returned only without a cause.
     """
     if rule.hold is None:
         return None
@@ -36,8 +36,8 @@ def find_fault(evidence: DoctorEvidence, rule: HoldRule) -> Finding | None:
 def find_stuck_rules(
     place: Place, rules: Sequence[HoldRule], now: datetime, fates: Mapping[str, HoldFate]
 ) -> dict[str, Finding]:
-    """Return why rules will never end their holds, by the rules' names. What may not be read counts
-    as sound. Each retry is read once. `fates`: what became of the holds, by the rules' names.
+    """Return why rules will never end their holds, by the rules' names. What may not be read is
+    assumed to work. `fates`: what became of the holds, by the rules' names.
     """
     holding = tuple(rule for rule in rules if rule.hold)
     stages = {read_stage(rule.name, rule.hold.execution) for rule in holding if rule.hold}

@@ -13,6 +13,7 @@ from chalicelib.account.waits import HoldRule
 from chalicelib.holds.fate import Standing
 from chalicelib.holds.hold import Hold
 from chalicelib.phrases import format_time, join_names
+from chalicelib.pipelines.execution import LOOK_BACK
 from gatectl.completion import pipelines
 from gatectl.doctor.finding import format_command
 from gatectl.explain.ended import explain_end
@@ -20,6 +21,7 @@ from gatectl.explain.evidence import ExecutionStory, ExplainEvidence, UpstreamCh
 from gatectl.explain.held import explain_hold
 from gatectl.explain.in_progress import explain_open_gate, explain_progress
 from gatectl.explain.reader import ExplainReader
+from gatectl.explain.reasons import describe_next_check
 from gatectl.explain.statement import Remedy, Statement
 from gatectl.session import Place, add_options
 from gatectl.wording import shorten_ids
@@ -30,14 +32,15 @@ from gatectl.wording import shorten_ids
 @click.option(
     "--execution",
     metavar="ID",
-    help="Its id, or how that begins.  [default: all that wait or run, else the newest]",
+    help="Explain only this execution: its id, or the beginning of it.  [default: all that are "
+    "waiting or running, or else the newest]",
 )
 @add_options
 def explain(place: Place, pipeline: str, execution: str | None) -> None:
-    """Why PIPELINE waits, or why it does not go on: in sentences.
+    """Explain why PIPELINE is waiting, or why it does not continue.
 
-    It asks AWS now, as the gate would, along the whole chain of those that wait for each other. It
-    reads only.
+    It checks the current state in AWS, as the gate would, also of what the upstreams are waiting
+    for. It changes nothing.
     """
     evidence = ExplainReader(place, datetime.now(UTC)).read_evidence(pipeline, execution)
     statements = list(list_statements(evidence))
@@ -49,29 +52,29 @@ def explain(place: Place, pipeline: str, execution: str | None) -> None:
 
 
 def list_statements(evidence: ExplainEvidence) -> Iterator[Statement]:
-    """Yield everything that is to be said, the newest execution first."""
+    """Yield the statements, the newest execution first."""
     name = evidence.name
     for story in evidence.stories:
         yield replace(_explain_execution(evidence, story), execution=story.execution.id)
     if not evidence.stories:
-        yield Statement("idle", f"{name} has not run, as far back as AWS tells.")
+        yield Statement("idle", f"{name} has not run in the last {LOOK_BACK.days} days.")
     if evidence.omitted_count:
         yield Statement(
             "more",
-            f"{evidence.omitted_count} more executions of {name} wait or run: --execution ID "
-            "tells of one.",
+            f"{evidence.omitted_count} more executions of {name} are waiting or running. To "
+            "explain one of them, add --execution ID.",
         )
     yield from _explain_pipeline(evidence)
     for rule in evidence.rules:
         if rule.hold and evidence.fates[rule.name].standing is Standing.ENDED:
-            yield _explain_needless_rule(evidence, rule, rule.hold)
+            yield _explain_leftover_rule(evidence, rule, rule.hold)
     explained = {gate.message for story in evidence.stories for gate in story.gates}
     for gate in evidence.pipeline.gates:
         if gate.problem and gate.problem not in explained:
             yield Statement(
                 "would refuse",
-                f"As it is declared now, the gate in the stage {gate.stage} refuses what it is "
-                f"asked: {gate.problem}",
+                f"With its current parameters, the gate in the stage {gate.stage} refuses: "
+                f"{gate.problem}",
             )
 
 
@@ -86,48 +89,44 @@ def _explain_execution(evidence: ExplainEvidence, story: ExecutionStory) -> Stat
 
 
 def _explain_pipeline(evidence: ExplainEvidence) -> Iterator[Statement]:
-    """What follows for a pipeline without a gate."""
+    """Yield what a pipeline without a gate means: for itself, and for those waiting for it."""
     name, dependents = evidence.name, evidence.dependents
     is_held = any(evidence.is_held(story) for story in evidence.stories)
-    no_gate = f"{name} has no gate: it waits for no other pipeline."
+    no_gate = f"{name} has no gate, so it does not wait for other pipelines."
     if dependents:
         waiting = [
             f"{each.name} (since {format_time(each.since, evidence.now)})" for each in dependents
         ]
-        waits = "waits" if len(dependents) == 1 else "wait"
+        verb = "is" if len(dependents) == 1 else "are"
         yield Statement(
             "waited for",
-            f"{no_gate} {join_names(waiting)} {waits} for it.",
+            f"{no_gate} {join_names(waiting)} {verb} waiting for it.",
             remedies=tuple(
-                Remedy(f"see why {each.name} waits", (("gatectl", "explain", each.name),))
+                Remedy(f"see why {each.name} is waiting", (("gatectl", "explain", each.name),))
                 for each in dependents[:3]
             ),
         )
     elif not evidence.pipeline.gates and is_held:
-        headline = (
-            f"{name} has no gate any more: its next executions wait for nobody. This hold stays "
-            "until it ends."
-        )
+        headline = f"{name} no longer has a gate. New executions do not wait, but this hold stays."
         yield Statement("not gated", headline)
     elif not evidence.pipeline.gates:
-        attach = Remedy("give it one", (("gatectl", "attach", name, "--depends-on", "PIPELINE"),))
+        attach = Remedy("add a gate", (("gatectl", "attach", name, "--depends-on", "PIPELINE"),))
         yield Statement("not gated", no_gate, remedies=(attach,))
 
 
-def _explain_needless_rule(evidence: ExplainEvidence, rule: HoldRule, hold: Hold) -> Statement:
-    next_check = rule.next_check(evidence.now)
-    looks = f" It looks next at {format_time(next_check, evidence.now)}." if next_check else ""
+def _explain_leftover_rule(evidence: ExplainEvidence, rule: HoldRule, hold: Hold) -> Statement:
     reason = shorten_ids(evidence.fates[rule.name].reason)
     names = join_names([dependency.label for dependency in hold.depends_on])
     return Statement(
         "needless",
-        f"The rule {rule.name} is left of a hold that nobody needs any more: {reason}.",
-        outlook=f"It goes by itself at its first look after the end of {names}.{looks}",
+        f"The rule {rule.name} is left over from a hold that has ended: {reason}.",
+        outlook=f"It is removed automatically at the first check after the end of {names}. "
+        f"{describe_next_check(rule, evidence.now)}",
         execution=hold.execution,
     )
 
 
-# How it is shown
+# Output
 
 
 def _show_statement(place: Place, statement: Statement) -> None:
@@ -143,7 +142,7 @@ def _show_statement(place: Place, statement: Statement) -> None:
         place.console.print()
         place.console.print(Text(f"To {remedy.to}:"))
         for line in _list_lines(place, remedy):
-            # As one line, however wide the terminal is: so it can be pasted.
+            # On one line, however wide the terminal is, so that it can be pasted.
             place.console.print(f"  {line}", style="cyan", markup=False, soft_wrap=True)
     place.console.print()
 
@@ -156,7 +155,7 @@ def _list_lines(place: Place, remedy: Remedy) -> list[str]:
 def _build_json(
     place: Place, evidence: ExplainEvidence, statements: list[Statement]
 ) -> dict[str, object]:
-    """The keys are public."""
+    """Return the JSON output. Its keys are public."""
     stories = {story.execution.id: story for story in evidence.stories}
     return {
         "pipeline": evidence.name,
@@ -211,5 +210,5 @@ def _build_chain_json(chain: UpstreamChain) -> dict[str, object]:
         "unknown": upstream.unanswered,
         "gone": upstream.missing,
         "waits": chain.waits or None,
-        "waits_for": [_build_chain_json(behind) for behind in chain.chains],
+        "waits_for": [_build_chain_json(next_chain) for next_chain in chain.chains],
     }

@@ -14,7 +14,6 @@ from chalicelib.holds.verdict import Verdict
 from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import Attempt
 from chalicelib.records.outcomes import Outcome
-from chalicelib.wording.reasons import describe_reasons
 from gatectl.explain.evidence import (
     ExecutionStory,
     ExplainEvidence,
@@ -22,7 +21,7 @@ from gatectl.explain.evidence import (
     read_deployment_stage,
 )
 from gatectl.explain.in_progress import NOT_THE_GATE, describe_gates
-from gatectl.explain.reasons import offer_new_start
+from gatectl.explain.reasons import describe_upstream, offer_new_start
 from gatectl.explain.retry import find_end
 from gatectl.explain.statement import (
     CHECK,
@@ -36,7 +35,7 @@ from gatectl.explain.statement import (
     offer_retry,
 )
 
-NOTHING_STARTS = "Nothing starts by itself."
+NOTHING_STARTS = "Nothing starts automatically."
 ENDED = {
     "Failed": "failed",
     "Superseded": "was superseded",
@@ -44,9 +43,9 @@ ENDED = {
     "Cancelled": "was cancelled",
 }
 HINTS = {
-    "Stopped": "Somebody asked for that; it ends a hold, too.",
-    "Cancelled": "Somebody edited the pipeline while it ran: that cancels what runs, and "
-    "attach and detach are edits, too.",
+    "Stopped": "Stopping an execution also ends its hold.",
+    "Cancelled": "The pipeline was edited while it ran, which cancels running executions. gatectl "
+    "attach and gatectl detach also edit it.",
 }
 _BYPASS = re.compile(r'"bypass"\s*:\s*"#\{variables\.([^}]+)\}"')
 
@@ -63,7 +62,7 @@ def find_gate_that_failed(story: ExecutionStory) -> Attempt | None:
 
 
 def find_ended_wait(evidence: ExplainEvidence, story: ExecutionStory) -> Attempt | None:
-    """Return the gate's attempt that gave up, or whose hold has lost its rule."""
+    """Return the gate's attempt that gave up, or whose hold no longer has a rule."""
     gate = find_gate_that_failed(story)
     if gate is None or gate.verdict is Verdict.GAVE_UP:
         return gate
@@ -71,7 +70,7 @@ def find_ended_wait(evidence: ExplainEvidence, story: ExecutionStory) -> Attempt
 
 
 def is_hold_lost(evidence: ExplainEvidence, story: ExecutionStory, gate: Attempt) -> bool:
-    """Whether the gate held the execution, and the rule of the hold is gone."""
+    """Whether the gate held the execution, and the rule of the hold no longer exists."""
     is_replaced = evidence.find_newer(story.execution) is not None
     return gate.verdict is Verdict.HELD and story.rule is None and not is_replaced
 
@@ -86,16 +85,16 @@ def explain_end(evidence: ExplainEvidence, story: ExecutionStory) -> Statement:
         f"{ENDED.get(execution.status, execution.status)} at {ended_at}."
     )
     if newer and execution.status in ("Failed", "Superseded"):
-        headline = f"{ended} A newer one took over: {newer.short_id} is {newer.status}."
-        see = Remedy(f"see how {name} stands now", (("gatectl", "explain", name),))
-        return Statement("taken over", headline, gates, "Nobody waits for it any more.", (see,))
+        headline = f"{ended} A newer execution replaced it: {newer.short_id} is {newer.status}."
+        see = Remedy(f"see what {name} is doing now", (("gatectl", "explain", name),))
+        return Statement("taken over", headline, gates, "It is not started again.", (see,))
     if gate := find_gate_that_failed(story):
         return _explain_failure_by_gate(evidence, story, gate)
     if execution.status == "Failed":
         return _explain_failure_elsewhere(evidence, story)
     if execution.status == "Succeeded":
         headline = (
-            f"{name} does not wait: its last execution {execution.short_id} succeeded at "
+            f"{name} is not waiting: its last execution {execution.short_id} succeeded at "
             f"{ended_at}."
         )
         return Statement("succeeded", headline, gates)
@@ -114,17 +113,17 @@ def _explain_failure_elsewhere(evidence: ExplainEvidence, story: ExecutionStory)
     failures = [attempt for attempt in story.attempts if attempt.status == "Failed"]
     where, message = "", []
     link = evidence.links.execution(evidence.name, execution.id)
-    remedies = [Remedy("see what AWS shows of it", link=link), offer_new_start(evidence)]
+    remedies = [Remedy("see it in the AWS console", link=link), offer_new_start(evidence)]
     if failures:
         failure = failures[-1]
         where = f" at {failure.action} in its stage {failure.stage}"
-        message = [f"It says: {failure.message}"] if failure.message else []
+        message = [f"The action said: {failure.message}"] if failure.message else []
         if not evidence.is_edited_since(execution):
-            to = "run its failed actions again, in the same execution"
+            to = "retry its failed actions in the same execution"
             remedies.insert(0, offer_retry(evidence.name, failure.stage, execution.id, to))
     return Statement(
         "failed",
-        f"{evidence.name} does not wait: execution {execution.short_id} failed{where}, at "
+        f"{evidence.name} is not waiting: execution {execution.short_id} failed{where}, at "
         f"{format_time(execution.updated, evidence.now)}. {NOT_THE_GATE}",
         (*message, *describe_gates(evidence, story)),
         NOTHING_STARTS,
@@ -132,7 +131,7 @@ def _explain_failure_elsewhere(evidence: ExplainEvidence, story: ExecutionStory)
     )
 
 
-# The gate failed it, and nothing holds it
+# The gate failed it, and no rule holds it
 
 
 def _explain_failure_by_gate(
@@ -141,16 +140,16 @@ def _explain_failure_by_gate(
     if gate.verdict is Verdict.HELD:
         return _explain_lost_hold(evidence, story, gate)
     restarts = tuple(_offer_restarts(evidence, story, gate))
-    says: tuple[str, ...] = (f"It says: {gate.message}",) if gate.message else ()
+    says: tuple[str, ...] = (f"The gate said: {gate.message}",) if gate.message else ()
     if gate.verdict is Verdict.GAVE_UP:
-        state, ending = "gave up", "gave up"
+        state, ending = "gave up", "gave up waiting"
         says = (*says, *_describe_upstreams_now(evidence, story))
-        remedies = (*restarts, *_offer_to_go_on(evidence, story, gate))
+        remedies = (*restarts, *_offer_to_continue(evidence, story, gate))
     elif gate.verdict is Verdict.DEADLOCK:
-        state, ending = "deadlock", "failed it because the wait would never end"
+        state, ending = "deadlock", "noticed a deadlock"
         remedies = (CHECK, *restarts)
     elif gate.error in REFUSALS or gate.verdict in (Verdict.REFUSED, Verdict.REFUSED_ELSEWHERE):
-        state, ending = "refused", "refused what it was asked"
+        state, ending = "refused", "refused"
         says = tuple(_describe_refusal(evidence, gate))
         elsewhere = gate.verdict is Verdict.REFUSED_ELSEWHERE
         remedies = (
@@ -159,24 +158,23 @@ def _explain_failure_by_gate(
             else (CHECK, *restarts)
         )
     else:
-        state, ending = "unanswered", "gave no answer, so CodePipeline failed it"
+        state, ending = "unanswered", "did not answer, so CodePipeline failed it"
         remedies = (offer_log(read_deployment_stage(gate), "gate"), DOCTOR, *restarts)
     headline = (
-        f"{evidence.name} does not wait: at {format_time(story.execution.updated, evidence.now)} "
-        f"the gate in its stage {gate.stage} {ending}."
+        f"{evidence.name} is not waiting: the gate in its stage {gate.stage} {ending} at "
+        f"{format_time(story.execution.updated, evidence.now)}."
     )
     return Statement(state, headline, says, NOTHING_STARTS, remedies)
 
 
 def _describe_refusal(evidence: ExplainEvidence, attempt: Attempt) -> Iterator[str]:
-    yield f"It says: {attempt.message}"
+    yield f"The gate said: {attempt.message}"
     gate = evidence.find_gate(attempt)
     if gate and attempt.error == "ConfigurationError":
         yield (
-            f"It still would: {gate.problem}"
+            f"With its current parameters it would refuse again: {gate.problem}"
             if gate.problem and gate.problem != attempt.message
-            else f"What it is asked stands in UserParameters of the action {attempt.action}: "
-            f"{gate.text}"
+            else f"The UserParameters of its action {attempt.action} are: {gate.text}"
         )
 
 
@@ -184,12 +182,12 @@ def _offer_restarts(
     evidence: ExplainEvidence, story: ExecutionStory, gate: Attempt
 ) -> Iterator[Remedy]:
     if not evidence.is_edited_since(story.execution):
-        to = "let the same execution ask its gate again"
+        to = "let the gate check the same execution again"
         yield offer_retry(evidence.name, gate.stage, story.execution.id, to)
     yield offer_new_start(evidence)
 
 
-# It was held, and the rule of the hold is gone
+# It was held, and the rule of the hold no longer exists
 
 
 def _explain_lost_hold(
@@ -201,24 +199,25 @@ def _explain_lost_hold(
     minutes = declared.parameters.give_up_minutes if declared and declared.parameters else None
     is_past_deadline = minutes and evidence.now >= gate.started + timedelta(minutes=minutes)
     if story.log and story.log.unread:
-        probably = "the wait was given up" if is_past_deadline else "somebody has removed it"
+        probably = "the wait was given up" if is_past_deadline else "someone removed it"
         cause = (
-            f"The rule of its hold is gone: {probably}, it seems. The retry's log would tell, "
-            f"which could not be read: {story.log.unread}."
+            f"The rule of its hold no longer exists, probably because {probably}. The retry "
+            f"function's log would say, but it could not be read: {story.log.unread}."
         )
     else:
         cause = (
-            "The rule of its hold is gone, and the retry has not removed it: somebody did, by hand."
+            "The rule of its hold no longer exists. The retry function did not remove it, so "
+            "someone removed it by hand."
         )
     return Statement(
         "removed",
-        f"{evidence.name} does not wait any more, and is not started again: "
+        f"{evidence.name} is no longer waiting, and nothing will start it again. "
         f"{_describe_past_wait(evidence, gate)}.",
         (cause, *_describe_upstreams_now(evidence, story)),
         NOTHING_STARTS,
         (
             *_offer_restarts(evidence, story, gate),
-            *_offer_to_go_on(evidence, story, gate),
+            *_offer_to_continue(evidence, story, gate),
             offer_log(read_deployment_stage(gate), "retry"),
         ),
     )
@@ -226,8 +225,8 @@ def _explain_lost_hold(
 
 def _describe_past_wait(evidence: ExplainEvidence, gate: Attempt) -> str:
     labels = [dependency.label for dependency in evidence.list_dependencies(gate)]
-    names = join_names(labels) if labels else "others"
-    return f"it had waited for {names} since {format_time(gate.started, evidence.now)}"
+    names = join_names(labels) if labels else "its upstreams"
+    return f"It had been waiting for {names} since {format_time(gate.started, evidence.now)}"
 
 
 def _explain_logged_end(
@@ -238,60 +237,60 @@ def _explain_logged_end(
     record: dict[str, Any],
     outcome: Outcome,
 ) -> Statement:
-    """`record`: what the retry logged at that moment, when it ended the hold with `outcome`."""
+    """`record`: what the retry function logged at `moment`, when it ended the hold."""
     ended_at, started = format_time(moment, evidence.now), record.get("started")
     was_held = (
-        f"Execution {story.execution.short_id} of {evidence.name} was held since "
+        f"Execution {story.execution.short_id} of {evidence.name} was held at "
         f"{format_time(gate.started, evidence.now)}"
     )
     if outcome is Outcome.DROPPED and (replaced_by := record.get("replaced_by")):
-        headline = f"{was_held}, and has been started again, as {replaced_by}."
+        headline = f"{was_held}, and has been started again as {replaced_by}."
         return Statement("started again", headline)
     is_given_up = outcome is Outcome.GAVE_UP and record.get("on_give_up") != "continue"
     if is_given_up or outcome is Outcome.DROPPED:
-        reasons = [f"The retry said: {outcome.word}: {record.get('reason', '')}."]
+        reasons = [f"The retry function logged: {outcome.word}: {record.get('reason', '')}."]
         remedies = [*_offer_restarts(evidence, story, gate)]
         ending, duration = "its hold ended", ""
         if is_given_up:
-            ending, duration = "it gave up", ", as long as give_up_minutes says"
+            ending, duration = "it gave up", ", as long as give_up_minutes allows"
             reasons += _describe_upstreams_now(evidence, story)
-            remedies += _offer_to_go_on(evidence, story, gate)
+            remedies += _offer_to_continue(evidence, story, gate)
         return Statement(
             "gave up" if is_given_up else "dropped",
-            f"{evidence.name} does not wait any more: {ending} at {ended_at}. By then "
+            f"{evidence.name} is no longer waiting: {ending} at {ended_at}. "
             f"{_describe_past_wait(evidence, gate)}{duration}.",
             tuple(reasons),
             NOTHING_STARTS,
             tuple(remedies),
         )
     causes = {
-        Outcome.LET_GO: f", until {record.get('released_by')} let it go",
-        Outcome.GAVE_UP: ", as long as give_up_minutes says",
+        Outcome.LET_GO: f" It was released by {record.get('released_by')}.",
+        Outcome.GAVE_UP: " Then give_up_minutes was over.",
     }
-    goes_on = (
-        f"started again at {ended_at}, as {started}" if started else f"was retried at {ended_at}"
-    )
-    state = "started again" if started else "retried"
-    return Statement(state, f"{was_held}{causes.get(outcome, '')}, and {goes_on}.")
+    state, continued = "retried", f"Its stage was retried at {ended_at}."
+    if started:
+        state, continued = "started again", f"It was started again at {ended_at} as {started}."
+    return Statement(state, f"{was_held}.{causes.get(outcome, '')} {continued}")
 
 
 def _describe_upstreams_now(evidence: ExplainEvidence, story: ExecutionStory) -> Iterator[str]:
-    """How those upstreams stand now that it had waited for."""
+    """Yield what the upstreams that it was waiting for are doing now."""
     blocking = [chain.upstream for chain in find_blocking(story.former_upstreams)]
     if blocking:
-        yield f"As it is now: {describe_reasons(blocking, evidence.now)}"
+        reasons = [describe_upstream(upstream, evidence.now) for upstream in blocking]
+        yield f"Currently: {' '.join(reasons)}"
     elif story.former_upstreams:
         names = join_names([chain.label for chain in story.former_upstreams])
         yield (
-            f"As it is now, nothing of {names} keeps it any more: its gate lets it pass "
-            "when it is asked again."
+            f"Currently, it would not have to wait for {names}: if its gate checks again, it "
+            "passes."
         )
 
 
-def _offer_to_go_on(
+def _offer_to_continue(
     evidence: ExplainEvidence, story: ExecutionStory, attempt: Attempt
 ) -> Iterator[Remedy]:
-    """How to go on although the upstreams still block. `attempt`: of the gate that held it."""
+    """Yield how to continue although upstreams still block. `attempt`: of the gate that held it."""
     gate = evidence.find_gate(attempt)
     if not find_blocking(story.former_upstreams) or gate is None:
         return
@@ -300,9 +299,9 @@ def _offer_to_go_on(
         if evidence.is_edited_since(story.execution)
         else build_retry_command(evidence.name, attempt.stage, story.execution.id)
     )
-    to = "go on all the same: ask the gate again, and when it waits, let it go"
+    to = "continue now anyway: let the gate check again, and when it waits, release it"
     yield Remedy(to, (restart, ("gatectl", "release", evidence.name)))
     if variable := _BYPASS.search(gate.text):
         option = ("--variables", f"name={variable[1]},value=true")
-        to = "go on all the same, with a new execution that its gate lets pass without a look"
+        to = "continue now anyway with a new execution that bypasses its gate"
         yield Remedy(to, ((*build_start_command(evidence.name), *option),))

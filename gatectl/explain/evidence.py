@@ -1,4 +1,4 @@
-"""What `gatectl explain` knows about a pipeline, as plain data. Times are aware UTC."""
+"""What `gatectl explain` has read about a pipeline, as plain data. Times are aware UTC."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from gatectl.doctor.evidence import GateFunction
 from gatectl.wording import format_duration
 
 MAY_STAND = (Standing.HELD, Standing.UNKNOWN)
-"""A hold whose fate is unknown counts as held, as far as its rule tells."""
+"""A hold whose fate is unknown counts as held, because its rule exists."""
 
 
 @dataclass(frozen=True)
 class UpstreamChain:
-    """An upstream as it is now. `waits`: how it waits itself, "held" by a rule or "in place"; "" if
-    it does not wait. `chains`: what it waits for.
+    """An upstream as it is now. `waits`: "held" if a rule holds it, "in place" if it waits in the
+    mode wait, otherwise "" (public values). `chains`: what it is waiting for.
     """
 
     upstream: Upstream
@@ -46,15 +46,15 @@ class UpstreamChain:
 
 
 def find_blocking(chains: Sequence[UpstreamChain]) -> list[UpstreamChain]:
-    """Return those that keep the pipeline waiting. The retry ignores one that was deleted."""
+    """Return those that keep the pipeline waiting. The retry function ignores deleted upstreams."""
     upstreams = [(chain, chain.upstream) for chain in chains]
     return [chain for chain, each in upstreams if not each.satisfied and not each.missing]
 
 
 @dataclass(frozen=True)
 class RetryLog:
-    """What the retry has logged: `records` of one hold, and the `errors` of any, oldest first.
-    `unread`: why it could not be read. `missing`: there is no log, so the retry has never run.
+    """What the retry function has logged, oldest first: `records` of one hold, and the `errors` of
+    all. `unread`: why it could not be read. `missing`: no log exists, so it has never run.
     """
 
     records: tuple[tuple[datetime, dict[str, Any]], ...] = ()
@@ -65,7 +65,7 @@ class RetryLog:
 
 @dataclass(frozen=True)
 class RetryTarget:
-    """The retry that a rule invokes, None if missing. `unseen`: why it was not read completely."""
+    """The retry function of a rule; None if missing. `unseen`: why it was not read completely."""
 
     function: GateFunction | None = None
     unseen: str = ""
@@ -73,9 +73,9 @@ class RetryTarget:
 
 @dataclass(frozen=True)
 class ExecutionStory:
-    """One execution. `attempts`: oldest first. `rule`: the rule of its hold. `upstreams`: what it
-    waits for, if it waits. `former_upstreams`: what it waited for until its wait was ended without
-    a start. `target`: the retry that is to end its hold.
+    """One execution. `attempts`: oldest first. `rule`: of its hold. `upstreams`: what it is
+    waiting for. `former_upstreams`: what it was waiting for until its wait ended and nothing was
+    started. `target`: the retry function that has to end its hold.
     """
 
     execution: Execution
@@ -117,7 +117,7 @@ class ExecutionStory:
 
 @dataclass(frozen=True)
 class HeldDependent:
-    """A pipeline of this region and account that is held for another one since then."""
+    """A pipeline of this region and account that has been held for another one since then."""
 
     name: str
     since: datetime
@@ -125,10 +125,10 @@ class HeldDependent:
 
 @dataclass(frozen=True)
 class ExplainEvidence:
-    """`pipeline`: with all of its executions that count, and its state. `edited`: when its
-    structure was edited. `rules`: those named after its executions; `fates`: of their holds, by the
-    rule's name. `stories`: the executions to explain; `omitted_count`: how many more wait or run.
-    `dependents`: the pipelines that are held for this one, if it has no gate itself.
+    """`pipeline`: with its recent executions and its state. `edited`: when its structure was last
+    edited. `rules`: those named after its executions. `fates`: what became of their holds, by the
+    rule's name. `stories`: the executions to explain. `omitted_count`: how many more are waiting or
+    running. `dependents`: the pipelines that are held for this one, if it has no gate itself.
     """
 
     now: datetime
@@ -157,7 +157,7 @@ class ExplainEvidence:
         return f"since {format_time(since, self.now)} ({format_duration(self.now - since)})"
 
     def is_held(self, story: ExecutionStory) -> bool:
-        """Whether the retry would still let the execution go on, as far as is known."""
+        """Whether the retry function will still continue the execution, as far as is known."""
         return story.hold is not None and self.fates[story.hold.rule].standing in MAY_STAND
 
     def find_newer(self, execution: Execution) -> Execution | None:
@@ -166,16 +166,16 @@ class ExplainEvidence:
         return None if newest.id == execution.id or execution.mode == PARALLEL else newest
 
     def is_edited_since(self, execution: Execution) -> bool:
-        """If so, AWS retries none of its stages (guide: actions-retry)."""
+        """If so, AWS does not retry its stages (guide: actions-retry)."""
         return self.edited is not None and self.edited > execution.started
 
     def find_gate(self, attempt: Attempt) -> Gate | None:
-        """Return the gate of this attempt as it is declared now."""
+        """Return the gate of this attempt as it is now."""
         gates = {(gate.stage, gate.action): gate for gate in self.pipeline.gates}
         return gates.get((attempt.stage, attempt.action))
 
     def list_dependencies(self, attempt: Attempt) -> tuple[Dependency, ...]:
-        """Return what the gate of this attempt waits for, as it is declared now."""
+        """Return what the gate of this attempt now has to wait for."""
         gate = self.find_gate(attempt)
         return gate.parameters.depends_on if gate and gate.parameters else ()
 

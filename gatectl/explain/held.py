@@ -1,4 +1,4 @@
-"""An execution that a rule holds: why, until when, and what is wrong if it does not go on."""
+"""An execution that a rule holds: why, until when, and what is wrong if it does not continue."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from gatectl.explain.reasons import (
     NO_RETRY,
     describe_causes,
     describe_changes,
+    describe_next_check,
     offer_human_actions,
     offer_new_start,
     offer_start_and_release,
@@ -41,17 +42,17 @@ from gatectl.explain.statement import (
 )
 
 MAX_EVENT_DELAY = timedelta(minutes=1)
-"""An event ends a hold within seconds; after this, it is late."""
+"""An event ends a hold within seconds. After this time, it is late."""
 
 
 def is_late(evidence: ExplainEvidence, story: ExecutionStory) -> bool:
-    """Whether nothing keeps the held execution any more, and it should have gone on by now."""
+    """Whether nothing keeps the held execution waiting, and it should have continued by now."""
     end = story.end_of_upstreams
     return not story.blocking and (end is None or evidence.now - end > MAX_EVENT_DELAY)
 
 
 def explain_hold(evidence: ExplainEvidence, story: ExecutionStory) -> Statement:
-    """`story`: of an execution that its rule holds."""
+    """`story`: of an execution that a rule holds."""
     hold, rule = story.hold, story.rule
     if hold is None or rule is None:
         raise ValueError(f"execution {story.execution.id} is not held")
@@ -62,65 +63,70 @@ def explain_hold(evidence: ExplainEvidence, story: ExecutionStory) -> Statement:
     if hold.released_by:
         return Statement(
             "let go",
-            f"{name} was let go by {hold.released_by}, after it had waited for {names} {lasts}.",
+            f"{name} was released by {hold.released_by}. It had been waiting for {names} {lasts}.",
             outlook="Its stage is retried within seconds, and the gate lets execution "
-            f"{story.execution.short_id} pass; {_describe_next_check(evidence, story)}.",
+            f"{story.execution.short_id} pass. {describe_next_check(rule, evidence.now)}",
         )
     if cycle := find_deadlock(story.waiting_for):
         return Statement(
             "deadlock",
-            f"Deadlock: {name} waits {lasts}, and none of these can go on before another does: "
-            f"{cycle}.",
+            f"Deadlock: {cycle}. None of them can continue. {name} has been waiting {lasts}.",
             (DEADLOCK_REMEDY,),
-            _describe_deadline(evidence, story, hold).strip() or "Nothing ends this by itself.",
+            _describe_deadline(evidence, story, hold, rule).strip()
+            or "It does not end automatically.",
             (CHECK, *_offer_ways_out(evidence, story, hold)),
         )
     if story.blocking:
-        return _explain_wait(evidence, story, hold)
+        return _explain_wait(evidence, story, hold, rule)
     return _explain_missing_start(evidence, story, hold, rule)
 
 
-def _explain_wait(evidence: ExplainEvidence, story: ExecutionStory, hold: Hold) -> Statement:
+def _explain_wait(
+    evidence: ExplainEvidence, story: ExecutionStory, hold: Hold, rule: HoldRule
+) -> Statement:
+    next_check = describe_next_check(rule, evidence.now)
     human_actions = tuple(offer_human_actions(evidence, story))
     if hold.give_up and hold.is_past_deadline(evidence.now):
         ends = (
             "the wait ends and nothing is started"
             if hold.ends_by_stopping
-            else "it goes on all the same"
+            else "the pipeline continues anyway"
         )
         outlook = (
-            f"Its time was over at {format_time(hold.give_up, evidence.now)}: {ends}, at the next "
-            f"look; {_describe_next_check(evidence, story)}."
+            f"give_up_minutes was over at {format_time(hold.give_up, evidence.now)}. At the next "
+            f"check, {ends}. {next_check}"
         )
     else:
-        end = describe_end_of_wait(story.waiting_for)
-        goes_on = _describe_continuation(evidence, story, hold, f"within seconds of {end}")
-        outlook = f"{goes_on} {_describe_deadline(evidence, story, hold)}"
+        moment = f"within seconds after {describe_end_of_wait(story.waiting_for)}"
+        outlook = (
+            f"{_describe_continuation(evidence, story, hold, moment)} "
+            f"{_describe_deadline(evidence, story, hold, rule)}{next_check}"
+        )
     reasons = [*describe_causes(evidence, story), *describe_changes(evidence, story, hold)]
     if story.target and story.target.unseen:
         reasons.append(
-            f"Whether its rule can invoke the retry was not looked at: {story.target.unseen}."
+            "gatectl could not check whether its rule can invoke the retry function: "
+            f"{story.target.unseen}."
         )
     return Statement(
         "held",
-        f"{evidence.name} waits for "
+        f"{evidence.name} has been waiting for "
         f"{join_names([upstream.label for upstream in story.waiting_for])} "
-        f"{evidence.format_wait(hold.since)}. Execution {story.execution.short_id} has failed, and "
-        "that is as planned: an EventBridge rule remembers it.",
+        f"{evidence.format_wait(hold.since)}. Execution {story.execution.short_id} failed on "
+        "purpose, and an EventBridge rule remembers it.",
         tuple(reasons),
-        outlook.strip(),
+        outlook,
         (*human_actions, *_offer_ways_out(evidence, story, hold)),
         is_fine=not human_actions,
     )
 
 
-def _describe_deadline(evidence: ExplainEvidence, story: ExecutionStory, hold: Hold) -> str:
-    """A rule notices that its time is over when it looks next."""
-    seen_at = (
-        story.rule.find_check_after(hold.give_up, evidence.now) if story.rule else hold.give_up
-    )
+def _describe_deadline(
+    evidence: ExplainEvidence, story: ExecutionStory, hold: Hold, rule: HoldRule
+) -> str:
+    """Return what happens at the first check after give_up_minutes is over."""
     return describe_deadline(
-        seen_at,
+        rule.find_check_after(hold.give_up, evidence.now),
         hold.on_give_up,
         evidence.now,
         can_be_retried=not evidence.is_edited_since(story.execution),
@@ -130,31 +136,20 @@ def _describe_deadline(evidence: ExplainEvidence, story: ExecutionStory, hold: H
 def _describe_continuation(
     evidence: ExplainEvidence, story: ExecutionStory, hold: Hold, moment: str
 ) -> str:
-    """How the pipeline goes on, at that moment ("within seconds of ...")."""
+    """Return how the pipeline continues at that moment ("within seconds after ...")."""
     is_rollback = story.execution.kind == ROLLBACK
     is_edited = evidence.is_edited_since(story.execution)
     if is_edited and is_rollback:
-        goes_on = (
-            f"Its hold ends {moment}, and nothing is started: {NO_RETRY}, and no start takes "
-            "a rollback's place"
+        return (
+            f"Its hold ends {moment}, but nothing is started: {NO_RETRY}, and a new execution "
+            "cannot replace a rollback."
         )
-    elif is_edited and not hold.mode.starts_over:
-        asks = "asks anew" if evidence.pipeline.gates else "has no gate to ask any more"
-        goes_on = f"{evidence.name} starts again by itself {moment}, and {asks}: {NO_RETRY}"
-    elif is_rollback or not hold.mode.starts_over:
-        goes_on = f"The same execution goes on by itself {moment}: its stage is retried"
-    else:
-        goes_on = f"{evidence.name} starts again by itself {moment}"
-    return f"{goes_on}; {_describe_next_check(evidence, story)}."
-
-
-def _describe_next_check(evidence: ExplainEvidence, story: ExecutionStory) -> str:
-    next_check = story.rule.next_check(evidence.now) if story.rule else None
-    return (
-        f"in any case it is looked at again at {format_time(next_check, evidence.now)}"
-        if next_check
-        else "else nobody looks: its rule has no schedule"
-    )
+    if is_edited and not hold.mode.starts_over:
+        gate = "Its gate then checks again." if evidence.pipeline.gates else "It has no gate now."
+        return f"{evidence.name} starts again automatically {moment}, because {NO_RETRY}. {gate}"
+    if is_rollback or not hold.mode.starts_over:
+        return f"The same execution continues automatically {moment}: its stage is retried."
+    return f"{evidence.name} starts again automatically {moment}."
 
 
 def _offer_ways_out(
@@ -166,7 +161,7 @@ def _offer_ways_out(
     elif evidence.pipeline.gates:
         yield offer_start_and_release(evidence, NO_RETRY)
     else:
-        yield offer_new_start(evidence, f" ({NO_RETRY})")
+        yield offer_new_start(evidence, NO_RETRY)
     yield offer_removal(hold.rule)
 
 
@@ -174,10 +169,11 @@ def _explain_fault(
     evidence: ExplainEvidence, story: ExecutionStory, rule: HoldRule, hold: Hold, fault: Finding
 ) -> Statement:
     names = join_names([dependency.label for dependency in hold.depends_on])
-    waits = (
-        f"waits for {names}"
+    lasts = evidence.format_wait(hold.since)
+    wait = (
+        f"has been waiting for {names} {lasts}, and"
         if story.blocking
-        else f"is held for {names}, which does not keep it any more,"
+        else f"has been held for {names} {lasts}. It no longer has to wait, but"
     )
     ways_out = (
         [offer_removal(hold.rule)]
@@ -186,14 +182,13 @@ def _explain_fault(
     )
     return Statement(
         "broken",
-        f"{evidence.name} {waits} {evidence.format_wait(hold.since)}, and nothing will start it "
-        f"again: {describe_fault(fault, rule)}",
+        f"{evidence.name} {wait} nothing will start it again: {describe_fault(fault, rule)}",
         describe_causes(evidence, story),
         remedies=(*offer_repairs(evidence, fault), *ways_out),
     )
 
 
-# If nothing keeps it any more
+# If nothing keeps it waiting
 
 
 def _explain_missing_start(
@@ -201,21 +196,17 @@ def _explain_missing_start(
 ) -> Statement:
     names = join_names([dependency.label for dependency in hold.depends_on])
     end = story.end_of_upstreams
-    since = f" since {format_time(end, evidence.now)}" if end else ""
+    as_of = f"As of {format_time(end, evidence.now)}, " if end else ""
+    headline = f"{as_of}{evidence.name} no longer has to wait for {names}"
+    next_check = describe_next_check(rule, evidence.now)
     if not is_late(evidence, story):
-        has = "has" if len(hold.depends_on) == 1 else "have"
-        return Statement(
-            "due",
-            f"{names} {has} ended, and nothing keeps {evidence.name} any more{since}.",
-            outlook=_describe_continuation(evidence, story, hold, "within seconds"),
-        )
+        continuation = _describe_continuation(evidence, story, hold, "within seconds")
+        return Statement("due", f"{headline}.", outlook=f"{continuation} {next_check}")
     return Statement(
         "overdue",
-        f"Nothing keeps {evidence.name} any more{since}: what it waited for, {names}, is over. Yet "
-        "it has not gone on.",
+        f"{headline}, but it has not continued.",
         (_describe_last_record(evidence, story),),
-        "Its rule fires again by itself, and once the cause is gone that heals it: "
-        f"{_describe_next_check(evidence, story)}.",
+        f"Its rule fires again, so it continues once the cause is removed. {next_check}",
         (offer_log(read_rule_stage(rule), "retry"), DOCTOR, offer_new_start(evidence)),
     )
 
@@ -223,18 +214,19 @@ def _explain_missing_start(
 def _describe_last_record(evidence: ExplainEvidence, story: ExecutionStory) -> str:
     log = story.log or RetryLog()
     if log.unread:
-        return f"Why, the retry's log says, which could not be read: {log.unread}."
+        return f"The retry function's log may say why, but it could not be read: {log.unread}."
     if log.missing:
-        return "The retry has never run: its rule does not reach it."
+        return "The retry function has never run: its rule does not reach it."
     if log.errors:
         moment, error = log.errors[-1]
-        return f"The retry failed at {format_time(moment, evidence.now)}: {error}"
+        return f"The retry function failed at {format_time(moment, evidence.now)}: {error}"
     if log.records:
         moment, record = log.records[-1]
         return (
-            f"The retry said at {format_time(moment, evidence.now)}: {record['decision']}: "
-            f"{record.get('reason', '')}."
+            f"The retry function logged at {format_time(moment, evidence.now)}: "
+            f"{record['decision']}: {record.get('reason', '')}."
         )
     return (
-        "The retry has logged nothing of it since then: the event of that end was lost, or is late."
+        "The retry function has logged nothing about it since then: the event that should have "
+        "invoked it was lost or is late."
     )

@@ -1,4 +1,4 @@
-"""An execution in progress, at its gate or elsewhere, and what may hold it up there."""
+"""An execution in progress, at its gate or elsewhere, and what keeps it there."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from gatectl.explain.statement import (
 )
 
 MAX_ANSWER_TIME = timedelta(minutes=2)
-"""Longer than a gate takes, Lambda's own start included."""
-ASKED_AGAIN = "CodePipeline asks the gate again by itself, and that lets it pass"
-INTERVAL_UNKNOWN = "AWS does not say how often it asks."
-NOT_THE_GATE = "That is not the gate's doing."
+"""A gate takes less, even if Lambda has to start it first."""
+INVOKED_AGAIN = "CodePipeline invokes the gate again automatically, and the gate lets it pass"
+INTERVAL_UNKNOWN = "AWS does not say how often CodePipeline invokes it."
+NOT_THE_GATE = "The gate is not the cause."
 
 
 # At its gate
@@ -36,16 +36,16 @@ NOT_THE_GATE = "That is not the gate's doing."
 def explain_open_gate(
     evidence: ExplainEvidence, story: ExecutionStory, attempt: Attempt
 ) -> Statement:
-    """`attempt`: of the gate, in progress."""
+    """`attempt`: the gate's attempt that is in progress."""
     if not attempt.message:
         return _explain_missing_answer(evidence, story, attempt)
     execution, name, mark = story.execution, evidence.name, read_mark(attempt.mark)
     since = mark.since if mark else attempt.started
     lasts = evidence.format_wait(since)
-    asked_again = f"{ASKED_AGAIN}: {INTERVAL_UNKNOWN}"
+    invoked_again = f"{INVOKED_AGAIN}. {INTERVAL_UNKNOWN}"
     if story.hold and story.hold.released_by:
-        headline = f"{name} was let go by {story.hold.released_by}, after it had waited {lasts}."
-        return Statement("let go", headline, outlook=asked_again)
+        headline = f"{name} was released by {story.hold.released_by}. It had been waiting {lasts}."
+        return Statement("let go", headline, outlook=invoked_again)
     human_actions = tuple(offer_human_actions(evidence, story))
     remedies = (
         *human_actions,
@@ -53,29 +53,26 @@ def explain_open_gate(
         offer_stop(name, execution.id),
     )
     if cycle := find_deadlock(story.waiting_for):
-        headline = (
-            f"Deadlock: {name} waits {lasts}, and none of these can go on before another does: "
-            f"{cycle}."
-        )
-        outlook = "The gate that sees it when it is asked next fails its action."
+        headline = f"Deadlock: {cycle}. None of them can continue. {name} has been waiting {lasts}."
+        outlook = "The gate that notices it at its next check fails its action."
         return Statement("deadlock", headline, (DEADLOCK_REMEDY,), outlook, remedies)
     if story.upstreams and not story.blocking:
         headline = (
-            f"{name} waited {lasts}, and nothing keeps it any more: execution "
+            f"{name} has been waiting {lasts}. Nothing keeps it waiting anymore, but execution "
             f"{execution.short_id} is still at its gate."
         )
-        return Statement("due", headline, outlook=asked_again, remedies=remedies)
+        return Statement("due", headline, outlook=invoked_again, remedies=remedies)
     labels = [upstream.label for upstream in story.waiting_for]
+    names = join_names(labels) if labels else "its upstreams"
     return Statement(
         "waits",
-        f"{name} waits for {join_names(labels) if labels else 'what it depends on'} {lasts}, in "
-        f"place: execution {execution.short_id} stays in progress at its stage {attempt.stage}, "
-        f"action {attempt.action}.",
+        f"{name} has been waiting for {names} {lasts}. Execution {execution.short_id} stays in "
+        f"progress at {attempt.action} in its stage {attempt.stage}.",
         describe_causes(evidence, story)
         if story.upstreams
         else (f"The gate said: {attempt.message}",),
-        f"{ASKED_AGAIN} once that is over; {INTERVAL_UNKNOWN} "
-        f"{_describe_deadline(evidence, attempt, since)}".strip(),
+        f"{INVOKED_AGAIN} once it no longer has to wait for {names}. "
+        f"{_describe_deadline(evidence, attempt, since)}{INTERVAL_UNKNOWN}",
         remedies,
         is_fine=not human_actions,
     )
@@ -93,16 +90,16 @@ def _explain_missing_answer(
     evidence: ExplainEvidence, story: ExecutionStory, attempt: Attempt
 ) -> Statement:
     headline = (
-        f"The gate of {evidence.name} is being asked since "
-        f"{format_time(attempt.started, evidence.now)}, for execution {story.execution.short_id}"
+        f"CodePipeline invoked the gate of {evidence.name} for execution "
+        f"{story.execution.short_id} at {format_time(attempt.started, evidence.now)}"
     )
     if evidence.now - attempt.started < MAX_ANSWER_TIME:
-        return Statement("asked", f"{headline}.", outlook="It answers within seconds.")
+        return Statement("asked", f"{headline}.", outlook="The gate answers within seconds.")
     return Statement(
         "asked",
-        f"{headline}, and has not answered.",
-        ("It has died, or cannot reach AWS. Lambda tries it again twice by itself.",),
-        "After 20 minutes without an answer CodePipeline fails the action.",
+        f"{headline}, and it has not answered.",
+        ("The gate crashed or cannot reach AWS. Lambda retries it twice automatically.",),
+        "After 20 minutes without an answer, CodePipeline fails the action.",
         (offer_log(read_deployment_stage(attempt), "gate"),),
     )
 
@@ -115,54 +112,55 @@ def explain_progress(evidence: ExplainEvidence, story: ExecutionStory) -> Statem
     subject = f"Execution {execution.short_id} of {evidence.name}"
     reasons = tuple(describe_gates(evidence, story))
     if execution.status == "Stopping":
-        headline = f"{subject} is being stopped: somebody has asked for that."
-        outlook = "It ends when the actions that are under way have ended."
+        headline = f"{subject} is being stopped at someone's request."
+        outlook = "It ends when its running actions have ended."
         return Statement("stopping", headline, reasons, outlook)
     stages = evidence.state.stages
     next_stage = next((stage for stage in stages if execution.id in stage.inbound), None)
     if next_stage and next_stage.transition_disabled:
-        disabled = next_stage.disabled_since
+        since = next_stage.disabled_since
+        state = f"has been disabled since {format_time(since, now)}" if since else "is disabled"
         return Statement(
             "closed",
-            f"{subject} waits for a person: the transition into its stage {next_stage.name} is "
-            f"disabled{f' since {format_time(disabled, now)}' if disabled else ''}. {NOT_THE_GATE}",
+            f"{subject} is waiting for a person: the transition into its stage {next_stage.name} "
+            f"{state}. {NOT_THE_GATE}",
             reasons,
-            "It goes on when somebody enables it.",
+            "It continues when someone enables the transition.",
             (offer_transition(evidence.name, next_stage.name),),
         )
     if next_stage and next_stage.busy and next_stage.execution:
         replaceable = evidence.pipeline.mode == "SUPERSEDED"
         return Statement(
             "queued",
-            f"{subject} stands before the stage {next_stage.name}, behind execution "
-            f"{next_stage.execution[:8]}, which is in it.",
+            f"{subject} is waiting to enter the stage {next_stage.name}, because execution "
+            f"{next_stage.execution[:8]} is in it.",
             reasons,
-            "It goes on when that one has left the stage"
-            f"{'; should a newer one come, that takes its place' if replaceable else ''}.",
+            "It continues when that execution has left the stage."
+            f"{' A newer execution would replace it.' if replaceable else ''}",
         )
     open_actions = [attempt for attempt in story.attempts if attempt.status == "InProgress"]
     for approval in open_actions:
         if approval.provider == "Manual":
             return Statement(
                 "asks",
-                f"{subject} waits for a person: the approval {approval.action} in its stage "
-                f"{approval.stage} is open since {format_time(approval.started, now)}. "
+                f"{subject} is waiting for a person: the approval {approval.action} in its stage "
+                f"{approval.stage} has been open since {format_time(approval.started, now)}. "
                 f"{NOT_THE_GATE}",
                 reasons,
-                "It goes on when somebody approves, and fails when somebody rejects.",
-                (Remedy("answer it", link=evidence.links.pipeline(evidence.name)),),
+                "It continues when someone approves it, and fails when someone rejects it.",
+                (Remedy("respond to the approval", link=evidence.links.pipeline(evidence.name)),),
             )
     places = [f"{action.action} in its stage {action.stage}" for action in open_actions]
     headline = (
-        f"{subject} runs since {format_time(execution.started, now)}"
-        f"{f', and is at {join_names(places)}' if places else ''}. It waits for no other pipeline "
-        "now."
+        f"{subject} has been running since {format_time(execution.started, now)}"
+        f"{f', and is at {join_names(places)}' if places else ''}. It is not waiting for another "
+        "pipeline."
     )
     return Statement("runs", headline, reasons)
 
 
 def describe_gates(evidence: ExplainEvidence, story: ExecutionStory) -> Iterator[str]:
-    """What its gates have told the execution, and which gates are still ahead of it."""
+    """Yield which gates the execution has passed, and which it has not reached yet."""
     attempts = {(attempt.stage, attempt.action): attempt for attempt in story.gates}
     for gate in evidence.pipeline.gates:
         attempt = attempts.get((gate.stage, gate.action))
@@ -178,17 +176,17 @@ def describe_gates(evidence: ExplainEvidence, story: ExecutionStory) -> Iterator
                 for dependency in (gate.parameters.depends_on if gate.parameters else ())
             ]
             yield (
-                f"It has not come to its gate in the stage {gate.stage} yet"
+                f"It has not reached its gate in the stage {gate.stage} yet"
                 f"{f', which waits for {join_names(labels)}' if labels else ''}."
                 f"{_describe_observer(gate)}"
             )
     if story.rule and story.execution.running:
         yield (
-            "It was held before, and its stage was retried: the rule of that hold stays until "
-            "this execution has ended."
+            "It was held before, and its stage was retried. The rule of that hold stays until this "
+            "execution has ended."
         )
 
 
 def _describe_observer(gate: Gate) -> str:
     observes = gate.parameters and gate.parameters.observe
-    return " It only observes, and never holds." if observes else ""
+    return " That gate only observes, and never holds." if observes else ""

@@ -1,5 +1,5 @@
-"""Reads what explain has to know from AWS with the caller's credentials, as the gate and the retry
-would.
+"""Reads what explain needs from AWS, as the gate and the retry function would, but with the
+caller's credentials.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class ExplainReader:
         self._aws = Aws(place.client)
 
     def read_evidence(self, pipeline: str, execution: str | None) -> ExplainEvidence:
-        """Return everything that there is to know. `execution`: the beginning of the id of the
-        execution that is meant. Raises Refused if there is none.
+        """Return everything that explain needs. `execution`: the beginning of an execution's id.
+        Raises Refused if no execution has it.
         """
         evidence = self._read_pipeline(pipeline)
         chosen = _choose_executions(evidence, execution)
@@ -152,8 +152,8 @@ class ExplainReader:
         return read_log(self._place.logs, deployment, rule, since)
 
     def _read_dependents(self, pipeline: Pipeline) -> tuple[HeldDependent, ...]:
-        """Return the pipelines that wait for this one, the longest wait first. The rules' event
-        patterns name the pipelines that they wait for.
+        """Return the pipelines that are waiting for this one, the longest wait first. The event
+        patterns of their rules name this one.
         """
         names = [
             rule["Name"]
@@ -183,10 +183,10 @@ class ExplainReader:
             stage = read_stage(hold.rule, hold.execution)
             fate, _ = read_fate(self._aws.codepipeline, hold, stage)
         except NotPermitted:
-            return True  # as far as its rule tells
+            return True  # because its rule exists
         return fate.standing in MAY_STAND
 
-    # Upstreams, and what they wait for
+    # Upstreams, and what they are waiting for
 
     def _read_chains(
         self,
@@ -214,8 +214,8 @@ class ExplainReader:
         *,
         stays: bool,
     ) -> tuple[UpstreamChain, ...]:
-        """Return the upstreams of a pipeline that waits; for those that wait themselves, theirs
-        too, as far as a gate follows them.
+        """Return the upstreams of a waiting pipeline, and theirs if they are waiting too, as far as
+        a gate follows such a chain.
         """
         reader = UpstreamReader(
             pipeline, execution, self._aws, context, self._now, stays_in_progress=stays
@@ -263,7 +263,7 @@ class ExplainReader:
 
 
 def _read_upstream(reader: UpstreamReader, dependency: Dependency) -> Upstream:
-    """If this caller may not read it, it is unknown; the gate may know it."""
+    """Read an upstream. If this caller may not, it is unknown, although the gate may know it."""
     try:
         (upstream,) = reader.read_details(reader.read_upstreams([dependency]))
     except NotPermitted as error:
@@ -272,18 +272,18 @@ def _read_upstream(reader: UpstreamReader, dependency: Dependency) -> Upstream:
 
 
 def _choose_executions(evidence: ExplainEvidence, execution: str | None) -> list[Execution]:
-    """Return the executions to explain, newest first: the one that is meant; otherwise all that
-    wait or run; otherwise the newest.
+    """Return the executions to explain, newest first: those whose ids begin with `execution`;
+    without it all that are waiting or running, or else the newest.
     """
     executions = evidence.pipeline.executions
     if execution:
         matches = [candidate for candidate in executions if candidate.id.startswith(execution)]
         if not matches:
             newest = ", ".join(candidate.short_id for candidate in executions[:MAX_NAMES])
-            instead = f"its newest are {newest}" if newest else "it has never run"
+            instead = f"The newest are {newest}." if newest else "There were none."
             raise Refused(
-                f"No execution of {evidence.name} of the last {LOOK_BACK.days} days begins with "
-                f"{execution}: {instead}."
+                f"No execution of {evidence.name} in the last {LOOK_BACK.days} days has an id that "
+                f"begins with {execution}. {instead}"
             )
         return matches
     held_ids = {

@@ -1,6 +1,4 @@
-"""The retry that is to end a hold: whether its rule reaches it, as the doctor sees it, and what it
-has logged.
-"""
+"""The retry function that has to end a hold: whether the rule can invoke it, and what it logged."""
 
 from __future__ import annotations
 
@@ -27,9 +25,9 @@ from gatectl.explain.statement import MEND, Remedy, offer_detach
 from gatectl.functions import DeployedFunctions
 
 MAX_LOG_PAGES = 10
-"""A long log is not read to its end."""
+"""The rest of a longer log is not read."""
 LAMBDA_ERROR = "[ERROR]"
-"""How Lambda's runtime begins the line of an invocation that failed (practice)."""
+"""How the line of a failed invocation begins (practice: Lambda's runtime)."""
 ENDS_OF_HOLDS = (
     Outcome.STARTED,
     Outcome.RETRIED,
@@ -37,16 +35,16 @@ ENDS_OF_HOLDS = (
     Outcome.GAVE_UP,
     Outcome.DROPPED,
 )
-"""What the retry logs when it ends a hold."""
+"""What the retry function logs when it ends a hold."""
 
 
 def read_rule_stage(rule: HoldRule) -> str:
-    """Return the Chalice stage of the gate that made the rule, by its name."""
+    """Return the Chalice stage of the gate that created the rule."""
     return read_stage(rule.name, rule.hold.execution) if rule.hold else ""
 
 
 def read_target(lambda_functions: LambdaFunctions, rule: HoldRule) -> RetryTarget:
-    """Read the retry function that is to end the rule's hold."""
+    """Read the retry function that the rule has to invoke."""
     inspector = Inspector()
     retry = DeployedFunctions(read_rule_stage(rule), has_gate=False, has_retry=True)
     try:
@@ -58,10 +56,10 @@ def read_target(lambda_functions: LambdaFunctions, rule: HoldRule) -> RetryTarge
 
 
 def find_fault(evidence: ExplainEvidence, story: ExecutionStory) -> Finding | None:
-    """Return what the doctor says keeps the hold from ever ending, if something does."""
+    """Return what keeps the hold from ever ending, as the doctor finds it; None if nothing does."""
     if story.rule is None:
         return None
-    target = story.target or RetryTarget(unseen="it was not looked at")
+    target = story.target or RetryTarget(unseen="it was not checked")
     may_exist = target.function is not None or bool(target.unseen)
     stage = read_rule_stage(story.rule)
     doctor_evidence = DoctorEvidence(
@@ -78,28 +76,28 @@ def find_fault(evidence: ExplainEvidence, story: ExecutionStory) -> Finding | No
 
 
 def describe_fault(fault: Finding, rule: HoldRule) -> str:
-    """What is wrong and where, in a sentence or two."""
+    """Return what is wrong and where, to follow a colon."""
     if fault.kind == "orphan":
         retry = DeployedFunctions(read_rule_stage(rule), has_gate=True, has_retry=False).retry
-        return f"the function {retry}, which its rule invokes, is not there."
+        return f"the function {retry}, which its rule invokes, does not exist."
     is_rule = fault.where.startswith("rule ")
     where = "its rule" if is_rule else f"the {fault.where}, which its rule invokes"
-    return f"something is wrong with {where}. {fault.problem}"
+    return f"there is a problem with {where}. {fault.problem}"
 
 
 def offer_repairs(evidence: ExplainEvidence, fault: Finding) -> Iterator[Remedy]:
-    """What repairs the fault; and how to go on without that, if the retry cannot run: then it
-    releases no pipeline either.
+    """Yield what repairs the fault. If the retry function cannot run, `gatectl release` does not
+    work either, so also yield how to continue without it.
     """
     if fault.calls:
         yield MEND
         return
     if fault.kind == "overdue":
-        yield Remedy("see why in its log, or let it go by hand", fault.commands)
+        yield Remedy("see why in the log, or release the execution", fault.commands)
         return
     if fault.kind == "orphan":  # the permission to invoke a function goes with it
         yield Remedy(
-            "deploy it again, and let its rule invoke it (that asks first)",
+            "deploy it again, and allow its rule to invoke it (asks for confirmation first)",
             (*fault.commands[:1], *MEND.commands),
         )
     else:
@@ -116,11 +114,11 @@ def stops_the_retry(fault: Finding) -> bool:
 
 
 def read_log(logs: Logs, deployment: Deployment, rule: str, since: datetime) -> RetryLog:
-    """Return what the retry has logged about the hold `rule` since then, except that it still
-    waits; and its errors at any hold.
+    """Return what the retry function has logged `since` then about the hold of `rule`, except that
+    it is still waiting, and the function's errors.
 
-    (guide: CloudWatch Logs, "Filter pattern syntax": ?x ?y means x or y, and matches more than is
-    needed: that is left out here.)
+    The filter ?x ?y means x or y (guide: CloudWatch Logs, "Filter pattern syntax"). It matches too
+    much, so the lines are filtered again here.
     """
     records: list[tuple[datetime, dict[str, Any]]] = []
     errors: list[tuple[datetime, str]] = []
@@ -154,7 +152,7 @@ def _is(record: dict[str, Any], outcome: Outcome) -> bool:
 
 
 def find_end(log: RetryLog | None) -> tuple[datetime, dict[str, Any], Outcome] | None:
-    """Return when and how the retry ended the hold, by the last of its records that says so."""
+    """Return when and how the retry function ended the hold, by its last such record."""
     ends = [
         (moment, record, outcome)
         for moment, record in (log.records if log else ())

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from chalicelib.pipelines.upstream import Upstream
 from gatectl.doctor.finding import Words
 
-NOTHING_TO_DO = "There is nothing to do."
+NOTHING_TO_DO = "You do not need to do anything."
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """What a person can do, by commands or at an address. `to`: what for, as in "To ...:"."""
+    """What a person can do: run commands, or open a link. `to`: completes "To ...:"."""
 
     to: str
     commands: tuple[Words, ...] = ()
@@ -22,10 +22,9 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Statement:
-    """About one execution, or about the whole pipeline (`execution` None).
-
-    `state`: a word for programs, which stays. `reasons`: a paragraph each; `outlook`: what happens
-    next. `is_fine`: nothing has to be done; the remedies are for people who cannot wait.
+    """What to say about one execution, or about the whole pipeline (`execution` None). `state`: a
+    word for programs, which never changes. `reasons`: one paragraph each. `outlook`: what happens
+    next. `is_fine`: no one has to act, and the remedies are for people who cannot wait.
     """
 
     state: str
@@ -38,7 +37,7 @@ class Statement:
 
     @property
     def sentences(self) -> Iterator[str]:
-        """The headline, and a paragraph each."""
+        """The headline, then the paragraphs."""
         ending = " ".join(filter(None, (self.outlook, NOTHING_TO_DO if self.is_fine else "")))
         yield from filter(None, (self.headline, *self.reasons, ending))
 
@@ -58,13 +57,13 @@ def build_retry_command(pipeline: str, stage: str, execution: str) -> Words:
     )
 
 
-# What can be done
+# Remedies
 
 
 def offer_release(pipeline: str, execution: str = "") -> Remedy:
     option = ("--execution", execution[:8]) if execution else ()
     return Remedy(
-        "let it go on now all the same (its next execution waits again)",
+        "continue now anyway (the next execution waits again)",
         (("gatectl", "release", pipeline, *option),),
     )
 
@@ -79,38 +78,40 @@ def offer_retry(pipeline: str, stage: str, execution: str, to: str) -> Remedy:
 
 def offer_detach(pipeline: str) -> Remedy:
     return Remedy(
-        "go on without the gate: take it out, and start it",
+        "continue without the gate: remove it, then start the pipeline",
         (("gatectl", "detach", pipeline), build_start_command(pipeline)),
     )
 
 
-MEND = Remedy("mend that (it asks first)", (("gatectl", "doctor", "--mend"),))
-DOCTOR = Remedy("see what is wrong with functions, permissions or rules", (("gatectl", "doctor"),))
-CHECK = Remedy("see what is wrong with gates, and what would be right", (("gatectl", "check"),))
+MEND = Remedy("fix this (asks for confirmation first)", (("gatectl", "doctor", "--mend"),))
+DOCTOR = Remedy("check the functions, permissions and rules", (("gatectl", "doctor"),))
+CHECK = Remedy("see what is wrong with the gates and how to correct it", (("gatectl", "check"),))
 
 
 def offer_stop(pipeline: str, execution: str) -> Remedy:
     words = ("aws", "codepipeline", "stop-pipeline-execution", "--pipeline-name", pipeline)
-    return Remedy("stop it", ((*words, "--pipeline-execution-id", execution, "--abandon"),))
+    return Remedy(
+        "stop this execution", ((*words, "--pipeline-execution-id", execution, "--abandon"),)
+    )
 
 
 def offer_removal(rule: str) -> Remedy:
     remove = ("aws", "events", "remove-targets", "--rule", rule, "--ids", "retry")
     delete = ("aws", "events", "delete-rule", "--name", rule)
-    return Remedy("end the wait, and start nothing", (remove, delete))
+    return Remedy("stop waiting and start nothing", (remove, delete))
 
 
 def offer_transition(pipeline: str, stage: str) -> Remedy:
     words = ("aws", "codepipeline", "enable-stage-transition", "--pipeline-name", pipeline)
     return Remedy(
-        f"open the way into the stage {stage} of {pipeline}",
+        f"enable the transition into the stage {stage} of {pipeline}",
         ((*words, "--stage-name", stage, "--transition-type", "Inbound"),),
     )
 
 
 def offer_log(stage: str, function: str) -> Remedy:
     return Remedy(
-        f"read the {function}'s log, in the project's directory",
+        f"read the {function} function's log (run this in the project's directory)",
         (("chalice", "logs", "--stage", stage, "--name", function),),
     )
 
@@ -118,11 +119,11 @@ def offer_log(stage: str, function: str) -> Remedy:
 def offer_permissions(*, elsewhere: bool) -> Remedy:
     """`elsewhere`: AWS denied a call in another account."""
     page = "docs/elsewhere.md#the-role-in-the-other-account" if elsewhere else "docs/permissions.md"
-    return Remedy("see which rights it needs, and whose they are", link=page)
+    return Remedy("see which permissions it needs, and which role needs them", link=page)
 
 
 def offer_answer(upstream: Upstream, link: str) -> Remedy | None:
-    """What a person has to do before an upstream goes on, if it waits for nothing else."""
+    """Return what a person has to do before an upstream continues, if it is parked."""
     if not upstream.state or not upstream.blocking:
         return None
     parked = upstream.state.find_parked(upstream.blocking[0].id)
@@ -130,4 +131,4 @@ def offer_answer(upstream: Upstream, link: str) -> Remedy | None:
         return None
     if parked.action is None:
         return offer_transition(upstream.dependency.name, parked.stage)
-    return Remedy(f"answer the approval {parked.action} of {upstream.label}", link=link)
+    return Remedy(f"respond to the approval {parked.action} of {upstream.label}", link=link)

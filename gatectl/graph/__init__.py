@@ -1,4 +1,4 @@
-"""`gatectl graph`: which pipelines wait for which, as a drawing."""
+"""`gatectl graph`: draws which pipelines wait for which."""
 
 from __future__ import annotations
 
@@ -22,18 +22,17 @@ from gatectl.unseen import print_unseen
     type=click.Choice(["tree", "mermaid", "dot", "json"]),
     default="tree",
     show_default=True,
-    help="tree: for this terminal; mermaid: for Markdown; dot: for Graphviz; json: the same as "
-    "--json.",
+    help="tree: for the terminal; mermaid: for Markdown; dot: for Graphviz; json: same as --json.",
 )
-@click.option("--no-state", is_flag=True, help="Leave out how each stands now: fewer calls.")
+@click.option("--no-state", is_flag=True, help="Leave out the current states, which saves calls.")
 @add_options
 def graph(
     place: Place, output_format: Literal["tree", "mermaid", "dot", "json"], *, no_state: bool
 ) -> None:
-    """Which pipelines wait for which: what must finish first stands on top.
+    """Show which pipelines wait for which. What must finish first is on top.
 
-    Each pipeline is shown with how it stands now. One that waits for several stands below each of
-    them. Pipelines that wait for each other and names that are nobody's are pointed out.
+    Shows the current state of each pipeline. A pipeline that waits for several others appears below
+    each of them. Also reports pipelines that wait for each other, and upstreams that do not exist.
 
     \b
     Examples: gatectl graph
@@ -54,7 +53,5 @@ def graph(
         click.echo(draw_dot(drawing))
     else:
         place.keep_lines_whole()
-        nothing = (
-            f"No pipeline in {place.region} has a gate. gatectl attach gives one to a pipeline."
-        )
+        nothing = f"No pipeline in {place.region} has a gate. To add one, run gatectl attach."
         place.console.print(draw_tree(drawing) if drawing.nodes else Text(nothing))

@@ -1,4 +1,4 @@
-"""The graph in words, and its drawings: pure functions of what was read."""
+"""The graph and its drawings: pure functions of what was read."""
 
 from __future__ import annotations
 
@@ -12,27 +12,32 @@ from rich.text import Text
 from rich.tree import Tree
 
 from chalicelib.account.console import ConsoleLinks
-from chalicelib.account.cycles import DEADLOCK_REMEDY, Circle, classify_circles, find_asking_gates
+from chalicelib.account.cycles import (
+    DEADLOCK_REMEDY,
+    DependencyCycle,
+    classify_cycles,
+    find_asking_gates,
+)
 from chalicelib.account.graph import DependencyEdge, list_edges
 from chalicelib.account.pipeline import AccountView, Pipeline
 from chalicelib.account.states import PipelineStatus, find_status
-from chalicelib.holds.mode import HoldMode
+from chalicelib.holds.mode import DEFAULT, HoldMode
 from chalicelib.phrases import format_time, join_names
 from chalicelib.wording.refusals import describe_missing_stage
 from gatectl.wording import describe_missing_pipeline
 
 DESCRIPTIONS = {
-    "waits": ("waits", "since"),
-    "asks": ("waits for a person", "since"),
-    "runs": ("runs", "since"),
+    "waits": ("waiting", "since"),
+    "asks": ("waiting for a person", "since"),
+    "runs": ("running", "since"),
     "succeeded": ("succeeded", "at"),
     "failed": ("failed", "at"),
-    "stopped": ("was stopped", "at"),
+    "stopped": ("stopped", "at"),
     "other": ("ended without a result", "at"),
     "idle": ("has not run", ""),
-    "unseen": ("may not be looked at", ""),
+    "unseen": ("not checked: access denied", ""),
 }
-"""What is said of a state, by its word, and what comes before its time."""
+"""The description of each state, and the preposition before its time."""
 COLOURS = {
     "waits": ("yellow", "#ffe08a"),
     "asks": ("magenta", "#e3c6f5"),
@@ -42,7 +47,7 @@ COLOURS = {
     "stopped": ("red", "#f5b5ae"),
     "unknown": ("red bold", "#ff8a80"),
 }
-"""On the terminal, and as a background on which black is easy to read."""
+"""The colours for the terminal, and as a background for black text."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,8 @@ class Node:
     """A pipeline. `id`: its name, or its ARN if it is elsewhere.
 
     `kind`: the word for its state, "" if no state was read, or "elsewhere" or "unknown";
-    `description`: the same as a phrase. `problem`: why its gate refuses, or, for an unknown
-    pipeline, what is wrong with its name.
+    `description`: the same as a phrase. `problem`: why its gate refuses, or what is wrong with the
+    name of an unknown pipeline.
     """
 
     id: str
@@ -69,7 +74,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Line:
-    """An edge. `hold_modes`: of gates that hold for it. `problem`: there is no such stage."""
+    """An edge. `hold_modes`: of the gates that hold for it. `problem`: its stage does not exist."""
 
     edge: DependencyEdge
     hold_modes: tuple[HoldMode, ...]
@@ -77,18 +82,15 @@ class Line:
 
     @property
     def notes(self) -> list[str]:
-        """What is out of the ordinary about it, each in a few words."""
+        """The settings that differ from their defaults, each in a few words."""
         dependency = self.edge.dependency
-        missing = ", which is not there" if self.problem else ""
+        missing = ", which does not exist" if self.problem else ""
         notes = {
             f"its stage {dependency.stage}{missing}": dependency.stage is not None,
             "must succeed": dependency.require == "succeeded",
-            "not while it waits for a person": dependency.parked == "pass",
-            "is retried": any(
-                mode.fails_execution and not mode.starts_over for mode in self.hold_modes
-            ),
-            "waits in place": any(mode.stays_in_progress for mode in self.hold_modes),
-            "only observed": not self.hold_modes,
+            "ignored while parked": dependency.parked == "pass",
+            **{f"hold: {mode}": mode != DEFAULT for mode in self.hold_modes},
+            "observe only": not self.hold_modes,
         }
         return [note for note, applies in notes.items() if applies]
 
@@ -97,7 +99,7 @@ class Line:
 class Graph:
     nodes: dict[str, Node]
     lines: tuple[Line, ...]
-    circles: tuple[Circle, ...]
+    cycles: tuple[DependencyCycle, ...]
 
     @property
     def unknown(self) -> list[Node]:
@@ -107,7 +109,7 @@ class Graph:
 def build_graph(
     account: AccountView, region: str, names: Collection[str], now: datetime | None
 ) -> Graph:
-    """`names`: of all pipelines of this region; `now`: aware UTC, or None for no states."""
+    """Build the graph. `names`: all pipelines of this region. `now`: aware UTC; None: no states."""
     edges = list_edges(account, region)
     ends = {end for edge in edges for end in (edge.upstream, edge.dependent)}
     nodes = {
@@ -126,7 +128,7 @@ def build_graph(
             Line(edge, _list_hold_modes(edge, account), _describe_missing_stage(edge, account))
             for edge in edges
         ),
-        circles=tuple(classify_circles(edges, account.pipelines)),
+        cycles=tuple(classify_cycles(edges, account.pipelines)),
     )
 
 
@@ -138,7 +140,7 @@ def _list_hold_modes(edge: DependencyEdge, account: AccountView) -> tuple[HoldMo
 
 def _describe_missing_stage(edge: DependencyEdge, account: AccountView) -> str:
     stage, upstream = edge.dependency.stage, account.pipelines.get(edge.upstream)
-    # An upstream without stages is one whose structure AWS does not let be read.
+    # An upstream without stages is one whose structure could not be read.
     if stage is None or upstream is None or not upstream.stages or stage in upstream.stages:
         return ""
     missing = describe_missing_stage(upstream.name, stage, upstream.stages)
@@ -168,26 +170,26 @@ def describe_state(state: PipelineStatus, now: datetime) -> str:
 def _build_absent_node(
     edge: DependencyEdge, edges: Iterable[DependencyEdge], region: str, names: Collection[str]
 ) -> Node:
-    """An upstream that is elsewhere, or does not exist."""
+    """Return an upstream that is in another region or account, or does not exist."""
     upstream = replace(edge.dependency, stage=None)
     if edge.upstream != upstream.name:
-        description = "is elsewhere: not looked at"
+        description = "elsewhere: not checked"
         return Node(edge.upstream, upstream.label, "elsewhere", description)
     dependents = sorted({other.dependent for other in edges if other.upstream == edge.upstream})
     problem = (
         f"{describe_missing_pipeline(upstream.name, region, names)} {join_names(dependents)} "
         f"{'waits' if len(dependents) == 1 else 'wait'} for it."
     )
-    return Node(upstream.name, upstream.name, "unknown", "is not there", problem=problem)
+    return Node(upstream.name, upstream.name, "unknown", "does not exist", problem=problem)
 
 
 def draw_tree(graph: Graph) -> Group:
-    """For the terminal: what must finish first stands on top. Problems follow."""
+    """Draw the graph for the terminal: what must finish first is on top. Problems follow."""
     dependents = {line.edge.dependent for line in graph.lines}
     roots = [name for name in graph.nodes if name not in dependents]
     drawn: set[str] = set()
     trees = []
-    for name in [*roots, *graph.nodes]:  # a circle, and what is behind it, has no root
+    for name in [*roots, *graph.nodes]:  # a cycle, and what waits for it, has no root
         if name not in drawn:
             drawn.add(name)
             trees.append(tree := Tree(_label_branch(graph.nodes[name], None)))
@@ -196,15 +198,15 @@ def draw_tree(graph: Graph) -> Group:
 
 
 def _list_remarks(graph: Graph) -> Iterator[Text]:
-    for circle in graph.circles:
-        advice = "" if circle.kind == "turns" else f" {DEADLOCK_REMEDY}"
-        yield _write_remark("Circle: ", "yellow", f"{circle}{advice}")
+    for cycle in graph.cycles:
+        advice = "" if cycle.kind == "turns" else f" {DEADLOCK_REMEDY}"
+        yield _write_remark("Cycle: ", "yellow", f"{cycle}{advice}")
     problems = [node.problem for node in graph.unknown] + [line.problem for line in graph.lines]
     for problem in filter(None, problems):
         yield _write_remark("Unknown: ", "red", problem)
     for node in graph.nodes.values():
         if node.problem and node.kind != "unknown":
-            refusal = f"the gate of {node.label} fails at once. {node.problem}"
+            refusal = f"the gate of {node.label} fails immediately. {node.problem}"
             yield _write_remark("Refused: ", "red", refusal)
 
 
@@ -234,7 +236,7 @@ def _label_branch(node: Node, line: Line | None, *, repeated: bool = False) -> T
 
 
 def draw_mermaid(graph: Graph) -> str:
-    """A flowchart with quoted names, upstreams on top (guide: mermaid.js.org, Flowcharts)."""
+    """Draw a flowchart with quoted names, upstreams on top (guide: mermaid.js.org, Flowcharts)."""
     ids = {name: f"p{number}" for number, name in enumerate(graph.nodes)}
     lines = ["flowchart TD"]
     lines += [f'  {ids[node.id]}["{_label(node, "<br/>")}"]' for node in graph.nodes.values()]
@@ -248,12 +250,12 @@ def draw_mermaid(graph: Graph) -> str:
                 f"  classDef {kind} fill:{colour},color:#000",
                 f"  class {','.join(ids_of_kind)} {kind}",
             ]
-    lines += [f"  %% Circle: {circle}" for circle in graph.circles]
+    lines += [f"  %% Cycle: {cycle}" for cycle in graph.cycles]
     return "\n".join(lines)
 
 
 def draw_dot(graph: Graph) -> str:
-    """For Graphviz (guide: graphviz.org, DOT language)."""
+    """Draw the graph for Graphviz (guide: graphviz.org, DOT language)."""
     lines = ["digraph gates {", '  node [shape=box, style="rounded,filled", fillcolor=white];']
     for node in graph.nodes.values():
         fill = f', fillcolor="{COLOURS[node.kind][1]}"' if node.kind in COLOURS else ""
@@ -261,7 +263,7 @@ def draw_dot(graph: Graph) -> str:
     for line in graph.lines:
         label = f' [label="{"; ".join(line.notes)}"]' if line.notes else ""
         lines.append(f'  "{line.edge.upstream}" -> "{line.edge.dependent}"{label};')
-    lines += [f"  // Circle: {circle}" for circle in graph.circles]
+    lines += [f"  // Cycle: {cycle}" for cycle in graph.cycles]
     return "\n".join([*lines, "}"])
 
 
@@ -270,7 +272,7 @@ def _label(node: Node, line_break: str) -> str:
 
 
 def to_json(graph: Graph, region: str, links: ConsoleLinks) -> dict[str, Any]:
-    """Programs read it, so its keys stay."""
+    """Return the graph as JSON. Programs read it, so its keys stay."""
     return {
         "region": region,
         "pipelines": [
@@ -301,12 +303,12 @@ def to_json(graph: Graph, region: str, links: ConsoleLinks) -> dict[str, Any]:
         ],
         "circles": [
             {
-                "pipelines": circle.pipelines,
-                "deadlock": circle.kind != "turns",
-                "kind": circle.kind,
-                "text": str(circle),
+                "pipelines": cycle.pipelines,
+                "deadlock": cycle.kind != "turns",
+                "kind": cycle.kind,
+                "text": str(cycle),
             }
-            for circle in graph.circles
+            for cycle in graph.cycles
         ],
         "unknown": [node.id for node in graph.unknown],
     }

@@ -1,4 +1,4 @@
-"""`gatectl history`: from the account's past, what this gate would have done. It only reads."""
+"""`gatectl history`: what a gate would have done, from the account's past. It only reads."""
 
 from __future__ import annotations
 
@@ -41,38 +41,38 @@ MAX_DAYS = 365
     required=True,
     metavar="PIPELINE",
     shell_complete=completion.upstreams,
-    help="What it would wait for: a name, an ARN of another region, or an object as for attach. "
-    "Several: again, or with commas.",
+    help="What it would wait for: a name, an ARN in another region, or an object as for attach. "
+    "Repeat the option, or separate names with commas.",
 )
 @click.option(
     "--days",
     type=click.IntRange(1, MAX_DAYS),
     default=90,
     show_default=True,
-    help="How far back; AWS keeps 12 months.",
+    help="How far to look back. AWS keeps 12 months.",
 )
 @add_options
 def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int) -> None:
-    """Reckon from the past what a gate in PIPELINE would do.
+    """Show what a gate in PIPELINE would have done in the past.
 
-    From the executions that AWS still knows: how often PIPELINE ran while others ran, which of
-    these failed, how often and how long a gate would have held it, whatever it requires and however
-    it holds. No gate need be installed. It reads only, and changes nothing.
+    Calculates from the executions that AWS still lists how often PIPELINE ran while the others were
+    running, how many of those executions failed, and how often and how long a gate would have held
+    it, for each value of `require` and `hold`. PIPELINE does not need a gate. Changes nothing.
 
     \b
     Example: gatectl history k8s --depends-on infra --days 90
 
     \b
-    With --json, an object. Times are ISO 8601 in UTC; what has not ended yet ends with null.
+    With --json, prints an object. Times are ISO 8601 in UTC; null: not ended yet.
       pipeline, mode, since, until
       executions, overlapping, began_while_upstream_ran, apart
-                  each {count, finished, failed}; finished: came to a result
+                  each {count, finished, failed}; finished: with a result
       upstreams   [{pipeline, arn, count, finished, failed}]
       policies    [{require, held, still_held, median_seconds, longest_seconds, total_seconds,
                   holds, ways}]
         holds     [{execution, since, until, seconds}]
         ways      [{hold, failed, go_on, replaced, waiting, overlapping, executions}]
-                  executions: those that go on
+                  executions: those that continue
       overlaps    [{execution, status, started, ended, upstreams}]
         upstreams [{pipeline, execution, status, started, ended}]
       warnings    sentences
@@ -85,7 +85,7 @@ def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int)
     reader = HistoryReader(place, None, window_begin, now)
     dependent = reader.read_pipeline(pipeline, pipeline)
     _refuse_unreadable(dependencies, dependent)
-    unread_upstreams = []  # every name is looked up before much is read
+    unread_upstreams = []  # check every name before reading the executions
     for dependency in dependencies:
         upstream_reader = HistoryReader(place, dependency.region, window_begin, now)
         upstream = upstream_reader.read_pipeline(dependency.name, dependency.label)
@@ -117,7 +117,7 @@ def history(place: Place, pipeline: str, depends_on: tuple[str, ...], days: int)
 
 
 def _parse_dependencies(depends_on: Sequence[Entry]) -> list[Dependency]:
-    """The dependencies, each pipeline once. Raises Refused if one is not a whole pipeline."""
+    """Return the dependencies, each pipeline once. Raises Refused if one is a single stage."""
     dependencies: dict[str, Dependency] = {}
     for entry in depends_on:
         try:
@@ -126,15 +126,16 @@ def _parse_dependencies(depends_on: Sequence[Entry]) -> list[Dependency]:
             raise Refused(str(error)) from None
         if dependency.stage:
             raise Refused(
-                f"{dependency.name}/{dependency.stage} is one stage. AWS lists when executions "
-                f"began and ended, not their stages: name the whole of {dependency.name}."
+                f"{dependency.name}/{dependency.stage} is a single stage. AWS lists when "
+                "executions started and ended, but not when their stages did. Name only the "
+                f"pipeline: {dependency.name}."
             )
         dependencies[dependency.pipeline] = dependency
     return list(dependencies.values())
 
 
 def _refuse_unreadable(dependencies: Sequence[Dependency], pipeline: PipelinePast) -> None:
-    """Raise Refused for the pipeline itself, and for one that these credentials cannot read."""
+    """Raise Refused for the pipeline itself, and for upstreams in other accounts."""
     for dependency in dependencies:
         if dependency.is_pipeline(pipeline.name, pipeline.region, pipeline.account):
             raise Refused(
@@ -142,7 +143,7 @@ def _refuse_unreadable(dependencies: Sequence[Dependency], pipeline: PipelinePas
             )
         if dependency.account not in (None, pipeline.account):
             raise Refused(
-                f"{dependency.name} is in account {dependency.account}, and these credentials are "
-                f"of {pipeline.account}: what ran there cannot be read with them, and --profile "
-                "chooses one account for all. Leave it out."
+                f"{dependency.name} is in account {dependency.account}, but your credentials are "
+                f"for account {pipeline.account} and cannot read what ran there. Remove "
+                f"{dependency.name} from --depends-on."
             )

@@ -21,7 +21,7 @@ from gatectl.wording import format_count, format_duration
 MAX_STRIPS = 3
 """How many of the worst overlaps are drawn."""
 MAX_LANES = 4
-"""How many lines a pipeline gets for executions that run side by side."""
+"""How many lines a pipeline gets for executions that run at the same time."""
 MIN_LABEL_LENGTH = 16
 ELLIPSIS = "..."
 BARS = "▁▂▃▄▅▆▇█"
@@ -34,19 +34,19 @@ MARKS = {
 OTHER_MARK = ("■", "")
 GATED = "with the gate"
 LEGEND = (
-    "━ at work, ✔ succeeded, ✘ failed, ■ ended otherwise, ● still so, ░ held, ▶ goes on, "
+    "━ running, ✔ succeeded, ✘ failed, ■ ended otherwise, ● not ended yet, ░ held, ▶ continues, "
     "» replaced by a newer execution"
 )
 ASCII_MARKS = str.maketrans("━✔✘■●░▶»│▁▂▃▄▅▆▇█", "=+xo*.>/|.:-=+*#@")
-"""What stands for each mark if the output is not in Unicode."""
+"""What replaces each mark if the output is not in Unicode."""
 TICK_MINUTES = (
     *(1, 2, 5, 10, 15, 30),
     *(hours * 60 for hours in (1, 2, 3, 6, 12)),
     *(days * 24 * 60 for days in (1, 2, 7, 14, 28)),
 )
-"""How far apart ticks may be."""
+"""The intervals between ticks, in minutes."""
 A_MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
-"""Ticks are counted from here, so that those of weeks fall on Mondays."""
+"""Ticks are counted from here, so that weekly ticks fall on Mondays."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class Axis:
         return max((self.end - self.begin) / self.columns, timedelta(milliseconds=1))
 
     def find_column(self, moment: datetime) -> int:
-        """The column that shows `moment`; the nearest one if it lies outside."""
+        """Return the column that shows `moment`, or the nearest one if `moment` is outside."""
         return max(0, min(self.columns - 1, (moment - self.begin) // self.step))
 
     def draw_ticks(self) -> Text:
-        """A line of round times, each at its column; dates if they are days apart."""
+        """Return a line of round times, each at its column; dates if they are days apart."""
         intervals = [timedelta(minutes=minutes) for minutes in TICK_MINUTES]
         interval = next((each for each in intervals if each >= self.step * 12), intervals[-1])
         if interval >= timedelta(days=1):
@@ -88,7 +88,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Strip:
-    """A span in which upstreams ran without a break; what overlapped it, and was held in it."""
+    """A span in which upstreams ran without a break, and what overlapped or was held in it."""
 
     span: Span
     overlaps: Sequence[Overlap]
@@ -104,17 +104,17 @@ class Strip:
 
 
 def draw_picture(report: Report, width: int, *, ascii_only: bool) -> list[Text]:
-    """The whole time, then the worst overlaps, in lines of at most `width` characters."""
+    """Draw the whole time, then the worst overlaps, in lines of at most `width` characters."""
     if not report.replay.executions:
         return []
     strips = find_strips(report)
-    lines = [Text(), Text("When they were at work", style="bold"), *draw_overview(report, width)]
+    lines = [Text(), Text("When they were running", style="bold"), *draw_overview(report, width)]
     if strips:
         lines += [Text(), Text("The worst overlaps", style="bold"), Text(LEGEND, style="dim")]
     for strip in strips[:MAX_STRIPS]:
         lines += [Text(), *draw_strip(strip, report, width)]
     if len(strips) > MAX_STRIPS:
-        lines += [Text(), Text(f"{len(strips) - MAX_STRIPS} more: --json", style="dim")]
+        lines += [Text(), Text(f"{len(strips) - MAX_STRIPS} more with --json", style="dim")]
     if ascii_only:
         for line in lines:
             line.plain = line.plain.translate(ASCII_MARKS)
@@ -122,7 +122,7 @@ def draw_picture(report: Report, width: int, *, ascii_only: bool) -> list[Text]:
 
 
 def draw_overview(report: Report, width: int) -> list[Text]:
-    """How long each pipeline was at work in each column, what failed and what would be held."""
+    """Draw how long each pipeline ran in each column, what failed and what would be held."""
     pipelines = [*report.upstreams, report.pipeline]
     labels = shorten_names([pipeline.label for pipeline in pipelines], width)
     margin = max(6, *map(len, labels)) + 2
@@ -142,21 +142,20 @@ def draw_overview(report: Report, width: int) -> list[Text]:
         for label, durations in labelled
         if any(durations)
     )
-    full_bar = f" A full bar is {highest} at work." if highest else ""
+    full_bar = f" A full bar: {highest}." if highest else ""
     return [
         *(Text.assemble(label.ljust(margin), (line, style)) for label, line, style in rows),
         Text(" " * margin).append_text(axis.draw_ticks()),
         Text(
-            f"A column is {format_duration(axis.step)}.{full_bar} Numbers: executions that "
-            "overlapped and failed, and that a gate which requires idle would have held (+: ten or "
-            "more).",
+            f"One column: {format_duration(axis.step)}.{full_bar} Numbers: executions that "
+            "overlapped and failed, and that a gate would have held by default (+: ten or more).",
             style="dim",
         ),
     ]
 
 
 def measure_work(executions: Iterable[Execution], axis: Axis) -> list[timedelta]:
-    """How long, in each column's time, at least one of the executions ran."""
+    """Return how long at least one of the executions ran in each column's time."""
     durations = [timedelta()] * axis.columns
     for span in merge_spans(Span(run.started, run.updated) for run in executions):
         if span.end > axis.begin and span.begin < axis.end:
@@ -181,7 +180,7 @@ def _draw_counts(executions: Iterable[Execution], axis: Axis) -> str:
 
 
 def find_strips(report: Report) -> list[Strip]:
-    """Those first in which most failed, then was held longest, then overlapped most."""
+    """Return the strips: first by failures, then by the time held, then by overlaps."""
     spans = merge_spans(
         Span(execution.started, execution.updated)
         for executions in report.replay.upstreams.values()
@@ -206,7 +205,7 @@ def find_strips(report: Report) -> list[Strip]:
 
 
 def draw_strip(strip: Strip, report: Report, width: int) -> list[Text]:
-    """The executions of all, and the pipeline's behind the gate (hold restart), `width` wide."""
+    """Draw all executions, and those of the pipeline with a gate (hold restart), `width` wide."""
     executions = [overlap.execution for overlap in strip.overlaps]
     policy = report.replay.find_policy("idle")
     held = {hold.execution.id: hold for hold in policy.held}
@@ -259,7 +258,7 @@ def _write_title(strip: Strip) -> str:
 
 
 def _list_ids(labelled: Sequence[tuple[str, Sequence[Execution]]]) -> str:
-    """The executions' short ids, the first few of each pipeline."""
+    """Return the executions' short ids, the first few of each pipeline."""
     return "; ".join(
         f"{label} {' '.join(run.short_id for run in runs[:MAX_NAMES])}"
         + (f" and {len(runs) - MAX_NAMES} more" if len(runs) > MAX_NAMES else "")
@@ -272,7 +271,7 @@ def _began_within(execution: Execution, span: Span) -> bool:
 
 
 Bar = tuple[int, Text]
-"""The column that it begins at, and what it looks like."""
+"""The column of its start, and its text."""
 
 
 def _draw_bar(execution: Execution, axis: Axis) -> Bar:
@@ -291,7 +290,7 @@ def _draw_gated_bar(hold: HeldExecution, axis: Axis, *, continues: bool) -> Bar:
 
 
 def _stack_bars(bars: Iterable[Bar]) -> list[Text]:
-    """The bars in few lines, none covering another. Lines beyond MAX_LANES are counted."""
+    """Return the bars in as few lines as possible. Lines beyond MAX_LANES are only counted."""
     lanes: list[Text] = []
     for first, bar in bars:
         lane = next((lane for lane in lanes if len(lane) <= first), None)
@@ -304,7 +303,7 @@ def _stack_bars(bars: Iterable[Bar]) -> list[Text]:
 
 
 def shorten_names(names: Sequence[str], width: int) -> list[str]:
-    """The names, cut to a quarter of the width: without a prefix that all long ones share."""
+    """Cut the names to a quarter of the width, first by a prefix that all long names share."""
     length = max(MIN_LABEL_LENGTH, width // 4)
     long_names = [name for name in names if len(name) > length]
     prefix = commonprefix(long_names) if len(long_names) > 1 else ""  # noqa: RUF071 - characters

@@ -1,4 +1,4 @@
-"""Reads what AWS still knows of a pipeline: its structure, and its executions back to a day."""
+"""Reads a pipeline's structure, and its executions since a date."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Entry = TypeVar("Entry", Execution, Attempt)
 
 
 class HistoryReader:
-    """Reads `region` (None: the place's own), from `since` until `now` (both aware UTC)."""
+    """Reads `region` (None: that of `place`), from `since` until `now` (both aware UTC)."""
 
     def __init__(self, place: Place, region: str | None, since: datetime, now: datetime) -> None:
         self._place = place
@@ -30,7 +30,7 @@ class HistoryReader:
         self._now = now
 
     def read_pipeline(self, name: str, label: str) -> PipelinePast:
-        """The pipeline without its executions. Raises Refused if there is none."""
+        """Return the pipeline without its executions. Raises Refused if it does not exist."""
         try:
             record = self._codepipeline.read_record(name)
         except PipelineNotFound:
@@ -46,7 +46,7 @@ class HistoryReader:
         )
 
     def add_dependent_executions(self, dependent: PipelinePast) -> PipelinePast:
-        """The pipeline that is to wait, with the executions that began since `since`."""
+        """Return the pipeline that would wait, with the executions that started since `since`."""
         listed = self._list_executions(dependent, self._since, self._is_too_old)
         recent = [execution for execution in listed if execution.started >= self._since]
         held_ids = self._list_held(
@@ -62,8 +62,8 @@ class HistoryReader:
         )
 
     def add_upstream_executions(self, upstream: PipelinePast) -> PipelinePast:
-        """A pipeline that is waited for, with the executions that may have run since `since`, and
-        with the last one that had finished before.
+        """Return an upstream with the executions that may have run since `since`, and with the last
+        one that had finished before.
         """
         begin = self._since - LOOK_BACK
         listed = self._list_executions(
@@ -83,7 +83,7 @@ class HistoryReader:
             is_enough,
         )
         # Newest first in practice, but the model promises no order. The sort keeps AWS's order
-        # among executions that began together.
+        # among executions that started at the same time.
         executions.reverse()
         executions.sort(key=lambda execution: execution.started)
         return [
@@ -94,8 +94,8 @@ class HistoryReader:
         ]
 
     def _list_held(self, dependent: PipelinePast, *, had_gate: bool) -> set[str]:
-        """The ids of the executions that the pipeline's own gates held, by their attempts.
-        `had_gate`: a gate that is gone may have held some.
+        """Return the ids of the executions that the pipeline's own gates held, by their attempts.
+        `had_gate`: a gate that has been removed may have held some.
         """
         lists: list[Iterator[Sequence[Attempt]]] = []
         if dependent.gates or had_gate:
@@ -124,8 +124,8 @@ class HistoryReader:
         begin: datetime,
         is_enough: Callable[[Entry], bool],
     ) -> list[Entry]:
-        """What AWS lists of a pipeline, newest first, page by page up to the page with an entry
-        that `is_enough`. `contents`, `begin`: what the progress bar names, and where it ends.
+        """Return what AWS lists of a pipeline, newest first, up to the page with an entry that
+        `is_enough`. `contents`, `begin`: what the progress bar names, and where it ends.
         """
         entries: list[Entry] = []
         days = (self._now - begin).days
@@ -140,12 +140,12 @@ class HistoryReader:
 
 
 def _was_held(attempts: list[Attempt]) -> bool:
-    """Whether a gate failed the execution of these attempts in order to hold it."""
+    """Return whether a gate failed the execution of these attempts in order to hold it."""
     gate_functions = [match["name"] for a in attempts if (match := FUNCTION.fullmatch(a.function))]
     closed_gates = [find_closed_gate(attempts, function) for function in gate_functions]
     return any(attempt and attempt.error not in REFUSALS for attempt in closed_gates)
 
 
 def _find_creation(past: PipelinePast, executions: list[Execution]) -> datetime:
-    """When AWS says that it was created, or when its first execution began if that was earlier."""
+    """Return when AWS says that it was created, or when its first execution started if earlier."""
     return min([past.created, *(execution.started for execution in executions)])

@@ -1,8 +1,8 @@
 """What a gate would have done in the past: pure functions of executions.
 
-Two things that AWS does not report are modelled. The gate is asked the moment an execution starts;
-a held execution goes on the moment the gate opens, and then takes as long as it took. Upstreams run
-as they ran. An execution that is still running counts as updated now.
+Two things that AWS does not report are assumed: the gate checks the moment an execution starts, and
+a held execution continues the moment the gate opens, and then takes as long as it really did. The
+upstreams do not change. An execution that is still running counts as updated now.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ class ExecutionGroup:
 
 @dataclass(frozen=True)
 class Overlap:
-    """An execution that ran while upstreams did, and their executions by label."""
+    """An execution that ran while upstreams were running, and their executions by label."""
 
     execution: Execution
     upstreams: Mapping[str, tuple[Execution, ...]]
 
     @property
     def pairs(self) -> list[tuple[str, Execution]]:
-        """Each upstream execution, with the label of its pipeline."""
+        """Each upstream execution with the label of its pipeline."""
         return [
             (label, execution)
             for label, executions in self.upstreams.items()
@@ -79,17 +79,17 @@ class HeldExecution:
 
     @property
     def continuation(self) -> Execution:
-        """The execution as it goes on after its hold, for as long as it took."""
+        """The execution as it continues after its hold, for as long as it really took."""
         duration = self.execution.updated - self.execution.started
         return replace(self.execution, started=self.until, updated=self.until + duration)
 
 
 @dataclass(frozen=True)
 class HoldOutcome:
-    """What becomes of the held executions in one hold mode.
+    """What happens to the held executions in one hold mode.
 
     `failed`: how many the gate fails first, to hold them. `replaced`: by a newer execution, which
-    carries their changes. `overlapping`: how many run with an upstream in spite of the gate.
+    includes their changes. `overlapping`: how many run with an upstream despite the gate.
     """
 
     mode: HoldMode
@@ -124,7 +124,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Replay:
-    """Executions, oldest first, of a pipeline and of its upstreams by label, and what they tell."""
+    """The executions of a pipeline and its upstreams, oldest first, and what follows from them."""
 
     executions: tuple[Execution, ...]
     upstreams: Mapping[str, tuple[Execution, ...]]
@@ -159,10 +159,10 @@ def replay_executions(
     mode: str,
     now: datetime,
 ) -> Replay:
-    """Replay `executions` of a pipeline in that execution mode behind a gate that waits for
+    """Replay `executions` of a pipeline in the execution mode `mode`, with a gate that waits for
     `upstreams` (their executions by label). `now`: aware UTC.
 
-    If executions began together, the older one must come first.
+    If executions started at the same time, the older one must come first.
     """
     dependents = _sort_by_start(executions)
     sorted_upstreams = {label: _sort_by_start(past) for label, past in upstreams.items()}
@@ -219,7 +219,7 @@ def _replay_policy(
 def find_closed_spans(
     upstreams: Iterable[Sequence[Execution]], require: Require
 ) -> tuple[Span, ...]:
-    """The separate spans, in order, in which at least one upstream keeps the gate closed."""
+    """Return the separate spans, in order, in which at least one upstream keeps the gate closed."""
     spans: list[Span] = []
     for executions in upstreams:
         spans += (
@@ -232,7 +232,7 @@ def find_closed_spans(
 
 
 def merge_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """The same time in as few spans as possible, in order."""
+    """Return the same time in as few spans as possible, in order."""
     merged: list[Span] = []
     for span in sorted(spans):
         if merged and span.begin <= merged[-1].end:
@@ -243,10 +243,10 @@ def merge_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def _find_unsuccessful_spans(executions: Sequence[Execution]) -> Iterator[Span]:
-    """The spans in which the newest finished execution was no success, or none had finished (see
-    Upstream.succeeded).
+    """Yield the spans in which the newest finished execution did not succeed, or none had finished
+    (see Upstream.succeeded).
 
-    They reach from start to start: while an execution runs, the gate is closed anyway.
+    They reach from start to start: while an execution is running, the gate is closed anyway.
     """
     begin: datetime | None = ALWAYS
     for execution in _sort_by_start(execution for execution in executions if execution.finished):
@@ -262,7 +262,7 @@ def _find_unsuccessful_spans(executions: Sequence[Execution]) -> Iterator[Span]:
 def find_overlapping(
     executions: Iterable[Execution], upstream_executions: Sequence[Execution]
 ) -> dict[str, tuple[Execution, ...]]:
-    """By each execution's id, the `upstream_executions` (oldest first) that ran with it."""
+    """Return the `upstream_executions` (oldest first) that ran with each execution, by its id."""
     starts = [upstream.started for upstream in upstream_executions]
     durations = (upstream.updated - upstream.started for upstream in upstream_executions)
     longest = max(durations, default=timedelta())
@@ -275,8 +275,8 @@ def find_overlapping(
 
 
 def find_held(executions: Sequence[Execution], spans: Sequence[Span]) -> tuple[HeldExecution, ...]:
-    """The executions that begin in one of the `spans` in which the gate is closed. A rollback runs
-    one stage only, and not the gate's (guide: stage-rollback).
+    """Return the executions that start in one of the `spans` in which the gate is closed. A
+    rollback runs only one stage, and not the gate's (guide: stage-rollback).
     """
     begins = [span.begin for span in spans]
     held = []
@@ -290,7 +290,7 @@ def find_held(executions: Sequence[Execution], spans: Sequence[Span]) -> tuple[H
 def select_unreplaced(
     held: Sequence[HeldExecution], executions: Sequence[Execution], hold_mode: HoldMode, mode: str
 ) -> tuple[HeldExecution, ...]:
-    """The held executions that no newer one replaces (docs/parameters.md, "hold")."""
+    """Return the held executions that no newer one replaces (docs/parameters.md, "hold")."""
     if mode == PARALLEL or (mode == "QUEUED" and hold_mode.keeps_queue_order):
         return tuple(held)
     if hold_mode.stays_in_progress:

@@ -1,4 +1,4 @@
-"""What `gatectl history` has read and reckoned, as plain data and as JSON."""
+"""What `gatectl history` has read and calculated, as plain data and as JSON."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from gatectl.history.replay import ExecutionGroup, Policy, Replay
 
 @dataclass(frozen=True)
 class PipelinePast:
-    """A pipeline and its `executions` (oldest first); one that still runs was `updated` now.
+    """A pipeline and its `executions` (oldest first). A running execution was `updated` now.
 
-    `label`: its name for people. `created`: since when it has existed, as far as AWS reports (aware
-    UTC). `edited`: whether its structure has ever changed. `held`: how many more executions were
-    held by a gate of its own, even one that is gone; they did no work and are left out.
+    `label`: its name for people. `created`: when it was created, as far as AWS reports (aware UTC).
+    `edited`: whether its structure has ever changed. `held`: how many other executions its own gate
+    held, even if that gate has been removed; they did no work and are left out.
     """
 
     name: str
@@ -38,7 +38,7 @@ class PipelinePast:
         return self.arn.split(":")[4]
 
     def list_since(self, moment: datetime) -> tuple[Execution, ...]:
-        """The executions that ran since then: of an upstream, older ones are read too."""
+        """Return the executions that ran since then. Of an upstream, older ones are read too."""
         return tuple(execution for execution in self.executions if execution.updated >= moment)
 
 
@@ -57,7 +57,7 @@ class Report:
     leading_cautions: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
-        """As `gatectl history --help` describes it. Programs read it, so its keys stay."""
+        """Return the object in `gatectl history --help`. Programs read it, so its keys stay."""
         replay = self.replay
         return {
             "pipeline": self.pipeline.label,

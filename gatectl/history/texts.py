@@ -1,4 +1,4 @@
-"""The sentences and tables of `gatectl history`: pure functions of what was read and reckoned."""
+"""The sentences and tables of `gatectl history`: pure functions of what was read."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from gatectl.history.report import PipelinePast, Report
 from gatectl.wording import format_count, format_duration, format_share
 
 LONG_RUN = timedelta(days=1)
-"""Hardly any pipeline works that long: it waited for a person, or was retried."""
+"""Pipelines rarely work that long: it waited for a person, or was retried."""
 MIN_EXECUTIONS_FOR_A_SHARE = 10
-"""A share of fewer executions says little."""
-NO_RESULT = "No result: superseded, cancelled or still at work. The shares leave these aside."
-REPLACED = "Replaced: a newer execution came meanwhile, and brings the change along. "
-OVERLAP = "Overlap: all the same, for an upstream began while they ran."
+"""A percentage of fewer executions says little."""
+NO_RESULT = "No result: superseded, cancelled or still running. The percentages ignore these."
+REPLACED = "Replaced: a newer execution came in the meantime, and includes the change. "
+OVERLAP = "Overlap: these still overlap, because an upstream started while they were running."
 MODEL = (
-    "How this is reckoned. The gate stands right after the sources, and asks as an execution "
-    "starts; what it holds goes on the moment the gate opens, and then takes as long as it did. "
-    "AWS does not tell an execution's end, but when it last changed: one that waited for an "
-    "approval, or was retried later, counts as at work until then. With hold wait, add what "
-    "CodePipeline takes to ask again."
+    "How this is calculated: the gate comes right after the sources, and checks when an execution "
+    "starts. A held execution continues the moment the gate opens, and then takes as long as it "
+    "really did. AWS does not report when an execution ended, only when it last changed, so one "
+    "that waited for an approval or was retried later counts as running until then. With hold "
+    "wait, add the time until CodePipeline invokes the gate again."
 )
 
 
 def write_notes(report: Report) -> list[Text]:
-    """What stands below the picture: the cautions, and how the figures were reckoned."""
+    """Return what comes after the picture: the cautions, and how the figures were calculated."""
     return [*map(_write_caution, report.cautions), Text(MODEL, style="dim")]
 
 
@@ -43,18 +43,18 @@ def _write_caution(text: str) -> Text:
 
 
 def write_figures(report: Report, width: int) -> Iterator[RenderableType]:
-    """What stands above the picture, for a page of this width."""
+    """Yield what comes before the picture, for a page of this width."""
     replay, label = report.replay, report.pipeline.label
     upstreams = join_names([upstream.label for upstream in report.upstreams])
     days = f"{report.since:%Y-%m-%d} to {report.now:%Y-%m-%d}"
     duration = _format_days(report.now - report.since)
-    yield Text(f"{label} behind {upstreams}, {days} ({duration})", style="bold")
+    yield Text(f"If {label} had waited for {upstreams}: {days} ({duration})", style="bold")
     yield from map(_write_caution, report.leading_cautions)
     if not replay.executions:
         return
     upstream = report.upstreams[0].label if len(report.upstreams) == 1 else "an upstream"
-    runs = _summarize_runs(replay, label, upstream)
-    yield Text(f"{runs} {_summarize_holds(replay.find_policy('idle'))}\n")
+    yield Text(_summarize_runs(replay, label, upstream))
+    yield Text(f"{_summarize_holds(replay.find_policy('idle'))}\n")
     yield _tabulate_overlaps(replay, *shorten_names([label, upstream], width))
     if any(len(group) > group.finished for group in (replay.overlapping, replay.apart)):
         yield Text(NO_RESULT, style="dim")
@@ -71,39 +71,48 @@ def write_figures(report: Report, width: int) -> Iterator[RenderableType]:
 
 def _summarize_runs(replay: Replay, label: str, upstream: str) -> str:
     overlapping, apart = replay.overlapping, replay.apart
-    count = format_count(len(replay.executions), "execution")
-    shares = ""
-    if overlapping.finished and apart.finished:
-        share, other_share = (
-            format_share(group.failed, group.finished) for group in (overlapping, apart)
-        )
-        shares = f": {share} of these failed, and {other_share} of the others"
-    return f"{label}: {count}, {len(overlapping) or 'none'} while {upstream} ran{shares}."
+    runs = f"{label} ran {_format_times(len(replay.executions))}"
+    if not overlapping:
+        return f"{runs}, but not while {upstream} was running."
+    if not apart:
+        each = "each time " if len(overlapping) > 1 else ""
+        failed = overlapping.failed
+        result = f"failed {_format_times(failed)}" if failed else "did not fail"
+        return f"{runs}, {each}while {upstream} was running. It {result}."
+    runs += f", {_format_times(len(overlapping))} while {upstream} was running."
+    if not (overlapping.finished and apart.finished):
+        return runs
+    share, other_share = (format_share(each.failed, each.finished) for each in (overlapping, apart))
+    return f"{runs} The failure rate was {share} then, {other_share} otherwise."
+
+
+def _format_times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _summarize_holds(policy: Policy) -> str:
     if not policy.held:
-        return "A gate that requires idle would have held none."
+        return "By default, a gate would not have held any execution."
     median, longest, total = _format_waits(policy)
     if len(policy.held) == 1:
-        return f"A gate that requires idle would have held one of them, for {total}."
+        return f"By default, a gate would have held one execution, for {total}."
     return (
-        f"A gate that requires idle would have held {len(policy.held)} of them, {median} "
-        f"in the median, {longest} at most, {total} in all."
+        f"By default, a gate would have held {len(policy.held)} executions: median {median}, "
+        f"longest {longest}, total {total}."
     )
 
 
 def _tabulate_overlaps(replay: Replay, label: str, upstream: str) -> Table:
     overlapping, preventable = replay.overlapping, replay.preventable
-    table = _make_table("", label, "executions", "no result", "failed", "the gate")
+    table = _make_table("", label, "executions", "no result", "failed", "by a gate")
     _add_group(table, f"while {upstream} ran", overlapping)
     if overlapping:
         preventable_ids = {execution.id for execution in preventable.executions}
         unheld = ExecutionGroup(
             tuple(run for run in overlapping.executions if run.id not in preventable_ids)
         )
-        _add_group(table, "  began meanwhile", preventable, "holds these")
-        _add_group(table, "  began before, or rolled back", unheld, "lets these be")
+        _add_group(table, "  started then", preventable, "held")
+        _add_group(table, "  started before, or rolled back", unheld, "not held")
     _add_group(table, "at other times", replay.apart)
     return table
 
@@ -118,10 +127,10 @@ def _add_group(table: Table, title: str, group: ExecutionGroup, note: str = "") 
 
 def _tabulate_holds(replay: Replay) -> Table:
     table = _make_table(
-        "The gate would have held", "require", "executions", "of all", "median", "longest", "in all"
+        "A gate would have held", "require", "executions", "of all", "median", "longest", "total"
     )
     for policy in replay.policies:
-        still_held = f", {policy.still_held} still" if policy.still_held else ""
+        still_held = f", {policy.still_held} still held" if policy.still_held else ""
         table.add_row(
             policy.require,
             f"{len(policy.held)}{still_held}",
@@ -132,7 +141,7 @@ def _tabulate_holds(replay: Replay) -> Table:
 
 
 def _format_waits(policy: Policy) -> tuple[str, str, str]:
-    """The median, the longest and the sum of all waits."""
+    """Return the median, the longest and the total of all waits."""
     return (
         format_duration(policy.median),
         format_duration(max(policy.waits)),
@@ -141,9 +150,9 @@ def _format_waits(policy: Policy) -> tuple[str, str, str]:
 
 
 def _tabulate_outcomes(report: Report) -> Table:
-    title = f"What becomes of those, in {report.pipeline.mode} mode"
+    title = f"What would have happened to them, in {report.pipeline.mode} mode"
     table = _make_table(
-        title, "require", "hold", "fail first", "go on", "replaced", "held still", "overlap"
+        title, "require", "hold", "fail first", "continue", "replaced", "still held", "overlap"
     )
     for policy in report.replay.policies:
         for index, outcome in enumerate(policy.outcomes if policy.held else ()):
@@ -184,25 +193,25 @@ def list_cautions(
     now: datetime,
     replay: Replay,
 ) -> Iterator[str]:
-    """What to bear in mind with the figures, which were to begin at `window_begin`."""
+    """Yield what limits the figures, which should begin at `window_begin`."""
     label, since = pipeline.label, max(window_begin, pipeline.created)
     if pipeline.created > window_begin:
         age = format_duration(now - pipeline.created)
-        yield f"{label} is there since {_format_moment(pipeline.created)} only: that is {age}."
+        yield f"{label} has only existed since {_format_moment(pipeline.created)} ({age})."
     if not pipeline.executions and not pipeline.held:
-        yield f"{label} has not run in this time, so there is nothing that a gate would have held."
+        yield f"{label} has not run in this time, so a gate would not have held anything."
     for upstream in upstreams:
         yield from _list_upstream_cautions(upstream, pipeline, since)
     overlapping = replay.overlapping
     if overlapping.failed and overlapping.finished < MIN_EXECUTIONS_FOR_A_SHARE:
         count = format_count(overlapping.finished, "execution")
-        yield f"Only {count} overlapped and came to a result: with so few, the share may be chance."
+        yield f"Only {count} overlapped and had a result. With so few, this may be chance."
     for policy in replay.policies:
         if too_long := sum(wait > LONGEST_WAIT_IN_PROGRESS for wait in policy.waits):
             yield (
                 f"A gate that requires {policy.require} would have held "
-                f"{format_count(too_long, 'execution')} longer than 23 hours. With hold wait, "
-                "that is when a rule takes over, and they fail all the same, as with restart."
+                f"{format_count(too_long, 'execution')} for longer than 23 hours. With hold wait, "
+                "a rule takes over at that point, and they fail anyway, as with restart."
             )
 
 
@@ -211,10 +220,10 @@ def _format_moment(moment: datetime) -> str:
 
 
 def list_own_gate_cautions(pipeline: PipelinePast) -> Iterator[str]:
-    """What the figures leave out, without which they mislead."""
+    """Yield what the figures leave out, without which they mislead."""
     held = (
-        f"{format_count(pipeline.held, 'execution')} that it held did no work, and "
-        f"{'is' if pipeline.held == 1 else 'are'} left out here."
+        f"It held {format_count(pipeline.held, 'execution')}, which did no work and "
+        f"{'is' if pipeline.held == 1 else 'are'} not counted here."
     )
     if pipeline.gates:
         labels = dict.fromkeys(
@@ -224,31 +233,31 @@ def list_own_gate_cautions(pipeline: PipelinePast) -> Iterator[str]:
             for dependency in gate.parameters.depends_on
         )
         yield (
-            f"{pipeline.label} has a gate already"
+            f"{pipeline.label} already has a gate"
             f"{f', for {join_names(list(labels))}' if labels else ''}. "
-            f"{held if pipeline.held else 'It failed none to hold it.'} "
-            "One that it kept in place, or whose stage it retried, counts as at work all the while."
+            f"{held if pipeline.held else 'It did not fail any execution to hold it.'} Executions "
+            "that it held in progress, or whose stage it retried, count as running all that time."
         )
     elif pipeline.held:
         yield f"{pipeline.label} had a gate in this time. {held}"
 
 
 def list_dependency_cautions(dependencies: Sequence[Dependency]) -> Iterator[str]:
-    """What single dependencies ask for that cannot be reckoned for them alone."""
+    """Yield which settings of single dependencies cannot be calculated exactly."""
     demanding = [
         dependency.label for dependency in dependencies if dependency.require == "succeeded"
     ]
     if 0 < len(demanding) < len(dependencies):
         yield (
-            f"Success is required of {join_names(demanding)} only. Here, idle and succeeded are "
-            "each required of all: a gate as you ask for it holds no less than with idle, and no "
+            f"You require success only of {join_names(demanding)}. The figures apply idle and "
+            "succeeded to all upstreams: your gate would have held no less than with idle, and no "
             "more than with succeeded."
         )
     if passed := [dependency.label for dependency in dependencies if dependency.parked == "pass"]:
         yield (
-            f'{join_names(passed)} may pass while only a person is waited for ("parked": "pass"). '
-            "AWS does not tell when that was, so the whole execution counts as at work: the gate "
-            "would have held less."
+            f'With "parked": "pass", the gate ignores {join_names(passed)} during waits for a '
+            "person. AWS does not report when those were, so the whole execution counts as "
+            "running: the gate would have held less."
         )
 
 
@@ -259,11 +268,11 @@ def _list_upstream_cautions(
     recent = upstream.list_since(since)
     if not upstream.executions:
         yield (
-            f"{label} has never run, as far as AWS tells: a gate that requires idle holds nothing "
-            "for it, and one that requires succeeded holds everything until its first success."
+            f"AWS lists no execution of {label}: a gate that requires idle never waits for it, and "
+            "one that requires succeeded holds everything until its first success."
         )
     elif upstream.created > since:
-        yield f"{label} is there since {_format_moment(upstream.created)} only."
+        yield f"{label} has only existed since {_format_moment(upstream.created)}."
     elif not recent:
         last = upstream.executions[-1]
         yield (
@@ -272,19 +281,19 @@ def _list_upstream_cautions(
         )
     if upstream.gates:
         yield (
-            f"{label} has a gate itself. While it is held, the gate of {pipeline.label} "
-            "waits for it too; that is not counted here."
+            f"{label} also has a gate. While {label} is held, the gate of {pipeline.label} waits "
+            "for it; that is not counted here."
         )
     if long_runs := [run for run in recent if run.updated - run.started > LONG_RUN]:
         longest = max(long_runs, key=lambda run: run.updated - run.started)
         yield (
             f"{format_count(len(long_runs), 'execution')} of {label} took longer than a day "
-            f"({longest.short_id} took {format_duration(longest.updated - longest.started)}): it "
-            'waited for a person, in which "parked": "pass" opens the gate, or was retried later, '
-            "and was idle in between. Here it counts as at work all the while."
+            f"({longest.short_id} took {format_duration(longest.updated - longest.started)}). It "
+            'either waited for a person, when "parked": "pass" would open the gate, or was retried '
+            "later and was idle in between. Here it counts as running all that time."
         )
     if upstream.region != pipeline.region:
         yield (
-            f"{label} runs in another region: unless its events are forwarded (docs/elsewhere.md), "
-            "what waits for it goes on up to `retry_minutes` later than is said here."
+            f"{label} is in another region. Unless its events are forwarded (docs/elsewhere.md), "
+            "held executions continue up to `retry_minutes` later than shown here."
         )

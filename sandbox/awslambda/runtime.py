@@ -122,4 +122,4 @@ class RuntimeExecutor:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise RuntimeError("the sandbox's Lambda is closed: no function runs any more")
+            raise RuntimeError("the sandbox's Lambda is closed and no longer runs functions")

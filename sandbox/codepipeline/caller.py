@@ -1,4 +1,4 @@
-"""The caller of a request, for `trigger.triggerDetail` and the like."""
+"""The caller of a request, as for example `trigger.triggerDetail` shows it."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def run_actions(pipeline: Pipeline, passage: StageExecution, declared: list[Decl
 def leave(
     pipeline: Pipeline, passage: StageExecution, status: Literal["Succeeded", "Failed", "Skipped"]
 ) -> None:
-    """End a stage: the execution goes on or fails, and the next execution gets the lock.
+    """End a stage: the execution continues or fails, and the next execution gets the lock.
 
     AWS lists no event of a skipped stage (guide: detect-state-changes-cloudwatch-events): none is
     sent. That a rollback ends with its stage follows from its purpose; AWS does not say it.

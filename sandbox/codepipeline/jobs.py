@@ -61,7 +61,9 @@ def start(pipeline: Pipeline, action: ActionExecution) -> None:
 
 
 def succeed(pipeline: Pipeline, job: ActionJob, request: dict[str, Any]) -> None:
-    """PutJobSuccessResult: the action succeeded or, with a continuation token, goes on (model)."""
+    """PutJobSuccessResult: the action succeeded or, with a continuation token, stays in progress
+    (model).
+    """
     token, output = request.get("continuationToken"), request.get("outputVariables") or {}
     if token and output:
         raise ValidationException(

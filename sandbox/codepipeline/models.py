@@ -293,7 +293,7 @@ class CodePipelineBackend(MotoBackend):
         return execution.id
 
     def retry_stage_execution(self, request: Request) -> str:
-        """The execution's id; it goes on with the stage's failed actions, or with all of them
+        """The execution's id; it continues with the stage's failed actions, or with all of them
         (model: RetryStageExecution).
         """
         pipeline = self.pipeline(request["pipelineName"])

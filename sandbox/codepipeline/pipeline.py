@@ -51,7 +51,7 @@ class Transition:
 @dataclass(eq=False)
 class Stage:
     """A stage of the pipeline. `occupant` holds its lock (none has it in PARALLEL mode), `waiting`
-    stand before it in order.
+    are those that wait to enter it, in order.
     """
 
     declaration: Declaration

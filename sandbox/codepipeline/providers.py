@@ -80,7 +80,7 @@ def await_approval(pipeline: Pipeline, action: ActionExecution) -> None:
     action.external_id = action.token
     pipeline.approvals[action.token] = action
     minutes = action.declaration.get("timeoutInMinutes", APPROVAL_MINUTES)
-    message = f"Nobody approved or rejected within {minutes} minutes"
+    message = f"Not approved or rejected within {minutes} minutes"
     action.timers.append(
         pipeline.call_later(
             minutes * 60,

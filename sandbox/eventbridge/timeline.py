@@ -84,7 +84,7 @@ class Timeline:
         return None
 
     def settle(self, moment: datetime) -> None:
-        """No firing up to `moment` is due any more: forget what was in force before it."""
+        """All firings up to `moment` are done: forget what was in force before it."""
         self.settled = moment
         for index in range(len(self.changes) - 1, 0, -1):
             if self.changes[index][0] <= moment:

@@ -112,7 +112,7 @@ UNPROTECTED_CALLS = {("sts", "GetCallerIdentity")}
 
 @dataclass(frozen=True)
 class CallLocation:
-    """Where a call is made."""
+    """The place in which a call is made."""
 
     partition: str
     region: str

@@ -55,9 +55,9 @@ def judge_resource_policy(
     document: Document, request: PolicyRequest, caller: Caller
 ) -> tuple[PolicyVerdict, bool]:
     """What a resource's own policy says about the request of `caller`, and whether it names the
-    caller or everybody.
+    caller or every principal.
 
-    Where it allows only the caller's account, it leaves the decision to the caller's own policies
+    If it allows only the caller's account, it leaves the decision to the caller's own policies
     (guide: reference_policies_elements_principal). A trust policy has no Resource: it speaks of the
     role that has it.
     """
@@ -146,8 +146,8 @@ def _covers_resource(
 
 
 def _names_caller(statement: Mapping[str, Any], caller: Caller, *, account: bool) -> bool:
-    """Whether the statement's Principal is this caller or everybody, or with `account` the caller's
-    account.
+    """Whether the statement's Principal is this caller or every principal, or with `account` the
+    caller's account.
     """
     if "NotPrincipal" in statement:  # not understood, so again the safe side
         return statement.get("Effect") == "Deny"

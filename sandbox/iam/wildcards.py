@@ -28,8 +28,8 @@ def action_matches(pattern: str, action: str) -> bool:
 
 def resource_matches(pattern: str, arn: str, context: Context) -> bool:
     """Whether an element of Resource covers a resource. A wildcard stays in its segment of the ARN
-    (the parts between colons), but an asterisk at a segment's end may go on over the colon (guide:
-    reference_policies_elements_resource).
+    (the parts between colons), but an asterisk at a segment's end may continue across the colon
+    (guide: reference_policies_elements_resource).
     """
     return _matches(pattern, arn, context, spanning=False)
 

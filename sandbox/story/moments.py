@@ -48,12 +48,12 @@ def _list_started(before: Pipeline, now: Pipeline) -> Iterator[Moment]:
             continue
         if execution.started_by.endswith("-retry"):
             text = (
-                f"the rule invoked {execution.started_by}; nothing runs, so it starts "
+                f"the rule invoked {execution.started_by}; infra is idle, so it starts "
                 f"{now.name} again: execution {execution.short_id}"
             )
             yield Moment(execution.started, "retry", text, "good")
         else:
-            yield Moment(execution.started, now.name, f"is started: execution {execution.short_id}")
+            yield Moment(execution.started, now.name, f"execution {execution.short_id} starts")
 
 
 def _list_stage_moments(before: Pipeline, now: Pipeline) -> Iterator[Moment]:
@@ -64,7 +64,7 @@ def _list_stage_moments(before: Pipeline, now: Pipeline) -> Iterator[Moment]:
         if stage.name == GATE_STAGE:
             yield from _list_gate_moments(now.name, stage)
         elif stage.status == "InProgress":
-            yield Moment(stage.changed, now.name, f"{stage.name} is at work")
+            yield Moment(stage.changed, now.name, f"{stage.name} is running")
 
 
 def _list_gate_moments(pipeline: str, stage: Stage) -> Iterator[Moment]:
@@ -72,20 +72,20 @@ def _list_gate_moments(pipeline: str, stage: Stage) -> Iterator[Moment]:
         yield Moment(
             stage.changed,
             pipeline,
-            f"its {stage.name} stage asks the gate, a Lambda function: may {pipeline} go on?",
+            f"its {stage.name} stage invokes the gate, a Lambda function",
         )
     elif stage.status == "Failed":
         yield Moment(
             stage.changed,
             "gate",
-            f"holds {pipeline}, and the console shows why: {stage.message}",
+            f"holds {pipeline}. The console shows: {stage.message}",
             "hold",
         )
     elif stage.status == "Succeeded":
         yield Moment(
             stage.changed,
             "gate",
-            f"lets {pipeline} pass, and the console shows why: {stage.message}",
+            f"lets {pipeline} pass. The console shows: {stage.message}",
             "good",
         )
 
@@ -96,7 +96,7 @@ def _list_ended(before: Pipeline, now: Pipeline) -> Iterator[Moment]:
     for execution in now.executions:
         if execution.ended and execution.id not in ended_before:
             why = ", held by the gate" if (GATE_STAGE, execution.id, "Failed") in reached else ""
-            text = f"execution {execution.short_id} is over: {execution.status}{why}"
+            text = f"execution {execution.short_id} has ended: {execution.status}{why}"
             yield Moment(execution.updated, now.name, text, _choose_mood(execution))
 
 
@@ -115,12 +115,12 @@ def _list_rule_moments(before: StorySnapshot, now: StorySnapshot) -> Iterator[Mo
                 for text in _describe_rule(rule)
             )
     for name in sorted(earlier - standing):
-        yield Moment(now.at, "rule", f"{name} is removed: the wait is over", "good")
+        yield Moment(now.at, "rule", f"{name} was removed, because the wait is over", "good")
 
 
 def _estimate_creation(rule: Rule, now: StorySnapshot) -> datetime:
-    """The latest time at which the rule can have been made: the gate makes it before it fails the
-    action, and one snapshot may show both.
+    """The latest time at which the rule can have been created: the gate creates it before it fails
+    the action, and one snapshot may show both.
     """
     failed = [
         stage.changed
@@ -134,7 +134,7 @@ def _estimate_creation(rule: Rule, now: StorySnapshot) -> datetime:
 
 
 def _describe_rule(rule: Rule) -> Iterator[str]:
-    yield f"EventBridge keeps the hold as a rule: {rule.name}"
-    yield f"it fires on the schedule {rule.schedule}"
-    yield f"and at each event that matches {rule.pattern}"
+    yield f"an EventBridge rule remembers the hold: {rule.name}"
+    yield f"it fires on a schedule, {rule.schedule},"
+    yield f"and for each event that matches {rule.pattern}"
     yield f"its target is {rule.target}"

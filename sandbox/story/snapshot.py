@@ -39,7 +39,7 @@ class Execution:
     started: datetime
     updated: datetime
     started_by: str
-    """The last part of the ARN of whoever started it."""
+    """The last part of the ARN of the user or role that started it."""
 
     @property
     def short_id(self) -> str:
@@ -82,7 +82,7 @@ class StorySnapshot:
 
     @property
     def all_over(self) -> bool:
-        """Whether nothing is running or waiting any more."""
+        """Whether nothing is running or waiting."""
         return not self.rules and all(
             execution.ended for pipeline in self.pipelines for execution in pipeline.executions
         )
@@ -91,7 +91,7 @@ class StorySnapshot:
 def read_snapshot(
     codepipeline: CodePipelineClient, events: EventBridgeClient, names: Sequence[str]
 ) -> StorySnapshot:
-    """Ask AWS about the pipelines `names` and about all rules."""
+    """Read the pipelines `names` and all rules from AWS."""
     pipelines = tuple(_read_pipeline(codepipeline, name) for name in names)
     rules = tuple(_read_rule(events, rule) for rule in events.list_rules()["Rules"])
     return StorySnapshot(utcnow(), pipelines, rules)

@@ -24,15 +24,15 @@ def list_figures(last: StorySnapshot, invoked: Sequence[str], called: Sequence[s
     )
     return [
         f"k8s waited {waited:.1f} s for infra, and started again "
-        f"{_count_seconds_to_restart(last):.1f} s after infra's end.",
-        "It took two executions of k8s: one failed (held), one succeeded.",
+        f"{_count_seconds_to_restart(last):.1f} s after infra had finished.",
+        "This took two executions of k8s: the held one, which failed, and one that succeeded.",
         f"The functions made {len(called)} AWS calls: {functions}.",
         "No rule is left.",
     ]
 
 
 def list_problems(last: StorySnapshot) -> list[str]:
-    """Sentences that say what is not as it should be at the end; none if all is well."""
+    """Sentences that say how the end differs from what is expected."""
     sentences = []
     for pipeline, expected in (("infra", ["Succeeded"]), ("k8s", ["Succeeded", "Failed"])):
         statuses = [execution.status for execution in last.executions(pipeline)]
@@ -45,8 +45,8 @@ def list_problems(last: StorySnapshot) -> list[str]:
         sentences.append(f"EventBridge still has {_join_words([rule.name for rule in last.rules])}")
     if not sentences and not 0 <= _count_seconds_to_restart(last) <= MAX_SECONDS_TO_RESTART:
         sentences.append(
-            f"k8s started {_count_seconds_to_restart(last):.1f} s after infra's end instead of 0 "
-            f"to {MAX_SECONDS_TO_RESTART:.0f} s"
+            f"k8s started {_count_seconds_to_restart(last):.1f} s after infra had finished instead "
+            f"of 0 to {MAX_SECONDS_TO_RESTART:.0f} s"
         )
     return sentences
 

@@ -1,5 +1,5 @@
-"""A bad afternoon: some wait, in each of the ways; one failed, another asks for a person, and most
-are well.
+"""A bad afternoon: pipelines wait in each of the modes, one has failed, another needs a person, and
+most are fine.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ FAULTS = {
     "left_over": [RULE],
     "deadlocks": [{"pipelines": ["api", "web"], "text": "api waits for web."}],
 }
-"""What the page shows of an account in which these are wrong, too."""
+"""Faults that the page can show in addition."""
 
 
 def play(scene: Scene) -> None:
-    """infra is at work for long; k8s and with it apps wait for it, reports in place; api waits
-    until database has succeeded.
+    """infra runs for a long time; k8s waits for it and apps for k8s, and reports in the mode wait;
+    api waits until database has succeeded.
     """
     scene.pipeline("network", seconds=60)
     scene.pipeline("infra", seconds=5400)

@@ -25,7 +25,7 @@ FLAGS = (
     ),
     *("--disable-component-update", "--disable-sync"),
 )
-"""It opens nothing but the Board, and is to ask nobody else for anything."""
+"""The browser only opens the Board, and must not send requests to any other server."""
 MISSING = (
     "there is no Chromium or Chrome: install one (Debian, Ubuntu: apt-get install "
     "chromium), or name it in CHROMIUM"
@@ -53,7 +53,7 @@ def started() -> Iterator[Browser]:
 
 
 class Watched:
-    """What a page asked for over the network, and what it complained of."""
+    """A page's requests, and its errors and warnings."""
 
     def __init__(self, page: Page) -> None:
         self.requests: list[str] = []
@@ -66,7 +66,7 @@ class Watched:
         self.requests.append(request.url)
 
     def _console(self, message: ConsoleMessage) -> None:
-        # A request that failed is the page's to tell, and not what a test of that complains of.
+        # The page itself shows a failed request, and some tests let requests fail.
         if message.type in ("error", "warning") and not message.text.startswith(
             "Failed to load resource"
         ):

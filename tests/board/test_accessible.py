@@ -50,7 +50,7 @@ def test_axe_finds_nothing_in_light_and_dark_on_a_desktop_and_a_phone(
 ) -> None:
     shown(told)
     page = open_board()
-    for summary in page.get_by_text("What its gate says").all():
+    for summary in page.get_by_text("The gate's message").all():
         summary.click()
     page.clock.resume()  # axe waits between its steps
     page.evaluate(AXE)
@@ -63,7 +63,7 @@ def test_axe_finds_nothing_in_light_and_dark_on_a_desktop_and_a_phone(
 
 
 def stops(page: Page) -> Iterator[dict[str, Any]]:
-    """Where the Tab key leads to, one after the other, until it has left the page."""
+    """Each element that the Tab key leads to, until it has left the page."""
     for _ in range(200):
         page.keyboard.press("Tab")
         stop: dict[str, Any] = page.evaluate(FOCUSED)
@@ -73,7 +73,7 @@ def stops(page: Page) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_the_tab_key_leads_through_all_of_it_and_shows_where_it_is(
+def test_the_tab_key_reaches_everything_and_shows_the_focus(
     told: Scripted, open_board: OpenBoard, size: tuple[int, int]
 ) -> None:
     page = open_board(width=size[0], height=size[1], reduced_motion="reduce")
@@ -83,10 +83,10 @@ def test_the_tab_key_leads_through_all_of_it_and_shows_where_it_is(
     names = [stop["who"] for stop in walked]
     k8s = told.seen["waits"][0]["execution"]["id"][:8]
     assert names[:6] == [
-        "Skip to who waits now",
+        "Skip to the waiting pipelines",
         "Theme: system",
         "k8s",
-        "What its gate says",
+        "The gate's message",
         f"Execution {k8s} of k8s",
         "The rule that holds k8s",
     ]
@@ -95,7 +95,9 @@ def test_the_tab_key_leads_through_all_of_it_and_shows_where_it_is(
     assert len(pipelines) == 2 + 11  # dns is elsewhere: no link leads there
 
 
-def test_a_keyboard_skips_to_who_waits_and_unfolds_what_the_gate_says(page: Page) -> None:
+def test_a_keyboard_skips_to_the_waiting_pipelines_and_unfolds_the_gates_message(
+    page: Page,
+) -> None:
     expect(page.locator(".card")).to_have_count(4)
     for key in ("Tab", "Enter"):
         page.keyboard.press(key)
@@ -103,7 +105,7 @@ def test_a_keyboard_skips_to_who_waits_and_unfolds_what_the_gate_says(page: Page
     for key in ("Tab", "Tab", "Enter"):
         page.keyboard.press(key)
     expect(page.locator(".reason").first).to_contain_text(
-        "k8s waits for infra since 12:31 UTC. infra runs: execution"
+        "k8s has been waiting for infra since 12:31 UTC. infra is running: execution"
     )
 
 
@@ -115,19 +117,19 @@ def test_a_screen_reader_hears_the_arrows_as_words(page: Page) -> None:
         - listitem:
           - heading "api" [level=3]
           - paragraph:
-            - text: Waits
+            - text: Waiting
             - time: for 8 min
           - paragraph:
             - link /Execution .* of api/
           - paragraph: After database (must succeed, holds it now) and network
         - listitem:
           - heading "dns (us-east-1)" [level=3]
-          - paragraph: Not seen from here
+          - paragraph: Not visible from here
     """)
     assert [heading.inner_text() for heading in page.get_by_role("heading", level=2).all()] == [
         "Waiting now",
         "Pipelines",
-        "What changed while you looked",
+        "Changes since you opened this page",
     ]
 
 
@@ -178,7 +180,7 @@ def test_the_theme_is_the_systems_unless_a_person_chooses_and_stays_so(
 
 
 @pytest.mark.parametrize(("motion", "moves"), [("reduce", False), ("no-preference", True)])
-def test_nothing_moves_for_who_wants_no_motion(
+def test_nothing_moves_if_reduced_motion_is_preferred(
     open_board: OpenBoard, motion: Any, *, moves: bool
 ) -> None:
     page = open_board(reduced_motion=motion)
@@ -187,7 +189,7 @@ def test_nothing_moves_for_who_wants_no_motion(
 
 
 def test_each_state_has_a_shape_of_its_own(page: Page) -> None:
-    """So that nobody needs to tell colours apart."""
+    """So no one has to distinguish colors."""
     expect(page.locator(".node")).to_have_count(12)
     shapes = {
         name: page.locator(f"#icon-{name}").inner_html()

@@ -1,6 +1,4 @@
-"""The Board is there under `chalice local`, and deployed only where BOARD asks for it: then behind
-IAM.
-"""
+"""`chalice local` serves the Board. It is deployed only if BOARD says so, and then needs IAM."""
 
 from __future__ import annotations
 
@@ -170,7 +168,7 @@ def test_chalice_local_serves_it_without_being_asked(
     with chalice_local(project, sandbox.environment()) as (url, rest):
         page = visit(url, at=utcnow())
         expect(page.locator(".node .name")).to_have_text(["infra", "k8s"])
-        expect(page.get_by_text("Nobody waits.")).to_be_visible()
+        expect(page.get_by_text("No pipeline is waiting.")).to_be_visible()
         hosts = ("localhost:8000", "[::1]:8000", "stranger.example:8000", "[", "")
         assert [get(f"{url}state", Host=host)[0] for host in hosts] == [200, 200, 403, 403, 403]
         assert "Warning" not in rest()
@@ -185,10 +183,10 @@ def test_the_whole_story_on_the_board(sandbox: SandboxServer, project: Path, vis
     with chalice_local(project, sandbox.environment(), "--no-autoreload") as (url, rest):
         page = visit(url, at=utcnow())
         page.clock.resume()
-        expect(page.locator(".card h3")).to_have_text("k8s waits for infra")
+        expect(page.locator(".card h3")).to_have_text("k8s is waiting for infra")
         client.stop_pipeline_execution(
             pipelineName="infra", pipelineExecutionId=infra, abandon=True
         )
-        expect(page.get_by_role("log")).to_contain_text("k8s waits no longer.")
+        expect(page.get_by_role("log")).to_contain_text("k8s is no longer waiting.")
         assert get(f"{url}state", Host="stranger.example:8000")[0] == 403
         assert "Warning" not in rest()

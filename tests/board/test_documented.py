@@ -22,16 +22,16 @@ SOURCES = " ".join(
 
 
 def test_its_numbers_are_the_codes() -> None:
-    """That a look costs seven calls, and a page that nobody looks at asks once a minute, is asked
-    in test_lookout.py and test_page.py.
+    """test_lookout.py and test_page.py test that a reading takes seven calls, and that a hidden
+    page sends one request per minute.
     """
     seconds = int(MIN_PAUSE.total_seconds())
     assert (
-        f"every {seconds} seconds, or more seldom where it costs more than "
+        f"every {seconds} seconds, or less often if a reading takes more than "
         f"{CALLS_A_SECOND * seconds} calls" in PLAIN
     )
-    assert f"never is more than {CALLS_A_SECOND * 60} calls a minute" in PLAIN
-    assert f"is {60 // seconds} requests a minute" in PLAIN
+    assert f"no more than {CALLS_A_SECOND * 60} calls per minute on average" in PLAIN
+    assert f"makes {60 // seconds} requests per minute" in PLAIN
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(((?!https?:)[^)#]+)", DOCUMENT))))

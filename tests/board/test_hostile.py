@@ -1,5 +1,5 @@
-"""What others named or wrote is data: a pipeline's name, a message, a rule's description cannot
-become part of the page.
+"""Names and texts are data: a pipeline's name, a message or a rule's description cannot become part
+of the page.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def attacked(value: Any) -> Any:
     return f"{value}{ATTACK}" if isinstance(value, str) else value
 
 
-def test_nothing_that_is_told_becomes_html(told: Scripted, open_board: OpenBoard) -> None:
+def test_no_text_becomes_html(told: Scripted, open_board: OpenBoard) -> None:
     told.seen, told.problem = attacked({**told.seen, **FAULTS}), ATTACK
     page = open_board()
     expect(page.locator(".node")).to_have_count(12)
@@ -45,7 +45,7 @@ def test_nothing_that_is_told_becomes_html(told: Scripted, open_board: OpenBoard
     assert page.locator(".node .name").first.inner_text() == f"database{ATTACK} ({ATTACK})"
     told.seen = {**told.seen, "waits": []}
     page.clock.run_for(5_000)
-    expect(page.get_by_role("log")).to_contain_text(f"k8s{ATTACK} waits no longer.")
+    expect(page.get_by_role("log")).to_contain_text(f"k8s{ATTACK} is no longer waiting.")
     assert page.evaluate("window.hit") is None
 
 
@@ -69,7 +69,7 @@ def test_any_name_that_aws_allows_is_shown_as_it_is(scene: Scene, visit: Visit) 
     with served() as url:
         page = visit(url, at=utcnow(), width=360)
         expect(page.locator(".card h3")).to_have_text(
-            f"k8s waits for {', '.join(NAMES[:-1])} and {NAMES[-1]}"
+            f"k8s is waiting for {', '.join(NAMES[:-1])} and {NAMES[-1]}"
         )
         assert sorted(page.locator(".node.is-runs .name").all_inner_texts()) == sorted(NAMES)
         assert page.evaluate("document.documentElement.scrollWidth") == 360

@@ -1,5 +1,5 @@
-"""Where the graph puts its pipelines (layout.js), asked directly; and how it looks with as many as
-an account may have.
+"""The positions of pipelines in the graph (layout.js), and a graph of as many as an account may
+have.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def columns(found: Any) -> dict[str, int]:
     return {name: place["column"] for name, place in found["places"].items()}
 
 
-def test_a_pipeline_stands_right_of_all_that_it_waits_for(blank: Page) -> None:
+def test_a_pipeline_is_to_the_right_of_all_that_it_waits_for(blank: Page) -> None:
     found = layout(blank, "infra>k8s", "k8s>apps", "network>apps", "infra>apps")
     assert columns(found) == {"infra": 0, "k8s": 1, "network": 1, "apps": 2}
 
 
-def test_an_arrow_over_a_column_leads_past_what_stands_there(blank: Page) -> None:
+def test_an_arrow_over_a_column_leads_around_its_pipelines(blank: Page) -> None:
     found = layout(blank, "infra>k8s", "k8s>apps", "infra>apps")
     ((way,),) = [way for way in found["ways"] if way]
     assert way["column"] == 1
@@ -71,12 +71,12 @@ def test_arrows_that_need_not_cross_do_not(blank: Page) -> None:
     "arrows",
     [["a>b", "b>a"], ["a>a", "a>b"], ["a>b", "b>c", "c>a", "x>b"], ["a>b", "b>a", "b>c", "c>b"]],
 )
-def test_circles_are_drawn_too(blank: Page, arrows: list[str]) -> None:
+def test_cycles_are_drawn_too(blank: Page, arrows: list[str]) -> None:
     found = layout(blank, *arrows)
     assert set(found["places"]) == {name for arrow in arrows for name in arrow.split(">")}
 
 
-def test_small_groups_stand_side_by_side_where_there_is_room(blank: Page) -> None:
+def test_small_groups_are_side_by_side_if_there_is_room(blank: Page) -> None:
     found = layout(blank, "a>b", "c>d", "e>f", alone=("g",), wide=4)
     places = {name: (place["column"], place["row"]) for name, place in found["places"].items()}
     upper, lower = [(column, 0) for column in range(4)], [(column, 1) for column in range(3)]
@@ -85,8 +85,8 @@ def test_small_groups_stand_side_by_side_where_there_is_room(blank: Page) -> Non
 
 
 def account_of(number: int, seed: int) -> Any:
-    """So many pipelines, of which each waits for up to three others, in teams of twenty; some in
-    circles.
+    """An account of `number` pipelines in teams of twenty, each waiting for up to three others,
+    some in cycles.
     """
     chance = random.Random(seed)
     ids = [f"team-{one // 20}-service-{one}" for one in range(number)]
@@ -113,7 +113,7 @@ def account_of(number: int, seed: int) -> Any:
 
 
 @pytest.mark.parametrize(("number", "seed"), [(1, 1), (40, 2), (200, 3)])
-def test_no_two_pipelines_stand_in_each_others_place(visit: Visit, number: int, seed: int) -> None:
+def test_no_two_pipelines_overlap(visit: Visit, number: int, seed: int) -> None:
     seen = account_of(number, seed)
     with served(Scripted(seen, NOON)) as url:
         page = visit(url, at=NOON, reduced_motion="reduce")

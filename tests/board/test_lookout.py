@@ -1,4 +1,4 @@
-"""How often the Board asks AWS, what a look costs, and what it says where AWS does not answer."""
+"""How often the Board reads AWS, what a reading costs, and what it shows if AWS does not answer."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.support.scene import Scene
 
 
 class Session(boto3.Session):
-    """Clients whose calls are counted, and fail as a test says. `made` counts its sessions, too:
-    each reads the credentials anew.
+    """Clients whose calls are counted, and fail as a test says. `made` counts the sessions, because
+    each reads the credentials again.
     """
 
     calls: ClassVar[list[str]] = []
@@ -45,7 +45,7 @@ def lookout() -> Lookout:
 
 @pytest.fixture
 def chain(scene: Scene) -> Scene:
-    """The smallest that is worth a Board: k8s waits for infra."""
+    """The smallest chain: k8s is waiting for infra."""
     scene.pipeline("infra", seconds=3000)
     scene.k8s()
     scene.start("infra")
@@ -53,9 +53,7 @@ def chain(scene: Scene) -> Scene:
     return scene
 
 
-def test_a_look_at_two_pipelines_and_a_hold_costs_seven_calls(
-    chain: Scene, lookout: Lookout
-) -> None:
+def test_reading_two_pipelines_and_a_hold_costs_seven_calls(chain: Scene, lookout: Lookout) -> None:
     lookout.ask()
     chain.wait(minutes=1)
     Session.calls = []
@@ -66,9 +64,7 @@ def test_a_look_at_two_pipelines_and_a_hold_costs_seven_calls(
     )
 
 
-def test_however_many_pages_ask_one_look_in_five_seconds_serves_them(
-    chain: Scene, lookout: Lookout
-) -> None:
+def test_one_reading_in_five_seconds_serves_all_pages(chain: Scene, lookout: Lookout) -> None:
     first = lookout.ask()
     assert first.ask_again == timedelta(seconds=5)
     Session.calls = []
@@ -80,9 +76,7 @@ def test_however_many_pages_ask_one_look_in_five_seconds_serves_them(
     assert lookout.ask().looked_at != first.looked_at
 
 
-def test_a_large_account_is_asked_four_times_a_second_at_most(
-    scene: Scene, lookout: Lookout
-) -> None:
+def test_a_large_account_gets_at_most_four_calls_per_second(scene: Scene, lookout: Lookout) -> None:
     scene.pipeline("infra")
     for number in range(30):
         scene.gated(f"app-{number}", {"depends_on": ["infra"]})
@@ -94,7 +88,7 @@ def test_a_large_account_is_asked_four_times_a_second_at_most(
     assert answer.ask_again == timedelta(seconds=33 / 4)
 
 
-def test_what_has_not_changed_is_told_the_same_whenever_it_was_seen(
+def test_what_has_not_changed_looks_the_same_whenever_it_was_read(
     chain: Scene, lookout: Lookout
 ) -> None:
     first = lookout.ask()
@@ -103,7 +97,7 @@ def test_what_has_not_changed_is_told_the_same_whenever_it_was_seen(
     assert (second.state, second.looked_at != first.looked_at) == (first.state, True)
 
 
-def test_where_aws_does_not_answer_what_was_seen_stays_and_it_asks_ever_more_seldom(
+def test_if_aws_does_not_answer_the_last_reading_stays_and_the_pauses_grow(
     chain: Scene, lookout: Lookout
 ) -> None:
     before = lookout.ask()
@@ -122,22 +116,22 @@ def test_where_aws_does_not_answer_what_was_seen_stays_and_it_asks_ever_more_sel
     assert (answer.state["problem"], answer.ask_again) == (None, timedelta(seconds=5))
 
 
-def aws_says(code: str, message: str = "so it was told") -> ClientError:
+def aws_says(code: str, message: str = "not authorized") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "ListPipelines")
 
 
 @pytest.mark.parametrize(
     ("failure", "said", "renewed"),
     [
-        (NoCredentialsError(), "Set it as for the AWS CLI: aws configure,", True),
+        (NoCredentialsError(), "Configure it as for the AWS CLI: run aws configure,", True),
         (aws_says("ExpiredTokenException"), "(ExpiredTokenException). Renew them", True),
-        (aws_says("AccessDeniedException", "not yours"), "(not yours). Allow it", True),
+        (aws_says("AccessDeniedException", "not yours"), "(not yours). Allow this call", True),
         (aws_says("ThrottlingException"), "was not answered (ThrottlingException).", False),
         (aws_says("ValidationException", "secret"), "itself failed (codepipeline:List", False),
         (ZeroDivisionError("secret"), "itself failed (ZeroDivisionError).", False),
     ],
 )
-def test_a_failure_is_said_with_what_to_do_and_new_credentials_are_taken_by_themselves(
+def test_a_failure_says_what_to_do_and_new_credentials_are_used_automatically(
     chain: Scene,
     lookout: Lookout,
     capsys: pytest.CaptureFixture[str],

@@ -1,4 +1,4 @@
-"""What a person sees who opens the Board and leaves it open."""
+"""What a person who leaves the Board open sees."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ new MutationObserver((changes) => (window.drawn += changes.filter(isDrawn).lengt
 
 
 def card(page: Page, pipeline: str) -> str:
-    """The words of the card of a pipeline that waits."""
+    """The text of a waiting pipeline's card."""
     return page.locator(
         ".card", has=page.get_by_role("link", name=pipeline, exact=True)
     ).inner_text()
 
 
 def state(page: Page, pipeline: str) -> str:
-    """The state of a pipeline of the graph, in words."""
+    """The text of a pipeline's state in the graph."""
     return (
         page.locator(".node", has=page.get_by_role("link", name=pipeline, exact=True))
         .locator(".state")
@@ -39,7 +39,7 @@ def state(page: Page, pipeline: str) -> str:
 
 
 def changes(page: Page) -> list[str]:
-    """What the page tells of changes, without the times; the newest first."""
+    """The changes that the page lists, without their times, newest first."""
     return [
         text.split(" UTC ")[-1] for text in page.get_by_role("log").locator("p").all_inner_texts()
     ]
@@ -48,42 +48,43 @@ def changes(page: Page) -> list[str]:
 def test_each_hold_has_its_reason_and_its_clock(page: Page) -> None:
     expect(page.locator(".card h3")).to_have_text(
         [
-            "k8s waits for infra and network",
-            "apps waits for k8s",
-            "reports waits for infra",
-            "api waits for database and network",
+            "k8s is waiting for infra and network",
+            "apps is waiting for k8s",
+            "reports is waiting for infra",
+            "api is waiting for database and network",
         ]
     )
     k8s = card(page, "k8s")
     assert "for 14 min since 12:31 UTC" in k8s
-    assert "infra\nRuns for 18 min" in k8s
-    assert "Looks again\nin 45 s" in k8s
-    assert "Gives up\nin 1 h 20 min" in k8s, "a rule sees a deadline at its next look"
-    assert "starts again by itself when that is over, successful or not. There is nothing" in k8s
-    assert "k8s\nWaits for 14 min" in card(page, "apps")
-    assert "when CodePipeline asks" in card(page, "reports")
+    assert "infra\nRunning for 18 min" in k8s
+    assert "Next check\nin 45 s" in k8s
+    assert "Gives up\nin 1 h 20 min" in k8s, "a rule notices a deadline at its next check"
+    assert "starts again automatically when infra and network have finished" in k8s
+    assert "k8s\nWaiting for 14 min" in card(page, "apps")
+    assert "when CodePipeline invokes the gate" in card(page, "reports")
     api = card(page, "api")
-    assert "again by itself when database has succeeded and network has ended, successful" in api
-    assert "Somebody has to bring database to a success." in api
-    page.locator(".card", has_text="api waits").get_by_text("What its gate says").click()
+    assert "when network has finished (successfully or not) and database has succeeded." in api
+    assert "First, database has to succeed, so someone has to fix and start it." in api
+    page.locator(".card", has_text="api is waiting").get_by_text("The gate's message").click()
     assert "database has not succeeded: its last execution" in card(page, "api")
-    assert page.title() == "4 wait · Pipeline Gate"
+    assert page.title() == "4 waiting · Pipeline Gate"
 
 
 def test_every_pipeline_says_its_state_in_words(page: Page) -> None:
     assert [state(page, name) for name in ("infra", "database", "release", "network", "apps")] == [
-        "Runs for 18 min",
+        "Running for 18 min",
         "Failed 10 min ago",
         "Needs a person for 18 min",
         "Succeeded 17 min ago",
-        "Waits for 10 min",
+        "Waiting for 10 min",
     ]
     assert (
-        page.locator(".node.is-elsewhere").inner_text() == "dns (us-east-1)\n\nNot seen from here"
+        page.locator(".node.is-elsewhere").inner_text()
+        == "dns (us-east-1)\n\nNot visible from here"
     )
     assert (
         " ".join(page.locator("#counts").inner_text().split())
-        == "4 wait 1 needs a person 1 runs 1 failed 4 succeeded"
+        == "4 waiting 1 needs a person 1 running 1 failed 4 succeeded"
     )
 
 
@@ -100,14 +101,14 @@ def test_links_lead_to_the_console(told: Scripted, page: Page) -> None:
     ]
 
 
-def test_clocks_tick_and_are_the_servers(told: Scripted, open_board: OpenBoard) -> None:
+def test_clocks_tick_and_follow_the_servers_clock(told: Scripted, open_board: OpenBoard) -> None:
     page = open_board(at=told.at - timedelta(hours=3))  # a browser whose clock is wrong
     expect(page.locator(".big").first).to_have_text("for 14 min")
     told.at += timedelta(seconds=40)
     page.clock.run_for(40_000)
-    assert "Looks again\nin 5 s" in card(page, "k8s")
+    assert "Next check\nin 5 s" in card(page, "k8s")
     page.clock.run_for(6_000)
-    assert "Looks again\nany moment now" in card(page, "k8s")
+    assert "Next check\nany moment now" in card(page, "k8s")
     page.clock.run_for(60_000)
     expect(page.locator(".big").first).to_have_text("for 15 min")
 
@@ -117,20 +118,24 @@ def test_it_follows_what_happens_in_the_account(scene: Scene, visit: Visit) -> N
     scene.k8s()
     with served() as url:
         page = visit(url, at=utcnow())
-        expect(page.get_by_text("Nobody waits.")).to_be_visible()
+        expect(page.get_by_text("No pipeline is waiting.")).to_be_visible()
         scene.start("infra")
         scene.start("k8s")
         page.clock.run_for(5_000)
-        expect(page.locator(".card h3")).to_have_text("k8s waits for infra")
-        assert page.title() == "1 waits · Pipeline Gate"
-        expect(page.get_by_role("log")).to_contain_text("infra runs.")
-        assert changes(page) == ["infra runs.", "k8s waits for infra."]
+        expect(page.locator(".card h3")).to_have_text("k8s is waiting for infra")
+        assert page.title() == "1 waiting · Pipeline Gate"
+        expect(page.get_by_role("log")).to_contain_text("infra is running.")
+        assert changes(page) == ["infra is running.", "k8s is waiting for infra."]
         scene.wait(minutes=10, seconds=20)
         page.clock.run_for(5_000)
-        expect(page.get_by_text("Nobody waits.")).to_be_visible()
-        expect(page.get_by_role("log")).to_contain_text("k8s runs.")
-        assert changes(page)[:3] == ["k8s runs.", "infra succeeded.", "k8s waits no longer."]
-        assert page.title() == "Nobody waits · Pipeline Gate"
+        expect(page.get_by_text("No pipeline is waiting.")).to_be_visible()
+        expect(page.get_by_role("log")).to_contain_text("k8s is running.")
+        assert changes(page)[:3] == [
+            "k8s is running.",
+            "infra succeeded.",
+            "k8s is no longer waiting.",
+        ]
+        assert page.title() == "None waiting · Pipeline Gate"
 
 
 def test_nothing_is_drawn_again_while_nothing_changes(told: Scripted, page: Page) -> None:
@@ -143,11 +148,11 @@ def test_nothing_is_drawn_again_while_nothing_changes(told: Scripted, page: Page
     told.at += timedelta(seconds=15)
     with page.expect_response("**/state"):
         page.clock.run_for(5_000)
-    expect(page.locator("#seen")).to_have_text("Seen 12:45:30 UTC")
+    expect(page.locator("#seen")).to_have_text("Read at 12:45:30 UTC")
     assert page.evaluate("window.drawn") == 0
 
 
-def test_it_asks_as_often_as_the_server_says_and_seldom_while_nobody_looks(
+def test_it_requests_as_often_as_the_server_says_and_less_often_while_hidden(
     told: Scripted, open_board: OpenBoard
 ) -> None:
     told.ask_again = timedelta(seconds=20)
@@ -172,26 +177,24 @@ def test_it_asks_as_often_as_the_server_says_and_seldom_while_nobody_looks(
     )
 
 
-def test_where_aws_does_not_answer_it_says_that_the_picture_is_old(
+def test_if_aws_does_not_answer_the_page_says_that_it_is_out_of_date(
     told: Scripted, page: Page
 ) -> None:
-    expect(page.locator("#seen")).to_have_text("Seen 12:45:15 UTC")
+    expect(page.locator("#seen")).to_have_text("Read at 12:45:15 UTC")
     told.problem = "codepipeline:ListPipelines was not answered (ThrottlingException)."
     page.clock.run_for(5_000)
     expect(page.locator("#problem")).to_have_text(
-        f"This picture is old: last seen 12:45:15 UTC. {told.problem}"
+        f"This page is out of date: last read at 12:45:15 UTC. {told.problem}"
     )
-    expect(page.locator("#seen")).to_have_text("Old: seen 12:45:15 UTC")
+    expect(page.locator("#seen")).to_have_text("Out of date: read at 12:45:15 UTC")
     expect(page.locator(".card")).to_have_count(4)
     told.problem, told.at = None, told.at + timedelta(seconds=10)
     page.clock.run_for(5_000)
-    expect(page.locator("#seen")).to_have_text("Seen 12:45:25 UTC")
+    expect(page.locator("#seen")).to_have_text("Read at 12:45:25 UTC")
     expect(page.locator("#problem")).to_be_empty()
 
 
-def test_where_its_server_is_gone_it_says_so_and_comes_back_with_it(
-    told: Scripted, visit: Visit
-) -> None:
+def test_if_its_server_is_gone_it_says_so_and_reconnects(told: Scripted, visit: Visit) -> None:
     with served(told) as url:
         page = visit(url, at=told.at)
         expect(page.locator("#seen")).to_have_attribute("data-live", "live")
@@ -204,7 +207,7 @@ def test_where_its_server_is_gone_it_says_so_and_comes_back_with_it(
         page.route("**/state", abort)
         page.clock.run_for(5_000)
         expect(page.locator("#problem")).to_contain_text(
-            "last seen 12:45:15 UTC. The Board's server does not answer."
+            "last read at 12:45:15 UTC. The Board's server does not answer."
         )
         for pause in (10, 20, 40, 60, 60):
             before = len(tries)
@@ -215,27 +218,27 @@ def test_where_its_server_is_gone_it_says_so_and_comes_back_with_it(
             page.wait_for_function("() => !asking")
         page.route("**/state", lambda route: route.fulfill(status=403))
         page.clock.run_for(60_000)
-        expect(page.locator("#problem")).to_contain_text("The server refuses to answer (403)")
+        expect(page.locator("#problem")).to_contain_text("The server refused the request (403)")
         page.unroute_all()
         page.clock.run_for(60_000)
         expect(page.locator("#seen")).to_have_attribute("data-live", "live")
 
 
-def test_a_server_that_was_started_again_and_sees_nothing_leaves_the_old_picture(
+def test_a_restarted_server_that_reads_nothing_leaves_what_the_page_shows(
     told: Scripted, page: Page
 ) -> None:
     expect(page.locator(".card")).to_have_count(4)
     told.seen, told.problem = None, "Unable to locate credentials."
     page.clock.run_for(5_000)
     expect(page.locator("#problem")).to_have_text(
-        "This picture is old: last seen 12:45:15 UTC. Unable to locate credentials."
+        "This page is out of date: last read at 12:45:15 UTC. Unable to locate credentials."
     )
     page.get_by_label("Find a pipeline").fill("apps")
     expect(page.locator(".card")).to_have_count(2)
 
 
 @pytest.mark.parametrize("address", ["api/", "api"])
-def test_it_finds_its_state_beside_itself_as_deployed(
+def test_a_deployed_page_finds_its_state_next_to_it(
     told: Scripted, visit: Visit, address: str
 ) -> None:
     """API Gateway serves it below its stage's name."""
@@ -249,7 +252,7 @@ def test_it_finds_its_state_beside_itself_as_deployed(
         expect(page.locator(".card")).to_have_count(4)
 
 
-def test_what_needs_somebody_is_said_with_what_to_do(scene: Scene, visit: Visit) -> None:
+def test_what_needs_attention_is_listed_with_what_to_do(scene: Scene, visit: Visit) -> None:
     scene.gated("a", {"depends_on": ["b"], "hold": "wait"})
     scene.gated("b", {"depends_on": ["a", "infa"], "hold": "wait"})
     scene.gated("c", {"depend_on": ["b"]})
@@ -258,16 +261,16 @@ def test_what_needs_somebody_is_said_with_what_to_do(scene: Scene, visit: Visit)
         page = visit(url, at=utcnow())
         faults = page.locator("#faults li")
         expect(faults).to_have_count(4)
-        refuses, missing, circle, rule = faults.all_inner_texts()
+        refuses, missing, cycle, rule = faults.all_inner_texts()
         assert 'unknown key "depend_on" (did you mean depends_on?)' in refuses
         assert "There is no pipeline infa here" in missing
-        assert "Who waits for it fails at the gate: b." in missing
-        assert "a waits for b, which waits for a." in circle
-        assert "The rule pipeline-gate-dev-left-over holds nobody" in rule
+        assert "These pipelines depend on it and fail at their gates: b." in missing
+        assert "a waits for b, which waits for a." in cycle
+        assert "The rule pipeline-gate-dev-left-over does not hold any execution" in rule
         assert page.locator(".node.is-missing .state").inner_text() == "Not found"
 
 
-def test_what_may_not_be_looked_at_is_named(told: Scripted, open_board: OpenBoard) -> None:
+def test_pipelines_that_may_not_be_read_are_named(told: Scripted, open_board: OpenBoard) -> None:
     denial = "codepipeline:GetPipeline was denied"
     closed = [{"name": f"team-{number}", "why": denial} for number in range(1, 8)]
     told.seen = {**told.seen, "not_looked_at": closed}
@@ -285,7 +288,7 @@ def test_without_a_gated_pipeline_it_says_how_to_add_one(visit: Visit) -> None:
         assert not page.locator("#filter").is_visible()
 
 
-def test_before_anything_was_seen_a_problem_stands_alone(
+def test_a_problem_before_the_first_reading_is_all_that_is_shown(
     told: Scripted, open_board: OpenBoard
 ) -> None:
     told.seen, told.problem = None, "Unable to locate credentials. Set it as for the AWS CLI."
@@ -294,26 +297,26 @@ def test_before_anything_was_seen_a_problem_stands_alone(
     assert page.get_by_role("heading", level=2).count() == 0
 
 
-def test_the_filter_leaves_a_chain_and_what_belongs_to_it(page: Page) -> None:
+def test_the_filter_keeps_the_chain_of_a_pipeline(page: Page) -> None:
     find, names = page.get_by_label("Find a pipeline"), page.locator(".node .name")
     find.fill("APPS")
     assert sorted(names.all_inner_texts()) == ["apps", "infra", "k8s", "network", "smoke-tests"]
     expect(page.locator("#found")).to_have_text("5 of 12 pipelines")
     assert page.locator(".card h3").all_inner_texts() == [
-        "k8s waits for infra and network",
-        "apps waits for k8s",
+        "k8s is waiting for infra and network",
+        "apps is waiting for k8s",
     ]
     find.fill("")
-    page.get_by_label("only who waits, and for whom").check()
+    page.get_by_label("only waiting pipelines and their upstreams").check()
     assert " ".join(sorted(names.all_inner_texts())) == (
         "api apps database infra k8s network reports"
     )
-    find.fill("nobody of this name")
+    find.fill("no such name")
     expect(page.locator("#found")).to_have_text("0 of 12 pipelines")
 
 
-def test_whoever_is_on_a_card_stays_on_it_when_it_changes(told: Scripted, page: Page) -> None:
-    page.get_by_text("What its gate says").first.click()
+def test_the_focus_stays_on_a_card_that_changes(told: Scripted, page: Page) -> None:
+    page.get_by_text("The gate's message").first.click()
     page.locator(".card").first.get_by_role("link", name="Execution").focus()
     told.seen = copy.deepcopy(told.seen)
     told.seen["waits"][0]["next_check"] = (told.at + timedelta(minutes=5)).isoformat()
@@ -327,8 +330,10 @@ def test_whoever_is_on_a_card_stays_on_it_when_it_changes(told: Scripted, page: 
     assert page.evaluate("document.activeElement.id") == "waiting"
 
 
-def test_a_person_is_told_who_let_a_pipeline_go(told: Scripted, open_board: OpenBoard) -> None:
+def test_a_card_names_the_person_who_released_the_pipeline(
+    told: Scripted, open_board: OpenBoard
+) -> None:
     told.seen = copy.deepcopy(told.seen)
     told.seen["waits"][0]["let_go_by"] = "arn:aws:iam::123456789012:user/ada"
     page = open_board()
-    assert "arn:aws:iam::123456789012:user/ada let it go" in card(page, "k8s")
+    assert "Released by arn:aws:iam::123456789012:user/ada" in card(page, "k8s")

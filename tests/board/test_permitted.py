@@ -1,4 +1,4 @@
-"""The deployed Board's policy is enough to see all, and no line of it is too much."""
+"""The deployed Board's policy allows all that it needs, and every line of it is needed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def without(call: str) -> dict[str, Any]:
 
 
 def seen_with(policy: dict[str, Any]) -> Any:
-    """What the Board tells whose role has this policy."""
+    """What a Board whose role has this policy shows."""
     role = create_role(f"board-{uuid4()}", "lambda.amazonaws.com")
     role.put_policy("board", json.dumps(policy))
     keys = boto3.client("sts").assume_role(RoleArn=role.arn, RoleSessionName="board")["Credentials"]
@@ -62,7 +62,7 @@ def test_it_is_enough() -> None:
 
 
 @pytest.mark.usefixtures("held")
-def test_where_it_is_narrowed_to_some_pipelines_these_are_seen_and_the_others_named() -> None:
+def test_if_it_is_restricted_to_some_pipelines_the_others_are_named() -> None:
     narrow = json.loads(json.dumps(POLICY))
     for statement in narrow["Statement"]:
         if statement["Resource"] == "arn:*:codepipeline:*:*:*":
@@ -78,7 +78,7 @@ def test_where_it_is_narrowed_to_some_pipelines_these_are_seen_and_the_others_na
     assert [edge["holds"] for edge in state["seen"]["edges"]] == [True]
 
 
-def test_in_parallel_mode_all_that_wait_in_place_are_seen_or_named(scene: Scene) -> None:
+def test_in_parallel_mode_all_waits_in_progress_are_shown_or_named(scene: Scene) -> None:
     scene.pipeline("infra", seconds=3600)
     scene.gated("k8s", ask("infra", hold="wait"), mode="PARALLEL")
     scene.start("infra")
@@ -101,4 +101,4 @@ def test_without_a_line_of_it_the_board_says_what_is_denied() -> None:
         state = seen_with(without(call))
         assert state["seen"] is None
         assert f":{call} (" in state["problem"]
-        assert "docs/board.md has all that it needs." in state["problem"]
+        assert "docs/board.md lists every permission that it needs." in state["problem"]

@@ -38,7 +38,9 @@ def test_the_page_comes_in_one_piece_and_may_run_only_what_is_in_it(url: str) ->
     )
 
 
-def test_the_state_is_told_once_and_then_that_it_is_the_same(url: str, told: Scripted) -> None:
+def test_the_state_is_sent_once_and_then_only_that_it_has_not_changed(
+    url: str, told: Scripted
+) -> None:
     status, headers, body = get(f"{url}state")
     assert (status, headers["Cache-Control"]) == (200, "no-store")
     assert headers["Board-Ask-Again"] == "5.0"

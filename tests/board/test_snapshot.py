@@ -1,4 +1,4 @@
-"""What the page is told of an account."""
+"""What the page receives about an account."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_an_upstream_of_another_region_is_elsewhere_and_a_mistyped_one_missing(
     assert [edge["from"] for edge in told["edges"]] == ["infra", DNS, "infa"]
 
 
-def test_of_several_executions_the_one_that_waits_is_told_and_the_others_counted(
+def test_of_several_executions_the_waiting_one_is_shown_and_the_others_are_counted(
     scene: Scene,
 ) -> None:
     scene.pipeline("infra", seconds=3000)
@@ -74,7 +74,7 @@ def test_of_several_executions_the_one_that_waits_is_told_and_the_others_counted
     assert (told["state"], told["execution"]["id"], told["more"]) == ("waits", held, 1)
 
 
-def test_a_hold_that_is_needless_by_now_is_no_wait(scene: Scene) -> None:
+def test_a_hold_that_is_no_longer_needed_is_not_a_wait(scene: Scene) -> None:
     """A newer execution has taken the held one's place; the rule goes when infra has ended."""
     scene.pipeline("infra", seconds=3000)
     scene.gated(
@@ -98,7 +98,7 @@ def held(scene: Scene) -> AccountView:
     return read_account()
 
 
-def test_who_let_it_go_is_told(held: AccountView) -> None:
+def test_the_person_who_released_it_is_named(held: AccountView) -> None:
     (rule,) = held.rules
     assert rule.hold
     for released_by in (None, "arn:aws:iam::123456789012:user/ada"):
@@ -108,7 +108,7 @@ def test_who_let_it_go_is_told(held: AccountView) -> None:
         assert wait["let_go_by"] == released_by
 
 
-def test_one_that_waits_in_place_and_is_let_go_is_told_once(scene: Scene) -> None:
+def test_a_wait_in_progress_that_was_released_appears_once(scene: Scene) -> None:
     waiting = hold_k8s(scene, hold="wait", minutes=0)
     (wait,) = read_account().waits
     by_rule = replace(

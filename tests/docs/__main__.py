@@ -1,4 +1,4 @@
-"""`python -m tests.docs` writes anew what the documents' commands show, where that has changed.
+"""`python -m tests.docs` rewrites what the documents' commands show, if that has changed.
 Read the difference before a commit.
 """
 
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _continued(lines: list[str], line: int) -> list[str]:
-    """The further lines of a command that goes on over several."""
+    """The further lines of a command that has several."""
     further: list[str] = []
     while lines[line + len(further)].endswith("\\"):
         further.append(lines[line + len(further) + 1])

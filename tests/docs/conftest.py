@@ -1,4 +1,6 @@
-"""What the pages' real commands run in: a clone of this repository, and the sandbox as a server."""
+"""The environment of the documents' commands: a clone of this repository, and the sandbox as a
+server.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from tests.support.project import copy_project
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """What of this repository the commands use: `chalice deploy` leaves its notes there."""
+    """The files of this repository that the commands use. `chalice deploy` writes its notes
+    there.
+    """
     return copy_project(tmp_path, "examples/infra.json", "examples/k8s.json")
 
 

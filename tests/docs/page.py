@@ -1,10 +1,10 @@
-"""A document as what can be run: its console blocks, each with the scene that it plays in.
+"""The console blocks of a document, each with the scene in which its commands run.
 
-A comment before a block sets the scene anew, `<!-- scene: infra runs -->`, lets time pass, `<!--
+A comment before a block starts a new scene, `<!-- scene: infra runs -->`, lets time pass, `<!--
 wait: 10 minutes -->`, or (in the tutorial, whose time is real) waits for something, `<!-- until:
-k8s is held -->`; without one, a block goes on where the last one ended. A block's lines that begin
-with "$ " are typed, the others are what the terminal then shows: "…" stands for anything, on a line
-of its own for any lines. What is typed at a question stands behind it.
+k8s is held -->`; without a comment, a block continues where the last one ended. Lines that begin
+with "$ " are typed. The others are what the terminal then shows: "…" stands for anything, on a line
+of its own for any lines. The answer to a question comes after it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REMARK = re.compile(r"<!-- (scene|wait|until): (.*) -->")
 
 @dataclass(frozen=True)
 class Typed:
-    """A command, `line` being its place in the document (from 0), and the lines that it shows."""
+    """A command, its `line` in the document (from 0), and what it shows."""
 
     command: str
     shows: str
@@ -39,14 +39,14 @@ class Typed:
 
     @property
     def answers(self) -> str:
-        """What is typed at its questions."""
+        """The answers to its questions."""
         return "".join(f"{answer}\n" for answer in ANSWER.findall(self.shows))
 
 
 @dataclass(frozen=True)
 class Block:
-    """`scene`: the one to set before it; None: go on. `wait`: minutes that pass before it; `until`:
-    what has to happen before it.
+    """`scene`: the scene that it starts; None: it continues the last one. `wait`: minutes that pass
+    before it; `until`: what has to happen before it.
     """
 
     scene: str | None
@@ -104,7 +104,7 @@ def _typed(text: str, line: int) -> list[Typed]:
 
 
 def as_told(told: str, shown: str) -> bool:
-    """Whether `shown` is what a document tells. Ids are each run's own."""
+    """Whether `shown` is what a document shows. Ids differ from run to run."""
     some_lines = re.split(r"^…\n", _plain(told), flags=re.MULTILINE)
     pattern = r"(?:.*\n)*?".join(
         ".*".join(map(re.escape, lines.split("…"))) for lines in some_lines

@@ -1,11 +1,13 @@
-"""What the documents' commands find: named as the documents name it. All begins on Monday noon,
-stage `dev`, region eu-central-1.
+"""The pipelines that the documents' commands need, with the documents' names. Each scene begins on
+Monday at noon, in the stage `dev` and the region eu-central-1.
 """
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import cast
 
 from moto.codepipeline.models import codepipeline_backends
@@ -17,8 +19,9 @@ from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.inprocess import MONDAY_NOON
 from tests.support.ask import ask
 from tests.support.deployment import configure
-from tests.support.scene import Scene
+from tests.support.scene import Scene, gate_stage
 
+ROOT = Path(__file__).parents[2]
 SCENES: dict[str, Callable[[Scene], None]] = {}
 
 
@@ -35,6 +38,19 @@ def two_pipelines(it: Scene) -> None:
     configure("dev")
     it.pipeline("infra")
     it.pipeline("k8s", seconds=60)
+
+
+@scene("the pipelines of the tutorial")
+def tutorial(it: Scene) -> None:
+    """As its last step leaves them: idle, and k8s has a gate that waits for infra."""
+    configure("dev")
+    infra, k8s = (
+        json.loads((ROOT / f"examples/{name}.json").read_text())["pipeline"]
+        for name in ("infra", "k8s")
+    )
+    k8s["stages"].insert(1, gate_stage(ask("infra")))
+    for pipeline in (infra, k8s):
+        it.codepipeline.create_pipeline(pipeline=pipeline)
 
 
 @scene("infra failed, k8s is not gated")
@@ -75,7 +91,7 @@ def mistakes(it: Scene) -> None:
 
 @scene("two weeks without a gate")
 def two_weeks(it: Scene) -> None:
-    """Where both are at work, every second k8s fails; else one of ten."""
+    """While both run, every second execution of k8s fails, otherwise one of ten."""
     it.pipeline("infra")
     it.pipeline("k8s")
     backend = cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])

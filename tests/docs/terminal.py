@@ -1,5 +1,5 @@
-"""The terminal that the documents' commands are typed in: gatectl and the AWS CLI, in this process
-and in a scene's AWS; and Python.
+"""The terminal in which the documents' commands run: gatectl and the AWS CLI, in this process with
+the scene's AWS, and Python.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COLUMNS = 100
 
 
 def play(block: Block, scene: Scene) -> list[str]:
-    """What each of a block's commands shows, in order."""
+    """What each command of a block shows, in order."""
     if block.scene is not None:
         mock_random.seed(1)  # so that ids are the same from run to run
         SCENES[block.scene](scene)
@@ -43,14 +43,12 @@ def _shown(typed: Typed, scene: Scene) -> str:
             raise ValueError(f"line {typed.line + 1}: there is no such command: {said.err}")
         shown = said.out + said.err
     elif program == "aws":
-        # It sets this at its import; since then, the scene has taken every AWS_ variable away.
+        # The AWS CLI sets this when it is imported, and the scene has removed every AWS_ variable.
         data = {"AWS_DATA_PATH": str(Path(awscli.__file__).with_name("data"))}
         with patch.dict(os.environ, data), contextlib.redirect_stdout(io.StringIO()) as out:
             create_clidriver().main(words)
         shown = out.getvalue()
-    elif (
-        program == ".venv/bin/python"
-    ):  # what looks at no AWS: in a process of its own, which has a world of its own
+    elif program == ".venv/bin/python":  # needs no AWS, so it runs in a process of its own
         environment = {**os.environ, "COLUMNS": str(COLUMNS)}
         done = subprocess.run(
             [sys.executable, *words],
@@ -62,6 +60,6 @@ def _shown(typed: Typed, scene: Scene) -> str:
         )
         shown = done.stdout
     else:
-        raise ValueError(f"line {typed.line + 1}: nobody here can run {program}")
-    scene.wait(seconds=5)  # a person reads, and what was set going goes on
+        raise ValueError(f"line {typed.line + 1}: no test can run {program}")
+    scene.wait(seconds=5)  # a person reads while the pipelines continue
     return shown

@@ -1,4 +1,4 @@
-"""Every console block in the documents, run: each command shows what the document says."""
+"""Every command in the documents' console blocks shows what the document says."""
 
 from __future__ import annotations
 

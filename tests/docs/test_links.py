@@ -1,4 +1,4 @@
-"""Every link in a document leads somewhere: to a file that is there, and to a heading in it."""
+"""Every link in a document leads to an existing file, and to an existing heading in it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def tokens(page: Path) -> Iterator[Token]:
 
 @cache
 def headings(page: Path) -> frozenset[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """The anchors that GitHub gives a page's headings."""
     found = re.findall(
         r"^#+ (.*)$",
         re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL),

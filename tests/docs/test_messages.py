@@ -1,4 +1,4 @@
-"""docs/messages.md: every sentence that the gate can leave in the console is among them."""
+"""docs/messages.md has a row for every message that the gate can show in the console."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ SAID = {
     ),
 }
 ELSEWHERE = {"describe_rule", "describe_deadline"}
-"""What is no message of its own at the action."""
+"""Texts that are not messages of their own at the action."""
 
 
 def rows(title: str) -> list[list[str]]:
-    """What is read, of each row of a section: the pieces that stand in code."""
+    """The quoted pieces of a message, for each row of a section."""
     section = PAGE.partition(f"## {title}\n")[2].partition("\n## ")[0]
     return [
         re.findall("`(.+?)`", line.split("|")[1])
@@ -100,4 +100,4 @@ def test_the_reasons_are_named_too() -> None:
     )
     for upstream in reasons_for:
         said = reasons.describe_reasons([upstream], NOW)
-        assert any(matches(pieces, said) for pieces in rows("Why it waits")), said
+        assert any(matches(pieces, said) for pieces in rows("Why it is waiting")), said

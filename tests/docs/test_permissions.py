@@ -1,4 +1,4 @@
-"""docs/permissions.md: what it says that functions and people need is what they need."""
+"""docs/permissions.md: the functions and people need exactly the permissions that it lists."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_every_right_that_a_function_has_is_named(function: str) -> None:
 
 @pytest.fixture
 def asked() -> Iterator[set[str]]:
-    """The actions that sessions were judged for."""
+    """The actions that IAM checked for sessions."""
     seen: set[str] = set()
     real: Callable[..., str | None] = enforcement.explain_refusal
 
@@ -96,7 +96,7 @@ def asked() -> Iterator[set[str]]:
 
 @pytest.fixture
 def you(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
-    """gatectl, typed by somebody with these policies."""
+    """gatectl, run by a user with these policies."""
 
     def typed(*words: str, policies: Sequence[dict[str, Any]]) -> Said:
         statements = [statement for policy in policies for statement in policy["Statement"]]
@@ -117,8 +117,8 @@ def you(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
 
 
 def much_to_see(scene: Scene) -> None:
-    """k8s waits at a stage's condition, what happens is told on a bus, and EventBridge may not
-    invoke the retry.
+    """k8s waits at a stage's condition, there is an EVENT_BUS, and EventBridge may not invoke the
+    retry function.
     """
     configure("dev")
     scene.pipeline("infra")

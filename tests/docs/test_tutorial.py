@@ -1,5 +1,5 @@
-"""docs/tutorial.md from its first step to its last, as somebody types it: a real sandbox, a real
-shell. Only infra's work takes as long as the steps before its end, not 20 seconds.
+"""docs/tutorial.md from its first step to its last, in a real sandbox and a real shell. Only
+infra's work takes as long as the steps before its end, not 20 seconds.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def test_every_step_shows_what_the_tutorial_says(clone: Path, server: SandboxSer
         "k8s has run": lambda: _statuses(codepipeline, "k8s")[0] == "Succeeded",
         "infra has run": lambda: _statuses(codepipeline, "infra")[0] == "Succeeded",
         "k8s is held": lambda: _statuses(codepipeline, "k8s")[0] == "Failed",
-        "nobody is held": lambda: not events.list_rules()["Rules"],
+        "nothing is held": lambda: not events.list_rules()["Rules"],
     }
     for block in blocks(PAGE):
-        if block.until in ("infra has run", "nobody is held"):
+        if block.until in ("infra has run", "nothing is held"):
             work.end_work("infra")
         if block.until:
             wait_until(happens[block.until])
@@ -69,7 +69,7 @@ def _join_columns(table: str) -> str:
 
 
 def _echoed(shown: str, answers: str) -> str:
-    """As a terminal shows it, where what is typed stands behind its question."""
+    """`shown` as a terminal shows it, with each answer after its question."""
     for answer in answers.splitlines():
         shown = re.sub(r"(\[y/N\]: )(?!\w\n)", rf"\g<1>{answer}\n", shown, count=1)
     return shown

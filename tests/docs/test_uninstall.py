@@ -1,6 +1,4 @@
-"""docs/uninstall.md: what Chalice and `gatectl doctor` print is what the page says, in a real
-sandbox.
-"""
+"""docs/uninstall.md shows what Chalice and `gatectl doctor` print, in a real sandbox."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""examples/terraform as data: its expressions evaluated by tfparse, which needs no provider, and
-put into the sandbox.
+"""examples/terraform as data: tfparse evaluates its expressions without a provider, and the result
+is created in the sandbox.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def evaluated(folder: Path, variables: dict[str, Any]) -> dict[str, list[Resourc
 
 
 def create(resources: dict[str, list[Resource]]) -> None:
-    """What the pipelines need to be made and to run, and the pipelines."""
+    """Create the pipelines and what they need."""
     iam, codepipeline = boto3.client("iam"), boto3.client("codepipeline")
     for role in resources["aws_iam_role"]:
         iam.create_role(
@@ -79,7 +79,7 @@ def create(resources: dict[str, list[Resource]]) -> None:
 
 
 def listed(block: Any) -> list[Any]:
-    """A block's occurrences; the parser makes no list of a single one."""
+    """A block's occurrences as a list; the parser does not return a list for a single one."""
     return block if isinstance(block, list) else [block]
 
 
@@ -100,7 +100,7 @@ def _declaration(pipeline: Resource) -> dict[str, Any]:
 
 
 def _action(action: Resource) -> dict[str, Any]:
-    """Its type stands in the action itself, and artifacts are only named."""
+    """Terraform writes the type into the action itself, and only the names of artifacts."""
     members = _members(action)
     members["ActionTypeId"] = {
         name: members.pop(name) for name in ("category", "owner", "provider", "version")
@@ -111,7 +111,7 @@ def _action(action: Resource) -> dict[str, Any]:
 
 
 def _members(block: Resource) -> dict[str, Any]:
-    """The block's own arguments; its nested blocks are translated by who calls this."""
+    """The block's own arguments. The caller translates its nested blocks."""
     nested = ("stage", "action", "variable", "artifact_store")
     return {
         name.replace("_", ""): value

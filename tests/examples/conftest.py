@@ -1,4 +1,4 @@
-"""The story's assertions show what they compared, as those of a test module do."""
+"""Assertions in the story show the values that they compared, as in a test module."""
 
 import pytest
 

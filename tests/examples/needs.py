@@ -1,4 +1,4 @@
-"""What a test of an example needs and a machine may not have."""
+"""Programs that a test of an example needs and a machine may not have."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 
 def there(found: bool, otherwise: str) -> None:
-    """Skip the test where what it needs is not `found`, and say so. In CI it fails: there
-    everything is to be there.
+    """Skip the test if what it needs is not `found`. In CI, where everything has to be installed,
+    fail instead.
     """
     if not found and os.environ.get("CI"):
         pytest.fail(otherwise)

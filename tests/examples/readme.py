@@ -1,4 +1,4 @@
-"""The commands of examples/README.md: the tests run what is written there."""
+"""The commands of examples/README.md, which the tests run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONNECTION = (
     "arn:aws:codeconnections:eu-central-1:123456789012:"
     "connection/11111111-2222-3333-4444-555555555555"
 )
-"""As the README writes it; nobody looks behind it."""
+"""As in the README. Nothing reads it."""
 
 
 def commands(section: str) -> list[list[str]]:

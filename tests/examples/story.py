@@ -1,4 +1,4 @@
-"""What every example promises, whatever made its pipelines: told once, played with each."""
+"""What every example has to do, whatever tool created its pipelines."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ BYPASS = [{"name": "bypass", "value": "true"}]
 
 
 def plays(scene: Scene) -> None:
-    """k8s waits for infra and starts again when it has ended; with the variable it passes while
-    infra runs; nobody may do more than that.
+    """k8s waits for infra and starts again when infra has ended. With the variable it passes while
+    infra is running. The roles allow nothing else.
 
     The pipelines of the example exist and have not run. Nothing runs when this ends.
     """
@@ -52,7 +52,9 @@ def a_hold_and_its_end(scene: Scene) -> None:
         scene.start(name)
     scene.wait(seconds=55)
     assert (scene.statuses("infra"), scene.statuses("k8s")) == (["InProgress"], ["Failed"])
-    assert scene.gate_action()["errorDetails"]["message"].startswith("k8s waits for infra since ")
+    assert scene.gate_action()["errorDetails"]["message"].startswith(
+        "k8s has been waiting for infra since "
+    )
     assert len(scene.rules()) == 1
     scene.wait(minutes=5)
     assert scene.statuses("infra") == ["Succeeded"]
@@ -83,8 +85,8 @@ def only_k8s_may_invoke_the_gate_and_nothing_else(scene: Scene) -> None:
 
 
 def each_role_may_do_what_its_pipeline_does(scene: Scene) -> None:
-    """Use the connection, read and write artifacts, start its own project; the sandbox does none of
-    it.
+    """Use the connection, read and write artifacts, and start its own project. The sandbox itself
+    does none of that.
     """
     pipelines = [
         scene.codepipeline.get_pipeline(name=name)["pipeline"] for name in ("infra", "k8s")
@@ -102,7 +104,7 @@ def each_role_may_do_what_its_pipeline_does(scene: Scene) -> None:
 
 
 def each_role_is_for_its_pipeline_only(scene: Scene) -> None:
-    """CodePipeline acts for everybody: whoever else names the role does not get it."""
+    """CodePipeline acts for every account, so a role must not serve another account's pipeline."""
     iam: Any = boto3.client("iam")
     for name in ("infra", "k8s"):
         role = scene.codepipeline.get_pipeline(name=name)["pipeline"]["roleArn"].rpartition("/")[2]
@@ -114,8 +116,8 @@ def each_role_is_for_its_pipeline_only(scene: Scene) -> None:
 
 
 def artifacts_are_private(template: dict[str, Any]) -> None:
-    """Of a CloudFormation template: moto's stacks leave half of a bucket's properties aside, so
-    they are read here.
+    """moto's stacks ignore half of a bucket's properties, so this reads them from the
+    CloudFormation template.
     """
     resources = list(template["Resources"].values())
     (bucket,) = [
@@ -136,7 +138,9 @@ def artifacts_are_private(template: dict[str, Any]) -> None:
 
 
 def no_policy_is_for_anything(scene: Scene) -> None:
-    """No statement says "any resource" where AWS knows a level of them."""
+    """No statement says "any resource" if AWS supports resource-level permissions for the
+    action.
+    """
     policies = _policies(scene)
     assert len(policies) >= 4, "two pipelines and two deployments"
     for role, policy in policies:

@@ -1,4 +1,4 @@
-"""examples/cdk: synthesised as its README says, and what comes out in the sandbox's
+"""examples/cdk: synthesized as its README says, and its template in the sandbox's
 CloudFormation.
 """
 
@@ -23,7 +23,7 @@ REDUNDANT = "W3005"
 
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
-    """What `cdk synth` makes of the app."""
+    """The template that `cdk synth` makes of the app."""
     needs.there((APP / ".venv/ready").exists(), "the CDK is not installed: make examples")
     needs.there(shutil.which("npx") is not None, "there is no npx: install Node.js")
     *_, command = commands("CDK")
@@ -31,15 +31,15 @@ def template(tmp_path: Path) -> Path:
     output = ("--quiet", "--no-version-reporting", "--output", str(tmp_path))
     options = (*output, "-c", "gate_stage=dev", *command[verb + 1 :])
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    # cfn-lint looks at the template below; the CDK's own look at it would take longer than all the
-    # rest.
+    # cfn-lint checks the template below. The CDK's own check would take longer than everything
+    # else.
     environment["CDK_VALIDATION"] = "false"
     run(*command[:verb], "synth", *options, cwd=APP, env=environment)
     return tmp_path / "Pipelines.template.json"
 
 
 def test_the_story(template: Path, scene: Scene) -> None:
-    """All in one test, for the synthesis takes some seconds."""
+    """One test for everything, because synthesis takes some seconds."""
     from cfnlint.api import lint_file  # noqa: PLC0415 - half a second in every worker
     from cfnlint.config import ManualArgs  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""examples/terraform: what Terraform itself says of it without a provider, and its pipelines in the
+"""examples/terraform: what Terraform itself checks without a provider, and its pipelines in the
 sandbox.
 """
 

@@ -62,7 +62,7 @@ def fail(monkeypatch: pytest.MonkeyPatch) -> Fail:
     def fail(operation: str, error: BaseException | str, *, after: bool = False) -> None:
         real = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
         if isinstance(error, str):
-            answer: Any = {"Error": {"Code": error, "Message": "so it was told"}}
+            answer: Any = {"Error": {"Code": error, "Message": "not authorized"}}
             error = ClientError(answer, operation)
 
         def make_api_call(client: Any, name: str, arguments: dict[str, Any]) -> Any:

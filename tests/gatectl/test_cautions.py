@@ -1,5 +1,5 @@
-"""What attach warns of: the sandbox does each of these things, and does not when the warning is
-heeded.
+"""What attach warns about. The sandbox does each of these things, and does not if the warning is
+followed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def text(name: str = "k8s", **settings: Any) -> str:
 
 
 def beside_the_gate(text: str = TEXT, **keys: Any) -> Declaration:
-    """k8s, whose one stage asks the gate before it deploys."""
+    """Return k8s with the gate in the stage that deploys."""
     return pipeline(stage("Deploy", gate(text=text), action("Deploy", runOrder=2), **keys))
 
 
@@ -43,9 +43,6 @@ AFTER_TWO = pipeline(
 )
 
 
-NO_NAME = 'add "pipeline": "k8s" and "execution": "#{codepipeline.PipelineExecutionId}" to its'
-
-
 @pytest.mark.parametrize(
     ("declared", "parts"),
     [
@@ -53,13 +50,9 @@ NO_NAME = 'add "pipeline": "k8s" and "execution": "#{codepipeline.PipelineExecut
             beside_the_gate(onFailure=ROLLBACK),
             [
                 "The stage Deploy of k8s rolls back when it fails (onFailure). A hold is a "
-                "failure, so each hold sets that off.",
-                "Give the gate a stage of its own, or --hold wait",
+                "failure, so every hold triggers this.",
+                "Give the gate its own stage, or use --hold wait",
             ],
-        ),
-        (
-            beside_the_gate(onFailure=RETRY),
-            ["is retried when it fails (onFailure)"],
         ),
         (beside_the_gate(onFailure=RETRY), ["is retried when it fails (onFailure)."]),
         # The sandbox takes such a condition, and does not check it.
@@ -69,36 +62,35 @@ NO_NAME = 'add "pipeline": "k8s" and "execution": "#{codepipeline.PipelineExecut
         ),
         (
             after_a_build(),
-            ["Before the gate of k8s runs the stage Build.", "(--hold retry, --hold wait)"],
+            ["In k8s, the stage Build runs before the gate.", "(--hold retry, --hold wait)"],
         ),
-        (AFTER_TWO, ["Before the gate of k8s run the stage Build and the action Lint. A hold"]),
+        (AFTER_TWO, ["In k8s, the stage Build and the action Lint run before the gate. A hold"]),
         (
             pipeline(stage("Build"), stage("Deploy", beforeEntry=entry(rule("Wait")))),
-            ["Before the gate of k8s runs the stage Build."],
+            ["In k8s, the stage Build runs before the gate."],
         ),
         (
             before_the_work(**QUEUED),
             [
-                "k8s is in QUEUED mode: a held execution has failed, so the next in the queue is "
-                "let in before it",
-                "(--hold wait) keeps the queue's order",
+                "k8s is in QUEUED mode: a held execution has failed, so the next one in the queue "
+                "goes first",
+                "(--hold wait) keeps the order of the queue",
             ],
         ),
         (
             SKIPPING,
             [
-                "has the result SKIP: at a hold the stage Deploy is skipped, k8s goes on without "
-                "it",
-                "Give the condition the result FAIL",
+                "has the result SKIP: instead of being held, k8s skips the stage Deploy",
+                "Set the result of the condition to FAIL.",
             ],
         ),
         (
             pipeline(stage("Gate", gate(text=text(hold="retry")))),
-            ["Nothing in k8s comes after its gate", "Put it before the work (--after)."],
+            ["Nothing in k8s comes after its gate", "Put the gate before the work (--after)."],
         ),
     ],
 )
-def test_what_it_says(declared: Declaration, parts: list[str]) -> None:
+def test_each_caution(declared: Declaration, parts: list[str]) -> None:
     (caution,) = find_hold_cautions(declared)
     assert all(part in caution for part in parts)
 
@@ -112,7 +104,7 @@ def test_what_it_says(declared: Declaration, parts: list[str]) -> None:
         pipeline(**QUEUED),
     ],
 )
-def test_nothing_is_said_of_an_ordinary_gate_nor_of_none(declared: Declaration) -> None:
+def test_no_caution_about_an_ordinary_gate_or_without_a_gate(declared: Declaration) -> None:
     assert find_hold_cautions(declared) == ()
 
 
@@ -126,13 +118,13 @@ def infra(scene: Scene) -> Scene:
 
 
 def count_runs(scene: Scene, name: str) -> int:
-    """How often an action of k8s ran."""
+    """Return how often an action of k8s ran."""
     runs = scene.codepipeline.list_action_executions(pipelineName="k8s")["actionExecutionDetails"]
     return sum(run["actionName"] == name for run in runs)
 
 
 def hold(scene: Scene, declared: Declaration, *, heeded: bool = False) -> None:
-    """k8s runs once while infra is idle, and is held once."""
+    """Run k8s once while infra is idle, and hold it once. `heeded`: expect no caution."""
     assert (find_hold_cautions(declared) == ()) is heeded
     scene.codepipeline.create_pipeline(pipeline=declared)  # type: ignore[arg-type]
     scene.start("k8s")
@@ -157,7 +149,7 @@ def test_a_stage_that_rolls_back(infra: Scene, declared: Declaration, heeded: bo
 
 
 @pytest.mark.parametrize(("mode", "runs"), [("restart", 1 + 2), ("wait", 2)])
-def test_a_stage_that_is_retried_asks_the_gate_twice(infra: Scene, mode: str, runs: int) -> None:
+def test_a_stage_that_is_retried_invokes_the_gate_twice(infra: Scene, mode: str, runs: int) -> None:
     declared = beside_the_gate(text(hold=mode), onFailure=RETRY)
     hold(infra, declared, heeded=mode == "wait")
     assert count_runs(infra, "Wait") == runs
@@ -172,7 +164,7 @@ def test_a_stage_that_is_retried_asks_the_gate_twice(infra: Scene, mode: str, ru
         (after_a_build(text(hold="wait")), True, 2),
     ],
 )
-def test_work_before_the_gate_is_done_again_by_a_restart_alone(
+def test_only_a_restart_repeats_the_work_before_the_gate(
     infra: Scene, declared: Declaration, heeded: bool, builds: int
 ) -> None:
     hold(infra, declared, heeded=heeded)
@@ -184,7 +176,7 @@ def test_work_before_the_gate_is_done_again_by_a_restart_alone(
 @pytest.mark.parametrize(
     ("mode", "statuses"),
     [
-        # One restart for two that were held.
+        # One restart for two held executions.
         ("restart", ["Succeeded", "Failed", "Failed", "Succeeded"]),
         ("wait", ["Succeeded"] * 3),
     ],
@@ -204,8 +196,8 @@ def test_a_condition_that_skips_does_not_hold(infra: Scene) -> None:
     assert (count_runs(infra, "Deploy"), count_runs(infra, "Smoke")) == (1, 2)
 
 
-def test_a_gate_that_says_it_is_another_pipelines_fails(infra: Scene) -> None:
-    """attach never writes such a gate: the doctor finds it."""
+def test_a_gate_that_names_another_pipeline_fails(infra: Scene) -> None:
+    """attach never writes such a gate, and the doctor reports it."""
     infra.pipeline("other")
     hold(infra, before_the_work(text("other")), heeded=True)
     infra.wait(minutes=15)

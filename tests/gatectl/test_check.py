@@ -1,4 +1,4 @@
-"""`gatectl check`: what is wrong with the gates, before they run into it."""
+"""`gatectl check`: problems of gates that show in the structures."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check(*words: str) -> list[Row]:
 
 
 def find_all(**pipelines: Declaration) -> dict[Row, str]:
-    """The findings in pipelines of these names, and what they say."""
+    """Return the findings in pipelines of these names, with their problems."""
     parsed = {name: Pipeline.parse({**each, "name": name}) for name, each in pipelines.items()}
     evidence = DoctorEvidence(NOON, "aws", REGION, "", pipelines=parsed)
     return {
@@ -52,7 +52,7 @@ def find_all(**pipelines: Declaration) -> dict[Row, str]:
 
 
 def find(**gates: list[dict[str, Any]]) -> dict[Row, str]:
-    """The findings in pipelines of these names with a stage of these gates."""
+    """Return the findings in pipelines of these names, each with a stage of these gates."""
     return find_all(
         **{name: pipeline(stage("Gate", *each), stage("Deploy")) for name, each in gates.items()}
     )
@@ -62,17 +62,17 @@ def wait_for(*upstreams: Any, name: str = "Wait", **settings: Any) -> dict[str, 
     return gate(name, json.dumps(ask(*upstreams, **settings)))
 
 
-def test_where_nothing_is_wrong_it_says_so(scene: Scene) -> None:
+def test_no_problems(scene: Scene) -> None:
     scene.pipeline("infra")
     scene.k8s()
     result = run("check")
     assert (result.status, result.out) == (
         0,
-        "Nothing is wrong: 1 gated pipeline in eu-central-1.\n",
+        "No problems found: 1 gated pipeline in eu-central-1.\n",
     )
 
 
-def test_where_nothing_is_gated_it_does_not_say_that_nothing_is_wrong(scene: Scene) -> None:
+def test_without_gates_it_says_that_there_is_nothing_to_check(scene: Scene) -> None:
     result = run("check")
     assert result.status == 0
     assert result.out.startswith("No pipeline in eu-central-1 has a gate")
@@ -80,7 +80,7 @@ def test_where_nothing_is_gated_it_does_not_say_that_nothing_is_wrong(scene: Sce
     assert run("check").out == result.out
 
 
-class TestWhatTheGateWouldRefuse:
+class TestRefusals:
     def test_a_wrong_parameter(self, scene: Scene) -> None:
         _, message = scene.refusal({"depend_on": ["infra"]})
         result = run("check")
@@ -101,7 +101,7 @@ class TestWhatTheGateWouldRefuse:
         Scene(scene.world, region="us-east-1").pipeline("dns")
         assert run("check").status == 0
 
-    def test_one_that_only_observes_stops_nothing(self, scene: Scene) -> None:
+    def test_a_gate_that_only_observes_gets_a_warning(self, scene: Scene) -> None:
         scene.gated("k8s", ask("infra", observe=True))
         assert check() == [("no-upstream", "warning", GATE_OF_K8S)]
         assert run("check").status == 0
@@ -118,8 +118,8 @@ class TestWhatTheGateWouldRefuse:
         ]
 
 
-class TestWhatAHoldWouldTripOver:
-    def test_a_caution_is_a_warning_and_counts_if_asked(self, scene: Scene) -> None:
+class TestWarnings:
+    def test_a_caution_is_a_warning_and_counts_with_strict(self, scene: Scene) -> None:
         scene.pipeline("infra")
         scene.k8s(mode="QUEUED")
         assert check() == [("caution", "warning", "pipeline k8s")]
@@ -127,12 +127,12 @@ class TestWhatAHoldWouldTripOver:
         assert (result.status, "k8s is in QUEUED mode" in result.words) == (0, True)
         assert run("check", "--strict").status == 1
 
-    def test_a_gate_that_does_not_say_whose_it_is_is_told_once(self) -> None:
+    def test_a_gate_that_does_not_name_its_pipeline_gets_one_finding(self) -> None:
         assert list(find(k8s=[gate(text="infra")])) == [("unnamed", "warning", GATE_OF_K8S)]
 
 
-class TestCircles:
-    """When it comes to a deadlock, test_circles.py plays."""
+class TestCycles:
+    """test_cycles.py checks that these deadlocks really happen."""
 
     @pytest.mark.parametrize(
         ("settings", "row"),
@@ -142,7 +142,9 @@ class TestCircles:
             ({"require": "succeeded"}, ("deadlock", "error", "pipelines a and b")),
         ],
     )
-    def test_two_that_wait_for_each_other(self, settings: dict[str, str], row: Row) -> None:
+    def test_two_pipelines_that_wait_for_each_other(
+        self, settings: dict[str, str], row: Row
+    ) -> None:
         a, b = (wait_for("b", pipeline="a", **settings), wait_for("a", pipeline="b", **settings))
         assert list(find(a=[a], b=[b])) == [row]
 
@@ -157,15 +159,17 @@ class TestGatesOfOneStage:
         [
             ("network", "retry", None),
             ("network", "wait", "Its gates differ in hold: retry (Wait) and wait (Second)."),
-            (STRICT, "retry", "It waits for infra twice, and asks different things of it."),
+            (STRICT, "retry", "It waits for infra twice, with different conditions."),
         ],
     )
-    def test_that_agree_or_do_not(self, upstream: Any, hold: str, problem: str | None) -> None:
+    def test_gates_that_agree_or_do_not(
+        self, upstream: Any, hold: str, problem: str | None
+    ) -> None:
         second = wait_for(upstream, name="Second", hold=hold)
         findings = find(k8s=[wait_for(hold="retry"), second])
         assert findings == ({self.CONTRADICTION: problem} if problem else {})
 
-    def test_of_several_deployments(self) -> None:
+    def test_gates_of_several_deployments(self) -> None:
         second = wait_for("network", name="Second", hold="retry")
         second["configuration"]["FunctionName"] = "pipeline-gate-prod-gate"
         findings = find(k8s=[wait_for(hold="retry"), second])
@@ -181,7 +185,7 @@ class TestGatesOfOneStage:
 
 
 class TestForCi:
-    def test_no_name_is_folded_where_no_terminal_reads(self, scene: Scene) -> None:
+    def test_lines_are_not_folded_without_a_terminal(self, scene: Scene) -> None:
         long, longer = "x" * 95, "y" * 100
         scene.gated(long, ask(longer, pipeline=long))
         head, text, blank, total = run("check", columns=None).out.splitlines()
@@ -190,7 +194,7 @@ class TestForCi:
         assert f"There is no pipeline {longer} in eu-central-1." in text
         assert total == "1 error: 1 gated pipeline in eu-central-1."
 
-    def test_a_line_for_each_finding_however_long(self, scene: Scene) -> None:
+    def test_each_finding_is_on_one_line_however_long(self, scene: Scene) -> None:
         scene.gated("k8s", ask("infra"))
         scene.gated("web", {"depend_on": ["infra"]})
         result = run("check", "--lines", columns=80)
@@ -200,16 +204,16 @@ class TestForCi:
         assert lines[0].startswith(f"error: {GATE_OF_K8S}: There is no pipeline infra in")
         assert lines[0].endswith("[no-upstream]")
 
-    def test_what_is_denied_is_named_and_is_no_success(self, scene: Scene, fail: Fail) -> None:
+    def test_a_denied_check_is_named_and_is_not_a_success(self, scene: Scene, fail: Fail) -> None:
         scene.pipeline("infra")
         scene.k8s()
         fail("ListFunctions", "AccessDeniedException")
         result = run("check")
         assert result.status == 254
-        denial = "AWS denied lambda:ListFunctions (so it was told)"
-        assert f"not looked at which functions are deployed {denial}" in result.words
-        assert "Nothing is wrong, as far as could be looked" in result.words
-        line = f"not looked at: which functions are deployed: {denial}.\n"
+        denial = "AWS denied lambda:ListFunctions (not authorized)"
+        assert f"not checked which functions are deployed {denial}" in result.words
+        assert "No problems found, as far as could be checked" in result.words
+        line = f"not checked: which functions are deployed: {denial}.\n"
         assert run("check", "--lines").out == line
         scene.gated("web", "infar")
         assert run("check").status == 1
@@ -239,9 +243,9 @@ class TestFromFiles:
         monkeypatch.setenv("AWS_PROFILE", "of-another-machine")
         result = run("check", *words)
         assert result.status == 0
-        assert result.out == "Nothing is wrong: 1 gated pipeline in these files.\n"
+        assert result.out == "No problems found: 1 gated pipeline in these files.\n"
 
-    def test_it_finds_what_the_files_alone_tell(
+    def test_it_finds_problems_in_the_files_alone(
         self, scene: Scene, files: Callable[..., list[str]]
     ) -> None:
         scene.pipeline("infra")
@@ -254,46 +258,49 @@ class TestFromFiles:
             ("deadlock", "warning", "pipelines k8s and web"),
         ]
 
-    def test_whom_no_file_has_is_said_and_no_fault(
+    def test_an_upstream_in_no_file_is_not_checked(
         self, scene: Scene, files: Callable[..., list[str]]
     ) -> None:
         scene.gated("k8s", ask("infra", DNS))
         result = run("check", *files("k8s"))
-        untold = "Whether there is infra and dns (us-east-1), no file tells."
+        gap = "the files do not say whether infra and dns (us-east-1) exist."
         assert result.status == 0
-        assert result.out == f"Nothing is wrong: 1 gated pipeline in these files. {untold}\n"
-        assert run("check", "--lines", *files("k8s")).out == f"not looked at: {untold}\n"
+        summary = "No problems found: 1 gated pipeline in these files."
+        assert result.words == f"{summary} Not checked: {gap}"
+        assert run("check", "--lines", *files("k8s")).out == f"not checked: {gap}\n"
 
     @pytest.fixture
     def circle(self, scene: Scene, files: Callable[..., list[str]]) -> list[str]:
-        """The files of two pipelines that wait for each other, whom they name by their ARNs."""
+        """Write the files of two pipelines that wait for each other, and name each other by ARN."""
         scene.gated("a", ask(arn("b"), pipeline="a", require="succeeded"))
         scene.gated("b", ask(arn("a"), pipeline="b", require="succeeded"))
         return files("a", "b")
 
-    def test_an_arn_of_this_region_is_the_files_own(self, circle: list[str]) -> None:
-        """As check finds it when it asks AWS."""
+    def test_an_arn_of_this_region_refers_to_the_files(self, circle: list[str]) -> None:
+        """The findings are the same as from AWS."""
         deadlock = [("deadlock", "error", "pipelines a and b")]
         assert check() == check(*circle) == check("--region", REGION, *circle) == deadlock
         result = run("check", *circle)
         assert result.status == 1
         assert "1 error: 2 gated pipelines in these files." in result.words
-        assert "no file tells" not in result.words
+        assert "do not say" not in result.words
         assert check(*circle[:2]) == []
-        assert f"Whether there is b ({REGION}), no file tells." in run("check", *circle[:2]).words
+        assert (
+            f"the files do not say whether b ({REGION}) exists." in run("check", *circle[:2]).words
+        )
 
     @pytest.mark.parametrize("words", [("--region", "us-east-1"), ()])
     def test_an_arn_of_another_region_is_not(
         self, circle: list[str], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
     ) -> None:
-        """Nor is one where nobody says of which region the files are."""
+        """The same applies if no region is configured."""
         for name in ("DEFAULT_REGION", "REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
             monkeypatch.delenv(f"AWS_{name}", raising=False)
         result = run("check", *words, *circle)
         assert result.status == 0
-        assert f"is b ({REGION}) and a ({REGION}), no file tells." in result.words
+        assert f"do not say whether b ({REGION}) and a ({REGION}) exist." in result.words
 
-    def test_what_the_gate_refuses_of_an_arn_is_check(
+    def test_arns_that_the_gate_would_refuse(
         self, scene: Scene, files: Callable[..., list[str]]
     ) -> None:
         scene.gated("k8s", ask("arn:aws:codepipeline:us-east-1:210987654321:infra"))
@@ -306,23 +313,25 @@ class TestFromFiles:
         ("text", "complaint"),
         [
             ("{", "is not valid JSON (Expecting property name"),
-            ("[]", "is no pipeline's structure: name, stages or their actions are missing."),
-            ('{"pipeline": {"name": "k8s"}}', "is no pipeline's structure"),
-            ('{"name": "k8s", "stages": [{"name": "Gate"}]}', "is no pipeline's structure"),
+            ("[]", "is not a pipeline's structure: name, stages or actions are missing."),
+            ('{"pipeline": {"name": "k8s"}}', "is not a pipeline's structure"),
+            ('{"name": "k8s", "stages": [{"name": "Gate"}]}', "is not a pipeline's structure"),
         ],
     )
-    def test_what_is_no_structure(self, tmp_path: Path, text: str, complaint: str) -> None:
+    def test_files_that_are_not_structures(self, tmp_path: Path, text: str, complaint: str) -> None:
         path = tmp_path / "k8s.json"
         path.write_text(text)
         words = run_refused("check", "--file", str(path))
         assert complaint in words
         assert "`aws codepipeline get-pipeline --name NAME`" in words
 
-    def test_one_pipeline_twice(self, scene: Scene, files: Callable[..., list[str]]) -> None:
+    def test_the_same_pipeline_in_two_files(
+        self, scene: Scene, files: Callable[..., list[str]]
+    ) -> None:
         scene.pipeline("infra")
         words = files("infra")
         complaint = run_refused("check", *words, *words)
-        assert "another file has the pipeline infra, too" in complaint
+        assert "contains the pipeline infra, and so does another file." in complaint
 
 
 def test_the_examples_pass() -> None:

@@ -1,6 +1,4 @@
-"""Shell completion: what a shell is told of commands, options, and of the account's pipelines and
-stages.
-"""
+"""Tests of shell completion: commands, options, and the account's pipelines and stages."""
 
 from __future__ import annotations
 
@@ -15,8 +13,8 @@ from botocore.exceptions import ConnectTimeoutError
 from gatectl.__main__ import COMMANDS
 from sandbox.account import ACCOUNT, create_role
 from tests.support.cli import complete, run
+from tests.support.person import act_as_person
 from tests.support.scene import Scene
-from tests.support.somebody import as_somebody
 
 SHELLS = ["bash", "zsh", "fish"]
 
@@ -35,11 +33,11 @@ def plain(*values: str) -> list[str]:
     return [f"plain,{value}" for value in values]
 
 
-class TestWhatNeedsNoAws:
+class TestWithoutAws:
     @pytest.fixture(autouse=True)
     def no_aws(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def refuse(*_: object, **__: object) -> None:
-            raise AssertionError("asked AWS")
+            raise AssertionError("called AWS")
 
         monkeypatch.setattr(botocore.client.ClientCreator, "create_client", refuse)
 
@@ -53,7 +51,7 @@ class TestWhatNeedsNoAws:
         assert complete("gatectl completion ") == plain(*SHELLS)
 
     @pytest.mark.parametrize("shell", SHELLS)
-    def test_in_every_shells_own_words(self, shell: str) -> None:
+    def test_in_the_format_of_each_shell(self, shell: str) -> None:
         assert any("--after" in line for line in complete("gatectl attach k8s --af", shell))
 
 
@@ -64,7 +62,7 @@ def test_pipelines(account: Scene) -> None:
     assert complete("gatectl attach --region us-east-1 ") == plain("apps")
 
 
-def test_aws_region_is_taken_as_the_commands_take_it(
+def test_aws_region_is_used_as_in_the_commands(
     account: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_REGION", "us-east-1")
@@ -72,7 +70,7 @@ def test_aws_region_is_taken_as_the_commands_take_it(
     assert complete("gatectl attach --region eu-central-1 k") == plain("k8s")
 
 
-def test_each_shell_is_told_the_names(account: Scene) -> None:
+def test_each_shell_gets_the_names(account: Scene) -> None:
     for shell in SHELLS:
         assert [line for line in complete("gatectl attach k", shell) if "k8s" in line]
 
@@ -86,10 +84,10 @@ def test_upstreams_are_the_others_and_their_stages(account: Scene) -> None:
     assert complete("gatectl attach infra --depends-on infra --depends-on k8s/De") == plain(
         "k8s/Deploy"
     )
-    assert complete("gatectl attach infra --depends-on nobody/") == []
+    assert complete("gatectl attach infra --depends-on missing/") == []
 
 
-def test_upstreams_after_a_comma_are_those_that_are_not_named_yet(account: Scene) -> None:
+def test_upstreams_after_a_comma_are_those_not_named_yet(account: Scene) -> None:
     assert complete("gatectl attach k8s --depends-on infra,in") == plain("infra,infra-dns")
     assert complete("gatectl attach k8s --depends-on infra,") == plain("infra,infra-dns")
     assert complete("gatectl attach infra --depends-on infra-dns,k8s/De") == plain(
@@ -103,15 +101,15 @@ def test_stages_to_come_after(account: Scene) -> None:
         "Source", "Build", "Deploy"
     )
     assert complete("gatectl attach k8s --after B") == plain("Build")
-    assert complete("gatectl attach nobody --after ") == []
+    assert complete("gatectl attach missing --after ") == []
     assert complete("gatectl attach --after ") == []
 
 
-class TestWhereAwsDoesNotTellThereAreNone:
-    """And nothing is printed: `complete` looks at that."""
+class TestWithoutAnAnswerFromAws:
+    """Nothing is completed, and nothing is printed: `complete` checks that."""
 
     def test_not_set_up(self, account: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert complete("gatectl attach --profile nobody ") == []
+        assert complete("gatectl attach --profile missing ") == []
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         monkeypatch.delenv("AWS_ACCESS_KEY_ID")
         monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
@@ -120,7 +118,7 @@ class TestWhereAwsDoesNotTellThereAreNone:
         assert complete("gatectl attach ") == []
 
     def test_denied(self, account: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-        as_somebody(monkeypatch, {"Effect": "Allow", "Action": "iam:*", "Resource": "*"})
+        act_as_person(monkeypatch, {"Effect": "Allow", "Action": "iam:*", "Resource": "*"})
         assert complete("gatectl attach ") == []
 
     def test_a_profile_that_would_ask_for_a_code(
@@ -138,7 +136,7 @@ class TestWhereAwsDoesNotTellThereAreNone:
         config.write_text(f"[profile admin]\n{role}mfa_serial = arn:aws:iam::{ACCOUNT}:mfa/ann\n")
         assert complete("gatectl attach --profile admin ") == []
 
-    def test_no_answer_after_one_attempt_of_seconds(
+    def test_one_attempt_of_a_few_seconds(
         self, account: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         configs: list[Any] = []
@@ -163,7 +161,7 @@ class TestWhereAwsDoesNotTellThereAreNone:
 
 class TestTheScript:
     @pytest.mark.parametrize("shell", SHELLS)
-    def test_is_clicks(self, shell: str) -> None:
+    def test_comes_from_click(self, shell: str) -> None:
         result = run("completion", shell)
         assert (result.status, result.err) == (0, "")
         assert f"_GATECTL_COMPLETE={shell}_complete" in result.out

@@ -1,4 +1,4 @@
-"""`gatectl detach`: a pipeline's gate goes, and nothing else."""
+"""Tests of `gatectl detach`, which removes a pipeline's gate and nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.refused import run_refused
 from tests.support.scene import Scene
 from tests.support.structures import entry, gate, pipeline, rule, stage
 
-ENDS = "k8s waits for nobody any more. An execution that a rule holds"
+ENDS = "k8s no longer waits for other pipelines. If a rule holds an execution"
 
 
 def declared(scene: Scene) -> Any:
@@ -33,7 +33,7 @@ def gated(scene: Scene) -> Scene:
     return scene
 
 
-def test_it_shows_what_would_go_and_takes_it_out_with_a_yes(gated: Scene) -> None:
+def test_it_shows_the_change_and_makes_it_after_a_yes(gated: Scene) -> None:
     result = run("detach", "k8s", typed="y\n")
     assert result.status == 0, result.err
     before, question, after = result.out.partition("Change k8s? [y/N]: y\n")
@@ -44,7 +44,7 @@ def test_it_shows_what_would_go_and_takes_it_out_with_a_yes(gated: Scene) -> Non
     assert stages(gated) == ["Source", "Deploy"]
 
 
-def test_twice_says_so_and_writes_nothing(gated: Scene) -> None:
+def test_running_it_again_changes_nothing(gated: Scene) -> None:
     first = run("detach", "k8s", "--json", "--yes").json()
     assert (first["pipeline"], first["changed"]) == ("k8s", True)
     assert '-      "name": "Gate",' in first["diff"]
@@ -57,11 +57,11 @@ def test_twice_says_so_and_writes_nothing(gated: Scene) -> None:
 def test_a_no_and_a_dry_run_change_nothing(gated: Scene) -> None:
     assert run("detach", "k8s", typed="n\n").status == 1
     assert run("detach", "k8s", "--json").status == 252
-    assert run("detach", "k8s", "--dry-run").out.endswith("A dry run: nothing was changed.\n")
+    assert run("detach", "k8s", "--dry-run").out.endswith("Dry run: nothing was changed.\n")
     assert declared(gated)["version"] == 1
 
 
-def test_all_its_gates_go(scene: Scene) -> None:
+def test_all_gates_are_removed(scene: Scene) -> None:
     structure = pipeline(stage("Gate", gate()), stage("Deploy", beforeEntry=entry(rule("Again"))))
     scene.codepipeline.create_pipeline(pipeline=structure)  # type: ignore[arg-type]
     assert run("detach", "k8s", "--yes").status == 0
@@ -70,7 +70,7 @@ def test_all_its_gates_go(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("hold", ["restart", "retry"])
-def test_what_is_held_now_still_ends_as_it_says(scene: Scene, hold: str) -> None:
+def test_an_execution_that_is_held_now_starts_again_as_announced(scene: Scene, hold: str) -> None:
     hold_k8s(scene, seconds=600, minutes=0, hold=hold)
     result = run("detach", "k8s", "--yes")
     assert (result.status, ENDS in result.words) == (0, True)
@@ -80,22 +80,22 @@ def test_what_is_held_now_still_ends_as_it_says(scene: Scene, hold: str) -> None
     assert scene.rules() == []
 
 
-class TestOneThatWaitsInPlace:
-    """It runs, and so CodePipeline cancels it."""
+class TestAnExecutionHeldInTheModeWait:
+    """It is in progress, so CodePipeline cancels it."""
 
     @pytest.fixture
     def execution(self, scene: Scene) -> str:
         return hold_k8s(scene, seconds=600, minutes=0, hold="wait")
 
-    def test_is_cancelled_as_it_says(self, scene: Scene, execution: str) -> None:
+    def test_is_cancelled_as_announced(self, scene: Scene, execution: str) -> None:
         result = run("detach", "k8s", typed="y\n")
         before, _, after = result.out.partition("Change k8s? [y/N]: y\n")
         caution = " ".join(before.split())
-        assert f"Caution: k8s runs now (execution {execution[:8]}), and CodePipeline" in caution
-        assert "waits in place: better let it go on first (gatectl release k8s)" in caution
+        assert f"Caution: k8s is running (execution {execution[:8]}), and this change" in caution
+        assert "is waiting at the gate: release it first (gatectl release k8s)" in caution
         assert after.splitlines() == [
-            "k8s waits for nobody any more.",
-            f"Execution {execution[:8]} of k8s was cancelled by this change. To start k8s anew:",
+            "k8s no longer waits for other pipelines.",
+            f"This change cancelled execution {execution[:8]} of k8s. To start k8s again:",
             "  aws codepipeline start-pipeline-execution --name k8s",
         ]
         scene.wait(minutes=15)
@@ -104,13 +104,15 @@ class TestOneThatWaitsInPlace:
         scene.wait(minutes=2)
         assert scene.statuses() == ["Succeeded", "Cancelled"]
 
-    def test_is_not_lost_where_the_caution_is_heeded(self, scene: Scene, execution: str) -> None:
+    def test_is_not_lost_if_it_is_released_first(self, scene: Scene, execution: str) -> None:
         assert run("release", "k8s", "--yes").status == 0
         scene.wait(minutes=5)
-        assert run("detach", "k8s", "--yes").words.endswith("k8s waits for nobody any more.")
+        assert run("detach", "k8s", "--yes").words.endswith(
+            "k8s no longer waits for other pipelines."
+        )
         assert scene.statuses() == ["Succeeded"]
 
-    def test_beside_one_that_works(self, scene: Scene, execution: str) -> None:
+    def test_next_to_an_execution_that_is_working(self, scene: Scene, execution: str) -> None:
         scene.codepipeline.stop_pipeline_execution(
             pipelineName="infra",
             pipelineExecutionId=scene.executions("infra")[0]["pipelineExecutionId"],
@@ -120,31 +122,31 @@ class TestOneThatWaitsInPlace:
         scene.start("infra")
         second = scene.start("k8s")
         words = run("detach", "k8s", "--dry-run").words
-        assert f"k8s runs now (executions {second[:8]} and {execution[:8]}), and" in words
-        assert f"Execution {second[:8]} waits in place: better let it go on first" in words
+        assert f"k8s is running (executions {second[:8]} and {execution[:8]}), and" in words
+        assert f"Execution {second[:8]} is waiting at the gate: release it first" in words
 
-    def test_in_parallel_mode_where_a_stage_shows_the_latest_alone(self, scene: Scene) -> None:
+    def test_in_parallel_mode_in_which_a_stage_shows_only_the_latest(self, scene: Scene) -> None:
         first, second = (execution[:8] for execution in hold_in_parallel(scene, hold="wait"))
         words = run("detach", "k8s", "--yes").words
-        assert f"Executions {second} and {first} wait in place: better let them go on" in words
-        assert f"Executions {second} and {first} of k8s were cancelled by this change." in words
+        assert f"Executions {second} and {first} are waiting at the gate: release them" in words
+        assert f"This change cancelled executions {second} and {first} of k8s." in words
 
     def test_for_programs(self, scene: Scene, execution: str) -> None:
         assert run("detach", "k8s", "--dry-run", "--json").json()["cancelled"] == []
         assert run("detach", "k8s", "--yes", "--json").json()["cancelled"] == [execution]
 
-    def test_who_may_not_see_where_it_stands_is_warned_too(
+    def test_the_caution_does_not_need_permission_to_read_actions(
         self, scene: Scene, execution: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         deny(monkeypatch, "codepipeline:ListActionExecutions")
         words = run("detach", "k8s", "--yes", "--region", "eu-central-1").words
-        assert "Better wait for its end; else start it again afterwards." in words
-        assert f"Execution {execution[:8]} of k8s was cancelled by this change." in words
+        assert "Wait until it is idle, or start k8s again afterwards." in words
+        assert f"This change cancelled execution {execution[:8]} of k8s." in words
         start = "aws codepipeline start-pipeline-execution --name k8s"
         assert words.endswith(f"{start} --region eu-central-1")
 
 
-def test_what_begins_while_somebody_thinks_is_named_when_it_is_cancelled(
+def test_an_execution_that_starts_before_the_answer_is_reported_as_cancelled(
     gated: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[str] = []
@@ -156,21 +158,19 @@ def test_what_begins_while_somebody_thinks_is_named_when_it_is_cancelled(
     monkeypatch.setattr(Place, "confirm", agreed)
     result = run("detach", "k8s")
     assert "Caution" not in result.out
-    assert f"Execution {begun[0][:8]} of k8s was cancelled by this change." in result.words
+    assert f"This change cancelled execution {begun[0][:8]} of k8s." in result.words
 
 
-def test_what_codepipeline_would_refuse_is_refused(scene: Scene) -> None:
+def test_a_structure_that_codepipeline_refuses(scene: Scene) -> None:
     scene.codepipeline.create_pipeline(pipeline=pipeline(stage("Gate", gate())))  # type: ignore[arg-type]
     complaint = run_refused("detach", "k8s", "--yes")
-    assert complaint.startswith("Error: Without its gate k8s would have one stage")
+    assert complaint.startswith("Error: Without its gate")
     assert complaint.endswith("Nothing was changed.")
     assert declared(scene)["version"] == 1
 
 
 def test_a_variable_that_attach_declared_stays(scene: Scene) -> None:
-    """Whoever starts the pipeline may name it still, and a start with a variable that is not
-    declared fails.
-    """
+    """Scripts may still set it when they start the pipeline, which fails if it is not declared."""
     scene.pipeline("infra")
     scene.pipeline("k8s")
     run("attach", "k8s", "--depends-on", "infra", "--bypass", "--yes")

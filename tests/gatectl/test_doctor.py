@@ -1,5 +1,5 @@
-"""`gatectl doctor` as a command: what it prints, asks and returns, and what it does with rights
-that it lacks.
+"""`gatectl doctor` as a command: what it prints, asks and returns, and what it does without
+permissions.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from gatectl.session import AWS_REFUSED, FAULTS_FOUND, INTERRUPTED, Place
 from sandbox.eventbridge import EventBridgeBackend
 from tests.support.cli import run
 from tests.support.deployment import RETRY, SHUT, delete, deploy, findings, hold, mend
+from tests.support.person import EVERYTHING, act_as_person, deny
 from tests.support.refused import run_refused
 from tests.support.scene import GATE, Scene
-from tests.support.somebody import EVERYTHING, as_somebody, deny
 
 
 @pytest.fixture
@@ -35,42 +35,47 @@ def held(sound: Scene) -> Scene:
 
 @pytest.fixture
 def broken(held: Scene) -> Scene:
-    """Its rule is disabled, and may not invoke the retry."""
+    """Its rule is disabled, and may not invoke the retry function."""
     held.events.disable_rule(Name=held.rules()[0])
     held.awslambda.remove_permission(**SHUT)
     return held
 
 
-# What it returns and prints
+# Output and exit status
 
 
-def test_nothing_is_wrong(held: Scene) -> None:
+def test_no_problems(held: Scene) -> None:
     said = run("doctor")
     assert (said.status, said.err) == (0, "")
     assert said.words == (
-        "All is well in eu-central-1, account 123456789012: the gate is deployed as dev, 1 "
-        "pipeline has it, 1 execution is held. "
-        "`gatectl check` says what a hold would trip over in the pipelines themselves."
+        "No problems found in eu-central-1, account 123456789012: the gate is deployed as dev, 1 "
+        "pipeline has a gate, and 1 execution is held. "
+        "`gatectl check` also checks the gates in the pipelines' structures."
     )
 
 
-def test_an_execution_that_runs_again_is_not_called_held(evidence: DoctorEvidence) -> None:
+def test_an_execution_that_is_running_again_is_not_counted_as_held(
+    evidence: DoctorEvidence,
+) -> None:
     fates = dict.fromkeys(evidence.fates, HoldFate(Standing.MOVED_ON))
     assert "1 execution is held" in summarize(evidence, [])
     assert "no executions are held" in summarize(replace(evidence, fates=fates), [])
 
 
-def test_notes_are_no_reason_to_fail(held: Scene) -> None:
+def test_notes_do_not_make_it_fail(held: Scene) -> None:
     held.codepipeline.delete_pipeline(name="k8s")
     said = run("doctor")
     assert said.status == 0
-    assert "That is normal: it goes by itself at its first look after the end" in said.words
-    assert "1 note in eu-central-1, account 123456789012. Nothing needs mending." in said.words
+    assert (
+        "That is normal: the rule is removed automatically at its first check after the end"
+        in said.words
+    )
+    assert "1 note in eu-central-1, account 123456789012. Notes do not need a fix." in said.words
     mend()
     assert held.rules() == []
 
 
-def test_the_worst_comes_first_and_all_are_counted(broken: Scene) -> None:
+def test_findings_are_sorted_by_severity_and_counted(broken: Scene) -> None:
     broken.awslambda.update_function_configuration(FunctionName=RETRY, Timeout=3)
     broken.events.put_rule(Name="pipeline-gate-alarm", ScheduleExpression="rate(1 day)")
     said = run("doctor")
@@ -79,10 +84,10 @@ def test_the_worst_comes_first_and_all_are_counted(broken: Scene) -> None:
     order = [word for word in severities if word in ("error", "warning", "note")]
     assert order == ["error", "error", "warning", "note"]
     assert "2 errors, 1 warning, 1 note in eu-central-1" in said.words
-    assert "`gatectl doctor --mend` mends 2 of them" in said.words
+    assert "To fix 2 of them, run `gatectl doctor --mend`" in said.words
 
 
-def test_for_programs(broken: Scene) -> None:
+def test_json_output(broken: Scene) -> None:
     said = run("doctor", "--json")
     assert said.status == FAULTS_FOUND
     answer = said.json()
@@ -94,7 +99,7 @@ def test_for_programs(broken: Scene) -> None:
     assert [finding["kind"] for finding in described] == ["retry-permission", "disabled-rule"]
 
 
-def test_a_command_is_one_line_however_narrow_the_terminal(broken: Scene) -> None:
+def test_a_command_stays_on_one_line_in_a_narrow_terminal(broken: Scene) -> None:
     expected = [command for finding in findings() for command in finding["commands"]]
     for columns in (60, 80, 120):
         lines = run("doctor", columns=columns).out.splitlines()
@@ -103,8 +108,8 @@ def test_a_command_is_one_line_however_narrow_the_terminal(broken: Scene) -> Non
         assert max(len(line) for line in lines if line.strip() not in commands) <= columns
 
 
-def test_a_command_goes_to_the_same_place(broken: Scene) -> None:
-    """If a region was given, the shell that the command is pasted into may use another."""
+def test_a_command_names_the_region_that_was_given(broken: Scene) -> None:
+    """The shell that the command is pasted into may use another region."""
     broken.awslambda.update_function_configuration(FunctionName=RETRY, Timeout=3)
     described = findings("--region", "eu-central-1")
     commands = [command for finding in described for command in finding["commands"]]
@@ -115,7 +120,7 @@ def test_a_command_goes_to_the_same_place(broken: Scene) -> None:
 
 
 @pytest.mark.usefixtures("scene")
-def test_where_nothing_of_the_gate_is_left_nothing_is_wrong() -> None:
+def test_without_a_deployment_there_is_only_a_note() -> None:
     """After an uninstall, and in another region."""
     delete("dev")
     said = run("doctor")
@@ -128,47 +133,47 @@ def test_where_nothing_of_the_gate_is_left_nothing_is_wrong() -> None:
     assert "AWS_DEFAULT_REGION=us-east-1 chalice deploy --stage prod" in elsewhere.out
 
 
-def test_the_progress_is_no_part_of_what_it_says(held: Scene) -> None:
+def test_progress_goes_to_standard_error(held: Scene) -> None:
     shown = CliRunner().invoke(gatectl, ["doctor"], env={"FORCE_COLOR": "1", "COLUMNS": "120"})
     assert "reading pipelines" in shown.stderr
     assert "reading pipelines" not in shown.stdout
 
 
-# Mending
+# --mend
 
 
-def test_it_asks_for_each_and_does_what_was_agreed_to(broken: Scene) -> None:
+def test_it_asks_before_each_fix(broken: Scene) -> None:
     said = run("doctor", "--mend", typed="n\ny\n")
     assert said.status == FAULTS_FOUND
-    assert "Let them invoke it? [y/N]: n" in said.out
-    assert "Enable it? [y/N]: y" in said.out
+    assert "Allow the rules to invoke this function? [y/N]: n" in said.out
+    assert "Enable this rule? [y/N]: y" in said.out
     assert f"rule {broken.rules()[0]}: done." in said.out
-    after = said.out.split("Looked again:")[1]
+    after = said.out.split("Checked again:")[1]
     assert "may not invoke it" in after
     assert "disabled" not in after
 
 
-def test_without_an_answer_nothing_is_done(broken: Scene) -> None:
+def test_without_an_answer_nothing_is_changed(broken: Scene) -> None:
     # standard input ends after the first answer
     assert "Nothing was changed." in run_refused("doctor", "--mend", typed="y\n")
     assert len(findings()) == 2
 
 
-def test_yes_asks_nothing_and_mends_once(broken: Scene) -> None:
+def test_yes_fixes_everything_without_asking(broken: Scene) -> None:
     said = run("doctor", "--mend", "--yes")
     assert said.status == 0
     assert "[y/N]" not in said.out
     again = mend()
-    assert (again.status, "Looked again" in again.out) == (0, False)
+    assert (again.status, "Checked again" in again.out) == (0, False)
     assert said.words.endswith(again.words)
 
 
-def test_yes_alone_means_nothing() -> None:
-    assert run_refused("doctor", "--yes").startswith("Error: --yes goes with --mend")
+def test_yes_needs_mend() -> None:
+    assert run_refused("doctor", "--yes").startswith("Error: --yes needs --mend")
 
 
-def test_mending_for_programs(broken: Scene) -> None:
-    assert "add --yes" in run_refused("doctor", "--mend", "--json")
+def test_json_output_of_mend(broken: Scene) -> None:
+    assert "Add --yes" in run_refused("doctor", "--mend", "--json")
     answer = run("doctor", "--mend", "--json", "--yes").json()
     assert answer["findings"] == []
     assert answer["mended"] == [
@@ -177,7 +182,7 @@ def test_mending_for_programs(broken: Scene) -> None:
     ]
 
 
-def test_what_has_changed_since_the_question_is_left_alone(
+def test_a_rule_that_has_changed_since_the_question_is_left_alone(
     held: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held.codepipeline.delete_pipeline(name="k8s")
@@ -190,17 +195,17 @@ def test_what_has_changed_since_the_question_is_left_alone(
 
     monkeypatch.setattr(click, "confirm", confirm)
     said = run("doctor", "--mend")
-    assert f"rule {rule}: is not as it was any more. Nothing was done." in said.out
+    assert f"rule {rule}: this has changed meanwhile. Nothing was done." in said.out
     assert held.rules() == [rule]
 
 
 def test_a_call_that_is_denied_does_not_stop_the_others(
     broken: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    as_somebody(monkeypatch, EVERYTHING, deny("lambda:AddPermission"))
+    act_as_person(monkeypatch, EVERYTHING, deny("lambda:AddPermission"))
     said = run("doctor", "--mend", "--yes")
     assert said.status == FAULTS_FOUND
-    denial = "not mended. AWS denied lambda:AddPermission"
+    denial = "not fixed. AWS denied lambda:AddPermission"
     assert f"function {RETRY}: {denial}" in said.words
     again = run("doctor", "--mend", "--yes", "--json")
     assert again.json()["mended"] == []
@@ -208,7 +213,7 @@ def test_a_call_that_is_denied_does_not_stop_the_others(
     assert [finding["kind"] for finding in again.json()["findings"]] == ["retry-permission"]
 
 
-def test_a_call_that_fails_in_part_is_not_taken_for_done(
+def test_a_call_that_fails_in_part_counts_as_failed(
     held: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held.codepipeline.delete_pipeline(name="k8s")
@@ -222,10 +227,10 @@ def test_a_call_that_fails_in_part_is_not_taken_for_done(
         return client
 
     monkeypatch.setattr(Place, "client", fail_in_part)
-    assert "not mended. events:RemoveTargets did not take effect." in mend().out
+    assert "not fixed. events:RemoveTargets did not take effect." in mend().out
 
 
-def test_what_somebody_else_has_removed_meanwhile_stops_nothing(
+def test_a_rule_that_was_removed_meanwhile_is_no_error(
     held: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held.events.disable_rule(Name=held.rules()[0])
@@ -238,19 +243,19 @@ def test_what_somebody_else_has_removed_meanwhile_stops_nothing(
 
     monkeypatch.setattr(EventBridgeBackend, "enable_rule", too_late)
     said = mend()
-    assert (said.status, held.rules(), "not mended" in said.out) == (0, [], False)
+    assert (said.status, held.rules(), "not fixed" in said.out) == (0, [], False)
 
 
-def test_ctrl_c_while_it_mends_tells_what_was_done(
+def test_ctrl_c_during_a_fix_says_what_was_done(
     broken: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(EventBridgeBackend, "enable_rule", Mock(side_effect=KeyboardInterrupt))
     complaint = run_refused("doctor", "--mend", "--yes", status=INTERRUPTED)
-    assert f"Stopped. Mended: function {RETRY}." in complaint
+    assert f"Stopped. Fixed: function {RETRY}." in complaint
     assert "Nothing was changed" not in complaint
 
 
-def test_ctrl_c_after_it_has_mended_does_not_say_that_nothing_was_changed(
+def test_ctrl_c_after_a_fix_says_what_was_done(
     held: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held.events.disable_rule(Name=held.rules()[0])
@@ -265,31 +270,31 @@ def test_ctrl_c_after_it_has_mended_does_not_say_that_nothing_was_changed(
     assert said.status == INTERRUPTED
     assert (
         said.complaint
-        == f"Error: Stopped. Mended: rule {held.rules()[0]}. What was under way may have taken "
-        "effect: look again with gatectl doctor."
+        == f"Error: Stopped. Fixed: rule {held.rules()[0]}. The change in progress may have taken "
+        "effect: check with gatectl doctor."
     )
 
 
-# Rights that the caller lacks
+# Permissions that the caller lacks
 
 
 SUBJECTS = {
-    "iam:SimulatePrincipalPolicy": "what the role pipelines may do",
+    "iam:SimulatePrincipalPolicy": "the permissions of the role pipelines",
     "codepipeline:ListPipelineExecutions": "what became of held executions",
     "lambda:ListFunctions": "which functions are deployed",
     "codepipeline:ListPipelines": "the pipelines",
-    "lambda:GetFunctionConfiguration": f"how {RETRY} is set up",
+    "lambda:GetFunctionConfiguration": f"the configuration of {RETRY}",
     "events:ListRules": "the gate's rules",
-    "lambda:GetFunctionConcurrency": f"how often {RETRY} may run",
+    "lambda:GetFunctionConcurrency": f"the concurrency of {RETRY}",
     "codepipeline:GetPipeline": "the pipelines",
-    "lambda:GetPolicy": f"who may invoke {RETRY}",
+    "lambda:GetPolicy": f"the policy of {RETRY}",
     "events:ListTargetsByRule": "the gate's rules",
-    "events:DescribeEventBus": "whether the event bus chat is there",
+    "events:DescribeEventBus": "whether the event bus chat exists",
 }
 
 
 @pytest.mark.parametrize("first", range(0, 10, 2))
-def test_a_denied_look_is_told_by_its_name_and_the_others_go_on(
+def test_a_denied_check_is_named_and_the_others_are_made(
     held: Scene, monkeypatch: pytest.MonkeyPatch, first: int
 ) -> None:
     actions = [*SUBJECTS][first : first + 2 if first < 8 else None]
@@ -297,30 +302,32 @@ def test_a_denied_look_is_told_by_its_name_and_the_others_go_on(
     held.awslambda.update_function_configuration(
         FunctionName=GATE, Environment={"Variables": {"EVENT_BUS": "chat"}}
     )
-    as_somebody(monkeypatch, EVERYTHING, deny(*actions))
+    act_as_person(monkeypatch, EVERYTHING, deny(*actions))
     said = run("doctor", columns=300)
     assert said.status == AWS_REFUSED
     for action in actions:
-        assert f"not looked at  {SUBJECTS[action]}\n" in said.out
+        assert f"not checked  {SUBJECTS[action]}\n" in said.out
         assert f"AWS denied {action}" in said.out
     assert "error" not in said.out
-    assert "Nothing is wrong, as far as could be looked" in said.out
+    assert "as far as could be checked: the gate is deployed as" in said.out
 
 
-def test_what_can_be_seen_is_still_found(broken: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    as_somebody(monkeypatch, EVERYTHING, deny("iam:*", "lambda:GetPolicy"))
+def test_problems_that_can_be_seen_are_still_found(
+    broken: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act_as_person(monkeypatch, EVERYTHING, deny("iam:*", "lambda:GetPolicy"))
     answer = run("doctor", "--json")
     assert answer.status == FAULTS_FOUND
     assert [finding["kind"] for finding in answer.json()["findings"]] == ["disabled-rule"]
     gaps = [gap["what"] for gap in answer.json()["not_looked_at"]]
-    assert gaps == [f"who may invoke {GATE}", f"who may invoke {RETRY}", *gaps[2:]]
-    assert "what the role pipelines may do" in gaps
+    assert gaps == [f"the policy of {GATE}", f"the policy of {RETRY}", *gaps[2:]]
+    assert "the permissions of the role pipelines" in gaps
 
 
-def test_somebody_who_may_nothing_learns_which_rights_are_missing(
+def test_a_caller_without_permissions_learns_which_are_missing(
     held: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    as_somebody(monkeypatch, deny("*"))
+    act_as_person(monkeypatch, deny("*"))
     said = run("doctor", "--json")
     assert said.status == AWS_REFUSED
     assert said.json()["findings"] == []

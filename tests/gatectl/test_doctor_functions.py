@@ -1,4 +1,4 @@
-"""What `gatectl doctor` says of the gate's functions."""
+"""What `gatectl doctor` finds about the gate's functions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RULES = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/"
 
 
 def check(evidence: DoctorEvidence, function: str, **settings: Any) -> list[Finding]:
-    """What is found if this function has these settings."""
+    """Return the findings if this function has these settings."""
     changed = replace(evidence.functions[function], **settings)
     return examine(replace(evidence, functions={**evidence.functions, function: changed}))
 
@@ -44,7 +44,7 @@ def check(evidence: DoctorEvidence, function: str, **settings: Any) -> list[Find
 def check_deployed(
     evidence: DoctorEvidence, *deployed: DeployedFunctions, **changes: Any
 ) -> list[Finding]:
-    """What is found if this is deployed, and nothing else."""
+    """Return the findings if only this is deployed."""
     names = [
         name
         for each in deployed
@@ -55,14 +55,14 @@ def check_deployed(
     return examine(replace(evidence, deployed=deployed, functions=functions, **changes))
 
 
-# Is it there?
+# Does it exist?
 
 
-def test_all_is_there(evidence: DoctorEvidence) -> None:
+def test_a_complete_deployment(evidence: DoctorEvidence) -> None:
     assert examine(evidence) == []
 
 
-def test_pipelines_that_name_a_gate_which_is_not_there(evidence: DoctorEvidence) -> None:
+def test_pipelines_that_invoke_a_gate_that_does_not_exist(evidence: DoctorEvidence) -> None:
     apps = gated("apps", ask("infra", pipeline="apps"))
     (finding,) = check_deployed(
         evidence,
@@ -71,12 +71,12 @@ def test_pipelines_that_name_a_gate_which_is_not_there(evidence: DoctorEvidence)
         rules=(),
     )
     assert (finding.kind, finding.where) == ("gate-not-deployed", f"function {GATE}")
-    assert finding.problem == "It is not there, and apps and k8s name it as the gate."
-    assert finding.how == "Deploy it, or name pipeline-gate-prod-gate there."
+    assert finding.problem == "It does not exist, but apps and k8s invoke it."
+    assert finding.how == "Deploy it, or use pipeline-gate-prod-gate instead."
     assert finding.commands == (("chalice", "deploy", "--stage", "dev"),)
 
 
-def test_only_one_of_the_two(evidence: DoctorEvidence) -> None:
+def test_the_retry_without_the_gate(evidence: DoctorEvidence) -> None:
     (finding,) = check_deployed(
         evidence, DeployedFunctions("dev", has_gate=False, has_retry=True), pipelines={}, rules=()
     )
@@ -88,10 +88,10 @@ def test_the_gate_without_the_retry(evidence: DoctorEvidence) -> None:
         evidence, DeployedFunctions("dev", has_gate=True, has_retry=False)
     )
     assert (no_retry.kind, orphan.kind) == ("no-retry", "orphan")
-    assert no_retry.means.startswith("The gate can hold nobody: an action that has to wait fails.")
+    assert no_retry.means.startswith("The gate cannot hold executions: an action that has to wait")
 
 
-def test_a_name_that_leaves_no_room(evidence: DoctorEvidence) -> None:
+def test_a_stage_name_that_is_too_long(evidence: DoctorEvidence) -> None:
     too_long = DeployedFunctions("production-of-team-a", has_gate=True, has_retry=True)
     (finding,) = check_deployed(evidence, *(evidence.deployed or ()), too_long)
     assert finding.kind == "stage-name"
@@ -107,7 +107,7 @@ def test_functions_of_two_versions(evidence: DoctorEvidence) -> None:
 # Can it run?
 
 
-def test_what_lambda_says_of_a_function_is_read(sound: Scene) -> None:
+def test_the_settings_are_read_from_lambda(sound: Scene) -> None:
     for function in (GATE, RETRY):
         sound.awslambda.update_function_configuration(
             FunctionName=function,
@@ -140,9 +140,9 @@ def test_what_lambda_says_of_a_function_is_read(sound: Scene) -> None:
         ({"state": "Failed"}, "function-broken", "It is Failed."),
         ({"state": "Inactive"}, "function-inactive", "It is Inactive: "),
         ({"handler": "app.main"}, "handler", "Its handler is app.main"),
-        ({"seconds": 3}, "time-out", "Lambda ends it after 3 s."),
+        ({"seconds": 3}, "time-out", "Its timeout is 3 s."),
         ({"environment": {"RETRY_MINUTES": "7"}}, "retry-minutes", 'RETRY_MINUTES is "7"'),
-        ({"environment": {"EVENT_BUS": "chat"}}, "event-bus", "Its EVENT_BUS is chat, and there"),
+        ({"environment": {"EVENT_BUS": "chat"}}, "event-bus", "Its EVENT_BUS is chat, but this"),
     ],
 )
 def test_settings(
@@ -160,20 +160,20 @@ def test_settings(
 
 def test_settings_of_the_retry(evidence: DoctorEvidence) -> None:
     (finding,) = check(evidence, RETRY, state="Failed")
-    assert finding.means == "No hold ends: what is held does not start again."
+    assert finding.means == "No hold ends: held pipelines do not continue."
     assert check(evidence, RETRY, state="Pending", update="InProgress", reserved=1) == []
     assert check(evidence, RETRY, handler="chalicelib.retry_function.retry") == []
 
 
-def test_a_function_that_is_stopped(sound: Scene) -> None:
+def test_a_function_whose_reserved_concurrency_is_0(sound: Scene) -> None:
     sound.awslambda.put_function_concurrency(FunctionName=RETRY, ReservedConcurrentExecutions=0)
     finding = the_finding("throttled")
-    assert not finding["mendable"]  # somebody may have meant it
+    assert not finding["mendable"]  # it may be on purpose
     paste(finding)
     assert findings() == []
 
 
-def test_a_bus_that_is_there_or_elsewhere_is_right(sound: Scene) -> None:
+def test_an_event_bus_that_exists_or_is_elsewhere_is_right(sound: Scene) -> None:
     boto3.client("events").create_event_bus(Name="chat")
     here = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/chat"
     elsewhere = "arn:aws:events:us-east-1:210987654321:event-bus/theirs"
@@ -185,10 +185,10 @@ def test_a_bus_that_is_there_or_elsewhere_is_right(sound: Scene) -> None:
         assert findings() == []
 
 
-# May EventBridge invoke the retry?
+# May EventBridge invoke the retry function?
 
 
-def test_before_the_first_hold_no_statementis_missing(evidence: DoctorEvidence) -> None:
+def test_before_the_first_hold_no_statement_is_missing(evidence: DoctorEvidence) -> None:
     """The gate adds it right before its first hold."""
     assert list_kinds(check(evidence, RETRY, statements=())) == ["retry-permission"]
     assert check(replace(evidence, rules=()), RETRY, statements=()) == []
@@ -199,7 +199,7 @@ def test_a_hold_whose_rule_may_not_invoke_the_retry(sound: Scene) -> None:
     hold(sound, seconds=600)
     sound.awslambda.remove_permission(**SHUT)
     finding = the_finding("retry-permission")
-    assert finding["means"].startswith("No hold ends. k8s waits now")
+    assert finding["means"].startswith("No hold ends. k8s is waiting")
     mend()
     assert findings() == []
     sound.wait(minutes=12)
@@ -207,8 +207,8 @@ def test_a_hold_whose_rule_may_not_invoke_the_retry(sound: Scene) -> None:
 
 
 def test_a_statement_that_keeps_the_gate_from_making_its_own(sound: Scene) -> None:
-    """AddPermission refuses an id that is there, and the gate takes that for done: so its first
-    hold would be its last.
+    """AddPermission refuses an id that exists, and the gate assumes that the statement is right. So
+    its first hold would never end.
     """
     sound.awslambda.add_permission(
         FunctionName=RETRY,
@@ -218,7 +218,10 @@ def test_a_statement_that_keeps_the_gate_from_making_its_own(sound: Scene) -> No
         SourceArn=f"{RULES}something-else",
     )
     finding = the_finding("retry-permission")
-    assert "its statement pipeline-gate-rules says something else" in finding["what"]
+    assert (
+        "the statement pipeline-gate-rules of its resource policy allows something else"
+        in finding["what"]
+    )
     paste(finding)
     assert findings() == []
     hold(sound, seconds=600)
@@ -231,7 +234,7 @@ STATEMENTS: list[tuple[str | None, dict[str, Any], bool]] = [
     (f"{RULES}pipeline-gate-dev-*", {}, True),
     (f"{RULES}*", {}, True),
     ("arn:aws:events:*:*:*", {}, True),
-    ("arn:aws:events:*", {}, False),  # ArnLike wants six parts
+    ("arn:aws:events:*", {}, False),  # ArnLike needs six parts
     (None, {}, True),
     (f"{RULES}pipeline-gate-*", {"SourceAccount": ACCOUNT}, True),
     (f"{RULES}pipeline-gate-*", {"SourceAccount": "210987654321"}, False),
@@ -244,8 +247,9 @@ STATEMENTS: list[tuple[str | None, dict[str, Any], bool]] = [
 ]
 
 
-def test_who_is_let_in(sound: Scene, evidence: DoctorEvidence) -> None:
-    """The doctor says what EventBridge does."""
+def test_the_doctor_judges_statements_as_eventbridge_does(
+    sound: Scene, evidence: DoctorEvidence
+) -> None:
     (rule,) = evidence.rules or ()
     function = lambda_backends[ACCOUNT][REGION].get_function(RETRY)
     for source, more, is_right in STATEMENTS:
@@ -266,11 +270,11 @@ def test_who_is_let_in(sound: Scene, evidence: DoctorEvidence) -> None:
 
 
 def lets_in(evidence: DoctorEvidence, *statements: Mapping[str, Any]) -> bool:
-    """Whether nothing is found if these are the statements of the retry's policy."""
+    """Return whether there are no findings if the retry function's policy has these statements."""
     return check(evidence, RETRY, statements=statements) == []
 
 
-def test_a_condition_on_what_a_rule_does_not_tell_lets_nobody_in(evidence: DoctorEvidence) -> None:
+def test_a_condition_on_a_key_that_rules_do_not_send_is_not_met(evidence: DoctorEvidence) -> None:
     statement = {
         "Sid": "pipeline-gate-rules",
         "Effect": "Allow",

@@ -1,4 +1,4 @@
-"""When a hold should have ended by now, on plain evidence."""
+"""When the doctor reports that a hold should have ended by now, on plain evidence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ago(minutes: float) -> datetime:
 
 
 def run(status: str, minutes: float = 60, id_: str = INFRA) -> Execution:
-    """One that began an hour before it was changed the last time, that many minutes ago."""
+    """Return an execution that last changed that many minutes ago, and began an hour before."""
     return Execution(id_, status, ago(minutes + 60), ago(minutes))
 
 
@@ -43,7 +43,10 @@ def build_rule(
 def is_overdue(
     evidence: DoctorEvidence, rule: HoldRule, *more: HoldRule, **newest: Execution
 ) -> bool:
-    """Whether that is found of `rule`, and nothing else. `newest`: that of each pipeline."""
+    """Return whether `rule` is reported as overdue, and nothing else is reported.
+
+    `newest`: the newest execution of each pipeline.
+    """
     executions = {"k8s": run("Failed", 290, HELD), **newest}
     evidence = replace(
         evidence,
@@ -61,12 +64,12 @@ def is_overdue(
 @pytest.mark.parametrize(
     ("schedule", "minutes"),
     [
-        (SCHEDULE, 15),  # twice the five minutes, and five more
+        (SCHEDULE, 15),  # two checks, five minutes apart, and MAX_DELAY
         ("cron(0/30 * * * ? *)", 65),
         ("cron(7 * * * ? *)", 125),
     ],
 )
-def test_it_is_late_when_two_looks_have_done_nothing(
+def test_a_hold_is_overdue_after_two_checks(
     evidence: DoctorEvidence, schedule: str, minutes: float
 ) -> None:
     rule = build_rule("k8s", HELD, TO_INFRA, schedule=schedule)
@@ -86,14 +89,14 @@ def test_it_is_late_when_two_looks_have_done_nothing(
         (Dependency("gone"), "Succeeded", True),
     ],
 )
-def test_only_where_it_is_known_that_nothing_is_waited_for_any_more(
+def test_only_if_it_is_known_that_the_upstream_no_longer_blocks(
     evidence: DoctorEvidence, dependency: Dependency, infra: str, late: bool
 ) -> None:
     rule = build_rule("k8s", HELD, dependency)
     assert is_overdue(evidence, rule, infra=run(infra)) is late
 
 
-def test_an_upstream_that_is_held_itself_is_waited_for(evidence: DoctorEvidence) -> None:
+def test_an_upstream_that_is_held_too_still_blocks(evidence: DoctorEvidence) -> None:
     rule, dns = build_rule("k8s", HELD, TO_INFRA), run("InProgress", 0, HELD)
     upstream = build_rule("infra", INFRA, Dependency("dns"))
     assert not is_overdue(evidence, rule, upstream, infra=run("Failed"), dns=dns)
@@ -101,20 +104,22 @@ def test_an_upstream_that_is_held_itself_is_waited_for(evidence: DoctorEvidence)
     assert is_overdue(evidence, rule, infra=newer, dns=dns), "its hold is over"
 
 
-def test_all_that_is_waited_for_counts(evidence: DoctorEvidence) -> None:
+def test_all_upstreams_count(evidence: DoctorEvidence) -> None:
     rule = build_rule("k8s", HELD, TO_INFRA, Dependency("dns"))
     assert not is_overdue(evidence, rule, infra=run("Succeeded"), dns=run("Succeeded", 3))
     assert is_overdue(evidence, rule, infra=run("Succeeded"), dns=run("Succeeded"))
     assert not is_overdue(evidence, rule, infra=run("Succeeded")), "dns may not be read"
 
 
-def test_a_wait_that_was_to_be_given_up_is_late_too(evidence: DoctorEvidence) -> None:
+def test_a_hold_past_its_deadline_is_overdue_too(evidence: DoctorEvidence) -> None:
     for minutes, late in ((14, False), (16, True)):
         rule = build_rule("k8s", HELD, TO_INFRA, give_up=ago(minutes))
         assert is_overdue(evidence, rule, infra=run("InProgress", 0)) is late
 
 
-def test_one_that_has_been_retried_and_runs_is_not_late(evidence: DoctorEvidence) -> None:
+def test_a_hold_whose_stage_was_retried_and_is_running_is_not_overdue(
+    evidence: DoctorEvidence,
+) -> None:
     rule = build_rule("k8s", HELD, TO_INFRA)
     again = run("InProgress", 50, HELD)
     assert not is_overdue(evidence, rule, infra=run("Succeeded"), k8s=again)

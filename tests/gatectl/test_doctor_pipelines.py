@@ -1,4 +1,4 @@
-"""What `gatectl doctor` says of the pipelines' gates and of what they wait for."""
+"""What `gatectl doctor` finds about the pipelines' gates and their upstreams."""
 
 from __future__ import annotations
 
@@ -27,26 +27,24 @@ THEIRS = "arn:aws:codepipeline:us-east-1:210987654321:infra"
 
 
 def check(evidence: DoctorEvidence, *changed: Pipeline, **changes: Any) -> list[Finding]:
-    """What is found in the pipelines of the account if it has these, too."""
+    """Return the findings about the account's pipelines if it also has these."""
     added = {pipeline.name: pipeline for pipeline in changed}
     evidence = replace(evidence, pipelines={**(evidence.pipelines or {}), **added}, **changes)
     return list(pipelines.findings(evidence))
 
 
-def test_one_that_is_not_there_is_told_with_the_place_and_the_name_that_was_meant(
-    sound: Scene,
-) -> None:
+def test_an_upstream_that_does_not_exist(sound: Scene) -> None:
     sound.pipeline("infra")
     sound.gated("k8s", ask("infraa", "Infra", "infra"))
     said = run("doctor", columns=200)
     assert said.status == 1
     assert "error  pipeline k8s, stage Gate, action Wait" in said.out
     assert "There is no pipeline infraa in eu-central-1; did you mean infra?" in said.words
-    sound.start("k8s")  # and that is what the gate says, too
+    sound.start("k8s")  # and the gate says so too
     assert sound.gate_message().startswith("There is no pipeline infraa in account 123456789012")
 
 
-def test_an_upstream_in_another_region_is_looked_for_there(sound: Scene) -> None:
+def test_an_upstream_in_another_region(sound: Scene) -> None:
     sound.gated("k8s", ask(ELSEWHERE, {"pipeline": ELSEWHERE, "stage": "Deploi"}))
     problems = [finding["what"] for finding in findings()]
     assert problems == ["There is no pipeline infra in us-east-1."] * 2
@@ -54,7 +52,7 @@ def test_an_upstream_in_another_region_is_looked_for_there(sound: Scene) -> None
     assert the_finding("no-upstream")["what"].startswith("infra has no stage Deploi; it has")
 
 
-def test_a_region_that_does_not_answer_keeps_nothing_else_from_being_seen(
+def test_if_a_region_does_not_answer_the_others_are_still_checked(
     sound: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound.gated("k8s", ask(ELSEWHERE, "nowhere"))
@@ -73,7 +71,7 @@ def test_a_region_that_does_not_answer_keeps_nothing_else_from_being_seen(
     assert gap["what"] == f"the pipeline {ELSEWHERE}"
 
 
-def test_ones_own_region_may_be_named_by_an_arn(evidence: DoctorEvidence) -> None:
+def test_an_upstream_in_this_region_may_be_named_by_its_arn(evidence: DoctorEvidence) -> None:
     arn = f"arn:aws:codepipeline:eu-central-1:{ACCOUNT}"
     assert check(evidence, gated("k8s", ask(f"{arn}:infra"))) == []
     (finding,) = check(evidence, gated("k8s", ask(f"{arn}:gone")))
@@ -81,13 +79,13 @@ def test_ones_own_region_may_be_named_by_an_arn(evidence: DoctorEvidence) -> Non
     assert finding.problem == "There is no pipeline gone in eu-central-1."
 
 
-def test_nothing_is_said_of_pipelines_in_other_accounts(evidence: DoctorEvidence) -> None:
-    """Their account's role lets the gate look, not whoever runs doctor."""
+def test_pipelines_in_other_accounts_are_not_checked(evidence: DoctorEvidence) -> None:
+    """The role in their account lets the gate read them, but not the caller."""
     theirs = {"pipeline": THEIRS, "role_arn": "arn:aws:iam::210987654321:role/pipeline-gate-look"}
     assert check(evidence, gated("k8s", ask(theirs))) == []
 
 
-def test_what_the_gate_would_refuse_is_told_in_its_words(sound: Scene) -> None:
+def test_a_refusal_is_described_in_the_words_of_the_gate(sound: Scene) -> None:
     sound.pipeline("infra")
     refused: dict[str, Any] = {
         "a": {"depend_on": ["infra"]},
@@ -113,7 +111,7 @@ def test_what_the_gate_would_refuse_is_told_in_its_words(sound: Scene) -> None:
 @pytest.mark.parametrize(
     "parameters", [ask("nowhere", observe=True), ask(observe=True) | {"depends_on": []}]
 )
-def test_one_that_only_observes_stops_nobody(
+def test_a_gate_that_only_observes_gets_a_warning(
     evidence: DoctorEvidence, parameters: dict[str, Any]
 ) -> None:
     (finding,) = check(evidence, gated("k8s", parameters))
@@ -121,24 +119,26 @@ def test_one_that_only_observes_stops_nobody(
     assert finding.means.startswith("The gate only observes, so nothing is stopped")
 
 
-def test_one_that_says_it_is_another_pipeline(sound: Scene) -> None:
+def test_a_gate_that_names_another_pipeline(sound: Scene) -> None:
     for name in ("infra", "apps"):
         sound.pipeline(name)
     sound.gated("k8s", ask("infra", pipeline="apps"))
     finding = the_finding("other-pipeline")
-    assert finding["what"] == 'It says "pipeline": "apps", which is another pipeline.'
+    assert finding["what"] == 'Its "pipeline" is "apps", although it is in k8s.'
     start_all(sound, "infra", "k8s")
     assert sound.gate_message().startswith("apps has no execution ")
 
 
 @pytest.mark.parametrize("parameters", ["infra", {"depends_on": ["infra"], "pipeline": "k8s"}])
-def test_one_that_does_not_say_whose_it_is(evidence: DoctorEvidence, parameters: object) -> None:
+def test_a_gate_that_does_not_name_pipeline_and_execution(
+    evidence: DoctorEvidence, parameters: object
+) -> None:
     (finding,) = check(evidence, gated("k8s", parameters))
     assert (finding.kind, finding.severity) == ("unnamed", "warning")
     assert finding.how == f'Add "pipeline": "k8s", "execution": "{EXECUTION}" to UserParameters.'
 
 
-def test_a_gate_in_a_condition_is_looked_at_too(sound: Scene) -> None:
+def test_a_gate_in_a_condition_is_checked_too(sound: Scene) -> None:
     sound.pipeline("infra")
     conditioned(sound, depends_on=["nowhere"])
     assert the_finding("no-upstream")["where"] == "pipeline k8s, stage Deploy, rule Wait"
@@ -151,7 +151,7 @@ def test_a_gate_function_of_another_account_is_not_called_missing(evidence: Doct
     (finding,) = check(evidence, replace(apps, gates=(elsewhere,)))
     assert (finding.kind, finding.severity) == ("gate-elsewhere", "note")
     assert finding.problem.endswith("it is in eu-central-1, account 210987654321.")
-    assert finding.means.startswith("It was not looked at")
+    assert finding.means.startswith("It was not checked")
     assert check(evidence, replace(apps, gates=(elsewhere,)), deployed=None) == []
 
 
@@ -161,7 +161,7 @@ def test_check_does_not_call_it_missing_either(sound: Scene) -> None:
     name_the_gate(sound, "k8s", f"arn:aws:lambda:eu-central-1:210987654321:function:{GATE}")
     said = run("check")
     assert said.status == 0, said.out
-    assert "It was not looked at" in said.words
+    assert "It was not checked" in said.words
 
 
 def test_a_pipeline_that_may_not_be_read_is_not_called_missing(evidence: DoctorEvidence) -> None:
@@ -170,11 +170,11 @@ def test_a_pipeline_that_may_not_be_read_is_not_called_missing(evidence: DoctorE
     assert list_kinds(check(evidence, gated("k8s", ask("secret")))) == ["no-upstream"]
 
 
-# Nothing is wrong
+# No problems
 
 
-def test_an_account_in_which_all_is_well(sound: Scene) -> None:
-    """Holds of each kind go on, and gates of each kind are there."""
+def test_an_account_without_problems(sound: Scene) -> None:
+    """It has holds and gates of each kind."""
     sound.world.dials.continuation_seconds = 120
     Scene(sound.world, "us-east-1").pipeline("infra")
     sound.pipeline("infra", seconds=3600)
@@ -195,4 +195,4 @@ def test_an_account_in_which_all_is_well(sound: Scene) -> None:
         assert findings() == []
     assert sound.rules() == []
     assert [sound.statuses(name)[0] for name in names] == ["Succeeded"] * 4
-    assert "4 pipelines have it, no executions are held." in run("doctor").words
+    assert "4 pipelines have a gate, and no executions are held." in run("doctor").words

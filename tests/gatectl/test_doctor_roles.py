@@ -1,4 +1,4 @@
-"""What `gatectl doctor` says of what roles may do."""
+"""What `gatectl doctor` finds about the permissions of roles."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tests.support.cli import run
 from tests.support.declared import gated as declare
 from tests.support.deployment import RETRY, findings, mend, name_the_gate, paste, the_finding
 from tests.support.held import edit
+from tests.support.person import role_may
 from tests.support.scene import GATE, Scene
-from tests.support.somebody import role_may
 
 GATE_ARN = f"arn:aws:lambda:eu-central-1:{ACCOUNT}:function:{GATE}"
 INVOKE = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}
@@ -53,7 +53,7 @@ def gated(sound: Scene) -> Scene:
     return sound
 
 
-# The pipeline's role, in an account
+# The pipeline's role
 
 
 def test_a_pipeline_whose_role_may_not_invoke_the_gate(gated: Scene) -> None:
@@ -61,7 +61,7 @@ def test_a_pipeline_whose_role_may_not_invoke_the_gate(gated: Scene) -> None:
     gated.start("k8s")
     assert gated.gate_action()["errorDetails"]["code"] == "PermissionError"
     finding = the_finding("pipeline-role")
-    assert finding["what"] == f"This role, which k8s has, may not invoke {GATE}."
+    assert finding["what"] == f"This role of k8s may not invoke {GATE}."
     assert (finding["severity"], finding["mendable"]) == ("error", True)
     said = mend()
     assert f'"Resource": "{GATE_ARN}"' in said.words
@@ -69,8 +69,8 @@ def test_a_pipeline_whose_role_may_not_invoke_the_gate(gated: Scene) -> None:
     assert goes_past_its_gate(gated)
 
 
-def test_what_the_role_may_do_stays(gated: Scene) -> None:
-    """By mending, and by the command that is shown."""
+def test_the_role_keeps_its_permissions(gated: Scene) -> None:
+    """With --mend, and with the command that is printed."""
     role_may("pipelines", ANYTHING_IN_S3)
     paste(the_finding("pipeline-role"))
     names = boto3.client("iam").list_role_policies(RoleName="pipelines")["PolicyNames"]
@@ -81,25 +81,28 @@ def test_what_the_role_may_do_stays(gated: Scene) -> None:
     assert ANYTHING_IN_S3 in read_statements("pipelines", f"invoke-{GATE}")
 
 
-def test_a_second_name_of_the_function_takes_nothing_from_the_first(gated: Scene) -> None:
+def test_a_statement_for_another_name_of_the_function_is_added(gated: Scene) -> None:
     role_may("pipelines")
     mend()
     gated.gated("apps", ask("infra", pipeline="apps"))
     name_the_gate(gated, "apps", f"{GATE}:prod")
-    assert f"its policy invoke-{GATE} keeps what it says" in the_finding("pipeline-role")["how"]
+    assert (
+        f"Its policy invoke-{GATE} keeps its other statements."
+        in the_finding("pipeline-role")["how"]
+    )
     mend()
     assert findings() == []
     assert goes_past_its_gate(gated)
 
 
-def test_yes_in_advance_is_no_yes_to_changing_a_role(gated: Scene) -> None:
+def test_yes_does_not_change_a_role(gated: Scene) -> None:
     role_may("pipelines")
     said = run("doctor", "--mend", "--yes")
     assert said.status == 1
     assert boto3.client("iam").list_role_policies(RoleName="pipelines")["PolicyNames"] == []
 
 
-def test_the_actions_own_role_takes_the_place_of_the_pipelines(gated: Scene) -> None:
+def test_the_actions_own_role_replaces_the_pipelines(gated: Scene) -> None:
     create_role("only-wait", "codepipeline.amazonaws.com")
 
     def use_role(declared: Any) -> None:
@@ -115,7 +118,7 @@ def test_the_actions_own_role_takes_the_place_of_the_pipelines(gated: Scene) -> 
     assert goes_past_its_gate(gated)
 
 
-def test_the_functions_own_policy_may_let_the_role_in(gated: Scene) -> None:
+def test_the_functions_own_policy_may_allow_the_role(gated: Scene) -> None:
     role_may("pipelines")
     gated.awslambda.add_permission(
         FunctionName=GATE,
@@ -125,12 +128,12 @@ def test_the_functions_own_policy_may_let_the_role_in(gated: Scene) -> None:
     )
     assert findings() == []
     assert goes_past_its_gate(gated)
-    role_may("pipelines", {**INVOKE, "Effect": "Deny"})  # which outdoes every allow
+    role_may("pipelines", {**INVOKE, "Effect": "Deny"})  # which overrides every allow
     finding = the_finding("pipeline-role")
     assert finding["what"].endswith(f"may not invoke {GATE}: an explicit deny forbids it.")
 
 
-def test_an_alias_is_asked_about_as_it_is_named(gated: Scene) -> None:
+def test_an_alias_needs_its_own_permission(gated: Scene) -> None:
     name_the_gate(gated, "k8s", f"{GATE_ARN}:live")
     role_may("pipelines", {**INVOKE, "Resource": GATE_ARN})
     the_finding("pipeline-role")
@@ -138,13 +141,13 @@ def test_an_alias_is_asked_about_as_it_is_named(gated: Scene) -> None:
     assert findings() == []
 
 
-# The pipelines' roles, as plain data
+# The pipelines' roles, on plain evidence
 
 
 def check_pipeline_role(
     evidence: DoctorEvidence, *refusals: Refusal, pipelines: Iterable[Pipeline] = (), **changes: Any
 ) -> list[Finding]:
-    """What is found if IAM refuses this of each question on the pipelines' roles."""
+    """Return the findings if IAM answers each question about pipelines' roles like this."""
     added = {pipeline.name: pipeline for pipeline in pipelines}
     evidence = replace(evidence, pipelines={**(evidence.pipelines or {}), **added})
     answers = {
@@ -165,21 +168,21 @@ def declare_apps(function: str = GATE) -> Pipeline:
     return replace(apps, gates=(replace(apps.gates[0], function=function),))
 
 
-def test_pipelines_with_one_role_are_one_finding_whatever_they_name_the_function(
+def test_pipelines_with_the_same_role_share_a_finding(
     evidence: DoctorEvidence,
 ) -> None:
     apps = declare_apps(f"{GATE}:prod")
     (finding,) = check_pipeline_role(evidence, MISSING, pipelines=[apps], **NO_POLICY)
-    assert finding.problem.endswith(f"apps and k8s have, may not invoke {GATE} and {GATE}:prod.")
+    assert finding.problem.endswith(f"role of apps and k8s may not invoke {GATE} and {GATE}:prod.")
     assert finding.consent
     (call,) = finding.calls
     (statement,) = json.loads(call.parameters["PolicyDocument"])["Statement"]
     assert statement["Resource"] == [GATE_ARN, f"{GATE_ARN}:prod"]
 
 
-def test_what_doctor_does_not_mend_is_left_to_people(evidence: DoctorEvidence) -> None:
+def test_roles_that_mend_cannot_fix(evidence: DoctorEvidence) -> None:
     (unseen,) = check_pipeline_role(evidence, MISSING, policies={})
-    assert f"whether it has a policy invoke-{GATE}" in unseen.how
+    assert f"it could not read the role's policy invoke-{GATE}" in unseen.how
     (forbidden,) = check_pipeline_role(evidence, replace(MISSING, by="its permissions boundary"))
     assert forbidden.problem.endswith("its permissions boundary forbids it.")
     (unknown,) = check_pipeline_role(evidence, replace(MISSING, unknown=("aws:sourcevpc",)))
@@ -188,7 +191,7 @@ def test_what_doctor_does_not_mend_is_left_to_people(evidence: DoctorEvidence) -
     assert unseen.calls == forbidden.calls == unknown.calls == ()
 
 
-def test_a_role_of_another_account_acts_there(evidence: DoctorEvidence) -> None:
+def test_a_role_of_another_account_is_not_checked(evidence: DoctorEvidence) -> None:
     apps = declare_apps()
     theirs = replace(apps.gates[0], role="arn:aws:iam::210987654321:role/theirs")
     pipelines = {**(evidence.pipelines or {}), "apps": replace(apps, gates=(theirs,))}
@@ -239,11 +242,11 @@ def test_each_statement_of_the_two_policies_is_needed(gated: Scene) -> None:
         assert finding.commands == (("chalice", "deploy", "--stage", "dev"),)
     role_may(RETRY)
     (finding,) = ask_again(evidence, RETRY)
-    assert finding.problem == "It may do nothing of what the function does."
+    assert finding.problem == "It allows none of the calls that the function makes."
 
 
 def ask_again(evidence: DoctorEvidence, function: str) -> list[Finding]:
-    """What is found if IAM is asked about the role of this function now."""
+    """Return the findings after asking IAM about the role of this function again."""
     client, role = boto3.client("iam"), evidence.functions[function].role
     answers = {
         question: ask_iam(Iam(client), Inspector(), question)
@@ -254,8 +257,8 @@ def ask_again(evidence: DoctorEvidence, function: str) -> list[Finding]:
     return list(function_roles.findings(replace(evidence, answers={**evidence.answers, **known})))
 
 
-def test_a_policy_that_was_narrowed_to_the_right_pipelines_is_right(gated: Scene) -> None:
-    """As the README advises: and one pipeline that was forgotten is named."""
+def test_a_policy_may_be_restricted_to_certain_pipelines(gated: Scene) -> None:
+    """As docs/permissions.md advises. A pipeline that is missing from the list is reported."""
     names = ("infra", "k8s", "k8s/*")
     pipelines = [f"arn:aws:codepipeline:eu-central-1:{ACCOUNT}:{name}" for name in names]
     for function in (GATE, RETRY):
@@ -274,13 +277,13 @@ def test_a_policy_that_was_narrowed_to_the_right_pipelines_is_right(gated: Scene
     assert all("on dns" in problem and "on apps" in problem for problem in problems)
 
 
-def test_a_role_that_is_gone(gated: Scene) -> None:
+def test_a_role_that_no_longer_exists(gated: Scene) -> None:
     role_may(GATE)
     boto3.client("iam").delete_role(RoleName=GATE)
     assert the_finding("no-role")["where"] == f"role {GATE} of function {GATE}"
 
 
-def test_each_deployment_is_asked_about_its_own_pipelines(evidence: DoctorEvidence) -> None:
+def test_each_deployment_is_checked_for_its_own_pipelines(evidence: DoctorEvidence) -> None:
     prod = "pipeline-gate-prod-gate"
     function = replace(evidence.functions[GATE], name=prod, role="arn:aws:iam::1:role/prod")
     prod_functions = DeployedFunctions("prod", has_gate=True, has_retry=True)
@@ -292,7 +295,7 @@ def test_each_deployment_is_asked_about_its_own_pipelines(evidence: DoctorEviden
     assert not [resource for resource in resources if ":codepipeline:" in resource]
 
 
-def test_a_function_whose_rights_depend_on_a_real_call(evidence: DoctorEvidence) -> None:
+def test_a_permission_that_depends_on_a_condition_key(evidence: DoctorEvidence) -> None:
     unknown = Refusal("events:DeleteRule", "*", unknown=("aws:sourcevpc",))
     questions = function_roles.list_questions(evidence)
     question = next(each for each in questions if "events:DeleteRule" in each.actions)
@@ -302,7 +305,7 @@ def test_a_function_whose_rights_depend_on_a_real_call(evidence: DoctorEvidence)
     assert "events:DeleteRule on *" in finding.problem
 
 
-def test_of_many_pipelines_iam_is_asked_in_few_calls(evidence: DoctorEvidence) -> None:
+def test_many_pipelines_need_few_calls_of_iam(evidence: DoctorEvidence) -> None:
     team = declare("team", ask("infra"))
     pipelines = {f"team-{number}": replace(team, name=f"team-{number}") for number in range(200)}
     questions = function_roles.list_questions(replace(evidence, pipelines=pipelines))
@@ -311,7 +314,7 @@ def test_of_many_pipelines_iam_is_asked_in_few_calls(evidence: DoctorEvidence) -
     assert len(of_gate) < 12
 
 
-# What IAM answers
+# Answers of IAM
 
 
 ORGANIZATION = {"OrganizationsDecisionDetail": {"AllowedByOrganizations": False}}
@@ -342,7 +345,7 @@ EACH = [
         ("implicitDeny", {"ResourceSpecificResults": EACH}, Refusal("a:B", "two")),
     ],
 )
-def test_an_answer_of_iams_is_read(
+def test_parsing_an_answer_of_iam(
     decision: str, details: dict[str, Any], refused: Refusal | None
 ) -> None:
     client = boto3.client("iam", aws_access_key_id="x", aws_secret_access_key="x")

@@ -1,5 +1,5 @@
-"""What `gatectl doctor` says of the gate's rules: each fault is made, seen, mended; and then the
-pipeline starts again.
+"""What `gatectl doctor` finds about the gate's rules. Each fault is made, found and fixed, and then
+the pipeline continues.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from tests.support.deployment import (
 from tests.support.held import take_out_gate
 from tests.support.scene import Scene
 
-STRANGER = "arn:aws:lambda:eu-central-1:123456789012:function:somebody-elses"
+STRANGER = "arn:aws:lambda:eu-central-1:123456789012:function:not-ours"
 EMPTY_RULE = "pipeline-gate-dev-00000000-0000-4000-8000-000000000000"
-OVER = HoldFate(Standing.ENDED, "the pipeline k8s is gone")
+OVER = HoldFate(Standing.ENDED, "the pipeline k8s no longer exists")
 MOVED_ON = HoldFate(Standing.MOVED_ON)
 
 
@@ -48,8 +48,8 @@ def held(sound: Scene) -> Scene:
     return sound
 
 
-def goes_on(scene: Scene) -> None:
-    """infra ends, k8s starts again, and nothing is left of it all."""
+def check_continuation(scene: Scene) -> None:
+    """Check that k8s starts again after infra has finished, and that nothing is left behind."""
     assert findings() == []
     scene.wait(minutes=66)
     assert scene.statuses() == ["Succeeded", "Failed"]
@@ -71,14 +71,14 @@ def break_rule(scene: Scene) -> None:
     )
     target: Any = {**read_target(scene), "Arn": STRANGER}
     scene.events.put_targets(Rule=rule["Name"], Targets=[target])
-    scene.world.dials.events_on = False  # so only a schedule can wake it up
+    scene.world.dials.events_on = False  # so only a schedule fires it
 
 
 def check(
     evidence: DoctorEvidence, fate: HoldFate = HELD, /, now: timedelta | None = None, **changes: Any
 ) -> list[Finding]:
-    """What is found if this is the hold's fate, and its rule is changed like this. `now`: how long
-    after it was made.
+    """Return the findings if this is the hold's fate, and its rule is changed like this. `now`: the
+    time since the hold began.
     """
     (rule,) = evidence.rules or ()
     evidence = replace(evidence, rules=(replace(rule, **changes),), fates={rule.name: fate})
@@ -87,19 +87,19 @@ def check(
     return list(rules.findings(evidence))
 
 
-# Holds that would not end
+# Holds that cannot end
 
 
-def test_a_broken_rule_is_mended(held: Scene) -> None:
+def test_mend_fixes_a_broken_rule(held: Scene) -> None:
     break_rule(held)
     said = mend()
-    assert "It is disabled, so it never fires. k8s waits for infra, and nothing" in said.words
+    assert "It is disabled, so it never fires. k8s is waiting for infra, and nothing" in said.words
     assert said.status == 0
     assert read_target(held)["Arn"] == retry_arn()
-    goes_on(held)
+    check_continuation(held)
 
 
-def test_a_broken_rule_by_the_commands_that_are_shown(held: Scene) -> None:
+def test_the_printed_commands_fix_a_broken_rule(held: Scene) -> None:
     break_rule(held)
     held.events.put_targets(Rule=held.rules()[0], Targets=[{"Id": "spy", "Arn": STRANGER}])
     described = findings()
@@ -107,53 +107,55 @@ def test_a_broken_rule_by_the_commands_that_are_shown(held: Scene) -> None:
     assert kinds == ["disabled-rule", "wrong-target", "no-schedule", "more-targets"]
     for finding in described:
         paste(finding)
-    goes_on(held)
+    check_continuation(held)
 
 
-def test_each_fault_of_a_rule_is_told(evidence: DoctorEvidence) -> None:
-    stuck = "k8s waits for infra, and nothing will start it again."
+def test_each_fault_of_a_rule_is_reported(evidence: DoctorEvidence) -> None:
+    stuck = "k8s is waiting for infra, and nothing will continue it."
     (disabled,) = check(evidence, enabled=False)
     assert (disabled.kind, disabled.severity, disabled.means) == ("disabled-rule", "error", stuck)
     (wrong,) = check(evidence, targets={"retry": STRANGER})
     assert (wrong.kind, wrong.severity, wrong.means) == ("wrong-target", "error", stuck)
-    assert wrong.problem == f"It invokes {STRANGER}, not the retry."
+    assert wrong.problem == f"It invokes {STRANGER}, not the retry function."
     (lost,) = check(evidence, schedule="")
     assert (lost.kind, lost.problem) == ("no-schedule", "It has no schedule.")
     (strange,) = check(evidence, schedule="rate(7 minutes)")
-    assert strange.problem == "Its schedule is rate(7 minutes), which is none of the gate's."
+    assert (
+        strange.problem == "Its schedule is rate(7 minutes), which is not one that the gate writes."
+    )
     (more,) = check(evidence, targets={"retry": retry_arn(), "spy": STRANGER})
     assert (more.kind, more.severity) == ("more-targets", "warning")
     assert f"spy ({STRANGER})" in more.problem
-    assert more.calls == (), "it is left to people"
+    assert more.calls == (), "a person has to decide"
     assert len({finding.where for finding in (disabled, wrong, lost, strange, more)}) == 1
 
 
-def test_a_hold_whose_input_somebody_changed(held: Scene) -> None:
+def test_a_hold_whose_input_was_changed(held: Scene) -> None:
     target: Any = {"Id": "retry", "Arn": retry_arn(), "Input": "{}"}
     held.events.put_targets(Rule=held.rules()[0], Targets=[target])
     finding = the_finding("unreadable-rule")
-    assert "k8s (execution" in finding["what"]  # as the rule's description tells
+    assert "k8s (execution" in finding["what"]  # from the rule's description
     assert held.executions()[0]["pipelineExecutionId"] in finding["means"]
     assert not finding["mendable"]
     paste(finding)
     assert held.rules() == []
 
 
-def test_a_hold_whose_function_is_gone_is_no_rubbish(held: Scene) -> None:
-    """Deployed again, it goes on: so --mend does not remove it."""
+def test_mend_keeps_a_hold_whose_function_was_deleted(held: Scene) -> None:
+    """It continues after another deployment."""
     delete("dev")
     said = mend()
     assert said.status == 1
-    assert "It is not there, and k8s names it as the gate." in said.words
-    assert "Deploy it again, and the hold goes on. Or start k8s by hand" in said.words
+    assert "It does not exist, but k8s invokes it." in said.words
+    assert "Deploy it again, and the hold continues. Or start k8s yourself." in said.words
     assert len(held.rules()) == 1
     deploy("dev")
-    the_finding("retry-permission")  # which went with the function
+    the_finding("retry-permission")  # it was deleted with the function
     mend()
-    goes_on(held)
+    check_continuation(held)
 
 
-def test_a_hold_whose_function_is_gone_and_whose_pipeline_is_started_by_hand(held: Scene) -> None:
+def test_mend_removes_the_rule_after_a_person_has_started_the_pipeline(held: Scene) -> None:
     delete("dev")
     take_out_gate(held)
     assert "nothing starts k8s again" in findings()[1]["means"].lower()
@@ -163,27 +165,27 @@ def test_a_hold_whose_function_is_gone_and_whose_pipeline_is_started_by_hand(hel
         ("no-gate", False),
         ("left-behind", True),
     ]
-    assert "nothing removes it" in described[1]["means"]
+    assert "Nothing removes it" in described[1]["means"]
     mend()
     assert held.rules() == []
 
 
-def test_one_that_should_have_ended_long_ago(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All is as it should be, but the retry fails at each look."""
+def test_an_overdue_hold(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is wrong except that the retry function fails at each check."""
     broken = Mock(side_effect=RuntimeError("broken"))
     monkeypatch.setattr("chalicelib.retry.read_rule_name", broken)
     held.wait(minutes=62)
     assert findings() == []
     held.wait(minutes=20)
     finding = the_finding("overdue")
-    assert finding["what"].endswith("what it waits for (infra) is over since 13:00 UTC.")
+    assert finding["what"].endswith("held, although infra stopped blocking it at 13:00 UTC.")
     assert "chalice logs --stage dev --name retry" in finding["commands"]
 
 
-# Holds that are over
+# Holds that have ended
 
 
-def test_a_hold_that_somebody_made_needless(held: Scene) -> None:
+def test_a_hold_that_is_no_longer_needed(held: Scene) -> None:
     take_out_gate(held)
     held.start("k8s")
     finding = the_finding("over")
@@ -193,7 +195,7 @@ def test_a_hold_that_somebody_made_needless(held: Scene) -> None:
     assert held.rules() == []
 
 
-def test_a_hold_of_long_ago_is_not_taken_for_over(sound: Scene) -> None:
+def test_an_old_hold_still_counts(sound: Scene) -> None:
     """In PARALLEL mode more executions may have begun since than AWS lists on one page."""
     sound.pipeline("infra", seconds=3600)
     sound.k8s(mode="PARALLEL")
@@ -205,7 +207,9 @@ def test_a_hold_of_long_ago_is_not_taken_for_over(sound: Scene) -> None:
     assert "1 execution is held" in run("doctor").words
 
 
-def test_what_is_over_or_runs_again_is_neither_stuck_nor_overdue(evidence: DoctorEvidence) -> None:
+def test_a_hold_that_has_ended_or_moved_on_is_neither_stuck_nor_overdue(
+    evidence: DoctorEvidence,
+) -> None:
     late, broken = timedelta(days=20), {"enabled": False, "schedule": ""}
     kinds = list_kinds(check(evidence, now=late, **broken))
     assert kinds == ["disabled-rule", "no-schedule", "long-hold"]
@@ -213,16 +217,18 @@ def test_what_is_over_or_runs_again_is_neither_stuck_nor_overdue(evidence: Docto
     assert check(evidence, MOVED_ON, now=late, **broken) == []
 
 
-def test_one_that_is_over_and_does_not_fire_does_not_go_by_itself(evidence: DoctorEvidence) -> None:
+def test_a_rule_of_an_ended_hold_that_does_not_fire_is_left_behind(
+    evidence: DoctorEvidence,
+) -> None:
     assert list_kinds(check(evidence, OVER)) == ["over"]
     for broken in ({"enabled": False}, {"targets": {"retry": STRANGER}}):
         (finding,) = check(evidence, OVER, **broken)
         assert (finding.kind, finding.severity) == ("left-behind", "warning")
-        assert "nothing removes it" in finding.means
+        assert "Nothing removes it" in finding.means
         assert len(finding.calls) == 2
 
 
-def test_nobody_waits_by_a_rule_that_is_over_and_may_not_invoke_the_retry(
+def test_a_rule_of_an_ended_hold_that_may_not_invoke_the_retry_is_left_behind(
     evidence: DoctorEvidence,
 ) -> None:
     (rule,) = evidence.rules or ()
@@ -233,18 +239,18 @@ def test_nobody_waits_by_a_rule_that_is_over_and_may_not_invoke_the_retry(
     assert (finding.kind, finding.means) == ("retry-permission", "No hold ends.")
 
 
-def test_what_others_hung_on_a_rule_that_is_over_is_left_to_them(held: Scene) -> None:
+def test_mend_keeps_a_rule_that_has_other_targets(held: Scene) -> None:
     held.codepipeline.delete_pipeline(name="k8s")
     held.events.put_targets(Rule=held.rules()[0], Targets=[{"Id": "spy", "Arn": STRANGER}])
     finding = the_finding("left-behind")
-    assert "it has targets that the gate did not make" in finding["means"]
+    assert "it has targets that the gate did not create" in finding["means"]
     assert not finding["mendable"]
     paste(finding)
     assert held.rules() == []
 
 
-def test_what_keeps_a_rule_from_ending_its_hold(evidence: DoctorEvidence) -> None:
-    """As `holds` and `explain` show it: the cause, rather than that it is overdue."""
+def test_find_fault_prefers_the_cause(evidence: DoctorEvidence) -> None:
+    """`holds` and `explain` show the cause rather than that the hold is overdue."""
     (rule,) = evidence.rules or ()
     assert rule.hold
     assert find_fault(evidence, rule) is None
@@ -268,16 +274,16 @@ def test_what_keeps_a_rule_from_ending_its_hold(evidence: DoctorEvidence) -> Non
 
 
 def leave_empty_rule(scene: Scene) -> None:
-    description = f"{describe_date(utcnow())} k8s (execution 00000000) waits for infra."
+    description = f"{describe_date(utcnow())} k8s (execution 00000000) is waiting for infra."
     scene.events.put_rule(
         Name=EMPTY_RULE, ScheduleExpression="rate(5 minutes)", Description=description
     )
 
 
-def test_an_empty_rule_that_a_gate_may_be_making_is_left_alone(evidence: DoctorEvidence) -> None:
+def test_mend_keeps_an_empty_rule_that_a_gate_may_be_creating(evidence: DoctorEvidence) -> None:
     rule = HoldRule(EMPTY_RULE, "rate(5 minutes)", "", has_target=False, hold=None)
     (finding,) = rules.findings(replace(evidence, rules=(rule,)))
-    assert (finding.kind, finding.calls) == ("empty-rule", ()), "its age is not known"
+    assert (finding.kind, finding.calls) == ("empty-rule", ()), "its age is unknown"
     assert finding.commands == (("aws", "events", "delete-rule", "--name", EMPTY_RULE),)
     for minutes, kinds in ((29, []), (32, ["empty-rule"])):
         made = describe_date(evidence.now - timedelta(minutes=minutes))
@@ -285,10 +291,10 @@ def test_an_empty_rule_that_a_gate_may_be_making_is_left_alone(evidence: DoctorE
         assert list_kinds(rules.findings(dated)) == kinds
 
 
-def test_an_empty_rule_that_a_gate_fills_in_the_last_moment_stays(
+def test_an_empty_rule_that_gets_a_target_meanwhile_is_kept(
     sound: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """AWS removes no rule that has a target (model: DeleteRule)."""
+    """AWS does not delete a rule that has a target (model: DeleteRule)."""
     leave_empty_rule(sound)
     sound.wait(minutes=40)
     delete_rule = EventBridgeBackend.delete_rule
@@ -300,7 +306,7 @@ def test_an_empty_rule_that_a_gate_fills_in_the_last_moment_stays(
 
     monkeypatch.setattr(EventBridgeBackend, "delete_rule", too_late)
     said = mend()
-    assert f"rule {EMPTY_RULE}: not mended. events:DeleteRule answered Valid" in said.words
+    assert f"rule {EMPTY_RULE}: not fixed. events:DeleteRule answered Valid" in said.words
     assert said.status == 1
     assert sound.rules() == [EMPTY_RULE]
 
@@ -308,7 +314,7 @@ def test_an_empty_rule_that_a_gate_fills_in_the_last_moment_stays(
 # Many rules, and long holds
 
 
-def test_one_that_waits_for_weeks_is_told(evidence: DoctorEvidence) -> None:
+def test_a_hold_of_weeks_gets_a_warning(evidence: DoctorEvidence) -> None:
     two_weeks, minute = timedelta(days=14), timedelta(minutes=1)
     assert check(evidence, now=two_weeks - minute) == []
     (finding,) = check(evidence, now=two_weeks + minute)
@@ -317,8 +323,8 @@ def test_one_that_waits_for_weeks_is_told(evidence: DoctorEvidence) -> None:
     assert "for more than 14 days" in finding.problem
 
 
-def test_many_rules_are_told_before_there_is_no_room(evidence: DoctorEvidence) -> None:
+def test_a_warning_before_the_quota_of_rules_is_used_up(evidence: DoctorEvidence) -> None:
     assert evidence.rules_in_all == 1
     assert list(rules.findings(replace(evidence, rules_in_all=269))) == []
     (finding,) = rules.findings(replace(evidence, rules_in_all=270))
-    assert "It has 270 rules, of 300" in finding.problem
+    assert "It has 270 of 300 rules" in finding.problem

@@ -1,4 +1,4 @@
-"""`gatectl graph`: which pipelines wait for which."""
+"""Tests of `gatectl graph`: which pipelines wait for which."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ ODD = "k8s.prod@eu-1_a"
 
 @pytest.fixture
 def account(scene: Scene) -> Scene:
-    """infra -> k8s -> apps, infra and network -> apps; network has failed, infra runs and holds
-    k8s.
+    """apps waits for k8s, infra and network, and k8s waits for infra. infra is running, so k8s is
+    held. network has failed.
     """
     scene.pipeline("infra", seconds=1200)
     scene.pipeline("network", outcome="Failed", seconds=5)
@@ -48,8 +48,8 @@ def read_tree(output: Said) -> list[str]:
 
 
 def draw(*pipelines: Pipeline, other_names: Collection[str] = ()) -> list[str]:
-    """The lines of the tree without states, then a line for each remark. `other_names`: pipelines
-    that are not of the graph.
+    """Return the lines of the tree without states, then a line for each remark. `other_names`:
+    pipelines that are not in the graph.
     """
     account = view(*pipelines)
     graph = build_graph(account, "eu-central-1", {*account.pipelines, *other_names}, None)
@@ -60,17 +60,15 @@ def draw(*pipelines: Pipeline, other_names: Collection[str] = ()) -> list[str]:
 
 
 class TestTree:
-    def test_what_must_finish_first_stands_on_top_and_each_has_its_state(
-        self, account: Scene
-    ) -> None:
+    def test_what_must_finish_first_is_on_top_and_each_has_its_state(self, account: Scene) -> None:
         output = run("graph")
         assert read_tree(output) == [
-            "infra  runs since 12:00 UTC",
-            "├── apps  has not run  (its stage Deploy; must succeed; waits in place)",
-            "└── k8s  waits since 12:00 UTC",
-            "    └── apps  (waits in place; see above)",
+            "infra  running since 12:00 UTC",
+            "├── apps  has not run  (its stage Deploy; must succeed; hold: wait)",
+            "└── k8s  waiting since 12:00 UTC",
+            "    └── apps  (hold: wait; see above)",
             "network  failed at 12:00 UTC",
-            "└── apps  (waits in place; see above)",
+            "└── apps  (hold: wait; see above)",
         ]
 
     def test_without_states_only_structures_are_read(
@@ -78,102 +76,105 @@ class TestTree:
     ) -> None:
         assert read_tree(run("graph", "--no-state"))[:2] == [
             "infra",
-            "├── apps  (its stage Deploy; must succeed; waits in place)",
+            "├── apps  (its stage Deploy; must succeed; hold: wait)",
         ]
         assert set(operations) == {"ListPipelines", "GetPipeline"}
 
     @pytest.mark.parametrize(
         ("word", "description"),
         [
-            ("waits", "waits since 12:00 UTC"),
-            ("asks", "waits for a person since 12:00 UTC"),
-            ("runs", "runs since 12:00 UTC"),
+            ("waits", "waiting since 12:00 UTC"),
+            ("asks", "waiting for a person since 12:00 UTC"),
+            ("runs", "running since 12:00 UTC"),
             ("succeeded", "succeeded at 12:00 UTC"),
             ("failed", "failed at 12:00 UTC"),
-            ("stopped", "was stopped at 12:00 UTC"),
+            ("stopped", "stopped at 12:00 UTC"),
             ("other", "ended without a result at 12:00 UTC"),
             ("idle", "has not run"),
-            ("unseen", "may not be looked at"),
+            ("unseen", "not checked: access denied"),
         ],
     )
-    def test_how_each_kind_of_state_is_said(self, word: StatusWord, description: str) -> None:
+    def test_each_state_has_a_description(self, word: StatusWord, description: str) -> None:
         since = None if word in {"idle", "unseen"} else NOON
         assert describe_state(PipelineStatus(word, since), NOON) == description
 
-    def test_a_wait_of_which_no_time_is_known(self) -> None:
-        assert describe_state(PipelineStatus("waits"), NOON) == "waits"
+    def test_a_wait_whose_start_is_unknown(self) -> None:
+        assert describe_state(PipelineStatus("waits"), NOON) == "waiting"
 
-    def test_one_whose_gate_was_taken_out_is_not_of_the_graph_even_while_it_is_held(
+    def test_a_pipeline_whose_gate_was_removed_is_left_out_even_while_it_is_held(
         self, scene: Scene
     ) -> None:
         scene.gated("web", ask(pipeline="web"))
         hold_k8s(scene, minutes=0)
         take_out_gate(scene)
-        assert read_tree(run("graph")) == ["infra  runs since 12:00 UTC", "└── web  has not run"]
+        assert read_tree(run("graph")) == ["infra  running since 12:00 UTC", "└── web  has not run"]
 
-    def test_pipelines_in_a_circle_are_shown_once_and_the_circle_is_told(self) -> None:
-        *tree, circle = draw(gated("a", ask("b", pipeline="a")), gated("b", ask("a", pipeline="b")))
+    def test_pipelines_in_a_cycle_are_shown_once_and_the_cycle_is_reported(self) -> None:
+        *tree, cycle = draw(gated("a", ask("b", pipeline="a")), gated("b", ask("a", pipeline="b")))
         assert tree == ["a", "└── b", "    └── a  (see above)"]
-        assert circle.startswith("Circle: a waits for b, which waits for a. They take turns")
-        assert DEADLOCK_REMEDY not in circle
+        assert cycle.startswith("Cycle: a waits for b, which waits for a. They take turns")
+        assert DEADLOCK_REMEDY not in cycle
 
-    def test_a_deadlock_is_told_with_what_would_end_it(self) -> None:
-        *_, circle = draw(
+    def test_a_deadlock_is_reported_with_its_remedy(self) -> None:
+        *_, cycle = draw(
             gated("a", ask("b", pipeline="a", require="succeeded")),
             gated("b", ask("a", pipeline="b", require="succeeded")),
         )
-        assert "after any failure, none can ever go on." in circle
-        assert circle.endswith(DEADLOCK_REMEDY)
+        assert "none of them can continue until all have succeeded once" in cycle
+        assert cycle.endswith(DEADLOCK_REMEDY)
 
-    def test_an_unknown_upstream_is_pointed_out(self) -> None:
+    def test_an_unknown_upstream_is_reported(self) -> None:
         head, k8s, remark = draw(gated("k8s", ask("netwrok")), other_names=["network"])
-        assert (head, k8s) == ("netwrok  is not there", "└── k8s")
+        assert (head, k8s) == ("netwrok  does not exist", "└── k8s")
         assert remark.startswith("Unknown: ")
         assert "did you mean network? k8s waits for it." in remark
 
-    def test_an_unknown_stage_of_an_upstream_is_pointed_out(self, scene: Scene) -> None:
-        """In the gate's own words."""
+    def test_an_unknown_stage_of_an_upstream_is_reported(self, scene: Scene) -> None:
+        """In the words of the gate's own message."""
         scene.pipeline("infra")
         _, message = scene.refusal(ask({"pipeline": "infra", "stage": "Deplyo"}))
         output = run("graph", "--no-state")
-        assert read_tree(output)[:2] == ["infra", "└── k8s  (its stage Deplyo, which is not there)"]
+        assert read_tree(output)[:2] == [
+            "infra",
+            "└── k8s  (its stage Deplyo, which does not exist)",
+        ]
         assert f"Unknown: {message} k8s waits for it." in output.words
         (edge,) = run("graph", "--json").json()["edges"]
         assert edge["problem"] == f"{message} k8s waits for it."
 
-    def test_one_elsewhere_is_not_unknown(self) -> None:
+    def test_an_upstream_in_another_region_is_not_unknown(self) -> None:
         assert draw(gated("k8s", ask(DNS))) == [
-            "dns (us-east-1)  is elsewhere: not looked at",
+            "dns (us-east-1)  elsewhere: not checked",
             "└── k8s",
         ]
 
-    def test_a_gate_that_refuses_is_told_with_the_reason(self) -> None:
+    def test_a_gate_that_refuses_is_reported_with_the_reason(self) -> None:
         tree, refusal = draw(gated("k8s", {"depend_on": ["infra"]}))
         assert tree == "k8s"
-        assert refusal.startswith("Refused: the gate of k8s fails at once.")
+        assert refusal.startswith("Refused: the gate of k8s fails immediately.")
 
     @pytest.mark.parametrize(
         ("parameters", "note"),
         [
-            ({"observe": True}, "only observed"),
-            ({"hold": "retry"}, "is retried"),
-            ({"parked": "pass"}, "not while it waits for a person"),
+            ({"observe": True}, "observe only"),
+            ({"hold": "retry"}, "hold: retry"),
+            ({"parked": "pass"}, "ignored while parked"),
         ],
     )
-    def test_what_is_out_of_the_ordinary_is_noted(
+    def test_settings_that_are_not_the_default_are_noted(
         self, parameters: dict[str, Any], note: str
     ) -> None:
         assert draw(ungated("infra"), gated("k8s", ask(**parameters)))[1] == f"└── k8s  ({note})"
 
-    def test_no_name_is_folded_where_no_terminal_reads(self, scene: Scene) -> None:
+    def test_no_name_is_wrapped_if_the_output_is_not_a_terminal(self, scene: Scene) -> None:
         long, longer = "x" * 95, "y" * 100
         scene.pipeline(longer)
         scene.gated(long, ask(longer, pipeline=long, hold="wait"))
-        tree = f"{longer}\n└── {long}  (waits in place)\n"
+        tree = f"{longer}\n└── {long}  (hold: wait)\n"
         assert run("graph", "--no-state", columns=None).out == tree
         assert len(run("graph", "--no-state", columns=80).out.splitlines()) > 2
 
-    def test_where_nothing_is_gated_it_says_so(self, scene: Scene) -> None:
+    def test_an_account_without_gates(self, scene: Scene) -> None:
         scene.pipeline("infra")
         assert run("graph").out.startswith("No pipeline in eu-central-1 has a gate.")
 
@@ -181,7 +182,7 @@ class TestTree:
 class TestForOtherPrograms:
     @pytest.fixture
     def odd(self, account: Scene) -> Scene:
-        """Names with all that a name may have, one elsewhere, one unknown and a circle."""
+        """Names with every allowed character, one in another region, one unknown, and a cycle."""
         account.gated(ODD, ask(DNS, "infra", "9lives", pipeline=ODD))
         account.gated("end", ask("graph", pipeline="end"))
         account.gated("graph", ask("end", pipeline="graph"))
@@ -199,16 +200,16 @@ class TestForOtherPrograms:
             if node.get_name() != "node"
         }
         assert set(nodes) == {"infra", "network", "k8s", "apps", ODD, DNS, "9lives", "end", "graph"}
-        assert nodes["infra"].get_label() == '"infra\\nruns since 12:00 UTC"'
+        assert nodes["infra"].get_label() == '"infra\\nrunning since 12:00 UTC"'
         edges = {
             (edge.get_source().strip('"'), edge.get_destination().strip('"')): edge.get_label()
             for edge in read.get_edges()
         }
         assert edges == {
             ("infra", "k8s"): None,
-            ("k8s", "apps"): '"waits in place"',
-            ("infra", "apps"): '"its stage Deploy; must succeed; waits in place"',
-            ("network", "apps"): '"waits in place"',
+            ("k8s", "apps"): '"hold: wait"',
+            ("infra", "apps"): '"its stage Deploy; must succeed; hold: wait"',
+            ("network", "apps"): '"hold: wait"',
             (DNS, ODD): None,
             ("infra", ODD): None,
             ("9lives", ODD): None,
@@ -217,8 +218,8 @@ class TestForOtherPrograms:
         }
 
     def test_mermaid_is_a_flowchart_of_quoted_names(self, odd: Scene) -> None:
-        """Every line is one of five kinds, in which nothing but plain words stands outside quotes
-        (guide: mermaid.js.org, Flowcharts).
+        """Every line has one of five forms, with names and notes only in quotes (guide:
+        mermaid.js.org, Flowcharts).
         """
         lines = run("graph", "--format", "mermaid").out.splitlines()
         quoted = r'"[^"]+"'
@@ -227,7 +228,7 @@ class TestForOtherPrograms:
             rf"  p\d+ -->(\|{quoted}\|)? p\d+",
             r"  classDef [a-z]+ fill:#[0-9a-f]{6},color:#000",
             r"  class p\d+(,p\d+)* [a-z]+",
-            r"  %% Circle: .*",
+            r"  %% Cycle: .*",
         ]
         assert lines[0] == "flowchart TD"
         strange = [
@@ -260,5 +261,5 @@ class TestForOtherPrograms:
             "hold": ["wait"],
             "problem": None,
         } in graph["edges"]
-        (circle,) = graph["circles"]
-        assert (circle["pipelines"], circle["deadlock"]) == (["end", "graph", "end"], False)
+        (cycle,) = graph["circles"]
+        assert (cycle["pipelines"], cycle["deadlock"]) == (["end", "graph", "end"], False)

@@ -1,5 +1,5 @@
-"""`gatectl history`: what it says of days that were played in the sandbox, and whether the gate
-then really does so.
+"""Tests of `gatectl history`: what it reports about days that were played in the sandbox, and
+whether the gate then does what it predicted.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.support.scene import Scene
 OTHER_REGION, OTHER_ACCOUNT = "us-east-1", "210987654321"
 INFRA_ELSEWHERE = f"arn:aws:codepipeline:{OTHER_REGION}:{ACCOUNT}:infra"
 CONTINUATION_SECONDS = 120
-"""How long CodePipeline takes to ask again, in the mode wait."""
+"""How long CodePipeline takes to invoke the gate again, in the mode wait."""
 
 
 def read_report(*words: str) -> Any:
@@ -43,16 +43,14 @@ def read_report(*words: str) -> Any:
 
 
 def count_executions() -> tuple[int, int, int]:
-    """How many executions of k8s are counted, how many of them finished, and how many failed."""
+    """Return how many executions of k8s are counted, have a result, and failed."""
     counts = read_report("k8s", "--depends-on", "infra")["executions"]
     return counts["count"], counts["finished"], counts["failed"]
 
 
 @pytest.mark.long
 class TestPlayedTwice:
-    """The same pushes: once without a gate, from which `history` predicts, and once with the gate,
-    which shows what it does.
-    """
+    """Plays the same pushes twice: without a gate, for the prediction, and with one, to compare."""
 
     @pytest.mark.parametrize("hold", MODES)
     @pytest.mark.parametrize(
@@ -72,7 +70,7 @@ class TestPlayedTwice:
         ends = {
             held["execution"]: datetime.fromisoformat(held["until"]) for held in policy["holds"]
         }
-        assert len(ends) >= 5  # else this story tells nothing
+        assert len(ends) >= 5  # otherwise this test proves little
 
         dials = Dials(start_on_create=False, continuation_seconds=CONTINUATION_SECONDS)
         with in_process(executor(), dials=dials) as world:
@@ -93,8 +91,8 @@ class TestPlayedTwice:
 
 
 def make_up_pushes(seed: str) -> list[tuple[int, str, int, str]]:
-    """Some hours: when in minutes, which pipeline, and how many seconds its work takes, and ends
-    how. k8s's are never near infra's.
+    """Return pushes of some hours: the minute, the pipeline, how many seconds its work takes, and
+    how it ends. k8s's pushes are never close to infra's.
     """
     chance = random.Random(seed)
     infra = [
@@ -124,7 +122,7 @@ def play(scene: Scene, pushes: Sequence[tuple[int, str, int, str]]) -> None:
 
 
 def list_deploy_starts(scene: Scene) -> list[datetime]:
-    """When k8s's work really began."""
+    """Return when k8s's work really started."""
     pages = scene.codepipeline.get_paginator("list_action_executions").paginate(pipelineName="k8s")
     return sorted(
         action["startTime"]
@@ -135,9 +133,7 @@ def list_deploy_starts(scene: Scene) -> list[datetime]:
 
 
 def list_hold_durations() -> list[timedelta]:
-    """How long each hold really lasted, in the order of their beginnings, as the retry's log has
-    it.
-    """
+    """Return how long each hold really lasted, by its start, from the retry function's log."""
     records = read_log("retry")
     seconds = {
         record["since"]: record["waited_seconds"]
@@ -155,8 +151,8 @@ def assert_close(real: Sequence[Any], predicted: Sequence[Any], seconds: int) ->
 
 @pytest.fixture
 def day(scene: Scene) -> Scene:
-    """infra works from 12:00 to 12:10 and from 14:00 to 14:10, and k8s for a minute at 12:02, when
-    it fails, 12:05, 13:00 and 13:59.
+    """infra runs from 12:00 to 12:10 and from 14:00 to 14:10. k8s runs for a minute at 12:02 (when
+    it fails), 12:05, 13:00 and 13:59.
     """
     scene.pipeline("k8s")
     infra = [(minute, "infra", 599, "Succeeded") for minute in (0, 120)]
@@ -166,29 +162,31 @@ def day(scene: Scene) -> Scene:
     return scene
 
 
-def test_what_happened_is_told_in_sentences(day: Scene) -> None:
+def test_it_reports_what_happened(day: Scene) -> None:
     output = run("history", "k8s", "--depends-on", "infra")
     assert output.status == 0
-    assert (
-        "k8s: 4 executions, 3 while infra ran: 33 % of these failed, and 0 % of the others. A gate "
-        "that requires idle would have held 2 of them, 6 min in the median, 8 min at most, 13 min "
-        "in all."
-    ) in output.words
-    assert "began meanwhile 2 - 1 (50 %) holds these" in output.words
-    assert "began before, or rolled back 1 - 0 (0 %) lets these be" in output.words
+    assert output.out.splitlines()[:3] == [
+        "If k8s had waited for infra: 2026-11-23 to 2026-11-23 (2 h 30 min)",
+        "k8s ran 4 times, 3 times while infra was running. The failure rate was 33 % then, 0 % "
+        "otherwise.",
+        "By default, a gate would have held 2 executions: median 6 min, longest 8 min, total "
+        "13 min.",
+    ]
+    assert "started then 2 - 1 (50 %) held" in output.words
+    assert "started before, or rolled back 1 - 0 (0 %) not held" in output.words
     assert "idle restart 2 1 1 0 1 retry 2 1 1 0 1 wait 0 2 0 0 1" in output.words
     assert "another region" not in output.words
 
 
-def test_the_picture_is_readable_where_the_output_is_not_in_unicode(day: Scene) -> None:
+def test_the_picture_is_readable_without_unicode(day: Scene) -> None:
     output = run("history", "k8s", "--depends-on", "infra", charset="ascii")
     assert output.status == 0
-    assert "= at work, + succeeded, x failed, o ended otherwise, * still so" in output.words
+    assert "= running, + succeeded, x failed, o ended otherwise, * not ended yet" in output.words
     assert re.search(r"^infra +=+\+$", output.out, re.MULTILINE)
     assert "?" not in output.out
 
 
-def test_and_to_programs(day: Scene) -> None:
+def test_the_report_for_programs(day: Scene) -> None:
     report = read_report("k8s", "--depends-on", "infra", "--days", "1")
     assert report["since"] == "2026-11-23T12:00:00+00:00"
     assert report["until"] == "2026-11-23T14:30:10+00:00"
@@ -224,23 +222,23 @@ def test_and_to_programs(day: Scene) -> None:
     ("words", "complaint"),
     [
         ("k8s --depends-on infra,infar", "There is no pipeline infar in eu-central-1"),
-        ("k8s --depends-on infra/Deploy", "infra/Deploy is one stage. AWS lists when"),
+        ("k8s --depends-on infra/Deploy", "infra/Deploy is a single stage. AWS lists when"),
         (
             """k8s --depends-on '{"pipeline": "infra", "stage": "Deploy"}'""",
-            "infra/Deploy is one stage. AWS lists when",
+            "infra/Deploy is a single stage. AWS lists when",
         ),
-        ("k8s --depends-on 'in fra'", 'depends_on has "in fra", which is no pipeline\'s name'),
+        ("k8s --depends-on 'in fra'", 'depends_on has "in fra", which is not a pipeline\'s name'),
         ("k8s --depends-on infra,k8s", "k8s cannot wait for itself: name another pipeline"),
         (f"k8s --depends-on {INFRA_ELSEWHERE}", "There is no pipeline infra in us-east-1, nor any"),
         (
             f"k8s --depends-on arn:aws:codepipeline:{REGION}:{OTHER_ACCOUNT}:infra",
-            f"infra is in account {OTHER_ACCOUNT}, and these credentials are of {ACCOUNT}",
+            f"infra is in account {OTHER_ACCOUNT}, but your credentials are for account {ACCOUNT}",
         ),
         ("k8s --depends-on infra --days 366", "366 is not in the range 1<=x<=365"),
         ("k8s", "Missing option '--depends-on'"),
     ],
 )
-def test_what_cannot_be_is_refused_in_a_sentence(scene: Scene, words: str, complaint: str) -> None:
+def test_an_impossible_request_is_refused(scene: Scene, words: str, complaint: str) -> None:
     scene.pipeline("infra")
     scene.pipeline("k8s")
     assert complaint in run_refused("history", *shlex.split(words))
@@ -252,11 +250,11 @@ def test_it_takes_an_object_as_attach_does(day: Scene) -> None:
     assert read_report("k8s", "--depends-on", infra) == read_report("k8s", "--depends-on", "infra")
     day.pipeline("network")
     words = run("history", "k8s", "--depends-on", infra, "--depends-on", network).words
-    assert "Success is required of infra only." in words
-    assert 'network may pass while only a person is waited for ("parked": "pass").' in words
+    assert "You require success only of infra." in words
+    assert 'With "parked": "pass", the gate ignores network during waits for a person.' in words
 
 
-def test_an_upstream_elsewhere_is_read_there(scene: Scene) -> None:
+def test_an_upstream_in_another_region_is_read_there(scene: Scene) -> None:
     elsewhere = Scene(scene.world, region=OTHER_REGION)
     elsewhere.pipeline("infra")
     scene.pipeline("infra")
@@ -264,17 +262,17 @@ def test_an_upstream_elsewhere_is_read_there(scene: Scene) -> None:
     elsewhere.start("infra")
     scene.start("k8s")
     words = run("history", "k8s", "--depends-on", INFRA_ELSEWHERE).words
-    assert f"k8s: 1 execution, 1 while infra ({OTHER_REGION}) ran." in words
+    assert f"k8s ran once, while infra ({OTHER_REGION}) was running. It did not fail." in words
     assert (
-        f"infra ({OTHER_REGION}) runs in another region: unless its events are forwarded "
+        f"infra ({OTHER_REGION}) is in another region. Unless its events are forwarded "
         "(docs/elsewhere.md)" in words
     )
 
 
-class TestWhatTheOwnGateHeld:
-    """It failed as planned, while infra ran: it would make the gate look bad."""
+class TestExecutionsThatThePipelinesOwnGateHeld:
+    """They failed on purpose while infra was running, so they would make the gate look bad."""
 
-    def test_is_left_out(self, scene: Scene) -> None:
+    def test_are_left_out(self, scene: Scene) -> None:
         scene.pipeline("infra")
         scene.k8s(seconds=5)
         start_all(scene, "infra", "k8s")
@@ -282,21 +280,21 @@ class TestWhatTheOwnGateHeld:
         assert scene.statuses() == ["Succeeded", "Failed"]
         scene.gated("apps", ask("k8s", pipeline="apps"))
         words = run("history", "k8s", "--depends-on", "infra").words
-        assert "k8s: 1 execution, none while infra ran." in words
+        assert "k8s ran once, but not while infra was running." in words
         assert (
-            "k8s has a gate already, for infra. 1 execution that it held did no work, and is left "
-            "out here." in words
+            "k8s already has a gate, for infra. It held 1 execution, which did no work and is not "
+            "counted here." in words
         )
-        assert "infra has a gate itself" not in words
+        assert "infra also has a gate" not in words
         words = run("history", "apps", "--depends-on", "k8s").words
-        assert "k8s has a gate itself. While it is held, the gate of apps waits for it" in words
-        scene.wait(minutes=48 * 60)  # a hold before the time that is asked for is not counted
+        assert "k8s also has a gate. While k8s is held, the gate of apps waits for it" in words
+        scene.wait(minutes=48 * 60)  # a hold before --days is not counted
         words = run("history", "k8s", "--depends-on", "infra", "--days", "1").words
-        assert "It failed none to hold it." in words
+        assert "It did not fail any execution to hold it." in words
 
     @pytest.mark.parametrize("condition", [False, True])
     @pytest.mark.parametrize("detached", [False, True])
-    def test_is_left_out_as_a_condition_and_after_the_gate_has_gone(
+    def test_are_left_out_if_it_is_a_condition_or_was_removed(
         self, scene: Scene, *, condition: bool, detached: bool
     ) -> None:
         scene.pipeline("infra")
@@ -308,17 +306,17 @@ class TestWhatTheOwnGateHeld:
             assert run("detach", "k8s", "--yes").status == 0
         output = run("history", "k8s", "--depends-on", "infra")
         title, caution = output.out.splitlines()[:2]
-        assert title.startswith("k8s behind infra")
+        assert title.startswith("If k8s had waited for infra:")
         assert caution.startswith(
-            "Caution: k8s had a gate in this time. 2 executions that it held did no work, and are "
-            "left out here."
+            "Caution: k8s had a gate in this time. It held 2 executions, which did no work and are "
+            "not counted here."
             if detached
-            else "Caution: k8s has a gate already, for infra. 2 executions that it held did no "
+            else "Caution: k8s already has a gate, for infra. It held 2 executions, which did no "
         )
-        assert "k8s: 1 execution, none while infra ran." in output.words
+        assert "k8s ran once, but not while infra was running." in output.words
         assert count_executions() == (1, 1, 0)
 
-    def test_does_not_include_what_failed_after_the_gate_had_gone(self, scene: Scene) -> None:
+    def test_do_not_include_failures_after_the_gate_was_removed(self, scene: Scene) -> None:
         scene.pipeline("infra")
         scene.k8s(outcome="Failed")
         run("detach", "k8s", "--yes")
@@ -327,7 +325,7 @@ class TestWhatTheOwnGateHeld:
         assert "had a gate" not in run("history", "k8s", "--depends-on", "infra").words
         assert count_executions() == (1, 1, 1)
 
-    def test_does_not_include_what_it_refused(self, scene: Scene) -> None:
+    def test_do_not_include_refusals(self, scene: Scene) -> None:
         scene.pipeline("infra")
         scene.gated("k8s", ask("infar"))
         scene.start("k8s")
@@ -356,7 +354,7 @@ class TestReading:
     ) -> None:
         report = read_report("k8s", "--depends-on", "infra", "--days", "90")
         assert report["executions"]["count"] == 270
-        # infra's 14 days more: the gate's look back
+        # 14 more days of infra, because the gate looks back that far
         assert operations == ["GetPipeline"] * 2 + ["ListPipelineExecutions"] * (3 + 4)
 
     def test_it_shows_how_far_back_it_is(
@@ -368,21 +366,21 @@ class TestReading:
         assert "90/90" in output.err
         assert "Reading" not in output.out
 
-    def test_what_aws_denies_is_said(self, both: Scene, fail: Fail) -> None:
+    def test_access_denied_by_aws_is_reported(self, both: Scene, fail: Fail) -> None:
         fail("GetPipeline", "AccessDeniedException")
         complaint = run_refused("history", "k8s", "--depends-on", "infra", status=AWS_REFUSED)
-        assert "AWS denied codepipeline:GetPipeline (so it was told)" in complaint
+        assert "AWS denied codepipeline:GetPipeline (" in complaint
 
-    def test_a_history_that_is_shorter_than_asked(self, both: Scene) -> None:
+    def test_a_history_shorter_than_requested(self, both: Scene) -> None:
         both.has_run("infra", (timedelta(days=40), "Succeeded"), (timedelta(days=20), "Succeeded"))
         both.has_run("k8s", (timedelta(days=30), "Succeeded"))
         words = run("history", "k8s", "--depends-on", "infra", "--days", "60").words
         assert "2026-10-24 to 2026-11-23 (30 days)" in words
-        assert "k8s is there since 2026-10-24 12:00 UTC only: that is 30 d." in words
-        assert "infra is there since" not in words
+        assert "k8s has only existed since 2026-10-24 12:00 UTC (30 d)." in words
+        assert "infra has only existed" not in words
 
-    def test_what_had_finished_last_before_is_read(self, both: Scene) -> None:
-        """It can be long ago: the gate looks as far back."""
+    def test_the_last_result_before_that_time_is_read(self, both: Scene) -> None:
+        """It can be long ago: the gate looks back as far."""
         both.has_run(
             "infra",
             (timedelta(days=300), "Succeeded"),
@@ -393,7 +391,7 @@ class TestReading:
         assert [policy["held"] for policy in report["policies"]] == [0, 0]
         assert report["upstreams"][0]["count"] == 0
 
-    def test_of_two_that_began_together_the_newer_ones_result_stands(self, both: Scene) -> None:
+    def test_of_two_that_started_together_the_newer_result_counts(self, both: Scene) -> None:
         both.has_run("infra", (timedelta(hours=2), "Failed"), (timedelta(hours=2), "Succeeded"))
         both.has_run("k8s", (timedelta(hours=1), "Succeeded"))
         report = read_report("k8s", "--depends-on", "infra")

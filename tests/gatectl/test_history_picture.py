@@ -1,4 +1,4 @@
-"""The picture and the words of `gatectl history`, on plain data."""
+"""Tests of the picture and the sentences of `gatectl history`, on plain data."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ INFRA = (ran(10, 40),)
 def build_report(
     k8s: Sequence[Execution], *, lasts: float, name: str = "k8s", **upstreams: Sequence[Execution]
 ) -> Report:
-    """The report on so many minutes from noon on, of pipelines that were created at noon."""
+    """Return a report on `lasts` minutes from noon, on pipelines that were created at noon."""
     pasts = [
         PipelinePast(
             name=pipeline,
@@ -66,7 +66,7 @@ def draw_worst(report: Report, width: int) -> list[str]:
 
 
 def print_report(report: Report, width: int = 120) -> str:
-    """What stands above and below the picture."""
+    """Return what comes before and after the picture."""
     console = Console(width=width, file=StringIO())
     with console.capture() as capture:
         console.print(*write_figures(report, width), *write_notes(report), sep="\n")
@@ -81,7 +81,7 @@ class TestTheWholeTime:
     def draw(self, k8s: Sequence[Execution], width: int, **upstreams: Any) -> list[str]:
         return to_texts(draw_overview(build_report(k8s, lasts=40, **upstreams), width))
 
-    def test_a_bar_is_as_high_as_its_pipeline_was_at_work(self) -> None:
+    def test_the_height_of_a_bar_is_how_long_its_pipeline_ran(self) -> None:
         runs = [ran(0, 1), ran(12, 14, "Failed"), ran(13, 17, "Failed"), ran(31, 39)]
         shown = self.draw(runs, 48, infra=[ran(10, 20), ran(30, 35)])
         assert len(shown[0]) == 48
@@ -91,18 +91,18 @@ class TestTheWholeTime:
         assert failed.rstrip() == " " * 12 + "11"
         assert held.rstrip() == " " * 12 + "11" + " " * 17 + "1"
         assert shown[4].rstrip() == " " * 8 + "│12:00         │12:15         │12:30"
-        assert shown[5].startswith("A column is 1 min. A full bar is 1 min of infra")
+        assert shown[5].startswith("One column: 1 min. A full bar: 1 min of infra")
 
-    def test_columns_that_are_less_busy_have_lower_bars(self) -> None:
+    def test_less_busy_columns_have_lower_bars(self) -> None:
         infra = [ran(0, 10), ran(10, 15), ran(20, 21)]
         assert self.draw([], 18, infra=infra)[0] == "infra   ███▆ ▂    "
 
-    def test_what_ran_side_by_side_counts_once(self) -> None:
+    def test_executions_at_the_same_time_count_once(self) -> None:
         axis = Axis(NOON, at(20), 2)
         work = measure_work([ran(-5, 5), ran(2, 6), ran(9, 12)], axis)
         assert work == [timedelta(minutes=7), timedelta(minutes=2)]
 
-    def test_more_than_nine_are_a_plus(self) -> None:
+    def test_a_plus_means_more_than_nine(self) -> None:
         shown = self.draw([ran(1, 2)] * 12, 18, infra=[ran(0, 10)])
         assert shown[3] == "held    +".ljust(18)
 
@@ -135,16 +135,14 @@ class TestTheWholeTime:
         ),
     ],
 )
-def test_names_are_shortened_to_what_tells_them_apart(
-    names: tuple[str, ...], shown: list[str]
-) -> None:
+def test_names_are_shortened_but_stay_distinct(names: tuple[str, ...], shown: list[str]) -> None:
     assert shorten_names(names, 80) == shown
 
 
 class TestOneOverlap:
-    def test_what_was_and_what_would_have_been(self) -> None:
-        """A column is a minute: infra works from 10 to 40; 15-20 is replaced by 25-31, which goes
-        on at 40; 5-12 had begun before.
+    def test_what_happened_and_what_would_have_happened(self) -> None:
+        """One column is a minute. infra runs from 10 to 40; 15-20 is replaced by 25-31, which
+        continues at 40; 5-12 started before.
         """
         k8s = [ran(5, 12), ran(15, 20, "Failed"), ran(25, 31), ran(50, 60)]
         title, ids, *lines = draw_worst(build_report(k8s, lasts=60, infra=INFRA), 15 + 41)
@@ -160,7 +158,7 @@ class TestOneOverlap:
         ]
         assert lines[4][15:] == " " * 10 + "│12:15         │12:30"
 
-    def test_one_that_is_still_held(self) -> None:
+    def test_an_execution_that_is_still_held(self) -> None:
         k8s, infra = [ran(25, 40, "InProgress")], [ran(10, 40, "InProgress")]
         rows = draw_worst(build_report(k8s, lasts=40, infra=infra), 15 + 31)[2:5]
         assert [row[15:] for row in rows] == [
@@ -169,17 +167,17 @@ class TestOneOverlap:
             " " * 15 + "░" * 15 + "●",
         ]
 
-    def test_what_takes_seconds_is_told_in_seconds(self) -> None:
+    def test_a_short_overlap_is_shown_in_seconds(self) -> None:
         report = build_report([ran(10.25, 11)], lasts=60, infra=[ran(10, 10.75)])
         title = draw_worst(report, 80)[0]
         assert title.startswith("2026-01-05 12:10:00 to 12:10:45 UTC: 1 execution")
 
-    def test_of_many_ids_as_many_are_named_as_there_is_room_for(self) -> None:
+    def test_only_the_first_ids_are_listed(self) -> None:
         k8s = [ran(20 + minute, 39) for minute in range(12)]
         ids = draw_worst(build_report(k8s, lasts=60, infra=INFRA), 60)[1]
         assert ids == "infra 10-40; k8s 20-39 21-39 22-39 23-39 24-39 and 7 more"
 
-    def test_many_side_by_side_are_counted(self) -> None:
+    def test_lines_beyond_the_maximum_are_counted(self) -> None:
         k8s = [ran(10 + minute, 30 + minute) for minute in range(6)]
         lines = draw_worst(build_report(k8s, lasts=60, infra=INFRA), 80)
         assert sum("and 2 lines more" in line for line in lines) == 2
@@ -193,7 +191,7 @@ class TestOneOverlap:
         assert len(overview[0]) == width
 
     def test_the_worst_come_first(self) -> None:
-        """Those in which most failed; then those in which the gate would have held longest."""
+        """Most failures first, then the longest time that the gate would have held."""
         infra = [ran(begin, begin + 30) for begin in (0, 100, 200, 300)]
         k8s = [
             ran(20, 25),
@@ -206,9 +204,7 @@ class TestOneOverlap:
         assert [strip.span.begin for strip in strips] == [at(300), at(200), at(100), at(0)]
 
     def test_each_shows_its_own_time(self) -> None:
-        """The one that is held until 10 goes on into infra's next run, where it is not held
-        again.
-        """
+        """One is held until 10 and continues into infra's next run, where it is not held again."""
         infra = [ran(0, 10), ran(20, 30), ran(50, 60)]
         report = build_report([ran(5, 25)], lasts=60, infra=infra)
         strips = find_strips(report)
@@ -219,18 +215,18 @@ class TestOneOverlap:
         assert rows[2][15:] == "░" * 5 + "▶" + "━" * 20
 
 
-def test_of_many_overlaps_the_worst_are_drawn_and_the_others_counted() -> None:
+def test_the_worst_overlaps_are_drawn_and_the_others_counted() -> None:
     infra = [ran(begin, begin + 5) for begin in range(0, 50, 10)]
     report = build_report(infra, lasts=60, infra=infra)
     shown = to_texts(draw_picture(report, 80, ascii_only=False))
     assert sum("1 execution, 0 failed" in line for line in shown) == 3
-    assert "2 more: --json" in shown
+    assert "2 more with --json" in shown
 
 
-def test_without_an_overlap_only_the_whole_time_is_drawn() -> None:
+def test_without_an_overlap_only_the_overview_is_drawn() -> None:
     report = build_report([ran(0, 5)], lasts=60, infra=INFRA)
     shown = to_texts(draw_picture(report, 80, ascii_only=False))
-    assert "When they were at work" in shown
+    assert "When they were running" in shown
     assert "The worst overlaps" not in shown
 
 
@@ -246,15 +242,17 @@ class TestLongNames:
 
     @pytest.fixture
     def report(self) -> Report:
-        """Both ran at the same time, and the one that would wait ran once more."""
+        """Both ran at the same time, and the pipeline that would wait ran once more."""
         upstreams: dict[str, Any] = {self.INFRA_NAME: [ran(0, 5)]}
         return build_report([ran(1, 2), ran(20, 21)], lasts=30, name=self.NAME, **upstreams)
 
     def test_they_leave_room_for_the_figures(self, report: Report) -> None:
         page = print_report(report, 80)
-        assert re.search(r"^while \S+ ran  1           -          0 \(0 %\) +$", page, re.MULTILINE)
-        assert "  executions  no result  failed   the gate" in page
-        assert "fail first  go on  replaced  held still  overlap" in page
+        assert re.search(
+            r"^while \S+ ran    1           -          0 \(0 %\) +$", page, re.MULTILINE
+        )
+        assert "  executions  no result  failed   by a gate" in page
+        assert "fail first  continue  replaced  still held  overlap" in page
         assert "…" not in page
         assert max(map(len, page.splitlines())) <= 80
 
@@ -267,52 +265,65 @@ class TestLongNames:
         ]
 
 
-class TestWhatIsSaid:
-    def test_of_one_that_would_have_been_held(self) -> None:
+class TestSentences:
+    @pytest.mark.parametrize(
+        ("k8s", "sentence"),
+        [
+            ([ran(50, 55)], "k8s ran once, but not while infra was running. By"),
+            ([ran(20, 25)], "k8s ran once, while infra was running. It did not fail. By"),
+            ([ran(20, 25, "Failed")], "k8s ran once, while infra was running. It failed once. By"),
+            (
+                [ran(20, 25), ran(30, 35)],
+                "k8s ran twice, each time while infra was running. It did not fail. By",
+            ),
+            (
+                [ran(0, 5), ran(20, 25, "Failed")],
+                "k8s ran twice, once while infra was running. The failure rate was 100 % then, 0 % "
+                "otherwise. By",
+            ),
+            ([ran(0, 5), ran(20, 25, "Superseded")], "once while infra was running. By"),
+        ],
+    )
+    def test_how_often_it_ran(self, k8s: list[Execution], sentence: str) -> None:
+        assert sentence in read_words(build_report(k8s, lasts=60, infra=INFRA))
+
+    def test_one_execution_would_have_been_held(self) -> None:
         words = read_words(build_report([ran(0, 5), ran(20, 25, "Failed")], lasts=60, infra=INFRA))
-        assert (
-            "k8s: 2 executions, 1 while infra ran: 100 % of these failed, and 0 % of the others."
-            in words
-        )
-        assert "A gate that requires idle would have held one of them, for 20 min." in words
+        assert "By default, a gate would have held one execution, for 20 min." in words
         assert "No result" not in words
 
-    def test_of_several_upstreams(self) -> None:
+    def test_several_upstreams(self) -> None:
         k8s = [ran(0, 5), ran(20, 25)]
         assert read_words(build_report(k8s, lasts=60, infra=INFRA, network=[])).startswith(
-            "k8s behind infra and network, 2026-01-05 to 2026-01-05 (1 h) k8s: 2 executions, 1 "
-            "while an upstream ran"
+            "If k8s had waited for infra and network: 2026-01-05 to 2026-01-05 (1 h) k8s ran "
+            "twice, once while an upstream was running."
         )
 
-    def test_without_a_result_there_is_no_share(self) -> None:
+    def test_without_a_result_there_is_no_percentage(self) -> None:
         k8s = [ran(0, 5), ran(20, 25, "Superseded")]
         words = read_words(build_report(k8s, lasts=60, infra=INFRA))
-        assert "k8s: 2 executions, 1 while infra ran. A gate" in words
         assert "while infra ran 1 1 - " in words
-        assert "No result: superseded, cancelled or still at work." in words
+        assert "No result: superseded, cancelled or still running." in words
 
-    def test_if_none_would_have_been_held_nothing_becomes_of_them(self) -> None:
+    def test_no_execution_would_have_been_held(self) -> None:
         words = read_words(build_report([ran(50, 55)], lasts=60, infra=INFRA))
-        assert (
-            "k8s: 1 execution, none while infra ran. A gate that requires idle would have held "
-            "none." in words
-        )
-        assert "What becomes of those" not in words
+        assert "By default, a gate would not have held any execution." in words
+        assert "What would have happened to them" not in words
 
-    def test_of_a_rollback(self) -> None:
+    def test_a_rollback(self) -> None:
         k8s = [ran(0, 5), ran(12, 17), ran(20, 25, kind="ROLLBACK")]
         words = read_words(build_report(k8s, lasts=40, infra=[ran(10, 40, "InProgress")]))
-        assert "began before, or rolled back 1 - 0 (0 %) lets these be" in words
-        assert "idle 1, 1 still 33 %" in words
+        assert "started before, or rolled back 1 - 0 (0 %) not held" in words
+        assert "idle 1, 1 still held 33 %" in words
 
     def test_right_after_a_start(self) -> None:
-        """Not even a second has passed."""
+        """Less than a second has passed."""
         now = ran(0, 0, "InProgress")
         report = build_report([now], lasts=0, infra=[now])
-        assert "k8s: 1 execution" in read_words(report)
+        assert "k8s ran once" in read_words(report)
         assert draw_picture(report, 80, ascii_only=False)
 
-    def test_to_programs_what_has_not_ended_has_no_end(self) -> None:
+    def test_json_has_no_end_for_what_has_not_ended(self) -> None:
         running = ran(0, 40, "InProgress")
         report: Any = build_report([running], lasts=40, infra=[running]).to_json()
         (overlap,) = report["overlaps"]
@@ -325,7 +336,7 @@ class TestCautions:
         ("k8s", "infra", "caution"),
         [
             ([], INFRA, "k8s has not run in this time"),
-            ([ran(0, 5)], [], "infra has never run, as far as AWS tells"),
+            ([ran(0, 5)], [], "AWS lists no execution of infra"),
             (
                 [ran(0, 5)],
                 [ran(-60, -55, "Superseded")],
@@ -339,11 +350,12 @@ class TestCautions:
             (
                 [ran(0, 5)],
                 [ran(-60, -55, "Failed"), ran(1500, 1505)],
-                "A gate that requires succeeded would have held 1 execution longer than 23 hours.",
+                "A gate that requires succeeded would have held 1 execution for longer than 23 "
+                "hours.",
             ),
         ],
     )
-    def test_what_to_bear_in_mind(
+    def test_what_limits_the_figures(
         self, k8s: list[Execution], infra: list[Execution], caution: str
     ) -> None:
         assert f"Caution: {caution}" in read_words(build_report(k8s, lasts=2000, infra=infra))
@@ -352,13 +364,13 @@ class TestCautions:
         report = build_report([ran(0, 5)], lasts=60, infra=INFRA)
         young = replace(report.upstreams[0], created=at(10))
         cautions = list_cautions(report.pipeline, [young], NOON, at(60), report.replay)
-        assert list(cautions) == ["infra is there since 2026-01-05 12:10 UTC only."]
+        assert list(cautions) == ["infra has only existed since 2026-01-05 12:10 UTC."]
 
     @pytest.mark.parametrize(("overlapping", "few"), [(1, True), (9, True), (10, False)])
     def test_few_overlaps_prove_little(self, overlapping: int, few: bool) -> None:
         k8s = [ran(10 + minute, 30, "Failed") for minute in range(overlapping)]
         words = read_words(build_report(k8s, lasts=60, infra=[ran(0, 40)]))
-        assert ("the share may be chance" in words) == few
+        assert ("this may be chance" in words) == few
 
 
 @pytest.mark.parametrize(
@@ -391,7 +403,7 @@ def test_ticks_are_round_times(begin: float, minutes: float, columns: int, line:
         (90 * 86400, "90 d"),
     ],
 )
-def test_how_long(seconds: float, words: str) -> None:
+def test_durations(seconds: float, words: str) -> None:
     assert format_duration(timedelta(seconds=seconds)) == words
 
 
@@ -406,7 +418,5 @@ def test_how_long(seconds: float, words: str) -> None:
         (0, 0, "-"),
     ],
 )
-def test_a_share_is_nothing_or_everything_only_where_it_is(
-    part: int, total: int, words: str
-) -> None:
+def test_0_and_100_percent_are_exact(part: int, total: int, words: str) -> None:
     assert format_share(part, total) == words

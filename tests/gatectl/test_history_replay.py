@@ -1,5 +1,5 @@
-"""What a gate would have done: on plain data, with answers reckoned by hand; and against a
-simulation minute by minute.
+"""Tests of what a gate would have done: on plain data with answers calculated by hand, and against
+a simulation minute by minute.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def replay_k8s(
 
 
 def list_held(policy: Policy) -> list[tuple[str, float | None]]:
-    """The ids of the held executions, and until which minute after noon."""
+    """Return the ids of the held executions, and until which minute after noon."""
     return [
         (hold.execution.id, (hold.until - NOON).total_seconds() / 60 if hold.released else None)
         for hold in policy.held
@@ -89,17 +89,17 @@ def test_when_the_gate_is_closed(
     assert find_closed_spans(upstreams, require) == tuple(spans)
 
 
-class TestWhatOverlapped:
+class TestOverlaps:
     INFRA = (ran(10, 40), ran(100, 130))
 
-    def test_the_failed_ones_are_counted_by_whether_infra_ran(self) -> None:
+    def test_failures_are_counted_with_and_without_an_overlap(self) -> None:
         k8s = [
             ran(0, 8),
-            ran(5, 15, "Failed"),  # had begun before
+            ran(5, 15, "Failed"),  # started before
             ran(20, 30, "Failed"),
             ran(39, 50),
-            ran(40, 45, "Failed"),  # began as infra had just ended
-            ran(90, 100),  # ended as it began
+            ran(40, 45, "Failed"),  # started as infra had just ended
+            ran(90, 100),  # ended as infra started
             ran(125, 127, "Superseded"),
         ]
         replay = replay_k8s(k8s, infra=self.INFRA)
@@ -115,12 +115,12 @@ class TestWhatOverlapped:
         assert overlap.execution.id == "20-110"
         assert overlap.upstreams == {"infra": self.INFRA, "network": network}
 
-    def test_a_long_one_that_began_long_ago_is_not_missed(self) -> None:
+    def test_a_long_execution_that_started_long_ago_is_not_missed(self) -> None:
         replay = replay_k8s([ran(500, 501)], infra=(ran(0, 550), ran(10, 20), ran(30, 40)))
         assert replay.overlaps[0].upstreams == {"infra": (ran(0, 550),)}
 
 
-class TestWhatWouldBeHeld:
+class TestHeldExecutions:
     INFRA = (ran(-60, -50), ran(10, 40), ran(100, 130, "Failed"), ran(200, 230))
     K8S = (
         ran(0, 30),
@@ -133,7 +133,7 @@ class TestWhatWouldBeHeld:
         ran(300, 310),
     )
 
-    def test_until_when_by_what_is_required(self) -> None:
+    def test_until_when_for_each_require(self) -> None:
         replay = replay_k8s(self.K8S, infra=self.INFRA)
         idle = [("12-17", 40), ("20-25", 40), ("30-60", 40), ("110-115", 130)]
         assert list_held(replay.find_policy("idle")) == idle
@@ -148,7 +148,7 @@ class TestWhatWouldBeHeld:
         assert [wait.total_seconds() / 60 for wait in idle.waits] == [28, 20, 10, 20]
         assert idle.median == timedelta(minutes=20)
 
-    def test_one_that_would_still_be_held_waits_until_now(self) -> None:
+    def test_an_execution_that_would_still_be_held_waits_until_now(self) -> None:
         idle = replay_k8s([ran(580, 590)], infra=(ran(570, 600, "InProgress"),)).find_policy("idle")
         assert list_held(idle) == [("580-590", None)]
         assert (idle.still_held, idle.waits) == (1, (timedelta(minutes=20),))
@@ -170,13 +170,13 @@ class TestWhatWouldBeHeld:
             ("PARALLEL", "wait", ["12-17", "20-25", "30-60", "110-115"]),
         ],
     )
-    def test_which_go_on(self, mode: str, hold: str, ids: list[str]) -> None:
+    def test_which_continue(self, mode: str, hold: str, ids: list[str]) -> None:
         idle = replay_k8s(self.K8S, mode, infra=self.INFRA).find_policy("idle")
         assert [held.execution.id for held in find_outcome(idle, hold).continuing] == ids
 
     @pytest.mark.parametrize(("end", "overlapping"), [(90, 2), (70, 1)])
-    def test_what_overlaps_in_spite_of_the_gate(self, end: int, overlapping: int) -> None:
-        """The first began before infra did. The second, held from 20 until 40, then takes 70
+    def test_what_overlaps_despite_the_gate(self, end: int, overlapping: int) -> None:
+        """The first started before infra. The second is held from 20 until 40, and then takes 70
         minutes, into the next run of infra, or 50.
         """
         k8s = [ran(0, 30), ran(20, end), ran(300, 310)]
@@ -199,8 +199,8 @@ STATUSES = ["Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"]
 
 @st.composite
 def pasts(draw: st.DrawFn, kinds: Sequence[str], *, shortest: int) -> list[Execution]:
-    """Executions of a pipeline within an hour, in no order, but of two that begin together the
-    older first. One that would go on beyond the hour still runs.
+    """Draw executions of a pipeline within an hour, in any order, but the older one first if two
+    start together. An execution that would last beyond the hour is still running.
     """
     executions = []
     for number in range(draw(st.integers(0, 6))):
@@ -213,7 +213,7 @@ def pasts(draw: st.DrawFn, kinds: Sequence[str], *, shortest: int) -> list[Execu
 
 
 def is_open(upstreams: Sequence[Sequence[Execution]], require: Require, minute: int) -> bool:
-    """Asks the gate's own decision, of the executions as they were then."""
+    """Return the gate's own decision for the executions as they were then."""
     then = [
         [
             replace(run, status="InProgress") if run.updated > at(minute) else run
@@ -239,7 +239,7 @@ class GatedPipeline:
         self.hold = hold
         self.newest = ""
         self.waiting: list[str] = []
-        """Those that a rule holds, or that are in the gate's stage or before it."""
+        """Executions held by a rule, in the gate's stage, or before it."""
         self.held: list[str] = []
         self.continued: dict[str, int] = {}
 
@@ -254,8 +254,8 @@ class GatedPipeline:
 
     @property
     def remaining(self) -> list[str]:
-        """Those that would go on if the gate opened now: a rule whose execution is not the newest
-        any more only goes.
+        """The executions that would continue if the gate opened now. The hold of an execution that
+        is no longer the newest is dropped.
         """
         keeps_all = self.hold == "wait" or not self.one_at_a_time
         return [id_ for id_ in self.waiting if keeps_all or id_ == self.newest]
@@ -274,7 +274,7 @@ class GatedPipeline:
     hold=st.sampled_from([*MODES]),
 )
 @settings(max_examples=100, deadline=None)
-def test_it_is_what_a_simulation_minute_by_minute_finds(
+def test_it_agrees_with_a_simulation_minute_by_minute(
     k8s: list[Execution],
     infra: list[Execution],
     network: list[Execution],

@@ -1,4 +1,4 @@
-"""`gatectl release`: a person lets a held pipeline go on now."""
+"""`gatectl release`: a person lets a held pipeline continue now."""
 
 from __future__ import annotations
 
@@ -27,32 +27,35 @@ from tests.support.scene import Scene
 
 
 def held(scene: Scene, **parameters: Any) -> str:
-    """infra runs for an hour, and k8s waits for it; returns k8s' execution."""
+    """infra runs for an hour, and k8s is waiting for it. Return k8s' execution."""
     return hold_k8s(scene, seconds=3600, minutes=2, **parameters)
 
 
 def read_statuses(scene: Scene) -> dict[str, str]:
-    """The status of each execution of k8s."""
+    """Return the status of each execution of k8s."""
     return {
         execution["pipelineExecutionId"]: execution["status"] for execution in scene.executions()
     }
 
 
 @pytest.mark.parametrize("mode", [*RULE_MODES, "wait"])
-def test_the_same_execution_goes_on_at_once_and_the_next_one_waits_again(
+def test_the_same_execution_continues_immediately_and_the_next_one_waits_again(
     scene: Scene, mode: str
 ) -> None:
     execution = held(scene, hold=mode)
     said = run("release", "k8s", typed="y\n")
     assert said.status == 0, said.err
-    assert f"Execution {execution[:8]} of k8s waits for infra since" in said.words
-    risk = "k8s will go on on top of that. That you let it go (arn:aws:sts::"
-    assert said.words.index(risk) < said.words.index("Let k8s go on now?")
+    assert f"Execution {execution[:8]} of k8s has been waiting for infra since" in said.words
+    risk = (
+        "k8s will continue anyway. The gate action's summary and the log will say that you "
+        "released it (arn:aws:sts::"
+    )
+    assert said.words.index(risk) < said.words.index("Release k8s now? [y/N]")
     scene.wait(minutes=2)
     assert read_statuses(scene) == {execution: "Succeeded"}
     assert scene.statuses("infra") == ["InProgress"]
     assert scene.gate_message().startswith(
-        "Goes on in spite of infra: waited since 12:00 UTC, and arn:aws:sts::123456789012:"
+        "Released by arn:aws:sts::123456789012:user/moto. It had been waiting for infra since"
     )
     assert scene.outputs()["Decision"] == "let go"
 
@@ -71,11 +74,11 @@ def test_the_same_execution_goes_on_at_once_and_the_next_one_waits_again(
     scene.start("k8s")
     scene.wait(minutes=2)
     assert scene.statuses()[0] == ("InProgress" if mode == "wait" else "Failed")
-    assert "k8s waits for infra" in json.dumps(scene.gate_action(), default=str)
+    assert "k8s has been waiting for infra" in json.dumps(scene.gate_action(), default=str)
 
 
 @pytest.mark.parametrize("mode", RULE_MODES)
-def test_should_the_command_die_after_its_mark_the_rule_does_the_rest(
+def test_if_the_command_crashes_after_its_mark_the_rule_continues_the_pipeline(
     scene: Scene, mode: str, fail: Fail
 ) -> None:
     execution = held(scene, hold=mode)
@@ -86,7 +89,7 @@ def test_should_the_command_die_after_its_mark_the_rule_does_the_rest(
     assert read_statuses(scene) == {execution: "Succeeded"}
 
 
-def test_a_no_changes_nothing(scene: Scene) -> None:
+def test_answering_no_changes_nothing(scene: Scene) -> None:
     held(scene)
     said = run("release", "k8s", typed="n\n")
     assert (said.status, "Nothing was changed." in said.out) == (1, True)
@@ -94,17 +97,17 @@ def test_a_no_changes_nothing(scene: Scene) -> None:
     assert scene.statuses() == ["Failed"]
 
 
-def test_json_needs_a_yes_and_names_what_it_did(scene: Scene) -> None:
+def test_json_needs_yes_and_lists_what_was_released(scene: Scene) -> None:
     execution = held(scene)
-    assert "add --yes" in run_refused("release", "k8s", "--json")
-    said = run("release", "k8s", "--json", "--yes").json()
-    assert said["released"] == [
+    assert "Use --yes." in run_refused("release", "k8s", "--json")
+    output = run("release", "k8s", "--json", "--yes").json()
+    assert output["released"] == [
         {"execution": execution, "rule": f"pipeline-gate-dev-{execution}", "hold": "restart"}
     ]
-    assert said["released_by"].startswith("arn:aws:sts::123456789012:")
+    assert output["released_by"].startswith("arn:aws:sts::123456789012:")
 
 
-def test_one_of_several_that_are_held(scene: Scene) -> None:
+def test_one_of_several_held_executions(scene: Scene) -> None:
     first, second = hold_in_parallel(scene)
     unknown = run_refused("release", "k8s", "--execution", "ffffffff", "--yes")
     assert first[:8] in unknown
@@ -116,8 +119,8 @@ def test_one_of_several_that_are_held(scene: Scene) -> None:
     assert scene.rules() == [f"pipeline-gate-dev-{first}"]
 
 
-def test_in_parallel_mode_one_that_the_state_does_not_show(scene: Scene) -> None:
-    """Of a stage AWS shows the latest execution only."""
+def test_in_parallel_mode_an_execution_that_is_not_in_the_state(scene: Scene) -> None:
+    """The state that AWS returns has only the latest execution of each stage."""
     first, second = hold_in_parallel(scene, hold="wait", pause_minutes=5)
     assert f"gatectl release k8s --execution {first[:8]}" in run("explain", "k8s").out
     assert run("release", "k8s", "--execution", first, "--yes").status == 0
@@ -125,21 +128,21 @@ def test_in_parallel_mode_one_that_the_state_does_not_show(scene: Scene) -> None
     assert read_statuses(scene) == {first: "Succeeded", second: "InProgress"}
 
 
-def test_in_parallel_mode_all_that_wait(scene: Scene) -> None:
+def test_in_parallel_mode_all_held_executions(scene: Scene) -> None:
     first, second = hold_in_parallel(scene, hold="wait")
     released = run("release", "k8s", "--yes", "--json").json()["released"]
-    assert {one["execution"] for one in released} == {first, second}
+    assert {hold["execution"] for hold in released} == {first, second}
     scene.wait(minutes=5)
     assert scene.statuses() == ["Succeeded", "Succeeded"]
 
 
-def test_an_execution_with_two_gates_in_one_stage_is_let_go_once(scene: Scene) -> None:
+def test_an_execution_with_two_gates_in_one_stage_is_released_once(scene: Scene) -> None:
     for name in ("infra", "network"):
         scene.pipeline(name, seconds=3600)
     create_two_gates(scene)
     execution = start_all(scene, "infra", "network", "k8s")
     said = run("release", "k8s", typed="y\n")
-    waits = f"Execution {execution[:8]} of k8s waits for infra and network since"
+    waits = f"Execution {execution[:8]} of k8s has been waiting for infra and network since"
     assert said.words.count(waits) == 1
     (rule,) = scene.rules()
     kept = json.loads(scene.events.list_targets_by_rule(Rule=rule)["Targets"][0]["Input"])
@@ -150,9 +153,9 @@ def test_an_execution_with_two_gates_in_one_stage_is_let_go_once(scene: Scene) -
     assert scene.statuses() == ["Succeeded"]
 
 
-def test_a_newer_execution_does_not_take_the_mark_away(scene: Scene) -> None:
-    """The rule that keeps it fires, and finds the newer one that waits behind, before CodePipeline
-    asks the gate again.
+def test_a_newer_execution_does_not_remove_the_mark(scene: Scene) -> None:
+    """The rule that has the mark fires while a newer execution is queued, and before CodePipeline
+    invokes the gate again.
     """
     scene.world.dials.continuation_seconds = 900.0
     scene.pipeline("infra", seconds=7200)
@@ -167,7 +170,7 @@ def test_a_newer_execution_does_not_take_the_mark_away(scene: Scene) -> None:
     assert scene.rules() == []
 
 
-def test_a_deadlock_is_let_go_too(scene: Scene) -> None:
+def test_a_pipeline_in_a_deadlock_can_be_released(scene: Scene) -> None:
     scene.gated("a", ask("b", pipeline="a", require="succeeded"))
     scene.gated("b", ask("a", pipeline="b"))
     scene.start("a")
@@ -176,13 +179,15 @@ def test_a_deadlock_is_let_go_too(scene: Scene) -> None:
     assert scene.statuses("a") == ["Succeeded"]
 
 
-def test_where_the_retry_may_not_be_invoked_the_rule_does_it(scene: Scene, fail: Fail) -> None:
+def test_if_the_retry_function_may_not_be_invoked_the_rule_continues_the_pipeline(
+    scene: Scene, fail: Fail
+) -> None:
     held(scene, hold="retry")
     fail("Invoke", "AccessDeniedException")
     said = run("release", "k8s", "--yes")
     assert said.status == 0
-    assert "goes on when its rule is looked at next at 12:05 UTC." in said.words
-    assert "AWS denied lambda:InvokeFunction (so it was told)" in said.words
+    assert "continues at the next check, at 12:05 UTC." in said.words
+    assert "AWS denied lambda:InvokeFunction (not authorized)" in said.words
     scene.wait(minutes=5)
     assert scene.statuses() == ["Succeeded"]
 
@@ -190,11 +195,11 @@ def test_where_the_retry_may_not_be_invoked_the_rule_does_it(scene: Scene, fail:
 @pytest.mark.parametrize(
     ("function", "complaint"),
     [
-        ("gatectl.release._let_go", "Stopped on the way: gatectl holds shows"),
-        ("gatectl.session.Place.show", "Stopped. k8s was let go before that: gatectl holds shows"),
+        ("gatectl.release._release_wait", "Stopped in the middle. To see"),
+        ("gatectl.session.Place.show", "Stopped. k8s had already been released."),
     ],
 )
-def test_stopped_on_the_way_it_does_not_say_that_nothing_was_changed(
+def test_if_stopped_in_the_middle_it_does_not_say_that_nothing_was_changed(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, function: str, complaint: str
 ) -> None:
     held(scene)
@@ -203,56 +208,56 @@ def test_stopped_on_the_way_it_does_not_say_that_nothing_was_changed(
     assert said.startswith(f"Error: {complaint}")
 
 
-def test_one_that_is_held_for_longer_than_explain_looks_back_can_be_let_go(scene: Scene) -> None:
+def test_an_execution_older_than_explain_reads_can_be_released(scene: Scene) -> None:
     hold_k8s(scene, seconds=86400 * 20, minutes=0, hold="retry", retry_minutes=60)
     scene.wait(minutes=60 * 24 * 14 + 30)
     said = run("release", "k8s", typed="y\n")
-    assert (said.status, "k8s goes on within seconds" in said.words) == (0, True), said
+    assert (said.status, "k8s continues within seconds" in said.words) == (0, True), said
 
 
-def test_where_the_upstream_may_not_be_looked_at_it_says_so_and_asks(
+def test_if_the_upstream_may_not_be_read_it_says_so_before_it_asks(
     sound: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held(sound)
     deny(monkeypatch, "codepipeline:ListActionExecutions")
     said = run("release", "k8s", typed="y\n")
     assert "AWS denied codepipeline:ListActionExecutions" in said.words
-    assert "k8s will go on whatever it does." in said.words
-    assert (said.status, "k8s goes on within seconds" in said.words) == (0, True)
+    assert "k8s will continue anyway." in said.words
+    assert (said.status, "k8s continues within seconds" in said.words) == (0, True)
 
 
-class TestWhatCannotBe:
+class TestItRefuses:
     def test_a_pipeline_that_is_not_held(self, scene: Scene) -> None:
         scene.pipeline("infra")
         scene.k8s()
         complaint = run_refused("release", "k8s", "--yes")
-        assert complaint == "Error: k8s is not held now. `gatectl explain k8s` says how it stands."
+        expected = "Error: k8s is not held. To see what it is doing, run: gatectl explain k8s."
+        assert complaint == expected
 
     @pytest.mark.parametrize("mode", ["restart", "wait"])
-    def test_where_eventbridge_has_no_room_for_a_rule(self, scene: Scene, mode: str) -> None:
-        """A hold by a rule that could not be made is kept in place, too."""
+    def test_if_eventbridge_has_no_room_for_a_rule(self, scene: Scene, mode: str) -> None:
+        """Without room for its rule, a hold in the mode restart also stays in progress."""
         scene.only_room_for(0)
         execution = held(scene, hold=mode)
         complaint = run_refused("release", "k8s", "--yes", status=AWS_REFUSED)
         assert complaint.startswith("Error: EventBridge has no room for another rule")
-        assert f"execution {execution[:8]} waits on, and nothing was changed for it." in complaint
+        assert f"Execution {execution[:8]} is still waiting, and nothing was changed" in complaint
         scene.wait(minutes=2)
         assert scene.statuses() == ["InProgress"]
 
     @pytest.mark.parametrize("mode", RULE_MODES)
-    def test_a_pipeline_that_was_edited_since(self, scene: Scene, mode: str) -> None:
+    def test_a_pipeline_that_was_edited(self, scene: Scene, mode: str) -> None:
         held(scene, hold=mode)
         edit(scene)
         complaint = run_refused("release", "k8s", "--yes")
         assert "k8s was edited after execution" in complaint
-        assert "a new execution asks its gate anew, which waits for infra." in complaint
+        assert "A new execution would reach a gate that waits for infra." in complaint
         scene.wait(minutes=10)
         assert scene.statuses() == ["Failed"]
 
-    def test_one_whose_gate_was_taken_out(self, scene: Scene) -> None:
+    def test_a_pipeline_whose_gate_was_removed(self, scene: Scene) -> None:
         held(scene)
         run("detach", "k8s", "--yes")
         complaint = run_refused("release", "k8s", "--yes", "--region", "eu-central-1")
-        assert "k8s has no gate any more: a start goes through: aws codepipeline" in complaint
+        assert "k8s no longer has a gate. To start a new execution, run: aws codepipe" in complaint
         assert "start-pipeline-execution --name k8s --region" in complaint
-        assert "anew" not in complaint

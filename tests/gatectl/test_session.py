@@ -1,5 +1,5 @@
-"""What every command does where AWS or the caller's settings do not play along: a sentence, and the
-AWS CLI's exit status.
+"""Tests of what every command does if AWS or the settings cause an error: a sentence, and the AWS
+CLI's exit status.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from sandbox.account import ACCOUNT, REGION
 from tests.gatectl.conftest import Fail
 from tests.support.cli import Said, run
 from tests.support.held import hold_k8s
+from tests.support.person import act_as_person
 from tests.support.refused import run_refused
 from tests.support.scene import Scene
-from tests.support.somebody import as_somebody
 
 ATTACH = ("attach", "k8s", "--depends-on", "infra", "--yes")
 HISTORY = ("history", "k8s", "--depends-on", "infra")
 RELEASE = ("release", "k8s", "--yes")
-UNKNOWN = "Whether k8s was changed is not known: run this command again, and it tells."
+UNKNOWN = "It is not known whether k8s was changed. To find out, run this command again."
 KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
 
 
@@ -44,10 +44,10 @@ def account(scene: Scene) -> Scene:
 
 
 def as_role(monkeypatch: pytest.MonkeyPatch, *actions: str) -> None:
-    as_somebody(monkeypatch, {"Effect": "Allow", "Action": actions, "Resource": "*"})
+    act_as_person(monkeypatch, {"Effect": "Allow", "Action": actions, "Resource": "*"})
 
 
-def refused(operation: str, code: str, message: str = "so it was told") -> ClientError:
+def refused(operation: str, code: str, message: str = "because the test says so") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
@@ -68,7 +68,7 @@ class TestNotSetUp:
             (KEYS, (), "Unable to locate credentials."),
             (KEYS[1:], (), f"Partial credentials found in env, missing: {KEYS[1]}."),
             (["AWS_DEFAULT_REGION"], (), "You must specify a region."),
-            ([], ("--profile", "nobody"), "The config profile (nobody) could not be found."),
+            ([], ("--profile", "missing"), "The config profile (missing) could not be found."),
         ],
     )
     def test_says_what_is_missing(
@@ -83,28 +83,26 @@ class TestNotSetUp:
         for name in unset:
             monkeypatch.delenv(name)
         complaint = run_refused(*ATTACH, *words, status=NOT_SET_UP)
-        assert complaint.startswith(f"Error: {text} Set it as for the AWS CLI: aws configure,")
+        assert complaint.startswith(f"Error: {text} Configure it as for the AWS CLI: with aws")
 
-    def test_a_profile_of_the_environment_that_is_not_there(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("AWS_PROFILE", "nobody")
+    def test_a_missing_profile_of_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_PROFILE", "missing")
         complaint = run_refused(*ATTACH, status=NOT_SET_UP)
-        assert "profile (nobody) could not be found" in complaint
+        assert "profile (missing) could not be found" in complaint
 
 
 class TestTheRegion:
     def test_aws_region_comes_before_aws_default_region(
         self, account: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """As the AWS CLI has it: `aws` and gatectl in one shell look at the same region."""
+        """As in the AWS CLI: `aws` and gatectl in one shell use the same region."""
         monkeypatch.setenv("AWS_REGION", "us-east-1")
         assert "in us-east-1" in run("holds").out
         assert f"in {REGION}" in run("holds", "--region", REGION).out
         monkeypatch.setenv("AWS_REGION", "")
         assert f"in {REGION}" in run("holds").out
 
-    def test_a_profiles_comes_after_the_option_and_aws_region(
+    def test_the_option_and_aws_region_come_before_the_profiles_region(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
     ) -> None:
         (tmp_path / "config").write_text("[profile work]\nregion = eu-west-1\n")
@@ -115,7 +113,7 @@ class TestTheRegion:
         monkeypatch.setenv("AWS_REGION", "us-east-1")
         assert Place(None, "work", json=False).region == "us-east-1"
 
-    def test_what_is_pasted_goes_there_too_although_chalice_does_not_know_aws_region(
+    def test_commands_to_paste_use_that_region_even_for_chalice(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_REGION", "us-east-1")
@@ -125,7 +123,7 @@ class TestTheRegion:
 
 
 class TestAwsRefuses:
-    def test_what_is_denied_is_named_and_nothing_changed(
+    def test_a_denied_change_is_named(
         self, account: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         reading = ("codepipeline:Get*", "codepipeline:List*", "lambda:ListFunctions")
@@ -134,16 +132,14 @@ class TestAwsRefuses:
         result = run(*ATTACH)
         assert result.status == 254
         assert result.complaint.startswith("Error: AWS denied codepipeline:UpdatePipeline (")
-        assert (
-            f"arn:aws:sts::{ACCOUNT}:assumed-role/somebody/ann is not authorized to perform: "
-            "codepipeline:UpdatePipeline" in result.complaint
-        )
+        assert f"(User: arn:aws:sts::{ACCOUNT}:assumed-role/" in result.complaint
+        assert "is not authorized to perform: codepipeline:UpdatePipeline" in result.complaint
         assert version(account) == 1
 
     @pytest.mark.parametrize(
         "denied", ["codepipeline:ListPipelines", "codepipeline:GetPipeline", "lambda:ListFunctions"]
     )
-    def test_a_denied_look_is_named(
+    def test_a_denied_read_is_named(
         self, account: Scene, monkeypatch: pytest.MonkeyPatch, denied: str
     ) -> None:
         calls = ("ListPipelines", "GetPipeline", "ListPipelineExecutions")
@@ -152,9 +148,7 @@ class TestAwsRefuses:
         complaint = run_refused(*ATTACH, status=AWS_REFUSED)
         assert f"is not authorized to perform: {denied}" in complaint
 
-    def test_what_it_says_against_a_structure_is_passed_on(
-        self, account: Scene, fail: Fail
-    ) -> None:
+    def test_its_message_about_a_structure_is_passed_on(self, account: Scene, fail: Fail) -> None:
         text = "Stages must have names of their own"
         fail("UpdatePipeline", refused("UpdatePipeline", "InvalidStructureException", text))
         assert run_refused(*ATTACH, status=AWS_REFUSED) == (
@@ -169,7 +163,7 @@ class TestAwsRefuses:
             ("InvalidClientTokenId", RELEASE),
         ],
     )
-    def test_credentials_that_are_no_good(
+    def test_invalid_credentials(
         self, account: Scene, fail: Fail, code: str, command: tuple[str, ...]
     ) -> None:
         secret = "The canonical request should have been ... x-amz-security-token:SECRET"
@@ -199,7 +193,7 @@ class TestAwsRefuses:
         assert version(account) == 1
 
 
-class TestNobodyAnswers:
+class TestAwsDoesNotAnswer:
     @pytest.mark.parametrize("operation", ["ListPipelines", "GetPipeline"])
     def test_nothing_was_done(self, account: Scene, fail: Fail, operation: str) -> None:
         fail(operation, EndpointConnectionError(endpoint_url="https://aws.invalid"))
@@ -208,14 +202,14 @@ class TestNobodyAnswers:
         )
 
     @pytest.mark.parametrize("after", [False, True])
-    def test_whether_the_change_took_effect_the_next_call_tells(
+    def test_running_it_again_shows_whether_the_change_took_effect(
         self, account: Scene, fail: Fail, monkeypatch: pytest.MonkeyPatch, after: bool
     ) -> None:
         fail("UpdatePipeline", ReadTimeoutError(endpoint_url="https://aws.invalid"), after=after)
         complaint = run_refused(*ATTACH, status=FAILED)
         assert complaint.endswith(f"UpdatePipeline was not answered (ReadTimeoutError). {UNKNOWN}")
         monkeypatch.undo()
-        assert ("has this gate already" in run(*ATTACH).out) is after
+        assert ("already has this gate" in run(*ATTACH).out) is after
         assert version(account) == 2
 
     def test_ctrl_c_while_it_is_changed(self, account: Scene, fail: Fail) -> None:
@@ -225,7 +219,9 @@ class TestNobodyAnswers:
     def test_ctrl_c_after_that(self, account: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Place, "show", Mock(side_effect=KeyboardInterrupt))
         complaint = run_refused(*ATTACH, status=INTERRUPTED)
-        assert complaint.startswith("Error: Stopped. k8s was changed before that: it is at version")
+        assert complaint.startswith(
+            "Error: Stopped. k8s had already been changed, and is now at version"
+        )
         assert version(account) == 2
 
     def test_ctrl_c_before_that(self, account: Scene, fail: Fail) -> None:
@@ -239,20 +235,20 @@ class TestNobodyAnswers:
         (NoAnswer("events:ListRules was not answered"), FAILED, "events:ListRules was not ans"),
         (NotPermitted("events:ListRules", "no"), AWS_REFUSED, "AWS denied events:ListRules (no)"),
         (Misconfigured("k8s depends on itself."), WRONG_USE, "k8s depends on itself."),
-        (PipelineNotFound("k8s"), WRONG_USE, "There is no pipeline k8s any more, or not the"),
-        (NoRoom("events:PutRule"), AWS_REFUSED, "AWS refused events:PutRule, for a quota of your"),
-        (NotRetryable("Gate"), AWS_REFUSED, "AWS does not retry the stage Gate: its pipeline was"),
+        (PipelineNotFound("k8s"), WRONG_USE, "The pipeline k8s, or the execution of it"),
+        (NoRoom("events:PutRule"), AWS_REFUSED, "AWS refused events:PutRule, because a quota of"),
+        (NotRetryable("Gate"), AWS_REFUSED, "AWS does not retry the stage Gate: the pipeline has"),
         (TakenOver("Gate"), AWS_REFUSED, "AWS does not retry the stage Gate: a newer execution"),
     ],
 )
-def test_what_no_command_provides_for_is_a_sentence_all_the_same(
+def test_an_error_that_the_command_does_not_handle_is_a_sentence(
     account: Scene, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, text: str
 ) -> None:
     monkeypatch.setattr(AccountReader, "read_view", Mock(side_effect=error))
     assert run_refused("holds", status=status).startswith(f"Error: {text}")
 
 
-def test_throttled_commands_say_later_wherever_it_is_noticed(account: Scene, fail: Fail) -> None:
+def test_throttled_commands_exit_with_255(account: Scene, fail: Fail) -> None:
     fail("ListRules", "ThrottlingException")
     fail("ListPipelines", "InternalFailure")
     for words in (("holds",), ATTACH, RELEASE):
@@ -260,7 +256,7 @@ def test_throttled_commands_say_later_wherever_it_is_noticed(account: Scene, fai
 
 
 @pytest.mark.parametrize("command", ["attach", "detach", "explain", "release", "history"])
-def test_what_is_no_pipeline(account: Scene, command: str) -> None:
+def test_a_pipeline_that_does_not_exist(account: Scene, command: str) -> None:
     upstream = ("--depends-on", "infra") if command in ("attach", "history") else ()
     for name in ("", "two words"):
         result = run(command, name, *upstream, "--json")
@@ -272,7 +268,7 @@ def test_what_is_no_pipeline(account: Scene, command: str) -> None:
     for name in ("infra", "k8s"):
         account.codepipeline.delete_pipeline(name=name)
     complaint = run_refused(command, "k8s", *upstream)
-    assert "nor any other. Is this the region (--region), and the account" in complaint
+    assert "nor any other. Is this the right region (--region) and account" in complaint
 
 
 @pytest.mark.parametrize(
@@ -280,7 +276,7 @@ def test_what_is_no_pipeline(account: Scene, command: str) -> None:
     [("check",), ("doctor",), ("explain", "k8s"), ("graph",), HISTORY, ("holds",)],
     ids=lambda words: words[0],
 )
-def test_what_only_shows_only_reads(
+def test_commands_that_show_only_read(
     sound: Scene, operations: list[str], words: tuple[str, ...]
 ) -> None:
     hold_k8s(sound)
@@ -291,17 +287,17 @@ def test_what_only_shows_only_reads(
     assert [operation for operation in operations if not operation.startswith(reads)] == []
 
 
-def test_nobody_to_ask(account: Scene) -> None:
+def test_confirmation_is_impossible(account: Scene) -> None:
     assert run(*ATTACH[:-1], typed="").complaint == (
-        "Error: Nobody answers here, for standard input is closed or at its end: add --yes. "
-        "Nothing was changed."
+        "Error: Cannot ask for confirmation because standard input is closed. Nothing was changed. "
+        "Use --yes."
     )
     assert version(account) == 1
 
 
 @pytest.mark.parametrize("charset", ["ascii", "latin-1"])
-def test_a_terminal_that_cannot_show_everything(scene: Scene, charset: str) -> None:
-    """No command ends in the middle because of a sign that is not in the terminal's charset."""
+def test_a_terminal_that_cannot_show_every_character(scene: Scene, charset: str) -> None:
+    """No command stops at a character that is not in the terminal's character set."""
     scene.pipeline("infra")
     variable = {"name": "where", "defaultValue": "\u96f2\u2714"}
     scene.pipeline("k8s", variables=[variable])
@@ -315,7 +311,7 @@ def test_a_terminal_that_cannot_show_everything(scene: Scene, charset: str) -> N
 
 
 class TestTheProgram:
-    def test_says_what_there_is(self) -> None:
+    def test_lists_the_commands(self) -> None:
         result = run("--help", columns=80)
         assert result.status == 0
         assert max(map(len, result.out.splitlines())) <= 80

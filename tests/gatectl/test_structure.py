@@ -1,5 +1,5 @@
-"""A pipeline's structure with a gate and without: whatever it looks like, the rest of it stays as
-it is, or nothing is done.
+"""Adding a gate to any structure, or removing it, changes nothing else in the structure. Otherwise
+the change is refused.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def names(declared: Declaration) -> list[str]:
 
 
 def ungated(declared: Declaration) -> Declaration:
-    """All but the gates, the stages and conditions that are nothing else, and the variable of
-    `bypass`.
+    """Return the structure without gates, without stages and conditions that contain only gates,
+    and without the variable of `bypass`.
     """
 
     def leave_gates_out(actions: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def ungated(declared: Declaration) -> Declaration:
     return left
 
 
-# What CodePipeline might have, with no gate, one or several, anywhere.
+# Structures that CodePipeline accepts, with any number of gates anywhere.
 
 NAMES = ["Gate", "Gate-2", "Build", "Deploy", "Wait"]
 NAMESPACES = ["gate", "gate-2", "build"]
@@ -143,7 +143,7 @@ after_any = st.none() | st.sampled_from(["Source", *NAMES])
 
 @often
 @given(structures(), some_settings, after_any)
-def test_attach_then_detach_gives_back_what_was_there(
+def test_detach_reverses_attach(
     declared: Declaration, settings: dict[str, Any], after: str | None
 ) -> None:
     assume(not find_gates(declared))
@@ -159,7 +159,7 @@ def test_attach_then_detach_gives_back_what_was_there(
 
 @often
 @given(structures(), some_settings, after_any)
-def test_attach_changes_the_one_gate_and_keeps_all_else_or_refuses(
+def test_attach_changes_only_the_gate_or_refuses(
     declared: Declaration, settings: dict[str, Any], after: str | None
 ) -> None:
     text, before = format_parameters("k8s", settings), copy.deepcopy(declared)
@@ -181,7 +181,7 @@ def test_attach_changes_the_one_gate_and_keeps_all_else_or_refuses(
 
 @often
 @given(structures())
-def test_detach_takes_all_gates_and_keeps_all_else_or_refuses(declared: Declaration) -> None:
+def test_detach_removes_only_the_gates_or_refuses(declared: Declaration) -> None:
     before = copy.deepcopy(declared)
     try:
         detached = remove_gates(declared)
@@ -220,7 +220,7 @@ class TestANewGate:
         assert names(attached) == ["Source", "Gate-2", "Gate", "Deploy"]
         assert attached["stages"][1]["actions"][0]["namespace"] == "gate-2"
 
-    def test_is_the_fiftieth_stage_at_most(self) -> None:
+    def test_is_refused_if_there_are_50_stages(self) -> None:
         stages = [stage(f"S{number}") for number in range(49)]
         assert len(add_gate(pipeline(*stages[:48]), GATE, TEXT)["stages"]) == 50
         with pytest.raises(Impossible, match="k8s has 50 stages, and CodePipeline allows 50"):
@@ -234,12 +234,12 @@ class TestAnExistingGate:
         after = pipeline(stage("Hold", gate("WaitForInfra", TEXT, **keeps)), DEPLOY)
         assert add_gate(before, GATE, TEXT) == after
 
-    def test_json_that_says_the_same_stays_as_it_is_written(self) -> None:
+    def test_equal_json_is_not_rewritten(self) -> None:
         spread = json.dumps(dict(reversed(json.loads(TEXT).items())), indent=1)
         before = pipeline(stage("Gate", gate(text=spread)), DEPLOY)
         assert add_gate(before, GATE, TEXT) == before
 
-    def test_a_condition_is_changed_where_it_stands(self) -> None:
+    def test_a_gate_in_a_condition_keeps_its_place(self) -> None:
         before = pipeline(stage("Deploy", beforeEntry=entry(rule("Alarm", "ours"), rule("Wait"))))
         text = format_parameters("k8s", {"depends_on": ["network"]})
         changed = add_gate(before, GATE, text)
@@ -247,7 +247,7 @@ class TestAnExistingGate:
         assert [rule["configuration"]["UserParameters"] for rule in rules] == [TEXT, text]
         assert names(changed) == ["Source", "Deploy"]
 
-    def test_its_stage_moves_as_it_is(self) -> None:
+    def test_its_stage_moves_unchanged(self) -> None:
         hold = {**HOLD, "onFailure": {"result": "FAIL"}}
         before = pipeline(hold, BUILD, DEPLOY)
         moved = add_gate(before, GATE, TEXT, "Build")
@@ -271,19 +271,19 @@ WINDOW = rule("Window", "ours")
         (
             pipeline(stage("Build", gate(), action("Build")), DEPLOY),
             "Deploy",
-            "stands in the stage Build among others",
+            "is not alone in its stage Build",
         ),
         (pipeline(HOLD, DEPLOY), "Hold", "Hold is the gate's own stage"),
         (
             pipeline(HOLD, stage("Build", note("#{hold.Decision}")), DEPLOY),
             "Build",
-            r"The stage Build of k8s uses #\{hold.Decision\}, which the gate sets",
+            r"The stage Build of k8s uses #\{hold.Decision\}, but the gate that sets it would move",
         ),
         *(
             (
                 pipeline({**HOLD, condition: entry(rule("Window", "ours"))}, BUILD, DEPLOY),
                 "Build",
-                rf"would come after Build with its condition {condition} \(Window\)",
+                rf"would move after Build with its condition {condition} \(Window\)",
             )
             for condition in CONDITIONS
         ),
@@ -309,7 +309,7 @@ def test_what_attach_refuses(before: Declaration, after: str | None, text: str) 
         ),
     ],
 )
-def test_a_gate_that_follows_already_does_not_move(before: Declaration) -> None:
+def test_a_gate_that_is_already_there_does_not_move(before: Declaration) -> None:
     assert add_gate(before, GATE, TEXT, "Source") == before
 
 
@@ -339,20 +339,18 @@ class TestDetach:
         ],
         ids=["condition", "action", "stage"],
     )
-    def test_the_gate_goes_but_not_its_neighbours(
-        self, before: Declaration, after: Declaration
-    ) -> None:
+    def test_only_the_gate_is_removed(self, before: Declaration, after: Declaration) -> None:
         assert remove_gates(before) == after
 
     @pytest.mark.parametrize(
         ("before", "text"),
         [
-            (pipeline(HOLD), "Without its gate k8s would have one stage"),
+            (pipeline(HOLD), "Without its gate, k8s would have one stage"),
             *(
                 (
                     pipeline({**HOLD, condition: entry(*rules)}, DEPLOY),
-                    "the stage Hold of k8s would go with its condition "
-                    rf"{condition} \({listed}\): move that",
+                    "The stage Hold of k8s would be removed with its condition "
+                    rf"{condition} \({listed}\). Move the condition",
                 )
                 for condition, rules, listed in (
                     ("beforeEntry", [rule("Wait"), WINDOW], "Window"),
@@ -363,7 +361,7 @@ class TestDetach:
             *(
                 (
                     pipeline(HOLD, uses),
-                    r"The stage Deploy of k8s uses #\{hold\.\w+\}, which the gate sets that goes",
+                    r"The stage Deploy of k8s uses #\{hold\.\w+\}, but the gate that sets it would",
                 )
                 for uses in (
                     stage("Deploy", note("after #{hold.UpstreamExecutionIds}")),
@@ -380,24 +378,24 @@ class TestDetach:
 class TestBypass:
     TEXT = format_parameters("k8s", {"depends_on": ["infra"], "bypass": BYPASS})
 
-    def test_declares_its_variable_beside_the_others(self) -> None:
+    def test_declares_its_variable_after_the_others(self) -> None:
         region = {"name": "region", "defaultValue": "eu"}
         first, second = add_gate(pipeline(variables=[region]), GATE, self.TEXT)["variables"]
         assert first == region
         assert (second["name"], second["defaultValue"]) == ("bypass", "false")
 
-    def test_takes_one_that_is_declared(self) -> None:
+    def test_accepts_a_variable_that_is_already_declared(self) -> None:
         variables = [{"name": "bypass", "defaultValue": "true"}]
         assert add_gate(pipeline(variables=variables), GATE, self.TEXT)["variables"] == variables
 
     @pytest.mark.parametrize(
         ("variables", "text"),
         [
-            ([{"name": "bypass", "defaultValue": "no"}], "variable bypass already, whose default"),
-            ([{"name": "bypass"}], "k8s has a variable bypass already, whose default is not"),
+            ([{"name": "bypass", "defaultValue": "no"}], "already has a variable bypass"),
+            ([{"name": "bypass"}], "k8s already has a variable bypass, but its default is not"),
             (
                 [{"name": f"v{number}", "defaultValue": "1"} for number in range(50)],
-                "k8s has 50 variables, and CodePipeline allows 50: leave --bypass out",
+                "k8s has 50 variables, and CodePipeline allows 50. Omit --bypass",
             ),
         ],
     )
@@ -405,19 +403,19 @@ class TestBypass:
         with pytest.raises(Impossible, match=text):
             add_gate(pipeline(variables=variables), GATE, self.TEXT)
 
-    def test_it_takes_a_pipeline_that_has_variables(self) -> None:
+    def test_it_needs_a_v2_pipeline(self) -> None:
         with pytest.raises(Impossible, match="k8s is a V1 pipeline, and only V2 has variables"):
             add_gate(pipeline(pipelineType="V1"), GATE, self.TEXT)
 
 
 class TestParameters:
-    def test_say_whose_they_are(self) -> None:
+    def test_name_pipeline_and_execution(self) -> None:
         assert (
             TEXT == '{"depends_on": ["infra"], "pipeline": "k8s", "execution": '
             '"#{codepipeline.PipelineExecutionId}"}'
         )
 
-    def test_a_thousand_characters_are_full(self) -> None:
+    def test_may_have_1000_characters(self) -> None:
         def text(length: int) -> str:
             names = [*(letter * 100 for letter in "abcdefgh"), "i" * length]
             return format_parameters("k8s", {"depends_on": names})
@@ -427,6 +425,6 @@ class TestParameters:
         with pytest.raises(Impossible, match="UserParameters would have 1001 characters"):
             text(room + 1)
 
-    def test_what_the_gate_would_refuse_is_refused_in_its_words(self) -> None:
+    def test_are_refused_in_the_words_of_the_gate(self) -> None:
         with pytest.raises(Impossible, match="k8s depends on itself"):
             format_parameters("k8s", {"depends_on": ["k8s"]})

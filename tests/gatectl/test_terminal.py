@@ -1,6 +1,4 @@
-"""The program itself at a real terminal, against the sandbox as a server: keys, pipes, colours, and
-a shell that completes.
-"""
+"""The program at a real terminal, with the sandbox as a server: keys, pipes, colors, completion."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ ATTACH = ["attach", "k8s", "--depends-on", "infra"]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[SandboxServer]:
-    """infra and k8s, and the record of a gate; nothing runs."""
+    """A server with infra, k8s and a gate function that is never invoked."""
     with SandboxServer(dials=Dials(start_on_create=False)) as server:
         for name in ("infra", "k8s"):
             client(server, "codepipeline").create_pipeline(
@@ -70,8 +68,8 @@ def reset_ctrl_c() -> None:
 
 
 def open_terminal(server: SandboxServer, program: str, words: list[str]) -> pexpect.spawn[str]:
-    """A process at a terminal of 80 columns, in which Ctrl-C works even if it is ignored here, as
-    under nohup.
+    """Start a process at a terminal of 80 columns. Ctrl-C works in it even if it is ignored here,
+    as under nohup.
     """
     environment = {
         **server.environment(),
@@ -91,7 +89,7 @@ def open_terminal(server: SandboxServer, program: str, words: list[str]) -> pexp
 
 
 def read_to_end(process: pexpect.spawn[str]) -> tuple[int | None, str]:
-    """Its exit status, and what it printed last."""
+    """Return the exit status, and what it printed since the last read."""
     output = str(process.read())
     process.close()
     return process.exitstatus, output
@@ -107,7 +105,7 @@ def test_ctrl_c_at_the_question(server: SandboxServer) -> None:
     assert version(server) == 1
 
 
-def test_what_comes_is_green(server: SandboxServer) -> None:
+def test_added_lines_are_green(server: SandboxServer) -> None:
     words = [*ATTACH, "--after", "Build", "--dry-run"]
     status, output = read_to_end(open_terminal(server, GATECTL, words))
     assert status == 0
@@ -115,7 +113,7 @@ def test_what_comes_is_green(server: SandboxServer) -> None:
     assert "\x1b[1;33mCaution: \x1b[0m" in output
 
 
-def test_a_complaint_breaks_between_words(server: SandboxServer) -> None:
+def test_an_error_is_wrapped_between_words(server: SandboxServer) -> None:
     words = ["attach", "k8s", "--depends-on", "network-beyond"]
     status, output = read_to_end(open_terminal(server, GATECTL, words))
     assert (status, " ".join(output.split())) == (
@@ -135,7 +133,7 @@ def test_standard_input_is_closed(server: SandboxServer) -> None:
     )
     assert result.returncode == 252
     assert result.stderr.endswith(
-        "standard input is closed or at its end: add --yes. Nothing was changed.\n"
+        "because standard input is closed. Nothing was changed. Use --yes.\n"
     )
     assert version(server) == 1
 
@@ -143,9 +141,9 @@ def test_standard_input_is_closed(server: SandboxServer) -> None:
 @pytest.mark.parametrize(
     "words", [[*ATTACH, "--dry-run"], [*ATTACH, "--dry-run", "--json"], ["--help"]]
 )
-def test_a_reader_that_goes_away(server: SandboxServer, words: list[str]) -> None:
-    """As with `| head`, which closes the pipe when it has enough: nothing is said, and the status
-    is not 1, as if faults were found.
+def test_a_reader_that_closes_the_pipe(server: SandboxServer, words: list[str]) -> None:
+    """`| head` closes the pipe when it has enough. Then nothing is printed, and the status is not
+    1, which would mean that faults were found.
     """
     reading, writing = os.pipe()
     os.close(reading)
@@ -161,10 +159,10 @@ def test_a_reader_that_goes_away(server: SandboxServer, words: list[str]) -> Non
     assert (result.returncode, result.stderr) == (141, "")
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash on this machine")
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
 def test_bash_completes(server: SandboxServer, tmp_path: Path) -> None:
-    """A shell with the line in its ~/.bashrc that `gatectl completion --help` shows. Bash breaks
-    words at some signs by itself; which names are completed, test_completion.py tests.
+    """A shell with the line in its ~/.bashrc that `gatectl completion --help` shows. Bash also
+    splits words at some characters. test_completion.py tests which names are completed.
     """
     line = 'eval "$(gatectl completion bash)"'
     assert line in run("completion", "--help").out

@@ -1,4 +1,4 @@
-"""Pipelines that the caller may not look at: all others are shown, and these named."""
+"""Pipelines that the caller may not read: the commands show all others, and name these."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.support.ask import ask
 from tests.support.cli import run
 from tests.support.explaining import EVERYTHING
 from tests.support.held import hold_k8s, start_all
+from tests.support.person import act_as_person
 from tests.support.refused import run_refused
 from tests.support.scene import Scene
-from tests.support.somebody import as_somebody
 
-NOTE = "not looked at: secret (codepipeline:GetPipeline was denied)"
+NOTE = "not checked: secret (codepipeline:GetPipeline was denied)"
 
 
 def closed(*names: str) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def closed(*names: str) -> dict[str, Any]:
 
 @pytest.fixture
 def held(sound: Scene) -> Scene:
-    """infra runs, and k8s waits for it; there is also a pipeline with the name of `secret`."""
+    """infra is running, k8s is waiting for it, and there is also a pipeline named `secret`."""
     sound.pipeline("secret")
     hold_k8s(sound, seconds=3600, minutes=0)
     return sound
@@ -34,12 +34,12 @@ def held(sound: Scene) -> Scene:
 
 @pytest.fixture
 def secret(held: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    as_somebody(monkeypatch, EVERYTHING, closed("secret"))
+    act_as_person(monkeypatch, EVERYTHING, closed("secret"))
     return held
 
 
 @pytest.mark.usefixtures("secret")
-def test_holds_shows_the_others_and_says_what_it_did_not_look_at() -> None:
+def test_holds_shows_the_others_and_names_what_it_did_not_check() -> None:
     said = run("holds")
     assert (said.status, said.err) == (0, f"{NOTE}\n")
     assert "k8s" in said.out
@@ -57,7 +57,7 @@ def test_graph_shows_the_others(flags: list[str]) -> None:
     assert "secret" not in said.out
 
 
-def test_release_lets_go_another(secret: Scene) -> None:
+def test_release_works_for_another_pipeline(secret: Scene) -> None:
     said = run("release", "k8s", "--yes")
     assert (said.status, said.err) == (0, f"{NOTE}\n")
     secret.wait(minutes=2)
@@ -66,63 +66,62 @@ def test_release_lets_go_another(secret: Scene) -> None:
 
 @pytest.mark.usefixtures("secret")
 @pytest.mark.parametrize("command", ["check", "doctor"])
-def test_the_others_are_checked_and_the_exit_status_says_that_not_all_were(command: str) -> None:
+def test_the_others_are_checked_and_the_exit_status_shows_the_gap(command: str) -> None:
     said = run(command)
     assert said.status == 254, said.out
-    assert "not looked at the pipeline secret codepipeline:GetPipeline was denied." in said.words
+    assert "the pipeline secret codepipeline:GetPipeline was denied." in said.words
     (gap,) = run(command, "--json").json()["not_looked_at"]
     assert gap["what"] == "the pipeline secret"
 
 
-class TestOneThatOthersWaitFor:
+class TestAnUpstreamThatMayNotBeRead:
     @pytest.fixture(autouse=True)
     def held(self, sound: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-        """secret, which waits itself, is what k8s waits for."""
+        """k8s waits for secret, which is waiting for infra."""
         sound.pipeline("infra", seconds=3600)
         sound.gated("secret", ask("infra", pipeline="secret"), seconds=3600)
         sound.k8s("secret")
         start_all(sound, "infra", "secret")
-        as_somebody(monkeypatch, EVERYTHING, closed("secret"))
+        act_as_person(monkeypatch, EVERYTHING, closed("secret"))
 
-    def test_it_is_there(self) -> None:
+    def test_it_is_not_reported_as_missing(self) -> None:
         said = run("check")
         assert (said.status, "There is no pipeline" in said.out) == (254, False), said.out
         for flags in ([], ["--no-state"]):
             said = run("graph", *flags)
             assert ("Unknown" in said.out, said.err) == (False, f"{NOTE}\n"), said.out
 
-    def test_its_own_hold_is_told_as_its_rule_tells_it(self) -> None:
+    def test_its_own_hold_is_read_from_the_rule(self) -> None:
         said = run("holds")
-        assert "Nobody waits any more" not in said.out
         assert said.out.splitlines()[1].split()[:2] == ["secret", "infra"]
 
 
 @pytest.mark.usefixtures("held")
-def test_how_one_stands_that_may_not_be_looked_at_is_not_guessed(
+def test_its_state_is_not_guessed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    as_somebody(monkeypatch, EVERYTHING, closed("infra"))
-    assert "infra  may not be looked at" in run("graph").out
+    act_as_person(monkeypatch, EVERYTHING, closed("infra"))
+    assert "infra  not checked: access denied" in run("graph").out
 
 
 @pytest.mark.usefixtures("held")
 @pytest.mark.parametrize("words", [["holds"], ["graph"], ["check"], ["release", "k8s"]])
-def test_where_nothing_may_be_looked_at_it_is_an_error(
+def test_it_is_an_error_if_no_pipeline_may_be_read(
     monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
     names = {"Effect": "Allow", "Action": "codepipeline:ListPipelines", "Resource": "*"}
-    as_somebody(monkeypatch, EVERYTHING, closed("*"), names)
+    act_as_person(monkeypatch, EVERYTHING, closed("*"), names)
     complaint = run_refused(*words, status=AWS_REFUSED)
     assert "AWS denied codepipeline:GetPipeline (" in complaint
 
 
-def test_of_many_the_first_few_are_named(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_first_few_are_named(held: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"team-{letter}" for letter in "abcdefghijkl"]
     for name in names:
         held.pipeline(name)
-    as_somebody(monkeypatch, EVERYTHING, closed("team-*"))
+    act_as_person(monkeypatch, EVERYTHING, closed("team-*"))
     (line,) = run("holds").err.splitlines()
-    assert line.startswith("not looked at: team-a, team-b, ")
+    assert line.startswith("not checked: team-a, team-b, ")
     assert " more (codepipeline:GetPipeline was denied)" in line
     (gap,) = run("check", "--json").json()["not_looked_at"]
     assert gap["what"].startswith("the pipelines team-a, ")

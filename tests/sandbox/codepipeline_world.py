@@ -158,7 +158,7 @@ class CodePipelineWorld:
         return cast("dict[str, Any]", self.stage()["actionStates"][index]["latestExecution"])
 
     def states(self, kind: str, execution: str) -> list[str]:
-        """The states that events told of this execution, in order: of "Pipeline", "Stage" or
+        """The states of this execution according to the events, in order: of "Pipeline", "Stage" or
         "Action".
         """
         return [

@@ -62,7 +62,7 @@ class EventBridgeWorld:
             )
 
     def target(self, **members: Any) -> None:
-        """Put the target "retry", the function RETRY, or one that differs in these members."""
+        """Put the target "retry": the function RETRY, or one with these members changed."""
         self.events.put_targets(Rule="hold", Targets=[{"Id": "retry", "Arn": RETRY, **members}])
 
     def delete(self, rule: str = "hold") -> None:
@@ -75,7 +75,7 @@ class EventBridgeWorld:
         self.send(state="STOPPED")
 
     def send(self, **detail: Any) -> None:
-        """An event of a service, and all that it causes at once."""
+        """Send a service's event, and let everything that it causes immediately happen."""
         eventbridge.send_event(
             ACCOUNT,
             REGION,
@@ -87,7 +87,7 @@ class EventBridgeWorld:
         self.clock.settle()
 
     def put(self, **entry: Any) -> dict[str, Any]:
-        """A user's event, and all that it causes at once."""
+        """Put a user's event, and let everything that it causes immediately happen."""
         event = {"Source": "shop", "DetailType": "Order", "Detail": "{}", **entry}
         answer = self.events.put_events(Entries=[event])
         self.clock.settle()

@@ -1,4 +1,4 @@
-"""The one clock: driven by a test, or running by itself."""
+"""The sandbox's clock: driven by a test, or running on its own."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_sleeping_moves_driven_time_and_takes_none() -> None:
     assert time.monotonic() - began < 10
 
 
-def test_a_running_clock_calls_by_itself_until_it_is_stopped() -> None:
+def test_a_running_clock_calls_automatically_until_it_is_stopped() -> None:
     clock = WallClock()
     called = threading.Event()
     clock.call_at(utcnow() + timedelta(seconds=0.05), called.set)

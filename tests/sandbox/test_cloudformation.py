@@ -58,7 +58,7 @@ def type_id(category: str, provider: str) -> dict[str, Any]:
 
 
 class Stack:
-    """One stack, of the resources that it is told to be made of."""
+    """One stack of the given resources."""
 
     def __init__(self) -> None:
         self.client = client("cloudformation", REGION)
@@ -133,7 +133,7 @@ def test_a_stage_condition_and_stores_by_region(aws: CodePipelineWorld) -> None:
     assert rule["configuration"]["UserParameters"] == "infra"
 
 
-def test_a_new_pipeline_starts_by_itself_and_an_edited_one_where_the_template_says_so(
+def test_a_new_pipeline_starts_automatically_and_an_edited_one_if_the_template_says_so(
     aws: CodePipelineWorld,
 ) -> None:
     aws.dials.start_on_create = True

@@ -1,5 +1,5 @@
-"""A stage's entry condition: its rules, what a failed one leads to, what the API shows of it, and
-how people get past it.
+"""A stage's entry condition: its rules, what follows if one fails, what the API shows of it, and
+how people override it.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def test_the_event_has_exactly_the_documented_keys(aws: CodePipelineWorld) -> No
     assert set(job["data"]["artifactCredentials"]) == keys
 
 
-def test_success_lets_the_pipeline_go_on(aws: CodePipelineWorld) -> None:
+def test_success_lets_the_pipeline_continue(aws: CodePipelineWorld) -> None:
     execution, _ = invoked(aws)
     details = {"summary": "infra is idle", "externalExecutionId": "x1", "percentComplete": 100}
     aws.succeed(executionDetails=details, outputVariables={"Behind": "e1"})

@@ -1,4 +1,4 @@
-"""How executions of one pipeline get along with each other in the three execution modes."""
+"""How executions of one pipeline interact in the three execution modes."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_at_most_fifty_run_at_once(aws: CodePipelineWorld, mode: str) -> None:
     aws.start()
 
 
-def test_a_failed_action_fails_the_stage_at_once_and_its_neighbour_goes_on(
+def test_a_failed_action_fails_the_stage_immediately_and_its_neighbor_continues(
     aws: CodePipelineWorld,
 ) -> None:
     aws.create([slow("Bad", 5, "Failed"), slow("Good", 60)])

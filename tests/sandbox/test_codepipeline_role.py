@@ -50,7 +50,7 @@ def test_the_actions_own_role_counts(k8s: Scene) -> None:
     assert k8s.gate_action()["status"] == "Failed"
 
 
-def test_where_iam_is_not_enforced_any_role_may(k8s: Scene) -> None:
+def test_any_role_may_if_iam_is_not_enforced(k8s: Scene) -> None:
     may_invoke_nothing()
     k8s.world.dials.enforce_iam = False
     k8s.start("k8s")

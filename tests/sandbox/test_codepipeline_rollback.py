@@ -104,7 +104,7 @@ def test_a_target_older_than_the_history_is_outdated(aws: CodePipelineWorld) -> 
         roll_back(aws, target)
 
 
-def test_a_stage_with_actions_that_go_on_is_busy(aws: CodePipelineWorld) -> None:
+def test_a_stage_with_running_actions_is_busy(aws: CodePipelineWorld) -> None:
     aws.create([action("Deploy"), approval()])
     target = aws.start(5)
     aws.approve(aws.latest_action(1)["token"])
@@ -137,7 +137,7 @@ def test_a_rolled_back_gate_s_job_is_as_any_other(aws: CodePipelineWorld) -> Non
     assert aws.status(execution) == "Succeeded"
 
 
-def test_a_failed_stage_rolls_back_by_itself(aws: CodePipelineWorld) -> None:
+def test_a_failed_stage_rolls_back_automatically(aws: CodePipelineWorld) -> None:
     aws.client.create_pipeline(pipeline=with_on_failure(result="ROLLBACK"))
     aws.fail_next("Deploy", times=1)
     assert aws.status(aws.start(20)) == "Failed"  # there was nothing to go back to
@@ -152,7 +152,7 @@ def test_a_failed_stage_rolls_back_by_itself(aws: CodePipelineWorld) -> None:
     assert shown["rollbackMetadata"] == {"rollbackTargetPipelineExecutionId": target}
 
 
-def test_an_edit_leaves_nothing_to_roll_back_to_by_itself(aws: CodePipelineWorld) -> None:
+def test_an_edit_leaves_nothing_to_roll_back_to_automatically(aws: CodePipelineWorld) -> None:
     aws.client.create_pipeline(pipeline=with_on_failure(result="ROLLBACK"))
     succeeded(aws)
     aws.client.update_pipeline(pipeline=with_on_failure(result="ROLLBACK"))
@@ -174,7 +174,7 @@ def test_a_rollback_that_fails_is_the_end(aws: CodePipelineWorld) -> None:
 
 
 @pytest.mark.parametrize(("failures", "status"), [(1, "Succeeded"), (2, "Failed")])
-def test_a_failed_stage_retries_once_by_itself_and_keeps_its_lock(
+def test_a_failed_stage_retries_once_automatically_and_keeps_its_lock(
     aws: CodePipelineWorld, failures: int, status: str
 ) -> None:
     mode = {"retryMode": "ALL_ACTIONS"}

@@ -54,7 +54,7 @@ def test_an_action_s_output_variables_reach_later_actions(aws: CodePipelineWorld
     assert user_parameters(aws) == "e1"
 
 
-@pytest.mark.parametrize("name", ["#{variables.nothing}", "#{variables.unknown}", "#{nobody.Id}"])
+@pytest.mark.parametrize("name", ["#{variables.nothing}", "#{variables.unknown}", "#{unknown.Id}"])
 def test_a_variable_without_a_value_fails_the_action(aws: CodePipelineWorld, name: str) -> None:
     aws.create([gate(UserParameters=name)], variables=VARIABLES)
     assert aws.status(aws.start(2)) == "Failed"
@@ -109,7 +109,7 @@ def test_the_same_token_answers_the_same_execution(aws: CodePipelineWorld) -> No
     assert aws.start(clientRequestToken="retry-1") != execution
 
 
-def test_a_new_pipeline_starts_by_itself(aws: CodePipelineWorld) -> None:
+def test_a_new_pipeline_starts_automatically(aws: CodePipelineWorld) -> None:
     aws.dials.start_on_create = True
     aws.create([action("Build")])
     (summary,) = aws.list_executions()

@@ -56,7 +56,7 @@ def test_an_execution_that_waits_before_a_stage_stops_at_once(aws: CodePipelineW
     assert aws.stage()["inboundExecutions"] == []
 
 
-def test_retry_runs_the_failed_actions_again_and_the_execution_goes_on(
+def test_retry_runs_the_failed_actions_again_and_the_execution_continues(
     aws: CodePipelineWorld,
 ) -> None:
     aws.create([action("Good"), action("Bad")], [action("Deploy")])
@@ -72,7 +72,7 @@ def test_retry_runs_the_failed_actions_again_and_the_execution_goes_on(
     assert names == ["Deploy", "Bad", "Bad", "Good", "Repo"]
 
 
-def test_retry_of_all_actions_begins_the_stage_anew(aws: CodePipelineWorld) -> None:
+def test_retry_of_all_actions_runs_the_whole_stage_again(aws: CodePipelineWorld) -> None:
     aws.create([action("Good"), action("Bad", order=2)])
     execution = start_failing(aws)
     aws.retry(execution, "ALL_ACTIONS")
@@ -93,7 +93,7 @@ def test_retry_with_a_neighbour_still_running(aws: CodePipelineWorld) -> None:
     assert aws.status(execution) == "InProgress"
 
 
-def test_retry_is_refused_where_it_makes_no_sense(aws: CodePipelineWorld) -> None:
+def test_retry_is_refused_if_it_makes_no_sense(aws: CodePipelineWorld) -> None:
     aws.create([action("Bad")])
     execution = start_failing(aws, 3)
     with refused("StageNotFoundException"):
@@ -153,7 +153,7 @@ def test_an_approval_waits_for_its_answer(aws: CodePipelineWorld, answer: str, s
         aws.approve(token)
 
 
-def test_an_approval_that_nobody_gives_fails_after_seven_days(aws: CodePipelineWorld) -> None:
+def test_an_unanswered_approval_fails_after_seven_days(aws: CodePipelineWorld) -> None:
     aws.create([approval()])
     execution = aws.start()
     aws.advance(days=6.9)
@@ -162,7 +162,7 @@ def test_an_approval_that_nobody_gives_fails_after_seven_days(aws: CodePipelineW
     assert aws.status(execution) == "Failed"
 
 
-def test_in_parallel_mode_the_token_stands_in_the_action_s_history(aws: CodePipelineWorld) -> None:
+def test_in_parallel_mode_the_token_is_in_the_actions_history(aws: CodePipelineWorld) -> None:
     aws.create([approval()], mode="PARALLEL")
     execution = aws.start(5)
     assert "token" not in aws.latest_action()

@@ -1,5 +1,5 @@
-"""Deliveries that are lost, doubled, late or refused, rules that take a while, and targets other
-than Lambda.
+"""Deliveries that are lost, duplicated, late or refused, rules that take effect late, and targets
+other than Lambda.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def test_a_removed_target_and_a_deleted_rule_still_fire_for_a_while(bus: EventBr
     bus.delete()
     bus.stop()
     bus.advance(minutes=2)
-    bus.events.delete_rule(Name="hold")  # once more: that does not begin the while anew
+    bus.events.delete_rule(Name="hold")  # once more: that does not extend the delay
     bus.advance(minutes=1)
     bus.stop()
     bus.advance(hours=1)

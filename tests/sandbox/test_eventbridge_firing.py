@@ -41,7 +41,9 @@ def test_a_rule_that_is_made_on_the_minute_waits_for_the_next_time(bus: EventBri
 
 
 def check_event(delivery: Delivery, **members: Any) -> None:
-    """It went to RETRY for the rule "hold", with these members and those that each event has."""
+    """Check that the event went to RETRY for the rule "hold", with these members and those that
+    every event has.
+    """
     assert (delivery.function_arn, delivery.rule_arn) == (RETRY, RULE_ARN)
     assert len(delivery.payload.pop("id")) == 36
     common = {"version": "0", "account": "123456789012", "region": "eu-central-1"}
@@ -68,7 +70,7 @@ def test_a_rate_counts_from_when_the_rule_was_made_whatever_becomes_of_its_targe
     assert bus.times == ["12:05:20", "12:10:20"]
 
 
-def test_a_rate_counts_anew_when_the_rule_is_enabled(bus: EventBridgeWorld) -> None:
+def test_a_rate_starts_again_when_the_rule_is_enabled(bus: EventBridgeWorld) -> None:
     bus.rule(ScheduleExpression="rate(5 minutes)", State="DISABLED")
     bus.advance(minutes=7)
     bus.events.enable_rule(Name="hold")
@@ -76,7 +78,7 @@ def test_a_rate_counts_anew_when_the_rule_is_enabled(bus: EventBridgeWorld) -> N
     assert bus.times == ["12:12:00"]
 
 
-def test_a_firing_that_the_clock_could_not_call_off_any_more_does_nothing(
+def test_a_firing_that_the_clock_could_no_longer_cancel_does_nothing(
     bus: EventBridgeWorld,
 ) -> None:
     bus.rule(ScheduleExpression=EVERY_FIVE_MINUTES)

@@ -1,4 +1,4 @@
-"""How the sandbox's EventBridge comes into moto, and out of it again."""
+"""How the sandbox's EventBridge is installed into moto, and removed again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def clock() -> Iterator[DrivenClock]:
 
 @pytest.fixture
 def invocations() -> Iterator[list[Any]]:
-    """What is invoked on Lambda: function, payload, rule."""
+    """The invocations of Lambda: function, payload, rule."""
     invocations: list[Any] = []
 
     def invoke(*values: Any) -> None:
@@ -76,7 +76,7 @@ def test_nothing_fires_after_the_sandbox_has_left_moto(
     assert invocations == []
 
 
-def test_what_a_reset_took_does_not_fire_any_more(bus: EventBridgeWorld) -> None:
+def test_what_a_reset_removed_no_longer_fires(bus: EventBridgeWorld) -> None:
     bus.dials.event_copies = lambda: [30.0]
     bus.rule(ScheduleExpression=EVERY_FIVE_MINUTES, EventPattern=ON_STOP)
     bus.stop()

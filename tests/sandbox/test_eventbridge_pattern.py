@@ -88,7 +88,7 @@ def test_a_field_that_is_not_there() -> None:
         assert not compile_pattern(json.dumps({"a": alternatives}))({"b": "x"})
 
 
-def test_or_is_one_of_several_objects_besides_the_other_fields() -> None:
+def test_or_is_one_of_several_objects_next_to_the_other_fields() -> None:
     matches = compile_pattern(
         '{"source": ["s"], "$or": [{"a": [1]}, {"b": [1], "$or": [{"c": [1]}, {"d": [1]}]}]}'
     )

@@ -176,8 +176,8 @@ UNKNOWN = {
         if operation not in RESOURCES["logs"]
     ),
 }
-"""Calls on such resources that nobody makes in the sandbox: they ask for "*", so that only a policy
-on everything allows them.
+"""Calls on such resources that nothing makes in the sandbox: they require "*", so only a policy for
+every resource allows them.
 """
 BY_ARN = {"TagResource", "UntagResource", "ListTagsForResource", "ListTags"}
 """These name their resource, of whatever kind, by its ARN."""

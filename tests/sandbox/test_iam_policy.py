@@ -86,7 +86,7 @@ def test_a_variables_value_is_no_pattern() -> None:
     assert text_matches("${aws:username}", "*", {"aws:username": ("*",)}) is True
     assert text_matches("a${*}", "ab", {}) is False
     assert text_matches("a${*}", "a*", {}) is True
-    assert text_matches("${aws:username, 'nobody'}", "nobody", {}) is True
+    assert text_matches("${aws:username, 'none'}", "none", {}) is True
 
 
 def test_a_deny_outdoes_every_allow() -> None:
@@ -199,7 +199,7 @@ def test_an_operator_that_is_not_known_is_taken_from_its_safe_side(operator: str
         ({"Service": "lambda.amazonaws.com"}, (SILENCE, False)),
     ],
 )
-def test_whom_a_resource_policy_names(
+def test_the_principals_of_a_resource_policy(
     principal: object, verdict: tuple[PolicyVerdict, bool]
 ) -> None:
     assume = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}

@@ -133,7 +133,7 @@ NUMBER = {"ContextKeyName": "aws:x", "ContextKeyValues": ["1"], "ContextKeyType"
 @pytest.mark.parametrize(
     ("wrong", "code"),
     [
-        ({"PolicySourceArn": f"arn:aws:iam::{ACCOUNT}:role/nobody"}, "NoSuchEntity"),
+        ({"PolicySourceArn": f"arn:aws:iam::{ACCOUNT}:role/missing"}, "NoSuchEntity"),
         ({"PolicySourceArn": "arn:aws:iam::210987654321:role/worker"}, "NoSuchEntity"),
         ({"PolicySourceArn": f"arn:aws:sts::{ACCOUNT}:assumed-role/worker/x"}, "InvalidInput"),
         ({"ActionNames": ["PutRule"]}, "InvalidInput"),

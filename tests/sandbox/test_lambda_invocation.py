@@ -23,7 +23,7 @@ RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/gate-1"
 
 
 class Script:
-    """An executor that answers what it was told to, and notes what it was asked."""
+    """An executor that returns the given outcomes, and notes its invocations."""
 
     def __init__(self) -> None:
         self.outcomes: list[RunOutcome] = []

@@ -1,5 +1,5 @@
-"""A role's session that asks too often is throttled, as AWS does it; nobody else is, and no session
-until the rates are set.
+"""A role's session that makes too many calls is throttled, as on AWS. Nothing else is, and no
+session is until the rates are set.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def client(
 
 
 def answered(call: Callable[[], object], times: int) -> int:
-    """How many of so many calls were not throttled."""
+    """How many of `times` calls were not throttled."""
     throttled = 0
     for _ in range(times):
         try:
@@ -89,7 +89,7 @@ def test_less_than_one_a_second(world: DrivenWorld) -> None:
     assert answered(events.list_rules, 2) == 1
 
 
-def test_operations_without_a_rate_and_callers_who_are_no_session_are_free(
+def test_operations_without_a_rate_and_callers_without_a_session_are_free(
     world: DrivenWorld,
 ) -> None:
     assert answered(client("events").list_event_buses, 100) == 100

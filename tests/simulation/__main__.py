@@ -16,9 +16,9 @@ from tests.simulation.story import format_result
 
 @click.command()
 @click.option("--seed", type=int, help="Play the run of this seed and print its story.")
-@click.option("--soak", "forever", is_flag=True, help="Play runs until told to stop (Ctrl-C).")
-@click.option("--runs", type=int, help="Play so many runs.")
-@click.option("--minutes", type=float, help="Play runs for so long.")
+@click.option("--soak", "forever", is_flag=True, help="Play runs until Ctrl-C.")
+@click.option("--runs", type=int, help="Play this many runs.")
+@click.option("--minutes", type=float, help="Play runs for this many minutes.")
 @click.option("--bug", help="Plant this bug, and print the first seed that shows it.")
 @click.option("--first", default=0, show_default=True, help="The first seed of many.")
 def main(
@@ -29,8 +29,8 @@ def main(
     bug: str | None,
     first: int,
 ) -> None:
-    """Play histories and check the gate's promises. Exit status 1 where one is broken."""
-    logging.disable(logging.CRITICAL)  # the sandbox's own warnings: here, faults are the point
+    """Play histories and check the gate's promises. Exit status 1 if one is broken."""
+    logging.disable(logging.CRITICAL)  # the sandbox's own warnings: faults are intended here
     if bug is not None:
         planted = next((one for one in BUGS if one.name == bug), None)
         if planted is None:
@@ -45,7 +45,9 @@ def main(
         click.echo(format_result(result))
         sys.exit(bool(result.broken))
     if not (forever or runs or minutes):
-        raise click.UsageError("say which: --seed N, --runs N, --minutes M, --soak or --bug NAME")
+        raise click.UsageError(
+            "Choose one of --seed N, --runs N, --minutes M, --soak and --bug NAME."
+        )
     sys.exit(soak(first, runs, minutes))
 
 

@@ -21,9 +21,9 @@ from tests.simulation.places import HOME, named
 from tests.simulation.record import Record
 
 SECRET = "never-to-be-logged"
-"""Stands for a credential in AWS's own error messages; no word of ours may repeat it."""
+"""Stands for a credential in AWS's own error messages; the functions must never repeat it."""
 DEEPEST = 4
-"""So many invocations may wait for each other."""
+"""How many invocations may wait for each other."""
 LOOK_BACK = timedelta(days=14)
 
 MODIFIED = "ConcurrentModificationException"
@@ -31,13 +31,13 @@ REFUSALS = {
     "throttled": (400, "ThrottlingException", f"Rate exceeded {SECRET}"),
     "broken": (500, "InternalFailure", f"Something went wrong {SECRET}"),
     "unavailable": (503, "ServiceUnavailable", f"Come back later {SECRET}"),
-    "denied": (400, "AccessDeniedException", "User: somebody is not authorized to perform: this"),
+    "denied": (400, "AccessDeniedException", "User: ann is not authorized to perform: this"),
     "unsigned": (
         403,
         "InvalidSignatureException",
         f"The canonical string should have been {SECRET}",
     ),
-    "odd": (400, "UnheardOfException", f"Nobody expects this {SECRET}"),
+    "odd": (400, "UnheardOfException", f"This is unexpected {SECRET}"),
     "modified": (400, MODIFIED, "There is a concurrent modification on a rule"),
     "full": (400, "LimitExceededException", "The requested resource exceeds the maximum allowed"),
     "conflict": (400, "ConflictException", "Your request cannot be handled: the pipeline is busy"),
@@ -50,7 +50,7 @@ QUIET = (
     "PutJobSuccessResult",
     "PutJobFailureResult",
 )
-"""Calls that the story does not tell of."""
+"""Calls that the story leaves out."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Call:
 
 
 class Calls:
-    """Stands between the functions' clients and moto."""
+    """All calls of the functions' clients on their way to moto."""
 
     def __init__(
         self,
@@ -119,8 +119,8 @@ class Calls:
             self._record.slow_periods.append((began, utcnow()))
 
     def pass_time(self, seconds: float) -> None:
-        """The world goes on for so long, also in place of time.sleep. An invocation that takes
-        longer than its function may is killed.
+        """Let time pass, also instead of time.sleep. An invocation that exceeds its function's
+        timeout is killed.
         """
         if len(self._record.under_way) > DEEPEST:
             return
@@ -132,7 +132,7 @@ class Calls:
             raise SystemExit(1)
 
     def _strike(self, fault: str, call: Call) -> AWSResponse:
-        """What botocore gets of a call that a fault strikes."""
+        """Return what botocore gets from a call that a fault strikes."""
         request, config = call.request, call.caller.client.meta.config
         if fault in ("unheard", "reset", "dies after"):  # it takes effect, and the answer gets lost
             self._carry_out(call)
@@ -164,7 +164,7 @@ class Calls:
         before = len(self._record.executions)
         try:
             response = through_moto(call.caller, call.request, call.operation)
-        except Exception:  # botocore would take it for a call that failed
+        except Exception:  # botocore would treat it as a failed call
             self._record.defects.append(traceback.format_exc())
             raise
         if response.status_code == OK:
@@ -206,7 +206,7 @@ class Calls:
                 record.texts += [entry["Detail"] for entry in body["Entries"]]
 
     def _note_answer(self, call: Call, response: AWSResponse) -> None:
-        """Note what the function gets to read."""
+        """Note what the function reads."""
         if call.operation == "ListPipelineExecutions" and response.status_code == OK:
             pipeline = named(call.caller.place, call.body["pipelineName"])
             oldest = (utcnow() - LOOK_BACK).timestamp()

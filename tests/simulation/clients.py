@@ -1,4 +1,4 @@
-"""The functions' boto3 clients: made once, lean, their calls led through the simulation."""
+"""The functions' boto3 clients: created once, lean, and their calls go through the simulation."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ SHORT_WAY = {
     "PutJobSuccessResult": "put_job_success_result",
     "PutJobFailureResult": "put_job_failure_result",
 }
-"""The operations of CodePipeline that the sandbox answers by itself, and their methods."""
+"""The CodePipeline operations that the sandbox answers without moto, and their methods."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A client, and where its calls go. `signs`: with a role's session; IAM looks at each call."""
+    """A client, and where its calls go. `signs`: with a role's session; IAM checks each call."""
 
     client: BaseClient
     place: Place
@@ -53,11 +53,11 @@ class Caller:
 
 
 _current: list[tuple[Send, Callable[[], str]]] = []
-"""Through whom the calls go now, and what tells which function runs ("gate" or "retry"): the
-clients outlive a run, as making them takes longer.
+"""The target of all calls now, and what returns which function is running ("gate" or "retry"): the
+clients outlive a run, because creating them takes long.
 """
 OF_A_RUN = ("sts",)
-"""The services whose clients are made anew for each session."""
+"""The services that need a new client for each session."""
 _quotas: list[Any] = []
 _real_client = chalicelib.aws.clients.make_client
 _methods = cache(moto.core.responses.method_names_from_class)
@@ -65,8 +65,8 @@ _methods = cache(moto.core.responses.method_names_from_class)
 
 @contextmanager
 def clients_through(send: Send, function: Callable[[], str]) -> Iterator[None]:
-    """Give the functions clients whose calls go through `send` before they reach moto, as good as
-    new each time. `function` tells which of them runs: "gate" or "retry".
+    """Give the functions clients whose calls go through `send` before they reach moto, and that
+    behave like new ones each time. `function` returns which of them is running: "gate" or "retry".
     """
     for quota in _quotas:
         quota._available_capacity = quota._max_capacity
@@ -78,7 +78,7 @@ def clients_through(send: Send, function: Callable[[], str]) -> Iterator[None]:
             # moto looks through its class at each call
             patch.object(moto.core.responses, "method_names_from_class", _methods),
         ):
-            vars(runtime.aws).pop("_other_accounts", None)  # its sessions are another run's
+            vars(runtime.aws).pop("_other_accounts", None)  # its sessions belong to another run
             yield
     finally:
         _current.pop()
@@ -95,7 +95,7 @@ def through_moto(caller: Caller, request: AWSPreparedRequest, operation: str) ->
             with current_world().lock:
                 return answer(request, 200, getattr(response, SHORT_WAY[operation])())
         except (JsonRESTError, ServiceException):
-            pass  # nothing was changed: the long way gives the error its form
+            pass  # nothing was changed: moto's HTTP layers format the error
     answered = botocore_stubber("before-send", request)
     if answered is None:
         raise RuntimeError(f"moto does not answer {request.url}")
@@ -120,7 +120,7 @@ def _client(*names: Any, **settings: Any) -> Any:
     def noted(*arguments: Any, **more: Any) -> Any:
         quota = real_quota(*arguments, **more)
         if names[0] in OF_A_RUN or settings.get("region_name"):
-            return quota  # it lives no longer than its run
+            return quota  # it is not used after its run
         _quotas.append(quota)
         return quota
 

@@ -168,24 +168,24 @@ class Elsewhere:
             backend(one.place).delete_pipeline(one.declaration["name"])
 
     def _close(self) -> None:
-        """The gate's role may look at nothing any more: sessions that it has are refused, too."""
+        """The gate's role may no longer read anything, not even with the sessions that it has."""
         for far in self._far:
             periods = self._record.closed_periods.setdefault(far.name, [])
             if far.place[0] == OTHERS and (not periods or periods[-1][1] is not None):
-                self._tell(f"does not let the gate look at {far.name} any more")
+                self._tell(f"forbids the gate to read {far.name}")
                 periods.append((utcnow(), None))
                 _find_role().policies.clear()
 
     def open(self) -> None:
-        """The gate may look at everything again."""
+        """The gate may read everything again."""
         for name, periods in self._record.closed_periods.items():
             if periods and periods[-1][1] is None:
-                self._tell(f"lets the gate look at {name}")
+                self._tell(f"allows the gate to read {name}")
                 periods[-1] = (periods[-1][0], utcnow())
                 self._let_look()
 
     def _tell(self, text: str) -> None:
-        self._record.story.tell(f"somebody elsewhere {text}")
+        self._record.story.tell(f"a person elsewhere {text}")
 
 
 def _find_role() -> Role:

@@ -17,7 +17,7 @@ Lists = dict[str, dict[str, tuple[str, float]]]
 
 @dataclass(frozen=True)
 class HeldState:
-    """How a held execution really stood when an invocation of the retry began."""
+    """The real state of a held execution when an invocation of the retry function began."""
 
     status: str
     newer: tuple[str, ...]
@@ -28,13 +28,13 @@ class HeldState:
 
 @dataclass(frozen=True)
 class Position:
-    """How an execution really stood when an invocation read its pipeline's state."""
+    """The real position of an execution when an invocation read its pipeline's state."""
 
     stages_behind: frozenset[str] = frozenset()
     parked: bool = False
     """Its stage waits for an approval only, or the transition into the next one is disabled."""
     over: bool = False
-    """It did not run any more."""
+    """It was no longer running."""
 
     @classmethod
     def find(cls, pipeline: Pipeline, execution: PipelineExecution) -> Position:
@@ -87,7 +87,7 @@ class Invocation:
     stage_reads: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
     """By pipeline and stage the last execution in it and its status there, at each read."""
     faults: list[str] = field(default_factory=list)
-    """What struck it: one that was not struck has no excuse."""
+    """What struck it: without a fault it has no excuse."""
     ended: datetime | None = None
     error: bool = False
     lines: list[dict[str, Any]] = field(default_factory=list)
@@ -95,16 +95,16 @@ class Invocation:
     events: list[dict[str, Any]] = field(default_factory=list)
     """What it put on the bus: entries of PutEvents that took effect."""
     not_retryable: str | None = None
-    """How the held execution really stood when AWS refused to retry its stage."""
+    """The real status of the held execution when AWS refused to retry its stage."""
 
     @property
     def end(self) -> datetime:
-        """When it ended; when it began, if it still runs."""
+        """When it ended, or when it began if it is still running."""
         return self.ended or self.began
 
     @property
     def held_id(self) -> str:
-        """The execution whose hold a retry looks at."""
+        """The execution whose hold the retry function checks."""
         return str(self.event.get("rule", ""))[-36:]
 
     @property

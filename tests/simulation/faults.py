@@ -40,12 +40,12 @@ PASSING = (
     "dies before",
     "dies after",
 )
-"""Faults after which AWS, asked again, may well answer."""
+"""Faults after which a repeated call may succeed."""
 PERMANENT = ("denied", "unsigned", "odd")
-"""Those that a gate need not try again: it may fail the job for them."""
+"""Faults after which a gate may fail the job: it does not have to repeat the call."""
 ANY_CALL = (*PASSING, *PERMANENT)
 NOT_REPEATED = ("dies before", "dies after", *PERMANENT, "modified", "full", "in part", "conflict")
-"""Those after which botocore does not repeat the call by itself: once is enough to be felt."""
+"""Faults after which botocore does not repeat the call, so that one has an effect."""
 SPECIAL = {
     "PutRule": ("modified", "full"),
     "PutTargets": ("modified", "in part"),
@@ -74,7 +74,7 @@ OUTAGES: tuple[tuple[str, ...], ...] = (
 
 @dataclass
 class Strike:
-    """`fault` strikes so many attempts of a call from the `first` on; botocore's repeats count."""
+    """`fault` strikes `times` attempts of a call from the `first` on; botocore's repeats count."""
 
     operation: str
     first: int
@@ -107,7 +107,7 @@ class Faults:
     def __init__(self, random: Random, minutes: float) -> None:
         self._random = random
         self.fair = False
-        """Nothing strikes any more."""
+        """Nothing strikes anymore."""
         self._counted: dict[str, int] = {}
         self._strikes: list[Strike] = []
         self._spells: list[Spell] = []
@@ -124,11 +124,11 @@ class Faults:
             share = random.choice((1.0, 1.0, 0.8))
             self._spells = [self._draw_spell(minutes, share, service, faults)]
         self.pauses = random.choice((0.0, 0.0, 0.05, 0.2))
-        """How often an invocation pauses before or after a call, and the world goes on."""
+        """How often an invocation pauses before or after a call, while time passes."""
         self.busy_people = random.choice((0.0, 0.0, 0.3))
-        """How often then somebody acts just at that moment."""
+        """How often a person acts during such a pause."""
         self.faster_people = 0.0
-        """How often somebody retries a held stage just before the retry does."""
+        """How often a person retries a held stage just before the retry function does."""
         self.astray = random.choice((0.0, 0.0, 0.0, 0.1, 0.4))
         """How often a delivery goes astray."""
         self.latest_arrival = utcnow()
@@ -148,7 +148,7 @@ class Faults:
         dials.continuation_seconds = random.choice((10.0, 30.0, 60.0))
         warmup, memory = dials.rule_warmup.seconds, dials.token_memory
         self._dials = (
-            f"a rule takes {warmup} s to match; a token is remembered {memory or 'for ever'}; "
+            f"a rule takes {warmup} s to match; a token is remembered {memory or 'forever'}; "
             f"job details tell {dials.job_details}; events are {'on' if dials.events_on else 'off'}"
         )
 
@@ -167,7 +167,7 @@ class Faults:
         return None
 
     def pause(self) -> float | None:
-        """For how many seconds an invocation pauses here; None: it goes on at once."""
+        """For how many seconds an invocation pauses here; None: it does not."""
         if self.fair or self._random.random() >= self.pauses:
             return None
         return self._random.choice((0, 0, 0, 1, 10, 45, 70))
@@ -206,7 +206,7 @@ class Faults:
 
 class FarFaults(Faults):
     """The faults of AssumeRole, PutEvents, and calls to other regions and accounts. They have dice
-    of their own, so that all else goes as it would without them.
+    of their own, so that everything else happens as it would without them.
     """
 
     def __init__(self, random: Random, minutes: float, near: Faults) -> None:

@@ -58,7 +58,7 @@ class People:
         self._acts_left = MAX_ACTS
 
     def at(self, minute: float, act: Callable[[], None]) -> None:
-        """Let somebody do that in so many minutes; what AWS refuses is no matter."""
+        """Let a person do that in `minute` minutes. It does not matter if AWS refuses it."""
         when = utcnow() + timedelta(minutes=minute)
         self._world.clock.call_at(when, partial(self._try, act), "people")
 
@@ -148,7 +148,7 @@ class People:
         self.backend.retry_stage_execution(request)
 
     def roll_back(self) -> None:
-        """Take the last stage of a pipeline back to an execution that succeeded in it."""
+        """Roll the last stage of a pipeline back to an execution that succeeded in it."""
         self.roll_back_one(self._choose_pipeline())
 
     def roll_back_one(self, name: str) -> None:
@@ -163,7 +163,7 @@ class People:
             self.backend.rollback_stage({"pipelineName": name, **request}, ANN)
 
     def override(self) -> None:
-        """Let an execution into a stage in spite of its entry condition."""
+        """Override the entry condition of a stage for an execution."""
         for pipeline in self.backend.pipelines.values():
             for stage in pipeline.stages:
                 latest = stage.latest
@@ -271,7 +271,7 @@ class People:
     # The gate's own things
 
     def remove_rule(self) -> None:
-        """Remove the rule of a hold, as the message says one may."""
+        """Remove the rule of a hold, as its message allows."""
         if rules := [*find_rules()]:
             held = self._random.choice(rules)
             self._tell(f"removes the rule of {held[:8]}")
@@ -283,7 +283,7 @@ class People:
         remove_rule(held)
 
     def meddle(self) -> None:
-        """Somebody who may invoke the retry function invokes it with an input of their own."""
+        """A person who may invoke the retry function does so, with an input of their own."""
         if not self._record.executions:
             return
         execution = self._random.choice([*self._record.executions.values()])
@@ -299,7 +299,7 @@ class People:
         invoke_retry(json.dumps(hold))
 
     def _tell(self, text: str) -> None:
-        self._record.story.tell(f"somebody {text}")
+        self._record.story.tell(f"a person {text}")
 
 
 def invoke_retry(text: str) -> None:

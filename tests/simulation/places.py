@@ -25,7 +25,7 @@ def arn(place: Place, name: str) -> str:
 
 
 def named(place: Place, name: str) -> str:
-    """How the simulation names a pipeline: by its name, or by its ARN where it is elsewhere."""
+    """How the simulation names a pipeline: by its name, or by its ARN if it is elsewhere."""
     return name if place == HOME else arn(place, name)
 
 

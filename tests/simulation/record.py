@@ -1,4 +1,4 @@
-"""What really happened in a run, whatever the two functions think. The promises judge by it."""
+"""What really happened in a run, whatever the functions report. The promises compare with it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BEGINS = ("STARTED", "RESUMED")
 FINISHES = ("SUCCEEDED", "FAILED", "STOPPED")
 ENDS = (*FINISHES, "CANCELED", "SUPERSEDED")
 Period = tuple[datetime, datetime | None]
-"""From when till when; None: to this day."""
+"""When it began and ended; None: it has not ended."""
 
 
 def label(execution: PipelineExecution) -> str:
@@ -41,35 +41,35 @@ def label(execution: PipelineExecution) -> str:
 
 
 class Record:
-    """Fills itself while a run goes on. Pipelines are named as places.py has it."""
+    """Fills itself during a run. Pipelines are named as in places.py."""
 
     def __init__(self, story: Story, dials: Dials) -> None:
         self.story = story
         self.dials = dials
         self.pipelines: dict[str, Pipeline] = {}
-        """All there ever were; a deleted one stays here."""
+        """All pipelines of the run, including deleted ones."""
         self.deleted: dict[str, datetime] = {}
         self.closed_periods: dict[str, list[Period]] = {}
-        """When the gate's role was not let look at which pipeline."""
+        """When the gate's role could not read a pipeline, by pipeline."""
         self.executions: dict[str, PipelineExecution] = {}
         self.changes: list[StateChange] = []
         self.under_way: list[Invocation] = []
-        """The last one runs, the others wait for it."""
+        """The last one is running, the others wait for it."""
         self.invocations: list[Invocation] = []
         self.answers: dict[str, Answer] = {}
         """By the job's id."""
         self.kept_open: list[KeptOpen] = []
         self.starts: list[Start] = []
         self.retries: list[Start] = []
-        """Stages that the retry took again; `execution` is the held one itself."""
+        """Stages that the retry function retried; `execution` is the held one."""
         self.overridden: set[str] = set()
         """The executions that a person let past a condition, or tried to."""
         self.rule_removed: set[str] = set()
         """The held executions whose rule a person removed."""
         self.released: dict[str, datetime] = {}
-        """The held executions that a person let go on at once (`gatectl release`), and when."""
+        """The held executions that a person released (`gatectl release`), and when."""
         self.edits: list[tuple[datetime, str]] = []
-        """When people edited which pipeline."""
+        """When people edited a pipeline, and its name."""
         self.rule_changes: list[RuleChange] = []
         self.disturbances: list[datetime] = []
         """When a fault struck, a delivery went astray, or an invocation was slow."""
@@ -79,19 +79,19 @@ class Record:
         self.defects: list[str] = []
         """Of the sandbox or the simulation itself, as tracebacks."""
         self.texts: list[str] = []
-        """All that people or logs got to read."""
+        """All that people or logs can show."""
         self.secrets: set[str] = set()
-        """What must not stand in them."""
+        """What they must not contain."""
         self.bus: str | None = None
         """EVENT_BUS."""
 
     @property
     def invocation(self) -> Invocation:
-        """The one that runs."""
+        """The invocation that is running."""
         return self.under_way[-1]
 
     def note_disturbance(self, fault: str | None = None) -> None:
-        """Not all is well now; `fault` struck the invocation that runs."""
+        """Something went wrong now; `fault` struck the running invocation."""
         self.disturbances.append(utcnow())
         if fault is not None:
             self.invocation.faults.append(fault)
@@ -122,13 +122,13 @@ class Record:
     def end(self, invocation: Invocation, error: str | None, log: str, payload: str) -> None:
         self.under_way.remove(invocation)
         invocation.ended, invocation.error = utcnow(), error is not None
-        if error is not None:  # Lambda asks again only then
+        if error is not None:  # only then does Lambda invoke it again
             self.slow_periods.append((invocation.ended, invocation.ended + RETRY_DELAYS[-1]))
         invocation.lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
         self.texts.append(log + payload)
 
     def _find_held_state(self, held: str) -> HeldState | None:
-        """None: it is unknown, or elsewhere, where nothing is held."""
+        """None: it is unknown, or in another region or account, where nothing is held."""
         execution = self.executions.get(held)
         name = execution.pipeline_name if execution else ""
         if execution is None or name not in self.pipelines or name in self.deleted:
@@ -152,7 +152,7 @@ class Record:
     def note_list(
         self, pipeline: str, request: dict[str, Any], answer: dict[str, Any], oldest: float
     ) -> None:
-        """A page of executions was read. `oldest`: epoch seconds before which nobody need look."""
+        """A page of executions was read. Those before `oldest` (epoch seconds) do not matter."""
         page = answer["pipelineExecutionSummaries"]
         read = self.invocation.lists.setdefault(pipeline, {})
         if "nextToken" not in request:
@@ -163,7 +163,7 @@ class Record:
             self.invocation.complete_lists.add(pipeline)
 
     def note_positions(self, pipeline: str) -> None:
-        """It was read where a pipeline's executions stand."""
+        """The stages of a pipeline's executions were read."""
         model, invocation = self.pipelines[pipeline], self.invocation
         invocation.positions[pipeline] = {
             id_: Position.find(model, self.executions[id_])
@@ -194,7 +194,7 @@ class Record:
         self.starts.append(self._start(execution))
 
     def note_retry(self, held: PipelineExecution) -> None:
-        self.story.tell(f"{self.invocation.function}: takes the stage of {label(held)} again")
+        self.story.tell(f"{self.invocation.function}: retries the stage of {label(held)}")
         self.retries.append(self._start(held))
 
     def _start(self, execution: PipelineExecution) -> Start:

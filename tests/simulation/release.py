@@ -1,4 +1,4 @@
-"""People who let a held execution go on at once, whatever runs, as `gatectl release` does."""
+"""People who release a held execution, whatever is running, as `gatectl release` does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RETRY_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{RETRY}"
 
 
 def plan(random: Random, people: People, record: Record, minutes: float) -> None:
-    """In some runs, somebody does so once to three times."""
+    """In some runs, a person does so once to three times."""
     if random.random() > 0.25:
         return
     for _ in range(random.choice((1, 2, 3))):
@@ -54,14 +54,14 @@ def _release(random: Random, record: Record) -> None:
 
 
 def _can_be_retried(record: Record, held: PipelineExecution) -> bool:
-    """The command refuses those that are not the newest, and those of edited pipelines."""
+    """The command refuses executions that are not the newest, and those of edited pipelines."""
     pipeline = record.pipelines[held.pipeline_name]
     needed = held.status == "Failed" and (held.mode == "PARALLEL" or pipeline.history[-1] is held)
     return needed and not pipeline.deleted and pipeline.version == held.pipeline_version
 
 
 def _release_in_progress(record: Record, job: ActionJob) -> None:
-    """One that waits in place gets a rule, which holds nothing but the mark."""
+    """In the mode wait, the execution gets a rule that has only the mark."""
     execution, rule, now = job.action.execution, PREFIX + job.action.execution.id, utcnow()
     with contextlib.suppress(StatementExistsError):
         statement = {
@@ -91,7 +91,7 @@ def _release_in_progress(record: Record, job: ActionJob) -> None:
 
 def _mark(record: Record, hold: dict[str, Any]) -> None:
     text, held = json.dumps({**hold, "released_by": BY}), hold["rule"][-36:]
-    record.story.tell(f"somebody lets {hold['pipeline']} {held[:8]} go on")
+    record.story.tell(f"a person releases {hold['pipeline']} {held[:8]}")
     record.released.setdefault(held, utcnow())
     record.note_rule(held, text, by_person=True)
     target = {"Id": "retry", "Arn": RETRY_ARN, "Input": text}

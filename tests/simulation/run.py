@@ -146,7 +146,7 @@ def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> No
     record.story.tell("the faults end, and people leave")
     faults.fair, people.here = True, False
     others.open()
-    tidying = Tidying(world, people, record, circles=theme.name == "a circle")
+    tidying = Tidying(world, people, record, cycles=theme.name == "a circle")
     _rest(world, faults, record, tidying, theme.rest)
 
 

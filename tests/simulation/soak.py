@@ -16,11 +16,11 @@ from tests.simulation.run import simulate
 from tests.simulation.story import Result, format_result
 
 BLOCK = 20
-"""So many runs are handed to a process at once."""
+"""How many runs a process gets at the same time."""
 
 
 def soak(first: int, runs: int | None, minutes: float | None) -> int:
-    """Play the seeds from `first` on: so many runs, or for so many minutes, or until Ctrl-C.
+    """Play the seeds from `first` on: `runs` of them, or for `minutes`, or until Ctrl-C.
 
     Prints the story of each run that breaks a promise, and a summary. Returns the exit status.
     """
@@ -71,7 +71,7 @@ def _results(first: int, runs: int | None, end: float | None) -> Iterator[Result
 
 
 def _quiet() -> None:
-    """Ctrl-C is for the parent process; the sandbox's warnings are for nobody."""
+    """Ctrl-C is for the parent process; the sandbox's warnings are not shown."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.disable(logging.CRITICAL)
 
@@ -80,5 +80,5 @@ def _block(seeds: range) -> list[Result]:
     results = [simulate(seed) for seed in seeds]
     for result in results:
         if not result.broken:
-            result.story.clear()  # it is long, and nobody asks for it
+            result.story.clear()  # it is long, and only shown for broken runs
     return results

@@ -1,4 +1,4 @@
-"""The story of a run, for a person who wants to know how a promise came to be broken."""
+"""The story of a run, for a person who needs to know how a promise was broken."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from tests.simulation.run import simulate
 
 pytestmark = pytest.mark.long
 MORE_SEEDS = 400
-"""So many are tried if a bug's seed no longer shows it, as a change of the code may bring about."""
+"""How many seeds are tried if a bug's own seed no longer shows it because the code changed."""
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)

@@ -1,4 +1,4 @@
-"""What some runs are about: situations that chance would bring about too seldom."""
+"""What some runs are about: situations that are too rare by chance alone."""
 
 from __future__ import annotations
 
@@ -30,11 +30,10 @@ def _nothing_more(_random: Random, _people: People, _cast: Cast, _minutes: float
 
 @dataclass(frozen=True)
 class Theme:
-    """`share`: of all runs. `cast` changes who plays, `plan` what people do beside what they do in
-    any run.
+    """`share`: of all runs. `cast` changes the pipelines, `plan` adds what people do.
 
-    `minutes`: how long people act, where it is not drawn; `asks_again`: after how many seconds
-    CodePipeline asks a gate that waits in place; `busy`: the world goes on, and people act, at any
+    `minutes`: how long people act, if it is not drawn; `asks_again`: after how many seconds
+    CodePipeline invokes a gate in the mode wait again; `busy`: time passes, and people act, at any
     moment between the calls of a function.
     """
 
@@ -45,13 +44,13 @@ class Theme:
     minutes: float | None = None
     asks_again: float | None = None
     rest: timedelta = timedelta(hours=6)
-    """So long after the weather turned fair all must have come to rest."""
+    """How long after the end of the faults all executions must have ended."""
     busy: bool = False
     far: bool = False
     """Some upstreams are elsewhere (elsewhere.py)."""
     large_pages: bool = False
-    """AWS lists a hundred executions at once: where there are many upstreams, more calls would only
-    take time.
+    """AWS lists a hundred executions per page: with many upstreams, smaller pages would only take
+    time.
     """
 
     def adapt(self, faults: Faults, dials: Dials) -> None:
@@ -59,11 +58,11 @@ class Theme:
         if self.busy:
             faults.pauses, faults.busy_people, faults.faster_people = 0.2, 0.5, 0.3
         if self.asks_again:
-            faults.astray = 0.0  # one lost delivery ends a wait in place
+            faults.astray = 0.0  # one lost delivery ends a wait in the mode wait
             dials.continuation_seconds = self.asks_again
 
     def seconds(self, random: Random, execution: PipelineExecution, stage: str) -> float | None:
-        """How long an action takes, where the theme says so."""
+        """How long an action takes, if the theme says so."""
         if self.name == "a day" and execution.pipeline_name == "infra" and stage == "Deploy":
             return random.uniform(20, 30) * 3600
         return None
@@ -86,9 +85,9 @@ def _ring(random: Random, plain: Cast) -> Cast:
     declarations = {name: plain.declarations[name] for name in ("infra",) if random.random() < 0.5}
     hold = random.choice(("restart", "retry", "wait", "wait", None))
     require = random.choice(("idle", "idle", "succeeded", None))
-    everybody = random.random() < 0.3
+    all_of_them = random.random() < 0.3
     for number, name in enumerate(names):
-        ahead = names if everybody else (names[(number + 1) % len(names)],)
+        ahead = names if all_of_them else (names[(number + 1) % len(names)],)
         depends_on = [other for other in ahead if other != name]
         depends_on += [name for name in declarations if name == "infra" and random.random() < 0.4]
         more: dict[str, Any] = {"retry_minutes": random.choice((1, 2, 5))}
@@ -129,7 +128,7 @@ def _crowds(random: Random, people: People, _cast: Cast, minutes: float) -> None
         people.at(random.uniform(0, minutes / 2), people.start_all)
 
 
-# The revisions that were held, while somebody pushes
+# The revisions that were held, while people push
 
 
 def _keeps_revisions(random: Random, plain: Cast) -> Cast:

@@ -1,4 +1,4 @@
-"""The end of a run: people clear what waits for them, and what can never end by itself."""
+"""The end of a run: people end what waits for them, and what can never end on its own."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from tests.simulation.settings import parse_keys, parse_settings, read_settings
 from tests.simulation.waiters import find_stuck_without_help, find_waiters
 
 PATIENCE = timedelta(minutes=15)
-"""So long a circle of waits is left alone, for all who could tell of it to look."""
+"""How long a cycle of waits is left alone, so that every function that could report it checks."""
 
 
 class Tidying:
-    """`circles`: there may be some."""
+    """`cycles`: whether pipelines may wait for each other."""
 
-    def __init__(self, world: DrivenWorld, people: People, record: Record, circles: bool) -> None:
+    def __init__(self, world: DrivenWorld, people: People, record: Record, cycles: bool) -> None:
         self._world = world
         self._people = people
         self._record = record
-        self._circles = circles
+        self._cycles = cycles
         self._stuck_since: dict[str, datetime] = {}
 
     def tidy(self) -> None:
         with self._world.lock:
             self._open_ways()
             self._people.approve()
-            if self._circles:
+            if self._cycles:
                 self._take_apart()
             self._bring_about_successes()
 
@@ -48,7 +48,7 @@ class Tidying:
                     backend.enable_stage_transition({**names, "transitionType": "Inbound"})
 
     def _bring_about_successes(self) -> None:
-        """Start those whose success is waited for, and which nobody else starts."""
+        """Start the pipelines whose success is required and that nothing else starts."""
         record, held = self._record, find_held()
         required = {
             name
@@ -67,14 +67,14 @@ class Tidying:
                 if one.mode == "PARALLEL" or one is pipeline.history[-1]
             )
             if not pipeline.running and statuses[-1:] != ["Succeeded"] and not is_held:
-                record.story.tell(f"somebody sees to it that {name} succeeds")
+                record.story.tell(f"a person starts {name}, whose success is required")
                 codepipeline = backend((pipeline.account_id, pipeline.region))
                 codepipeline.start_pipeline_execution({"name": pipeline.name}, ANN)
 
     def _take_apart(self) -> None:
-        """Let those that wait for each other for ever only make room for each other, as the message
-        of a deadlock says; and remove the hold of a deleted pipeline, as `gatectl doctor --mend`
-        does: what it waits for may wait for it.
+        """Break cycles that would wait forever, as the message of a deadlock says, and remove the
+        hold of a deleted pipeline, as `gatectl doctor --mend` does: the pipeline that it waits for
+        may wait for it.
         """
         now, record, pipelines = utcnow(), self._record, self._people.backend.pipelines
         stuck = {
@@ -109,8 +109,10 @@ class Tidying:
         )
 
     def _let_through(self, name: str) -> None:
-        """Edit its gates: they make room, and pass where they would wait for a deleted pipeline."""
-        self._record.story.tell(f"somebody lets the gates of {name} only make room")
+        """Edit its gates: they require only idle in the mode restart, and pass if they would wait
+        for a deleted pipeline.
+        """
+        self._record.story.tell(f"a person edits the gates of {name} to require only idle")
         edited = copy.deepcopy(self._people.backend.pipeline(name).pipeline)
         changed: dict[str, Any] = {"require": "idle", "hold": "restart"}
         if self._waits_for_deleted(edited):

@@ -1,4 +1,4 @@
-"""Who really waits for whom at a moment of a run, and which of them can never go on."""
+"""Which executions really wait for which pipelines at a moment, and which can never continue."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.simulation.settings import Requirement, parse_requirements, read_sett
 
 @dataclass(frozen=True)
 class Waiter:
-    """An execution that waits: in place, or failed and held by a rule."""
+    """An execution that waits: in progress, or failed and held by a rule."""
 
     execution: PipelineExecution
     stays_in_progress: bool
     requirements: tuple[Requirement, ...]
     ends: bool = False
-    """It has a deadline, or a person let it go."""
+    """Whether it has a deadline, or a person released it."""
 
     @property
     def pipeline(self) -> str:
@@ -31,7 +31,7 @@ class Waiter:
 
 
 def find_waiters(record: Record, at: datetime) -> list[Waiter]:
-    """All that wait at that moment."""
+    """All executions that wait at that moment."""
     return [
         waiter
         for waiter in (*_find_held(record, at), *_find_in_progress(record, at))
@@ -62,12 +62,12 @@ def _find_in_progress(record: Record, at: datetime) -> Iterator[Waiter]:
 
 
 def _find_states(record: Record, at: datetime) -> dict[str, str]:
-    """Of all executions at that moment."""
+    """The states of all executions at that moment."""
     return {change.execution: change.state for change in record.changes if change.at <= at}
 
 
 def find_newest(record: Record, pipeline: str, at: datetime) -> PipelineExecution | None:
-    """Its newest execution that counts: superseded and cancelled ones are left aside."""
+    """Its newest execution, apart from superseded and canceled ones."""
     states = {
         change.execution: change.state
         for change in record.changes
@@ -82,7 +82,7 @@ def find_newest(record: Record, pipeline: str, at: datetime) -> PipelineExecutio
 
 
 def find_busy_pipelines(record: Record, at: datetime, waiting: set[str]) -> set[str]:
-    """The pipelines of which an execution runs that is not one of the `waiting`."""
+    """The pipelines with a running execution that is not among `waiting`."""
     states = _find_states(record, at)
     return {
         change.pipeline
@@ -92,12 +92,12 @@ def find_busy_pipelines(record: Record, at: datetime, waiting: set[str]) -> set[
 
 
 def find_stuck(record: Record, waiting: Sequence[Waiter], at: datetime) -> list[Waiter]:
-    """Those that can never go on, whatever else ends well, and whoever starts a pipeline anew: each
-    of them waits for another of them.
+    """The waiters that can never continue, even if all other executions succeed and people start
+    pipelines again: each of them waits for another of them.
 
-    A waiter can go on if all that it requires can come. A pipeline can become idle if all that wait
-    in place there can go on; held by a rule it is idle for whom it waits for itself. It can succeed
-    if the newest of its executions can.
+    A waiter can continue if all its requirements can be met. A pipeline can become idle if all its
+    waiters that stay in progress can continue. A pipeline that is held by a rule is idle for those
+    that it waits for. A pipeline can succeed if its newest execution can.
     """
     return _find_never_free(record, waiting, at, strict=False)
 
@@ -105,11 +105,10 @@ def find_stuck(record: Record, waiting: Sequence[Waiter], at: datetime) -> list[
 def find_stuck_without_help(
     record: Record, waiting: Sequence[Waiter], at: datetime
 ) -> list[Waiter]:
-    """The same where starts do not help, as the executions that have yet to come to their gates, or
-    would if somebody started them, would wait there too; and where nobody who waits for a success
-    passes by one that is held.
+    """The same if new executions do not help, because they would wait at their gates too, and if
+    no waiter that requires a success can pass a held pipeline.
     """
-    everybody = {waiter.execution.id: waiter for waiter in waiting}
+    by_id = {waiter.execution.id: waiter for waiter in waiting}
     waiting, read = [*waiting], set[str]()
     while names := {
         one.pipeline
@@ -120,9 +119,9 @@ def find_stuck_without_help(
         read |= names
         for name in sorted(names):
             waiter = _find_next_waiter(record, name, at)
-            if waiter is not None and waiter.execution.id not in everybody:
+            if waiter is not None and waiter.execution.id not in by_id:
                 waiting.append(waiter)
-                everybody[waiter.execution.id] = waiter
+                by_id[waiter.execution.id] = waiter
     return _find_never_free(record, waiting, at, strict=True)
 
 
@@ -162,13 +161,13 @@ def _find_next_waiter(record: Record, pipeline: str, at: datetime) -> Waiter | N
     answers = [record.answers.get(job.id) for job in jobs if job.action.execution is latest]
     passed = any(answer is not None and answer.success and answer.at <= at for answer in answers)
     if state == "SUCCEEDED" or (passed and state in BEGINS):
-        return None  # it may well succeed
+        return None  # it may succeed
     settings = read_settings(jobs[-1])
     return Waiter(latest, settings.hold == "wait", settings.requirements)
 
 
 def find_moments(record: Record, since: datetime, until: datetime) -> list[datetime]:
-    """When something changed in that time for those who wait; its begin and end too."""
+    """The moments at which something changed for the waiters, and the begin and end of the time."""
     moments = {change.at for change in record.changes if change.state in (*BEGINS, *ENDS)}
     for entries in (record.rule_changes, record.kept_open, record.answers.values()):
         moments |= {entry.at for entry in entries}
@@ -176,7 +175,7 @@ def find_moments(record: Record, since: datetime, until: datetime) -> list[datet
 
 
 def _find_upstreams(waiter: Waiter, waiting: Sequence[Waiter]) -> set[str]:
-    """The pipelines that it waits for, itself or through others."""
+    """The pipelines that it waits for, directly or through others."""
 
     def find_next(name: str) -> list[str]:
         return [other for one in waiting if one.pipeline == name for other in one.upstreams]
@@ -185,7 +184,7 @@ def _find_upstreams(waiter: Waiter, waiting: Sequence[Waiter]) -> set[str]:
 
 
 def find_upstreams(record: Record, pipeline: str) -> set[str]:
-    """All whom the gates of a pipeline, and the gates of those, ever asked for."""
+    """All upstreams that the gates of a pipeline, and the gates of its upstreams, ever named."""
 
     def find_next(name: str) -> list[str]:
         jobs = record.pipelines[name].jobs.values() if name in record.pipelines else ()

@@ -33,7 +33,7 @@ class Calls:
         has any effect, or `after`.
         """
         problem = (
-            ClientError({"Error": {"Code": error, "Message": "so it was told"}}, operation)
+            ClientError({"Error": {"Code": error, "Message": "not authorized"}}, operation)
             if isinstance(error, str)
             else error
         )

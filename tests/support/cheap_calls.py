@@ -120,7 +120,7 @@ def copy_client(client: Any) -> Any:
 
 
 def describe_client(creator: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> object:
-    """Everything that a client is made from, hashable; None if it has to be made anew."""
+    """Everything that a client is created from, hashable; None if it needs a new client."""
     credentials = options.get("credentials")
     user_agent = creator._user_agent_creator
     if (

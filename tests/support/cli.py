@@ -1,4 +1,4 @@
-"""gatectl as a person uses it: words in, exit status and text out. In this process, so that the
+"""gatectl as a person uses it: words in, exit status and text out. It runs in this process, so the
 scene's AWS answers.
 """
 
@@ -15,7 +15,7 @@ from gatectl.__main__ import gatectl
 
 @dataclass(frozen=True)
 class Said:
-    """`out` and `err` are what stood on the terminal."""
+    """What a command printed."""
 
     status: int
     out: str
@@ -28,7 +28,7 @@ class Said:
 
     @property
     def complaint(self) -> str:
-        """`err`, likewise."""
+        """`err` without these line breaks."""
         return " ".join(self.err.split())
 
     def json(self) -> Any:
@@ -36,8 +36,8 @@ class Said:
 
 
 def complete(line: str, shell: str = "bash") -> list[str]:
-    """What a shell is told when somebody types `line` and then the TAB key: each as "plain,VALUE"
-    or with its help.
+    """The completions that a shell gets for `line` and the TAB key: each as "plain,VALUE" or with
+    its help.
     """
     words = line.split(" ")
     environment = {
@@ -50,13 +50,13 @@ def complete(line: str, shell: str = "bash") -> list[str]:
     result = CliRunner().invoke(gatectl, [], env=environment, prog_name="gatectl")
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
-    assert result.stderr == "", "this would stand in the middle of what a person types"
+    assert result.stderr == "", "this would appear in the middle of the command line"
     return [line for line in result.stdout.splitlines() if line]
 
 
 def run(*words: str, typed: str = "", columns: int | None = 120, charset: str = "utf-8") -> Said:
-    """`gatectl WORDS` where a terminal is so wide (None: nobody says); `typed`: what the person
-    answers when asked; `charset`: what the output is encoded in.
+    """`gatectl WORDS`. `columns`: the terminal's width (None: unknown); `typed`: the answers to its
+    questions; `charset`: the encoding of the output.
     """
     environment = {"COLUMNS": str(columns) if columns else None}
     result = CliRunner(charset=charset).invoke(

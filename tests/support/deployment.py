@@ -23,7 +23,7 @@ from tests.support.scene import Scene
 ROOT = Path(__file__).parents[2]
 RETRY = "pipeline-gate-dev-retry"
 SHUT = {"FunctionName": RETRY, "StatementId": "pipeline-gate-rules"}
-"""With remove_permission: EventBridge may not invoke the retry any more."""
+"""With remove_permission: EventBridge may no longer invoke the retry function."""
 LAMBDA_MAY = {
     "Effect": "Allow",
     "Principal": {"Service": "lambda.amazonaws.com"},

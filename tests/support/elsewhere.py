@@ -55,7 +55,7 @@ def in_the_other_account(scene: Scene, region: str) -> Scene:
         "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
     }
     admin = create_foreign_role(OTHER_ACCOUNT, "admin", "*", everything)
-    keys = boto3.client("sts").assume_role(RoleArn=admin, RoleSessionName="somebody")["Credentials"]
+    keys = boto3.client("sts").assume_role(RoleArn=admin, RoleSessionName="ann")["Credentials"]
     session = boto3.Session(
         keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region
     )

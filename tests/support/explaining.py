@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support.cli import Said, run
+from tests.support.person import act_as_person
 from tests.support.scene import Scene
-from tests.support.somebody import as_somebody
 
 EVERYTHING: dict[str, Any] = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
@@ -54,4 +54,4 @@ def shorten_id(scene: Scene, name: str, number: int = 0) -> str:
 def deny(monkeypatch: pytest.MonkeyPatch, action: str) -> None:
     """From now on AWS denies the person who asks this."""
     denied = {"Effect": "Deny", "Action": action, "Resource": "*"}
-    as_somebody(monkeypatch, EVERYTHING, denied)
+    act_as_person(monkeypatch, EVERYTHING, denied)

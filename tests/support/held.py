@@ -1,4 +1,4 @@
-"""Pipelines that are held, and what people do to them meanwhile."""
+"""Held pipelines, and what people do to them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def start_all(scene: Scene, *pipelines: str) -> str:
 
 
 def hold_k8s(scene: Scene, seconds: float = 1200, minutes: float = 7, **parameters: Any) -> str:
-    """infra runs from 12:00 for so many seconds, k8s has waited for it for so many minutes. Returns
+    """infra runs from 12:00 for `seconds`, and k8s has been waiting for it for `minutes`. Returns
     k8s' execution.
     """
     scene.pipeline("infra", seconds=seconds)
@@ -30,9 +30,7 @@ def hold_k8s(scene: Scene, seconds: float = 1200, minutes: float = 7, **paramete
 
 
 def run_k8s(scene: Scene, minutes: float = 0, **options: Any) -> str:
-    """k8s passes its gate, for infra is idle, and is looked at so many minutes later. Returns its
-    execution.
-    """
+    """k8s passes its gate because infra is idle, and then `minutes` pass. Returns its execution."""
     scene.pipeline("infra")
     scene.k8s(**options)
     execution = scene.start("k8s")
@@ -41,7 +39,9 @@ def run_k8s(scene: Scene, minutes: float = 0, **options: Any) -> str:
 
 
 def edit(scene: Scene, name: str = "k8s", change: Callable[[Any], None] = lambda _: None) -> None:
-    """Edit a pipeline: `change` gets its structure. An edit that changes nothing is one, too."""
+    """Edit a pipeline: `change` gets its structure. An edit that changes nothing is also an
+    edit.
+    """
     declared: Any = scene.codepipeline.get_pipeline(name=name)["pipeline"]
     change(declared)
     scene.codepipeline.update_pipeline(pipeline=declared)
@@ -70,7 +70,9 @@ def remove_rule(scene: Scene, execution: str) -> None:
 
 
 def create_two_gates(scene: Scene) -> None:
-    """k8s, whose one stage waits in place for infra and for network, by an action each."""
+    """k8s, whose gate stage waits for infra and for network in the mode wait, with one action
+    each.
+    """
     scene.gated("k8s", ask("infra", hold="wait"))
 
     def add_second(declared: Any) -> None:

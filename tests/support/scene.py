@@ -44,7 +44,9 @@ class Scene:
         mode: str = "SUPERSEDED",
         **more: Any,
     ) -> None:
-        """A pipeline that only works: Source, then a Deploy that takes so long and ends so."""
+        """A pipeline without a gate: Source, then a Deploy that takes `seconds` and ends with
+        `outcome`.
+        """
         self._create(name, [_source(), _deploy(seconds, outcome)], mode, more)
 
     def gated(
@@ -148,12 +150,12 @@ class Scene:
         return self.gate_action(name)["errorDetails"]["code"], self.gate_message(name)
 
     def quick_from_now_on(self) -> None:
-        """Actions that begin from now on take a second; what runs already goes on as it was."""
+        """Actions that begin from now on take a second; running actions continue as before."""
         self._backend.outcome = lambda *_: (1.0, "Succeeded")
 
     def ends_from_now_on(self, name: str, outcome: Literal["Succeeded", "Failed"]) -> None:
-        """What this pipeline deploys from now on takes 5 seconds and ends so; what others do takes
-        a minute.
+        """What this pipeline deploys from now on takes 5 seconds and ends with `outcome`. Other
+        actions take a minute.
         """
         self._backend.outcome = lambda execution, stage, _: (
             (5.0, outcome)
@@ -162,8 +164,8 @@ class Scene:
         )
 
     def has_run(self, name: str, *past: tuple[timedelta, ExecutionStatus]) -> None:
-        """The pipeline has a history: of each of its executions how long ago it began, and its
-        status; the oldest first.
+        """Give the pipeline a history: for each of its executions how long ago it began, and its
+        status, oldest first.
         """
         pipeline = self._backend.pipelines[name]
         for number, (ago, status) in enumerate(past):
@@ -175,7 +177,7 @@ class Scene:
             pipeline.history.append(execution)
 
     def push(self, name: str, commit: str) -> None:
-        """Somebody pushes: the next execution's source takes this commit."""
+        """A person pushes: the next execution's source uses this commit."""
         self._backend.push(name, "Source", commit)
 
     def only_room_for(self, rules: int) -> None:

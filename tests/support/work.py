@@ -1,4 +1,4 @@
-"""How long the pipelines of a SandboxServer work: as a test says, not for so many seconds."""
+"""The pipelines of a SandboxServer work until a test ends their work, not for a fixed time."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SHORT_SECONDS, LONG_SECONDS = 0.5, 3600.0
 
 
 class DrivenWork:
-    """The actions of `pipelines` go on until `end_work`, other actions end by themselves, soon.
+    """The actions of `pipelines` run until `end_work`; other actions end soon on their own.
 
-    Made while the server runs, and for as long. However slow the machine is, an upstream runs when
-    a test looks at who waits for it.
+    Create it while the server runs. However slow the machine is, an upstream is still running when
+    a test checks what waits for it.
     """
 
     def __init__(self, *pipelines: str) -> None:

@@ -1,4 +1,4 @@
-"""Chains of pipelines that wait for each other: where they come back, and whether that can ever
+"""Chains of pipelines that wait for each other: where they form a cycle, and whether that can ever
 end.
 """
 
@@ -33,7 +33,7 @@ HELD, STAYS = (
 def found(
     edges: Sequence[WaitEdge], asker: Requester = HELD, held: str = "", **others: Sequence[WaitEdge]
 ) -> Cycle | None:
-    """Where all further ones wait in place, but those that are `held` by a rule."""
+    """The cycle if all further pipelines wait in progress, except those `held` by a rule."""
     return find_cycle(
         "up",
         edges,
@@ -54,13 +54,13 @@ def found(
         (WaitEdge("me", "idle", (ME[:8],)), HELD, False),
     ],
 )
-def test_it_is_a_deadlock_where_the_asker_can_never_be_what_is_waited_for(
+def test_it_is_a_deadlock_if_the_requester_can_never_meet_the_requirement(
     edge: WaitEdge, asker: Requester, deadlock: bool
 ) -> None:
     assert found([edge], asker) == Cycle(("me", "up", "me"), deadlock)
 
 
-def test_a_chain_that_ends_elsewhere_is_no_cycle() -> None:
+def test_a_chain_that_ends_elsewhere_is_not_a_cycle() -> None:
     assert found([WaitEdge("infra", "idle")], infra=[WaitEdge("net", "idle")]) is None
     assert found([]) is None
 
@@ -75,7 +75,7 @@ def test_a_cycle_is_followed_along_the_chain_and_reads_as_a_sentence() -> None:
     )
 
 
-def test_who_is_held_by_a_rule_keeps_nobody_waiting_in_a_circle_unless_for_its_success() -> None:
+def test_a_pipeline_held_by_a_rule_blocks_a_cycle_only_if_its_success_is_required() -> None:
     to_me, to_c, way = (
         [WaitEdge("me", "idle")],
         [WaitEdge("c", "idle")],
@@ -90,7 +90,7 @@ def test_who_is_held_by_a_rule_keeps_nobody_waiting_in_a_circle_unless_for_its_s
     ) == Cycle(way, deadlock=True)
 
 
-def test_a_deadlock_is_told_though_a_shorter_way_back_is_none() -> None:
+def test_a_deadlock_is_reported_even_if_a_shorter_cycle_is_not_one() -> None:
     around = found(
         [WaitEdge("a", "idle"), WaitEdge("b", "idle")],
         STAYS,
@@ -102,7 +102,7 @@ def test_a_deadlock_is_told_though_a_shorter_way_back_is_none() -> None:
     assert around == Cycle(("me", "up", "b", "c", "me"), deadlock=True)
 
 
-def test_others_that_wait_for_each_other_are_not_followed_for_ever() -> None:
+def test_others_that_wait_for_each_other_are_not_followed_forever() -> None:
     assert (
         found(
             [WaitEdge("b", "idle")],
@@ -128,7 +128,7 @@ def test_the_one_that_asks_is_never_looked_at() -> None:
     )
 
 
-def test_only_so_many_are_looked_at() -> None:
+def test_only_a_limited_number_is_read() -> None:
     looked: list[str] = []
 
     def look(name: str) -> WaitingPipeline:
@@ -139,7 +139,7 @@ def test_only_so_many_are_looked_at() -> None:
     assert len(looked) == MAX_PIPELINES_IN_A_CYCLE - 1
 
 
-def test_who_does_not_say_who_it_is_closes_no_cycle() -> None:
+def test_an_unknown_requester_does_not_close_a_cycle() -> None:
     assert found([WaitEdge("me", "succeeded")], Requester(None, ME, stays_in_progress=True)) is None
 
 
@@ -177,5 +177,5 @@ def test_a_mark_of_very_many_fits() -> None:
         ),
     ],
 )
-def test_what_somebody_else_wrote_is_no_mark(text: str) -> None:
+def test_a_foreign_text_is_not_a_mark(text: str) -> None:
     assert read_mark(text) is None

@@ -1,5 +1,5 @@
-"""The deployment's settings: what would only show at the first hold in production is refused
-here.
+"""The deployment's settings: mistakes that would otherwise only appear at the first hold in
+production.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def test_a_plain_name_stays_a_plain_name() -> None:
     assert Dependency("infra").build_json() == "infra"
 
 
-def test_what_is_said_for_all_holds_where_an_entry_says_nothing() -> None:
+def test_a_key_for_all_upstreams_is_the_default_of_each_entry() -> None:
     assert parse_entry("infra", "succeeded", "pass") == Dependency(
         "infra", require="succeeded", parked="pass"
     )
@@ -66,7 +66,7 @@ def test_whether_it_is_the_pipeline_that_asks(dependency: Dependency, own: bool)
     assert dependency.is_pipeline("k8s", "eu-west-1", "111122223333") is own
 
 
-def test_an_arn_says_where_it_is_and_a_name_does_not() -> None:
+def test_an_arn_has_a_region_and_account_and_a_name_does_not() -> None:
     assert (Dependency(ARN).name, Dependency(ARN).region, Dependency(ARN).account) == (
         "infra",
         "us-east-1",

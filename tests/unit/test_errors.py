@@ -1,4 +1,4 @@
-"""What botocore raises, sorted by what is to be done about it."""
+"""What botocore raises, sorted by what to do about it."""
 
 from __future__ import annotations
 

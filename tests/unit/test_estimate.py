@@ -1,4 +1,4 @@
-"""How long an execution usually takes, and what follows for one that runs."""
+"""How long an execution usually takes, and when a running one should end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a hold still stand? On plain data."""
+"""Whether a hold still stands, decided from plain data."""
 
 from __future__ import annotations
 
@@ -88,10 +88,13 @@ def test_a_hold_that_is_over_says_why_and_what_replaced_it() -> None:
     replaced = judge([run("new", "InProgress", 1), run("held", "Failed")])
     assert replaced.reason == "a newer execution exists: new is InProgress"
     assert replaced.replaced_by == "new"
-    assert judge([]).reason == "its pipeline knows no execution held any more"
+    assert judge([]).reason == "its pipeline no longer has an execution held"
     assert judge([run("held", "Stopped")]).reason == "execution held is Stopped"
     deleted = find_fate(Evidence("k8s", "held", "dev", pipeline_exists=False))
-    assert (deleted.standing, deleted.reason) == (Standing.ENDED, "the pipeline k8s is gone")
+    assert (deleted.standing, deleted.reason) == (
+        Standing.ENDED,
+        ("the pipeline k8s no longer exists"),
+    )
 
 
 def test_a_held_execution_that_is_older_than_what_was_read_is_not_taken_for_gone() -> None:

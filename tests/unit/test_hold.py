@@ -1,4 +1,4 @@
-"""The rule that is a hold: its name, its times, its input."""
+"""The rule of a hold: its name, its times and its input."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ def test_the_longest_stage_name_fills_a_rules_name() -> None:
 
 
 def test_a_longer_stage_name_is_refused() -> None:
-    with pytest.raises(Misconfigured, match="Take a shorter name"):
+    with pytest.raises(Misconfigured, match="Choose a shorter name"):
         Deployment.from_context(context_of("s" * (STAGE_LENGTH + 1)))
 
 
 def test_a_hold_survives_its_rules_input() -> None:
-    """With every field set, so that none can be forgotten on the way."""
+    """With every field set, so no field can be forgotten."""
     full = replace(
         HOLD,
         variables={"env": "prod"},
@@ -178,7 +178,7 @@ def test_a_rule_of_this_gate_is_taken() -> None:
 
 
 class context_of:  # noqa: N801 - reads as a function
-    """Lambda's context, as far as the gate looks at it."""
+    """Lambda's context, as far as the gate reads it."""
 
     def __init__(self, stage: str, function: str = "gate", qualifier: str = "") -> None:
         name = f"pipeline-gate-{stage}-{function}{qualifier}"

@@ -53,7 +53,7 @@ def test_what_is_no_account_is_not_repeated(account: object) -> None:
     ],
 )
 def test_what_is_no_job_is_refused_without_repeating_it(other: object) -> None:
-    with pytest.raises(RefusedInput, match="no CodePipeline job"):
+    with pytest.raises(RefusedInput, match="not a CodePipeline job"):
         Job.parse(other)
 
 

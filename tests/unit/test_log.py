@@ -1,4 +1,4 @@
-"""What stands in the log."""
+"""The lines of the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an action may ask for, and what it is told when it asks for something else."""
+"""Valid UserParameters, and the messages for invalid ones."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Every sentence of the console and of an error, word for word: they are what a person has to act
-on. Elsewhere tests look at a verdict, a log line or one phrase.
+"""Every sentence of the console and of errors, word for word, because people have to act on them.
+Other tests check a verdict, a log line or one phrase.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def stage(
     inbound: bool = False,
     disabled_since: datetime | None = None,
 ) -> StageState:
-    """The stage Net of infra. `inbound`: the execution stands before it."""
+    """The stage Net of infra. `inbound`: the execution waits to enter it."""
     return StageState(
         "Net",
         None if inbound else execution,
@@ -69,7 +69,7 @@ ASKS = stage("InProgress", ActionState("Ask", "InProgress", NOW - timedelta(days
 SILENT = Upstream(NET, unanswered="throttled")
 HELD = replace(HOLD, depends_on=(NET, Dependency("dns", stage="Zone")))
 EARLIER = NOW - timedelta(hours=2)
-RUNS = "infra runs: execution 1a2b3c4d is InProgress since 12:01 UTC"
+RUNS = "infra is running: execution 1a2b3c4d has been InProgress since 12:01 UTC"
 
 
 # Why an upstream keeps a gate closed, and what is awaited
@@ -78,31 +78,31 @@ REASONS: list[tuple[Upstream, str]] = [
     (INFRA, f"{RUNS}."),
     (
         Upstream(INFRA.dependency, (ran("Stopping", 2000),)),
-        "infra runs: execution 1a2b3c4d is Stopping since 2026-01-04 02:44 UTC.",
+        "infra is running: execution 1a2b3c4d has been Stopping since 2026-01-04 02:44 UTC.",
     ),
     (
         Upstream(Dependency(ARN), (RUNNING,)),
-        "infra (us-east-1) runs: execution 1a2b3c4d is InProgress since 12:01 UTC.",
+        "infra (us-east-1) is running: execution 1a2b3c4d has been InProgress since 12:01 UTC.",
     ),
-    (replace(INFRA, unanswered="throttled"), "Whether infra runs is not known: throttled."),
+    (replace(INFRA, unanswered="throttled"), "The gate could not check infra: throttled."),
     (
         replace(INFRA, state=PipelineState((ASKS,))),
-        f"{RUNS} and waits for a person: the approval Ask in its stage Net is open since "
-        "2026-01-03 12:04 UTC.",
+        f"{RUNS} and is waiting for a person: the approval Ask in its stage Net has been open "
+        "since 2026-01-03 12:04 UTC.",
     ),
     (
         replace(INFRA, state=PipelineState((stage("", inbound=True, disabled_since=NOW),))),
-        f"{RUNS} and waits for a person: the transition into its stage Net is disabled since "
-        "12:04 UTC.",
+        f"{RUNS} and is waiting for a person: the transition into its stage Net has been disabled "
+        "since 12:04 UTC.",
     ),
     (
         replace(INFRA, state=PipelineState((stage("", inbound=True),))),
-        f"{RUNS} and waits for a person: the transition into its stage Net is disabled.",
+        f"{RUNS} and is waiting for a person: the transition into its stage Net is disabled.",
     ),
     (
         Upstream(INFRA.dependency, (FAILED,), hold=HELD),
-        "infra is held itself since 12:04 UTC, and will run again: it waits for net and dns's "
-        "stage Zone.",
+        "infra is held too, and will run again: it has been waiting for net and dns's stage Zone "
+        "since 12:04 UTC.",
     ),
     (
         Upstream(
@@ -116,13 +116,13 @@ REASONS: list[tuple[Upstream, str]] = [
     ),
     (
         at_net(replace(STAGE, require="succeeded"), FAILED, stage("Failed")),
-        "infra's stage Net has not succeeded: it is Failed.",
+        "infra's stage Net has not succeeded: its status is Failed.",
     ),
     (
         at_net(replace(STAGE, require="succeeded"), FAILED, stage("", execution=None)),
         "infra's stage Net has not succeeded: it has never run.",
     ),
-    (at_net(STAGE, FAILED, stage("InProgress")), "infra's stage Net runs."),
+    (at_net(STAGE, FAILED, stage("InProgress")), "infra's stage Net is running."),
 ]
 
 
@@ -133,7 +133,9 @@ def test_why_a_gate_is_closed(upstream: Upstream, sentence: str) -> None:
 
 def test_of_many_reasons_the_last_are_counted() -> None:
     assert describe_reasons([INFRA] * 5, NOW) == " ".join([f"{RUNS}."] * 5)
-    assert describe_reasons([INFRA] * 7, NOW) == " ".join([f"{RUNS}."] * 5) + " So do 2 more."
+    assert describe_reasons([INFRA] * 7, NOW) == " ".join([f"{RUNS}."] * 5) + (
+        " 2 more also keep it waiting."
+    )
 
 
 USUALLY_TEN = tuple(ran("Succeeded", 100 * n, 10) for n in (1, 2, 3))
@@ -143,11 +145,21 @@ USUALLY_SECONDS = tuple(ran("Succeeded", 100 * n, 0.1) for n in (1, 2, 3))
 @pytest.mark.parametrize(
     ("began", "usually", "sentence", "expected"),
     [
-        (3, USUALLY_TEN, " It usually takes 10 min, so until about 12:11 UTC.", "12:11"),
-        (10, USUALLY_TEN, " It usually takes 10 min; this time it takes longer.", ""),
-        (600, USUALLY_TEN, " It usually takes 10 min; this time it takes longer.", ""),
+        (
+            3,
+            USUALLY_TEN,
+            (" It usually takes 10 min, so it should finish at about 12:11 UTC."),
+            "12:11",
+        ),
+        (10, USUALLY_TEN, " It usually takes 10 min; this time it is taking longer.", ""),
+        (600, USUALLY_TEN, " It usually takes 10 min; this time it is taking longer.", ""),
         (3, USUALLY_TEN[:2], "", ""),
-        (0, USUALLY_SECONDS, " It usually takes 1 min, so until about 12:04 UTC.", "12:04"),
+        (
+            0,
+            USUALLY_SECONDS,
+            (" It usually takes 1 min, so it should finish at about 12:04 UTC."),
+            "12:04",
+        ),
     ],
 )
 def test_how_long_still(
@@ -156,7 +168,7 @@ def test_how_long_still(
     upstream = Upstream(INFRA.dependency, (ran("InProgress", began), *usually))
     assert describe_reasons([upstream], NOW).partition(" UTC.")[2] == sentence
     assert describe_expected_end([upstream], NOW) == (
-        f"Expected about {expected} UTC. " if expected else ""
+        f"Expected to end at about {expected} UTC. " if expected else ""
     )
 
 
@@ -165,14 +177,14 @@ def test_of_several_the_last_one_tells_the_end_if_each_has_one() -> None:
         Upstream(INFRA.dependency, (ran("InProgress", began), *usually))
         for began, usually in ((3, USUALLY_TEN), (1, USUALLY_TEN), (1, ()))
     )
-    assert describe_expected_end([first, last], NOW) == "Expected about 12:13 UTC. "
+    assert describe_expected_end([first, last], NOW) == "Expected to end at about 12:13 UTC. "
     assert describe_expected_end([first, unknown], NOW) == describe_expected_end([], NOW) == ""
 
 
 @pytest.mark.parametrize(
     ("dependency", "stage_state"), [(INFRA.dependency, ASKS), (STAGE, stage("InProgress"))]
 )
-def test_nobody_knows_how_long_a_person_or_one_stage_takes(
+def test_an_approval_or_a_single_stage_has_no_estimate(
     dependency: Dependency, stage_state: StageState
 ) -> None:
     upstream = Upstream(dependency, (RUNNING, *USUALLY_TEN), PipelineState((stage_state,)))
@@ -184,13 +196,13 @@ def test_nobody_knows_how_long_a_person_or_one_stage_takes(
 @pytest.mark.parametrize(
     ("dependencies", "end"),
     [
-        ([INFRA.dependency, STAGE], "the end of infra and infra's stage Net, successful or not"),
-        ([SUCCEEDED], "the next success of infra"),
-        ([NET, SUCCEEDED], "the end of net, successful or not, and the next success of infra"),
+        ([INFRA.dependency, STAGE], "infra and infra's stage Net finish (successfully or not)"),
+        ([SUCCEEDED], "infra succeeds"),
+        ([NET, SUCCEEDED], "net finishes (successfully or not) and infra succeeds"),
         (
             [Dependency(ARN)],
-            "the end of infra (us-east-1), successful or not, if its events are forwarded to this "
-            "region's event bus",
+            "infra (us-east-1) finishes (successfully or not), if its events are forwarded to "
+            "this region's event bus",
         ),
     ],
 )
@@ -206,62 +218,63 @@ def describe_hold(minutes: int = 5, **changes: object) -> str:
     return held_pipeline.describe_hold([INFRA, SILENT], hold, minutes, next_check, NOW)
 
 
-WHY = f"{RUNS}. Whether net runs is not known: throttled."
-TO_GO_ON = "To go on now all the same: gatectl release k8s. To stop waiting: "
+WHY = f"{RUNS}. The gate could not check net: throttled."
+TO_GO_ON = "To continue now anyway, run: gatectl release k8s. To stop waiting, "
 MESSAGES: list[tuple[str, str]] = [
     (
         describe_hold(),
-        f"k8s waits for infra and net since 12:04 UTC. {WHY} This execution ends here, and that "
-        "is as planned: k8s starts again by itself within seconds of the end of infra and net, "
-        "successful or not (looked at again every 5 minutes too, next at 12:09 UTC). There is "
-        f"nothing to do. {TO_GO_ON}remove the EventBridge rule the-rule with its target.",
+        f"k8s has been waiting for infra and net since 12:04 UTC. {WHY} This execution failed on "
+        "purpose: k8s starts again automatically within seconds after infra and net finish "
+        "(successfully or not). Pipeline Gate also checks every 5 minutes, next at 12:09 UTC. "
+        f"You do not need to do anything. {TO_GO_ON}remove the EventBridge rule the-rule and its "
+        "target.",
     ),
     (
         held_pipeline.describe_wait([INFRA], "k8s", EARLIER, None, "stop", NOW),
-        f"k8s waits for infra since 10:04 UTC. {RUNS}. Looked at 12:04 UTC; CodePipeline asks "
-        f"again by itself. {TO_GO_ON}stop this execution.",
+        f"k8s has been waiting for infra since 10:04 UTC. {RUNS}. Last checked at 12:04 UTC; the "
+        f"gate keeps checking until the wait ends. {TO_GO_ON}stop this execution.",
     ),
     (
         held_pipeline.describe_wait([INFRA], "k8s", EARLIER, DEADLINE, "continue", NOW),
-        f"k8s waits for infra since 10:04 UTC. {RUNS}. If that has not come by 14:04 UTC, it goes "
-        "on all the same. Looked at 12:04 UTC; CodePipeline asks again by itself. "
-        f"{TO_GO_ON}stop this execution.",
+        f"k8s has been waiting for infra since 10:04 UTC. {RUNS}. If that has not happened by "
+        "14:04 UTC, the pipeline continues anyway. Last checked at 12:04 UTC; the gate keeps "
+        f"checking until the wait ends. {TO_GO_ON}stop this execution.",
     ),
     (
         held_pipeline.describe_give_up([INFRA], EARLIER, NOW),
-        f"Gave up: waited for infra since 10:04 UTC, as long as give_up_minutes says. {RUNS}. "
-        "Nothing starts by itself any more. Retry this stage to wait anew.",
+        "Gave up waiting for infra: the wait began at 10:04 UTC, and give_up_minutes is over. "
+        f"{RUNS}. Nothing starts automatically anymore. To wait again, retry this stage.",
     ),
     (
         held_pipeline.describe_deadlock(Cycle(("k8s", "infra", "net", "k8s"), deadlock=True)),
-        "Deadlock: k8s waits for infra, which waits for net, which waits for k8s. None of them "
-        "can go on before another does, so nothing would ever end this wait. Take one of these "
-        "out of its depends_on, or let it require only that the other is idle, and not in the "
-        "mode wait.",
+        "Deadlock: k8s waits for infra, which waits for net, which waits for k8s. Each has to "
+        "continue before the other can, so this wait would never end. To break the cycle, remove "
+        'one of these pipelines from the other\'s depends_on, or use "require": "idle" with a '
+        "hold mode other than wait.",
     ),
     (
         held_pipeline.describe_full_quota([INFRA], NOW),
-        f"{RUNS}. All of EventBridge's rules are taken (300 a region, unless your quota is "
-        "higher), so this action stays in progress and looks again when CodePipeline asks. Remove "
-        "rules that nobody needs, or ask AWS for a higher quota.",
+        f"{RUNS}. No EventBridge rule is available (the default quota is 300 per region), so this "
+        "action stays in progress, and the gate keeps checking. Remove rules that are not "
+        "needed, or ask AWS for a higher quota.",
     ),
     (
         held_pipeline.describe_rule(HELD, [], NOW),
-        "Since 2026-01-05 12:04 UTC k8s (execution 5e6f7a8b) waits for net and dns's stage Zone. "
-        "Pipeline Gate removes this rule when the wait is over.",
+        "Since 2026-01-05 12:04 UTC k8s (execution 5e6f7a8b) is waiting for net and dns's stage "
+        "Zone. Pipeline Gate removes this rule when the wait is over.",
     ),
     (
         open_gate.describe_pass([Upstream(NET, (ran("Succeeded", 1),)), Upstream(STAGE)], NOW),
-        "net is idle: last execution 1a2b3c4d Succeeded at 12:03 UTC; infra's stage Net is idle: "
-        "no execution has been there",
+        "net is idle: its last execution 1a2b3c4d Succeeded at 12:03 UTC; infra's stage Net is "
+        "idle: no execution has reached it",
     ),
     (
         open_gate.describe_pass([Upstream(NET, (ran("Failed", 24 * 60),))], NOW),
-        "net is idle: last execution 1a2b3c4d Failed at 2026-01-04 12:04 UTC",
+        "net is idle: its last execution 1a2b3c4d Failed at 2026-01-04 12:04 UTC",
     ),
     (
         open_gate.describe_pass([Upstream(NET)] * 7, NOW),
-        "net is idle: it has not run in the last 14 days; " * 5 + "so are 2 more",
+        "net is idle: it has not run in the last 14 days; " * 5 + "2 more do not block it either",
     ),
     (
         open_gate.describe_pass(
@@ -272,65 +285,63 @@ MESSAGES: list[tuple[str, str]] = [
             ],
             NOW,
         ),
-        "infra's stage Net does not count: execution 1a2b3c4d is past that stage; infra's stage "
-        "Net does not count: execution 1a2b3c4d is parked until a person lets it go on; infra's "
-        "stage Net is idle: execution 9a9a9a9a Succeeded there",
+        "infra's stage Net does not count: execution 1a2b3c4d has already left it; infra's stage "
+        "Net does not count: execution 1a2b3c4d is waiting for a person; infra's stage Net is "
+        "idle: execution 9a9a9a9a Succeeded there",
     ),
     (
         open_gate.describe_release([INFRA], "arn:aws:iam::123456789012:user/ann", EARLIER, NOW),
-        "Goes on in spite of infra: waited since 10:04 UTC, and "
-        f"arn:aws:iam::123456789012:user/ann let it go. {RUNS}.",
+        "Released by arn:aws:iam::123456789012:user/ann. It had been waiting for infra since "
+        f"10:04 UTC. {RUNS}.",
     ),
     (
         open_gate.describe_pass_after_give_up([INFRA], EARLIER, NOW),
-        "Goes on in spite of infra: waited since 10:04 UTC, as long as give_up_minutes says. "
-        f"{RUNS}.",
+        "Continued without waiting any longer for infra: the wait began at 10:04 UTC, and "
+        f"give_up_minutes is over. {RUNS}.",
     ),
     (
         open_gate.describe_observed_wait([INFRA], NOW),
-        f"Observe only: would have held this pipeline for infra. {RUNS}.",
+        f"Observe only: the gate would have held this pipeline for infra. {RUNS}.",
     ),
     (
         open_gate.describe_observed_refusal("Wrong."),
-        "Observe only: would have failed this action. Wrong.",
+        "Observe only: the gate would have failed this action. Wrong.",
     ),
     (
         open_gate.describe_bypass([NET, STAGE]),
-        "Bypassed: the pipeline variable asked for it, so nobody looked whether net and infra's "
-        "stage Net runs.",
+        'Bypassed: bypass is "true", so the gate did not check net and infra\'s stage Net.',
     ),
     (
         refusals.describe_missing_upstream("Infra", "123456789012", "eu-west-1"),
-        "There is no pipeline Infra in account 123456789012, region eu-west-1. Correct depends_on "
-        "in this action's UserParameters; upper and lower case count.",
+        "There is no pipeline Infra in account 123456789012, region eu-west-1. Correct "
+        "depends_on in this action's UserParameters. Names are case-sensitive.",
     ),
     (
         refusals.describe_missing_stage("infra", "Deplyo", ["Source", "Deploy"]),
-        "infra has no stage Deplyo; it has Source and Deploy. Correct depends_on in this action's "
-        "UserParameters; upper and lower case count.",
+        "infra has no stage Deplyo; it has Source and Deploy. Correct depends_on in this "
+        "action's UserParameters. Names are case-sensitive.",
     ),
     (
         refusals.describe_foreign_execution("5e6f", "k9s"),
-        "k9s has no execution 5e6f. In UserParameters, `pipeline` must be the name of the "
-        "pipeline that this action stands in, and `execution` "
+        "k9s has no execution 5e6f. In this action's UserParameters, `pipeline` must be the name "
+        "of the pipeline that contains this action, and `execution` must be "
         '"#{codepipeline.PipelineExecutionId}".',
     ),
     (
         refusals.describe_unknown_owner("pipeline"),
-        "The gate must hold this pipeline, but CodePipeline does not tell it which pipeline this "
-        'is. Add "pipeline": "<this pipeline\'s name>" to this action\'s UserParameters.',
+        "The gate has to hold this pipeline, but CodePipeline did not send its pipeline. Add "
+        '"pipeline": "<this pipeline\'s name>" to this action\'s UserParameters.',
     ),
     (
         refusals.describe_unknown_owner("execution"),
-        "The gate must hold this pipeline, but CodePipeline does not tell it which execution this "
-        'is. Add "execution": "#{codepipeline.PipelineExecutionId}" to this action\'s '
-        "UserParameters.",
+        "The gate has to hold this pipeline, but CodePipeline did not send its execution. Add "
+        '"execution": "#{codepipeline.PipelineExecutionId}" to this action\'s UserParameters.',
     ),
     (
         refusals.describe_defect(KeyError("a secret"), "req-1"),
-        "The gate itself failed (KeyError); neither the pipelines nor this action's parameters "
-        "need be at fault. Retry this stage; if it fails again, look into the gate function's log "
-        "at request req-1 and report what stands there.",
+        "The gate itself failed (KeyError). This may have nothing to do with your pipelines or "
+        "this action's parameters. Retry this stage. If it fails again, report what the gate "
+        "function's log says about request req-1.",
     ),
 ]
 
@@ -342,7 +353,7 @@ def test_what_people_read_at_the_action(message: str, expected: str) -> None:
 
 def test_a_defect_that_aws_caused_names_the_call() -> None:
     error = UnexpectedAnswer("events:PutRule answered Whatever")
-    assert "failed (events:PutRule answered Whatever);" in refusals.describe_defect(error, "req-1")
+    assert "failed (events:PutRule answered Whatever)." in refusals.describe_defect(error, "req-1")
 
 
 @pytest.mark.parametrize(
@@ -350,13 +361,13 @@ def test_a_defect_that_aws_caused_names_the_call() -> None:
     [
         (
             describe_hold(mode=RETRY),
-            "its stage is retried by itself within seconds of the end of infra",
+            "its stage is retried automatically within seconds after infra and net finish",
         ),
-        (describe_hold(1), "looked at again every minute too"),
+        (describe_hold(1), "Pipeline Gate also checks every minute, next at"),
         (
             describe_hold(give_up=DEADLINE),
-            "If that has not come by 14:04 UTC, the wait ends and nothing is started: retry this "
-            "stage then. Until then there is nothing to do.",
+            "If that has not happened by 14:04 UTC, the wait ends and nothing is started; to "
+            "wait again, retry this stage. You do not need to do anything until then.",
         ),
         # its rule looks only then
         (describe_hold(give_up=DEADLINE + timedelta(seconds=1)), "by 14:09 UTC, the wait ends"),
@@ -364,7 +375,8 @@ def test_a_defect_that_aws_caused_names_the_call() -> None:
         (describe_hold(give_up=NOW + timedelta(days=14)), "by 2026-01-19 12:04 UTC, the wait ends"),
         (
             describe_hold(give_up=DEADLINE, on_give_up="continue"),
-            "by 14:04 UTC, it goes on all the same. Until then there is nothing to do.",
+            "by 14:04 UTC, the pipeline continues anyway. You do not need to do anything until "
+            "then.",
         ),
     ],
 )
@@ -430,11 +442,17 @@ EXAMPLE = (
     '"#{codepipeline.PipelineExecutionId}"}'
 )
 MINUTES = "1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60"
-NO_JSON = f"Right would be {EXAMPLE}, or plain names: infra, network."
-NO_NAME = "which is no pipeline's name: 1 to 100 letters, digits and . @ - _"
+NO_JSON = f"Write {EXAMPLE}, or plain names: infra, network."
+NO_NAME = "which is not a pipeline's name: it must be 1 to 100 letters, digits and . @ - _"
 AS_EXECUTION = 'Write it as "#{codepipeline.PipelineExecutionId}"'
 PARAMETERS: list[tuple[str | None, str]] = [
-    (None, f"The action has no UserParameters. They say what to wait for, for example {EXAMPLE}."),
+    (
+        None,
+        (
+            "The action has no UserParameters. They name the pipelines to wait for, for example "
+            f"{EXAMPLE}."
+        ),
+    ),
     (
         '{"depends_on": "infra',
         "UserParameters is not valid JSON (Unterminated string starting at character 16). "
@@ -445,52 +463,50 @@ PARAMETERS: list[tuple[str | None, str]] = [
         '{"a": ' + "9" * 5000 + "}",
         f"UserParameters is not valid JSON (it has a number that is too long). {NO_JSON}",
     ),
-    ('{"a": 1, "a": 2}', 'UserParameters has two keys "a": leave one of them out.'),
+    ('{"a": 1, "a": 2}', 'UserParameters has the key "a" twice. Remove one of them.'),
     (
         '["infra"]',
-        "UserParameters must be a JSON object or plain names, not a list. Right would be "
-        f"{EXAMPLE}.",
+        f"UserParameters must be a JSON object or plain names, not a list. Write {EXAMPLE}.",
     ),
     (
         "{}",
-        "UserParameters has no depends_on: it names the pipelines to wait for. Right would be "
-        f"{EXAMPLE}.",
+        f"UserParameters has no depends_on, the pipelines to wait for. Write {EXAMPLE}.",
     ),
     (
         '{"depends_on": []}',
-        "depends_on is an empty list: name at least one pipeline to wait for, or take the action "
-        "out.",
+        "depends_on is an empty list. Name at least one pipeline to wait for, or remove the "
+        "action.",
     ),
     ('{"depends_on": null}', "depends_on must be a pipeline's name or a list of names, not null."),
     (
         '{"depends_on": {}}',
-        'An entry of depends_on has no "pipeline": it names the pipeline to wait for.',
+        'An entry of depends_on has no "pipeline", the name of the pipeline to wait for.',
     ),
     (
         '{"depends_on": [1.5]}',
-        'depends_on must hold pipelines\' names, ARNs or objects like {"pipeline": "infra"}, not '
-        "a number.",
+        "Each entry of depends_on must be a pipeline's name, its ARN or an object like "
+        '{"pipeline": "infra"}, not a number.',
     ),
     (
         "a b",
-        f'depends_on has "a b", {NO_NAME} (several names are separated by commas), or an ARN '
+        f'depends_on has "a b", {NO_NAME} (separate several names by commas), or an ARN '
         "arn:aws:codepipeline:REGION:ACCOUNT:NAME.",
     ),
     ('{"depends_on": "a", "pipeline": ""}', f'pipeline is "", {NO_NAME}.'),
     (
         '{"depend_on": "a"}',
-        'UserParameters has an unknown key "depend_on" (did you mean depends_on?). Known: '
-        "depends_on, require, hold, retry_minutes, give_up_minutes, on_give_up, revisions, "
-        "parked, bypass, observe, pipeline, execution.",
+        'UserParameters has an unknown key "depend_on" (did you mean depends_on?). The known '
+        "keys are depends_on, require, hold, retry_minutes, give_up_minutes, on_give_up, "
+        "revisions, parked, bypass, observe, pipeline, execution.",
     ),
     (
         '{"depends_on": {"pipeline": "a", "zzz": "b"}}',
-        'An entry of depends_on has an unknown key "zzz". Known: pipeline, require, stage, '
-        "parked, role_arn, external_id.",
+        'An entry of depends_on has an unknown key "zzz". The known keys are pipeline, require, '
+        "stage, parked, role_arn, external_id.",
     ),
     (
         '{"depends_on": {"pipeline": 5}}',
-        "pipeline, in an entry of depends_on, must be a name or an ARN, not a number.",
+        "In an entry of depends_on, pipeline must be a name or an ARN, not a number.",
     ),
     ('{"depends_on": "a", "parked": "skip"}', 'parked is "skip", but must be one of wait, pass.'),
     (
@@ -499,19 +515,19 @@ PARAMETERS: list[tuple[str | None, str]] = [
     ),
     (
         '{"depends_on": {"pipeline": "a", "stage": "De ploy"}}',
-        "stage must be the name of one of the upstream's stages, 1 to 100 letters, digits and . "
-        '@ - _, not "De ploy".',
+        "stage must be the name of one of the upstream's stages (1 to 100 letters, digits and . "
+        '@ - _), not "De ploy".',
     ),
     (
         '{"depends_on": {"pipeline": "a", "role_arn": "arn:aws:iam::111122223333:role/admin"}}',
-        'role_arn is "arn:aws:iam::111122223333:role/admin"; it must be the ARN of a role that '
-        "the gate may assume, arn:aws:iam::ACCOUNT:role/pipeline-gate-NAME.",
+        'role_arn is "arn:aws:iam::111122223333:role/admin", but must be the ARN of a role that '
+        "the gate may assume: arn:aws:iam::ACCOUNT:role/pipeline-gate-NAME.",
     ),
     (
         '{"depends_on": {"pipeline": "a", "role_arn": '
         '"arn:aws:iam::111122223333:role/pipeline-gate-look"}}',
-        "role_arn is of another account than the pipeline a: name that as an ARN, "
-        "arn:aws:codepipeline:REGION:ACCOUNT:NAME, with the role's account.",
+        "role_arn belongs to another account than the pipeline a. Write the pipeline as an ARN "
+        "with the role's account: arn:aws:codepipeline:REGION:ACCOUNT:NAME.",
     ),
     (
         '{"depends_on": {"pipeline": "a", "external_id": "x y"}}',
@@ -519,7 +535,7 @@ PARAMETERS: list[tuple[str | None, str]] = [
     ),
     (
         '{"depends_on": {"pipeline": "a", "external_id": "xy"}}',
-        "depends_on has an external_id for a, but no role_arn that it would be for.",
+        "depends_on has an external_id for a, but no role_arn to use it with.",
     ),
     (
         '{"depends_on": "a", "give_up_minutes": 20161}',
@@ -531,8 +547,8 @@ PARAMETERS: list[tuple[str | None, str]] = [
     ),
     (
         '{"depends_on": "a", "on_give_up": "stop"}',
-        "on_give_up says what happens after give_up_minutes, which is not there: add "
-        '"give_up_minutes": 120, or the like.',
+        "on_give_up says what happens after give_up_minutes, which is missing. Add it, for "
+        'example "give_up_minutes": 120.',
     ),
     (
         '{"depends_on": "a", "bypass": true}',
@@ -554,8 +570,7 @@ PARAMETERS: list[tuple[str | None, str]] = [
     ),
     (
         '{"depends_on": "a", "pipeline": "a"}',
-        "a depends on itself: it runs while it asks, so it would wait for ever. Take it out of "
-        "depends_on.",
+        "a depends on itself, so it would wait forever. Remove it from depends_on.",
     ),
     (
         '{"depends_on": "a", "execution": 5}',
@@ -563,8 +578,8 @@ PARAMETERS: list[tuple[str | None, str]] = [
     ),
     (
         '{"depends_on": "a", "execution": "x"}',
-        f'execution is "x", which is no execution id. {AS_EXECUTION}: CodePipeline fills in the '
-        "id.",
+        f'execution is "x", which is not an execution id. {AS_EXECUTION}: CodePipeline fills in '
+        "the id.",
     ),
 ]
 
@@ -593,52 +608,52 @@ def test_as_many_names_as_a_rule_takes_are_accepted() -> None:
         (
             lambda: parse_parameters(json.dumps({"depends_on": [*NAMES, LONGEST + "x"]}), "5"),
             Misconfigured,
-            "depends_on has 38 names, more than fit into one EventBridge rule (2048 characters, "
-            "with the rule's own words). Spread them over several gate actions.",
+            "depends_on has 38 pipelines, more than fit into the event pattern of one "
+            "EventBridge rule (2048 characters). Spread them over several gate actions.",
         ),
         (
             lambda: parse_parameters("infra", "7"),
             Misconfigured,
-            'The gate\'s environment variable RETRY_MINUTES is "7": it must be one of '
-            f"{MINUTES}. It stands in .chalice/config.json.",
+            f'The gate\'s environment variable RETRY_MINUTES is "7", but must be one of {MINUTES}. '
+            "Correct it in .chalice/config.json.",
         ),
         (
             lambda: refuse_closed_accounts([NET, Dependency(ARN)], "123456789012"),
             Misconfigured,
-            "infra is in account 111122223333, and the gate in 123456789012. Add a role_arn that "
-            f'lets the gate look: {{"pipeline": "{ARN}", "role_arn": '
+            "infra is in account 111122223333, but the gate is in 123456789012. Add a role_arn "
+            f'that lets the gate read it: {{"pipeline": "{ARN}", "role_arn": '
             '"arn:aws:iam::111122223333:role/pipeline-gate-..."}.',
         ),
         (
             lambda: Job.parse({}),
             RefusedInput,
-            "This event is no CodePipeline job: it has no `CodePipeline.job` with the `id` of "
-            "one. The gate is invoked by an action of provider Lambda in a pipeline, not by hand.",
+            "This event is not a CodePipeline job: it has no `CodePipeline.job` with a job's "
+            "`id`. Only a pipeline's Lambda action can invoke the gate.",
         ),
         (
             lambda: read_rule_name({}, HERE),
             RefusedInput,
-            'This event names no hold: {"rule": "..."} is missing. The retry is invoked by the '
-            "gate's own EventBridge rules.",
+            'This event does not name a hold: {"rule": "..."} is missing. Only the gate\'s own '
+            "EventBridge rules invoke the retry function.",
         ),
         (
             lambda: read_rule_name({"rule": "nightly"}, HERE),
             RefusedInput,
-            'The rule "nightly" is none of this gate\'s: those are named '
-            "pipeline-gate-dev-<execution id>. Nothing was touched.",
+            'The rule "nightly" does not belong to this gate, whose rules are named '
+            "pipeline-gate-dev-<execution id>. Nothing was changed.",
         ),
         (
             lambda: Deployment.from_context(None),
             Misconfigured,
-            "The gate cannot tell its deployment: '' is no ARN of a function "
-            "pipeline-gate-STAGE-gate or pipeline-gate-STAGE-retry. Deploy it with Chalice, or "
-            "set RETRY_FUNCTION_ARN.",
+            "The gate does not know which deployment it belongs to: '' is not the ARN of a "
+            "function named pipeline-gate-STAGE-gate or pipeline-gate-STAGE-retry. Deploy it "
+            "with Chalice, or set RETRY_FUNCTION_ARN.",
         ),
         (
             lambda: refuse_long_stage("s" * 14),
             Misconfigured,
-            "The Chalice stage 'ssssssssssssss' has 14 characters; the gate's rules are named "
-            "after it, and that leaves room for 13. Take a shorter name.",
+            "The name of the Chalice stage 'ssssssssssssss' has 14 characters. The gate's rules "
+            "are named after the stage, so it can have at most 13. Choose a shorter name.",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Where an execution stands in its pipeline."""
+"""The position of an execution in its pipeline."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_whether_an_execution_is_past_stage_a(stages: list[StageState], past: bo
     assert PipelineState(tuple(stages)).is_past("e", "A") is past
 
 
-def test_nobody_is_past_a_stage_that_is_not_there() -> None:
+def test_no_execution_is_past_a_stage_that_does_not_exist() -> None:
     assert not PipelineState((stage("A", "e", "Succeeded"),)).is_past("e", "Nowhere")
 
 

@@ -1,4 +1,4 @@
-"""Whether an upstream keeps a gate closed, by what AWS answered."""
+"""Whether an upstream keeps a gate closed, according to AWS's answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FOR_EVER, IN_TURN = (
 
 
 def history(*statuses: str, mode: str = "SUPERSEDED") -> tuple[Execution, ...]:
-    """Newest first; named a, b, c."""
+    """Executions named a, b, c, newest first."""
     return tuple(
         Execution(name, status, NOON - timedelta(hours=n), NOON, mode)
         for n, (name, status) in enumerate(zip("abcdef", statuses, strict=False))

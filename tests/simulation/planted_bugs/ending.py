@@ -50,7 +50,7 @@ def newer_ignored(real: Any, evidence: fate.Evidence) -> Any:
 
 @bug_in(reader, "find_fate", "Live", seed=25)
 def in_progress_is_over(real: Any, evidence: fate.Evidence) -> Any:
-    """A held execution that is still in progress is taken for over."""
+    """A held execution that is still in progress counts as ended."""
     hold_fate = real(evidence)
     moved_on = hold_fate.standing is fate.Standing.MOVED_ON
     return replace(hold_fate, standing=fate.Standing.ENDED) if moved_on else hold_fate
@@ -100,7 +100,7 @@ def deleted_upstream(_real: Any, hold: Hold, upstream_reader: Any, _now: Any) ->
 def rule_goes_with_the_retry(
     real: Any, hold: Hold, plan: Any, deployment: Any, aws: Any, now: Any
 ) -> Any:
-    """The rule of a stage that is retried goes at once."""
+    """The rule of a stage that is retried is removed immediately."""
     record = real(hold, plan, deployment, aws, now)
     if plan.step is retry.Step.RETRY and "started" not in record:
         aws.eventbridge.remove_target(hold.rule)
@@ -109,24 +109,24 @@ def rule_goes_with_the_retry(
 
 @bug_in(retry, "_ask_for_retry", "Once", seed=66)
 def no_second_look(real: Any, *arguments: Any) -> Any:
-    """Where AWS does not retry a stage, nobody looks why."""
+    """If AWS does not retry a stage, the retry function does not check why."""
     with patch.object(retry, "read_fate", lambda *_: (fate.HELD, None)):
         return real(*arguments)
 
 
 @bug_in(retry, "choose_revisions", "Live", seed=34)
 def held_revisions_ignored(real: Any, revisions: Any, _hold: Any, attempts: Any) -> Any:
-    """The revisions that were held are not taken."""
+    """The revisions that were held are not used."""
     return real(revisions, None, attempts)
 
 
 @bug_in(Execution, "parse", "Once", seed=66)
 def rollback_started(real: Any, summary: Any) -> Any:
-    """A rollback is started like any other."""
+    """A rollback is started like any other execution."""
     return replace(real(summary), kind="STANDARD")
 
 
 @bug_in(Hold, "ends_anyway", "Live", seed=15)
 def mark_not_retried(_real: Any, self: Hold, *arguments: Any) -> bool:
-    """A person's mark is not looked at by the retry."""
+    """The retry function ignores a person's mark."""
     return self.is_past_deadline(*arguments)

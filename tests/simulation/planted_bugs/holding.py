@@ -99,14 +99,14 @@ def deadline_forgotten(_real: Any, self: ClosedGate, _hold: Any) -> Any:
 
 @bug_in(ClosedGate, "_read_standing_hold", "Live", seed=66)
 def mark_ignored(real: Any, *arguments: Any) -> Any:
-    """A person's mark is not looked at by the gate."""
+    """The gate ignores a person's mark."""
     hold = real(*arguments)
     return hold and replace(hold, released_by=None)
 
 
 @bug("Safe", seed=46)
 def mark_for_all() -> AbstractContextManager[object]:
-    """The mark of one execution lets those after it go, too."""
+    """The mark of one execution also releases those after it."""
     marks: dict[str, str] = {}
 
     def read(self: ClosedGate, execution: str) -> Hold | None:

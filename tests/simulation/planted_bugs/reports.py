@@ -40,14 +40,14 @@ def never_released(real: Any, self: Any, job: str, summary: str, variables: Any)
 
 @bug_in(making, "estimate_percent", "Told", seed=3)
 def percent_left(real: Any, *arguments: Any) -> int | None:
-    """The percentage tells what is left, not what is done."""
+    """The percentage is what is left, not what is done."""
     percent = real(*arguments)
     return None if percent is None else 99 - percent
 
 
 @bug_in(estimate, "estimate_duration", "Told", seed=1)
 def failures_count(_real: Any, executions: Any) -> Any:
-    """How long it usually takes is told from failures, too."""
+    """Failed executions count for the usual duration, too."""
     durations = sorted(one.updated - one.started for one in executions if one.finished)
     return durations[len(durations) // 2] if len(durations) >= estimate.MIN_SUCCESSES else None
 
@@ -100,7 +100,7 @@ def bus_stops_it(_real: Any, outcome: Outcome, record: Any, bus: str, aws: Any) 
 
 @bug_in(EventBridge, "send_events", "Told", seed=9)
 def untaken(_real: Any, self: EventBridge, bus: str, _: Any, __: Any, details: Any) -> None:
-    """That an event was not taken is not noticed."""
+    """A refused event is not noticed."""
     _put(self, bus, details)
 
 

@@ -1,4 +1,4 @@
-"""What the gate reads of its upstreams, and who waits for each other."""
+"""Bugs in what the gate reads of its upstreams, and in cycles of waits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.simulation.planted_bugs.bug import both, bug, bug_in
 
 @bug_in(Upstream, "running", "Safe", seed=1)
 def only_the_newest(_real: Any, self: Upstream) -> object:
-    """Of an upstream's executions only the newest is looked at."""
+    """Only the newest execution of an upstream is checked."""
     return tuple(execution for execution in self.executions[:1] if execution.running)
 
 
@@ -34,13 +34,13 @@ def one_page(real: Any, self: CodePipeline, pipeline: str) -> Any:
 
 @bug_in(Upstream, "idle", "Safe", seed=25)
 def unanswered_is_idle(_real: Any, self: Upstream) -> bool:
-    """An upstream of which AWS does not answer is taken for idle."""
+    """An upstream about which AWS does not answer counts as idle."""
     return not self.blocking
 
 
 @bug_in(CodePipeline, "list_executions", "Safe", seed=123)
 def denied_is_idle(real: Any, *arguments: Any, **keys: Any) -> Any:
-    """An upstream that the gate may not look at is taken for idle."""
+    """An upstream that the gate may not read counts as idle."""
     try:
         return real(*arguments, **keys)
     except errors.NotPermitted:
@@ -49,13 +49,13 @@ def denied_is_idle(real: Any, *arguments: Any, **keys: Any) -> Any:
 
 @bug_in(gate, "find_unsatisfied", "Safe", seed=0)
 def only_the_first_upstream(real: Any, upstreams: Any) -> Any:
-    """Only the first of several upstreams is looked at."""
+    """Only the first of several upstreams is checked."""
     return real(upstreams[:1])
 
 
 @bug_in(Upstream, "satisfied", "Safe", seed=6)
 def require_ignored(_real: Any, self: Upstream) -> bool:
-    """require: succeeded is taken for idle."""
+    """require: succeeded counts as idle."""
     return self.idle
 
 
@@ -86,7 +86,7 @@ def parked_passes() -> AbstractContextManager[object]:
 
 @bug("Safe", seed=1)
 def waits_once() -> AbstractContextManager[object]:
-    """A gate that waits in place looks at its upstreams only once."""
+    """A gate in the mode wait checks its upstreams only once."""
     read: set[str] = set()
 
     def find(upstreams: Any) -> Any:
@@ -107,19 +107,19 @@ def waits_once() -> AbstractContextManager[object]:
 
 @bug_in(wait_cycles, "find_cycle", "Told", seed=821)
 def only_of_two(real: Any, upstream: Any, waits: Any, asker: Any, _read: Any) -> Any:
-    """Only circles of two are seen."""
+    """Only cycles of two pipelines are noticed."""
     return real(upstream, waits, asker, lambda _: wait_cycles.WaitingPipeline())
 
 
 @bug_in(making, "format_mark", "Told", seed=4)
 def no_mark(real: Any, since: Any, _waits: Any) -> Any:
-    """A gate that waits in place leaves no mark."""
+    """A gate in the mode wait leaves no mark."""
     return real(since, ())
 
 
 @bug_in(UpstreamReader, "__init__", "Told", seed=4)
 def never_stays(real: Any, *arguments: Any, **_: Any) -> None:
-    """Whoever waits in place is taken for one that makes room."""
+    """A gate in the mode wait counts as one that ends its action."""
     real(*arguments)
 
 
@@ -128,19 +128,19 @@ def never_stays(real: Any, *arguments: Any, **_: Any) -> None:
 
 @bug_in(Aws, "codepipeline_for", "Safe", seed=14)
 def taken_for_home(_real: Any, self: Aws, _dependency: Any) -> CodePipeline:
-    """An upstream elsewhere is looked for at home."""
+    """The gate reads an upstream elsewhere in its own account and region."""
     return self.codepipeline
 
 
 @bug_in(OtherAccounts, "_assume_role", "Answered", seed=14)
 def no_external_id(real: Any, self: OtherAccounts, dependency: Any) -> Any:
-    """The external id is not given."""
+    """The external id is not sent."""
     return real(self, replace(dependency, external_id=None))
 
 
 @bug_in(UpstreamReader, "_read_upstream", "Safe", seed=63)
 def closed_is_idle(real: Any, self: UpstreamReader, dependency: Any) -> Any:
-    """An upstream whose role cannot be assumed is taken for idle."""
+    """An upstream whose role cannot be assumed counts as idle."""
     try:
         return real(self, dependency)
     except errors.NotPermitted:

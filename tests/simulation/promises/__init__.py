@@ -26,7 +26,7 @@ PROMISES = (
     ("Told", events),
     ("Told", ends),
 )
-"""Told: what people read or wire up is so."""
+"""Told: what people read or connect to other actions is correct."""
 
 
 def find_broken(record: Record) -> list[str]:

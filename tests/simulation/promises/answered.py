@@ -1,4 +1,4 @@
-"""Answered: every job gets a result, and no word of the gate holds a credential."""
+"""Answered: every job gets a result, and the gate never shows or logs a credential."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def answered(record: Record) -> Iterator[str]:
             if secret in text:
                 at = text.index(secret)
                 quote = text[max(0, at - 150) : at + 20]
-                yield f"what nobody may read stands in: ...{quote!r}"
+                yield f"a credential is readable in: ...{quote!r}"
 
 
 def _find_unanswered(record: Record) -> Iterator[str]:
@@ -38,12 +38,12 @@ def _find_unanswered(record: Record) -> Iterator[str]:
             if not one.faults:
                 yield f"{name} has no result, though the gate ran without a fault at {when}"
             if one is invocations[-1] and not one.error:
-                yield f"{name} has no result, and the gate ended at {when} as if it had"
+                yield f"{name} has no result, but the gate ended at {when} without an error"
 
 
 def _find_failed(record: Record) -> Iterator[str]:
-    """A job that fails without a hold has a reason that a person has to mend: its parameters, a
-    denied call, an upstream that is gone.
+    """A job that fails without a hold has a cause that a person has to correct: its parameters, a
+    denied call, or an upstream that does not exist.
     """
     for answer in record.answers.values():
         if answer.success:
@@ -51,9 +51,9 @@ def _find_failed(record: Record) -> Iterator[str]:
         name, settings = label(answer.execution), read_settings(answer.job)
         denied = [fault for fault in answer.invocation.faults if fault.endswith(PERMANENT)]
         if settings.always_passes:
-            # Unless AWS did not take that it passed.
+            # Unless AWS did not accept that it passed.
             if not any(fault.startswith("PutJobSuccessResult") for fault in denied):
-                yield f"{name} failed, though it was to pass in any case: {answer.text[:120]}"
+                yield f"{name} failed, though it always has to pass: {answer.text[:120]}"
         elif not _has_a_reason(record, answer, settings, denied):
             yield f"{name} failed without a hold or a reason: {answer.text[:120]}"
 
@@ -77,7 +77,7 @@ def _has_a_reason(
 
 
 def _was_closed(record: Record, pipeline: str, answer: Answer) -> bool:
-    """Whether the gate was not let look at it at some moment of that invocation."""
+    """Whether the gate's role could not read it at some moment of that invocation."""
     return any(
         began <= answer.at and (ended is None or ended >= answer.invocation.began)
         for began, ended in record.closed_periods.get(pipeline, ())

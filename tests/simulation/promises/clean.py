@@ -1,4 +1,4 @@
-"""Clean: when all is idle, no rule of the gate is left that has a target."""
+"""Clean: when all pipelines are idle, no rule of the gate that has a target is left."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def clean(record: Record) -> Iterator[str]:
         for execution in pipeline.running.values()
     ]
     if running:
-        yield f"it never comes to rest: {', '.join(running)} still running"
+        yield f"some executions never end: {', '.join(running)} still running"
     for held in find_held():
         if not _waits_for_a_success(record, held):
             yield f"the rule of {held[:8]} is left with its target"
 
 
 def _waits_for_a_success(record: Record, held: str) -> bool:
-    """It requires a success that nobody could bring about, such as that of a pipeline whose own
+    """Whether it requires a success that is impossible, such as that of a pipeline whose own
     upstream was deleted.
     """
     required = {name for job in record.find_jobs(held) for name in read_settings(job).required}

@@ -1,4 +1,4 @@
-"""Deadlocks: one that is reported was one, and one that was is reported."""
+"""Deadlocks: each reported deadlock was one, and each deadlock is reported."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ def deadlocks(record: Record) -> Iterator[str]:
                 if not is_deadlocked(record, execution, invocation.began, invocation.end):
                     name = f"{line['pipeline']} {execution[:8]}"
                     reason = line["reason"][:120]
-                    yield f"{name} is said to be in a deadlock, and it was not: {reason}"
+                    yield f"{name} was reported as a deadlock, but was not: {reason}"
     yield from _find_silent(record, reported)
 
 
 def is_deadlocked(record: Record, execution: str, since: datetime, until: datetime) -> bool:
-    """Whether at some moment of that time the execution could never have gone on, as it waited, or
-    had it waited then; or by all who waited at any moment of it, for whoever looks sees one after
-    the other.
+    """Whether at some moment of that time the execution could never have continued if it waited.
+
+    This also counts if all executions that waited at any moment of that time are taken together,
+    because a gate reads one upstream after another.
     """
     waiters = {at: find_waiters(record, at) for at in find_moments(record, since - MOMENT, until)}
     by_id = {one.execution.id: one for waiting in waiters.values() for one in waiting}
@@ -59,13 +60,13 @@ def _is_stuck_with(record: Record, execution: str, waiting: list[Waiter], at: da
 
 
 def _find_silent(record: Record, reported: list[tuple[datetime, str]]) -> Iterator[str]:
-    """Nobody was told of it although all of those who could say so have looked since, and AWS has
-    answered. (While an execution of one of them is still at work, it may yet change everything:
-    nobody is told.)
+    """Deadlocks that were not reported although all functions that could report them have checked
+    since, and AWS answered. (A deadlock does not count while another execution of its pipelines is
+    running, because that may still resolve it.)
     """
     if not any(name in find_upstreams(record, name) for name in record.pipelines):
-        return  # no circle was ever asked for
-    # No gate of theirs was asked again.
+        return  # no gate ever asked for a cycle
+    # Their gates were not invoked again.
     mute = {job.action.execution.id for job in record.jobs() if not job.answered}
     since: dict[frozenset[str], datetime] = {}
     for at in find_moments(record, record.invocations[0].began, utcnow()):
@@ -74,22 +75,22 @@ def _find_silent(record: Record, reported: list[tuple[datetime, str]]) -> Iterat
         waiting = [one for one in waiting if one.pipeline not in busy]
         stuck = [one for one in find_stuck(record, waiting, at) if not one.ends]
         ids = frozenset(one.execution.id for one in stuck)
-        since = {circle: began for circle, began in since.items() if circle <= ids}
+        since = {cycle: began for cycle, began in since.items() if cycle <= ids}
         if ids:
             since.setdefault(ids, at)
-        for circle, began in since.items():
-            looks = _find_longest_look(record, [one for one in stuck if one.execution.id in circle])
-            if any(id_ in circle and when >= began - looks for when, id_ in reported):
+        for cycle, began in since.items():
+            pause = _find_longest_pause(record, [one for one in stuck if one.execution.id in cycle])
+            if any(id_ in cycle and when >= began - pause for when, id_ in reported):
                 continue
-            if _was_quiet(record, began, at, looks):
-                names = ", ".join(sorted(label(record.executions[id_]) for id_ in circle))
+            if _was_quiet(record, began, at, pause):
+                names = ", ".join(sorted(label(record.executions[id_]) for id_ in cycle))
                 when = f"{began:%d %H:%M:%S}"
-                yield f"{names} wait for each other since {when}, and nobody is told"
+                yield f"{names} have waited for each other from {when} on, which was not reported"
                 return
 
 
 def _was_quiet(record: Record, since: datetime, until: datetime, duration: timedelta) -> bool:
-    """Whether nothing was disturbed for so long in that time."""
+    """Whether nothing was disturbed for `duration` within that time."""
     later = [moment for moment in record.disturbances if moment >= since]
     return any(
         start + duration < until
@@ -98,8 +99,8 @@ def _was_quiet(record: Record, since: datetime, until: datetime, duration: timed
     )
 
 
-def _find_longest_look(record: Record, waiting: list[Waiter]) -> timedelta:
-    """After how long all of them have looked at their upstreams again."""
+def _find_longest_pause(record: Record, waiting: list[Waiter]) -> timedelta:
+    """The time within which all of them have checked their upstreams again."""
     minutes = [
         read_settings(job).retry_minutes
         for one in waiting

@@ -1,4 +1,4 @@
-"""Each counted hold has one counted end, or still stands; and so each announced hold."""
+"""Each hold that was counted has one counted end or still stands. The same is true of events."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def _may_miss(record: Record, execution: str) -> bool:
     """What can make a count miss (docs/reliability.md, "What is not promised"): a function that
     could not log what it did, or write that into the rule; a gate that could not read whether its
     execution is held already; an action that ended without the gate's answer; a rule that a person
-    removed; two invocations that acted on the hold at the same time; and a pipeline that had to go
-    on although its hold had ended or had never begun.
+    removed; two invocations that acted on the hold at the same time; and a pipeline that had to
+    continue although its hold had ended or had never begun.
     """
     invocations = [one for one in record.invocations if one.execution_id == execution]
     if execution in record.rule_removed or any(map(_may_miss_in, invocations)):
@@ -70,7 +70,7 @@ def _may_miss(record: Record, execution: str) -> bool:
     answered = {one.job.action.id for one in record.answers.values()}
     acted = [one for one in invocations if _acted(record, one)]
     return (
-        any(_goes_on_uncounted(record, one) for one in invocations)
+        any(_continues_uncounted(record, one) for one in invocations)
         or any(job.action.status != "InProgress" and job.action.id not in answered for job in jobs)
         or any(
             one is not other and one.began <= other.began <= one.end
@@ -96,7 +96,7 @@ def _acted(record: Record, invocation: Invocation) -> bool:
     )
 
 
-def _goes_on_uncounted(record: Record, invocation: Invocation) -> bool:
+def _continues_uncounted(record: Record, invocation: Invocation) -> bool:
     """Whether a retry ended a hold whose rule said before that its end is reported."""
     hold = record.find_hold(invocation.held_id, invocation.began)
     reported = bool(hold.get("end_reported"))

@@ -1,4 +1,4 @@
-"""Live: every held execution goes on soon after it may and AWS answers, or at its deadline."""
+"""Live: every held execution continues soon after it may and AWS answers, or at its deadline."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.simulation.settings import GateSettings, Requirement, read_settings
 
 MOMENT, MINUTE = timedelta(milliseconds=1), timedelta(minutes=1)
 IN_PLACE = timedelta(hours=23)
-"""So long an action waits in place at least before a rule takes over."""
+"""An action in the mode wait stays in progress at least this long before a rule takes over."""
 
 
 def live(record: Record) -> Iterator[str]:
     for held, answers in record.find_holds().items():
         yield from _check_hold(record, record.executions[held], answers)
-    yield from _check_waits_in_place(record)
+    yield from _check_waits_in_progress(record)
     yield from _find_held_after_release(record)
     yield from _check_restarts(record)
 
@@ -27,34 +27,34 @@ def live(record: Record) -> Iterator[str]:
 def _check_hold(
     record: Record, execution: PipelineExecution, answers: list[Answer]
 ) -> Iterator[str]:
-    """It goes on (by a newer one of its pipeline; in PARALLEL mode by its own restart, with its
-    variables and revisions; where its stage is to be retried, by that), at the latest retry_minutes
-    + 1 minute after the upstreams let it and AWS answers.
+    """It continues at most retry_minutes + 1 minute after its upstreams allow it and AWS answers:
+    by a newer execution of its pipeline; in PARALLEL mode by its own restart, with its variables
+    and revisions; in the mode retry by a retry of its stage.
     """
     latest, name = answers[-1], label(execution)
-    # Two gates of one execution share its rule: the one that made it last says how often it fires,
-    # and for whom.
+    # Two gates of one execution share its rule: the gate that wrote it last decides how often it
+    # fires, and for which upstreams.
     jobs = record.find_jobs(execution.id)
     settings = [read_settings(job) for job in jobs]
     if all(one.hold == "wait" for one in settings) and any(
         answer.at - answer.job.action.started < IN_PLACE for answer in answers
     ):
-        yield f"{name} was failed to wait, though it was to wait in place"
+        yield f"{name} failed, though its mode was wait"
     if _is_excused(record, execution, latest, settings):
         return
     slack = (max(one.retry_minutes for one in settings) + 1) * MINUTE
     since = latest.at + record.dials.rule_warmup
-    went_on = _find_end(record, execution, latest)
+    continued = _find_end(record, execution, latest)
     first = _find_first(record, execution.id, answers)
     stops, continues = (
-        [first + one.give_up for one in settings if one.give_up and one.continues is goes_on]
-        for goes_on in (False, True)
+        [first + one.give_up for one in settings if one.give_up and one.continues is continuing]
+        for continuing in (False, True)
     )
-    may_go_on = max(continues) if len(continues) == len(settings) else None
+    may_continue = max(continues) if len(continues) == len(settings) else None
     released = _find_release(record, execution.id)
     if released is not None and released >= latest.at:
-        may_go_on = min(may_go_on or released, released)
-    # By the gate's own clock.
+        may_continue = min(may_continue or released, released)
+    # The deadlines by the gate's own clock.
     began = min(answer.invocation.began for answer in answers if answer.at >= first)
     gives_up = [stop - (first - began) for stop in stops]
     requirements = {requirement for one in settings for requirement in one.requirements}
@@ -65,14 +65,14 @@ def _check_hold(
         for job in jobs
         if not job.answered
     ]
-    ended = min(_drop_none(went_on, *gives_up, utcnow()))
-    begins = _find_overdue(record, requirements, since, may_go_on, slack, ended, mute)
+    ended = min(_drop_none(continued, *gives_up, utcnow()))
+    begins = _find_overdue(record, requirements, since, may_continue, slack, ended, mute)
     if begins is not None:
-        ending = f"went on at {went_on:%d %H:%M:%S}" if went_on else "never went on"
+        ending = f"continued at {continued:%d %H:%M:%S}" if continued else "never continued"
         upstreams = ", ".join(sorted(one.pipeline for one in requirements))
         yield (
-            f"{name}, held since {latest.at:%d %H:%M:%S}, {ending}, though {upstreams} let it "
-            f"and AWS answers since {begins:%d %H:%M:%S}, and it looks again within {slack}"
+            f"{name}, held at {latest.at:%d %H:%M:%S}, {ending}, though {upstreams} allowed it and "
+            f"AWS answered from {begins:%d %H:%M:%S} on, and it checks every {slack}"
         )
     if len(stops) == len(settings) and released is None:
         since = max(min(stops), since)
@@ -80,7 +80,7 @@ def _check_hold(
         gone = [
             end for _, end in record.find_rule_periods(execution.id) if end and end >= latest.at
         ]
-        ended = min(_drop_none(went_on, *gone), default=utcnow())
+        ended = min(_drop_none(continued, *gone), default=utcnow())
         if until < ended and not _is_disturbed(record, since, until):
             stop = f"{min(stops):%d %H:%M:%S}"
             yield f"{name} was to give up at {stop}, and is still held at {until:%d %H:%M:%S}"
@@ -90,16 +90,16 @@ def _find_overdue(
     record: Record,
     requirements: Iterable[Requirement],
     since: datetime,
-    may_go_on: datetime | None,
+    may_continue: datetime | None,
     slack: timedelta,
     ended: datetime,
     excuses: Iterable[Period],
 ) -> datetime | None:
-    """From when on, for as long as `slack`, nothing kept a wait from ending: it was let go on, and
-    AWS answered. None: at no time.
+    """The first moment from which nothing kept a wait from ending for as long as `slack`: it was
+    allowed to continue, and AWS answered. None: there is no such moment.
 
-    `since`: when the wait began; `may_go_on`: when it ends in any case; `ended`: when it did, or
-    the run.
+    `since`: when the wait began; `may_continue`: when it ends in any case; `ended`: when it or the
+    run ended.
     """
     busy = [
         period
@@ -113,7 +113,7 @@ def _find_overdue(
     for one in requirements:
         closed += record.closed_periods.get(one.pipeline, [])
     starts = {
-        *(since, may_go_on or since),
+        *(since, may_continue or since),
         *_drop_none(*(end for _, end in [*busy, *closed])),
         *(moment + MOMENT for moment in record.disturbances),
     }
@@ -125,7 +125,7 @@ def _find_overdue(
             _has_succeeded(record, one, begins) for one in requirements
         )
         answers = not _overlap(closed, begins, until) and not _is_disturbed(record, begins, until)
-        if answers and (satisfied or (may_go_on is not None and begins >= may_go_on)):
+        if answers and (satisfied or (may_continue is not None and begins >= may_continue)):
             return begins
     return None
 
@@ -148,7 +148,7 @@ def _drop_none(*moments: datetime | None) -> list[datetime]:
 
 
 def _find_first(record: Record, held: str, answers: list[Answer]) -> datetime:
-    """When the wait of the last of these holds began: its rule has stood all the while."""
+    """When the wait of the last of these holds began: its rule has existed since then."""
     latest = answers[-1].at
     periods = record.find_rule_periods(held)
     began = max((began for began, _ in periods if began <= latest), default=latest)
@@ -158,11 +158,14 @@ def _find_first(record: Record, held: str, answers: list[Answer]) -> datetime:
 def _is_excused(
     record: Record, execution: PipelineExecution, held: Answer, settings: list[GateSettings]
 ) -> bool:
-    """Nobody waits for it any more: its pipeline was deleted, its rule removed by a person (as the
-    message says one may), the execution itself was stopped, or let past by a person after it was
-    held; or it is a rollback that cannot be retried, as its pipeline was edited or another
-    execution has entered its stage since; or it is to go on itself, and another gate of it refused
-    what it was asked. Who requires a stage's success is judged by the stories' tests alone.
+    """Whether the execution does not have to continue.
+
+    - Its pipeline was deleted, a person removed its rule (as the message allows), or the execution
+      was stopped, or a person let it pass after it was held.
+    - It is a rollback that can no longer be retried, because its pipeline was edited or another
+      execution entered its stage.
+    - It has to continue as the same execution, and another of its gates refused its parameters.
+    - It requires the success of a stage: only the stories' tests cover that.
     """
     id_, pipeline = execution.id, record.pipelines[execution.pipeline_name]
     answers = [record.answers.get(job.id) for job in record.find_jobs(id_)]
@@ -189,8 +192,8 @@ def _is_excused(
 
 
 def _find_end(record: Record, held: PipelineExecution, latest: Answer) -> datetime | None:
-    """When it went on: by a newer execution, in PARALLEL mode its own restart; or itself, its stage
-    retried by the retry function.
+    """When it continued: by a newer execution (in PARALLEL mode its own restart), or because the
+    retry function retried its stage.
     """
     moments = [one.at for one in record.retries if one.execution is held and one.at >= latest.at]
     if held.mode == "PARALLEL":
@@ -201,8 +204,8 @@ def _find_end(record: Record, held: PipelineExecution, latest: Answer) -> dateti
     return min(moments, default=None)
 
 
-def _check_waits_in_place(record: Record) -> Iterator[str]:
-    """An action that waits in place succeeds when it is asked next, and no time limit ends it."""
+def _check_waits_in_progress(record: Record) -> Iterator[str]:
+    """In the mode wait, the action succeeds at the next check, and no time limit ends it."""
     again = timedelta(seconds=record.dials.continuation_seconds)
     first: dict[str, KeptOpen] = {}
     for kept in record.kept_open:
@@ -212,39 +215,39 @@ def _check_waits_in_place(record: Record) -> Iterator[str]:
         action, execution, since = kept.job.action, kept.execution, kept.at
         settings, name = read_settings(kept.job), label(execution)
         if action.error and "did not end within 24 hours" in action.error[1]:
-            yield f"{name} waited in place until CodePipeline ended its action"
+            yield f"{name} stayed in progress until CodePipeline ended its action"
         is_deleted = execution.pipeline_name in record.deleted
-        # Who requires a stage's success is judged by the stories' tests alone.
+        # Only the stories' tests cover gates that require the success of a stage.
         if action.id in unanswered or settings.requires_stage or is_deleted:
             continue
-        may_go_on = [since + settings.give_up] if settings.give_up else []
-        # A mark goes with its rule, if somebody removes that.
+        may_continue = [since + settings.give_up] if settings.give_up else []
+        # A mark disappears with its rule if a person removes that.
         if execution.id in record.released and execution.id not in record.rule_removed:
-            may_go_on.append(max(record.released[execution.id], since))
+            may_continue.append(max(record.released[execution.id], since))
         ended = utcnow() if action.status == "InProgress" else action.updated
         begins = _find_overdue(
             record,
             settings.requirements,
             since,
-            min(may_go_on, default=None),
+            min(may_continue, default=None),
             again + MINUTE,
             ended,
             record.slow_periods,
         )
         if begins is not None:
-            when = f"{ended:%d %H:%M:%S}, though it might since {begins:%d %H:%M:%S}"
-            yield f"{name}, which waits in place, went on at {when}"
+            when = f"{ended:%d %H:%M:%S}, though it could from {begins:%d %H:%M:%S} on"
+            yield f"{name}, whose mode is wait, continued at {when}"
 
 
 def _find_held_after_release(record: Record) -> Iterator[str]:
-    """A person has let it go, and a gate that was asked after that holds it once more."""
+    """A gate that was invoked after a person had released its execution holds it again."""
     holds: list[Answer | KeptOpen] = [*record.kept_open]
     for answers in record.find_holds().values():
         holds += answers
     for held in holds:
         id_, invocation = held.execution.id, held.invocation
-        # A late twin of its gate may have written the rule anew without the mark; the mark may be
-        # overlooked where EventBridge does not answer.
+        # A late twin of its gate may have written the rule again without the mark, and the gate may
+        # miss the mark if EventBridge does not answer.
         marked = "released_by" in record.find_hold(id_, invocation.began)
         overlooked = any(fault.startswith("ListTargetsByRule") for fault in invocation.faults)
         removed = any(
@@ -253,11 +256,11 @@ def _find_held_after_release(record: Record) -> Iterator[str]:
         )
         if marked and not overlooked and not removed:
             when = f"{invocation.began:%d %H:%M:%S}"
-            yield f"{label(held.execution)} is held at {when}, though a person had let it go on"
+            yield f"{label(held.execution)} is held at {when}, though a person had released it"
 
 
 def _find_release(record: Record, held: str) -> datetime | None:
-    """When a person let it go, if that mark stood until the hold ended."""
+    """When a person released it, if that mark existed until the hold ended."""
     since, before = None, False
     for one in record.find_rule_changes(held):
         marked = one.hold is not None and "released_by" in one.hold
@@ -273,7 +276,7 @@ def _check_restarts(record: Record) -> Iterator[str]:
     """
     for start in record.starts:
         held, new = record.executions.get(start.invocation.held_id), start.execution
-        # What an edited pipeline declared when the retry looked, nobody can tell.
+        # The record does not say what an edited pipeline declared when the retry read it.
         if held is None or any(
             name == start.pipeline and start.invocation.began <= at <= start.at
             for at, name in record.edits

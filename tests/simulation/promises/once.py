@@ -1,6 +1,6 @@
-"""Once: a hold starts its pipeline at most once, and only while it stands: never when a newer
-execution exists (PARALLEL aside), never while an upstream runs, never for an execution that the
-gate let pass, never in a rollback's place.
+"""Once: a hold starts its pipeline at most once, and only while it stands: never if a newer
+execution exists (except in PARALLEL mode), while an upstream is running, for an execution that the
+gate let pass, or instead of a rollback.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ def once(record: Record) -> Iterator[str]:
         held = record.executions.get(start.invocation.held_id)
         if held is None or held.pipeline_name != start.pipeline:
             hold = f"the hold of {start.invocation.held_id[:8]}"
-            yield f"{label(start.execution)} was started by {hold}, which is none of its executions"
+            yield f"{label(start.execution)} was started by {hold}, not one of its executions"
             continue
         restart = f"{label(held)} was started again as {start.execution.id[:8]}"
         before = first.setdefault(held.id, start)
         forgotten = memory is not None and start.at - before.at >= memory
         if before is not start and not (forgotten and _has_twin(record, held)):
-            yield f"{restart}, after it had been as {before.execution.id[:8]}"
-        for sentence in (*_find_needless(record, start, held), *_find_early(record, start)):
+            yield f"{restart}, after it had been started as {before.execution.id[:8]}"
+        for sentence in (*_find_reasons_against(record, start, held), *_find_early(record, start)):
             yield f"{restart}, though {sentence}"
     for retry in record.retries:
         for sentence in _find_early(record, retry):
             yield f"the stage of {label(retry.execution)} was retried, though {sentence}"
 
 
-def _find_needless(record: Record, start: Start, held: PipelineExecution) -> Iterator[str]:
-    """Why the hold did not stand any more, as the retry had seen."""
+def _find_reasons_against(record: Record, start: Start, held: PipelineExecution) -> Iterator[str]:
+    """Why the hold no longer stood, by what the retry had read."""
     invocation, read = start.invocation, start.lists.get(start.pipeline, {})
     status, began = read.get(held.id, ("unread", 0.0))
     at_start = invocation.at_start
@@ -53,15 +53,16 @@ def _find_needless(record: Record, start: Start, held: PipelineExecution) -> Ite
     if any(retry.invocation is invocation for retry in record.retries):
         yield "its stage had been retried"
     if invocation.not_retryable == "InProgress":
-        yield "AWS had refused to retry its stage, for that was in progress already"
+        yield "AWS had refused to retry its stage because the stage was already in progress"
     if held.type == "ROLLBACK":
         yield "it is a rollback"
 
 
 def _has_twin(record: Record, held: PipelineExecution) -> bool:
-    """In PARALLEL mode, another execution that took the same revisions: the restarts of the two
-    cannot be told apart, and only the clientRequestToken keeps a hold whose rule could not be
-    removed from a second start (docs/reliability.md, "What is not promised").
+    """Whether another execution in PARALLEL mode took the same revisions.
+
+    Their restarts look the same, so if a hold's rule could not be removed, only the
+    clientRequestToken prevents a second start (docs/reliability.md, "What is not promised").
     """
 
     def find_revisions(execution: PipelineExecution) -> dict[str, str]:
@@ -76,7 +77,7 @@ def _has_twin(record: Record, held: PipelineExecution) -> bool:
 
 
 def _find_early(record: Record, start: Start) -> Iterator[str]:
-    """It saw that an upstream of its hold is not as asked, or did not look."""
+    """The upstreams of its hold that it had read as not ready, or had not read."""
     held = start.invocation.held_id
     settings, released = _find_settings(record, held), record.released.get(held)
     if settings is None or (released is not None and released <= start.at):
@@ -85,13 +86,13 @@ def _find_early(record: Record, start: Start) -> Iterator[str]:
     if settings.give_up is not None and settings.continues and waited >= settings.give_up:
         return
     for requirement in settings.requirements:
-        # A deleted one counts as idle, whatever an earlier look of the same retry had read.
+        # A deleted pipeline counts as idle, whatever the same retry had read of it before.
         if requirement.pipeline not in record.deleted:
             yield from find_unsatisfied(record, start, requirement)
 
 
 def _find_settings(record: Record, held: str) -> GateSettings | None:
-    """What the gate kept of this execution's wait, as far as the gate's jobs tell without doubt."""
+    """The settings of this execution's wait; None if its jobs differ."""
     settings = {
         read_settings(job)
         for job in record.find_jobs(held)

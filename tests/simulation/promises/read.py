@@ -1,4 +1,4 @@
-"""What a function had read of an upstream that should have kept it from going on."""
+"""What a function had read of an upstream that should have kept it from continuing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.simulation.waiters import find_upstreams
 def find_unsatisfied(
     record: Record, act: Answer | Start, requirement: Requirement
 ) -> Iterator[str]:
-    """Why, as the invocation of `act` had read it until then, the upstream is not as required."""
+    """Why the upstream is not as required, by what the invocation of `act` had read until then."""
     name, invocation = requirement.pipeline, act.invocation
     read = act.lists.get(name, {})
     if name not in invocation.complete_lists:
@@ -37,8 +37,8 @@ def find_unsatisfied(
 
 
 def _find_held(record: Record, act: Answer | Start, upstream: str) -> Iterator[str]:
-    """The gate holds it itself, and did so all the time: it will run again. (Whom it would wait for
-    in a circle need not wait for it.)
+    """The upstream was held during the whole invocation, so it will run again. (In a cycle, a
+    pipeline that it waits for does not have to wait for it.)
     """
     read = act.lists.get(upstream, {})
     newest, (status, began) = max(
@@ -47,10 +47,10 @@ def _find_held(record: Record, act: Answer | Start, upstream: str) -> Iterator[s
     if status != "Failed" or newest not in record.executions:
         return
     if sum(started == began for _, started in read.values()) > 1:
-        return  # which of them is the newest, nobody can tell
+        return  # started at the same moment: either could be the newest
     all_the_time = any(
         since < act.invocation.began and (until is None or until > act.at)
         for since, until in record.find_rule_periods(newest)
     )
     if all_the_time and act.execution.pipeline_name not in find_upstreams(record, upstream):
-        yield f"{upstream} {newest[:8]} is held itself"
+        yield f"{upstream} {newest[:8]} is held"

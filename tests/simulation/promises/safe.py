@@ -1,4 +1,4 @@
-"""Safe: the gate never reports success while, as it has read, an upstream is not as asked."""
+"""Safe: the gate never reports success if an upstream that it has read is not as required."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ def safe(record: Record) -> Iterator[str]:
         settings = read_settings(answer.job)
         if not answer.success or settings.always_passes:
             continue
-        if answer.text.startswith("Goes on in spite of ") and (
-            _gave_up(record, answer, settings) or _was_released(record, answer)
-        ):
+        if _gave_up(record, answer, settings) or _was_released(record, answer):
             continue
         for requirement in settings.requirements:
             for sentence in find_unsatisfied(record, answer, requirement):
@@ -26,17 +24,18 @@ def safe(record: Record) -> Iterator[str]:
 
 
 def _gave_up(record: Record, answer: Answer, settings: GateSettings) -> bool:
-    """Whether the gate could say that it had waited as long as it was asked to."""
+    """Whether the gate says that the deadline of its wait has passed, and it has."""
     began = min(job.action.started for job in record.find_jobs(answer.execution.id))
     return (
         settings.give_up is not None
         and settings.continues
-        and answer.text.count("as long as give_up_minutes says") == 1
+        and answer.text.startswith("Continued without waiting any longer for ")
+        and answer.text.count("give_up_minutes is over") == 1
         and answer.at - began >= settings.give_up - timedelta(minutes=1)
     )
 
 
 def _was_released(record: Record, answer: Answer) -> bool:
-    """Whether a person had let that execution go, and it says so."""
+    """Whether a person had released that execution, and the gate says so."""
     since = record.released.get(answer.execution.id)
-    return since is not None and since <= answer.at and " let it go." in answer.text
+    return since is not None and since <= answer.at and answer.text.startswith("Released by ")

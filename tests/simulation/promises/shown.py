@@ -1,4 +1,4 @@
-"""The console shows what is so: output variables, percentages, usual times; within limits."""
+"""The console shows correct output variables, percentages and usual times, within AWS's limits."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _check_outputs(record: Record, answer: Answer, settings: GateSettings) -> It
         return
     if outputs["Decision"] != (decision := _find_decision(answer, settings)):
         yield f"the decision {outputs['Decision']}, which should be {decision}"
-    if answer.text.startswith("Observe only: would have failed"):
+    if answer.text.startswith("Observe only: the gate would have failed"):
         return
     pipelines = ",".join(name.rpartition(":")[2] for name in settings.pipelines)
     if outputs["UpstreamPipelines"] != pipelines:
@@ -48,7 +48,7 @@ def _check_outputs(record: Record, answer: Answer, settings: GateSettings) -> It
     ids = outputs["UpstreamExecutionIds"].split(",")
     if settings.bypass:
         if ids != ["none"]:
-            yield "executions that nobody looked at"
+            yield "executions that the gate did not read"
     elif len(ids) != len(settings.requirements):
         yield "not one execution for each upstream"
     else:
@@ -62,13 +62,15 @@ def _check_outputs(record: Record, answer: Answer, settings: GateSettings) -> It
 
 
 def _find_decision(answer: Answer, settings: GateSettings) -> str:
-    """What the gate did, by what it was asked and what it says for people."""
+    """What the gate did, according to its parameters and its message."""
     if settings.bypass:
         return "bypassed"
     if answer.text.startswith("Observe only: "):
         return "observed"
-    if answer.text.startswith("Goes on in spite of "):
-        return "let go" if " let it go." in answer.text else "gave up"
+    if answer.text.startswith("Released by "):
+        return "let go"
+    if answer.text.startswith("Continued without waiting any longer for "):
+        return "gave up"
     return "passed" if answer.job.continuation_token is None else "released"
 
 
@@ -87,18 +89,18 @@ def _find_last_executions(record: Record, requirement: Requirement, answer: Answ
     ids = {one[0] if one else "none" for one in newest}
     began = {record.executions[id_].started for id_ in ids - {"none"}}
     ids |= {id_ for id_ in answer.lists[pipeline] if record.executions[id_].started in began}
-    return ids | ({"none"} if invocation.faults else set())  # it may have got no answer
+    return ids | ({"none"} if invocation.faults else set())  # AWS may not have answered
 
 
-# How long still
+# Usual times
 
 
 def _check_usual_time(record: Record, shown_by: Answer | KeptOpen, text: str) -> Iterator[str]:
-    """What is said of an upstream's usual time is between the shortest and the longest of its
-    successes, of which there are three.
+    """The usual time of an upstream in a message is between its shortest and its longest success,
+    and it has at least three successes.
     """
     for upstream, minutes, end in re.findall(
-        r"(\S+(?: \([^)]*\))?) runs: [^.]*\. It usually takes (\d+) min([,;] [a-z ]*)", text
+        r"(\S+(?: \([^)]*\))?) is running: [^.]*\. It usually takes (\d+) min([,;] [a-z ]*)", text
     ):
         durations = [
             duration
@@ -110,13 +112,13 @@ def _check_usual_time(record: Record, shown_by: Answer | KeptOpen, text: str) ->
         if len(durations) < 3 or not min(durations) - MINUTE <= usual <= max(durations) + MINUTE:
             claim = f"{upstream} usually takes {minutes} min{end}"
             count = f"{len(durations)} successes"
-            yield f"{label(shown_by.execution)} was told that {claim}, which {count} took"
+            yield f"{label(shown_by.execution)} shows that {claim}, but {count} differ"
 
 
 def _find_durations(
     record: Record, pipeline: str, shown_by: Answer | KeptOpen
 ) -> Iterator[timedelta]:
-    """How long its successful executions had taken by then."""
+    """The durations of its executions that had succeeded by then."""
     last = {
         change.execution: change
         for change in record.changes
@@ -128,11 +130,11 @@ def _find_durations(
             yield change.at - execution.started
 
 
-# Per cent
+# Percentages
 
 
 def _check_percentages(record: Record) -> Iterator[str]:
-    """They go from 0 to 99, and as long as the same executions are waited for, they do not fall."""
+    """They are 0 to 99, and do not fall while the gate waits for the same executions."""
     before: dict[str, KeptOpen] = {}
     for kept in record.kept_open:
         name, percent = label(kept.execution), kept.percent
@@ -151,7 +153,7 @@ def _check_percentages(record: Record) -> Iterator[str]:
 
 
 def _find_statuses(kept: KeptOpen) -> object:
-    """Of the executions that the invocation read."""
+    """The statuses of the executions that the invocation read."""
     return {
         name: {id_: status for id_, (status, _) in read.items()}
         for name, read in kept.invocation.lists.items()

@@ -1,4 +1,4 @@
-"""Pipelines in a circle: what is said of them is what happens to them."""
+"""Pipelines that wait for each other: gatectl describes each cycle as it turns out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.account import graph
-from chalicelib.account.cycles import Circle, classify_circles
+from chalicelib.account.cycles import DependencyCycle, classify_cycles
 from chalicelib.account.pipeline import Pipeline
 from tests.support.ask import ask
 from tests.support.declared import gated, view
@@ -21,42 +21,42 @@ WAYS = [
 ]
 
 
-def find_circles(*pipelines: Pipeline) -> list[Circle]:
+def find_cycles(*pipelines: Pipeline) -> list[DependencyCycle]:
     account = view(*pipelines)
-    return classify_circles(graph.list_edges(account, "eu-central-1"), account.pipelines)
+    return classify_cycles(graph.list_edges(account, "eu-central-1"), account.pipelines)
 
 
 def find_kinds(*pipelines: Pipeline) -> list[tuple[str, str]]:
-    return [("".join(circle.pipelines), circle.kind) for circle in find_circles(*pipelines)]
+    return [("".join(cycle.pipelines), cycle.kind) for cycle in find_cycles(*pipelines)]
 
 
 def read_decisions() -> set[str]:
     return {record["decision"] for record in [*read_log("gate"), *read_log("retry")]}
 
 
-def wait_for_each_other(scene: Scene, asks: dict[str, Any]) -> Circle:
-    """Pipelines of these names, whose gates ask this; returns the one circle that is found."""
-    (circle,) = find_circles(*(gated(*item) for item in asks.items()))
+def wait_for_each_other(scene: Scene, asks: dict[str, Any]) -> DependencyCycle:
+    """Create a pipeline with such a gate for each name, and return the one cycle they form."""
+    (cycle,) = find_cycles(*(gated(*item) for item in asks.items()))
     for name, parameters in asks.items():
         scene.gated(name, parameters)
-    return circle
+    return cycle
 
 
 @pytest.mark.parametrize(
     ("a", "b"), [*combinations_with_replacement(WAYS, 2)], ids=lambda way: "-".join(way.values())
 )
-def test_two_that_wait_for_each_other_end_as_it_is_said(
+def test_two_pipelines_that_wait_for_each_other_end_as_predicted(
     scene: Scene, a: dict[str, str], b: dict[str, str]
 ) -> None:
     asks = {"a": ask("b", pipeline="a", **a), "b": ask("a", pipeline="b", **b)}
-    circle = wait_for_each_other(scene, asks)
+    cycle = wait_for_each_other(scene, asks)
     for order in ("ab", "ba"):
         for name in order:
             scene.codepipeline.start_pipeline_execution(name=name)
         scene.wait(minutes=30)
-    assert (circle.kind == "turns") is ("deadlock" not in read_decisions())
-    assert (circle.kind == "success") is (a["require"] == b["require"] == "succeeded")
-    if circle.kind == "turns":
+    assert (cycle.kind == "turns") is ("deadlock" not in read_decisions())
+    assert (cycle.kind == "success") is (a["require"] == b["require"] == "succeeded")
+    if cycle.kind == "turns":
         assert [scene.statuses(name)[0] for name in asks] == ["Succeeded", "Succeeded"]
         assert scene.rules() == []
 
@@ -65,7 +65,9 @@ def test_two_that_wait_for_each_other_end_as_it_is_said(
     ("holds", "kind"),
     [(("wait", "wait", "wait"), "together"), (("wait", "restart", "wait"), "turns")],
 )
-def test_of_three_one_that_makes_room_is_enough(holds: tuple[str, ...], kind: str) -> None:
+def test_one_pipeline_that_does_not_stay_in_progress_prevents_a_deadlock_of_three(
+    holds: tuple[str, ...], kind: str
+) -> None:
     pipelines = (
         gated(name, ask(upstream, pipeline=name, hold=hold))
         for name, upstream, hold in zip("abc", "bca", holds, strict=True)
@@ -73,8 +75,8 @@ def test_of_three_one_that_makes_room_is_enough(holds: tuple[str, ...], kind: st
     assert find_kinds(*pipelines) == [("abca", kind)]
 
 
-def test_a_deadlock_beside_a_harmless_circle_is_found() -> None:
-    """All three wait for each other in the end, and only two of them forever."""
+def test_a_deadlock_inside_a_harmless_cycle_is_found() -> None:
+    """All three pipelines wait for each other, but only two of them forever."""
     assert find_kinds(
         gated("a", ask("b", pipeline="a")),
         gated("b", ask("a", {"pipeline": "c", "require": "succeeded"}, pipeline="b")),
@@ -110,20 +112,22 @@ def test_waiting_for_a_stage_before_the_upstreams_gate_is_no_deadlock(
         ),
     ],
 )
-def test_no_circle_of_a_pipeline_that(parameters: dict[str, Any]) -> None:
-    assert find_circles(gated("a", parameters), gated("b", ask("a", pipeline="b"))) == []
+def test_there_is_no_cycle_if_one_pipeline(parameters: dict[str, Any]) -> None:
+    assert find_cycles(gated("a", parameters), gated("b", ask("a", pipeline="b"))) == []
 
 
-@pytest.mark.parametrize(("length", "unseen"), [(11, False), (12, True)])
-def test_one_that_is_longer_than_a_gate_looks(scene: Scene, length: int, unseen: bool) -> None:
+@pytest.mark.parametrize(("length", "unnoticed"), [(11, False), (12, True)])
+def test_a_gate_notices_a_cycle_up_to_a_maximum_length(
+    scene: Scene, length: int, unnoticed: bool
+) -> None:
     names = [f"p{number:02}" for number in range(length)]
     asks = {
         name: ask(upstream, pipeline=name, require="succeeded")
         for name, upstream in zip(names, [*names[1:], names[0]], strict=True)
     }
-    circle = wait_for_each_other(scene, asks)
-    assert (len(circle.pipelines), circle.is_unnoticed) == (length + 1, unseen)
-    assert ("they wait for ever" in str(circle)) is unseen
+    cycle = wait_for_each_other(scene, asks)
+    assert (len(cycle.pipelines), cycle.is_unnoticed) == (length + 1, unnoticed)
+    assert ("they wait forever" in str(cycle)) is unnoticed
     for name in reversed(names):
         scene.start(name)
-    assert ("deadlock" in read_decisions()) is not unseen
+    assert ("deadlock" in read_decisions()) is not unnoticed

@@ -13,8 +13,8 @@ from sandbox.account import create_role
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 
-def as_somebody(monkeypatch: pytest.MonkeyPatch, *statements: dict[str, Any]) -> None:
-    """Be somebody with this policy."""
+def act_as_person(monkeypatch: pytest.MonkeyPatch, *statements: dict[str, Any]) -> None:
+    """Act as a user with this policy."""
     role = create_role("somebody", "codepipeline.amazonaws.com")
     role.put_policy("may", json.dumps({"Version": "2012-10-17", "Statement": statements}))
     keys = boto3.client("sts").assume_role(RoleArn=role.arn, RoleSessionName="ann")["Credentials"]
