@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 CDK := examples/cdk/.venv
-CHECKED := app.py chalicelib gatectl sandbox benchmarks tests .ci/lint_policies.py .ci/lint_structure.py
+CHECKED := app.py chalicelib gatectl sandbox benchmarks tests .ci/lint_policies.py .ci/lint_structure.py .ci/lint_prose.py
 
 .PHONY: help demo sandbox board screenshots examples test long bench costs soak mutants lint format docs package clean
 
@@ -78,6 +78,7 @@ lint: $(READY) package
 	$(BIN)/mypy $(CHECKED)
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python .ci/lint_structure.py
+	$(BIN)/python .ci/lint_prose.py
 	$(BIN)/bandit --quiet --recursive app.py chalicelib gatectl sandbox --skip B404,B603,B105
 	$(BIN)/python .ci/lint_policies.py
 	$(BIN)/cfn-lint build/package/sam.json examples/cloudformation/pipelines.yaml
