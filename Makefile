@@ -5,9 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 CDK := examples/cdk/.venv
+SITE := build/site-venv
 CHECKED := app.py chalicelib gatectl sandbox benchmarks tests .ci/lint_policies.py .ci/lint_structure.py .ci/lint_prose.py
 
-.PHONY: help demo sandbox board screenshots examples test long bench costs soak mutants lint format docs package clean
+.PHONY: help demo sandbox board screenshots examples test long bench costs soak mutants lint format docs docs-site package clean
 
 help:
 	@echo "make demo        the whole story on this machine in about a minute: two pipelines, a deployment, a hold and its end"
@@ -19,6 +20,7 @@ help:
 	@echo "make lint        style, types, layers, prose, policies and the deployment template"
 	@echo "make format      rewrite the code in the project's style"
 	@echo "make docs        rewrite what the documents' commands print"
+	@echo "make docs-site   build the documentation site in build/site"
 	@echo "make screenshots take the pictures of docs/board.md again (needs Chromium)"
 	@echo "make bench       measure speed and cost next to a bare handler and the article's design (one to three minutes)"
 	@echo "make costs       what 1,000 gated pipelines cost per month"
@@ -89,6 +91,19 @@ format: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m tests.docs
+
+# mkdocs has a virtual environment of its own, because it brings watchdog, with which `chalice local` restarts forever.
+$(SITE)/ready: docs/requirements.txt
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# The site keeps the folders as they are, so the links between pages work in both.
+docs-site: $(SITE)/ready
+	@rm -rf build/docs && mkdir -p build/docs
+	@git ls-files -z '*.md' docs/images examples | xargs -0 cp --parents --target-directory build/docs
+	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet
+	@echo "To read it: $(PYTHON) -m http.server --bind 127.0.0.1 --directory build/site"
 
 screenshots: $(READY)
 	@$(BIN)/python -m tests.board.screenshots
