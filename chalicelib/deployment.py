@@ -17,7 +17,8 @@ STAGE_LENGTH = 13
 
 _FUNCTION_ARN = re.compile(
     r"arn:(?P<partition>[\w-]+):lambda:(?P<region>[\w-]+):(?P<account>\d{12}):"
-    rf"function:{APP}-(?P<stage>[\w-]+)-(gate|retry)(:.+)?"
+    rf"function:{APP}-(?P<stage>[\w-]+)-(gate|retry)(:.+)?",
+    re.ASCII,
 )
 
 

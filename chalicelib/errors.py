@@ -7,7 +7,8 @@
     UnexpectedAnswer  AWS refused a call for an unknown reason  -> a defect of the gate
     NotFound          such an answer: there is no such thing    -> the caller decides
     RefusedInput      the event is not for this function        -> nothing is changed
-    NoRoom, NotRetryable, TakenOver, PipelineNotFound           -> answers; the caller decides
+    ClosedCondition   the gate does not let a stage begin       -> CodePipeline sees the error
+    NoRoom, NotRetryable, TakenOver, PipelineNotFound, NoSuchRegion  -> the caller decides
 
 `translate_errors` turns botocore's errors into these.
 """
@@ -101,8 +102,21 @@ class PipelineNotFound(Exception):
     """This account and region have no such pipeline, or the pipeline no such execution."""
 
 
+class NoSuchRegion(PipelineNotFound):
+    """The pipeline's region does not exist, has no CodePipeline, or is in another partition."""
+
+
 class RefusedInput(ValueError):
     """The event is not one that this function handles. Nothing was changed."""
+
+
+class ClosedCondition(Exception):
+    """The gate, as a stage's condition, has answered its job and keeps the stage closed.
+
+    It ends the invocation in an error. So the stage stays closed, whatever CodePipeline judges the
+    condition by: the job's result, the function's error or what it returns (undocumented: guide,
+    rule-reference-LambdaInvoke).
+    """
 
 
 _DENIED_CODES = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"}

@@ -5,7 +5,7 @@ pipeline; otherwise it lets it pass.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,19 +15,22 @@ from chalicelib.errors import Misconfigured, NoAnswer, NotPermitted
 from chalicelib.holds.verdict import Verdict
 from chalicelib.job import Job
 from chalicelib.parameters import (
+    is_condition,
     only_observes,
     parse_parameters,
     refuse_closed_accounts,
+    refuse_other_partitions,
     refuse_self,
 )
 from chalicelib.pipelines.reader import UpstreamReader
 from chalicelib.pipelines.upstream import Upstream, find_unsatisfied
 from chalicelib.records.log import log_decision, log_defect
-from chalicelib.records.outcomes import Outcome
+from chalicelib.records.outcomes import OPENING_WORDS, Outcome
 from chalicelib.records.report import report_decision
 from chalicelib.wording.open_gate import describe_bypass, describe_pass
 from chalicelib.wording.refusals import (
     describe_defect,
+    describe_missing_region,
     describe_missing_stage,
     describe_missing_upstream,
 )
@@ -58,12 +61,25 @@ def answer_job(event: object, context: object, aws: Aws, now: datetime) -> dict[
         return record
 
 
+def keeps_condition_closed(event: object, record: Mapping[str, object]) -> bool:
+    """Return whether the gate is a stage's condition and does not let the stage begin.
+
+    `record`: what `answer_job` returned for this event.
+    """
+    text = Job.parse(event).user_parameters
+    # A condition never stays in progress, so each of its jobs is a first one.
+    return (
+        is_condition(text) and not only_observes(text) and record["decision"] not in OPENING_WORDS
+    )
+
+
 def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, object]:
     parameters = parse_parameters(job.user_parameters, os.environ.get("RETRY_MINUTES", "5"))
     if parameters.bypass:
         summary = describe_bypass(parameters.depends_on)
         return let_pass(job, parameters, Outcome.BYPASSED, summary, (), aws)
     refuse_closed_accounts(parameters.depends_on, job.account)
+    refuse_other_partitions(parameters.depends_on, aws.codepipeline.partition)
     region = aws.codepipeline.region
     parameters = replace(
         parameters, depends_on=tuple(entry.relative_to(region) for entry in parameters.depends_on)
@@ -93,9 +109,12 @@ def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, obj
 
 
 def _refuse_missing(upstreams: Sequence[Upstream], job: Job, aws: Aws) -> None:
-    """Raise Misconfigured if an upstream, or the one stage of it that counts, does not exist."""
+    """Raise Misconfigured if an upstream, its region, or the stage that counts does not exist."""
     for upstream in upstreams:
         entry = upstream.dependency
+        if upstream.region_missing:
+            partition = aws.codepipeline.partition
+            raise Misconfigured(describe_missing_region(entry.name, entry.region, partition))
         if upstream.missing:
             region, account = entry.region or aws.codepipeline.region, entry.account or job.account
             raise Misconfigured(describe_missing_upstream(entry.name, account, region))

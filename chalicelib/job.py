@@ -19,19 +19,32 @@ _ACCOUNT = re.compile(r"[0-9]{12}")  # model: AccountId
 
 
 @dataclass(frozen=True)
+class JobOwner:
+    """What AWS says about whose job it is. None: not told.
+
+    `gate`: the stage and the name of its action, or of its stage condition's rule.
+    """
+
+    pipeline: str | None = None
+    execution: str | None = None
+    gate: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
 class Job:
     """One job that the gate has to answer.
 
     `account`: the pipeline's account, "?" if the event does not name it.
     `user_parameters`: the action's UserParameters, None if it has none.
-    `since`: when the gate first kept this action open (aware UTC), as the continuation token says;
-    None in an action's first job.
+    `since`: when the gate first kept this action open (aware UTC), and `gate`: its stage and name,
+    as the continuation token says. None in an action's first job; `gate` also if it is not known.
     """
 
     id: str
     account: str
     user_parameters: str | None
     since: datetime | None = None
+    gate: tuple[str, str] | None = None
 
     @classmethod
     def parse(cls, event: object) -> Self:
@@ -50,11 +63,13 @@ class Job:
         action = _as_mapping(data.get("actionConfiguration"))
         parameters = _as_mapping(action.get("configuration")).get("UserParameters")
         account = job.get("accountId")
+        since, gate = _parse_token(data.get("continuationToken"))
         return cls(
             id=job["id"],
             account=account if isinstance(account, str) and _ACCOUNT.fullmatch(account) else "?",
             user_parameters=parameters if isinstance(parameters, str) else None,
-            since=_parse_token(data.get("continuationToken")),
+            since=since,
+            gate=gate,
         )
 
     def count_waited_seconds(self, now: datetime) -> int | None:
@@ -62,19 +77,22 @@ class Job:
         return int((now - self.since).total_seconds()) if self.since else None
 
 
-def format_token(since: datetime) -> str:
+def format_token(since: datetime, gate: tuple[str, str] | None) -> str:
     """Return the continuation token of an action that has been kept open since then (aware UTC).
 
-    In the action's next job, `Job.since` is read from it.
+    `gate`: its stage and name. In the action's next job, `Job` reads both from it.
     """
-    return since.isoformat()
+    return " ".join([since.isoformat(), *(gate or ())])  # no name contains a space (model)
 
 
-def _parse_token(token: object) -> datetime | None:
+def _parse_token(token: object) -> tuple[datetime | None, tuple[str, str] | None]:
+    if not isinstance(token, str):
+        return None, None
+    since, *names = token.split(" ")
     try:
-        return read_time(token) if isinstance(token, str) else None
+        return read_time(since), (names[0], names[1]) if len(names) == 2 else None
     except (ValueError, OverflowError):
-        return None
+        return None, None
 
 
 def _as_mapping(value: object) -> Mapping[str, Any]:

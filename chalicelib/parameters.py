@@ -40,6 +40,7 @@ KEYS = (
     "parked",
     "bypass",
     "observe",
+    "condition",
     "pipeline",
     "execution",
 )
@@ -69,6 +70,7 @@ class Parameters:
     `revisions`: the source revisions that a restart takes. None: the latest ones, or in PARALLEL
     mode those of the held execution.
     `give_up_minutes`: None means never.
+    `condition`: the gate is a rule of a stage's condition, not an action.
     """
 
     depends_on: tuple[Dependency, ...]
@@ -81,6 +83,7 @@ class Parameters:
     on_give_up: OnGiveUp = "stop"
     bypass: bool = False
     observe: bool = False
+    condition: bool = False
 
 
 def parse_parameters(text: str | None, default_minutes: str) -> Parameters:
@@ -107,8 +110,15 @@ def parse_parameters(text: str | None, default_minutes: str) -> Parameters:
         give_up_minutes=_read_give_up_minutes(fields),
         on_give_up=_read_on_give_up(fields),
         bypass=_read_bypass(fields),
-        observe=_read_observe(fields),
+        observe=_read_flag(fields, "observe"),
+        condition=_read_flag(fields, "condition"),
     )
+    if parameters.condition and parameters.mode.stays_in_progress:
+        modes = [quote(name) for name, mode in MODES.items() if not mode.stays_in_progress]
+        raise Misconfigured(
+            f"A stage condition cannot stay in progress, so hold must be {' or '.join(modes)}, "
+            f"not {quote(parameters.mode.name)}."
+        )
     if parameters.pipeline is not None:
         refuse_self(parameters.depends_on, parameters.pipeline)
     return parameters
@@ -123,6 +133,18 @@ def only_observes(text: str | None) -> bool:
         return _parse_fields(text).get("observe") is True
     except Misconfigured:
         return False
+
+
+def is_condition(text: str | None) -> bool:
+    """Return whether UserParameters have "condition": true, even if they, or this key's value, are
+    wrong otherwise.
+
+    Such a gate must never end well unless it lets its stage begin.
+    """
+    try:
+        return _parse_fields(text).get("condition", False) is not False
+    except Misconfigured:
+        return '"condition"' in (text or "")
 
 
 def refuse_self(
@@ -150,6 +172,20 @@ def refuse_closed_accounts(depends_on: Iterable[Dependency], account: str) -> No
                 "role_arn that lets the gate read it: "
                 f'{{"pipeline": "{entry.pipeline}", "role_arn": '
                 f'"arn:aws:iam::{entry.account}:role/pipeline-gate-..."}}.'
+            )
+
+
+def refuse_other_partitions(depends_on: Iterable[Dependency], partition: str) -> None:
+    """Raise Misconfigured if an upstream's ARN is of another partition than the gate's.
+
+    No credentials are valid in two partitions (guide: reference-arns).
+    """
+    for entry in depends_on:
+        if entry.partition not in (None, partition):
+            raise Misconfigured(
+                f"The ARN of {entry.name} begins with arn:{entry.partition}:, but the gate is in "
+                f"partition {partition} and can read no other. Correct the ARN in this action's "
+                "UserParameters."
             )
 
 
@@ -297,10 +333,10 @@ def _read_bypass(fields: dict[str, object]) -> bool:
     return value == "true"
 
 
-def _read_observe(fields: dict[str, object]) -> bool:
-    value = fields.get("observe", False)
+def _read_flag(fields: dict[str, object], key: str) -> bool:
+    value = fields.get(key, False)
     if not isinstance(value, bool):
-        raise Misconfigured(f"observe must be true or false, not {name_json_kind(value)}.")
+        raise Misconfigured(f"{key} must be true or false, not {name_json_kind(value)}.")
     return value
 
 

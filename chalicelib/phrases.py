@@ -52,6 +52,17 @@ def format_time(moment: datetime, now: datetime) -> str:
     return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
+def describe_abandoning(status: str) -> str:
+    """Return what a reader has to know about an execution that was stopped; "" about others.
+
+    AWS lets abandoned actions work on (guide: pipelines-stop), and no list of executions says
+    whether an execution was stopped that way (model: PipelineExecutionSummary).
+    """
+    if status != "Stopped":
+        return ""
+    return " (if its actions were abandoned, they may still be working)"
+
+
 def format_minutes(number: int) -> str:
     """Return the words that follow "every": "minute" or "5 minutes"."""
     return "minute" if number == 1 else f"{number} minutes"

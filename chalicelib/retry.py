@@ -29,10 +29,10 @@ from chalicelib.holds.fate import (
     find_closed_gate,
     find_execution,
 )
-from chalicelib.holds.hold import Hold
+from chalicelib.holds.hold import Hold, refuse_too_many_upstreams
 from chalicelib.holds.reader import read_fate
-from chalicelib.holds.rule import read_rule_name
-from chalicelib.pipelines.execution import PARALLEL, ROLLBACK, Revision
+from chalicelib.holds.rule import is_rule_of, read_rule_name
+from chalicelib.pipelines.execution import PARALLEL, ROLLBACK, Attempt, Revision
 from chalicelib.pipelines.reader import UpstreamReader
 from chalicelib.pipelines.upstream import Upstream, find_deadlock, find_unsatisfied
 from chalicelib.records.log import log_decision
@@ -60,9 +60,10 @@ class Step(Enum):
 class Plan:
     """What to do about a hold, and how that is reported.
 
-    With START and RETRY: the `revisions` to start with (none: the latest), the failed `stage` to
-    retry, whether a start may take the place of a retry that AWS refuses (`replaceable`), and
-    whether the held execution stands on its own, whatever newer ones do (`parallel`).
+    With START and RETRY: the `revisions` to start with (none: the latest), the gate's failed
+    attempt (`closed`) whose stage to retry, whether a start may take the place of a retry that AWS
+    refuses (`replaceable`), and whether the held execution stands on its own, whatever newer ones
+    do (`parallel`).
     """
 
     step: Step
@@ -70,7 +71,7 @@ class Plan:
     reason: str
     replaced_by: str | None = None
     revisions: tuple[Revision, ...] = ()
-    stage: str = ""
+    closed: Attempt | None = None
     replaceable: bool = True
     parallel: bool = False
 
@@ -86,11 +87,14 @@ def check_hold(event: object, context: object, aws: Aws, now: datetime) -> dict[
     """
     deployment = Deployment.from_context(context)
     rule = read_rule_name(event, deployment)
-    claimed = Hold.parse(event) if isinstance(event, Mapping) else None
+    fields = event if isinstance(event, Mapping) else {}
+    refuse_too_many_upstreams(fields)
+    claimed = _put_due_wait_first(Hold.parse(fields), now)
     plan = _make_plan(claimed, deployment, aws, context, now) if claimed else None
-    if claimed and plan and plan.step is Step.STAY:
+    # A deadlock is counted and announced, so it has to be a hold that EventBridge really keeps.
+    if claimed and plan and plan.step is Step.STAY and plan.outcome is not Outcome.DEADLOCK:
         return _report(claimed, plan, aws, now)
-    kept = aws.eventbridge.read_hold(rule)
+    kept = _put_due_wait_first(aws.eventbridge.read_hold(rule), now)
     if kept is None:
         # Left by a retry that died between the removal of the target and that of the rule.
         aws.eventbridge.delete_empty_rule(rule)
@@ -101,6 +105,16 @@ def check_hold(event: object, context: object, aws: Aws, now: datetime) -> dict[
     if plan.step is not Step.STAY:
         _sweep(deployment, aws, now)
     return record
+
+
+def _put_due_wait_first(hold: Hold | None, now: datetime) -> Hold | None:
+    """Choose which wait to act on if several gates of one stage share the rule: one that ends
+    whatever its upstreams do, or else the one that held last.
+    """
+    if hold is None or hold.ends_anyway(now):
+        return hold
+    due = next((wait for wait in hold.neighbors if wait.ends_anyway(now)), None)
+    return hold.put_first(due) if due else hold
 
 
 def _make_plan(
@@ -150,7 +164,7 @@ def _plan_to_go_on(
         outcome,
         reason,
         revisions=choose_revisions(held, hold.revisions, attempts),
-        stage=closed.stage if closed else "",
+        closed=closed,
         replaceable=held.kind != ROLLBACK,
         parallel=held.mode == PARALLEL,
     )
@@ -217,18 +231,20 @@ def _unmark(hold: Hold, marked: Hold, deployment: Deployment, aws: Aws) -> None:
 
 def _ask_for_retry(hold: Hold, plan: Plan, deployment: Deployment, aws: Aws) -> Plan | None:
     """Retry the held stage. None if AWS does; otherwise what is left to do."""
+    stage = plan.closed.stage if plan.closed else ""
     try:
-        aws.codepipeline.retry_stage(hold.pipeline, plan.stage, hold.execution)
+        aws.codepipeline.retry_stage(hold.pipeline, stage, hold.execution)
     except NotRetryable:
         # The pipeline was edited, or the stage was already retried (perhaps by an earlier attempt
         # of this retry). Only another check tells which.
-        fate, _ = read_fate(aws.codepipeline, hold, deployment.stage)
-        if fate.standing is not Standing.HELD:
+        fate, evidence = read_fate(aws.codepipeline, hold, deployment.stage)
+        closed = find_closed_gate(evidence.attempts or (), evidence.gate_function)
+        if fate.standing is not Standing.HELD or closed != plan.closed:
             return Plan(Step.STAY, Outcome.WAITING, MOVED_ON)
         edited = "the pipeline was edited, so its stage cannot be retried"
         return _replace_by_start(hold, plan, edited)
     except TakenOver:
-        newer = f"a newer execution has entered the stage {plan.stage}"
+        newer = f"a newer execution has entered the stage {stage}"
         if plan.parallel:  # and its pipeline is so no longer, or AWS would not refuse
             return _replace_by_start(hold, plan, f"{newer}, so it cannot be retried")
         return Plan(Step.END, Outcome.DROPPED, newer)
@@ -252,7 +268,7 @@ def _start_pipeline(hold: Hold, plan: Plan, aws: Aws) -> tuple[Plan, str | None]
     try:
         variables = hold.variables
         if variables is None:
-            variables = aws.codepipeline.read_variables(hold.pipeline, hold.execution)
+            _, variables = aws.codepipeline.read_execution(hold.pipeline, hold.execution)
         started = aws.codepipeline.start_pipeline(
             hold.pipeline, hold.start_token(), variables, plan.revisions
         )
@@ -273,7 +289,9 @@ def _sweep(deployment: Deployment, aws: Aws, now: datetime) -> None:
         for rule in aws.eventbridge.list_unfinished_rules(
             deployment.rule_prefix, deployment.retry_arn, before=now - MAX_MAKING_TIME
         ):
-            aws.eventbridge.delete_empty_rule(rule)
+            # The prefix of stage "dev" is also that of stage "dev-eu".
+            if not is_rule_of(rule, deployment) or not aws.eventbridge.delete_empty_rule(rule):
+                continue
             reason = "a rule without a target, left by a gate that was killed"
             log_decision("retry", Outcome.SWEPT, rule=rule, reason=reason)
     except (NoAnswer, NotPermitted) as error:
@@ -282,6 +300,18 @@ def _sweep(deployment: Deployment, aws: Aws, now: datetime) -> None:
 
 def _report(
     hold: Hold, plan: Plan, aws: Aws, now: datetime, started: str | None = None
+) -> dict[str, object]:
+    if plan.step in (Step.END, Step.START):
+        # The rule goes, and with it the waits of the other gates that share it.
+        outcome = plan.outcome if plan.step is Step.START else Outcome.DROPPED
+        for other in hold.neighbors:
+            if not other.end_reported and plan.outcome is not Outcome.OVER:
+                _report_wait(other, replace(plan, outcome=outcome), aws, now, started)
+    return _report_wait(hold, plan, aws, now, started)
+
+
+def _report_wait(
+    hold: Hold, plan: Plan, aws: Aws, now: datetime, started: str | None
 ) -> dict[str, object]:
     outcome = plan.outcome
     if outcome is Outcome.DROPPED and hold.end_reported:

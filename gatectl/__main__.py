@@ -30,7 +30,7 @@ Exit statuses, as in the AWS CLI:
   130  stopped with Ctrl-C
   141  the reader closed the pipe, as | head does
   252  wrong usage, or the request is impossible
-  253  no credentials, region or profile
+  253  missing or broken credentials, region, profile or endpoint
   254  AWS refused
   255  AWS did not answer, throttled the call or failed: try again
 """

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from chalicelib.errors import Misconfigured
-from chalicelib.parameters import refuse_closed_accounts, refuse_self
+from chalicelib.parameters import refuse_closed_accounts, refuse_other_partitions, refuse_self
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import Dependency
 from gatectl.session import Place, Refused
@@ -80,6 +80,7 @@ def refuse_missing_upstreams(place: Place, pipeline: str, depends_on: Iterable[D
         refuse_self(depends_on, pipeline, place.region, account)
         if account:
             refuse_closed_accounts(depends_on, account)
+            refuse_other_partitions(depends_on, place.caller.partition)
     except Misconfigured as error:
         raise Refused(str(error)) from None
     pipelines: dict[str, list[str]] = {}

@@ -13,10 +13,17 @@ from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import PARKED, REQUIRE, Dependency
 from gatectl import completion
 from gatectl.arguments import parse_entries, refuse_missing_upstreams
-from gatectl.editing import edit_pipeline, read_structure
+from gatectl.editing import Caution, edit_pipeline, read_structure
 from gatectl.functions import choose_gate_function
 from gatectl.session import Place, Refused, add_options
-from gatectl.structure import BYPASS, Declaration, Impossible, add_gate, format_parameters
+from gatectl.structure import (
+    BYPASS,
+    Declaration,
+    Impossible,
+    add_gate,
+    find_gate_to_change,
+    format_parameters,
+)
 
 
 @click.command()
@@ -34,8 +41,14 @@ from gatectl.structure import BYPASS, Declaration, Impossible, add_gate, format_
     "--after",
     metavar="STAGE",
     shell_complete=completion.stages,
-    help="Put the gate's stage after this one.  [default: the first stage; an existing gate stays "
-    "where it is]",
+    help="Add a gate right after this stage, or change the gate that is there.  [default: the only "
+    "gate, or else after the first stage]",
+)
+@click.option(
+    "--move",
+    metavar="STAGE",
+    shell_complete=completion.stages,
+    help="Move the gate in this stage to the place that --after names.",
 )
 @click.option(
     "--require",
@@ -96,6 +109,7 @@ def attach(
     pipeline: str,
     depends_on: tuple[str, ...],
     after: str | None,
+    move: str | None,
     function: str | None,
     *,
     bypass: bool,
@@ -110,6 +124,9 @@ def attach(
     stage of its own. An existing gate stays where it is and gets the settings of this command;
     settings that you leave out return to their defaults. Nothing else changes, and no execution is
     started.
+
+    A pipeline may have several gates: --after adds one in another place. That is needed behind an
+    approval, because a gate checks only once (docs/where-to-put-the-gate.md).
 
     \b
     What to wait for (--depends-on):
@@ -133,6 +150,7 @@ def attach(
     Examples:
       gatectl attach k8s --depends-on infra
       gatectl attach k8s --depends-on infra/Deploy,network --after Source
+      gatectl attach k8s --depends-on infra --after Approve --hold retry
 
     If a template (CloudFormation, CDK, Terraform) defines the pipeline, add the gate to the
     template. Otherwise its next deployment removes the gate.
@@ -143,6 +161,8 @@ def attach(
     }
     settings |= {"bypass": BYPASS} if bypass else {}
     settings |= {"observe": True} if observe else {}
+    if move and not after:
+        raise Refused("--move moves a gate after another stage. Add --after and that stage.")
     try:
         text = format_parameters(pipeline, settings)
     except Impossible as error:
@@ -151,26 +171,29 @@ def attach(
     refuse_missing_upstreams(place, pipeline, dependencies)
     declared = read_structure(place, pipeline)
     gates = find_gates(declared)
-    name, warnings = choose_gate_function(place, function or (gates[0].function if gates else None))
     try:
-        changed = add_gate(declared, name, text, after)
+        gate = find_gate_to_change(declared, after, move)
+        functions = [each.function for each in (gate, *gates) if each]
+        name, warnings = choose_gate_function(place, function or next(iter(functions), None))
+        changed = add_gate(declared, name, text, after, move)
     except Impossible as error:
         raise Refused(f"{error} Nothing was changed.") from None
 
     from gatectl import cautions  # noqa: PLC0415 - slow; completion does without it
 
-    has_mode = any('"hold":' in each for each in (text, *(gate.text for gate in gates)))
+    has_mode = '"hold":' in text or (gate is not None and '"hold":' in gate.text)
     faults = cautions.find_role_faults(place, changed)
+    warnings = [
+        *cautions.find_hold_cautions(changed),
+        *warnings,
+        *cautions.find_deadlocks(place, changed),
+        *map(cautions.describe_role_fault, faults or ()),
+    ]
     edit_pipeline(
         place,
         declared,
         changed,
-        warnings=[
-            *cautions.find_hold_cautions(changed),
-            *warnings,
-            *cautions.find_deadlocks(place, changed),
-            *map(cautions.describe_role_fault, faults or ()),
-        ],
+        cautions=[*map(Caution, warnings), *cautions.find_place_cautions(place, changed)],
         unchanged_text=f"{pipeline} already has this gate. Nothing was changed.",
         changed_text=(
             f"From its next execution on, {pipeline} "

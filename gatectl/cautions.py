@@ -22,7 +22,9 @@ from gatectl.doctor import pipeline_roles
 from gatectl.doctor.aws import Inspector, ask_iam, read_functions, read_policies
 from gatectl.doctor.evidence import DoctorEvidence
 from gatectl.doctor.finding import Finding
+from gatectl.editing import Caution
 from gatectl.functions import DeployedFunctions
+from gatectl.second_gate import find_unchecked_work, list_closed_stages
 from gatectl.session import Place
 from gatectl.structure import Declaration
 
@@ -32,7 +34,8 @@ from gatectl.structure import Declaration
 def find_hold_cautions(declared: Declaration) -> tuple[str, ...]:
     """Return the problems that a hold would cause, each with its remedy, in sentences."""
     gates = [(gate, gate.parameters) for gate in find_gates(declared)]
-    return tuple(text for gate, each in gates if each for text in _check_hold(declared, gate, each))
+    texts = (text for gate, each in gates if each for text in _check_hold(declared, gate, each))
+    return tuple(dict.fromkeys(texts))  # gates may share a problem
 
 
 def _check_hold(declared: Declaration, gate: Gate, parameters: Parameters) -> Iterator[str]:
@@ -42,16 +45,22 @@ def _check_hold(declared: Declaration, gate: Gate, parameters: Parameters) -> It
         yield from _check_on_failure(stage, name)
     if parameters.mode.starts_over:
         yield from _check_repeated_work(declared, gate, stage)
-    if not gate.condition and stage is declared["stages"][-1] and not _list_later(gate, stage):
+    if stage is declared["stages"][-1] and not _list_later(gate, stage):
         yield (
-            f"Nothing in {name} comes after its gate, so nothing waits. Put the gate before the "
-            "work (--after)."
+            f"Nothing in {name} comes after its gate in the stage {gate.stage}, so nothing waits. "
+            "Put that gate before the work (attach --after; --move moves it)."
         )
     if not parameters.mode.keeps_queue_order and declared.get("executionMode") == "QUEUED":
         yield (
             f"{name} is in QUEUED mode: a held execution has failed, so the next one in the queue "
             "goes first, and the hold is dropped. Only "
             '"hold": "wait" (--hold wait) keeps the order of the queue.'
+        )
+    if gate.condition and not parameters.condition:
+        yield (
+            f"The gate of {name} is a condition of the stage {gate.stage}, but its UserParameters "
+            "do not say so. If AWS judges the condition by how the function ends, the stage begins "
+            'even though the gate is closed. Add "condition": true.'
         )
     if gate.condition and stage["beforeEntry"]["conditions"][0].get("result") == "SKIP":
         yield (
@@ -79,29 +88,68 @@ def _check_on_failure(stage: Declaration, pipeline: str) -> Iterator[str]:
 
 
 def _check_repeated_work(declared: Declaration, gate: Gate, stage: Declaration) -> Iterator[str]:
-    """What runs before the gate runs again after a restart. The sources always do."""
-    stages = [stage["name"] for stage in declared["stages"]]
-    before = [f"the stage {name}" for name in stages[1 : stages.index(gate.stage)]]
-    if not gate.condition:
-        later = _list_later(gate, stage)
-        before += [
-            f"the action {action['name']}"
-            for action in stage["actions"]
-            if action["name"] not in (gate.action, *later)
-        ]
+    """What runs before the gate runs again after a restart. The sources always do. Other gates do
+    no work.
+    """
+    stages = declared["stages"]
+    gates = {(each.stage, each.action) for each in find_gates(declared) if not each.condition}
+
+    def list_work(stage: Declaration) -> list[Declaration]:
+        return [each for each in stage["actions"] if (stage["name"], each["name"]) not in gates]
+
+    earlier_stages = [each for each in stages[1 : stages.index(stage)] if list_work(each)]
+    later = _list_later(gate, stage)
+    earlier_actions = [each for each in list_work(stage) if each["name"] not in later]
+    before = [f"the stage {each['name']}" for each in earlier_stages]
+    before += [f"the action {each['name']}" for each in earlier_actions]
     if before:
+        repeated = [
+            *earlier_actions,
+            *(work for each in earlier_stages for work in list_work(each)),
+        ]
+        # A gate before an approval would check too early.
+        has_approval = any(each["actionTypeId"]["category"] == "Approval" for each in repeated)
+        how = (
+            "Continue the same execution instead (--hold retry, --hold wait)."
+            if has_approval
+            else "If that is not safe, continue the same execution (--hold retry, --hold wait), or "
+            "put the gate right after the sources."
+        )
         yield (
             f"In {declared['name']}, {join_names(before)} {'runs' if len(before) == 1 else 'run'} "
-            "before the gate. A hold starts the pipeline again from its sources, so all of that is "
-            "done (and approved) twice. If that is not safe, put the gate right after the sources "
-            f"(--after {stages[0]}), or continue the same execution (--hold retry, --hold wait)."
+            f"before the gate in the stage {gate.stage}. A hold starts the pipeline again from its "
+            f"sources, so all of that is done {'and approved ' * has_approval}twice. {how}"
         )
 
 
 def _list_later(gate: Gate, stage: Declaration) -> list[str]:
-    """Return the actions of its stage that run after a gate action."""
+    """Return the actions of its stage that run after a gate."""
+    if gate.condition:
+        return [action["name"] for action in stage["actions"]]
     order = {action["name"]: action.get("runOrder", 1) for action in stage["actions"]}
     return [action for action in order if order[action] > order[gate.action]]
+
+
+# The place of a gate
+
+
+def find_place_cautions(place: Place, declared: Declaration) -> list[Caution]:
+    """Return where people may keep an execution between a gate and later work."""
+    closed = _read_closed_stages(place, declared["name"])
+    return [
+        Caution(f"{work.problem} {work.how}", work.command)
+        for work in find_unchecked_work(declared, closed)
+    ]
+
+
+def _read_closed_stages(place: Place, pipeline: str) -> list[str]:
+    """Return the stages with a disabled transition into them; none if AWS does not let them be
+    read, because attach must not fail because of that.
+    """
+    try:
+        return list_closed_stages(place.codepipeline.read_state(pipeline))
+    except (PipelineNotFound, NotPermitted, NoAnswer, UnexpectedAnswer):
+        return []
 
 
 # Deadlocks

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -19,7 +21,7 @@ from chalicelib.account.cycles import DEADLOCK_REMEDY, classify_cycles
 from chalicelib.account.gates import Gate, is_local
 from chalicelib.account.graph import DependencyEdge
 from chalicelib.account.pipeline import AccountView, Pipeline, list_unseen_pipelines
-from chalicelib.account.reader import AccountReader
+from chalicelib.account.reader import MAX_CALLS_AT_ONCE, AccountReader
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import Dependency
 from gatectl.cautions import find_hold_cautions
@@ -35,7 +37,10 @@ from gatectl.doctor.finding import (
     print_entry,
 )
 from gatectl.functions import list_deployments
+from gatectl.output import make_one_line
+from gatectl.second_gate import find_unchecked_work, list_closed_stages
 from gatectl.session import AWS_REFUSED, FAULTS_FOUND, Place, Refused, add_options
+from gatectl.validation import find_fault
 from gatectl.wording import format_count
 
 
@@ -77,10 +82,10 @@ def check(place: Place, files: tuple[IO[bytes], ...], *, strict: bool, lines: bo
     place.keep_lines_whole()
     findings = list_findings(facts)
     if place.json:
-        place.show("", _format_json(facts, findings, not_in_files))
+        place.show("", _format_json(place, facts, findings, not_in_files))
     elif lines:
-        for line in _format_lines(facts, findings, not_in_files):
-            place.console.print(line, markup=False, soft_wrap=True)
+        for line in _format_lines(place, facts, findings, not_in_files):
+            place.console.print(make_one_line(line), markup=False, soft_wrap=True)
     else:
         _print_page(place, facts, findings, area, not_in_files)
     severities = {"error", "warning"} if strict else {"error"}
@@ -100,6 +105,7 @@ def _read_account(place: Place) -> DoctorEvidence:
     functions = inspector.inspect(
         "which functions are deployed", lambda: tuple(list_deployments(place))
     )
+    pipelines = _add_states(place, inspector, pipelines)
     facts = DoctorEvidence(
         datetime.now(UTC),
         place.links.partition,
@@ -133,6 +139,20 @@ def _read_account(place: Place) -> DoctorEvidence:
     )
 
 
+def _add_states(
+    place: Place, inspector: Inspector, pipelines: Mapping[str, Pipeline]
+) -> dict[str, Pipeline]:
+    """Return the pipelines, those with gates with their state, which shows disabled transitions."""
+
+    def add_state(pipeline: Pipeline) -> Pipeline:
+        read = partial(place.codepipeline.read_state, pipeline.name)
+        return replace(pipeline, state=inspector.inspect("which transitions are disabled", read))
+
+    gated = [pipeline for pipeline in pipelines.values() if pipeline.gates]
+    with ThreadPoolExecutor(MAX_CALLS_AT_ONCE) as pool:
+        return {**pipelines, **{each.name: each for each in pool.map(add_state, gated)}}
+
+
 def _read_stages(place: Place, upstream: Dependency) -> tuple[str, ...]:
     codepipeline = place.connect_codepipeline(upstream.region)
     declared, _ = codepipeline.read_declaration(upstream.name)
@@ -143,6 +163,11 @@ def _find_account(pipelines: Mapping[str, Pipeline]) -> str:
     """Return the account of the pipelines' roles, or ""."""
     arns = [pipeline.role.split(":") for pipeline in pipelines.values()]
     return next((arn[4] for arn in arns if len(arn) > 5), "")
+
+
+def _read_partition(pipeline: Pipeline) -> str:
+    """The partition of the pipeline's role, or ""."""
+    return pipeline.role.partition(":")[2].partition(":")[0]
 
 
 def _find_region(place: Place) -> str:
@@ -190,7 +215,8 @@ def _read_files(files: Iterable[IO[bytes]], region: str) -> tuple[DoctorEvidence
         )
         for name, pipeline in pipelines.items()
     }
-    return DoctorEvidence(datetime.now(UTC), "aws", region, account, pipelines=judged), tuple(
+    partition = next(filter(None, map(_read_partition, pipelines.values())), "")
+    return DoctorEvidence(datetime.now(UTC), partition, region, account, pipelines=judged), tuple(
         not_in_files
     )
 
@@ -206,14 +232,19 @@ def _parse_file(file: IO[bytes]) -> Pipeline:
     advice = "Use what `aws codepipeline get-pipeline --name NAME` prints."
     try:
         answer = json.load(file)
-        return Pipeline.parse({"roleArn": "", **answer.get("pipeline", answer)})
-    except ValueError as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise Refused(f"{file.name} is not valid JSON ({error}). {advice}") from None
-    except (KeyError, TypeError, AttributeError):
+    declared = answer.get("pipeline", answer) if isinstance(answer, dict) else None
+    if not isinstance(declared, dict):
         raise Refused(
-            f"{file.name} is not a pipeline's structure: name, stages or actions are "
-            f"missing. {advice}"
-        ) from None
+            f"{file.name} is not a pipeline's structure: name, stages or actions are missing. "
+            f"{advice}"
+        )
+    declared = {"roleArn": "", **declared}
+    fault = find_fault(declared)
+    if fault:
+        raise Refused(f"{file.name} is not a pipeline's structure: {fault}. {advice}")
+    return Pipeline.parse(declared)
 
 
 # The findings: pure functions of the facts
@@ -230,6 +261,7 @@ def list_findings(facts: DoctorEvidence) -> list[Finding]:
             for name, pipeline in gated.items()
             for text in find_hold_cautions(dict(pipeline.declared))
         ),
+        *(finding for pipeline in gated.values() for finding in _find_unchecked_work(pipeline)),
         *(finding for pipeline in gated.values() for finding in _find_contradictions(pipeline)),
         *_find_cycles(edges, gated),
     ]
@@ -250,6 +282,21 @@ def _find_cycles(
         where = f"pipelines {join_names(sorted(set(cycle.pipelines)))}"
         kind, how = ("turns", "") if cycle.kind == "turns" else ("deadlock", DEADLOCK_REMEDY)
         yield Finding(kind, severity, where, str(cycle), "", how)
+
+
+def _find_unchecked_work(pipeline: Pipeline) -> Iterator[Finding]:
+    closed = list_closed_stages(pipeline.state) if pipeline.state else ()
+    for work in find_unchecked_work(dict(pipeline.declared), closed):
+        commands = (work.command,) if work.command else ()
+        yield Finding(
+            "unchecked-work",
+            "warning",
+            f"pipeline {pipeline.name}",
+            work.problem,
+            "",
+            work.how,
+            commands,
+        )
 
 
 def _find_contradictions(pipeline: Pipeline) -> Iterator[Finding]:
@@ -312,12 +359,18 @@ def _format_text(finding: Finding) -> str:
     return " ".join(filter(None, [finding.problem, finding.means, finding.how]))
 
 
+def _format_line(place: Place, finding: Finding) -> str:
+    """Return everything about a finding on one line, including its commands."""
+    commands = [shlex.join((*command, *place.flags)) for command in finding.commands]
+    return " ".join([_format_text(finding), *commands])
+
+
 def _format_lines(
-    facts: DoctorEvidence, findings: Sequence[Finding], not_in_files: Sequence[str]
+    place: Place, facts: DoctorEvidence, findings: Sequence[Finding], not_in_files: Sequence[str]
 ) -> list[str]:
     return [
         *(
-            f"{finding.severity}: {finding.where}: {_format_text(finding)} [{finding.kind}]"
+            f"{finding.severity}: {finding.where}: {_format_line(place, finding)} [{finding.kind}]"
             for finding in findings
         ),
         *(f"not checked: {unseen.subject}: {unseen.why}." for unseen in facts.unseen),
@@ -334,7 +387,7 @@ def _print_page(
 ) -> None:
     for finding in findings:
         heading = (finding.severity, COLOURS[finding.severity])
-        print_entry(place, heading, finding.where, _format_text(finding))
+        print_entry(place, heading, finding.where, _format_text(finding), commands=finding.commands)
     for unseen in facts.unseen:
         print_entry(place, ("not checked", "magenta"), unseen.subject, f"{unseen.why}.")
     summary = _summarize(facts, findings, area)
@@ -358,7 +411,7 @@ def _format_not_in_files(labels: Sequence[str]) -> str:
 
 
 def _format_json(
-    facts: DoctorEvidence, findings: Sequence[Finding], not_in_files: Sequence[str]
+    place: Place, facts: DoctorEvidence, findings: Sequence[Finding], not_in_files: Sequence[str]
 ) -> dict[str, object]:
     """Return the findings. The keys are public."""
     return {
@@ -371,7 +424,7 @@ def _format_json(
                 "kind": finding.kind,
                 "severity": finding.severity,
                 "where": finding.where,
-                "text": _format_text(finding),
+                "text": _format_line(place, finding),
             }
             for finding in findings
         ],

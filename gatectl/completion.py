@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import click
-from botocore.exceptions import BotoCoreError
 from click.shell_completion import get_completion_class
 
 from chalicelib.aws.codepipeline import CodePipeline
-from chalicelib.errors import NoAnswer, NotPermitted, PipelineNotFound, UnexpectedAnswer
+from gatectl.output import remove_control_characters, write_text
 from gatectl.session import read_aws_region
 
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
@@ -37,7 +36,7 @@ def completion(context: click.Context, shell: str) -> None:
     if completion_class is None:
         raise click.UsageError(f"This version of click has no script for {shell}.")
     script = completion_class(context.find_root().command, {}, "gatectl", "_GATECTL_COMPLETE")
-    click.echo(script.source())
+    write_text(script.source())
 
 
 def _complete(list_words: Callable[[CodePipeline, click.Context, str], list[str]]) -> Complete:
@@ -47,9 +46,13 @@ def _complete(list_words: Callable[[CodePipeline, click.Context, str], list[str]
         try:
             codepipeline = _connect(context)
             words = list_words(codepipeline, context, typed) if codepipeline else []
-        except (BotoCoreError, NotPermitted, NoAnswer, PipelineNotFound, UnexpectedAnswer):
-            return []
-        return [word for word in words if word.startswith(typed)]
+        except Exception:
+            return []  # a complaint would end up in the middle of what a person types
+        return [
+            word
+            for word in words
+            if word.startswith(typed) and word == remove_control_characters(word)
+        ]
 
     return complete
 

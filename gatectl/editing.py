@@ -7,7 +7,8 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import click
 from rich.text import Text
@@ -31,12 +32,22 @@ from gatectl.structure import Declaration
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
+@dataclass(frozen=True)
+class Caution:
+    """What to consider before the change. `command`: what to run about it, word by word, if
+    anything.
+    """
+
+    text: str
+    command: tuple[str, ...] = ()
+
+
 def edit_pipeline(
     place: Place,
     declared: Declaration,
     changed: Declaration,
     *,
-    warnings: Sequence[str] = (),
+    cautions: Sequence[Caution] = (),
     unchanged_text: str,
     changed_text: str,
     advice: str = "",
@@ -44,15 +55,16 @@ def edit_pipeline(
     yes: bool,
 ) -> None:
     """Change a pipeline's structure from `declared` to `changed`, after showing the difference, the
-    warnings and the advice, and after a confirmation. Prints one of the two texts at the end.
+    cautions and the advice, and after a confirmation. Prints one of the two texts at the end.
     """
     pipeline = declared["name"]
     difference = _compare(declared, changed)
-    warnings = list(warnings)
+    cautions = list(cautions)
     if difference and (executions := _list_running(place.codepipeline, pipeline)):
-        warnings.append(_warn_of_cancelling(place.codepipeline, declared, executions))
+        cautions += _warn_of_cancelling(place, declared, executions)
     if not place.json:
-        _show_difference(place, difference, warnings)
+        _show_difference(place, difference)
+        _show_cautions(place, cautions)
         if difference and advice:
             place.console.print(Text(advice))
     update = bool(difference) and not dry_run
@@ -69,7 +81,10 @@ def edit_pipeline(
         "pipeline": pipeline,
         "changed": update,
         "cancelled": cancelled,
-        "warnings": warnings,
+        "warnings": [
+            " ".join(filter(None, [caution.text, _format_command(place, caution.command)]))
+            for caution in cautions
+        ],
         "diff": difference,
     }
     place.show(Text(text), for_programs)
@@ -140,13 +155,30 @@ def _compare(before: Declaration, after: Declaration) -> list[str]:
     return list(difflib.unified_diff(now, then, "now", "then", n=4, lineterm=""))
 
 
-def _show_difference(place: Place, difference: Sequence[str], warnings: Sequence[str]) -> None:
+def _show_difference(place: Place, difference: Sequence[str]) -> None:
     for line in difference:  # never wrapped, which would break the diff
         place.console.print(Text(line, style=COLOURS.get(line[:1], "")), soft_wrap=True)
     if difference:
         place.console.print()
-    for warning in warnings:
-        place.console.print(Text.assemble(("Caution: ", "yellow bold"), warning))
+
+
+def _show_cautions(place: Place, cautions: Sequence[Caution]) -> None:
+    for caution in cautions:
+        place.console.print(Text.assemble(("Caution: ", "yellow bold"), caution.text))
+        if caution.command:
+            _print_command(place, caution.command)
+
+
+def _print_command(place: Place, command: tuple[str, ...]) -> None:
+    """On one line, however narrow the terminal is, so that it can be pasted."""
+    line = f"  {_format_command(place, command)}"
+    place.console.print(line, markup=False, soft_wrap=True)
+
+
+def _format_command(place: Place, command: tuple[str, ...]) -> str:
+    from gatectl.doctor.finding import format_command  # noqa: PLC0415 - slow; completion does without it
+
+    return format_command(command, place.region, place.flags) if command else ""
 
 
 # CodePipeline cancels everything that is running in a pipeline that is changed (model:
@@ -160,10 +192,13 @@ def _list_running(codepipeline: CodePipeline, pipeline: str) -> list[str]:
 
 
 def _warn_of_cancelling(
-    codepipeline: CodePipeline, declared: Declaration, executions: Sequence[str]
-) -> str:
-    """Return what happens to the running `executions`, and what to do before the change."""
-    name, waiting = declared["name"], _list_waiting_in_place(codepipeline, declared, executions)
+    place: Place, declared: Declaration, executions: Sequence[str]
+) -> Iterator[Caution]:
+    """Yield what happens to the running `executions` and to the pipelines that are waiting for
+    them, and what to do before the change.
+    """
+    name = declared["name"]
+    waiting = _list_waiting_in_place(place.codepipeline, declared, executions)
     advice = "Wait until it is idle"
     if waiting:
         verb, pronoun = ("is", "it") if len(waiting) == 1 else ("are", "them")
@@ -171,25 +206,29 @@ def _warn_of_cancelling(
             f"{_name_executions('Execution', waiting)} {verb} waiting at the gate: release "
             f"{pronoun} first (gatectl release {name}), and wait until {name} is idle"
         )
-    return (
+    yield Caution(
         f"{name} is running ({_name_executions('execution', executions)}), and this change would "
         f"cancel everything that is running. {advice}, or start {name} again afterwards."
     )
+    from gatectl.dependents import list_dependents  # noqa: PLC0415 - slow; completion does without it
+
+    if dependents := list_dependents(place, name):
+        are = "is" if len(dependents) == 1 else "are"
+        yield Caution(
+            f"{join_names(dependents)} {are} waiting for {name}, and may continue when {name} is "
+            "cancelled in the middle of its work, unless success is required."
+        )
 
 
 def _show_cancelled(place: Place, pipeline: str, executions: Sequence[str]) -> None:
-    from gatectl.doctor.finding import format_command  # noqa: PLC0415 - slow; completion does without it
-
     place.console.print(
         Text(
             f"This change cancelled {_name_executions('execution', executions)} of {pipeline}. "
             f"To start {pipeline} again:"
         )
     )
-    command = ("aws", "codepipeline", "start-pipeline-execution", "--name", pipeline)
-    place.console.print(
-        f"  {format_command(command, place.region, place.flags)}", markup=False, soft_wrap=True
-    )
+    start = ("aws", "codepipeline", "start-pipeline-execution", "--name", pipeline)
+    _print_command(place, start)
 
 
 def _name_executions(noun: str, executions: Sequence[str]) -> str:

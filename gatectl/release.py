@@ -15,7 +15,7 @@ from chalicelib.account.reader import AccountReader
 from chalicelib.account.waits import Wait
 from chalicelib.deployment import Deployment
 from chalicelib.errors import NoAnswer, NoRoom, NotPermitted, UnexpectedAnswer
-from chalicelib.holds.hold import Hold
+from chalicelib.holds.hold import MAX_NEIGHBORS, Hold
 from chalicelib.holds.mode import RETRY
 from chalicelib.holds.rule import build_schedule, name_rule, read_stage
 from chalicelib.phrases import format_time, join_names
@@ -235,24 +235,22 @@ def _mark_open_gate(
     """Create the rule by which the gates of this deployment know that a person released this
     execution, which is waiting in the mode wait.
     """
-    parameters_of_gates = [
-        gate.parameters
+    hold, *neighbors = [
+        Hold(
+            rule=name_rule(deployment, wait.execution),
+            pipeline=wait.pipeline,
+            execution=wait.execution,
+            depends_on=gate.parameters.depends_on,
+            since=wait.since or now,
+            mode=RETRY,
+            released_by=by,
+            end_reported=True,  # the gate reports it when it lets the action pass
+            gate=(gate.stage, gate.action),
+        )
         for gate in wait.gates
         if gate.parameters and gate.deployed_as == deployment.stage
     ]
-    depends_on = dict.fromkeys(
-        dependency for parameters in parameters_of_gates for dependency in parameters.depends_on
-    )
-    hold = Hold(
-        rule=name_rule(deployment, wait.execution),
-        pipeline=wait.pipeline,
-        execution=wait.execution,
-        depends_on=tuple(depends_on),
-        since=wait.since or now,
-        mode=RETRY,
-        released_by=by,
-        end_reported=True,  # the gate reports it when it lets the action pass
-    )
+    hold = replace(hold, neighbors=tuple(neighbors[:MAX_NEIGHBORS]))
     place.lambda_permissions.allow_rules(deployment.retry_arn, deployment.all_rules_arn)
     try:
         description = held_pipeline.describe_rule(hold, (), now)

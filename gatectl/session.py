@@ -6,26 +6,36 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property, wraps
 from importlib import import_module
 from io import TextIOWrapper
+from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import click
 from botocore.exceptions import (
     BotoCoreError,
+    ChecksumError,
     ClientError,
-    NoCredentialsError,
+    EndpointConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    LoginError,
     NoRegionError,
-    PartialCredentialsError,
-    ProfileNotFound,
+    PaginationError,
+    ParamValidationError,
+    SSOError,
+    TokenRetrievalError,
 )
-from rich.console import Console, RenderableType
+from botocore.exceptions import ConnectionError as BotoConnectionError
+from rich.console import RenderableType
 
 from chalicelib.account.console import ConsoleLinks
 from chalicelib.aws.codepipeline_admin import CodePipelineAdmin
@@ -34,12 +44,14 @@ from chalicelib.aws.iam import Iam
 from chalicelib.aws.lambda_functions import LambdaFunctions
 from chalicelib.aws.lambda_permission import LambdaPermissions
 from chalicelib.aws.logs import Logs
+from chalicelib.aws.regions import NO_SUCH_NAME, has_codepipeline
 from chalicelib.aws.sts import CallerIdentity, read_caller
 from chalicelib.errors import (
     CredentialsRejected,
     Misconfigured,
     NoAnswer,
     NoRoom,
+    NoSuchRegion,
     NotPermitted,
     NotRetryable,
     PipelineNotFound,
@@ -47,6 +59,7 @@ from chalicelib.errors import (
     UnexpectedAnswer,
     read_error_code,
 )
+from gatectl.output import Terminal, remove_control_characters, write_text
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -107,8 +120,16 @@ class Place:
         return self.connect_codepipeline()
 
     def connect_codepipeline(self, region: str | None = None) -> CodePipelineAdmin:
-        """Return CodePipeline in this or another region, with the command's credentials."""
-        return CodePipelineAdmin(self.client("codepipeline", region))
+        """Return CodePipeline in this or another region, with the command's credentials.
+
+        Raises NoSuchRegion.
+        """
+        client = self.client("codepipeline", region)
+        if region not in (None, self.region) and not has_codepipeline(
+            self._session, client, self.links.partition
+        ):
+            raise NoSuchRegion(region)
+        return CodePipelineAdmin(client)
 
     @cached_property
     def eventbridge(self) -> EventBridge:
@@ -132,24 +153,33 @@ class Place:
 
     def client(self, service: str, region_name: str | None = None, **credentials: Any) -> Any:
         """Return a client as boto3 creates it, for chalicelib's wrappers; in another region or with
-        other credentials (aws_access_key_id, ...) if they are given. If AWS throttles, the client
-        retries with pauses.
+        other credentials (aws_access_key_id, ...) if they are given. If AWS throttles or does not
+        answer, the client retries with pauses. Raises NotSetUp if the settings are broken.
 
         Safe to call from several threads: the lock is there because a session may create clients
         on one thread at a time only (guide: boto3, "Session", multithreading).
         """
         from botocore.config import Config  # noqa: PLC0415
 
-        patient = Config(retries={"mode": "standard", "total_max_attempts": 8})
+        patient = Config(
+            connect_timeout=3,
+            read_timeout=10,
+            retries={"mode": "standard", "total_max_attempts": 3},
+        )
         with self._session_lock:
-            return self._session.create_client(
-                service, region_name=region_name or self.region, config=patient, **credentials
-            )
+            try:
+                return self._session.create_client(
+                    service, region_name=region_name or self.region, config=patient, **credentials
+                )
+            except (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError) as error:
+                # botocore passes on what a credential process or a file of settings causes.
+                problem = str(error) or type(error).__name__
+                raise NotSetUp(_describe_settings(problem)) from error
 
     def show(self, for_people: RenderableType, for_programs: object) -> None:
         """Print a command's result: for people, or as JSON for programs."""
         if self.json:
-            click.echo(json.dumps(for_programs, indent=2, default=_encode))
+            write_text(json.dumps(for_programs, indent=2, default=_encode))
         else:
             self.console.print(for_people)
 
@@ -174,7 +204,7 @@ class Place:
         if sys.stdin is None:
             raise unanswered
         try:
-            return click.confirm(question)
+            return click.confirm(remove_control_characters(question))
         except click.Abort as error:
             raise unanswered if isinstance(error.__context__, EOFError) else error from None
 
@@ -229,16 +259,6 @@ def add_options(command: Callable[..., None]) -> Callable[..., None]:
             raise
 
     return with_place
-
-
-class Terminal(Console):
-    """rich's console. If the reader has closed the pipe, rich itself would exit with 1, as if
-    problems were found.
-    """
-
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-        raise BrokenPipeError
 
 
 @contextmanager
@@ -297,18 +317,6 @@ class Cli(click.Group):
         except (click.Abort, KeyboardInterrupt):
             _complain("Stopped. Nothing was changed.")
             sys.exit(INTERRUPTED)
-        except (
-            NoCredentialsError,
-            PartialCredentialsError,
-            NoRegionError,
-            ProfileNotFound,
-        ) as error:
-            problem = str(error).rstrip(".")
-            _complain(
-                f"Error: {problem}. Configure it as for the AWS CLI: with aws configure, --profile "
-                "and --region, or AWS_... variables."
-            )
-            sys.exit(NOT_SET_UP)
         except (NotPermitted, NoAnswer, UnexpectedAnswer, BotoCoreError) as error:
             _complain(f"Error: {_describe_aws_error(error)}")
             sys.exit(_find_status(error))
@@ -316,6 +324,9 @@ class Cli(click.Group):
             status, sentence = _LAST_RESORT[type(error)]
             _complain(f"Error: {sentence.format(error)}")
             sys.exit(status)
+        except Exception as error:
+            _complain(f"Error: {_describe_crash(error)}")
+            sys.exit(FAILED)
 
 
 class Refused(click.ClickException):
@@ -324,6 +335,12 @@ class Refused(click.ClickException):
     """
 
     exit_code = WRONG_USE
+
+
+class NotSetUp(click.ClickException):
+    """The AWS settings cannot be used: a credential process, a file of settings, or an endpoint."""
+
+    exit_code = NOT_SET_UP
 
 
 class Interrupted(click.ClickException):
@@ -344,6 +361,10 @@ _LAST_RESORT: dict[type[Exception], tuple[int, str]] = {
         WRONG_USE,
         "The pipeline {}, or the execution of it that this command needs, no longer exists.",
     ),
+    NoSuchRegion: (
+        WRONG_USE,
+        "There is no region {} with CodePipeline in your partition: correct the ARN.",
+    ),
     NoRoom: (
         AWS_REFUSED,
         "AWS refused {}, because a quota of your account is used up. gatectl doctor lists the "
@@ -359,6 +380,18 @@ _LAST_RESORT: dict[type[Exception], tuple[int, str]] = {
 """The exit status and the sentence for errors of chalicelib that the command does not handle."""
 
 
+_DURING_A_CALL = (
+    BotoConnectionError,
+    HTTPClientError,
+    ChecksumError,
+    IncompleteReadError,
+    PaginationError,
+    ParamValidationError,
+)
+"""botocore's errors that do not come from the settings of its user."""
+_EXPIRED = (SSOError, TokenRetrievalError, LoginError)
+
+
 def _describe_aws_error(error: Exception) -> str:
     """Return AWS's message only if it cannot contain what the request was signed with."""
     if isinstance(error, CredentialsRejected):
@@ -367,15 +400,72 @@ def _describe_aws_error(error: Exception) -> str:
             "Sign in again (aws sso login)."
         )
     answer = error.__cause__
+    if _is_wrong_endpoint(answer):
+        return (
+            f"There is no AWS at {answer.kwargs['endpoint_url']}. Correct the region (--region or "
+            "AWS_REGION) or AWS_ENDPOINT_URL. If they are right, this machine is offline."
+        )
     if isinstance(error, UnexpectedAnswer) and isinstance(answer, ClientError):
+        if _is_foreign(answer):
+            return f"{answer.operation_name} was answered by something that is not AWS. {_BETWEEN}"
         message = answer.response.get("Error", {}).get("Message", "")
         return f"AWS refused {answer.operation_name} ({read_error_code(answer)}): {message}"
+    problem = str(error).rstrip(".")
+    if isinstance(error, _EXPIRED):
+        return f"{problem}. Sign in again (aws sso login)."
+    if isinstance(error, BotoCoreError) and not isinstance(error, _DURING_A_CALL):
+        return _describe_settings(problem)
     return str(error)
 
 
+def _describe_settings(problem: str) -> str:
+    return (
+        f"{problem.rstrip('.')}. Configure it as for the AWS CLI: with aws configure, --profile "
+        "and --region, or AWS_... variables."
+    )
+
+
+_BETWEEN = (
+    "Is there a proxy or a sign-in page between this machine and AWS, or is AWS_ENDPOINT_URL wrong?"
+)
+
+
+def _describe_crash(error: Exception) -> str:
+    """What no other case covers: an answer without what AWS promises, or a defect of gatectl."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "?"
+    return (
+        f"An answer is not in AWS's form, or gatectl has a defect ({type(error).__name__} in "
+        f"{place}). {_BETWEEN} If not, please report this."
+    )
+
+
+def _is_foreign(answer: ClientError) -> bool:
+    """Whether an error has no code of AWS's; botocore then takes the HTTP status."""
+    code = read_error_code(answer)
+    return not code or code.isdecimal()
+
+
+def _is_wrong_endpoint(error: BaseException | None) -> TypeGuard[EndpointConnectionError]:
+    """Whether the name of the endpoint does not exist, or nothing listens at the user's own."""
+    if not isinstance(error, EndpointConnectionError):
+        return False
+    if str(error.kwargs.get("endpoint_url")).startswith(os.environ.get("AWS_ENDPOINT_URL") or "?"):
+        return True
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, socket.gaierror):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None and cause.errno in NO_SUCH_NAME
+
+
 def _find_status(error: Exception) -> int:
-    """Return AWS_REFUSED if trying again is useless; FAILED if AWS did not answer, throttled the
-    call, or had an internal error.
+    """Return NOT_SET_UP if the settings or credentials have to be corrected; AWS_REFUSED if trying
+    again is useless; FAILED if AWS did not answer, throttled the call, or had an internal error.
     """
-    is_later = isinstance(error, (NoAnswer, BotoCoreError))
-    return FAILED if is_later and not isinstance(error, CredentialsRejected) else AWS_REFUSED
+    if isinstance(error, CredentialsRejected) or _is_wrong_endpoint(error.__cause__):
+        return NOT_SET_UP
+    if isinstance(error, BotoCoreError):
+        return FAILED if isinstance(error, _DURING_A_CALL) else NOT_SET_UP
+    answer = error.__cause__
+    is_foreign = isinstance(answer, ClientError) and _is_foreign(answer)
+    return FAILED if isinstance(error, NoAnswer) or is_foreign else AWS_REFUSED

@@ -39,49 +39,104 @@ def format_parameters(pipeline: str, settings: Mapping[str, object]) -> str:
     if len(text) > MAX_PARAMETERS_LENGTH:
         raise Impossible(
             f"UserParameters would have {len(text)} characters, but CodePipeline allows "
-            f"{MAX_PARAMETERS_LENGTH}. Name fewer pipelines in this gate, and add a second gate "
-            "to the structure yourself."
+            f"{MAX_PARAMETERS_LENGTH}. Name fewer pipelines in this gate, and the others in a "
+            "second gate after it (--after)."
         )
     return text
 
 
 def add_gate(
-    declared: Declaration, function: str, text: str, after: str | None = None
+    declared: Declaration,
+    function: str,
+    text: str,
+    after: str | None = None,
+    move: str | None = None,
 ) -> Declaration:
-    """Return the structure with one gate, which invokes `function` with UserParameters `text`.
+    """Return the structure with a gate that invokes `function` with UserParameters `text`.
 
-    An existing gate keeps its place unless `after` names another stage. A new gate gets its own
-    stage after `after`, or after the first stage, which reads the sources. Raises Impossible.
+    That is the gate right after the stage `after`, which gets its own stage if it is new. Without
+    `after`, it is the only gate of the pipeline, wherever that is; a new one comes after the first
+    stage, which reads the sources. `move`: the stage whose gate moves after `after`. Other gates
+    stay as they are. A stage condition also gets "condition": true. Raises Impossible.
     """
-    name, stages, gates = declared["name"], _list_stages(declared), find_gates(declared)
-    if len(gates) > 1:
-        names = join_names([f"{gate.stage}/{gate.action}" for gate in gates])
-        raise Impossible(
-            f"{name} has several gates ({names}), so it is unclear which one to change. Edit the "
-            "structure yourself."
-        )
-    if after is not None and after not in stages:
-        raise Impossible(describe_missing_stage(name, after, stages))
+    gate = find_gate_to_change(declared, after, move)
     changed = copy.deepcopy(declared)
-    if gates:
-        _configure(changed, gates[0], function, text)
-        if after is not None:
-            _move(changed, gates[0], after)
+    if gate is None:
+        _insert(changed, function, text, after or _list_stages(declared)[0])
     else:
-        _insert(changed, function, text, after or stages[0])
+        _configure(changed, gate, function, text)
+        if move is not None and after is not None:
+            _move(changed, gate, after)
     if BYPASS in text:
         _declare_bypass(changed)
     return changed
 
 
-def remove_gates(declared: Declaration) -> Declaration:
-    """Return the structure without gates, and without stages and conditions of only gates.
+def find_gate_to_change(
+    declared: Declaration, after: str | None, move: str | None = None
+) -> Gate | None:
+    """Return the gate that add_gate changes or moves; None if it adds one. Raises Impossible."""
+    name = declared["name"]
+    _refuse_missing_stages(declared, after, move)
+    if move is not None:
+        gates = [gate for gate in find_gates(declared) if gate.stage == move]
+        if not gates:
+            raise Impossible(f"The stage {move} of {name} has no gate to move.")
+        if len(gates) > 1:
+            raise Impossible(
+                f"The stage {move} of {name} has several gates ({_name_gates(gates)}), so it is "
+                "unclear which one to move. Edit the structure yourself."
+            )
+        return gates[0]
+    gates = find_gates_after(declared, after) if after else list(find_gates(declared))
+    if len(gates) <= 1:
+        return next(iter(gates), None)
+    if after:
+        raise Impossible(
+            f"{name} has several gates after {after} ({_name_gates(gates)}), so --after does not "
+            "say which one to change. Edit the structure yourself."
+        )
+    places = [stage for stage in _list_stages(declared) if find_gates_after(declared, stage)]
+    how = (
+        f"To say which one, add --after and the stage before it: {' or '.join(places)}."
+        if places
+        else "Edit the structure yourself."
+    )
+    raise Impossible(f"{name} has several gates ({_name_gates(gates)}). {how}")
 
-    Raises Impossible.
+
+def find_gates_after(declared: Declaration, after: str) -> list[Gate]:
+    """Return the gates right after the stage `after`: those of the next stage in which no action
+    comes before them.
     """
+    position = _list_stages(declared).index(after) + 1
+    following = declared["stages"][position : position + 1]
+    orders = {
+        action["name"]: action.get("runOrder", 1)
+        for stage in following
+        for action in stage["actions"]
+    }
+    return [
+        gate
+        for gate in find_gates({"stages": following})
+        if gate.condition or orders[gate.action] == min(orders.values())
+    ]
+
+
+def remove_gates(declared: Declaration, after: str | None = None) -> Declaration:
+    """Return the structure without the gates right after the stage `after`, or without any; and
+    without stages and conditions of only such gates. Raises Impossible.
+    """
+    _refuse_missing_stages(declared, after)
+    removed = {
+        (gate.stage, gate.action, gate.condition)
+        for gate in (find_gates_after(declared, after) if after else find_gates(declared))
+    }
     changed = copy.deepcopy(declared)
     for stage in changed["stages"]:
-        gates = {(gate.action, gate.condition) for gate in find_gates({"stages": [stage]})}
+        gates = {
+            (action, condition) for name, action, condition in removed if name == stage["name"]
+        }
         stage["actions"] = [
             action for action in stage["actions"] if (action["name"], False) not in gates
         ]
@@ -110,6 +165,17 @@ def remove_gates(declared: Declaration) -> Declaration:
     return changed
 
 
+def _refuse_missing_stages(declared: Declaration, *names: str | None) -> None:
+    stages = _list_stages(declared)
+    for name in names:
+        if name is not None and name not in stages:
+            raise Impossible(describe_missing_stage(declared["name"], name, stages))
+
+
+def _name_gates(gates: Iterable[Gate]) -> str:
+    return join_names([f"{gate.stage}/{gate.action}" for gate in gates])
+
+
 def _configure(changed: Declaration, gate: Gate, function: str, text: str) -> None:
     stage = next(stage for stage in changed["stages"] if stage["name"] == gate.stage)
     conditions = stage["beforeEntry"]["conditions"] if gate.condition else ()
@@ -118,6 +184,8 @@ def _configure(changed: Declaration, gate: Gate, function: str, text: str) -> No
     configuration = next(each for each in declarations if each["name"] == gate.action)[
         "configuration"
     ]
+    if gate.condition:
+        text = format_parameters(changed["name"], {**json.loads(text), "condition": True})
     configuration["FunctionName"] = function
     if not _is_same_json(configuration.get("UserParameters", ""), text):
         configuration["UserParameters"] = text
@@ -140,6 +208,11 @@ def _move(changed: Declaration, gate: Gate, after: str) -> None:
     position = names.index(gate.stage)
     if names.index(after) == position - 1:
         return
+    if gates := find_gates_after(changed, after):
+        raise Impossible(
+            f"{name} already has a gate after {after}, in the stage {gates[0].stage}. Change that "
+            "one instead: omit --move."
+        )
     stage = changed["stages"][position]
     if gate.condition or len(stage["actions"]) > 1:
         raise Impossible(

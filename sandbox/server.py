@@ -17,10 +17,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from unittest.mock import patch
 
 import click
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
+from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -33,9 +35,12 @@ from sandbox.account import REGION, create_pipeline_role
 from sandbox.awslambda.runtime import RuntimeExecutor
 from sandbox.clock import WallClock
 from sandbox.install import install_services
+from sandbox.local_only import LocalOnly
 from sandbox.world import Dials, World, enter_world
 
 HOST = "127.0.0.1"
+PATCHED = ("moto.moto_server.werkzeug_app.DISABLE_GLOBAL_CORS",)
+"""Every moto internal that this module replaces."""
 POLL_SECONDS = 0.02
 """How often the server checks whether it has to stop."""
 
@@ -108,7 +113,7 @@ class SandboxServer:
 
 @contextmanager
 def _run_moto(port: int) -> Iterator[str]:
-    """moto's server, without a line for each request; yields its URL."""
+    """moto's server, for requests of this machine and without a line for each; yields its URL."""
     with socket.create_server((HOST, port)):
         pass  # werkzeug would end this process if the port is taken
     requests_log = logging.getLogger("werkzeug")
@@ -118,7 +123,7 @@ def _run_moto(port: int) -> Iterator[str]:
     server = make_server(
         HOST,
         port,
-        DomainDispatcherApplication(create_backend_app),
+        LocalOnly(DomainDispatcherApplication(create_backend_app)),
         threaded=True,
         request_handler=MotoRequestHandler,
     )
@@ -127,7 +132,10 @@ def _run_moto(port: int) -> Iterator[str]:
     )
     thread.start()
     try:
-        yield f"http://{HOST}:{server.server_port}"
+        # moto creates an application per service as requests arrive, and would let each web page
+        # read what it answers.
+        with patch.object(werkzeug_app, "DISABLE_GLOBAL_CORS", True):
+            yield f"http://{HOST}:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()

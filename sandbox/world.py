@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Literal
 
 from sandbox.clock import Clock
 from sandbox.executor import Executor
@@ -32,6 +33,12 @@ class Dials:
     job_details: str = "pipeline"
     """What GetJobDetails' pipelineContext has for a Lambda action: "nothing", "pipeline", or
     "execution" for both (undocumented).
+    """
+    rule_judged_by: Literal["job", "error", "return value"] = "job"
+    """How CodePipeline judges a condition's LambdaInvoke rule: by the job's result, by whether the
+    function's first run ended in an error, or by whether that run returned something
+    (undocumented: guide, rule-reference-LambdaInvoke, has both "error states returned from
+    configured Lambda functions" and "the Lambda function result").
     """
     token_memory: timedelta | None = None
     """How long a clientRequestToken is remembered (undocumented); None: forever."""

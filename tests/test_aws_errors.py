@@ -37,7 +37,7 @@ CALLS: list[tuple[str, Ask]] = [
         "codepipeline:ListPipelineExecutions",
         lambda aws: aws.codepipeline.list_executions("infra", NOON),
     ),
-    ("codepipeline:GetPipelineExecution", lambda aws: aws.codepipeline.read_variables("infra", ID)),
+    ("codepipeline:GetPipelineExecution", lambda aws: aws.codepipeline.read_execution("infra", ID)),
     ("codepipeline:ListActionExecutions", lambda aws: aws.codepipeline.list_attempts("infra", ID)),
     (
         "codepipeline:ListRuleExecutions",
@@ -128,7 +128,7 @@ def test_a_job_that_has_its_result_or_is_gone_is_no_error(
     "ask",
     [
         lambda aws: aws.codepipeline.list_executions("nowhere", NOON),
-        lambda aws: aws.codepipeline.read_variables("nowhere", ID),
+        lambda aws: aws.codepipeline.read_execution("nowhere", ID),
         lambda aws: aws.codepipeline.list_attempts("nowhere", ID),
         lambda aws: aws.codepipeline.list_condition_attempts("nowhere", ID),
         lambda aws: aws.codepipeline.read_state("nowhere"),
@@ -146,7 +146,7 @@ def test_an_execution_that_does_not_exist_counts_as_its_pipelines_fault(
 ) -> None:
     scene.pipeline("infra")
     with pytest.raises(PipelineNotFound, match=r"^infra$"):
-        aws.codepipeline.read_variables("infra", ID)
+        aws.codepipeline.read_execution("infra", ID)
 
 
 def test_a_full_quota_of_rules_is_recognized(aws: Aws, scene: Scene) -> None:

@@ -46,7 +46,7 @@ STORY = (
     r'^    "Rules": \[\]$',
     r"^k8s waited \d+\.\d s for infra, and started again \d+\.\d s after infra had finished\.$",
     # a hold, its release and an open gate, which makes two calls
-    r"^The functions made 18 AWS calls: 10 by pipeline-gate-sandbox-gate in 2 invocations and 8 "
+    r"^The functions made 19 AWS calls: 11 by pipeline-gate-sandbox-gate in 2 invocations and 8 "
     r"by pipeline-gate-sandbox-retry in 1 inv",
     r"^No rule is left\.$",
 )

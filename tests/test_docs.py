@@ -27,8 +27,10 @@ from chalicelib.records.outcomes import Outcome
 from sandbox.account import ACCOUNT, REGION
 from tests.support.calls import Calls
 from tests.support.cli import run
+from tests.support.condition import conditioned, rule_state
 from tests.support.documents import Section, plain, sections
 from tests.support.elsewhere import THEIR_PIPELINE_ROLE, in_the_other_account
+from tests.support.held import edit
 from tests.support.scene import EXECUTION, Scene
 
 ROOT = Path(__file__).parents[1]
@@ -82,6 +84,14 @@ def depends_on(scene: Scene, examples: list[Asked]) -> Iterator[str]:
     yield ask(scene, examples[0])
     scene.wait(minutes=20)
     yield scene.gate_message()
+    stopped = scene.start("infra")
+    scene.codepipeline.stop_pipeline_execution(
+        pipelineName="infra", pipelineExecutionId=stopped, abandon=True
+    )
+    yield ask(scene, {"depends_on": ["infra"]}, "web")
+    scene.start("infra")
+    edit(scene, "infra")
+    yield ask(scene, {"depends_on": ["infra"]}, "apps")
 
 
 def another_region(scene: Scene, examples: list[Asked]) -> Iterator[str]:
@@ -111,6 +121,13 @@ def require(scene: Scene, examples: list[Asked]) -> Iterator[str]:
     scene.start("infra")
     scene.wait(minutes=2)
     yield ask(scene, examples[0])
+    scene.ends_from_now_on("infra", "Succeeded")
+    good = [scene.start("infra"), scene.start("infra")][0]
+    scene.codepipeline.rollback_stage(
+        pipelineName="infra", stageName="Deploy", targetPipelineExecutionId=good
+    )
+    scene.wait(seconds=5)
+    yield ask(scene, {"depends_on": ["infra"], "require": "succeeded"}, "apps")
 
 
 def parked(scene: Scene, examples: list[Asked]) -> Iterator[str]:
@@ -178,6 +195,15 @@ def who_asks(scene: Scene, _: list[Asked]) -> Iterator[str]:
     yield scene.gate_message("apps")
 
 
+def condition(scene: Scene, examples: list[Asked]) -> Iterator[str]:
+    scene.world.dials.rule_judged_by = "error"
+    run_upstreams(scene, "infra")
+    conditioned(scene, **examples[0])
+    scene.start("k8s")
+    yield rule_state(scene)["errorDetails"]["message"]
+    yield ask(scene, {**examples[0], "hold": "wait"}, "apps")
+
+
 def chain(scene: Scene, _: list[Asked]) -> Iterator[str]:
     run_upstreams(scene, "infra")
     ask(scene, {"depends_on": ["infra"]})
@@ -233,6 +259,7 @@ STORIES: dict[str, Story] = {
     "observe": observe,
     "Releasing one execution": let_go,
     "pipeline and execution": who_asks,
+    "condition": condition,
     "An upstream that is held": chain,
     "Deadlocks": deadlock,
     "Estimated end": how_long,

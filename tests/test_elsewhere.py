@@ -5,14 +5,22 @@ docs/elsewhere.md.
 from __future__ import annotations
 
 import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import Mock, patch
 
 import boto3
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import EndpointConnectionError
 
 from chalicelib import runtime
+from chalicelib.aws import other_accounts
 from sandbox.account import ACCOUNT, REGION
 from tests.support.ask import ask
+from tests.support.calls import Calls
 from tests.support.elsewhere import OTHER_ACCOUNT as OTHERS
 from tests.support.elsewhere import THEIR_PIPELINE_ROLE, in_the_other_account
 from tests.support.scene import Scene
@@ -68,6 +76,87 @@ def test_another_account_without_a_role_is_refused(scene: Scene) -> None:
     kind, message = scene.refusal(ask(THEIR_INFRA))
     assert kind == "ConfigurationError"
     assert "role_arn" in message
+
+
+class TestARegionThatDoesNotExist:
+    """A permanent error: a hold would wait forever."""
+
+    NOWHERE = f"arn:aws:codepipeline:eu-centrall-1:{ACCOUNT}:infra"
+
+    @pytest.fixture
+    def name_server(self, monkeypatch: pytest.MonkeyPatch) -> Mock:
+        """It knows no name that botocore does not know either."""
+        resolve = Mock(side_effect=socket.gaierror(socket.EAI_NONAME, "no such name"))
+        monkeypatch.setattr("chalicelib.aws.regions.socket.getaddrinfo", resolve)
+        return resolve
+
+    @pytest.mark.parametrize("region", ["eu-centrall-1", "mars-1", "cn-north-1", "us-gov-west-1"])
+    def test_it_is_refused_without_a_call(
+        self, scene: Scene, calls: Calls, name_server: Mock, region: str
+    ) -> None:
+        kind, message = scene.refusal(ask(INFRA.replace(THERE, region)))
+        assert kind == "ConfigurationError"
+        assert message.startswith(f"infra cannot be in region {region}: partition aws, which")
+        assert "ListPipelineExecutions" not in calls.made
+
+    @pytest.mark.parametrize("region", [THERE, REGION])
+    def test_a_partition_that_is_not_the_gates_is_refused(self, scene: Scene, region: str) -> None:
+        arn = INFRA.replace("arn:aws:", "arn:aws-cn:").replace(THERE, region)
+        kind, message = scene.refusal(ask(arn))
+        assert kind == "ConfigurationError"
+        assert message.startswith("The ARN of infra begins with arn:aws-cn:, but the gate is in")
+
+    def test_the_role_there_is_not_assumed(self, scene: Scene, name_server: Mock) -> None:
+        role = f"arn:aws:iam::{OTHERS}:role/pipeline-gate-look"
+        arn = THEIR_INFRA.replace(THERE, "mars-1")
+        kind, _ = scene.refusal(ask({"pipeline": arn, "role_arn": role}))
+        assert kind == "ConfigurationError"
+
+    @pytest.mark.parametrize("answer", [None, socket.gaierror(socket.EAI_AGAIN, "try later")])
+    def test_a_region_that_may_be_newer_than_botocore_is_read(
+        self, scene: Scene, name_server: Mock, answer: Exception | None
+    ) -> None:
+        name_server.side_effect = answer
+        scene.gated("k8s", ask(self.NOWHERE))
+        with no_answer_from("eu-centrall-1"):
+            scene.start("k8s")
+        assert "could not check infra (eu-centrall-1)" in scene.gate_message()
+
+    def test_a_region_that_is_down_is_waited_for(self, scene: Scene, name_server: Mock) -> None:
+        scene.gated("k8s", ask(INFRA))
+        with no_answer_from(THERE):
+            scene.start("k8s")
+        assert "could not check infra (us-east-1)" in scene.gate_message()
+        name_server.assert_not_called()
+
+    def test_an_older_gates_hold_ends(
+        self, scene: Scene, name_server: Mock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(other_accounts, "has_codepipeline", lambda *_: True)
+        scene.gated("k8s", ask(self.NOWHERE))
+        with no_answer_from("eu-centrall-1"):
+            scene.start("k8s")
+        assert "could not check infra" in scene.gate_message()
+        monkeypatch.undo()
+        monkeypatch.setattr("chalicelib.aws.regions.socket.getaddrinfo", name_server)
+        runtime.aws._other_accounts._clients.clear()
+        scene.wait(minutes=6)
+        assert scene.statuses() == ["Failed", "Failed"]
+        assert scene.gate_message().startswith("infra cannot be in region eu-centrall-1")
+
+
+@contextmanager
+def no_answer_from(region: str) -> Iterator[None]:
+    """CodePipeline is down in one region."""
+    real = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def make_api_call(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
+        if client.meta.region_name == region:
+            raise EndpointConnectionError(endpoint_url=client.meta.endpoint_url)
+        return real(client, operation, arguments)
+
+    with patch.object(BaseClient, "_make_api_call", make_api_call):
+        yield
 
 
 class TestAnotherAccount:

@@ -11,6 +11,7 @@ import pytest
 
 from chalicelib.parameters import KEYS
 from tests.support.ask import ask
+from tests.support.condition import conditioned, rule_state
 from tests.support.scene import Scene
 
 Story = Callable[[Scene], None]
@@ -142,5 +143,19 @@ def test_what_is_refused_is_refused(scene: Scene, mode: str, broken: dict[str, A
     assert scene.rules() == []
 
 
+@each_mode
+def test_a_stage_condition_waits_in_each_mode_that_fails_the_execution(
+    scene: Scene, mode: str
+) -> None:
+    scene.pipeline("infra")
+    scene.start("infra")
+    conditioned(scene, hold=mode)
+    scene.start("k8s")
+    code = rule_state(scene)["errorDetails"]["code"]
+    assert code == ("ConfigurationError" if mode == "wait" else "JobFailed")
+    scene.wait(minutes=17)
+    assert scene.statuses()[0] == ("Failed" if mode == "wait" else "Succeeded")
+
+
 def test_no_key_is_left_out() -> None:
-    assert {key for key, *_ in CONTINUES} | {"hold"} == set(KEYS)
+    assert {key for key, *_ in CONTINUES} | {"hold", "condition"} == set(KEYS)

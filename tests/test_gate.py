@@ -146,7 +146,7 @@ class TestWhoseJob:
         scene.pipeline("k9s")
         kind, message = scene.refusal(ask(pipeline="k9s", hold=mode))
         assert (kind, scene.rules()) == ("ConfigurationError", [])
-        assert "k9s has no execution" in message
+        assert "in the pipeline k8s, but its UserParameters name the pipeline k9s" in message
 
 
 class TestBadInput:

@@ -26,13 +26,13 @@ def fifty(scene: Scene) -> Scene:
 def test_they_are_read_at_the_same_time(fifty: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """No call returns before all have begun, so calls one after the other would wait forever."""
     together = threading.Barrier(len(NAMES), timeout=30)
-    real = runtime.aws.codepipeline.list_executions
+    real = runtime.aws.codepipeline.read_executions
 
     def executions(*arguments: Any, **more: Any) -> Any:
         together.wait()
         return real(*arguments, **more)
 
-    monkeypatch.setattr(runtime.aws.codepipeline, "list_executions", executions)
+    monkeypatch.setattr(runtime.aws.codepipeline, "read_executions", executions)
     fifty.gated("k8s", ask(*NAMES))
     fifty.start("k8s")
     assert fifty.statuses() == ["InProgress"]

@@ -12,8 +12,10 @@ from chalice.test import Client
 
 import app
 from chalicelib import runtime
+from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.errors import NoAnswer
 from chalicelib.gate import answer_job
+from chalicelib.job import JobOwner
 from chalicelib.retry import check_hold
 from sandbox.account import ACCOUNT, PIPELINE_ROLE, REGION
 from sandbox.clock import utcnow
@@ -38,6 +40,12 @@ def answered(
         for name in ("put_job_success_result", "put_job_failure_result"):
             monkeypatch.setattr(runtime.aws.codepipeline._client, name, lambda **_: {})
     return taken
+
+
+@pytest.fixture(autouse=True)
+def job_of_k8s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jobs of these tests are made up. AWS says that they are jobs of k8s."""
+    monkeypatch.setattr(CodePipeline, "read_job_owner", lambda *_: JobOwner(pipeline="k8s"))
 
 
 def new_job(scene: Scene, upstream: str = "infra") -> tuple[str, dict[str, Any]]:

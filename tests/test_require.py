@@ -68,11 +68,13 @@ def test_a_result_that_is_older_than_a_fortnight_still_counts(
     assert infra.statuses() == ["InProgress" if lets_pass else "Failed"]
 
 
-def test_a_result_behind_pages_of_cancelled_executions_is_found(infra: Scene, calls: Calls) -> None:
+def test_a_result_behind_pages_of_superseded_executions_is_found(
+    infra: Scene, calls: Calls
+) -> None:
     infra.has_run(
         "infra",
         (300 * DAYS, "Succeeded"),
-        *[((200 - n / 2) * DAYS, "Cancelled") for n in range(250)],
+        *[((200 - n / 2) * DAYS, "Superseded") for n in range(250)],
     )
     infra.start("k8s")
     assert infra.statuses() == ["InProgress"]

@@ -96,7 +96,7 @@ def test_what_was_edited_away_is_left_out(scene: Scene, variables: Any) -> None:
         Revision("OldSource", "CodeCommit", "d" * 40),
     ]
     id_ = aws.codepipeline.start_pipeline("k8s", "token", {"image": "v1", "zone": "b"}, revisions)
-    assert aws.codepipeline.read_variables("k8s", id_) == ({"image": "v1"} if variables else {})
+    assert aws.codepipeline.read_execution("k8s", id_)[1] == ({"image": "v1"} if variables else {})
     scene.wait(seconds=3)
     (execution,) = scene.executions()
     assert [revision["revisionId"] for revision in execution["sourceRevisions"]] == ["c" * 40]
@@ -229,10 +229,9 @@ def test_an_execution_without_variables_has_none(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws = Aws()
-    monkeypatch.setattr(
-        aws.codepipeline._client, "get_pipeline_execution", lambda **_: {"pipelineExecution": {}}
-    )
-    assert aws.codepipeline.read_variables("k8s", "x") == {}
+    answer = {"pipelineExecution": {"status": "InProgress"}}
+    monkeypatch.setattr(aws.codepipeline._client, "get_pipeline_execution", lambda **_: answer)
+    assert aws.codepipeline.read_execution("k8s", "x")[1] == {}
 
 
 @pytest.fixture
@@ -334,6 +333,6 @@ def test_variables_that_aws_did_not_tell_while_holding_are_asked_for_before_the_
     scene.wait(minutes=11)
     restart, held = scene.executions()
     assert (restart["status"], held["status"]) == ("Succeeded", "Failed")
-    assert Aws().codepipeline.read_variables("k8s", restart["pipelineExecutionId"]) == {
+    assert Aws().codepipeline.read_execution("k8s", restart["pipelineExecutionId"])[1] == {
         "image": "v1.2.3"
     }

@@ -15,7 +15,8 @@ from chalicelib.pipelines.dependency import Dependency
 
 FUNCTION = re.compile(
     r"(?:arn:[\w-]+:lambda:[\w-]+:\d{12}:function:)?"
-    rf"(?P<name>{APP}-(?P<stage>[\w-]+)-gate)(?::[\w$-]+)?"
+    rf"(?P<name>{APP}-(?P<stage>[\w-]+)-gate)(?::[\w$-]+)?",
+    re.ASCII,
 )
 """How an action names the gate's function: its name or ARN, optionally with an alias or version
 (guide: action-reference-Lambda).

@@ -54,7 +54,7 @@ class Aws:
     def codepipeline_for(self, entry: Dependency) -> CodePipeline:
         """Return CodePipeline in the upstream's region and account.
 
-        Raises NotPermitted or NoAnswer if its role cannot be assumed.
+        Raises NoSuchRegion, and NotPermitted or NoAnswer if its role cannot be assumed.
         """
         is_local = entry.role_arn is None and entry.region in (None, self.codepipeline.region)
         return self.codepipeline if is_local else self._other_accounts.connect(entry)
@@ -63,7 +63,7 @@ class Aws:
     def _other_accounts(self) -> OtherAccounts:
         from chalicelib.aws.other_accounts import OtherAccounts  # noqa: PLC0415
 
-        return OtherAccounts(self._make_client)
+        return OtherAccounts(self._make_client, _load_session(), self.codepipeline.partition)
 
 
 _session_lock = threading.Lock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +18,7 @@ from chalicelib.errors import (
     translate_error,
     translate_errors,
 )
+from chalicelib.job import JobOwner
 from chalicelib.pipelines.execution import Attempt, Execution, Revision
 
 if TYPE_CHECKING:
@@ -39,6 +41,14 @@ revisions are of type COMMIT_ID (model: SourceRevisionOverride).
 """
 
 
+@dataclass(frozen=True)
+class ExecutionList:
+    """Executions of a pipeline, newest first. `complete`: AWS lists no older ones."""
+
+    executions: tuple[Execution, ...] = ()
+    complete: bool = True
+
+
 class CodePipeline:
     """CodePipeline, as the gate uses it.
 
@@ -52,22 +62,35 @@ class CodePipeline:
     def region(self) -> str:
         return self._client.meta.region_name
 
+    @property
+    def partition(self) -> str:
+        """The partition of its region, such as "aws" or "aws-cn"."""
+        return self._client.meta.partition
+
     def list_executions(
         self, pipeline: str, since: datetime, until: str | None = None, finished: bool = False
     ) -> tuple[Execution, ...]:
-        """Return the executions of a pipeline, newest first. Raises PipelineNotFound.
+        """Return the executions of a pipeline, newest first: those that `read_executions` reads."""
+        return self.read_executions(pipeline, since, until, finished).executions
+
+    def read_executions(
+        self, pipeline: str, since: datetime, until: str | None = None, finished: bool = False
+    ) -> ExecutionList:
+        """Return the newest executions of a pipeline. Raises PipelineNotFound.
 
         Pages are read until one of their executions began before `since` (aware UTC) or has the id
         `until`. With `finished`, they are read on until one execution has a result. Everything on
         these pages is returned, including older executions on the last one.
         """
         executions: list[Execution] = []
-        for page in self.list_execution_pages(pipeline):
+        complete = True
+        for page, is_last in self._list_pages(pipeline):
             executions += page
+            complete = is_last
             reached = any(execution.started < since or execution.id == until for execution in page)
             if reached and (not finished or any(execution.finished for execution in executions)):
                 break
-        return _sort_executions(executions)
+        return ExecutionList(_sort_executions(executions), complete)
 
     def list_newest_executions(self, pipeline: str) -> tuple[Execution, ...]:
         """Return the newest executions of a pipeline, newest first: one page, at most MAX_PAGE.
@@ -78,16 +101,22 @@ class CodePipeline:
 
     def list_execution_pages(self, pipeline: str) -> Iterator[tuple[Execution, ...]]:
         """Yield pages of all executions, newest first in practice. Raises PipelineNotFound."""
+        for page, _ in self._list_pages(pipeline):
+            yield page
+
+    def _list_pages(self, pipeline: str) -> Iterator[tuple[tuple[Execution, ...], bool]]:
+        """Yield the same pages, each with whether it is the last one."""
         position: dict[str, Any] = {}
         with translate_errors("codepipeline:ListPipelineExecutions", pipeline):
             # botocore's paginator would load its own data first, which takes a cold start about
             # twelve milliseconds longer.
             while True:
                 page = self._client.list_pipeline_executions(pipelineName=pipeline, **position)
-                yield tuple(map(Execution.parse, page["pipelineExecutionSummaries"]))
-                if not page.get("nextToken"):
+                token = page.get("nextToken")
+                yield tuple(map(Execution.parse, page["pipelineExecutionSummaries"])), not token
+                if not token:
                     return
-                position = {"nextToken": page["nextToken"]}
+                position = {"nextToken": token}
 
     def list_pipelines(self) -> dict[str, tuple[int | None, datetime | None]]:
         """Return every pipeline's version, and when it was edited (aware UTC), by its name.
@@ -118,19 +147,18 @@ class CodePipeline:
         with translate_errors("codepipeline:GetPipelineState", pipeline):
             return parsing.parse_state(self._client.get_pipeline_state(name=pipeline))
 
-    def read_variables(self, pipeline: str, execution: str) -> dict[str, str]:
-        """Return the pipeline variables of an execution by name, as resolved when it started.
+    def read_execution(self, pipeline: str, execution: str) -> tuple[str, dict[str, str]]:
+        """Return the status of an execution, and its pipeline variables by name, as resolved when
+        it started.
 
         (model: GetPipelineExecution.) Raises PipelineNotFound if there is no such execution.
         """
         with translate_errors("codepipeline:GetPipelineExecution", pipeline):
             answer = self._client.get_pipeline_execution(
                 pipelineName=pipeline, pipelineExecutionId=execution
-            )
-        return {
-            variable["name"]: variable["resolvedValue"]
-            for variable in answer["pipelineExecution"].get("variables", [])
-        }
+            )["pipelineExecution"]
+        variables = answer.get("variables", [])
+        return answer["status"], {entry["name"]: entry["resolvedValue"] for entry in variables}
 
     def list_attempts(self, pipeline: str, execution: str) -> tuple[Attempt, ...]:
         """Return every attempt of every action in an execution. Raises PipelineNotFound."""
@@ -176,16 +204,21 @@ class CodePipeline:
             for page in pages:
                 yield [parse_condition_attempt(detail) for detail in page["ruleExecutionDetails"]]
 
-    def read_job_owner(self, job: str) -> tuple[str | None, str | None]:
-        """Return the names of a job's pipeline and execution, each None if AWS does not say.
+    def read_job_owner(self, job: str) -> JobOwner:
+        """Return whose job it is, as far as AWS says.
 
-        AWS promises them only for custom actions (model: GetJobDetails). The answer also contains
+        AWS promises it only for custom actions (model: GetJobDetails). The answer also contains
         credentials; everything else in it is dropped.
         """
-        with translate_errors("codepipeline:GetJobDetails"):
-            data = self._client.get_job_details(jobId=job)["jobDetails"]["data"]
-        context = data.get("pipelineContext", {})
-        return context.get("pipelineName"), context.get("pipelineExecutionId")
+        try:
+            answer = self._client.get_job_details(jobId=job)
+        except (ClientError, BotoCoreError) as error:
+            _raise_unless_job_is_over(error, "codepipeline:GetJobDetails")
+            return JobOwner()
+        context: Mapping[str, Any] = answer["jobDetails"]["data"].get("pipelineContext", {})
+        stage, action = (context.get(key, {}).get("name") for key in ("stage", "action"))
+        gate = (stage, action) if stage and action else None
+        return JobOwner(context.get("pipelineName"), context.get("pipelineExecutionId"), gate)
 
     def succeed_job(self, job: str, summary: str, variables: Mapping[str, str]) -> bool:
         """Let a job's action succeed with these output variables.

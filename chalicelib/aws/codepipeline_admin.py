@@ -9,10 +9,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.errors import translate_errors
+
+if TYPE_CHECKING:
+    from botocore.model import Shape
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,16 @@ class PipelineRecord:
     unknown_settings: tuple[str, ...]
     arn: str
     created: datetime
+
+
+@cache
+def load_structure_shape() -> Shape:
+    """Return how CodePipeline describes a structure (model: PipelineDeclaration)."""
+    from botocore.loaders import create_loader  # noqa: PLC0415 - slow; most commands do without it
+    from botocore.model import ServiceModel  # noqa: PLC0415
+
+    model = ServiceModel(create_loader().load_service_model("codepipeline", "service-2"))
+    return model.shape_for("PipelineDeclaration")
 
 
 class CodePipelineAdmin(CodePipeline):

@@ -133,8 +133,8 @@ class EventBridge:
             return True
         return False
 
-    def delete_empty_rule(self, rule: str) -> None:
-        """Delete a rule if it has no target.
+    def delete_empty_rule(self, rule: str) -> bool:
+        """Delete a rule if it has no target. Returns False if it has one.
 
         AWS does not delete a rule that has one because a gate has just made it (model: DeleteRule).
         """
@@ -143,6 +143,8 @@ class EventBridge:
         except (ClientError, BotoCoreError) as error:
             if not is_aws_error(error, "ValidationException"):
                 raise translate_error(error, "events:DeleteRule") from error
+            return False
+        return True
 
     def send_events(
         self, bus: str, source: str, detail_type: str, details: Sequence[Mapping[str, object]]

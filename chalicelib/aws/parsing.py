@@ -74,6 +74,7 @@ def _parse_stage(stage: StageStateTypeDef) -> StageState:
         transition_disabled=transition.get("enabled") is False,
         disabled_since=changed.astimezone(UTC) if changed else None,
         actions=(*actions, *_parse_entry_rules(stage)),
+        kind=latest.get("type", "STANDARD") if latest else "STANDARD",
     )
 
 

@@ -131,6 +131,7 @@ const makeCause = ({ upstream, edge }) =>
 function listFaults(account) {
   const {
     deadlocks,
+    parked,
     refusing,
     left_over: rules,
     not_looked_at: unread,
@@ -142,6 +143,7 @@ function listFaults(account) {
     ...refusing.map(describeRefusingGate),
     ...missing.map((pipeline) => describeMissingPipeline(pipeline, edges)),
     ...deadlocks.map(describeDeadlock),
+    ...parked.map((execution) => describeParked(execution, pipelines)),
     ...rules.map(describeLeftOverRule),
     ...(unread.length ? [describeUnread(unread)] : []),
   ];
@@ -173,6 +175,18 @@ function describeDeadlock({ pipelines, text }) {
     title: `${joinNames(pipelines)} ${problem}`,
     text,
     link: null,
+  };
+}
+
+function describeParked({ pipeline, execution, upstreams }, pipelines) {
+  const states = upstreams.map((id) => pipelines.find((upstream) => upstream.id === id));
+  const names = joinNames(states.map(({ name }) => name));
+  const now = states.map(({ name, state }) => `${name}: ${WORDS[state].toLowerCase()}`).join(", ");
+  return {
+    key: `parked ${pipeline} ${execution.id}`,
+    title: `${pipeline} needs a person, and has passed its gate`,
+    text: `It continues without another check of ${names}. Now: ${now}.`,
+    link: execution.link,
   };
 }
 

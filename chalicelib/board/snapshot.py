@@ -12,10 +12,13 @@ from typing import Any
 from chalicelib.account import graph
 from chalicelib.account.console import ConsoleLinks
 from chalicelib.account.cycles import DEADLOCK_REMEDY, DependencyCycle, classify_cycles
+from chalicelib.account.gates import is_local
 from chalicelib.account.graph import DependencyEdge
 from chalicelib.account.pipeline import AccountView, Pipeline
-from chalicelib.account.states import find_status
+from chalicelib.account.states import find_status, list_unchecked_upstreams
 from chalicelib.account.waits import HoldRule, Wait
+from chalicelib.pipelines.dependency import Dependency
+from chalicelib.pipelines.upstream import Upstream
 
 Json = dict[str, Any]
 
@@ -49,8 +52,9 @@ def build_snapshot(view: AccountView, region: str, now: datetime) -> Json:
         "region": region,
         "account": account,
         "pipelines": [*pipelines.values()],
-        "edges": [_build_edge(edge, pipelines) for edge in edges],
+        "edges": [_build_edge(edge, pipelines, view) for edge in edges],
         "waits": [_build_wait(wait, released_by.get(wait.execution), console) for wait in waits],
+        "parked": [*_list_parked(view, region, console)],
         "refusing": [*_list_refusing_gates(view, console)],
         "deadlocks": [_build_deadlock(cycle) for cycle in cycles if cycle.kind != "turns"],
         "not_looked_at": [{"name": name, "why": why} for name, why in view.unseen.items()],
@@ -86,11 +90,13 @@ def _build_unread_upstream(edge: DependencyEdge) -> Json:
     return {"id": edge.upstream, "name": entry.name, "where": where, "state": state, **nothing}
 
 
-def _build_edge(edge: DependencyEdge, pipelines: Mapping[str, Json]) -> Json:
+def _build_edge(edge: DependencyEdge, pipelines: Mapping[str, Json], view: AccountView) -> Json:
     """Return an edge; "holds": whether its dependent seems to be waiting for it now."""
     upstream, dependent = pipelines[edge.upstream]["state"], pipelines[edge.dependent]["state"]
     must_succeed = edge.dependency.require == "succeeded"
-    lacks_success = must_succeed and upstream != "succeeded"
+    read = view.pipelines.get(edge.upstream)
+    succeeded = read and Upstream(Dependency(read.name), read.executions).succeeded
+    lacks_success = must_succeed and not succeeded
     keeps_closed = lacks_success or upstream in ("waits", "asks", "runs", "elsewhere")
     return {
         "from": edge.upstream,
@@ -117,6 +123,24 @@ def _build_wait(wait: Wait, released_by: str | None, console: ConsoleLinks) -> J
         "rule": wait.rule and {"name": wait.rule, "link": console.rule(wait.rule)},
         "let_go_by": released_by,
     }
+
+
+def _list_parked(view: AccountView, region: str, console: ConsoleLinks) -> Iterator[Json]:
+    """Yield the executions that wait for a person behind their gates. "upstreams": the ids of those
+    that are not checked again.
+    """
+    for pipeline in view.pipelines.values():
+        for execution in pipeline.executions:
+            dependencies = list_unchecked_upstreams(pipeline, execution.id)
+            if execution.running and dependencies:
+                yield {
+                    "pipeline": pipeline.name,
+                    "execution": _build_execution(pipeline.name, execution.id, console),
+                    "upstreams": [
+                        entry.name if is_local(entry, region) else entry.pipeline
+                        for entry in dependencies
+                    ],
+                }
 
 
 def _list_refusing_gates(view: AccountView, console: ConsoleLinks) -> Iterator[Json]:

@@ -112,8 +112,18 @@ def _find_fate_at_gate(evidence: Evidence) -> HoldFate:
         return HELD
     if any(attempt.status == "InProgress" for attempt in gates):
         return HoldFate(Standing.MOVED_ON, MOVED_ON)
-    # If the attempts show no gate at all, the hold stands: better a start too many than none.
-    return _end_by_passing(evidence) if gates else HELD
+    if gates:
+        return _end_by_passing(evidence)
+    # No gate at all. Another failed action shows that the gate did not fail this execution. Without
+    # one, the list may be too old to show the gate: better a start too many than none.
+    failed = next((attempt for attempt in evidence.attempts if attempt.status == "Failed"), None)
+    if failed is None:
+        return HELD
+    reason = (
+        f"execution {evidence.execution} failed at {failed.action} in its stage {failed.stage}, "
+        "and has no gate of this deployment"
+    )
+    return HoldFate(Standing.ENDED, reason)
 
 
 def _find_fate_by_state(evidence: Evidence) -> HoldFate:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
-from chalicelib.errors import Misconfigured
+from chalicelib.errors import Misconfigured, RefusedInput
 from chalicelib.holds.mode import DEFAULT, HoldMode, parse_rule_mode
 from chalicelib.pipelines.dependency import Dependency, parse_entry
 from chalicelib.pipelines.execution import ID, NAME, read_time
 
 INPUT_LENGTH = 8192  # model: TargetInput
+MAX_UPSTREAMS = 500
+"""More than UserParameters of 1000 characters can name."""
+MAX_NEIGHBORS = 4
+"""How many further gates of one stage have their wait in the rule: as many as surely fit."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,10 @@ class Hold:
     `released_by`: the ARN of the person who released it, whatever its upstreams do. `job`: the job
     whose gate made it. `end_reported`: the end of this hold was logged, or the gate will log it;
     whatever removes the rule must not report it again.
+
+    `gate`: the stage and the action (or the condition's rule) of the gate that holds, if AWS told
+    them. `neighbors`: the waits of other gates of the same stage in this execution, which share the
+    rule: each has its own beginning, deadline and release.
     """
 
     rule: str
@@ -43,6 +51,8 @@ class Hold:
     released_by: str | None = None
     job: str | None = None
     end_reported: bool = False
+    gate: tuple[str, str] | None = None
+    neighbors: tuple[Hold, ...] = ()
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> Self | None:
@@ -64,9 +74,13 @@ class Hold:
                 revisions=_parse_text(fields.get("revisions")),
                 give_up=read_time(fields["give_up"]) if "give_up" in fields else None,
                 on_give_up=str(fields.get("on_give_up", "stop")),
-                released_by=_parse_text(fields.get("released_by")),
+                released_by=_parse_name(fields.get("released_by")),
                 job=_parse_text(fields.get("job")),
                 end_reported=fields.get("end_reported") is True,
+                gate=_parse_gate(fields.get("gate")),
+                neighbors=tuple(
+                    cls._parse_neighbor(fields, wait) for wait in fields.get("neighbors", ())
+                ),
             )
         except (
             Misconfigured,
@@ -78,6 +92,8 @@ class Hold:
             RecursionError,
         ):
             return None
+        if len(hold.neighbors) > MAX_NEIGHBORS:
+            return None
         names_are_valid = re.fullmatch(NAME, hold.pipeline) and re.fullmatch(ID, hold.execution)
         words_are_valid = hold.on_give_up in ("stop", "continue") and hold.revisions in (
             None,
@@ -86,8 +102,32 @@ class Hold:
         )
         return hold if names_are_valid and words_are_valid else None
 
+    @classmethod
+    def _parse_neighbor(cls, fields: Mapping[str, Any], wait: Mapping[str, Any]) -> Self:
+        names = {key: fields[key] for key in ("rule", "pipeline", "execution")}
+        other = cls.parse({**names, **wait, "neighbors": ()})
+        if other is None:
+            raise ValueError(f"{wait} is not a wait")
+        return other
+
     def as_input(self) -> str:
         """Return all that the retry needs, as the rule's target keeps it."""
+        fields = {
+            "rule": self.rule,
+            "pipeline": self.pipeline,
+            "execution": self.execution,
+            **self._build_wait_json(),
+        }
+        if self.neighbors:
+            fields["neighbors"] = [wait._build_wait_json() for wait in self.neighbors]
+        with_variables = json.dumps({**fields, "variables": self.variables})
+        # Variables can be larger than a target's Input may be (50 of 1000 characters; model:
+        # PipelineVariableList): then the retry reads them.
+        fits = self.variables is not None and len(with_variables) <= INPUT_LENGTH
+        return with_variables if fits else json.dumps(fields)
+
+    def _build_wait_json(self) -> dict[str, object]:
+        """Return what one gate's wait is, without whose it is."""
         optional = {
             "mode": None if self.mode == DEFAULT else self.mode.name,
             "revisions": self.revisions,
@@ -96,20 +136,37 @@ class Hold:
             "released_by": self.released_by,
             "job": self.job,
             "end_reported": self.end_reported or None,
+            "gate": self.gate,
         }
-        fields = {
-            "rule": self.rule,
-            "pipeline": self.pipeline,
-            "execution": self.execution,
+        return {
             "depends_on": [entry.build_json() for entry in self.depends_on],
             "since": self.since.isoformat(),
             **{key: value for key, value in optional.items() if value is not None},
         }
-        with_variables = json.dumps({**fields, "variables": self.variables})
-        # Variables can be larger than a target's Input may be (50 of 1000 characters; model:
-        # PipelineVariableList): then the retry reads them.
-        fits = self.variables is not None and len(with_variables) <= INPUT_LENGTH
-        return with_variables if fits else json.dumps(fields)
+
+    @property
+    def waits(self) -> tuple[Hold, ...]:
+        """Every gate's wait that the rule stores, each without the neighbors."""
+        return (replace(self, neighbors=()), *self.neighbors)
+
+    def find_wait(
+        self, gate: tuple[str, str] | None, depends_on: tuple[Dependency, ...]
+    ) -> Hold | None:
+        """Return the wait of `gate`, if this rule stores it.
+
+        If AWS does not tell which gate it is, what it waits for does.
+        """
+        labels = [entry.label for entry in depends_on]
+        for wait in self.waits:
+            same_upstreams = [entry.label for entry in wait.depends_on] == labels
+            if wait.gate == gate if wait.gate and gate else same_upstreams:
+                return wait
+        return None
+
+    def put_first(self, wait: Hold) -> Hold:
+        """Return the same waits, with `wait` as the one that the rule acts on."""
+        neighbors = tuple(other for other in self.waits if other != replace(wait, neighbors=()))
+        return replace(wait, variables=self.variables, neighbors=neighbors[:MAX_NEIGHBORS])
 
     def start_token(self) -> str:
         """Return the clientRequestToken of this hold's one start: every repeat of it is the same
@@ -130,6 +187,36 @@ class Hold:
     def ends_by_stopping(self) -> bool:
         """Whether, if it `ends_anyway`, nothing is started."""
         return self.released_by is None and self.on_give_up == "stop"
+
+
+def refuse_too_many_upstreams(fields: Mapping[str, Any]) -> None:
+    """Raise RefusedInput if an Input names more upstreams than a gate can have.
+
+    Each would be read from AWS before the rule shows that the gate did not write it.
+    """
+    neighbors = fields.get("neighbors")
+    waits = [fields, *(neighbors if isinstance(neighbors, list) else ())]
+    lists = [wait.get("depends_on") for wait in waits if isinstance(wait, Mapping)]
+    if len(waits) > MAX_NEIGHBORS + 1 or any(
+        isinstance(entries, list) and len(entries) > MAX_UPSTREAMS for entries in lists
+    ):
+        raise RefusedInput(
+            f"This event names more than {MAX_UPSTREAMS} upstreams, or too many waits, so no gate "
+            "wrote it. Nothing was changed."
+        )
+
+
+def _parse_name(value: object) -> str | None:
+    """Return a name that is not empty; anything else names no person."""
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _parse_gate(value: object) -> tuple[str, str] | None:
+    if value is None:
+        return None
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise ValueError(f"{value} is not a stage and an action")
+    return str(value[0]), str(value[1])
 
 
 def _parse_text(value: object) -> str | None:

@@ -11,11 +11,17 @@ from datetime import datetime, timedelta
 from chalicelib.answers import fail_job, let_pass
 from chalicelib.aws.clients import Aws
 from chalicelib.deployment import Deployment
-from chalicelib.errors import Misconfigured, NoAnswer, NoRoom, NotPermitted, PipelineNotFound
-from chalicelib.holds.hold import Hold
+from chalicelib.errors import Misconfigured, NoAnswer, NoRoom
+from chalicelib.holds.hold import MAX_NEIGHBORS, Hold
 from chalicelib.holds.mode import MODES
 from chalicelib.holds.rule import build_schedule, find_next_check, name_rule
 from chalicelib.holds.verdict import Verdict
+from chalicelib.holds.waiter import (
+    Waiter,
+    identify_waiter,
+    read_waiting_execution,
+    verify_waiter,
+)
 from chalicelib.job import Job, format_token
 from chalicelib.parameters import Parameters, refuse_self
 from chalicelib.phrases import MAX_NAMES
@@ -33,16 +39,17 @@ LONGEST_WAIT_IN_PROGRESS = timedelta(hours=23)
 
 
 @dataclass(frozen=True)
-class WaitingExecution:
-    """The execution that has to wait, and what it waits for.
+class GateWait:
+    """One gate's wait.
 
-    `standing`: the hold of this execution that its rule keeps, if there is one. `since`: when the
-    wait began, `give_up`: when it ends in any case (both aware UTC).
+    `waiter`: the execution that has to wait, and `waiting`: the upstreams that keep it waiting.
+    `rule`: what the execution's rule keeps, if there is one, and `standing`: this gate's own wait
+    in it. `since`: when the wait began, `give_up`: when it ends in any case (both aware UTC).
     """
 
-    pipeline: str
-    execution: str
+    waiter: Waiter
     waiting: Sequence[Upstream]
+    rule: Hold | None
     standing: Hold | None
     since: datetime
     give_up: datetime | None
@@ -51,6 +58,33 @@ class WaitingExecution:
     def is_held_already(self) -> bool:
         """Whether this wait was counted and announced as a hold, and has not ended."""
         return self.standing is not None and not self.standing.end_reported
+
+    @property
+    def neighbors(self) -> tuple[Hold, ...]:
+        """The waits of other gates in the rule that may not have ended.
+
+        Stages run in order, so those of other stages have.
+        """
+        return tuple(
+            wait
+            for wait in (self.rule.waits if self.rule else ())
+            if wait != self.standing and not self._is_of_other_stage(wait)
+        )
+
+    @property
+    def ended_unreported(self) -> tuple[Hold, ...]:
+        """The waits of gates in other stages, which this execution has passed, whose end was not
+        reported.
+        """
+        return tuple(
+            wait
+            for wait in (self.rule.waits if self.rule else ())
+            if wait != self.standing and self._is_of_other_stage(wait) and not wait.end_reported
+        )
+
+    def _is_of_other_stage(self, wait: Hold) -> bool:
+        gate = self.waiter.gate
+        return gate is not None and wait.gate is not None and wait.gate[0] != gate[0]
 
 
 class ClosedGate:
@@ -80,80 +114,90 @@ class ClosedGate:
         if self._parameters.observe:
             summary = open_gate.describe_observed_wait(waiting, self._now)
             return self._let_pass(Outcome.OBSERVED, summary, waiting=_list_blocking(waiting))
-        waiter = self._identify_waiter(waiting)
-        if waiter.standing and waiter.standing.released_by:
-            return self._let_go(waiter, waiter.standing.released_by)
+        wait = self._identify_wait(waiting)
+        if wait.standing and wait.standing.released_by:
+            return self._let_go(wait, wait.standing.released_by)
         if cycle := find_deadlock(waiting):
-            return self._refuse_deadlock(waiter, cycle)
-        if waiter.give_up and self._now >= waiter.give_up:
-            return self._give_up(waiter)
-        if self._can_stay_in_progress(waiter):
-            return self._keep_in_progress(waiter, reader)
-        return self._hold_by_rule(waiter)
+            return self._refuse_deadlock(wait, cycle)
+        if wait.give_up and self._now >= wait.give_up:
+            return self._give_up(wait)
+        if self._can_stay_in_progress(wait):
+            return self._keep_in_progress(wait, reader)
+        return self._hold_by_rule(wait)
 
-    def _can_stay_in_progress(self, waiter: WaitingExecution) -> bool:
+    def _can_stay_in_progress(self, wait: GateWait) -> bool:
         # A wait that a rule took over stays with its rule, even if its stage is retried by hand.
         is_first_job = self._job.since is None
-        if is_first_job and waiter.is_held_already:
+        if is_first_job and wait.is_held_already:
             return False
         lasts = self._now - (self._job.since or self._now)
         return self._parameters.mode.stays_in_progress and lasts < LONGEST_WAIT_IN_PROGRESS
 
-    def _keep_in_progress(
-        self, waiter: WaitingExecution, reader: UpstreamReader
-    ) -> dict[str, object]:
+    def _keep_in_progress(self, wait: GateWait, reader: UpstreamReader) -> dict[str, object]:
         """Keep the action in progress: CodePipeline asks again."""
         if self._job.since is None:
             # Refuses a mistyped pipeline now: later, the hold may need a rule.
-            self._read_variables(waiter.pipeline, waiter.execution)
+            read_waiting_execution(self._aws.codepipeline, wait.waiter, self._context)
         edges = [
             WaitEdge(
                 upstream.dependency.name,
                 upstream.dependency.require,
                 tuple(execution.short_id for execution in upstream.blocking),
             )
-            for upstream in waiter.waiting
+            for upstream in wait.waiting
             if reader.is_local(upstream.dependency)
         ]
         percents = [
             estimate_percent(upstream.blocking, upstream.executions, self._now)
-            for upstream in waiter.waiting
+            for upstream in wait.waiting
             if upstream.foreseeable
         ]
         answered = self._aws.codepipeline.keep_job_open(
             self._job.id,
-            format_token(waiter.since),
+            format_token(wait.since, wait.waiter.gate),
             held_pipeline.describe_wait(
-                waiter.waiting,
-                waiter.pipeline,
-                waiter.since,
-                waiter.give_up,
+                wait.waiting,
+                wait.waiter.pipeline,
+                wait.since,
+                wait.give_up,
                 self._parameters.on_give_up,
                 self._now,
             ),
             percent=min((percent for percent in percents if percent is not None), default=None),
-            mark=format_mark(waiter.since, edges),
+            mark=format_mark(wait.since, edges),
         )
         outcome = Outcome.STILL_HELD if self._job.since else Outcome.HELD
-        return self._report(outcome, waiter, answered)
+        return self._report(outcome, wait, answered)
 
-    def _hold_by_rule(self, waiter: WaitingExecution) -> dict[str, object]:
+    def _hold_by_rule(self, wait: GateWait) -> dict[str, object]:
         """Make the rule that is the hold, then fail the action with the reason."""
         deployment = Deployment.from_context(self._context)
-        minutes, standing = self._parameters.retry_minutes, waiter.standing
+        minutes, standing = self._parameters.retry_minutes, wait.standing
+        codepipeline = self._aws.codepipeline
+        if self._job.since:  # a rule takes over from an action in progress
+            verify_waiter(self._job, self._parameters, codepipeline, self._context)
+        try:
+            variables = read_waiting_execution(codepipeline, wait.waiter, self._context)
+        except Misconfigured:
+            if standing and standing.job == self._job.id:
+                # An earlier attempt of this job made the hold and answered the job.
+                return self._fail_as_held(standing, wait, deployment)
+            raise
         hold = Hold(
-            rule=name_rule(deployment, waiter.execution),
-            pipeline=waiter.pipeline,
-            execution=waiter.execution,
+            rule=name_rule(deployment, wait.waiter.execution),
+            pipeline=wait.waiter.pipeline,
+            execution=wait.waiter.execution,
             depends_on=self._parameters.depends_on,
-            since=waiter.since,
-            variables=self._read_variables(waiter.pipeline, waiter.execution),
+            since=wait.since,
+            variables=variables,
             mode=MODES[self._parameters.mode.mode_of_rule],
             revisions=self._parameters.revisions,
-            give_up=waiter.give_up,
+            give_up=wait.give_up,
             on_give_up=self._parameters.on_give_up,
             # The job with which a counted wait began, so that a later job does not count it again.
-            job=standing.job if standing and waiter.is_held_already else self._job.id,
+            job=standing.job if standing and wait.is_held_already else self._job.id,
+            gate=wait.waiter.gate,
+            neighbors=wait.neighbors[:MAX_NEIGHBORS],
         )
         self._aws.lambda_permissions.allow_rules(deployment.retry_arn, deployment.all_rules_arn)
         try:
@@ -162,87 +206,112 @@ class ClosedGate:
                 schedule=build_schedule(self._now, minutes),
                 # The current time, not `since`: the sweep deletes rules without a target whose
                 # description is older than 30 minutes.
-                description=held_pipeline.describe_rule(hold, waiter.waiting, self._now),
+                description=held_pipeline.describe_rule(hold, wait.waiting, self._now),
                 retry_arn=deployment.retry_arn,
             )
         except NoRoom:
-            return self._keep_open_without_rule(waiter)
+            if self._parameters.condition:
+                raise Misconfigured(refusals.describe_no_room(wait.waiter.pipeline)) from None
+            return self._keep_open_without_rule(wait)
         # Only now, with the rule in place: an execution that ended before would be lost if the gate
         # died in between.
+        self._report_passed_gates(wait)
+        return self._fail_as_held(hold, wait, deployment)
+
+    def _fail_as_held(
+        self, hold: Hold, wait: GateWait, deployment: Deployment
+    ) -> dict[str, object]:
+        """Fail the action with the reason, because `hold` now stands."""
+        minutes = self._parameters.retry_minutes
         next_check = find_next_check(self._now, minutes)
-        message = held_pipeline.describe_hold(waiter.waiting, hold, minutes, next_check, self._now)
+        message = held_pipeline.describe_hold(wait.waiting, hold, minutes, next_check, self._now)
         answered = fail_job(self._job, Verdict.HELD, "JobFailed", message, self._aws)
         if not answered:
-            self._mark_uncounted(hold, waiter, deployment)
-        return self._report(self._choose_hold_outcome(waiter), waiter, answered, rule=hold.rule)
+            self._mark_uncounted(hold, wait, deployment)
+        return self._report(self._choose_hold_outcome(wait), wait, answered, rule=hold.rule)
 
-    def _mark_uncounted(self, hold: Hold, waiter: WaitingExecution, deployment: Deployment) -> None:
+    def _report_passed_gates(self, wait: GateWait) -> None:
+        """Report the end of waits in earlier stages, which the rule no longer keeps."""
+        for ended in wait.ended_unreported:
+            report_decision(
+                "gate",
+                Outcome.DROPPED,
+                self._aws,
+                pipeline=ended.pipeline,
+                execution=ended.execution,
+                reason=f"execution {ended.execution} passed the gate in a later attempt",
+                since=ended.since.isoformat(),
+                waited_seconds=int((self._now - ended.since).total_seconds()),
+                rule=ended.rule,
+            )
+
+    def _mark_uncounted(self, hold: Hold, wait: GateWait, deployment: Deployment) -> None:
         """The job did not end with this hold, so it is not counted: nor is the end of its rule."""
-        if not waiter.is_held_already:
+        if not wait.is_held_already:
             uncounted = replace(hold, end_reported=True)
             self._aws.eventbridge.put_target(uncounted, deployment.retry_arn)
 
-    def _choose_hold_outcome(self, waiter: WaitingExecution) -> Outcome:
+    def _choose_hold_outcome(self, wait: GateWait) -> Outcome:
         """HELD once per wait: not if a rule takes over from an action in progress, nor if the stage
         of a held execution was retried by hand. An earlier attempt of this job counted nothing.
         """
-        earlier_attempt = waiter.standing and waiter.standing.job == self._job.id
-        continues = self._job.since or (waiter.is_held_already and not earlier_attempt)
+        earlier_attempt = wait.standing and wait.standing.job == self._job.id
+        continues = self._job.since or (wait.is_held_already and not earlier_attempt)
         return Outcome.STILL_HELD if continues else Outcome.HELD
 
-    def _keep_open_without_rule(self, waiter: WaitingExecution) -> dict[str, object]:
+    def _keep_open_without_rule(self, wait: GateWait) -> dict[str, object]:
         """Keep the action in progress because there is no room for another rule."""
         # The mark names no upstreams: this lasts no longer than there is no room, so it is no link
         # of a deadlock.
         answered = self._aws.codepipeline.keep_job_open(
             self._job.id,
-            format_token(waiter.since),
-            held_pipeline.describe_full_quota(waiter.waiting, self._now),
-            mark=format_mark(waiter.since, ()),
+            format_token(wait.since, wait.waiter.gate),
+            held_pipeline.describe_full_quota(wait.waiting, self._now),
+            mark=format_mark(wait.since, ()),
         )
-        continues = self._job.since or waiter.is_held_already
+        continues = self._job.since or wait.is_held_already
         outcome = Outcome.STILL_HELD if continues else Outcome.KEPT_OPEN
-        return self._report(outcome, waiter, answered)
+        return self._report(outcome, wait, answered)
 
     # Ending a wait whatever the upstreams do. If a rule kept the hold, the retry has counted its
     # end when it retried the stage, or will when it finds that the execution has passed.
 
-    def _let_go(self, waiter: WaitingExecution, released_by: str) -> dict[str, object]:
+    def _let_go(self, wait: GateWait, released_by: str) -> dict[str, object]:
         outcome = Outcome.WAIT_LET_GO if self._job.since else Outcome.PASSED
-        summary = open_gate.describe_release(waiter.waiting, released_by, waiter.since, self._now)
+        summary = open_gate.describe_release(wait.waiting, released_by, wait.since, self._now)
         return self._let_pass(
             outcome,
             summary,
             reason_to_pass=Outcome.LET_GO.word,
-            waiting=_list_blocking(waiter.waiting),
+            waiting=_list_blocking(wait.waiting),
             waited_seconds=self._job.count_waited_seconds(self._now),
             released_by=released_by,
         )
 
-    def _give_up(self, waiter: WaitingExecution) -> dict[str, object]:
+    def _give_up(self, wait: GateWait) -> dict[str, object]:
         if self._parameters.on_give_up == "continue":
             outcome = Outcome.WAIT_CONTINUED if self._job.since else Outcome.PASSED
-            summary = open_gate.describe_pass_after_give_up(waiter.waiting, waiter.since, self._now)
+            summary = open_gate.describe_pass_after_give_up(wait.waiting, wait.since, self._now)
             return self._let_pass(
                 outcome,
                 summary,
                 reason_to_pass=Outcome.GAVE_UP.word,
-                waiting=_list_blocking(waiter.waiting),
+                waiting=_list_blocking(wait.waiting),
                 waited_seconds=self._job.count_waited_seconds(self._now),
                 on_give_up=self._parameters.on_give_up,
             )
-        message = held_pipeline.describe_give_up(waiter.waiting, waiter.since, self._now)
+        message = held_pipeline.describe_give_up(wait.waiting, wait.since, self._now)
         answered = fail_job(self._job, Verdict.GAVE_UP, "JobFailed", message, self._aws)
         outcome = Outcome.GAVE_UP if self._job.since else Outcome.PAST_DEADLINE
         return self._report(
             outcome,
-            waiter,
+            wait,
             answered,
             waited_seconds=self._job.count_waited_seconds(self._now),
             on_give_up=self._parameters.on_give_up,
         )
 
-    def _refuse_deadlock(self, waiter: WaitingExecution, cycle: Cycle) -> dict[str, object]:
+    def _refuse_deadlock(self, wait: GateWait, cycle: Cycle) -> dict[str, object]:
         message = held_pipeline.describe_deadlock(cycle)
         answered = fail_job(self._job, Verdict.DEADLOCK, "ConfigurationError", message, self._aws)
         outcome = Outcome.WAIT_DEADLOCKED if self._job.since else Outcome.DEADLOCK
@@ -251,8 +320,8 @@ class ClosedGate:
             outcome,
             self._aws,
             job=self._job.id,
-            pipeline=waiter.pipeline,
-            execution=waiter.execution,
+            pipeline=wait.waiter.pipeline,
+            execution=wait.waiter.execution,
             reason=message,
             waited_seconds=self._job.count_waited_seconds(self._now),
             answered=answered,
@@ -260,37 +329,18 @@ class ClosedGate:
 
     # Who waits
 
-    def _identify_waiter(self, waiting: Sequence[Upstream]) -> WaitingExecution:
-        pipeline, execution = self._identify_execution()
-        standing = self._read_standing_hold(execution)
+    def _identify_wait(self, waiting: Sequence[Upstream]) -> GateWait:
+        codepipeline, depends_on = self._aws.codepipeline, self._parameters.depends_on
+        waiter = identify_waiter(self._job, self._parameters, codepipeline, self._context)
+        refuse_self(depends_on, waiter.pipeline, codepipeline.region, self._job.account)
+        rule = self._read_rule(waiter.execution)
+        standing = rule.find_wait(waiter.gate, depends_on) if rule else None
         since = self._find_begin(standing)
         minutes = self._parameters.give_up_minutes
         give_up = None if minutes is None else since + timedelta(minutes=minutes)
-        return WaitingExecution(pipeline, execution, waiting, standing, since, give_up)
+        return GateWait(waiter, waiting, rule, standing, since, give_up)
 
-    def _identify_execution(self) -> tuple[str, str]:
-        """Return the pipeline and the execution to hold: as the action's parameters say, or else as
-        CodePipeline does.
-        """
-        pipeline, execution = self._parameters.pipeline, self._parameters.execution
-        if pipeline is None or execution is None:
-            job_pipeline, job_execution = self._read_job_owner()
-            pipeline, execution = pipeline or job_pipeline, execution or job_execution
-        if pipeline is None:
-            raise Misconfigured(refusals.describe_unknown_owner("pipeline"))
-        if execution is None:
-            raise Misconfigured(refusals.describe_unknown_owner("execution"))
-        region, account = self._aws.codepipeline.region, self._job.account
-        refuse_self(self._parameters.depends_on, pipeline, region, account)
-        return pipeline, execution
-
-    def _read_job_owner(self) -> tuple[str | None, str | None]:
-        try:
-            return self._aws.codepipeline.read_job_owner(self._job.id)
-        except NotPermitted:
-            return None, None  # the message that follows says how to do without
-
-    def _read_standing_hold(self, execution: str) -> Hold | None:
+    def _read_rule(self, execution: str) -> Hold | None:
         """Return the hold of this execution that a rule already keeps: it was created before its
         stage was retried, or a person released the execution.
         """
@@ -316,17 +366,6 @@ class ClosedGate:
             return standing.since
         return self._now
 
-    def _read_variables(self, pipeline: str, execution: str) -> dict[str, str] | None:
-        """Return the variables of the execution to hold. This also shows a mistyped `pipeline`,
-        whose hold would never end in a start.
-        """
-        try:
-            return self._aws.codepipeline.read_variables(pipeline, execution)
-        except PipelineNotFound:
-            raise Misconfigured(refusals.describe_foreign_execution(execution, pipeline)) from None
-        except NoAnswer:
-            return None  # a doubt is no reason to lose the hold: the retry will ask
-
     # What is reported
 
     def _let_pass(self, outcome: Outcome, summary: str, **fields: object) -> dict[str, object]:
@@ -341,17 +380,17 @@ class ClosedGate:
         )
 
     def _report(
-        self, outcome: Outcome, waiter: WaitingExecution, answered: bool, **fields: object
+        self, outcome: Outcome, wait: GateWait, answered: bool, **fields: object
     ) -> dict[str, object]:
         return report_decision(
             "gate",
             outcome,
             self._aws,
             job=self._job.id,
-            pipeline=waiter.pipeline,
-            execution=waiter.execution,
-            waiting=_list_blocking(waiter.waiting),
-            reason=describe_reasons(waiter.waiting, self._now),
+            pipeline=wait.waiter.pipeline,
+            execution=wait.waiter.execution,
+            waiting=_list_blocking(wait.waiting),
+            reason=describe_reasons(wait.waiting, self._now),
             **fields,
             answered=answered,
         )

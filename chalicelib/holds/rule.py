@@ -87,12 +87,17 @@ def read_rule_name(event: object, deployment: Deployment) -> str:
             'This event does not name a hold: {"rule": "..."} is missing. Only the gate\'s own '
             "EventBridge rules invoke the retry function."
         )
-    if not re.fullmatch(re.escape(deployment.rule_prefix) + ID, name):
+    if not is_rule_of(name, deployment):
         raise RefusedInput(
             f"The rule {quote(name)} does not belong to this gate, whose rules are named "
             f"{deployment.rule_prefix}<execution id>. Nothing was changed."
         )
     return name
+
+
+def is_rule_of(name: str, deployment: Deployment) -> bool:
+    """Return whether a rule has the name of a hold of this deployment."""
+    return re.fullmatch(re.escape(deployment.rule_prefix) + ID, name) is not None
 
 
 def build_schedule(now: datetime, minutes: int) -> str:

@@ -18,9 +18,13 @@ PARKED: tuple[Parked, ...] = ("wait", "pass")
 KEYS = ("pipeline", "require", "stage", "parked", "role_arn", "external_id")
 
 _PIPELINE_ARN = re.compile(
-    rf"arn:[\w-]+:codepipeline:(?P<region>[a-z0-9-]+):(?P<account>\d{{12}}):(?P<name>{NAME})"
+    r"arn:(?P<partition>[\w-]+):codepipeline:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):"
+    rf"(?P<name>{NAME})",
+    re.ASCII,
 )
-_ROLE_ARN = re.compile(r"arn:[\w-]+:iam::(?P<account>\d{12}):role/pipeline-gate-[\w+=,.@-]{1,50}")
+_ROLE_ARN = re.compile(
+    r"arn:[\w-]+:iam::(?P<account>\d{12}):role/pipeline-gate-[\w+=,.@-]{1,50}", re.ASCII
+)
 """The gate's policy allows sts:AssumeRole only for roles with such a name
 (.chalice/policy-gate.json).
 """
@@ -59,6 +63,11 @@ class Dependency:
     def account(self) -> str | None:
         """The account in the pipeline's ARN; None if it is the gate's own."""
         return self._read_arn_part("account")
+
+    @property
+    def partition(self) -> str | None:
+        """The partition in the pipeline's ARN, such as "aws"; None if it is the gate's own."""
+        return self._read_arn_part("partition")
 
     def _read_arn_part(self, name: str) -> str | None:
         arn = _PIPELINE_ARN.fullmatch(self.pipeline)

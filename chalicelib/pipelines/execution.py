@@ -23,11 +23,22 @@ RUNNING = frozenset({"InProgress", "Stopping"})
 """Statuses of an execution that has not ended. One that is stopping finishes its running
 actions first (model: PipelineExecutionStatus).
 """
-FINISHED = frozenset({"Succeeded", "Failed", "Stopped"})
-"""Statuses of an execution that has a result. Superseded and cancelled ones have none."""
+FINISHED = frozenset({"Succeeded", "Failed", "Stopped", "Cancelled"})
+"""Statuses of an execution that has a result. One that was cancelled was cut off in its work,
+because its pipeline was edited (model: PipelineExecutionStatus). A superseded one has no result.
+"""
+CANCELLED = "Cancelled"
+RESTART_TIME = timedelta(minutes=2)
+"""How long a cancelled execution counts as running. What edited the pipeline usually starts it
+again: a pipeline that updates itself does so within seconds to a minute (practice).
+"""
 
 LOOK_BACK = timedelta(days=14)
-"""The gate does not see an execution that is still running after this long."""
+"""How far back the gate reads the list of executions."""
+LONGEST_APPROVAL = timedelta(days=60)
+"""An approval can stay open for this long (model: timeoutInMinutes of ActionDeclaration), and the
+execution continues after it. A list that does not reach back this far may lack a running one.
+"""
 PARALLEL = "PARALLEL"
 ROLLBACK = "ROLLBACK"
 
@@ -86,6 +97,11 @@ class Execution:
     @property
     def finished(self) -> bool:
         return self.status in FINISHED
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it is a success of what was pushed. A rollback deploys an older revision."""
+        return self.status == "Succeeded" and self.kind != ROLLBACK
 
     @property
     def short_id(self) -> str:

@@ -8,16 +8,25 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib.aws.clients import Aws
-from chalicelib.errors import Misconfigured, NoAnswer, NotPermitted, PipelineNotFound
+from chalicelib.errors import (
+    Misconfigured,
+    NoAnswer,
+    NoSuchRegion,
+    NotPermitted,
+    PipelineNotFound,
+)
 from chalicelib.pipelines.dependency import Dependency
-from chalicelib.pipelines.execution import LOOK_BACK, Execution
+from chalicelib.pipelines.execution import LONGEST_APPROVAL, LOOK_BACK, PARALLEL, Execution
 from chalicelib.pipelines.upstream import Upstream
 
 if TYPE_CHECKING:
+    from chalicelib.aws.codepipeline import ExecutionList
     from chalicelib.holds.hold import Hold
     from chalicelib.pipelines.state import PipelineState
     from chalicelib.pipelines.wait_cycles import Cycle, WaitEdge, WaitingPipeline
 
+MAX_THREADS = 50
+"""How many calls are made at the same time."""
 MAX_READS = 3
 """How often an upstream is read that is started again while it is being read."""
 
@@ -31,7 +40,7 @@ def run_in_parallel(call: Callable[[Item], Answer], items: Sequence[Item]) -> li
         return [call(item) for item in items]
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most gates have one upstream
 
-    with ThreadPoolExecutor(len(items)) as pool:
+    with ThreadPoolExecutor(min(len(items), MAX_THREADS)) as pool:
         return list(pool.map(call, items))
 
 
@@ -93,8 +102,9 @@ class UpstreamReader:
         except NotPermitted as error:
             error.elsewhere = entry.role_arn is not None
             raise
-        except PipelineNotFound:
-            return Upstream(entry, missing=True)
+        except PipelineNotFound as error:
+            region_missing = isinstance(error, NoSuchRegion)
+            return Upstream(entry, missing=True, region_missing=region_missing)
         except NoAnswer as error:
             # It may be running: only an upstream that is known to be idle opens the gate.
             return Upstream(entry, unanswered=str(error))
@@ -102,13 +112,29 @@ class UpstreamReader:
 
     def _read_executions(self, entry: Dependency) -> Upstream:
         codepipeline = self._aws.codepipeline_for(entry)
-        executions = codepipeline.list_executions(
+        listed = codepipeline.read_executions(
             entry.name, since=self._now - LOOK_BACK, finished=entry.require == "succeeded"
         )
-        upstream = Upstream(entry, executions)
-        if entry.stage or (entry.parked == "pass" and upstream.running):
+        upstream = Upstream(entry, listed.executions, read_at=self._now)
+        if (
+            entry.stage
+            or (entry.parked == "pass" and upstream.running)
+            or (not upstream.busy and self._may_lack_running(listed))
+        ):
             return replace(upstream, state=codepipeline.read_state(entry.name))
         return upstream
+
+    def _may_lack_running(self, listed: ExecutionList) -> bool:
+        """Return whether an older execution may be running that only the state shows.
+
+        In PARALLEL mode the state does not show it either (guide: executions-view).
+        """
+        executions = listed.executions
+        return (
+            not listed.complete
+            and executions[0].mode != PARALLEL
+            and executions[-1].started > self._now - LONGEST_APPROVAL
+        )
 
     def _read_detail(self, upstream: Upstream) -> Upstream:
         if not upstream.running:
@@ -158,7 +184,7 @@ class UpstreamReader:
         codepipeline, since = self._aws.codepipeline, self._now - LOOK_BACK
         try:
             executions = codepipeline.list_executions(pipeline, since=since)
-            upstream = Upstream(Dependency(pipeline), executions)
+            upstream = Upstream(Dependency(pipeline), executions, read_at=self._now)
             if upstream.running:
                 edges = _list_marked_edges(codepipeline.read_state(pipeline), upstream.running)
                 return WaitingPipeline(edges, stays_in_progress=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.pipelines.execution import RUNNING
+from chalicelib.pipelines.execution import ROLLBACK, RUNNING
 
 if TYPE_CHECKING:
     from chalicelib.holds.verdict import Verdict
@@ -44,6 +44,7 @@ class StageState:
 
     `execution`: the id of the execution that entered the stage last; None if none has.
     `status`: the status of that execution in this stage; "" if there is none.
+    `kind`: STANDARD or ROLLBACK: whether it ran the stage in order to roll it back.
     `inbound`: the ids of the executions that wait before the stage.
     `transition_disabled`, `disabled_since`: whether the transition into the stage is disabled, and
     when it was last enabled or disabled (aware UTC).
@@ -56,10 +57,16 @@ class StageState:
     transition_disabled: bool
     disabled_since: datetime | None
     actions: tuple[ActionState, ...]
+    kind: str = "STANDARD"
 
     @property
     def busy(self) -> bool:
         return self.status in RUNNING
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether its last run is a success of what was pushed, not a rollback."""
+        return self.status == "Succeeded" and self.kind != ROLLBACK
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,15 @@ class PipelineState:
     def find_stage(self, name: str) -> StageState | None:
         """Return the stage with this name; None if the pipeline has no such stage."""
         return next((stage for stage in self.stages if stage.name == name), None)
+
+    def list_running(self) -> tuple[str, ...]:
+        """Return the ids of the executions in a stage or waiting before one, each once."""
+        ids = (
+            id_
+            for stage in self.stages
+            for id_ in (*stage.inbound, *((stage.execution,) if stage.busy else ()))
+        )
+        return tuple(dict.fromkeys(id_ for id_ in ids if id_ is not None))
 
     def is_past(self, execution: str, stage: str) -> bool:
         """Return whether `execution` has finished `stage`, or is already behind it.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chalicelib.pipelines.dependency import Dependency
-from chalicelib.pipelines.execution import PARALLEL, Execution
+from chalicelib.pipelines.execution import CANCELLED, PARALLEL, RESTART_TIME, ROLLBACK, Execution
 
 if TYPE_CHECKING:
     from chalicelib.holds.hold import Hold
@@ -20,11 +21,14 @@ class Upstream:
     """A pipeline that another one waits for.
 
     `executions`: newest first.
-    `state`: None if it was not needed, so it was not read.
+    `state`: read after the executions; None if it was not needed, so it was not read.
     `hold`: the hold of its newest execution, after which it will run again.
     `cycle`: the chain of waits, if it waits, directly or not, for the pipeline that waits for it.
     `unanswered`: why AWS did not describe it; None if AWS did.
     `missing`: whether no pipeline has this name.
+    `region_missing`: whether it is missing because its region is.
+    `read_at`: when the executions were read (aware UTC). None: one that was just cancelled does not
+    count as running.
     """
 
     dependency: Dependency
@@ -34,6 +38,8 @@ class Upstream:
     cycle: Cycle | None = None
     unanswered: str | None = None
     missing: bool = False
+    region_missing: bool = False
+    read_at: datetime | None = None
 
     @property
     def label(self) -> str:
@@ -50,27 +56,70 @@ class Upstream:
         Executions that are past the dependency's stage do not, nor do parked ones if the dependency
         says `parked`: `pass`.
         """
+        return tuple(execution for execution in self.running if self._counts(execution.id))
+
+    @property
+    def blocking_by_state(self) -> tuple[str, ...]:
+        """The ids of further executions that keep the gate closed, because the state shows them as
+        running.
+
+        They began before the executions that were read, or their stage was retried since.
+        """
+        if self.state is None:
+            return ()
+        listed = {execution.id for execution in self.running}
         return tuple(
-            execution
-            for execution in self.running
-            if not self.is_past(execution)
-            and not (self.dependency.parked == "pass" and self._is_parked(execution.id))
+            id_ for id_ in self.state.list_running() if id_ not in listed and self._counts(id_)
         )
+
+    @property
+    def just_cancelled(self) -> Execution | None:
+        """The execution that was cancelled less than RESTART_TIME ago, if none has begun since.
+
+        The upstream counts as running, because what cancelled it usually starts it again. That
+        execution runs each stage again, so it does not matter how far the cancelled one came.
+        """
+        if self.read_at is None:
+            return None
+        for execution in self.executions:
+            if execution.status != CANCELLED or self.read_at - execution.updated >= RESTART_TIME:
+                continue
+            if not any(
+                other.started >= execution.updated and other.status != CANCELLED
+                for other in self.executions
+            ):
+                return execution
+        return None
+
+    @property
+    def busy(self) -> bool:
+        """Whether an execution keeps the gate closed."""
+        return bool(self.blocking or self.blocking_by_state or self.just_cancelled)
 
     @property
     def foreseeable(self) -> bool:
         """Whether the end of the blocking executions can be estimated from past executions.
 
-        It cannot if only one stage counts, or if a person has to act.
+        It cannot if only one stage counts, if a person has to act, or if it is not known when one
+        of them began.
         """
-        return self.dependency.stage is None and not any(
-            self._is_parked(execution.id) for execution in self.blocking
+        return (
+            self.dependency.stage is None
+            and not self.blocking_by_state
+            and not any(self._is_parked(execution.id) for execution in self.blocking)
         )
 
     @property
     def newest_finished(self) -> Execution | None:
-        """The newest execution that has a result. Superseded and cancelled ones have none."""
-        return next((execution for execution in self.executions if execution.finished), None)
+        """The newest execution that has a result. Superseded ones have none.
+
+        In PARALLEL mode, in which executions overtake each other, it is the one that ended last:
+        the one that changed last, as AWS does not say when it ended (model: lastUpdateTime).
+        """
+        finished = [execution for execution in self.executions if execution.finished]
+        if finished and self.executions[0].mode == PARALLEL:
+            return max(finished, key=lambda execution: execution.updated)
+        return finished[0] if finished else None
 
     @property
     def last_execution_id(self) -> str | None:
@@ -83,11 +132,26 @@ class Upstream:
         return self.newest_finished.id if self.newest_finished else None
 
     @property
+    def last_execution(self) -> Execution | None:
+        """The same execution, if it is among those that were read."""
+        last = self.last_execution_id
+        return next((execution for execution in self.executions if execution.id == last), None)
+
+    @property
     def succeeded(self) -> bool:
-        """Whether the last execution has succeeded in the dependency's stage, or as a whole."""
+        """Whether the last execution has succeeded in the dependency's stage, or as a whole.
+
+        A rollback has not: what was pushed did not succeed.
+        """
         if self.dependency.stage:
-            return self._stage is not None and self._stage.status == "Succeeded"
-        return self.newest_finished is not None and self.newest_finished.status == "Succeeded"
+            return self._stage is not None and self._stage.succeeded
+        return self.newest_finished is not None and self.newest_finished.succeeded
+
+    @property
+    def rolled_back(self) -> bool:
+        """Whether a rollback has succeeded instead of what was pushed."""
+        last = self._stage if self.dependency.stage else self.newest_finished
+        return last is not None and last.status == "Succeeded" and last.kind == ROLLBACK
 
     @property
     def possibly_held(self) -> Execution | None:
@@ -96,7 +160,7 @@ class Upstream:
         It is the newest execution, if that failed. In PARALLEL mode, in which a newer execution
         does not end a hold, it is the newest one that failed.
         """
-        if not self.executions or self.blocking:
+        if not self.executions or self.busy:
             return None
         failures = (execution for execution in self.executions if execution.status == "Failed")
         failed = next(failures, None)
@@ -111,12 +175,7 @@ class Upstream:
         It is not if AWS did not answer, or if the gate holds it, because it will run again. But if
         it waits for the pipeline that waits for it, one of them has to go first, so it is.
         """
-        return (
-            self.unanswered is None
-            and not self.blocking
-            and not self._stage_is_busy
-            and not (self.hold and not self.cycle)
-        )
+        return self.unanswered is None and not self.busy and not (self.hold and not self.cycle)
 
     @property
     def satisfied(self) -> bool:
@@ -130,11 +189,7 @@ class Upstream:
 
     def is_past(self, execution: Execution) -> bool:
         """Return whether an execution has finished the one stage that counts."""
-        return bool(
-            self.dependency.stage
-            and self.state
-            and self.state.is_past(execution.id, self.dependency.stage)
-        )
+        return self._is_past(execution.id)
 
     @property
     def _stage(self) -> StageState | None:
@@ -146,15 +201,14 @@ class Upstream:
     def _is_parked(self, execution: str) -> bool:
         return self.state is not None and self.state.find_parked(execution) is not None
 
-    @property
-    def _stage_is_busy(self) -> bool:
-        """Whether the one stage that counts is in use. The state is read after the executions."""
-        stage = self._stage
-        if stage is None or not stage.busy:
-            return False
-        if self.dependency.parked == "wait" or stage.execution is None:
-            return True
-        return not self._is_parked(stage.execution)
+    def _is_past(self, execution: str) -> bool:
+        stage = self.dependency.stage
+        return bool(stage and self.state and self.state.is_past(execution, stage))
+
+    def _counts(self, execution: str) -> bool:
+        """Return whether a running execution keeps the gate closed."""
+        may_be_parked = self.dependency.parked == "pass"
+        return not self._is_past(execution) and not (may_be_parked and self._is_parked(execution))
 
 
 def find_unsatisfied(upstreams: Sequence[Upstream]) -> tuple[Upstream, ...]:

@@ -78,3 +78,9 @@ class Outcome(Enum):
     @property
     def ends_hold(self) -> bool:
         return self.value.ends_hold
+
+
+OPENING_WORDS = frozenset(
+    outcome.word for outcome in (Outcome.PASSED, Outcome.BYPASSED, Outcome.OBSERVED)
+)
+"""The words with which a gate lets the first job of an action or condition pass."""

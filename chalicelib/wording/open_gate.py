@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.phrases import MAX_NAMES, format_time, join_names, shorten
+from chalicelib.phrases import MAX_NAMES, describe_abandoning, format_time, join_names, shorten
 
 if TYPE_CHECKING:
     from chalicelib.pipelines.dependency import Dependency
@@ -83,12 +83,13 @@ def _describe_open_upstream(upstream: Upstream, now: datetime) -> str:
     if upstream.dependency.stage:
         stage = upstream.state.find_stage(upstream.dependency.stage) if upstream.state else None
         if stage and stage.execution:
-            return f"{name} is idle: execution {stage.execution[:8]} {stage.status} there"
+            caution = describe_abandoning(stage.status)
+            return f"{name} is idle: execution {stage.execution[:8]} {stage.status} there{caution}"
         return f"{name} is idle: no execution has reached it"
     last = upstream.newest_finished or next(iter(upstream.executions), None)
     if last is None:
         return f"{name} is idle: it has not run in the last 14 days"
     return (
         f"{name} is idle: its last execution {last.short_id} {last.status} at "
-        f"{format_time(last.updated, now)}"
+        f"{format_time(last.updated, now)}{describe_abandoning(last.status)}"
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from chalicelib.phrases import MAX_NAMES, format_time, join_names
+from chalicelib.phrases import MAX_NAMES, describe_abandoning, format_time, join_names
 from chalicelib.pipelines import estimate
-from chalicelib.pipelines.execution import Execution
+from chalicelib.pipelines.execution import RESTART_TIME, Execution
 from chalicelib.pipelines.state import Parked
 from chalicelib.pipelines.upstream import Upstream
 
@@ -58,32 +58,45 @@ def _describe_reason(upstream: Upstream, now: datetime) -> str:
     name = upstream.label
     if upstream.unanswered is not None:
         return f"The gate could not check {name}: {upstream.unanswered}."
-    if upstream.blocking:
+    if upstream.blocking or upstream.blocking_by_state:
         executions = [_describe_execution(run, upstream, now) for run in upstream.blocking]
+        executions += [f"execution {id_[:8]} is InProgress" for id_ in upstream.blocking_by_state]
         duration = _describe_usual_duration(upstream, now)
         return f"{name} is running: {join_names(executions)}.{duration}"
+    if cancelled := upstream.just_cancelled:
+        return (
+            f"{name} counts as running until {format_time(cancelled.updated + RESTART_TIME, now)}: "
+            f"its execution {cancelled.short_id} was cancelled at "
+            f"{format_time(cancelled.updated, now)} because the pipeline was edited, and will "
+            "probably be started again."
+        )
     if upstream.hold and not upstream.cycle:
         names = join_names([entry.label for entry in upstream.hold.depends_on])
         return (
             f"{name} is held too, and will run again: it has been waiting for {names} since "
             f"{format_time(upstream.hold.since, now)}."
         )
-    if not upstream.idle:
-        return f"{name} is running."
     return _describe_missing_success(upstream, now)
 
 
 def _describe_missing_success(upstream: Upstream, now: datetime) -> str:
-    last = upstream.newest_finished
+    last = upstream.last_execution
+    if upstream.rolled_back:
+        moment = f" at {format_time(last.updated, now)}" if last else ""
+        return (
+            f"{upstream.label} was rolled back{moment} (execution "
+            f"{str(upstream.last_execution_id)[:8]}): what was pushed has not succeeded."
+        )
     if upstream.dependency.stage:
         stage = upstream.state.find_stage(upstream.dependency.stage) if upstream.state else None
         status = f"its status is {stage.status}" if stage and stage.status else "it has never run"
-        return f"{upstream.label} has not succeeded: {status}."
+        caution = describe_abandoning(stage.status) if stage else ""
+        return f"{upstream.label} has not succeeded: {status}{caution}."
     if last is None:
         return f"{upstream.label} has not succeeded: it has never finished an execution."
     return (
         f"{upstream.label} has not succeeded: its last execution {last.short_id} "
-        f"{last.status} at {format_time(last.updated, now)}."
+        f"{last.status} at {format_time(last.updated, now)}{describe_abandoning(last.status)}."
     )
 
 

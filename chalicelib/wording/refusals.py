@@ -15,6 +15,13 @@ def describe_missing_upstream(name: str, account: str, region: str) -> str:
     )
 
 
+def describe_missing_region(name: str, region: str | None, partition: str) -> str:
+    return (
+        f"{name} cannot be in region {region}: partition {partition}, which the gate is in, has no "
+        "such region with CodePipeline. Correct the ARN in this action's UserParameters."
+    )
+
+
 def describe_missing_stage(pipeline: str, stage: str, stages: Sequence[str]) -> str:
     return (
         f"{pipeline} has no stage {stage}; it has {join_names(stages)}. "
@@ -30,6 +37,30 @@ def describe_foreign_execution(execution: str, pipeline: str) -> str:
     )
 
 
+def describe_foreign_pipeline(claimed: str, pipeline: str | None) -> str:
+    return (
+        f"This action is in the pipeline {pipeline}, but its UserParameters name the pipeline "
+        f"{claimed}. Correct `pipeline`: a gate can only hold its own pipeline."
+    )
+
+
+def describe_finished_execution(execution: str, pipeline: str, status: str) -> str:
+    return (
+        f"Execution {execution} of {pipeline} is {status}, so it is not waiting at this action. In "
+        "this action's UserParameters, `execution` must be "
+        '"#{codepipeline.PipelineExecutionId}".'
+    )
+
+
+def describe_no_gate_in_progress(execution: str, pipeline: str) -> str:
+    return (
+        f"In execution {execution} of {pipeline}, no action of this gate is in progress, so it is "
+        "not waiting at this action. In this action's UserParameters, `pipeline` must be the name "
+        "of the pipeline that contains this action, and `execution` must be "
+        '"#{codepipeline.PipelineExecutionId}".'
+    )
+
+
 def describe_unknown_owner(key: str) -> str:
     right = {
         "pipeline": '"pipeline": "<this pipeline\'s name>"',
@@ -39,6 +70,23 @@ def describe_unknown_owner(key: str) -> str:
         f"The gate has to hold this pipeline, but CodePipeline did not send its {key}. "
         f"Add {right[key]} to this action's UserParameters."
     )
+
+
+def describe_no_room(pipeline: str) -> str:
+    """Return why a stage's condition cannot hold `pipeline`: no further rule can be created."""
+    return (
+        f"The gate cannot hold {pipeline}: the quota of EventBridge rules is used up, and a stage "
+        "condition cannot stay in progress until a rule can be created. Remove rules that are not "
+        "needed, or ask AWS for a higher quota. Then retry this stage."
+    )
+
+
+def describe_closed_condition(decision: object) -> str:
+    """Return the error with which the gate ends if it keeps a stage closed; `decision`: as logged.
+
+    It is short and names nothing, because Lambda may put it into logs and queues.
+    """
+    return f"The gate keeps this stage closed ({decision}). The gate function's log has the reason."
 
 
 def describe_defect(error: Exception, request: str) -> str:

@@ -79,7 +79,8 @@ def print_entry(
         place.console.print(wrapped, markup=False, soft_wrap=True)
     for command in commands:
         # On one line, however narrow the terminal is, so that it can be pasted.
-        line = f"{INDENT}{INDENT}{format_command(command, place.region, place.flags)}"
+        region = place.region if "--region" in place.flags else ""  # may not be configured
+        line = f"{INDENT}{INDENT}{format_command(command, region, place.flags)}"
         place.console.print(line, style="bold", markup=False, soft_wrap=True)
     place.console.print()
 

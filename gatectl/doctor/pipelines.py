@@ -90,15 +90,16 @@ def _check_gate(evidence: DoctorEvidence, pipeline: Pipeline, gate: Gate) -> Ite
     observes = parameters.only_observes(gate.text)
     severity: Severity = "warning" if observes else "error"
     means = ONLY_OBSERVES if observes else FAILS
+    correct = CORRECT_HERE + _describe_pass_connection(pipeline)
     refusal = _find_refusal(evidence, pipeline, gate)
     if refusal:
-        yield Finding("gate-refuses", severity, where, refusal, means, CORRECT_HERE)
+        yield Finding("gate-refuses", severity, where, refusal, means, correct)
     if gate.parameters is None:
         return
     for dependency in gate.parameters.depends_on:
         problem = _find_missing_upstream(evidence, dependency)
         if problem:
-            yield Finding("no-upstream", severity, where, problem, means, CORRECT_HERE)
+            yield Finding("no-upstream", severity, where, problem, means, correct)
     keys = f'"pipeline": "{pipeline.name}", "execution": "#{{codepipeline.PipelineExecutionId}}"'
     if gate.parameters.pipeline not in (None, pipeline.name):
         yield Finding(
@@ -121,6 +122,23 @@ def _check_gate(evidence: DoctorEvidence, pipeline: Pipeline, gate: Gate) -> Ite
         )
 
 
+def _describe_pass_connection(pipeline: Pipeline) -> str:
+    """What updating a pipeline takes if a source of it has a connection, after a space; else "".
+
+    UpdatePipeline passes the connection again. The right has the prefix of the connection's ARN
+    (guide: service authorization reference, AWS CodeConnections).
+    """
+    arns = {
+        (action.get("configuration") or {}).get("ConnectionArn", "")
+        for stage in pipeline.declared.get("stages", ())
+        for action in stage["actions"]
+    }
+    rights = sorted({f"{arn.split(':')[2]}:PassConnection" for arn in arns if arn.count(":") == 5})
+    if not rights:
+        return ""
+    return f" To update {pipeline.name}, you also need {join_names(rights)} on its connection."
+
+
 def _find_refusal(evidence: DoctorEvidence, pipeline: Pipeline, gate: Gate) -> str:
     """Return the gate's own message if it would refuse its parameters; else ""."""
     if gate.parameters is None:
@@ -128,6 +146,8 @@ def _find_refusal(evidence: DoctorEvidence, pipeline: Pipeline, gate: Gate) -> s
     depends_on = gate.parameters.depends_on
     try:
         parameters.refuse_closed_accounts(depends_on, evidence.account)
+        if evidence.partition:
+            parameters.refuse_other_partitions(depends_on, evidence.partition)
         parameters.refuse_self(depends_on, pipeline.name, evidence.region, evidence.account)
     except Misconfigured as error:
         return str(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.account.waits import HoldRule
@@ -300,9 +301,9 @@ def _find_end_of_upstreams(evidence: DoctorEvidence, hold: Hold) -> datetime | N
         executions = evidence.executions.get(dependency.name)
         if executions is None:
             return None
-        upstream = Upstream(dependency, executions)
+        upstream = Upstream(dependency, executions, read_at=evidence.now)
         hold_of_upstream = _find_hold(evidence, dependency, upstream)
-        if find_unsatisfied([Upstream(dependency, executions, hold=hold_of_upstream)]):
+        if find_unsatisfied([replace(upstream, hold=hold_of_upstream)]):
             return None
         ends += [execution.updated for execution in executions]
     return max(ends)

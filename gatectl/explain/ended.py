@@ -98,6 +98,14 @@ def explain_end(evidence: ExplainEvidence, story: ExecutionStory) -> Statement:
             f"{ended_at}."
         )
         return Statement("succeeded", headline, gates)
+    abandoned = [attempt for attempt in story.attempts if attempt.status == "Abandoned"]
+    if abandoned and execution.status == "Stopped":
+        names = join_names(list(dict.fromkeys(attempt.action for attempt in abandoned)))
+        gates = (
+            f"It was stopped without waiting for {names}, which may still be working: AWS does not "
+            "end what an abandoned action does.",
+            *gates,
+        )
     return Statement(
         execution.status.lower(),
         f"{ended} {HINTS.get(execution.status, '')}".strip(),

@@ -75,7 +75,8 @@ class RetryTarget:
 class ExecutionStory:
     """One execution. `attempts`: oldest first. `rule`: of its hold. `upstreams`: what it is
     waiting for. `former_upstreams`: what it was waiting for until its wait ended and nothing was
-    started. `target`: the retry function that has to end its hold.
+    started, or what its gates have checked before a person kept it. `target`: the retry function
+    that has to end its hold.
     """
 
     execution: Execution

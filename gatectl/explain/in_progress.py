@@ -9,11 +9,17 @@ from chalicelib.account.cycles import DEADLOCK_REMEDY
 from chalicelib.account.gates import Gate
 from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import Attempt
+from chalicelib.pipelines.state import StageState
 from chalicelib.pipelines.upstream import find_deadlock
 from chalicelib.pipelines.wait_cycles import read_mark
 from chalicelib.wording.held_pipeline import describe_deadline
-from gatectl.explain.evidence import ExecutionStory, ExplainEvidence, read_deployment_stage
-from gatectl.explain.reasons import describe_causes, offer_human_actions
+from gatectl.explain.evidence import (
+    ExecutionStory,
+    ExplainEvidence,
+    find_blocking,
+    read_deployment_stage,
+)
+from gatectl.explain.reasons import describe_causes, describe_upstream, offer_human_actions
 from gatectl.explain.statement import (
     Remedy,
     Statement,
@@ -110,13 +116,12 @@ def _explain_missing_answer(
 def explain_progress(evidence: ExplainEvidence, story: ExecutionStory) -> Statement:
     execution, now = story.execution, evidence.now
     subject = f"Execution {execution.short_id} of {evidence.name}"
-    reasons = tuple(describe_gates(evidence, story))
+    reasons = (*describe_gates(evidence, story), *_describe_upstreams_now(evidence, story))
     if execution.status == "Stopping":
         headline = f"{subject} is being stopped at someone's request."
         outlook = "It ends when its running actions have ended."
         return Statement("stopping", headline, reasons, outlook)
-    stages = evidence.state.stages
-    next_stage = next((stage for stage in stages if execution.id in stage.inbound), None)
+    next_stage = _find_next_stage(evidence, story)
     if next_stage and next_stage.transition_disabled:
         since = next_stage.disabled_since
         state = f"has been disabled since {format_time(since, now)}" if since else "is disabled"
@@ -138,18 +143,17 @@ def explain_progress(evidence: ExplainEvidence, story: ExecutionStory) -> Statem
             "It continues when that execution has left the stage."
             f"{' A newer execution would replace it.' if replaceable else ''}",
         )
+    if approval := _find_open_approval(story):
+        return Statement(
+            "asks",
+            f"{subject} is waiting for a person: the approval {approval.action} in its stage "
+            f"{approval.stage} has been open since {format_time(approval.started, now)}. "
+            f"{NOT_THE_GATE}",
+            reasons,
+            "It continues when someone approves it, and fails when someone rejects it.",
+            (Remedy("respond to the approval", link=evidence.links.pipeline(evidence.name)),),
+        )
     open_actions = [attempt for attempt in story.attempts if attempt.status == "InProgress"]
-    for approval in open_actions:
-        if approval.provider == "Manual":
-            return Statement(
-                "asks",
-                f"{subject} is waiting for a person: the approval {approval.action} in its stage "
-                f"{approval.stage} has been open since {format_time(approval.started, now)}. "
-                f"{NOT_THE_GATE}",
-                reasons,
-                "It continues when someone approves it, and fails when someone rejects it.",
-                (Remedy("respond to the approval", link=evidence.links.pipeline(evidence.name)),),
-            )
     places = [f"{action.action} in its stage {action.stage}" for action in open_actions]
     headline = (
         f"{subject} has been running since {format_time(execution.started, now)}"
@@ -157,6 +161,65 @@ def explain_progress(evidence: ExplainEvidence, story: ExecutionStory) -> Statem
         "pipeline."
     )
     return Statement("runs", headline, reasons)
+
+
+def list_passed_gates(evidence: ExplainEvidence, story: ExecutionStory) -> list[Attempt]:
+    """Return the gates behind which a person or another execution keeps this one; none if nothing
+    does. What they have checked may have changed since.
+    """
+    next_stage = _find_next_stage(evidence, story)
+    is_kept = next_stage and (next_stage.transition_disabled or next_stage.busy)
+    if not story.execution.running or not (is_kept or _find_open_approval(story)):
+        return []
+    return [
+        attempt
+        for attempt in story.gates
+        if attempt.status == "Succeeded" and not _observes(evidence.find_gate(attempt))
+    ]
+
+
+def _find_next_stage(evidence: ExplainEvidence, story: ExecutionStory) -> StageState | None:
+    """Return the stage that the execution waits to enter."""
+    stages = evidence.state.stages
+    return next((stage for stage in stages if story.execution.id in stage.inbound), None)
+
+
+def _find_open_approval(story: ExecutionStory) -> Attempt | None:
+    return next(
+        (
+            attempt
+            for attempt in story.attempts
+            if attempt.status == "InProgress" and attempt.provider == "Manual"
+        ),
+        None,
+    )
+
+
+def _describe_upstreams_now(evidence: ExplainEvidence, story: ExecutionStory) -> Iterator[str]:
+    """Yield what the upstreams are doing that a gate has checked before a person kept the
+    execution.
+    """
+    blocking = [chain.upstream for chain in find_blocking(story.former_upstreams)]
+    if not blocking:
+        if story.former_upstreams:
+            names = join_names([chain.label for chain in story.former_upstreams])
+            yield f"Currently, it would not have to wait for {names}."
+        return
+    text = f"Currently: {' '.join(describe_upstream(each, evidence.now) for each in blocking)}"
+    reached = {(attempt.stage, attempt.action) for attempt in story.gates}
+    checked_later = {
+        dependency.pipeline
+        for gate in evidence.pipeline.gates
+        if (gate.stage, gate.action) not in reached and gate.parameters and not _observes(gate)
+        for dependency in gate.parameters.depends_on
+    }
+    unchecked = [each.label for each in blocking if each.dependency.pipeline not in checked_later]
+    if unchecked:
+        text += (
+            f" {evidence.name} does not wait for {join_names(unchecked)} again: it has passed its "
+            "gate."
+        )
+    yield text
 
 
 def describe_gates(evidence: ExplainEvidence, story: ExecutionStory) -> Iterator[str]:
@@ -188,5 +251,8 @@ def describe_gates(evidence: ExplainEvidence, story: ExecutionStory) -> Iterator
 
 
 def _describe_observer(gate: Gate) -> str:
-    observes = gate.parameters and gate.parameters.observe
-    return " That gate only observes, and never holds." if observes else ""
+    return " That gate only observes, and never holds." if _observes(gate) else ""
+
+
+def _observes(gate: Gate | None) -> bool:
+    return bool(gate and gate.parameters and gate.parameters.observe)

@@ -41,6 +41,7 @@ from gatectl.explain.evidence import (
     read_deployment_stage,
 )
 from gatectl.explain.held import is_late
+from gatectl.explain.in_progress import list_passed_gates
 from gatectl.explain.retry import read_log, read_rule_stage, read_target
 from gatectl.session import Place, Refused
 
@@ -120,6 +121,13 @@ class ExplainReader:
             stage = read_deployment_stage(gate)
             chains = self._read_chains(evidence, story, dependencies, stage, stays=True)
             return replace(story, upstreams=chains)
+        if gates := list_passed_gates(evidence, story):
+            dependencies = tuple(
+                dict.fromkeys(each for gate in gates for each in evidence.list_dependencies(gate))
+            )
+            stage = read_deployment_stage(gates[-1])
+            chains = self._read_chains(evidence, story, dependencies, stage)
+            return replace(story, former_upstreams=chains)
         if gate := find_ended_wait(evidence, story):
             dependencies = evidence.list_dependencies(gate)
             stage = read_deployment_stage(gate)
@@ -173,7 +181,9 @@ class ExplainReader:
 
     def _is_blocked_by(self, hold: Hold, pipeline: Pipeline) -> bool:
         return any(
-            not Upstream(dependency, pipeline.executions, pipeline.state).satisfied
+            not Upstream(
+                dependency, pipeline.executions, pipeline.state, read_at=self._now
+            ).satisfied
             for dependency in hold.depends_on
             if dependency.name == pipeline.name and is_local(dependency, self._place.region)
         )

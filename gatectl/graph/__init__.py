@@ -11,6 +11,7 @@ from rich.text import Text
 from chalicelib.account.pipeline import AccountView, list_unseen_pipelines
 from chalicelib.account.reader import AccountReader
 from gatectl.graph.drawing import build_graph, draw_dot, draw_mermaid, draw_tree, to_json
+from gatectl.output import write_text
 from gatectl.session import Place, add_options
 from gatectl.unseen import print_unseen
 
@@ -48,9 +49,9 @@ def graph(
     if place.json:
         place.show("", to_json(drawing, place.region, place.links))
     elif output_format == "mermaid":
-        click.echo(draw_mermaid(drawing))
+        write_text(draw_mermaid(drawing))
     elif output_format == "dot":
-        click.echo(draw_dot(drawing))
+        write_text(draw_dot(drawing))
     else:
         place.keep_lines_whole()
         nothing = f"No pipeline in {place.region} has a gate. To add one, run gatectl attach."

@@ -16,7 +16,7 @@ from statistics import median
 
 from chalicelib.holds.mode import MODES, HoldMode
 from chalicelib.pipelines.dependency import REQUIRE, Require
-from chalicelib.pipelines.execution import PARALLEL, ROLLBACK, Execution
+from chalicelib.pipelines.execution import CANCELLED, PARALLEL, ROLLBACK, Execution
 
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 ENDLESS = datetime.max.replace(tzinfo=UTC)
@@ -42,7 +42,9 @@ class ExecutionGroup:
     @property
     def finished(self) -> int:
         """How many have a result: not superseded, not cancelled and not still running."""
-        return sum(execution.finished for execution in self.executions)
+        return sum(
+            execution.finished and execution.status != CANCELLED for execution in self.executions
+        )
 
     @property
     def failed(self) -> int:
@@ -249,11 +251,14 @@ def _find_unsuccessful_spans(executions: Sequence[Execution]) -> Iterator[Span]:
     They reach from start to start: while an execution is running, the gate is closed anyway.
     """
     begin: datetime | None = ALWAYS
-    for execution in _sort_by_start(execution for execution in executions if execution.finished):
-        if execution.status != "Succeeded":
+    finished = _sort_by_start(execution for execution in executions if execution.finished)
+    if finished and executions[-1].mode == PARALLEL:
+        finished = tuple(sorted(finished, key=lambda execution: execution.updated))
+    for execution in finished:
+        if not execution.succeeded:
             begin = begin or execution.started
         elif begin:
-            yield Span(begin, execution.started)
+            yield Span(begin, max(begin, execution.started))
             begin = None
     if begin:
         yield Span(begin, ENDLESS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from typing import cast
 
@@ -54,9 +55,10 @@ def invoke_async(
     *,
     service: str,
     source_arn: str | None = None,
+    on_end: Callable[[FinishedRun], None] = lambda run: None,
 ) -> None:
     """Queue an event for a function: it runs on the world's clock, once for each of
-    `dials.invocation_copies()`.
+    `dials.invocation_copies()`. `on_end` is called after each run, without the world's lock.
 
     `function` is a name or an ARN, with or without a qualifier; `payload` is JSON text. For the
     service "events.amazonaws.com" the function's resource policy must allow the invocation from
@@ -74,19 +76,26 @@ def invoke_async(
                 f"the policy of {function} does not let {service} invoke it for {source_arn}"
             )
         for seconds in world.dials.invocation_copies():
-            _plan_attempt(world, invocation, timedelta(seconds=seconds), attempt=1)
+            _plan_attempt(world, invocation, on_end, timedelta(seconds=seconds), attempt=1)
 
 
-def _plan_attempt(world: World, invocation: Invocation, after: timedelta, attempt: int) -> None:
+def _plan_attempt(
+    world: World,
+    invocation: Invocation,
+    on_end: Callable[[FinishedRun], None],
+    after: timedelta,
+    attempt: int,
+) -> None:
     def run() -> None:
         try:
             function = _find_function(invocation)
         except LookupError as error:
             log.warning("an event was dropped: %s", error)
             return
-        outcome = invoke(function, invocation, attempt).outcome
-        if outcome.error and attempt <= len(RETRY_DELAYS):
-            _plan_attempt(world, invocation, RETRY_DELAYS[attempt - 1], attempt + 1)
+        finished = invoke(function, invocation, attempt)
+        if finished.outcome.error and attempt <= len(RETRY_DELAYS):
+            _plan_attempt(world, invocation, on_end, RETRY_DELAYS[attempt - 1], attempt + 1)
+        on_end(finished)
 
     world.clock.call_at(
         utcnow() + after, run, f"Lambda {invocation.function_name}, attempt {attempt}"

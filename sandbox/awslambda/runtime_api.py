@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
 from sandbox.executor import Invocation
+from sandbox.local_only import find_refusal
 
 
 class RuntimeMessage(NamedTuple):
@@ -75,6 +76,17 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         self.server.handlers.append(threading.current_thread())
         super().setup()
+
+    def parse_request(self) -> bool:
+        """Read the request line and the headers. False: the request is answered already."""
+        if not super().parse_request():
+            return False
+        host, origin, fetch_site = map(self.headers.get, ("Host", "Origin", "Sec-Fetch-Site"))
+        refusal = find_refusal(host or "", origin, fetch_site)
+        if refusal:
+            self.close_connection = True
+            self.send_error(403, refusal)
+        return not refusal
 
     def do_GET(self) -> None:
         if self.path != "/2018-06-01/runtime/invocation/next":

@@ -1,10 +1,10 @@
 """Lambda actions and rules: the job that the function gets as its event, and the result that it has
 to send (guide: action-reference-Lambda).
 
-The function's own return value or error means nothing here: only PutJobSuccessResult and
-PutJobFailureResult count. AWS documents neither the event of a LambdaInvoke rule nor how its
-function answers (guide: rule-reference-LambdaInvoke). Here both are the same as for an action, with
-the same time limits.
+The own return value or error of an action's function means nothing: only PutJobSuccessResult and
+PutJobFailureResult count. AWS documents neither the event of a LambdaInvoke rule nor how the rule
+is judged (guide: rule-reference-LambdaInvoke). Here its event and time limits are the same as for
+an action, and Dials.rule_judged_by says how it is judged.
 """
 
 from __future__ import annotations
@@ -20,8 +20,14 @@ from sandbox.codepipeline.exceptions import (
     OutputVariablesSizeExceededException,
     ValidationException,
 )
-from sandbox.codepipeline.execution import ActionExecution, ActionJob, Declaration
+from sandbox.codepipeline.execution import (
+    ActionExecution,
+    ActionJob,
+    Declaration,
+    RuleExecution,
+)
 from sandbox.codepipeline.pipeline import Pipeline
+from sandbox.executor import RunOutcome
 from sandbox.world import current_world
 
 REPLY_TIMEOUT_MINUTES = 20
@@ -83,6 +89,8 @@ def succeed(pipeline: Pipeline, job: ActionJob, request: dict[str, Any]) -> None
             f"The output variables are larger than {MAX_OUTPUT_VARIABLES_BYTES} bytes together"
         )
     _mark_answered(job)
+    if not _is_judged_by_job(job.action):
+        return
     details, action = request.get("executionDetails") or {}, job.action
     action.summary = details.get("summary", action.summary)
     action.external_id = details.get("externalExecutionId", action.external_id)
@@ -107,6 +115,8 @@ def succeed(pipeline: Pipeline, job: ActionJob, request: dict[str, Any]) -> None
 def fail(pipeline: Pipeline, job: ActionJob, request: dict[str, Any]) -> None:
     """PutJobFailureResult (model)."""
     _mark_answered(job)
+    if not _is_judged_by_job(job.action):
+        return
     details = request["failureDetails"]
     job.action.external_id = details.get("externalExecutionId", job.action.external_id)
     actions.fail(pipeline, job.action, details["type"], details["message"])
@@ -175,7 +185,11 @@ def _send_job(pipeline: Pipeline, job: ActionJob) -> None:
         return
     try:
         outside.invoke_function(
-            pipeline.account_id, region, function, json.dumps(build_event(pipeline, job))
+            pipeline.account_id,
+            region,
+            function,
+            json.dumps(build_event(pipeline, job)),
+            on_end=lambda outcome: _judge_run(pipeline, action, outcome),
         )
     except LookupError:
         message = f"The AWS Lambda function {function} does not exist in {region}"
@@ -186,6 +200,28 @@ def _send_job(pipeline: Pipeline, job: ActionJob) -> None:
                 "no such function",
             )
         )
+
+
+def _is_judged_by_job(action: ActionExecution) -> bool:
+    return not isinstance(action, RuleExecution) or current_world().dials.rule_judged_by == "job"
+
+
+def _judge_run(pipeline: Pipeline, action: ActionExecution, outcome: RunOutcome) -> None:
+    """End a rule that is judged by its function's run (Dials.rule_judged_by)."""
+    if _is_judged_by_job(action):
+        return
+    by_return_value = current_world().dials.rule_judged_by == "return value"
+    answer = json.loads(outcome.payload)
+
+    def end() -> None:
+        if outcome.error:
+            actions.fail(pipeline, action, "JobFailed", answer["errorMessage"])
+        elif by_return_value and not answer:
+            actions.fail(pipeline, action, "JobFailed", "The function returned nothing")
+        else:
+            actions.succeed(pipeline, action)
+
+    pipeline.call_later(0, end, f"{action.name} judged by its function's run")
 
 
 def _expect_reply(pipeline: Pipeline, action: ActionExecution) -> PlannedCall:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sandbox import awslambda, eventbridge, iam
+from sandbox.executor import RunOutcome
 from sandbox.world import current_world
 
 
@@ -22,12 +24,23 @@ def send_event(
     )
 
 
-def invoke_function(account_id: str, region: str, function: str, payload: str) -> None:
+def invoke_function(
+    account_id: str,
+    region: str,
+    function: str,
+    payload: str,
+    on_end: Callable[[RunOutcome], None],
+) -> None:
     """Invoke a Lambda function asynchronously with `payload` (JSON text). LookupError if it does
-    not exist.
+    not exist. `on_end` is called after each of its runs.
     """
     awslambda.invoke_async(
-        account_id, region, function, payload, service="codepipeline.amazonaws.com"
+        account_id,
+        region,
+        function,
+        payload,
+        service="codepipeline.amazonaws.com",
+        on_end=lambda run: on_end(run.outcome),
     )
 
 

@@ -11,7 +11,9 @@ DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
 LINK = "https://a.invalid/"
 REFUSING = {"pipeline": "web", "link": LINK, "stage": "Gate", "action": "Wait", "problem": "no"}
 RULE = {"name": "rule", "link": LINK, "made": None, "has_target": True, "description": "d"}
+PARKED = {"pipeline": "web", "execution": {"id": "e", "link": LINK}, "upstreams": ["api", "infra"]}
 FAULTS = {
+    "parked": [PARKED],
     "refusing": [REFUSING],
     "left_over": [RULE],
     "deadlocks": [{"pipelines": ["api", "web"], "text": "api waits for web."}],

@@ -40,7 +40,7 @@ def test_no_text_becomes_html(told: Scripted, open_board: OpenBoard) -> None:
     page = open_board()
     expect(page.locator(".node")).to_have_count(12)
     expect(page.locator(".card")).to_have_count(4)
-    expect(page.locator("#faults li")).to_have_count(3)
+    expect(page.locator("#faults li")).to_have_count(4)
     assert page.locator("main img, main script, main b, svg[onload]").count() == 0
     assert page.locator(".node .name").first.inner_text() == f"database{ATTACK} ({ATTACK})"
     told.seen = {**told.seen, "waits": []}

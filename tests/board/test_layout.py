@@ -107,7 +107,7 @@ def account_of(number: int, seed: int) -> Any:
         {"from": ids[one], "to": ids[other], "stage": None, "must_succeed": False, "holds": False}
         for one, other in sorted(pairs)
     ]
-    empty = ("deadlocks", "waits", "refusing", "left_over", "not_looked_at")
+    empty = ("deadlocks", "parked", "waits", "refusing", "left_over", "not_looked_at")
     place = {"region": "eu-central-1", "account": "123456789012"}
     return {**place, "pipelines": pipelines, "edges": edges, **{key: [] for key in empty}}
 

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from sandbox.clock import utcnow
+from tests.board.afternoon import PARKED
 from tests.board.conftest import OpenBoard, Visit
 from tests.board.serving import Scripted, served
 from tests.support.scene import Scene
@@ -268,6 +269,17 @@ def test_what_needs_attention_is_listed_with_what_to_do(scene: Scene, visit: Vis
         assert "a waits for b, which waits for a." in cycle
         assert "The rule pipeline-gate-dev-left-over does not hold any execution" in rule
         assert page.locator(".node.is-missing .state").inner_text() == "Not found"
+
+
+def test_what_upstreams_do_while_a_person_keeps_an_execution_behind_its_gate(
+    told: Scripted, open_board: OpenBoard
+) -> None:
+    told.seen = {**told.seen, "parked": [PARKED]}
+    item = open_board().locator("#faults li")
+    expect(item).to_contain_text("web needs a person, and has passed its gate")
+    expect(item).to_contain_text(
+        "It continues without another check of api and infra. Now: api: waiting, infra: running."
+    )
 
 
 def test_pipelines_that_may_not_be_read_are_named(told: Scripted, open_board: OpenBoard) -> None:

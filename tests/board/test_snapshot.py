@@ -17,8 +17,8 @@ from sandbox.account import REGION
 from sandbox.clock import utcnow
 from tests.support.account import read_account
 from tests.support.ask import ask
-from tests.support.held import hold_k8s
-from tests.support.scene import Scene
+from tests.support.held import edit, hold_k8s
+from tests.support.scene import Scene, gate_stage
 
 DNS = "arn:aws:codepipeline:us-east-1:123456789012:dns"
 
@@ -90,6 +90,39 @@ def test_a_hold_that_is_no_longer_needed_is_not_a_wait(scene: Scene) -> None:
     told = seen()
     assert told["waits"] == told["left_over"] == []
     assert pipeline(told, "k8s")["state"] == "succeeded"
+
+
+def test_an_execution_that_waits_for_a_person_behind_its_gate(scene: Scene) -> None:
+    scene.pipeline("infra", seconds=600)
+    scene.staged("k8s", ("Approve", 0), ("Deploy", 60))
+    edit(scene, change=lambda declared: declared["stages"].insert(1, gate_stage(ask())))
+    execution = scene.start("k8s")
+    scene.wait(minutes=1)
+    scene.start("infra")
+    told = seen()
+    (parked,) = told["parked"]
+    assert (parked["pipeline"], parked["upstreams"]) == ("k8s", ["infra"])
+    assert parked["execution"]["id"] == execution
+    assert (pipeline(told, "k8s")["state"], pipeline(told, "infra")["state"]) == ("asks", "runs")
+
+
+def test_not_if_a_gate_checks_again_or_has_not_checked(scene: Scene) -> None:
+    """In k8s a second gate comes after the approval, in apps the only one."""
+    scene.pipeline("infra")
+    again = {**gate_stage(ask(hold="retry")), "name": "Again"}
+    for name, places in (("k8s", {1: gate_stage(ask()), 3: again}), ("apps", {2: again})):
+        scene.staged(name, ("Approve", 0), ("Deploy", 60))
+
+        def add_gates(declared: Any, places: dict[int, Any] = places) -> None:
+            for position, stage in places.items():
+                declared["stages"].insert(position, stage)
+
+        edit(scene, name, add_gates)
+        scene.start(name)
+    scene.wait(minutes=1)
+    told = seen()
+    assert pipeline(told, "k8s")["state"] == pipeline(told, "apps")["state"] == "asks"
+    assert told["parked"] == []
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from sandbox.codepipeline.models import CodePipelineBackend
 from sandbox.inprocess import MONDAY_NOON
 from tests.support.ask import ask
 from tests.support.deployment import configure
+from tests.support.held import edit
 from tests.support.scene import Scene, gate_stage
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +39,14 @@ def two_pipelines(it: Scene) -> None:
     configure("dev")
     it.pipeline("infra")
     it.pipeline("k8s", seconds=60)
+
+
+@scene("k8s has an approval behind its gate")
+def an_approval(it: Scene) -> None:
+    configure("dev")
+    it.pipeline("infra")
+    it.staged("k8s", ("Approve", 0), ("Deploy", 60))
+    edit(it, change=lambda declared: declared["stages"].insert(1, gate_stage(ask("infra"))))
 
 
 @scene("the pipelines of the tutorial")

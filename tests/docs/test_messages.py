@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,9 +40,15 @@ SAID = {
     "describe_missing_upstream": refusals.describe_missing_upstream(
         "infra", "123456789012", "eu-central-1"
     ),
+    "describe_missing_region": refusals.describe_missing_region("infra", "eu-centrall-1", "aws"),
     "describe_missing_stage": refusals.describe_missing_stage("infra", "Deploi", ["Deploy"]),
+    "describe_foreign_pipeline": refusals.describe_foreign_pipeline("victim", "evil"),
+    "describe_finished_execution": refusals.describe_finished_execution("e", "k8s", "Failed"),
+    "describe_no_gate_in_progress": refusals.describe_no_gate_in_progress("e", "k8s"),
     "describe_foreign_execution": refusals.describe_foreign_execution(HOLD.execution, "k8s"),
     "describe_unknown_owner": refusals.describe_unknown_owner("pipeline"),
+    "describe_no_room": refusals.describe_no_room("k8s"),
+    "describe_closed_condition": refusals.describe_closed_condition("held"),
     "describe_defect": refusals.describe_defect(
         errors.UnexpectedAnswer("events:PutRule answered X"), "r"
     ),
@@ -101,3 +108,16 @@ def test_the_reasons_are_named_too() -> None:
     for upstream in reasons_for:
         said = reasons.describe_reasons([upstream], NOW)
         assert any(matches(pieces, said) for pieces in rows("Why it is waiting")), said
+
+
+@pytest.mark.parametrize(
+    ("require", "status", "kind"),
+    [("idle", "Cancelled", "STANDARD"), ("succeeded", "Succeeded", "ROLLBACK")],
+)
+def test_a_cancelled_upstream_and_a_rollback_have_rows_of_their_own(
+    require: Any, status: str, kind: str
+) -> None:
+    dependency = replace(INFRA.dependency, require=require)
+    execution = replace(INFRA.executions[0], status=status, kind=kind, updated=NOW)
+    reason = reasons.describe_reasons([Upstream(dependency, (execution,), read_at=NOW)], NOW)
+    assert [pieces for pieces in rows("Why it is waiting") if matches(pieces, reason)] != []

@@ -306,6 +306,26 @@ class TestBeforeTheQuestion:
         assert ungated.statuses() == ["Cancelled"]
         assert "is running" not in attach("--dry-run", "--observe").words
 
+    @pytest.mark.parametrize("hold", MODES)
+    def test_it_names_the_pipelines_that_are_waiting_for_what_it_cancels(
+        self, ungated: Scene, hold: str
+    ) -> None:
+        ungated.gated("apps", ask("k8s", pipeline="apps", hold=hold))
+        ungated.gated("web", ask("infra", pipeline="web", hold=hold))
+        start_all(ungated, "infra", "k8s", "apps", "web")
+        ungated.wait(seconds=30)
+        caution = "Caution: apps is waiting for k8s, and may continue when k8s is cancelled in the"
+        assert caution in attach("--dry-run").words
+        ungated.wait(minutes=15)
+        assert "apps" not in attach("--dry-run").out
+
+    def test_it_does_not_need_permission_to_name_them(
+        self, ungated: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ungated.start("k8s")
+        deny(monkeypatch, "events:ListRules")
+        assert "Caution: k8s is running" in attach("--dry-run").words
+
 
 class TestADeadlock:
     """Two pipelines that need each other to succeed first: the second attach warns of it."""
@@ -364,10 +384,20 @@ class TestAnExistingGate:
         assert parameters(ungated) == ask()
         assert [line[0] for line in lines if '"UserParameters"' in line] == ["-", "+"]
 
-    def test_is_moved_by_after(self, ungated: Scene) -> None:
-        for words in (("--after", "Deploy"), ()):
+    def test_is_moved_by_move(self, ungated: Scene) -> None:
+        for words in (("--after", "Deploy", "--move", "Gate"), ()):
             attached(*words)
             assert stages(ungated) == ["Source", "Deploy", "Gate"]
+
+    def test_stays_if_another_is_added(self, ungated: Scene) -> None:
+        words = ("--after", "Deploy", "--hold", "retry")
+        attached(*words)
+        assert stages(ungated) == ["Source", "Gate", "Deploy", "Gate-2"]
+        assert parameters(ungated) == ask()
+        assert attach(*words).out.endswith(DONE)
+        refuse("k8s has several gates (Gate/Wait and Gate-2/Wait). To say which one, add --after")
+        assert run("detach", "k8s", "--after", "Deploy", "--yes").status == 0
+        assert stages(ungated) == ["Source", "Gate", "Deploy"]
 
     def test_keeps_its_function(self, ungated: Scene) -> None:
         deploy("prod")
@@ -546,6 +576,7 @@ class TestImpossibleRequests:
     def test_are_refused_in_a_sentence(self, ungated: Scene) -> None:
         for words, text in {
             ("--after", "source"): "k8s has no stage source; it has Source and Deploy.",
+            ("--move", "Gate"): "--move moves a gate after another stage. Add --after and that",
             ("--on-give-up", "stop"): "on_give_up says what happens after give_up_minutes, which",
             ("--function", PROD_GATE): f"There is no function {PROD_GATE} in {REGION}",
         }.items():

@@ -11,7 +11,7 @@ import pytest
 from gatectl.cautions import find_hold_cautions
 from gatectl.structure import Declaration, format_parameters
 from tests.support.scene import Scene
-from tests.support.structures import TEXT, action, entry, gate, pipeline, rule, stage
+from tests.support.structures import TEXT, action, approval, entry, gate, pipeline, rule, stage
 
 ROLLBACK, RETRY = {"result": "ROLLBACK"}, {"result": "RETRY"}
 ON_FAILURE = {"conditions": entry(rule("Alarm", "ours"))["conditions"], "result": "ROLLBACK"}
@@ -41,6 +41,9 @@ AFTER_TWO = pipeline(
     stage("Build"),
     stage("Deploy", action("Lint"), gate(runOrder=2), action("Deploy", runOrder=3)),
 )
+GATES_IN_A_ROW = pipeline(
+    stage("Gate", gate()), stage("Again", gate(), gate("Third", runOrder=2)), stage("Deploy")
+)
 
 
 @pytest.mark.parametrize(
@@ -62,12 +65,15 @@ AFTER_TWO = pipeline(
         ),
         (
             after_a_build(),
-            ["In k8s, the stage Build runs before the gate.", "(--hold retry, --hold wait)"],
+            [
+                "In k8s, the stage Build runs before the gate in the stage Gate. A hold",
+                "--hold wait)",
+            ],
         ),
-        (AFTER_TWO, ["In k8s, the stage Build and the action Lint run before the gate. A hold"]),
+        (AFTER_TWO, ["In k8s, the stage Build and the action Lint run before the gate in the"]),
         (
             pipeline(stage("Build"), stage("Deploy", beforeEntry=entry(rule("Wait")))),
-            ["In k8s, the stage Build runs before the gate."],
+            ["In k8s, the stage Build runs before the gate in the stage Deploy."],
         ),
         (
             before_the_work(**QUEUED),
@@ -85,8 +91,16 @@ AFTER_TWO = pipeline(
             ],
         ),
         (
+            pipeline(stage("Deploy", beforeEntry=entry(rule("Wait", text=TEXT)))),
+            [
+                "The gate of k8s is a condition of the stage Deploy, but its UserParameters do not "
+                "say so.",
+                'Add "condition": true.',
+            ],
+        ),
+        (
             pipeline(stage("Gate", gate(text=text(hold="retry")))),
-            ["Nothing in k8s comes after its gate", "Put the gate before the work (--after)."],
+            ["Nothing in k8s comes after its gate in the stage Gate", "Put that gate before the"],
         ),
     ],
 )
@@ -102,10 +116,21 @@ def test_each_caution(declared: Declaration, parts: list[str]) -> None:
         pipeline(stage("Deploy", beforeEntry=entry(rule("Wait")))),
         pipeline(stage("Gate", gate()), stage("Build"), stage("Deploy", onFailure=ROLLBACK)),
         pipeline(**QUEUED),
+        GATES_IN_A_ROW,
+        pipeline(stage("Gate", gate(), gate("Again")), stage("Deploy")),
     ],
 )
 def test_no_caution_about_an_ordinary_gate_or_without_a_gate(declared: Declaration) -> None:
     assert find_hold_cautions(declared) == ()
+
+
+def test_no_one_is_sent_in_front_of_an_approval() -> None:
+    """There, the gate would check too early."""
+    declared = pipeline(approval(), stage("Gate", gate()), stage("Deploy"))
+    (caution,) = find_hold_cautions(declared)
+    assert caution.endswith(
+        "twice. Continue the same execution instead (--hold retry, --hold wait)."
+    )
 
 
 # What the sandbox does

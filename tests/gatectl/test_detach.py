@@ -69,6 +69,19 @@ def test_all_gates_are_removed(scene: Scene) -> None:
     assert "beforeEntry" not in declared(scene)["stages"][1]
 
 
+def test_with_after_the_other_gates_stay(scene: Scene) -> None:
+    structure = pipeline(stage("Gate", gate()), stage("Deploy", beforeEntry=entry(rule("Again"))))
+    scene.codepipeline.create_pipeline(pipeline=structure)  # type: ignore[arg-type]
+    words = run("detach", "k8s", "--after", "Source", "--yes").words
+    assert "k8s no longer waits there. It still has a gate in Deploy. If a rule holds" in words
+    assert words.endswith("does not wait again there.")
+    assert stages(scene) == ["Source", "Deploy"]
+    words = run("detach", "k8s", "--after", "Deploy", "--yes").words
+    assert words == "k8s has no gate right after Deploy. Nothing was changed."
+    complaint = run_refused("detach", "k8s", "--after", "deploy", "--yes")
+    assert complaint.startswith("Error: k8s has no stage deploy; it has Source and Deploy.")
+
+
 @pytest.mark.parametrize("hold", ["restart", "retry"])
 def test_an_execution_that_is_held_now_starts_again_as_announced(scene: Scene, hold: str) -> None:
     hold_k8s(scene, seconds=600, minutes=0, hold=hold)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -71,6 +72,21 @@ def test_if_a_region_does_not_answer_the_others_are_still_checked(
     assert gap["what"] == f"the pipeline {ELSEWHERE}"
 
 
+@pytest.mark.parametrize("service", ["codeconnections", "codestar-connections"])
+def test_a_correction_of_a_pipeline_with_a_connection_needs_one_more_right(
+    evidence: DoctorEvidence, service: str
+) -> None:
+    pipeline = gated("k8s", ask("gone"))
+    (finding,) = check(evidence, pipeline)
+    assert "PassConnection" not in finding.how
+    declared = copy.deepcopy(dict(pipeline.declared))
+    arn = f"arn:aws:{service}:eu-central-1:{ACCOUNT}:connection/11111111"
+    declared["stages"][0]["actions"] = [{"configuration": {"ConnectionArn": arn}}]
+    (finding,) = check(evidence, replace(pipeline, declared=declared))
+    right = f"To update k8s, you also need {service}:PassConnection on its connection."
+    assert finding.how.endswith(right)
+
+
 def test_an_upstream_in_this_region_may_be_named_by_its_arn(evidence: DoctorEvidence) -> None:
     arn = f"arn:aws:codepipeline:eu-central-1:{ACCOUNT}"
     assert check(evidence, gated("k8s", ask(f"{arn}:infra"))) == []
@@ -126,7 +142,7 @@ def test_a_gate_that_names_another_pipeline(sound: Scene) -> None:
     finding = the_finding("other-pipeline")
     assert finding["what"] == 'Its "pipeline" is "apps", although it is in k8s.'
     start_all(sound, "infra", "k8s")
-    assert sound.gate_message().startswith("apps has no execution ")
+    assert sound.gate_message().startswith("This action is in the pipeline k8s, but")
 
 
 @pytest.mark.parametrize("parameters", ["infra", {"depends_on": ["infra"], "pipeline": "k8s"}])

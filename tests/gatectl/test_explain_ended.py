@@ -221,6 +221,54 @@ class TestItIsNotWaiting:
             "https://eu-central-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/k8s/view?region=eu-central-1"
         ]
 
+    def test_it_says_what_the_upstreams_do_while_a_person_keeps_it(self, scene: Scene) -> None:
+        scene.staged("k8s", ("Approve", 0), ("Deploy", 60))
+        scene.pipeline("infra", seconds=600)
+        edit(scene, change=lambda declared: declared["stages"].insert(1, gate_stage(ask())))
+        scene.start("k8s")
+        scene.wait(minutes=1)
+        explains("Currently, it would not have to wait for infra.", states=["asks"])
+        scene.start("infra")
+        explains(
+            "Currently: infra is running: execution",
+            "k8s does not wait for infra again: it has passed its gate.",
+        )
+
+    def test_not_if_a_gate_behind_the_approval_checks_them_again(self, scene: Scene) -> None:
+        scene.pipeline("infra", seconds=600)
+        scene.staged("k8s", ("Approve", 0), ("Deploy", 60))
+        again = {**gate_stage(ask(hold="retry")), "name": "Again"}
+
+        def add_gates(declared: Any) -> None:
+            declared["stages"].insert(1, gate_stage(ask()))
+            declared["stages"].insert(3, again)
+
+        edit(scene, change=add_gates)
+        scene.start("k8s")
+        scene.wait(minutes=1)
+        scene.start("infra")
+        said = explains("Currently: infra is running", "its gate in the stage Again yet, which")
+        assert "does not wait for infra again" not in said.words
+
+    @pytest.mark.parametrize("closed", [True, False])
+    def test_it_says_so_before_a_stage_that_it_cannot_enter(
+        self, scene: Scene, closed: bool
+    ) -> None:
+        """Its transition is disabled, or an older execution is in it."""
+        scene.pipeline("infra", seconds=600)
+        scene.k8s(seconds=3600)
+        if closed:
+            scene.codepipeline.disable_stage_transition(
+                pipelineName="k8s", stageName="Deploy", transitionType="Inbound", reason="holidays"
+            )
+        else:
+            scene.start("k8s")
+            scene.wait(minutes=1)
+        execution = scene.start("k8s")
+        scene.wait(minutes=1)
+        scene.start("infra")
+        explains("Currently: infra is running", execution=execution)
+
     def test_its_own_transition_is_disabled(self, scene: Scene) -> None:
         scene.pipeline("infra")
         scene.k8s()
@@ -407,3 +455,11 @@ class TestANewExecution:
         hold_k8s(scene, **parameters)
         edit(scene)
         assert "has been changed since" not in words()
+
+
+def test_an_abandoned_action_may_still_be_working(scene: Scene) -> None:
+    execution = run_k8s(scene, seconds=600)
+    scene.codepipeline.stop_pipeline_execution(
+        pipelineName="k8s", pipelineExecutionId=execution, abandon=True
+    )
+    explains("It was stopped without waiting for Deploy, which may still be working: AWS does not")

@@ -72,9 +72,24 @@ def count(group: ExecutionGroup) -> tuple[int, int, int]:
             [Span(ALWAYS, at(10)), Span(at(20), at(70))],
         ),
         (
-            "succeeded",  # neither superseded nor cancelled is a result
+            "succeeded",  # superseded is no result, cancelled is no success
             [[ran(0, 10), ran(20, 30, "Superseded"), ran(40, 50, "Cancelled")]],
-            [Span(ALWAYS, at(10)), Span(at(20), at(30)), Span(at(40), at(50))],
+            [Span(ALWAYS, at(10)), Span(at(20), at(30)), Span(at(40), ENDLESS)],
+        ),
+        (
+            "succeeded",  # nor is a rollback
+            [[ran(0, 10), ran(20, 30, kind="ROLLBACK"), ran(40, 50)]],
+            [Span(ALWAYS, at(10)), Span(at(20), at(50))],
+        ),
+        (
+            "succeeded",  # in PARALLEL mode, the one that ended last counts
+            [
+                [
+                    replace(execution, mode="PARALLEL")
+                    for execution in (ran(0, 40), ran(10, 20, "Failed"), ran(50, 60))
+                ]
+            ],
+            [Span(ALWAYS, at(40)), Span(at(50), at(60))],
         ),
         (
             "succeeded",  # the newest counts, not the one that ended last

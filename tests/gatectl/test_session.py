@@ -9,6 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.retries.standard import ExponentialBackoff
 
 from chalicelib.account.reader import AccountReader
 from chalicelib.errors import (
@@ -169,15 +170,17 @@ class TestAwsRefuses:
         secret = "The canonical request should have been ... x-amz-security-token:SECRET"
         for operation in ("GetPipeline", "ListPipelines", "ListRules"):
             fail(operation, refused(operation, code, secret))
-        complaint = run_refused(*command, status=AWS_REFUSED)
+        complaint = run_refused(*command, status=NOT_SET_UP)
         assert complaint.startswith(f"Error: AWS does not accept your credentials ({code})")
         assert "SECRET" not in complaint
 
     def test_throttling_that_ends_is_not_noticed(
         self, account: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """botocore's pauses are random."""
         as_role(monkeypatch, "*")
-        account.world.dials.rates = {"*": 0.2}
+        monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 2)
+        account.world.dials.rates = {"*": 1}
         assert run(*ATTACH).status == 0
         assert version(account) == 2
 

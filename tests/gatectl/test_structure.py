@@ -19,13 +19,25 @@ from gatectl.structure import (
     Declaration,
     Impossible,
     add_gate,
+    find_gates_after,
     format_parameters,
     remove_gates,
 )
 from sandbox.account import PIPELINE_ROLE
 from sandbox.codepipeline import limits
 from sandbox.codepipeline import structure as codepipeline
-from tests.support.structures import GATE, TEXT, Stage, action, entry, gate, pipeline, rule, stage
+from tests.support.structures import (
+    CONDITION_TEXT,
+    GATE,
+    TEXT,
+    Stage,
+    action,
+    entry,
+    gate,
+    pipeline,
+    rule,
+    stage,
+)
 
 
 def names(declared: Declaration) -> list[str]:
@@ -158,25 +170,42 @@ def test_detach_reverses_attach(
 
 
 @often
-@given(structures(), some_settings, after_any)
-def test_attach_changes_only_the_gate_or_refuses(
-    declared: Declaration, settings: dict[str, Any], after: str | None
+@given(structures(), after_any.filter(bool))
+def test_detach_reverses_a_further_gate(declared: Declaration, after: str) -> None:
+    """Whatever gates there are elsewhere."""
+    assume(after in names(declared) and not find_gates_after(declared, after))
+    try:
+        attached = add_gate(declared, GATE, TEXT, after)
+        assert remove_gates(attached, after) == declared
+    except Impossible:
+        assume(False)
+
+
+@often
+@given(structures(), some_settings, after_any, st.none() | st.sampled_from(NAMES))
+def test_attach_changes_only_one_gate_or_refuses(
+    declared: Declaration, settings: dict[str, Any], after: str | None, move: str | None
 ) -> None:
     text, before = format_parameters("k8s", settings), copy.deepcopy(declared)
+    move = move if after else None
     try:
-        attached = add_gate(declared, GATE, text, after)
+        attached = add_gate(declared, GATE, text, after, move)
     except Impossible:
         return
     finally:
         assert declared == before
     check_as_aws_does(attached)
-    (gate_,) = find_gates(attached)
-    assert json.loads(gate_.text) == json.loads(text)
     assert ungated(attached) == ungated(declared)
-    if after and not gate_.condition:
-        stages = names(attached)
-        assert stages.index(gate_.stage) == stages.index(after) + 1
-    assert add_gate(attached, GATE, text, after) == attached
+    gates, gates_before = find_gates(attached), find_gates(declared)
+    changed = [gate_ for gate_ in gates if gate_ not in gates_before]
+    assert len(changed) <= 1
+    assert len(gates) - len(gates_before) in (0, 0 if move or (gates_before and not after) else 1)
+    if after:
+        changed = list(find_gates_after(attached, after))
+    for gate_ in changed:
+        marked = {"condition": True} if gate_.condition else {}
+        assert json.loads(gate_.text) == json.loads(text) | marked
+    assert add_gate(attached, GATE, text, after, move) == attached
 
 
 @often
@@ -244,16 +273,77 @@ class TestAnExistingGate:
         text = format_parameters("k8s", {"depends_on": ["network"]})
         changed = add_gate(before, GATE, text)
         rules = changed["stages"][1]["beforeEntry"]["conditions"][0]["rules"]
-        assert [rule["configuration"]["UserParameters"] for rule in rules] == [TEXT, text]
+        theirs, ours = (json.loads(rule["configuration"]["UserParameters"]) for rule in rules)
+        assert theirs["depends_on"] == ["infra"]
+        assert ours == {**json.loads(text), "condition": True}
         assert names(changed) == ["Source", "Deploy"]
+
+    def test_a_condition_without_the_key_gets_it(self) -> None:
+        before, after = (
+            pipeline(stage("Deploy", beforeEntry=entry(rule("Wait", text=text))))
+            for text in (TEXT, CONDITION_TEXT)
+        )
+        assert add_gate(before, GATE, TEXT) == after
+        assert add_gate(after, GATE, TEXT) == after
+
+    def test_a_condition_cannot_get_the_mode_wait(self) -> None:
+        before = pipeline(stage("Deploy", beforeEntry=entry(rule("Wait"))))
+        text = format_parameters("k8s", {"depends_on": ["infra"], "hold": "wait"})
+        with pytest.raises(Impossible, match="A stage condition cannot stay in progress"):
+            add_gate(before, GATE, text)
 
     def test_its_stage_moves_unchanged(self) -> None:
         hold = {**HOLD, "onFailure": {"result": "FAIL"}}
         before = pipeline(hold, BUILD, DEPLOY)
-        moved = add_gate(before, GATE, TEXT, "Build")
+        moved = add_gate(before, GATE, TEXT, "Build", move="Hold")
         assert names(moved) == ["Source", "Build", "Hold", "Deploy"]
         assert moved["stages"][2] == hold
-        assert add_gate(moved, GATE, TEXT, "Source") == before
+        assert add_gate(moved, GATE, TEXT, "Source", move="Hold") == before
+
+
+APPROVE = stage("Approve")
+NETWORK = format_parameters("k8s", {"depends_on": ["network"]})
+
+
+class TestSeveralGates:
+    """`--after` names the place of the one that is added, changed or removed."""
+
+    TWO = pipeline(HOLD, APPROVE, stage("Again", gate(text=NETWORK)), DEPLOY)
+
+    def test_a_second_one_is_added_where_there_is_none(self) -> None:
+        attached = add_gate(pipeline(HOLD, APPROVE, DEPLOY), GATE, TEXT, "Approve")
+        assert names(attached) == ["Source", "Hold", "Approve", "Gate", "Deploy"]
+        assert attached["stages"][1] == HOLD
+        assert add_gate(attached, GATE, TEXT, "Approve") == attached
+
+    def test_one_after_the_other(self) -> None:
+        attached = add_gate(pipeline(HOLD, DEPLOY), GATE, NETWORK, "Hold")
+        assert names(attached) == ["Source", "Hold", "Gate", "Deploy"]
+
+    @pytest.mark.parametrize(("after", "number"), [("Source", 1), ("Approve", 3)])
+    def test_the_one_at_the_place_is_changed(self, after: str, number: int) -> None:
+        text = format_parameters("k8s", {"depends_on": ["dns"]})
+        changed = add_gate(self.TWO, GATE, text, after)
+        assert [gate_.text == text for gate_ in find_gates(changed)] == [number == 1, number == 3]
+        changed["stages"][number] = self.TWO["stages"][number]
+        assert changed == self.TWO
+
+    def test_a_gate_that_something_precedes_in_its_stage_is_not_there(self) -> None:
+        behind = stage("Deploy", action("Ask"), gate(runOrder=2), action("Deploy", runOrder=3))
+        attached = add_gate(pipeline(behind), GATE, NETWORK, "Source")
+        assert names(attached) == ["Source", "Gate", "Deploy"]
+        assert attached["stages"][2] == behind
+
+    def test_one_is_moved(self) -> None:
+        moved = add_gate(self.TWO, GATE, NETWORK, "Deploy", move="Again")
+        assert names(moved) == ["Source", "Hold", "Approve", "Deploy", "Again"]
+
+    def test_one_is_removed(self) -> None:
+        detached = remove_gates(self.TWO, "Approve")
+        assert detached == pipeline(HOLD, APPROVE, DEPLOY)
+        assert remove_gates(detached, "Approve") == detached
+        with pytest.raises(Impossible, match="k8s has no stage Aprove; it has Source"):
+            remove_gates(self.TWO, "Aprove")
 
 
 def note(text: str) -> dict[str, Any]:
@@ -265,24 +355,35 @@ WINDOW = rule("Window", "ours")
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "text"),
+    ("before", "after", "move", "text"),
     [
-        (pipeline(), "Sourc", "k8s has no stage Sourc; it has Source and Deploy"),
+        (pipeline(), "Sourc", None, "k8s has no stage Sourc; it has Source and Deploy"),
+        (pipeline(), "Source", "Gate", "k8s has no stage Gate; it has Source and Deploy"),
+        (pipeline(), "Source", "Deploy", "The stage Deploy of k8s has no gate to move."),
         (
             pipeline(stage("Build", gate(), action("Build")), DEPLOY),
             "Deploy",
+            "Build",
             "is not alone in its stage Build",
         ),
-        (pipeline(HOLD, DEPLOY), "Hold", "Hold is the gate's own stage"),
+        (pipeline(HOLD, DEPLOY), "Hold", "Hold", "Hold is the gate's own stage"),
+        (
+            pipeline(HOLD, stage("Again", gate()), DEPLOY),
+            "Source",
+            "Again",
+            "k8s already has a gate after Source, in the stage Hold",
+        ),
         (
             pipeline(HOLD, stage("Build", note("#{hold.Decision}")), DEPLOY),
             "Build",
+            "Hold",
             r"The stage Build of k8s uses #\{hold.Decision\}, but the gate that sets it would move",
         ),
         *(
             (
                 pipeline({**HOLD, condition: entry(rule("Window", "ours"))}, BUILD, DEPLOY),
                 "Build",
+                "Hold",
                 rf"would move after Build with its condition {condition} \(Window\)",
             )
             for condition in CONDITIONS
@@ -290,13 +391,23 @@ WINDOW = rule("Window", "ours")
         (
             pipeline(stage("Gate", gate()), stage("Deploy", beforeEntry=entry(rule("Again")))),
             None,
-            r"k8s has several gates \(Gate/Wait and Deploy/Again\)",
+            None,
+            r"k8s has several gates \(Gate/Wait and Deploy/Again\). To say which one, add --after "
+            "and the stage before it: Source or Gate.",
+        ),
+        (
+            pipeline(stage("Gate", gate(), gate("Again")), DEPLOY),
+            "Source",
+            None,
+            r"k8s has several gates after Source \(Gate/Wait and Gate/Again\), so --after does not",
         ),
     ],
 )
-def test_what_attach_refuses(before: Declaration, after: str | None, text: str) -> None:
+def test_what_attach_refuses(
+    before: Declaration, after: str | None, move: str | None, text: str
+) -> None:
     with pytest.raises(Impossible, match=text):
-        add_gate(before, GATE, TEXT, after)
+        add_gate(before, GATE, TEXT, after, move)
 
 
 @pytest.mark.parametrize(

@@ -215,7 +215,9 @@ def codepipeline_world() -> Iterator[CodePipelineWorld]:
                 {"kind": kind, "arn": pipeline_arn, "account": account, "region": region, **detail}
             )
 
-        def invoke_function(_account: str, _region: str, function: str, payload: str) -> None:
+        def invoke_function(
+            _account: str, _region: str, function: str, payload: str, on_end: object
+        ) -> None:
             if function != "gate":
                 raise LookupError(f"function {function} does not exist")
             aws.invocations.append(json.loads(payload)["CodePipeline.job"])

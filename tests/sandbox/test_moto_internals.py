@@ -10,10 +10,10 @@ import pytest
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.policy import Policy
 
-from sandbox import awslambda, cloudformation, codepipeline, eventbridge, iam, throttle
+from sandbox import awslambda, cloudformation, codepipeline, eventbridge, iam, server, throttle
 from sandbox.install import install_services
 
-PACKAGES = (awslambda, cloudformation, codepipeline, eventbridge, iam, throttle)
+PACKAGES = (awslambda, cloudformation, codepipeline, eventbridge, iam, server, throttle)
 
 
 @pytest.mark.parametrize("name", [name for package in PACKAGES for name in package.PATCHED])

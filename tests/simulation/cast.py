@@ -12,6 +12,7 @@ from sandbox.account import PIPELINE_ROLE
 from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from tests.simulation.record import Record
+from tests.simulation.settings import parse_keys
 
 GATE = "pipeline-gate-dev-gate"
 UPSTREAMS = ("infra", "network", "cluster")
@@ -181,9 +182,16 @@ VARIABLES: tuple[list[dict[str, str]], ...] = (
 
 
 def _rule(gate: dict[str, Any]) -> dict[str, Any]:
-    """A gate as a rule of a stage's entry condition."""
+    """A gate as a rule of a stage's entry condition. Its UserParameters say so, except in the mode
+    wait, which such a gate refuses.
+    """
     kind = {"category": "Rule", "owner": "AWS", "provider": "LambdaInvoke", "version": "1"}
-    return {"name": gate["name"], "ruleTypeId": kind, "configuration": gate["configuration"]}
+    configuration = gate["configuration"]
+    keys = parse_keys(configuration["UserParameters"])
+    if keys.get("hold") != "wait":
+        text = json.dumps({**keys, "condition": True})
+        configuration = {**configuration, "UserParameters": text}
+    return {"name": gate["name"], "ruleTypeId": kind, "configuration": configuration}
 
 
 def _stage(name: str, actions: list[dict[str, Any]]) -> dict[str, Any]:

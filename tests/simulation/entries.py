@@ -11,8 +11,10 @@ from typing import Any
 from sandbox.codepipeline.execution import ActionJob, PipelineExecution
 from sandbox.codepipeline.pipeline import Pipeline
 
-Lists = dict[str, dict[str, tuple[str, float]]]
-"""What ListPipelineExecutions answered: by pipeline and execution, the status and start time."""
+Lists = dict[str, dict[str, tuple[str, float, float]]]
+"""What ListPipelineExecutions answered: by pipeline and execution, the status, and the times of its
+start and of its last change (epoch seconds).
+"""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ class Invocation:
     """What struck it: without a fault it has no excuse."""
     ended: datetime | None = None
     error: bool = False
+    keeps_closed: bool = False
+    """It ended in the error with which a gate keeps a stage closed on purpose."""
     lines: list[dict[str, Any]] = field(default_factory=list)
     """What it logged."""
     events: list[dict[str, Any]] = field(default_factory=list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sandbox.awslambda.invocation import RETRY_DELAYS
@@ -27,10 +27,12 @@ from tests.simulation.places import name_pipeline
 from tests.simulation.story import Story
 
 RUNNING = ("InProgress", "Stopping")
-FINISHED = ("Succeeded", "Failed", "Stopped")
+FINISHED = ("Succeeded", "Failed", "Stopped", "Cancelled")
 BEGINS = ("STARTED", "RESUMED")
-FINISHES = ("SUCCEEDED", "FAILED", "STOPPED")
-ENDS = (*FINISHES, "CANCELED", "SUPERSEDED")
+FINISHES = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED")
+ENDS = (*FINISHES, "SUPERSEDED")
+RESTART_TIME = timedelta(minutes=2)
+"""An execution that is cancelled counts as running this much longer, if nothing starts it again."""
 Period = tuple[datetime, datetime | None]
 """When it began and ended; None: it has not ended."""
 
@@ -121,8 +123,12 @@ class Record:
 
     def end(self, invocation: Invocation, error: str | None, log: str, payload: str) -> None:
         self.under_way.remove(invocation)
-        invocation.ended, invocation.error = utcnow(), error is not None
-        if error is not None:  # only then does Lambda invoke it again
+        invocation.ended = utcnow()
+        invocation.keeps_closed = (
+            error is not None and json.loads(payload)["errorType"] == "ClosedCondition"
+        )
+        invocation.error = error is not None and not invocation.keeps_closed
+        if invocation.error:  # only then does Lambda invoke it again, and that changes something
             self.slow_periods.append((invocation.ended, invocation.ended + RETRY_DELAYS[-1]))
         invocation.lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
         self.texts.append(log + payload)
@@ -158,7 +164,9 @@ class Record:
         if "nextToken" not in request:
             read.clear()
             self.invocation.complete_lists.discard(pipeline)
-        read.update({one["pipelineExecutionId"]: (one["status"], one["startTime"]) for one in page})
+        for one in page:
+            times = one["startTime"], one["lastUpdateTime"]
+            read[one["pipelineExecutionId"]] = (one["status"], *times)
         if "nextToken" not in answer or any(one["startTime"] < oldest for one in page):
             self.invocation.complete_lists.add(pipeline)
 
@@ -167,7 +175,7 @@ class Record:
         model, invocation = self.pipelines[pipeline], self.invocation
         invocation.positions[pipeline] = {
             id_: Position.find(model, self.executions[id_])
-            for id_, (status, _) in invocation.lists.get(pipeline, {}).items()
+            for id_, (status, *_) in invocation.lists.get(pipeline, {}).items()
             if status in RUNNING
         }
         for stage in model.stages:
@@ -228,7 +236,7 @@ class Record:
         return holds
 
     def find_running_periods(self, pipeline: str) -> list[Period]:
-        """When `pipeline` ran, in periods that may overlap."""
+        """When `pipeline` ran or counted as running, in periods that may overlap."""
         since: dict[str, datetime] = {}
         periods: list[Period] = []
         for change in self.changes:
@@ -237,7 +245,8 @@ class Record:
             if change.state in BEGINS:
                 since.setdefault(change.execution, change.at)
             elif change.state in ENDS and change.execution in since:
-                periods.append((since.pop(change.execution), change.at))
+                longer = RESTART_TIME if change.state == "CANCELED" else timedelta()
+                periods.append((since.pop(change.execution), change.at + longer))
         end = self.deleted.get(pipeline)
         return periods + [(began, end) for began in since.values()]
 
@@ -271,7 +280,9 @@ class Record:
         return periods if since is None else [*periods, (since, None)]
 
     def newest_finished(self, pipeline: str, at: datetime) -> tuple[str, str] | None:
-        """The newest execution that had finished by then, and the state in which it had ended."""
+        """The execution that decided by then whether the pipeline had succeeded, and the state in
+        which it had ended; ROLLED BACK: a rollback that succeeded.
+        """
         history = [newest for when, newest in self._newest_finished(pipeline) if when <= at]
         return history[-1] if history else None
 
@@ -284,12 +295,46 @@ class Record:
         ]
 
     def _newest_finished(self, pipeline: str) -> Iterator[tuple[datetime, tuple[str, str] | None]]:
-        ended: dict[str, str] = {}
-        for change in self.changes:
-            if change.pipeline == pipeline:
-                if change.state in BEGINS:
-                    ended.pop(change.execution, None)
-                elif change.state in FINISHES:
-                    ended[change.execution] = change.state
-                newest = max(ended, key=lambda id_: self.executions[id_].number, default=None)
-                yield change.at, (newest, ended[newest]) if newest is not None else None
+        ended: dict[str, tuple[datetime, str]] = {}
+        latest: PipelineExecution | None = None
+        for at, execution, state in self._list_changes(pipeline):
+            latest = max(filter(None, (latest, execution)), key=lambda one: one.number)
+            if state in BEGINS:
+                ended.pop(execution.id, None)
+            elif state in FINISHES:
+                ended[execution.id] = at, state
+            elif state == "" and execution.id in ended:
+                ended[execution.id] = at, ended[execution.id][1]
+            yield at, self._choose_finished(ended, latest)
+
+    def _list_changes(self, pipeline: str) -> list[tuple[datetime, PipelineExecution, str]]:
+        """The changes of its executions in order, and in PARALLEL mode the ends of actions, as "":
+        such an end can come later than that of the execution, and changes its lastUpdateTime.
+        """
+        changes = [
+            (change.at, self.executions[change.execution], change.state)
+            for change in self.changes
+            if change.pipeline == pipeline
+        ]
+        changes += [
+            (run.updated, execution, "")
+            for execution in {execution.id: execution for _, execution, _ in changes}.values()
+            if execution.mode == "PARALLEL"
+            for run in (*execution.actions, *execution.rules)
+            if run.status != "InProgress"
+        ]
+        return sorted(changes, key=lambda change: change[0])
+
+    def _choose_finished(
+        self, ended: Mapping[str, tuple[datetime, str]], latest: PipelineExecution
+    ) -> tuple[str, str] | None:
+        def rank(id_: str) -> tuple[object, ...]:
+            number = self.executions[id_].number
+            return (ended[id_][0], number) if latest.mode == "PARALLEL" else (number,)
+
+        newest = max(ended, key=rank, default=None)
+        if newest is None:
+            return None
+        state = ended[newest][1]
+        rolled_back = self.executions[newest].type == "ROLLBACK" and state == "SUCCEEDED"
+        return newest, "ROLLED BACK" if rolled_back else state

@@ -82,7 +82,8 @@ def _release_in_progress(record: Record, job: ActionJob) -> None:
         "pipeline": execution.pipeline_name,
         "execution": execution.id,
         "depends_on": json.loads(job.action.configuration["UserParameters"])["depends_on"],
-        "since": str(job.continuation_token),
+        "since": str(job.continuation_token).split(" ")[0],
+        "gate": [job.action.stage.name, job.action.name],
         "mode": "retry",
         "end_reported": True,
     }

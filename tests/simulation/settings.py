@@ -42,6 +42,7 @@ class GateSettings:
     """on_give_up is continue."""
     bypass: bool
     observe: bool
+    condition: bool
     names_execution: bool
     """It names its pipeline and execution."""
 
@@ -82,6 +83,7 @@ def parse_settings(text: str) -> GateSettings:
         continues=keys.get("on_give_up") == "continue",
         bypass=keys.get("bypass") == "true",
         observe=keys.get("observe") is True,
+        condition=keys.get("condition") is True,
         names_execution="execution" in keys,
     )
 

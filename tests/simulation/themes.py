@@ -203,6 +203,36 @@ def _restless(random: Random, people: People, cast: Cast, minutes: float) -> Non
         people.at(random.uniform(0, minutes), people.retry_held)
 
 
+# Upstreams that are cancelled or rolled back, and executions that overtake each other
+
+
+def _judges_results(random: Random, plain: Cast) -> Cast:
+    def draw_keys() -> dict[str, Any]:
+        hold = random.choice(("restart", "retry", "wait"))
+        require = random.choice(("idle", "succeeded", "succeeded"))
+        return {"hold": hold, "require": require, "retry_minutes": random.choice((1, 5))}
+
+    return _in_order(random, plain, draw_keys, (None,))
+
+
+def _cuts_off(random: Random, people: People, cast: Cast, minutes: float) -> None:
+    """While an upstream runs, it is edited or started once more, and often started again soon, as a
+    pipeline that updates itself is; or it is rolled back. Its dependents start meanwhile.
+    """
+    upstreams = [name for name in cast.declarations if name not in cast.dependents][:2]
+    edit, roll_back, start = people.edit_variables, people.roll_back_one, people.start_one
+    for _ in range(3):
+        name, when = random.choice(upstreams), random.uniform(0.1, 0.9) * minutes
+        act = random.choice((edit, edit, roll_back, roll_back, start))
+        people.at(when, partial(act, name))
+        if act != roll_back:  # AWS rolls back no stage that is in use
+            people.at(when - random.uniform(0.5, 2), partial(start, name))
+            if random.random() < 0.5:
+                people.at(when + random.uniform(0.1, 1.5), partial(start, name))
+        for dependent in cast.dependents:
+            people.at(when + random.uniform(0.02, 3), partial(start, dependent))
+
+
 PLAIN = Theme("plain", 0.0)
 THEMES = (
     Theme("a circle", 0.09, cast=_ring),
@@ -212,4 +242,5 @@ THEMES = (
     Theme("held revisions", 0.03, cast=_keeps_revisions, plan=_pushes),
     Theme("rollbacks", 0.04, cast=_last_stage, plan=_rollbacks),
     Theme("retries", 0.05, cast=_retries, plan=_restless, busy=True),
+    Theme("results", 0.05, cast=_judges_results, plan=_cuts_off, minutes=40.0),
 )

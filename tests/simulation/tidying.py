@@ -12,7 +12,7 @@ from sandbox.inprocess import DrivenWorld
 from tests.simulation.cast import gates
 from tests.simulation.people import ANN, People
 from tests.simulation.places import backend
-from tests.simulation.record import FINISHED, Record
+from tests.simulation.record import Record
 from tests.simulation.rules import find_held, find_rules
 from tests.simulation.settings import parse_keys, parse_settings, read_settings
 from tests.simulation.waiters import find_stuck_without_help, find_waiters
@@ -60,13 +60,14 @@ class Tidying:
             pipeline = record.pipelines[name]
             if self._waits_for_deleted(pipeline.pipeline):
                 self._let_through(name)
-            statuses = [one.status for one in pipeline.history if one.status in FINISHED]
+            newest = record.newest_finished(name, utcnow())
+            succeeded = newest is not None and newest[1] == "SUCCEEDED"
             is_held = any(
                 one.status == "Failed" and one.id in held
                 for one in pipeline.history
                 if one.mode == "PARALLEL" or one is pipeline.history[-1]
             )
-            if not pipeline.running and statuses[-1:] != ["Succeeded"] and not is_held:
+            if not pipeline.running and not succeeded and not is_held:
                 record.story.tell(f"a person starts {name}, whose success is required")
                 codepipeline = backend((pipeline.account_id, pipeline.region))
                 codepipeline.start_pipeline_execution({"name": pipeline.name}, ANN)

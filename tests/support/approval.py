@@ -7,13 +7,14 @@ from typing import Any, Literal
 from tests.support.scene import Scene
 
 
-def approve(scene: Scene, status: Literal["Approved", "Rejected"] = "Approved") -> None:
-    """Answer the approval of infra, its second stage."""
-    state: Any = scene.codepipeline.get_pipeline_state(name="infra")["stageStates"][1][
-        "actionStates"
-    ][0]
+def approve(
+    scene: Scene, status: Literal["Approved", "Rejected"] = "Approved", pipeline: str = "infra"
+) -> None:
+    """Answer the approval in the stage Approve."""
+    stages: Any = scene.codepipeline.get_pipeline_state(name=pipeline)["stageStates"]
+    (state,) = [stage["actionStates"][0] for stage in stages if stage["stageName"] == "Approve"]
     scene.codepipeline.put_approval_result(
-        pipelineName="infra",
+        pipelineName=pipeline,
         stageName="Approve",
         actionName="Ask",
         token=state["latestExecution"]["token"],

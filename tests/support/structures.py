@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from gatectl.structure import Declaration, format_parameters
@@ -9,6 +10,7 @@ from sandbox.account import PIPELINE_ROLE
 
 GATE = "pipeline-gate-dev-gate"
 TEXT = format_parameters("k8s", {"depends_on": ["infra"]})
+CONDITION_TEXT = json.dumps({**json.loads(TEXT), "condition": True})
 Stage = dict[str, Any]
 
 
@@ -27,12 +29,12 @@ def gate(name: str = "Wait", text: str = TEXT, **more: Any) -> dict[str, Any]:
     }
 
 
-def rule(name: str, function: str = GATE) -> dict[str, Any]:
+def rule(name: str, function: str = GATE, text: str = CONDITION_TEXT) -> dict[str, Any]:
     type_id = {"category": "Rule", "owner": "AWS", "provider": "LambdaInvoke", "version": "1"}
     return {
         "name": name,
         "ruleTypeId": type_id,
-        "configuration": {"FunctionName": function, "UserParameters": TEXT},
+        "configuration": {"FunctionName": function, "UserParameters": text},
     }
 
 
@@ -42,6 +44,16 @@ def entry(*rules: dict[str, Any]) -> dict[str, Any]:
 
 def stage(name: str, *actions: dict[str, Any], **more: Any) -> Stage:
     return {"name": name, "actions": list(actions) or [action(name)], **more}
+
+
+def approve(name: str = "Ask", **more: Any) -> dict[str, Any]:
+    type_id = {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}
+    return {"name": name, "actionTypeId": type_id, "configuration": {}, **more}
+
+
+def approval() -> Stage:
+    """A stage in which a person approves."""
+    return stage("Approve", approve())
 
 
 def source() -> Stage:

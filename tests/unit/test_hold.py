@@ -87,6 +87,8 @@ def test_a_hold_survives_its_rules_input() -> None:
         released_by="arn:aws:iam::123456789012:user/ann",
         job=ID,
         end_reported=True,
+        gate=("Gate", "Wait"),
+        neighbors=(replace(HOLD, depends_on=(Dependency("dns"),), gate=("Gate", "Other")),),
     )
     defaults = {field.name: field.default for field in fields(Hold)}
     assert all(getattr(full, name) != default for name, default in defaults.items())

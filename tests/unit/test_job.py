@@ -74,6 +74,10 @@ def test_a_token_that_tells_no_time_a_hold_can_have_begun_tells_none(text: objec
     assert Job.parse(event({}, continuationToken=text)).since is None
 
 
-def test_a_token_tells_since_when_its_action_is_open() -> None:
+@pytest.mark.parametrize("gate", [None, ("Gate", "Wait")])
+def test_a_token_tells_since_when_its_action_is_open_and_which_it_is(
+    gate: tuple[str, str] | None,
+) -> None:
     since = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC)
-    assert Job.parse(event({}, continuationToken=format_token(since))).since == since
+    job = Job.parse(event({}, continuationToken=format_token(since, gate)))
+    assert (job.since, job.gate) == (since, gate)

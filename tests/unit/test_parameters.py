@@ -7,8 +7,8 @@ import json
 import pytest
 
 from chalicelib.errors import Misconfigured
-from chalicelib.holds.mode import WAIT
-from chalicelib.parameters import EXAMPLE, Parameters, only_observes, parse_parameters
+from chalicelib.holds.mode import RETRY
+from chalicelib.parameters import EXAMPLE, Parameters, is_condition, only_observes, parse_parameters
 from chalicelib.pipelines.dependency import Dependency
 
 EXECUTION = "5e6f7a8b-0000-4000-8000-000000000001"
@@ -45,12 +45,13 @@ def test_all_keys_are_read() -> None:
     assert of(
         depends_on="infra",
         retry_minutes=15,
-        hold="wait",
+        hold="retry",
         revisions="held",
         give_up_minutes=20160,
         on_give_up="continue",
         bypass="true",
         observe=True,
+        condition=True,
         pipeline="k8s",
         execution=EXECUTION,
     ) == Parameters(
@@ -58,12 +59,13 @@ def test_all_keys_are_read() -> None:
         retry_minutes=15,
         pipeline="k8s",
         execution=EXECUTION,
-        mode=WAIT,
+        mode=RETRY,
         revisions="held",
         give_up_minutes=20160,
         on_give_up="continue",
         bypass=True,
         observe=True,
+        condition=True,
     )
 
 
@@ -126,6 +128,27 @@ def test_one_that_is_to_observe_does_so_whatever_else_is_wrong(
     text: str | None, observes: bool
 ) -> None:
     assert only_observes(text) is observes
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ('{"depends_on": "infra", "condition": true}', True),
+        ('{"condition": true, "depends_on": 5, "zzz": []}', True),
+        ('{"depends_on": "infra", "condition": "true"}', True),
+        ('{"depends_on": "infra", "condition": null}', True),
+        ('{"depends_on": "infra", "condition": true', True),
+        ('{"condition": true, "condition": true}', True),
+        ('{"depends_on": "infra", "condition": false}', False),
+        ('{"depends_on": "infra"}', False),
+        ('{"depends_on": "infra"', False),
+        ("condition", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_a_condition_is_one_whatever_else_is_wrong(text: str | None, *, condition: bool) -> None:
+    assert is_condition(text) is condition
 
 
 def test_the_documented_example_is_accepted_once_codepipeline_has_filled_it_in() -> None:

@@ -17,7 +17,11 @@ from chalicelib.errors import Misconfigured, RefusedInput, UnexpectedAnswer
 from chalicelib.holds.mode import RETRY
 from chalicelib.holds.rule import build_pattern, read_date, read_rule_name
 from chalicelib.job import Job
-from chalicelib.parameters import parse_parameters, refuse_closed_accounts
+from chalicelib.parameters import (
+    parse_parameters,
+    refuse_closed_accounts,
+    refuse_other_partitions,
+)
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import Execution
 from chalicelib.pipelines.state import ActionState, PipelineState, StageState
@@ -122,7 +126,39 @@ REASONS: list[tuple[Upstream, str]] = [
         at_net(replace(STAGE, require="succeeded"), FAILED, stage("", execution=None)),
         "infra's stage Net has not succeeded: it has never run.",
     ),
-    (at_net(STAGE, FAILED, stage("InProgress")), "infra's stage Net is running."),
+    (
+        at_net(STAGE, FAILED, stage("InProgress")),
+        "infra's stage Net is running: execution 1a2b3c4d is InProgress.",
+    ),
+    (
+        Upstream(INFRA.dependency, (ran("Cancelled", 3, 2),), read_at=NOW),
+        "infra counts as running until 12:05 UTC: its execution 1a2b3c4d was cancelled at 12:03 "
+        "UTC because the pipeline was edited, and will probably be started again.",
+    ),
+    (
+        Upstream(SUCCEEDED, (replace(ran("Succeeded", 3, 1), kind="ROLLBACK"),)),
+        "infra was rolled back at 12:02 UTC (execution 1a2b3c4d): what was pushed has not "
+        "succeeded.",
+    ),
+    (
+        at_net(
+            replace(STAGE, require="succeeded"),
+            ran("Succeeded", 3, 1, "another-id"),
+            replace(stage("Succeeded"), kind="ROLLBACK"),
+        ),
+        "infra's stage Net was rolled back (execution 1a2b3c4d): what was pushed has not "
+        "succeeded.",
+    ),
+    (
+        Upstream(SUCCEEDED, (ran("Stopped", 3, 1),)),
+        "infra has not succeeded: its last execution 1a2b3c4d Stopped at 12:02 UTC (if its actions "
+        "were abandoned, they may still be working).",
+    ),
+    (
+        at_net(replace(STAGE, require="succeeded"), FAILED, stage("Stopped")),
+        "infra's stage Net has not succeeded: its status is Stopped (if its actions were "
+        "abandoned, they may still be working).",
+    ),
 ]
 
 
@@ -290,6 +326,18 @@ MESSAGES: list[tuple[str, str]] = [
         "idle: execution 9a9a9a9a Succeeded there",
     ),
     (
+        open_gate.describe_pass(
+            [
+                Upstream(NET, (ran("Stopped", 3, 1),)),
+                at_net(STAGE, FAILED, stage("Stopped")),
+            ],
+            NOW,
+        ),
+        "net is idle: its last execution 1a2b3c4d Stopped at 12:02 UTC (if its actions were "
+        "abandoned, they may still be working); infra's stage Net is idle: execution 1a2b3c4d "
+        "Stopped there (if its actions were abandoned, they may still be working)",
+    ),
+    (
         open_gate.describe_release([INFRA], "arn:aws:iam::123456789012:user/ann", EARLIER, NOW),
         "Released by arn:aws:iam::123456789012:user/ann. It had been waiting for infra since "
         f"10:04 UTC. {RUNS}.",
@@ -317,6 +365,11 @@ MESSAGES: list[tuple[str, str]] = [
         "depends_on in this action's UserParameters. Names are case-sensitive.",
     ),
     (
+        refusals.describe_missing_region("infra", "eu-centrall-1", "aws"),
+        "infra cannot be in region eu-centrall-1: partition aws, which the gate is in, has no such "
+        "region with CodePipeline. Correct the ARN in this action's UserParameters.",
+    ),
+    (
         refusals.describe_missing_stage("infra", "Deplyo", ["Source", "Deploy"]),
         "infra has no stage Deplyo; it has Source and Deploy. Correct depends_on in this "
         "action's UserParameters. Names are case-sensitive.",
@@ -328,6 +381,22 @@ MESSAGES: list[tuple[str, str]] = [
         '"#{codepipeline.PipelineExecutionId}".',
     ),
     (
+        refusals.describe_foreign_pipeline("victim", "evil"),
+        "This action is in the pipeline evil, but its UserParameters name the pipeline victim. "
+        "Correct `pipeline`: a gate can only hold its own pipeline.",
+    ),
+    (
+        refusals.describe_finished_execution("5e6f", "k8s", "Failed"),
+        "Execution 5e6f of k8s is Failed, so it is not waiting at this action. In this action's "
+        'UserParameters, `execution` must be "#{codepipeline.PipelineExecutionId}".',
+    ),
+    (
+        refusals.describe_no_gate_in_progress("5e6f", "k8s"),
+        "In execution 5e6f of k8s, no action of this gate is in progress, so it is not waiting at "
+        "this action. In this action's UserParameters, `pipeline` must be the name of the pipeline "
+        'that contains this action, and `execution` must be "#{codepipeline.PipelineExecutionId}".',
+    ),
+    (
         refusals.describe_unknown_owner("pipeline"),
         "The gate has to hold this pipeline, but CodePipeline did not send its pipeline. Add "
         '"pipeline": "<this pipeline\'s name>" to this action\'s UserParameters.',
@@ -336,6 +405,16 @@ MESSAGES: list[tuple[str, str]] = [
         refusals.describe_unknown_owner("execution"),
         "The gate has to hold this pipeline, but CodePipeline did not send its execution. Add "
         '"execution": "#{codepipeline.PipelineExecutionId}" to this action\'s UserParameters.',
+    ),
+    (
+        refusals.describe_no_room("k8s"),
+        "The gate cannot hold k8s: the quota of EventBridge rules is used up, and a stage "
+        "condition cannot stay in progress until a rule can be created. Remove rules that are not "
+        "needed, or ask AWS for a higher quota. Then retry this stage.",
+    ),
+    (
+        refusals.describe_closed_condition("held"),
+        "The gate keeps this stage closed (held). The gate function's log has the reason.",
     ),
     (
         refusals.describe_defect(KeyError("a secret"), "req-1"),
@@ -497,7 +576,7 @@ PARAMETERS: list[tuple[str | None, str]] = [
         '{"depend_on": "a"}',
         'UserParameters has an unknown key "depend_on" (did you mean depends_on?). The known '
         "keys are depends_on, require, hold, retry_minutes, give_up_minutes, on_give_up, "
-        "revisions, parked, bypass, observe, pipeline, execution.",
+        "revisions, parked, bypass, observe, condition, pipeline, execution.",
     ),
     (
         '{"depends_on": {"pipeline": "a", "zzz": "b"}}',
@@ -556,6 +635,12 @@ PARAMETERS: list[tuple[str | None, str]] = [
         '"#{variables.bypass}", and declare the pipeline variable bypass with the default "false".',
     ),
     ('{"depends_on": "a", "observe": "true"}', "observe must be true or false, not a string."),
+    ('{"depends_on": "a", "condition": 1}', "condition must be true or false, not a number."),
+    (
+        '{"depends_on": "a", "condition": true, "hold": "wait"}',
+        'A stage condition cannot stay in progress, so hold must be "restart" or "retry", not '
+        '"wait".',
+    ),
     (
         '{"depends_on": "a", "pipeline": 5}',
         "pipeline must be this pipeline's own name, not a number.",
@@ -623,6 +708,12 @@ def test_as_many_names_as_a_rule_takes_are_accepted() -> None:
             "infra is in account 111122223333, but the gate is in 123456789012. Add a role_arn "
             f'that lets the gate read it: {{"pipeline": "{ARN}", "role_arn": '
             '"arn:aws:iam::111122223333:role/pipeline-gate-..."}.',
+        ),
+        (
+            lambda: refuse_other_partitions([NET, Dependency(ARN)], "aws-cn"),
+            Misconfigured,
+            "The ARN of infra begins with arn:aws:, but the gate is in partition aws-cn and can "
+            "read no other. Correct the ARN in this action's UserParameters.",
         ),
         (
             lambda: Job.parse({}),

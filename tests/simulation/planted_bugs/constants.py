@@ -12,7 +12,7 @@ from chalicelib.aws.lambda_permission import LambdaPermissions
 from chalicelib.holds import fate, making
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.making import ClosedGate
-from chalicelib.pipelines import estimate, execution, wait_cycles
+from chalicelib.pipelines import estimate, execution, upstream, wait_cycles
 from chalicelib.pipelines.reader import UpstreamReader
 from chalicelib.pipelines.state import Parked, PipelineState
 from chalicelib.records import log
@@ -24,7 +24,12 @@ from tests.simulation.planted_bugs.bug import constant
 # An upstream that is Stopping counts as idle.
 constant("stopping_is_idle", "Safe", 39, execution, "RUNNING", frozenset({"InProgress"}))
 # An execution counts as past the stage that a gate waits for before it has reached it.
-constant("past_too_early", "Safe", 28, PipelineState, "is_past", True)
+# An upstream that was cancelled a moment ago is idle.
+constant("cancelled_is_idle", "Safe", 8, upstream, "RESTART_TIME", timedelta(0))
+# The result of a cancelled execution is that of the one before it.
+FINISHED = frozenset({"Succeeded", "Failed", "Stopped"})
+constant("cancelled_has_no_result", "Safe", 13, execution, "FINISHED", FINISHED)
+constant("past_too_early", "Safe", 48, PipelineState, "is_past", True)
 # Every running upstream counts as parked, if parked upstreams may pass.
 PARKED = Parked("Deploy", None, None)
 constant("always_parked", "Safe", 3, PipelineState, "find_parked", PARKED)
@@ -58,8 +63,8 @@ constant("early_hand_over", "Live", 40, making, "LONGEST_WAIT_IN_PROGRESS", time
 constant("never_gives_up", "Live", 44, Hold, "is_past_deadline", False)
 # A hold by a rule does not stop at its deadline.
 constant("never_stops", "Once", 30, Hold, "ends_by_stopping", False)
-# A condition's rules are ignored: what it let pass is started again.
-constant("conditions_ignored", "Once", 844, CodePipeline, "list_condition_attempts", ())
+# A condition's rules are ignored: a gate that is one is refused, as if it were not waiting.
+constant("conditions_ignored", "Answered", 46, CodePipeline, "list_condition_attempts", ())
 # A gate that refused is invoked again forever.
 constant("refusals_ignored", "Clean", 110, retry, "REFUSALS", frozenset())
 # The rule's target is not removed.

@@ -107,11 +107,12 @@ def rule_goes_with_the_retry(
     return record
 
 
-@bug_in(retry, "_ask_for_retry", "Once", seed=66)
-def no_second_look(real: Any, *arguments: Any) -> Any:
+@bug_in(retry, "_ask_for_retry", "Once", seed=127)
+def no_second_look(real: Any, hold: Hold, plan: Any, *arguments: Any) -> Any:
     """If AWS does not retry a stage, the retry function does not check why."""
-    with patch.object(retry, "read_fate", lambda *_: (fate.HELD, None)):
-        return real(*arguments)
+    unchanged = fate.Evidence(hold.pipeline, hold.execution, "dev", attempts=[plan.closed])
+    with patch.object(retry, "read_fate", lambda *_: (fate.HELD, unchanged)):
+        return real(hold, plan, *arguments)
 
 
 @bug_in(retry, "choose_revisions", "Live", seed=34)
@@ -120,7 +121,7 @@ def held_revisions_ignored(real: Any, revisions: Any, _hold: Any, attempts: Any)
     return real(revisions, None, attempts)
 
 
-@bug_in(Execution, "parse", "Once", seed=66)
+@bug_in(Execution, "parse", "Once", seed=555)
 def rollback_started(real: Any, summary: Any) -> Any:
     """A rollback is started like any other execution."""
     return replace(real(summary), kind="STANDARD")

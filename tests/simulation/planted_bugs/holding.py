@@ -60,6 +60,12 @@ def gate_swallows(real: Any, *arguments: Any) -> Any:
         return None
 
 
+@bug_in(gate_function, "keeps_condition_closed", "Answered", seed=5)
+def closed_condition_ends_well(_real: Any, *_: Any) -> bool:
+    """A closed stage condition fails its job, but ends without an error."""
+    return False
+
+
 @bug_in(EventBridge, "put_hold", "Answered", seed=13)
 def fails_without_hold(real: Any, *arguments: Any, **keys: Any) -> None:
     """A gate that AWS does not answer fails the job without a hold."""
@@ -97,7 +103,7 @@ def deadline_forgotten(_real: Any, self: ClosedGate, _hold: Any) -> Any:
     return self._now
 
 
-@bug_in(ClosedGate, "_read_standing_hold", "Live", seed=66)
+@bug_in(ClosedGate, "_read_rule", "Live", seed=66)
 def mark_ignored(real: Any, *arguments: Any) -> Any:
     """The gate ignores a person's mark."""
     hold = real(*arguments)
@@ -116,5 +122,5 @@ def mark_for_all() -> AbstractContextManager[object]:
         by = marks.get(self._parameters.pipeline or "")
         return replace(hold, released_by=by) if hold and by else hold
 
-    real = ClosedGate._read_standing_hold
-    return patch.object(ClosedGate, "_read_standing_hold", read)
+    real = ClosedGate._read_rule
+    return patch.object(ClosedGate, "_read_rule", read)

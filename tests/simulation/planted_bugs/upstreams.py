@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from chalicelib import errors, gate
 from chalicelib.aws.clients import Aws
-from chalicelib.aws.codepipeline import CodePipeline
+from chalicelib.aws.codepipeline import CodePipeline, ExecutionList
 from chalicelib.aws.other_accounts import OtherAccounts
 from chalicelib.holds import making
 from chalicelib.pipelines import wait_cycles
@@ -20,13 +20,13 @@ from chalicelib.records.outcomes import Outcome
 from tests.simulation.planted_bugs.bug import both, bug, bug_in
 
 
-@bug_in(Upstream, "running", "Safe", seed=1)
+@bug_in(Upstream, "running", "Safe", seed=3)
 def only_the_newest(_real: Any, self: Upstream) -> object:
     """Only the newest execution of an upstream is checked."""
     return tuple(execution for execution in self.executions[:1] if execution.running)
 
 
-@bug_in(CodePipeline, "list_execution_pages", "Safe", seed=10)
+@bug_in(CodePipeline, "_list_pages", "Safe", seed=10)
 def one_page(real: Any, self: CodePipeline, pipeline: str) -> Any:
     """Only the first page of an upstream's executions is read."""
     yield next(iter(real(self, pipeline)))
@@ -38,13 +38,13 @@ def unanswered_is_idle(_real: Any, self: Upstream) -> bool:
     return not self.blocking
 
 
-@bug_in(CodePipeline, "list_executions", "Safe", seed=123)
+@bug_in(CodePipeline, "read_executions", "Safe", seed=123)
 def denied_is_idle(real: Any, *arguments: Any, **keys: Any) -> Any:
     """An upstream that the gate may not read counts as idle."""
     try:
         return real(*arguments, **keys)
     except errors.NotPermitted:
-        return ()
+        return ExecutionList()
 
 
 @bug_in(gate, "find_unsatisfied", "Safe", seed=0)
@@ -100,6 +100,22 @@ def waits_once() -> AbstractContextManager[object]:
         return unsatisfied
 
     return patch.object(gate, "find_unsatisfied", find)
+
+
+# What counts as a success
+
+
+@bug_in(Upstream, "succeeded", "Safe", seed=2015)
+def rollback_is_a_success(_real: Any, self: Upstream) -> bool:
+    """A rollback that succeeded counts as a success."""
+    last = self._stage if self.dependency.stage else self.newest_finished
+    return last is not None and last.status == "Succeeded"
+
+
+@bug_in(Upstream, "newest_finished", "Safe", seed=357)
+def newest_in_parallel_too(_real: Any, self: Upstream) -> object:
+    """In PARALLEL mode the execution that began last decides, not the one that ended last."""
+    return next((execution for execution in self.executions if execution.finished), None)
 
 
 # Pipelines that wait for each other

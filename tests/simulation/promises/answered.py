@@ -14,6 +14,7 @@ from tests.simulation.settings import GateSettings, read_settings
 def answered(record: Record) -> Iterator[str]:
     yield from _find_unanswered(record)
     yield from _find_failed(record)
+    yield from _find_wrong_ends(record)
     for text in record.texts:
         for secret in record.secrets:
             if secret in text:
@@ -58,6 +59,18 @@ def _find_failed(record: Record) -> Iterator[str]:
             yield f"{name} failed without a hold or a reason: {answer.text[:120]}"
 
 
+def _find_wrong_ends(record: Record) -> Iterator[str]:
+    """If AWS judges a condition by how its function ends, it comes to the job's result, too."""
+    for answer in record.answers.values():
+        invocation, name = answer.invocation, label(answer.execution)
+        if not read_settings(answer.job).condition or invocation.error or invocation.ended is None:
+            continue
+        if answer.success and invocation.keeps_closed:
+            yield f"{name} passed its condition, but the gate ended in an error"
+        if not answer.success and not invocation.keeps_closed:
+            yield f"{name} is kept from its stage, but the gate ended without an error"
+
+
 def _has_a_reason(
     record: Record, answer: Answer, settings: GateSettings, denied: list[str]
 ) -> bool:
@@ -67,6 +80,8 @@ def _has_a_reason(
             return answer.verdict == "held"
         case _ if denied or not settings.names_execution or record.deleted.keys() & {*upstreams}:
             return True
+        case "refused" if settings.condition:  # it cannot wait for room
+            return any(fault.startswith("PutRule full") for fault in answer.invocation.faults)
         case "gave-up":
             return settings.give_up is not None and not settings.continues
         case "deadlock":

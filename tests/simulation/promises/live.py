@@ -248,7 +248,10 @@ def _find_held_after_release(record: Record) -> Iterator[str]:
         id_, invocation = held.execution.id, held.invocation
         # A late twin of its gate may have written the rule again without the mark, and the gate may
         # miss the mark if EventBridge does not answer.
-        marked = "released_by" in record.find_hold(id_, invocation.began)
+        # A release belongs to one gate: a later one of the same execution holds it again.
+        kept, action = record.find_hold(id_, invocation.began), held.job.action
+        own = kept.get("gate") in (None, [action.stage.name, action.name])
+        marked = own and "released_by" in kept
         overlooked = any(fault.startswith("ListTargetsByRule") for fault in invocation.faults)
         removed = any(
             one.invocation is None and one.hold is None and one.at >= invocation.began

@@ -38,7 +38,7 @@ def once(record: Record) -> Iterator[str]:
 def _find_reasons_against(record: Record, start: Start, held: PipelineExecution) -> Iterator[str]:
     """Why the hold no longer stood, by what the retry had read."""
     invocation, read = start.invocation, start.lists.get(start.pipeline, {})
-    status, began = read.get(held.id, ("unread", 0.0))
+    status, began, _ = read.get(held.id, ("unread", 0.0, 0.0))
     at_start = invocation.at_start
     if status != "Failed":
         yield f"the retry had read that it is {status}"

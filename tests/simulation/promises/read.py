@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tests.simulation.entries import Answer, Position, Start
-from tests.simulation.record import FINISHED, RUNNING, Record
+from tests.simulation.record import FINISHED, RESTART_TIME, RUNNING, Record
 from tests.simulation.settings import Requirement
 from tests.simulation.waiters import find_upstreams
 
@@ -19,21 +19,50 @@ def find_unsatisfied(
     if name not in invocation.complete_lists:
         yield f"it had not read all executions of {name}"
     positions = invocation.positions.get(name, {})
-    running = {id_: status for id_, (status, _) in read.items() if status in RUNNING}
+    running = {id_: status for id_, (status, *_) in read.items() if status in RUNNING}
     for id_, status in running.items():
         if not requirement.ignores(positions.get(id_, Position())):
             yield f"it had read that {name} {id_[:8]} is {status}"
     if requirement.require == "succeeded" and requirement.stage:
         reads = invocation.stage_reads.get((name, requirement.stage), [("", "never run")])
         last, status = reads[-1]
-        if status != "Succeeded":
+        if status != "Succeeded" or record.executions[last].type == "ROLLBACK":
             yield f"it had read that {name}'s {requirement.stage} is {status} ({last[:8]})"
-    elif requirement.require == "succeeded":
-        finished = [(started, status) for status, started in read.values() if status in FINISHED]
-        if not finished or max(finished)[1] != "Succeeded":
-            yield f"it had read that {name} has not succeeded"
+    elif requirement.require == "succeeded" and not _has_succeeded(record, read):
+        yield f"it had read that {name} has not succeeded"
+    yield from _find_cancelled(act, name)
     if not running:
         yield from _find_held(record, act, name)
+
+
+def _has_succeeded(record: Record, read: Mapping[str, tuple[str, float, float]]) -> bool:
+    """Whether the newest result, in PARALLEL mode the last one, is a success and no rollback's."""
+    newest = max(read, key=lambda id_: read[id_][1], default="")
+    is_parallel = bool(newest) and record.executions[newest].mode == "PARALLEL"
+    results = [
+        (
+            updated if is_parallel else started,
+            status == "Succeeded" and not _is_rollback(id_, record),
+        )
+        for id_, (status, started, updated) in read.items()
+        if status in FINISHED
+    ]
+    return bool(results) and max(results)[1]
+
+
+def _is_rollback(id_: str, record: Record) -> bool:
+    return record.executions[id_].type == "ROLLBACK"
+
+
+def _find_cancelled(act: Answer | Start, upstream: str) -> Iterator[str]:
+    """One was cancelled a moment ago, and nothing has started it again."""
+    read, now = act.lists.get(upstream, {}), act.invocation.began.timestamp()
+    for id_, (status, _, ended) in read.items():
+        is_recent = status == "Cancelled" and now - ended < RESTART_TIME.total_seconds()
+        if is_recent and not any(
+            started >= ended and other != "Cancelled" for other, started, _ in read.values()
+        ):
+            yield f"it had read that {upstream} {id_[:8]} was cancelled a moment ago"
 
 
 def _find_held(record: Record, act: Answer | Start, upstream: str) -> Iterator[str]:
@@ -41,12 +70,12 @@ def _find_held(record: Record, act: Answer | Start, upstream: str) -> Iterator[s
     pipeline that it waits for does not have to wait for it.)
     """
     read = act.lists.get(upstream, {})
-    newest, (status, began) = max(
-        read.items(), key=lambda item: item[1][1], default=("", ("", 0.0))
+    newest, (status, began, _) = max(
+        read.items(), key=lambda item: item[1][1], default=("", ("", 0.0, 0.0))
     )
     if status != "Failed" or newest not in record.executions:
         return
-    if sum(started == began for _, started in read.values()) > 1:
+    if sum(started == began for _, started, _ in read.values()) > 1:
         return  # started at the same moment: either could be the newest
     all_the_time = any(
         since < act.invocation.began and (until is None or until > act.at)

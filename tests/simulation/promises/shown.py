@@ -155,6 +155,6 @@ def _check_percentages(record: Record) -> Iterator[str]:
 def _find_statuses(kept: KeptOpen) -> object:
     """The statuses of the executions that the invocation read."""
     return {
-        name: {id_: status for id_, (status, _) in read.items()}
+        name: {id_: status for id_, (status, *_) in read.items()}
         for name, read in kept.invocation.lists.items()
     }
