@@ -112,12 +112,6 @@ def rollback_is_a_success(_real: Any, self: Upstream) -> bool:
     return last is not None and last.status == "Succeeded"
 
 
-@bug_in(Upstream, "newest_finished", "Safe", seed=357)
-def newest_in_parallel_too(_real: Any, self: Upstream) -> object:
-    """In PARALLEL mode the execution that began last decides, not the one that ended last."""
-    return next((execution for execution in self.executions if execution.finished), None)
-
-
 # Pipelines that wait for each other
 
 
