@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
@@ -250,7 +251,12 @@ def _find_held_after_release(record: Record) -> Iterator[str]:
         # miss the mark if EventBridge does not answer.
         # A release belongs to one gate: a later one of the same execution holds it again.
         kept, action = record.find_hold(id_, invocation.began), held.job.action
-        own = kept.get("gate") in (None, [action.stage.name, action.name])
+        asked = json.loads(action.configuration["UserParameters"])["depends_on"]
+        own = (
+            kept["gate"] == [action.stage.name, action.name]
+            if kept.get("gate")
+            else kept.get("depends_on") == asked
+        )
         marked = own and "released_by" in kept
         overlooked = any(fault.startswith("ListTargetsByRule") for fault in invocation.faults)
         removed = any(
