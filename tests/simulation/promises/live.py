@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
@@ -10,7 +9,12 @@ from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from tests.simulation.entries import Answer, KeptOpen
 from tests.simulation.record import Period, Record, label
-from tests.simulation.settings import GateSettings, Requirement, read_settings
+from tests.simulation.settings import (
+    GateSettings,
+    Requirement,
+    parse_requirements,
+    read_settings,
+)
 
 MOMENT, MINUTE = timedelta(milliseconds=1), timedelta(minutes=1)
 IN_PLACE = timedelta(hours=23)
@@ -251,12 +255,10 @@ def _find_held_after_release(record: Record) -> Iterator[str]:
         # miss the mark if EventBridge does not answer.
         # A release belongs to one gate: a later one of the same execution holds it again.
         kept, action = record.find_hold(id_, invocation.began), held.job.action
-        asked = json.loads(action.configuration["UserParameters"])["depends_on"]
-        own = (
-            kept["gate"] == [action.stage.name, action.name]
-            if kept.get("gate")
-            else kept.get("depends_on") == asked
-        )
+        if kept.get("gate"):
+            own = kept["gate"] == [action.stage.name, action.name]
+        else:
+            own = bool(kept) and parse_requirements(kept) == read_settings(held.job).requirements
         marked = own and "released_by" in kept
         overlooked = any(fault.startswith("ListTargetsByRule") for fault in invocation.faults)
         removed = any(
