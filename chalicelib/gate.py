@@ -66,11 +66,11 @@ def keeps_condition_closed(event: object, record: Mapping[str, object]) -> bool:
 
     `record`: what `answer_job` returned for this event.
     """
-    text = Job.parse(event).user_parameters
     # A condition never stays in progress, so each of its jobs is a first one.
-    return (
-        is_condition(text) and not only_observes(text) and record["decision"] not in OPENING_WORDS
-    )
+    if record["decision"] in OPENING_WORDS:
+        return False
+    text = Job.parse(event).user_parameters
+    return is_condition(text) and not only_observes(text)
 
 
 def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, object]:

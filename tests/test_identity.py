@@ -264,3 +264,12 @@ def test_the_sweep_leaves_another_stage_alone(scene: Scene) -> None:
     assert scene.statuses() == ["Succeeded", "Failed"]
     assert scene.rules() == [name]
     assert read_retry_log("swept") == read_retry_log("not swept") == []
+
+
+def test_a_hand_over_to_a_rule_does_without_the_variables(scene: Scene, calls: Calls) -> None:
+    """AWS names the pipeline, so its silence about the execution is no reason to lose the hold."""
+    hold_k8s(scene, seconds=26 * 3600, minutes=22 * 60, hold="wait")
+    calls.fail("GetPipelineExecution", "ServiceUnavailable")
+    scene.wait(minutes=70)
+    assert scene.statuses() == ["Failed"]
+    assert len(scene.rules()) == 1

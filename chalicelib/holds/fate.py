@@ -160,8 +160,12 @@ def _find_fate_after_restart(evidence: Evidence) -> HoldFate:
 
 
 def _end_by_passing(evidence: Evidence) -> HoldFate:
-    reason = f"execution {evidence.execution} passed the gate in a later attempt"
-    return HoldFate(Standing.ENDED, reason)
+    return HoldFate(Standing.ENDED, describe_later_pass(evidence.execution))
+
+
+def describe_later_pass(execution: str) -> str:
+    """Return why the hold of an execution ended that its gate let pass after all."""
+    return f"execution {execution} passed the gate in a later attempt"
 
 
 def find_closed_gate(attempts: Sequence[Attempt], gate_function: str) -> Attempt | None:

@@ -12,6 +12,7 @@ from chalicelib.answers import fail_job, let_pass
 from chalicelib.aws.clients import Aws
 from chalicelib.deployment import Deployment
 from chalicelib.errors import Misconfigured, NoAnswer, NoRoom
+from chalicelib.holds.fate import describe_later_pass
 from chalicelib.holds.hold import MAX_NEIGHBORS, Hold
 from chalicelib.holds.mode import MODES
 from chalicelib.holds.rule import build_schedule, find_next_check, name_rule
@@ -65,22 +66,20 @@ class GateWait:
 
         Stages run in order, so those of other stages have.
         """
-        return tuple(
-            wait
-            for wait in (self.rule.waits if self.rule else ())
-            if wait != self.standing and not self._is_of_other_stage(wait)
-        )
+        return tuple(wait for wait in self._other_waits if not self._is_of_other_stage(wait))
 
     @property
     def ended_unreported(self) -> tuple[Hold, ...]:
         """The waits of gates in other stages, which this execution has passed, whose end was not
         reported.
         """
-        return tuple(
-            wait
-            for wait in (self.rule.waits if self.rule else ())
-            if wait != self.standing and self._is_of_other_stage(wait) and not wait.end_reported
-        )
+        passed = filter(self._is_of_other_stage, self._other_waits)
+        return tuple(wait for wait in passed if not wait.end_reported)
+
+    @property
+    def _other_waits(self) -> tuple[Hold, ...]:
+        waits = self.rule.waits if self.rule else ()
+        return tuple(wait for wait in waits if wait != self.standing)
 
     def _is_of_other_stage(self, wait: Hold) -> bool:
         gate = self.waiter.gate
@@ -173,11 +172,11 @@ class ClosedGate:
         """Make the rule that is the hold, then fail the action with the reason."""
         deployment = Deployment.from_context(self._context)
         minutes, standing = self._parameters.retry_minutes, wait.standing
-        codepipeline = self._aws.codepipeline
+        codepipeline, waiter = self._aws.codepipeline, wait.waiter
         if self._job.since:  # a rule takes over from an action in progress
-            verify_waiter(self._job, self._parameters, codepipeline, self._context)
+            waiter = verify_waiter(self._job, self._parameters, codepipeline, self._context)
         try:
-            variables = read_waiting_execution(codepipeline, wait.waiter, self._context)
+            variables = read_waiting_execution(codepipeline, waiter, self._context)
         except Misconfigured:
             if standing and standing.job == self._job.id:
                 # An earlier attempt of this job made the hold and answered the job.
@@ -239,7 +238,7 @@ class ClosedGate:
                 self._aws,
                 pipeline=ended.pipeline,
                 execution=ended.execution,
-                reason=f"execution {ended.execution} passed the gate in a later attempt",
+                reason=describe_later_pass(ended.execution),
                 since=ended.since.isoformat(),
                 waited_seconds=int((self._now - ended.since).total_seconds()),
                 rule=ended.rule,
