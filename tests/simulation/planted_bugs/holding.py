@@ -16,6 +16,7 @@ from chalicelib.aws.eventbridge import EventBridge
 from chalicelib.holds import making
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.making import ClosedGate
+from chalicelib.records.outcomes import Outcome
 from tests.simulation.planted_bugs.bug import both, bug, bug_in
 
 
@@ -57,7 +58,7 @@ def gate_swallows(real: Any, *arguments: Any) -> Any:
     try:
         return real(*arguments)
     except errors.NoAnswer:
-        return None
+        return {"decision": Outcome.UNANSWERED.word}
 
 
 @bug_in(gate_function, "keeps_condition_closed", "Answered", seed=5)
