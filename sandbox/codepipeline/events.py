@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sandbox.codepipeline import outside
+from sandbox.codepipeline import outside, shapes
 from sandbox.codepipeline.execution import ActionExecution, PipelineExecution, StageExecution
 from sandbox.codepipeline.pipeline import Pipeline
 from sandbox.world import current_world
@@ -23,7 +23,7 @@ def send_pipeline_event(pipeline: Pipeline, execution: PipelineExecution, state:
         }
     if state == "STOPPING" and execution.stop_reason:
         detail["stop-execution-comments"] = execution.stop_reason
-    _send_event(pipeline, "Pipeline", detail)
+    _send_event(pipeline, execution, "Pipeline", detail)
 
 
 def send_stage_event(pipeline: Pipeline, stage: StageExecution, state: str) -> None:
@@ -31,7 +31,7 @@ def send_stage_event(pipeline: Pipeline, stage: StageExecution, state: str) -> N
     detail = _build_detail(stage.execution, stage.execution.started, state) | {"stage": stage.name}
     if stage.retried is not None:
         detail["stage-last-retry-attempt-time"] = _format_time(stage.retried)
-    _send_event(pipeline, "Stage", detail)
+    _send_event(pipeline, stage.execution, "Stage", detail)
 
 
 def send_action_event(pipeline: Pipeline, action: ActionExecution, state: str) -> None:
@@ -53,7 +53,7 @@ def send_action_event(pipeline: Pipeline, action: ActionExecution, state: str) -
         detail["execution-result"] = {
             key: value for key, value in result.items() if value is not None
         }
-    _send_event(pipeline, "Action", detail)
+    _send_event(pipeline, action.execution, "Action", detail)
 
 
 def _build_detail(execution: PipelineExecution, start: datetime, state: str) -> dict[str, Any]:
@@ -71,7 +71,12 @@ def _format_time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
-def _send_event(pipeline: Pipeline, kind: str, detail: dict[str, Any]) -> None:
+def _send_event(
+    pipeline: Pipeline, execution: PipelineExecution, kind: str, detail: dict[str, Any]
+) -> None:
+    if current_world().dials.answer_age is not None:
+        execution.past.note(shapes.render_execution_summary(execution))
+        pipeline.past.note(shapes.render_pipeline_state(pipeline))
     if current_world().dials.events_on:
         outside.send_event(
             pipeline.account_id,

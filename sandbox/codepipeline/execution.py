@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 from moto.moto_api._internal import mock_random
 
 from sandbox.clock import PlannedCall, utcnow
+from sandbox.past import Past
 
 Declaration = dict[str, Any]
 """A pipeline, stage or action as its owner declared it (model: PipelineDeclaration,
@@ -85,6 +86,8 @@ class PipelineExecution:
     """For a stage rollback: the execution with the revisions and variables to use (guide:
     stage-rollback).
     """
+    past: Past[dict[str, Any] | None] = field(default_factory=lambda: Past(None))
+    """How the lists showed it (PipelineExecutionSummary), if `Dials.answer_age` is set."""
 
     @property
     def type(self) -> Literal["STANDARD", "ROLLBACK"]:

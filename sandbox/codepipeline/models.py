@@ -50,6 +50,7 @@ from sandbox.codepipeline.execution import (
     StageExecution,
 )
 from sandbox.codepipeline.pipeline import OutcomeHook, Pipeline
+from sandbox.past import draw_moment
 from sandbox.world import current_world
 
 Request = dict[str, Any]
@@ -97,6 +98,7 @@ class CodePipelineBackend(MotoBackend):
         runnable = Pipeline(self, pipeline)
         runnable.tags = self.pipelines[pipeline["name"]].tags
         self.pipelines[runnable.name] = runnable
+        runnable.past.before = shapes.render_pipeline_state(runnable)
         if current_world().dials.start_on_create:
             self._start_execution(runnable, {}, "CreatePipeline", caller)
         return runnable.pipeline, tags
@@ -205,9 +207,10 @@ class CodePipelineBackend(MotoBackend):
         """Newest first, and the token for more."""
         pipeline, oldest = self.pipeline(request["pipelineName"]), utcnow() - HISTORY_PERIOD
         in_stage = ((request.get("filter") or {}).get("succeededInStage") or {}).get("stageName")
+        shown_at = draw_moment() or utcnow()
 
         def is_listed(execution: PipelineExecution) -> bool:
-            if execution.started < oldest:
+            if not oldest <= execution.started <= shown_at:
                 return False
             if in_stage is None:
                 return True
@@ -225,7 +228,11 @@ class CodePipelineBackend(MotoBackend):
             size=request.get("maxResults"),
             token=request.get("nextToken"),
         )
-        return [shapes.render_execution_summary(execution) for execution in page], token
+        return [
+            (execution.past.has_changed_since(shown_at) and execution.past.at(shown_at))
+            or shapes.render_execution_summary(execution)
+            for execution in page
+        ], token
 
     def list_action_executions(self, request: Request) -> tuple[list[ResponseBody], str | None]:
         """Newest first, and the token for more; of one execution or of all."""
@@ -273,7 +280,10 @@ class CodePipelineBackend(MotoBackend):
         return [shapes.render_rule_detail(pipeline, run) for run in page], token
 
     def get_pipeline_state(self, name: str) -> ResponseBody:
-        return shapes.render_pipeline_state(self.pipeline(name))
+        pipeline, shown_at = self.pipeline(name), draw_moment()
+        if shown_at and pipeline.past.has_changed_since(shown_at):
+            return pipeline.past.at(shown_at) or shapes.render_pipeline_state(pipeline)
+        return shapes.render_pipeline_state(pipeline)
 
     def stop_pipeline_execution(self, request: Request) -> str:
         """The execution's id. It is Stopped at once if nothing is running or the running actions

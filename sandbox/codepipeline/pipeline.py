@@ -22,6 +22,7 @@ from sandbox.codepipeline.execution import (
     RuleExecution,
     SourceRevision,
 )
+from sandbox.past import Past
 from sandbox.world import current_world
 
 OutcomeHook = Callable[[PipelineExecution, str, str], tuple[float, str]]
@@ -90,6 +91,8 @@ class Pipeline(CodePipeline):
         self.jobs: dict[str, ActionJob] = {}
         self.revisions: dict[str, SourceRevision] = {}
         """The newest revision of each source, by action name."""
+        self.past: Past[dict[str, Any] | None] = Past(None)
+        """The states that GetPipelineState showed, if `Dials.answer_age` is set."""
         self.deleted = False
         self.rebuild_stages()
 

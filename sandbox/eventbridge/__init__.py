@@ -32,6 +32,7 @@ PATCHED: tuple[str, ...] = (
     "moto.events.models.EventsBackend.delete_event_bus",
     "moto.events.models.EventsBackend.describe_event_bus",
     "moto.events.models.EventsBackend.list_rules",
+    "moto.events.models.EventsBackend.list_targets_by_rule",
     "moto.events.models.EventsBackend.put_events",
     "moto.events.models.EventsBackend.reset",
     "moto.events.exceptions.InvalidEventPatternException",

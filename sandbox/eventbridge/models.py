@@ -21,6 +21,7 @@ from sandbox.eventbridge.exceptions import LimitExceededException
 from sandbox.eventbridge.pattern import compile_pattern
 from sandbox.eventbridge.payload import build_payload, format_time, make_scheduled_event
 from sandbox.eventbridge.timeline import Firing, RuleDefinition, Timeline
+from sandbox.past import Past, draw_moment
 from sandbox.world import current_world
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,8 @@ class EventBridgeBackend(EventsBackend):
         self.timelines: dict[str, dict[str, Timeline]] = {}
         self.firings: dict[tuple[str, str], PlannedCall] = {}
         """The next firing of each rule's schedule, by bus and rule name: never more than one."""
+        self.past_targets: dict[tuple[str, str], Past[list[dict[str, Any]] | None]] = {}
+        """What ListTargetsByRule showed, by bus and rule name; None: no such rule."""
         self.failed_deliveries: list[FailedDelivery] = []
         self.life = object()
         """A new object after each reset: deliveries planned before the reset do not arrive."""
@@ -178,6 +181,8 @@ class EventBridgeBackend(EventsBackend):
             return
         timeline = timelines.setdefault(rule_name, Timeline(settled=utcnow()))
         timeline.change(definition, utcnow() + current_world().dials.rule_warmup)
+        past = self.past_targets.setdefault((bus_name, rule_name), Past(None))
+        past.note(None if definition is None else [*definition.targets])
         self._plan_firing(bus_name, rule_name)
         self._remove_deleted(timelines)
 
@@ -208,6 +213,27 @@ class EventBridgeBackend(EventsBackend):
                 limit=limit or 100,
             )
             return page
+
+    def list_targets_by_rule(  # type: ignore[override]  # moto's decorator hides its signature
+        self,
+        rule_id: str,
+        event_bus_arn: str | None,
+        next_token: str | None = None,
+        limit: int | None = None,
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Raises KeyError if there is no such rule, from which moto makes AWS's error."""
+        with current_world().lock:
+            past = self.past_targets.get((self._normalize_event_bus_arn(event_bus_arn), rule_id))
+            shown_at = draw_moment()
+            if past is None or shown_at is None or not past.has_changed_since(shown_at):
+                page: tuple[list[dict[str, Any]], str | None] = super().list_targets_by_rule(
+                    rule_id, event_bus_arn, next_token=next_token, limit=limit
+                )
+                return page
+            targets = past.at(shown_at)
+            if targets is None:
+                raise KeyError(rule_id)
+            return targets, None
 
     # Events
 
