@@ -6,7 +6,9 @@ or dies on the way is done again.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -29,10 +31,16 @@ from chalicelib.holds.fate import (
     find_closed_gate,
     find_execution,
 )
-from chalicelib.holds.hold import Hold, refuse_too_many_upstreams
+from chalicelib.holds.hold import Hold, Restart, refuse_too_many_upstreams
 from chalicelib.holds.reader import read_fate
 from chalicelib.holds.rule import is_rule_of, read_rule_name
-from chalicelib.pipelines.execution import PARALLEL, ROLLBACK, Attempt, Revision
+from chalicelib.pipelines.execution import (
+    LONGEST_LAG_SECONDS,
+    PARALLEL,
+    ROLLBACK,
+    Attempt,
+    Revision,
+)
 from chalicelib.pipelines.reader import UpstreamReader
 from chalicelib.pipelines.upstream import Upstream, find_deadlock, find_unsatisfied
 from chalicelib.records.log import log_decision
@@ -43,6 +51,13 @@ MAX_MAKING_TIME = timedelta(minutes=30)
 """A gate makes no rule for longer: each attempt writes its own time into it, and ends within
 Lambda's 15 minutes.
 """
+PAUSE_SECONDS = 5
+"""Between two checks in one invocation, and between two readings of a list."""
+CHECKS_AFTER_EVENT = 1 + LONGEST_LAG_SECONDS // PAUSE_SECONDS
+"""After an event, AWS's lists may not show yet what it was about."""
+READINGS_AFTER_START = 3
+RESTARTS = {outcome.word: outcome for outcome in (Outcome.STARTED, Outcome.LET_GO, Outcome.GAVE_UP)}
+"""How the start of a held pipeline is reported."""
 
 
 class Step(Enum):
@@ -63,7 +78,8 @@ class Plan:
     With START and RETRY: the `revisions` to start with (none: the latest), the gate's failed
     attempt (`closed`) whose stage to retry, whether a start may take the place of a retry that AWS
     refuses (`replaceable`), and whether the held execution stands on its own, whatever newer ones
-    do (`parallel`).
+    do (`parallel`). `started`: the execution that was started already, by an invocation that did
+    not come to the end.
     """
 
     step: Step
@@ -74,6 +90,7 @@ class Plan:
     closed: Attempt | None = None
     replaceable: bool = True
     parallel: bool = False
+    started: str | None = None
 
 
 def check_hold(event: object, context: object, aws: Aws, now: datetime) -> dict[str, object]:
@@ -90,21 +107,57 @@ def check_hold(event: object, context: object, aws: Aws, now: datetime) -> dict[
     fields = event if isinstance(event, Mapping) else {}
     refuse_too_many_upstreams(fields)
     claimed = _put_due_wait_first(Hold.parse(fields), now)
-    plan = _make_plan(claimed, deployment, aws, context, now) if claimed else None
-    # A deadlock is counted and announced, so it has to be a hold that EventBridge really keeps.
-    if claimed and plan and plan.step is Step.STAY and plan.outcome is not Outcome.DEADLOCK:
-        return _report(claimed, plan, aws, now)
-    kept = _put_due_wait_first(aws.eventbridge.read_hold(rule), now)
-    if kept is None:
-        # Left by a retry that died between the removal of the target and that of the rule.
-        aws.eventbridge.delete_empty_rule(rule)
+    hold, plan = _check(rule, claimed, deployment, aws, context, now)
+    for _ in range(1, _count_checks(claimed, now)):
+        if plan is None or plan.outcome is not Outcome.WAITING:
+            break
+        time.sleep(PAUSE_SECONDS)
+        hold, plan = _check(rule, claimed, deployment, aws, context, now)
+    if hold is None or plan is None:
         return log_decision("retry", Outcome.OVER, rule=rule, reason="the hold had already ended")
-    if plan is None or kept != claimed:
-        plan = _make_plan(kept, deployment, aws, context, now)
-    record = _carry_out(kept, plan, deployment, aws, now)
+    record = _carry_out(hold, plan, deployment, aws, now)
     if plan.step is not Step.STAY:
         _sweep(deployment, aws, now)
     return record
+
+
+def _count_checks(claimed: Hold | None, now: datetime) -> int:
+    """Return how often to check before the hold is left to the next firing.
+
+    The rule's schedule comes again anyway. An event or a person's release does not, and AWS may not
+    show yet what has happened.
+    """
+    if claimed is None or claimed.schedule is None:
+        return 1
+    scheduled = claimed.schedule.fires_in_minute_of(now) and claimed.released_by is None
+    return 1 if scheduled else CHECKS_AFTER_EVENT
+
+
+def _check(
+    rule: str,
+    claimed: Hold | None,
+    deployment: Deployment,
+    aws: Aws,
+    context: object,
+    now: datetime,
+) -> tuple[Hold | None, Plan | None]:
+    """Return the hold of a rule and what to do about it; None, None if it has ended.
+
+    `claimed`: what the event says about the hold. It is enough to stay, but not to change anything.
+    """
+    plan = _make_plan(claimed, deployment, aws, context, now) if claimed else None
+    # A deadlock is counted and announced, so it has to be a hold that EventBridge really keeps.
+    if plan and plan.step is Step.STAY and plan.outcome is not Outcome.DEADLOCK:
+        return claimed, plan
+    kept = _put_due_wait_first(aws.eventbridge.read_hold(rule), now)
+    if kept is None:
+        # Left by a retry that died between the removal of the target and that of the rule.
+        if aws.eventbridge.delete_empty_rule(rule) or claimed is None:
+            return None, None
+        return claimed, Plan(Step.STAY, Outcome.WAITING, "AWS does not show the hold yet")
+    if plan is None or kept != claimed:
+        plan = _make_plan(kept, deployment, aws, context, now)
+    return kept, plan
 
 
 def _put_due_wait_first(hold: Hold | None, now: datetime) -> Hold | None:
@@ -120,6 +173,10 @@ def _put_due_wait_first(hold: Hold | None, now: datetime) -> Hold | None:
 def _make_plan(
     hold: Hold, deployment: Deployment, aws: Aws, context: object, now: datetime
 ) -> Plan:
+    if hold.restart:
+        outcome = RESTARTS.get(hold.restart.outcome, Outcome.STARTED)
+        reason = f"it was started again as {hold.restart.execution}"
+        return Plan(Step.START, outcome, reason, started=hold.restart.execution)
     reader = UpstreamReader(hold.pipeline, hold.execution, aws, context, now)
     waiting = _read_waiting(hold, reader, now)
     reason = f"still waiting for {', '.join(upstream.label for upstream in waiting)}"
@@ -128,7 +185,7 @@ def _make_plan(
             reason = f"{cycle}: none of them can continue"
             return Plan(Step.STAY, Outcome.DEADLOCK, reason)
         return Plan(Step.STAY, Outcome.WAITING, reason)
-    fate, evidence = read_fate(aws.codepipeline, hold, deployment.stage)
+    fate, evidence = read_fate(aws.codepipeline, hold, deployment.stage, now)
     if fate.standing is Standing.ENDED:
         return Plan(Step.END, Outcome.DROPPED, fate.reason, replaced_by=fate.replaced_by)
     if fate.standing is Standing.MOVED_ON:
@@ -186,10 +243,14 @@ def _carry_out(
     hold: Hold, plan: Plan, deployment: Deployment, aws: Aws, now: datetime
 ) -> dict[str, object]:
     if plan.step is Step.RETRY:
-        plan = _retry_stage(hold, plan, deployment, aws)
-    started = None
-    if plan.step is Step.START:
-        plan, started = _start_pipeline(hold, plan, aws)
+        plan = _retry_stage(hold, plan, deployment, aws, now)
+    started = plan.started
+    if plan.step is Step.START and started is None:
+        plan, started = _start_pipeline(hold, plan, deployment, aws)
+    newer = started or plan.replaced_by
+    if newer and not _is_listed(hold, newer, aws):
+        reason = f"AWS does not list the newer execution {newer} yet"
+        return _report(hold, Plan(Step.STAY, Outcome.WAITING, reason), aws, now)
     # A retried execution keeps its rule: should the gate hold it again, it is the same one. It goes
     # when the execution has ended.
     if plan.step not in (Step.END, Step.START):
@@ -203,7 +264,7 @@ def _carry_out(
     return record
 
 
-def _retry_stage(hold: Hold, plan: Plan, deployment: Deployment, aws: Aws) -> Plan:
+def _retry_stage(hold: Hold, plan: Plan, deployment: Deployment, aws: Aws, now: datetime) -> Plan:
     """Retry the held stage; returns what is left to do if AWS refuses."""
     # The rule outlives this end of the wait. From now on it says so, and whatever removes it
     # reports no second end. A gate that holds the execution again writes a new Input.
@@ -214,7 +275,7 @@ def _retry_stage(hold: Hold, plan: Plan, deployment: Deployment, aws: Aws) -> Pl
     except NotPermitted:
         pass  # an old policy: the pipeline continues, and a second end may be counted
     try:
-        refused = _ask_for_retry(hold, plan, deployment, aws)
+        refused = _ask_for_retry(hold, plan, deployment, aws, now)
     except (NoAnswer, NotPermitted):
         _unmark(hold, marked, deployment, aws)
         raise
@@ -229,7 +290,9 @@ def _unmark(hold: Hold, marked: Hold, deployment: Deployment, aws: Aws) -> None:
         aws.eventbridge.put_target(hold, deployment.retry_arn)
 
 
-def _ask_for_retry(hold: Hold, plan: Plan, deployment: Deployment, aws: Aws) -> Plan | None:
+def _ask_for_retry(
+    hold: Hold, plan: Plan, deployment: Deployment, aws: Aws, now: datetime
+) -> Plan | None:
     """Retry the held stage. None if AWS does; otherwise what is left to do."""
     stage = plan.closed.stage if plan.closed else ""
     try:
@@ -237,7 +300,7 @@ def _ask_for_retry(hold: Hold, plan: Plan, deployment: Deployment, aws: Aws) -> 
     except NotRetryable:
         # The pipeline was edited, or the stage was already retried (perhaps by an earlier attempt
         # of this retry). Only another check tells which.
-        fate, evidence = read_fate(aws.codepipeline, hold, deployment.stage)
+        fate, evidence = read_fate(aws.codepipeline, hold, deployment.stage, now)
         closed = find_closed_gate(evidence.attempts or (), evidence.gate_function)
         if fate.standing is not Standing.HELD or closed != plan.closed:
             return Plan(Step.STAY, Outcome.WAITING, MOVED_ON)
@@ -258,7 +321,9 @@ def _replace_by_start(hold: Hold, plan: Plan, why: str) -> Plan:
     return replace(plan, step=Step.START, outcome=outcome, reason=f"{plan.reason}; {why}")
 
 
-def _start_pipeline(hold: Hold, plan: Plan, aws: Aws) -> tuple[Plan, str | None]:
+def _start_pipeline(
+    hold: Hold, plan: Plan, deployment: Deployment, aws: Aws
+) -> tuple[Plan, str | None]:
     if not plan.replaceable:
         reason = (
             f"execution {hold.execution} is a rollback that can no longer be retried, and a new "
@@ -274,7 +339,30 @@ def _start_pipeline(hold: Hold, plan: Plan, aws: Aws) -> tuple[Plan, str | None]
         )
     except PipelineNotFound:
         return _drop_for_missing_pipeline(hold), None
+    # Should this invocation die now, the next one only has to remove the rule.
+    marked = replace(hold, restart=Restart(started, plan.outcome.word))
+    with suppress(NotPermitted):  # an old policy: the start's token makes AWS ignore a repeat
+        aws.eventbridge.put_target(marked, deployment.retry_arn)
     return plan, started
+
+
+def _is_listed(hold: Hold, newer: str, aws: Aws) -> bool:
+    """Wait until AWS lists a newer execution; returns whether it does.
+
+    While a list shows only the held execution, which failed, its rule is what tells the gates that
+    wait for this pipeline that it will run again. So the rule stays until no answer of AWS can be
+    so old that it does not show the new execution.
+    """
+    time.sleep(LONGEST_LAG_SECONDS)
+    for reading in range(READINGS_AFTER_START):
+        if reading:
+            time.sleep(PAUSE_SECONDS)
+        executions = aws.codepipeline.list_executions(
+            hold.pipeline, since=hold.since, until=hold.execution
+        )
+        if any(execution.id == newer for execution in executions):
+            return True
+    return False
 
 
 def _drop_for_missing_pipeline(hold: Hold) -> Plan:

@@ -17,7 +17,8 @@ from chalicelib.deployment import Deployment
 from chalicelib.errors import NoAnswer, NoRoom, NotPermitted, UnexpectedAnswer
 from chalicelib.holds.hold import MAX_NEIGHBORS, Hold
 from chalicelib.holds.mode import RETRY
-from chalicelib.holds.rule import build_schedule, name_rule, read_stage
+from chalicelib.holds.rule import name_rule, read_stage
+from chalicelib.holds.schedule import Schedule
 from chalicelib.phrases import format_time, join_names
 from chalicelib.wording import held_pipeline
 from gatectl.arguments import build_missing_pipeline_error
@@ -250,13 +251,12 @@ def _mark_open_gate(
         for gate in wait.gates
         if gate.parameters and gate.deployed_as == deployment.stage
     ]
-    hold = replace(hold, neighbors=tuple(neighbors[:MAX_NEIGHBORS]))
+    schedule = Schedule.begin(now, RETRY_MINUTES)
+    hold = replace(hold, schedule=schedule, neighbors=tuple(neighbors[:MAX_NEIGHBORS]))
     place.lambda_permissions.allow_rules(deployment.retry_arn, deployment.all_rules_arn)
     try:
         description = held_pipeline.describe_rule(hold, (), now)
-        place.eventbridge.put_hold(
-            hold, build_schedule(now, RETRY_MINUTES), description, deployment.retry_arn
-        )
+        place.eventbridge.put_hold(hold, schedule.expression, description, deployment.retry_arn)
     except NoRoom:
         raise NoRoomForRule(
             f"EventBridge has no room for another rule, and {wait.pipeline} stays in progress "

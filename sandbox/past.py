@@ -17,10 +17,10 @@ KEPT = timedelta(minutes=1)
 """How long a former value is kept."""
 
 
-def draw_moment() -> datetime | None:
-    """The moment (aware UTC) that an answer shows, if `Dials.answer_age` is set; None: now."""
+def draw_moment(operation: str) -> datetime | None:
+    """The moment (aware UTC) that an answer to `operation` shows, if `Dials.answer_age` is set; None: now."""
     answer_age = current_world().dials.answer_age
-    seconds = 0.0 if answer_age is None else answer_age()
+    seconds = 0.0 if answer_age is None else answer_age(operation)
     return utcnow() - timedelta(seconds=seconds) if seconds else None
 
 

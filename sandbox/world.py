@@ -54,9 +54,9 @@ class Dials:
     """How long a new or changed rule does not match yet, and a removed one still does (model:
     PutRule, DeleteRule: "a short period").
     """
-    answer_age: Callable[[], float] | None = None
-    """How many seconds old an answer of ListPipelineExecutions, GetPipelineState or
-    ListTargetsByRule is (AWS does not promise that they show at once what has just happened). None:
+    answer_age: Callable[[str], float] | None = None
+    """How many seconds old an answer of an operation is: of ListPipelineExecutions,
+    GetPipelineState or ListTargetsByRule (AWS does not promise that they show at once what has just happened). None:
     always up to date.
     """
     enforce_iam: bool = True

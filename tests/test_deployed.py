@@ -118,7 +118,7 @@ def test_the_whole_story(deployed: Deployed) -> None:
     )
 
     wait_until(lambda: statuses("k8s") == ["Succeeded", "Failed"])
-    assert deployed.aws("events", "list-rules")["Rules"] == []
+    wait_until(lambda: not deployed.aws("events", "list-rules")["Rules"])
 
     logs = {
         function: deployed.chalice("logs", "--stage", "sandbox", "-n", function)

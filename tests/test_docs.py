@@ -122,7 +122,10 @@ def require(scene: Scene, examples: list[Asked]) -> Iterator[str]:
     scene.wait(minutes=2)
     yield ask(scene, examples[0])
     scene.ends_from_now_on("infra", "Succeeded")
-    good = [scene.start("infra"), scene.start("infra")][0]
+    good = scene.start("infra")
+    scene.wait(minutes=2)
+    scene.start("infra")
+    scene.wait(minutes=2)
     scene.codepipeline.rollback_stage(
         pipelineName="infra", stageName="Deploy", targetPipelineExecutionId=good
     )
@@ -200,6 +203,7 @@ def condition(scene: Scene, examples: list[Asked]) -> Iterator[str]:
     run_upstreams(scene, "infra")
     conditioned(scene, **examples[0])
     scene.start("k8s")
+    scene.wait(seconds=10)
     yield rule_state(scene)["errorDetails"]["message"]
     yield ask(scene, {**examples[0], "hold": "wait"}, "apps")
 

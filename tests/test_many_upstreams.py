@@ -38,13 +38,15 @@ def test_they_are_read_at_the_same_time(fifty: Scene, monkeypatch: pytest.Monkey
     assert fifty.statuses() == ["InProgress"]
 
 
-def test_each_costs_one_call_and_those_in_the_message_a_second(fifty: Scene, calls: Calls) -> None:
+def test_each_costs_one_call_per_check_and_those_in_the_message_a_further_one(
+    fifty: Scene, calls: Calls
+) -> None:
     for name in NAMES:
         fifty.codepipeline.start_pipeline_execution(name=name)
     fifty.wait(seconds=5)
     fifty.gated("k8s", ask(*NAMES))
     fifty.start("k8s")
-    assert calls.made.count("ListPipelineExecutions") == 50
+    assert calls.made.count("ListPipelineExecutions") == 2 * 50
     assert calls.made.count("GetPipelineState") == 5
     message = fifty.gate_message()
     assert "u00, u01, u02, u03, u04 and 45 more" in message

@@ -281,8 +281,8 @@ def test_a_check_of_a_hold_reads_no_more_history_than_it_needs(scene: Scene, cal
 def test_a_restart_that_aws_has_forgotten_the_token_of_is_not_repeated(
     scene: Scene, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In PARALLEL mode: the retry function recognizes the execution that it started before its rule
-    could not be removed.
+    """In PARALLEL mode: the retry function recognizes the execution that it started, though it may
+    not note it in the rule and cannot remove that.
     """
     scene.world.dials.token_memory = timedelta(minutes=1)
     scene.pipeline("infra")
@@ -304,6 +304,7 @@ def test_a_restart_that_aws_has_forgotten_the_token_of_is_not_repeated(
         )
 
     monkeypatch.setattr(Execution, "parse", by_retry)
+    calls.fail("PutTargets", "AccessDeniedException")
     calls.fail("RemoveTargets", "InternalException")
     scene.wait(minutes=30)
     calls.mend()

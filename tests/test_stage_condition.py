@@ -72,6 +72,7 @@ def test_a_running_upstream_holds_the_pipeline_until_its_end(
     conditioned(judged, hold=mode)
     judged.start("infra")
     judged.start("k8s")
+    judged.wait(seconds=10)  # the gate checks again before it answers
     assert judged.statuses() == ["Failed"]
     judged.wait(minutes=16)
     assert judged.statuses() == statuses
@@ -94,6 +95,7 @@ def test_without_the_key_a_closed_gate_opens_unless_the_job_judges(
     conditioned(infra, condition=False)
     infra.start("infra")
     infra.start("k8s")
+    infra.wait(seconds=10)
     assert rule_state(infra)["status"] == "Succeeded"
 
 
@@ -219,6 +221,7 @@ def test_a_released_execution_enters_its_stage(judged: Scene) -> None:
     conditioned(judged)
     judged.start("infra")
     judged.start("k8s")
+    judged.wait(seconds=10)
     run("release", "k8s", "--yes")
     judged.wait(minutes=2)
     assert judged.statuses() == ["Succeeded"]

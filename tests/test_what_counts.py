@@ -75,7 +75,7 @@ def test_an_upstream_that_was_cancelled_has_not_succeeded(scene: Scene) -> None:
     scene.wait(minutes=10)
     assert scene.statuses() == ["Failed"]
     scene.start("infra")
-    scene.wait(minutes=2)
+    scene.wait(minutes=3)
     assert scene.statuses() == ["Succeeded", "Failed"]
 
 
@@ -107,7 +107,7 @@ def test_an_upstream_that_was_rolled_back_has_not_succeeded(
     scene.wait(minutes=10)
     assert scene.statuses() == ["Failed"]
     scene.start("infra")
-    scene.wait(minutes=2)
+    scene.wait(minutes=3)
     assert scene.statuses() == ["Succeeded", "Failed"]
 
 

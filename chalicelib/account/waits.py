@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from chalicelib.account.gates import Gate
 from chalicelib.holds.fate import HELD, HoldFate, Standing
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.mode import HoldMode
-from chalicelib.holds.rule import find_check_after, read_date
-
-_SCHEDULE = re.compile(r"cron\((?P<first>\d+)(?:/(?P<every>\d+))? \* \* \* \? \*\)")
-"""The schedule of a rule, as holds.rule.build_schedule writes it."""
+from chalicelib.holds.rule import read_date
+from chalicelib.holds.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -76,12 +73,8 @@ class HoldRule:
 
         None if the gate did not write the schedule.
         """
-        schedule = _SCHEDULE.fullmatch(self.schedule)
-        if not schedule:
-            return None
-        first, every = int(schedule["first"]), int(schedule["every"] or 60)
-        minute = now.replace(second=0, microsecond=0)
-        return minute + timedelta(minutes=(first - minute.minute - 1) % every + 1)
+        schedule = Schedule.parse(self.schedule)
+        return schedule.find_next(now) if schedule else None
 
     def build_wait(self, hold: Hold, now: datetime, fate: HoldFate, reason: str) -> Wait:
         """Return the wait that this rule keeps. `reason`: what the console shows at the gate."""
@@ -104,8 +97,5 @@ class HoldRule:
 
         If it is not known when the rule fires, return `moment`.
         """
-        first = self.next_check(now)
-        second = self.next_check(first) if first else None
-        if moment is None or first is None or second is None:
-            return moment
-        return find_check_after(moment, first, (second - first) // timedelta(minutes=1))
+        schedule = Schedule.parse(self.schedule)
+        return schedule.find_check_after(moment, now) if schedule and moment else moment

@@ -40,7 +40,8 @@ class HoldFate:
 class Evidence:
     """What a caller knows about the held `execution` and its `pipeline`. None means: not read.
 
-    `deployed_as`: the Chalice stage of the gate that holds it. `pipeline_exists` is False only if
+    `deployed_as`: the Chalice stage of the gate that holds it. `recent`: it was held only a moment
+    ago, so AWS may not list it yet. `pipeline_exists` is False only if
     AWS said so. `executions`: newest first. `reaches_back`: they reach back to the held one, or are
     all there are. `complete`: all executions of the look-back were read, also those that are older
     than the held one (`find_restart` needs them). `attempts`: those of the execution's actions;
@@ -52,6 +53,7 @@ class Evidence:
     pipeline: str
     execution: str
     deployed_as: str
+    recent: bool = False
     pipeline_exists: bool = True
     executions: Sequence[Execution] | None = None
     reaches_back: bool = True
@@ -87,6 +89,8 @@ def find_fate(evidence: Evidence) -> HoldFate:
     if held and held.running:
         # Even if there is a newer one: its gate may have to hold it again, or to see a release.
         return HoldFate(Standing.MOVED_ON, "the held execution is still in progress")
+    if held is None and evidence.recent:
+        return HoldFate(Standing.MOVED_ON, f"AWS does not list execution {held_id} yet")
     # In PARALLEL mode executions are independent of each other (guide: execution-modes).
     if newest and newest.id != held_id and (held or newest).mode != PARALLEL:
         reason = f"a newer execution exists: {newest.id} is {newest.status}"

@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from chalicelib.errors import Misconfigured, RefusedInput
 from chalicelib.holds.mode import DEFAULT, HoldMode, parse_rule_mode
+from chalicelib.holds.schedule import Schedule
 from chalicelib.pipelines.dependency import Dependency, parse_entry
 from chalicelib.pipelines.execution import ID, NAME, read_time
 
@@ -19,6 +20,23 @@ MAX_UPSTREAMS = 500
 """More than UserParameters of 1000 characters can name."""
 MAX_NEIGHBORS = 4
 """How many further gates of one stage have their wait in the rule: as many as surely fit."""
+
+
+class Restart(NamedTuple):
+    """The `execution` that the retry has started in place of a held one, and how that is to be
+    reported: `outcome` is the log's word.
+    """
+
+    execution: str
+    outcome: str
+
+    @classmethod
+    def parse(cls, value: object) -> Self | None:
+        """Read it from a rule's Input. Raises ValueError if it is invalid."""
+        if value is None:
+            return None
+        execution, outcome = _parse_pair(value)
+        return cls(execution, outcome)
 
 
 @dataclass(frozen=True)
@@ -32,6 +50,9 @@ class Hold:
     `released_by`: the ARN of the person who released it, whatever its upstreams do. `job`: the job
     whose gate made it. `end_reported`: the end of this hold was logged, or the gate will log it;
     whatever removes the rule must not report it again.
+
+    `schedule`: that of its rule. `restart`: what the retry has started in its place; the rule stays
+    until AWS lists that execution.
 
     `gate`: the stage and the action (or the condition's rule) of the gate that holds, if AWS told
     them. `neighbors`: the waits of other gates of the same stage in this execution, which share the
@@ -51,6 +72,8 @@ class Hold:
     released_by: str | None = None
     job: str | None = None
     end_reported: bool = False
+    schedule: Schedule | None = None
+    restart: Restart | None = None
     gate: tuple[str, str] | None = None
     neighbors: tuple[Hold, ...] = ()
 
@@ -77,7 +100,9 @@ class Hold:
                 released_by=_parse_name(fields.get("released_by")),
                 job=_parse_text(fields.get("job")),
                 end_reported=fields.get("end_reported") is True,
-                gate=_parse_gate(fields.get("gate")),
+                schedule=Schedule.parse(fields.get("schedule")),
+                restart=Restart.parse(fields.get("restart")),
+                gate=_parse_pair(fields["gate"]) if "gate" in fields else None,
                 neighbors=tuple(
                     cls._parse_neighbor(fields, wait) for wait in fields.get("neighbors", ())
                 ),
@@ -118,6 +143,10 @@ class Hold:
             "execution": self.execution,
             **self._build_wait_json(),
         }
+        if self.schedule:
+            fields["schedule"] = self.schedule.expression
+        if self.restart:
+            fields["restart"] = self.restart
         if self.neighbors:
             fields["neighbors"] = [wait._build_wait_json() for wait in self.neighbors]
         with_variables = json.dumps({**fields, "variables": self.variables})
@@ -166,7 +195,13 @@ class Hold:
     def put_first(self, wait: Hold) -> Hold:
         """Return the same waits, with `wait` as the one that the rule acts on."""
         neighbors = tuple(other for other in self.waits if other != replace(wait, neighbors=()))
-        return replace(wait, variables=self.variables, neighbors=neighbors[:MAX_NEIGHBORS])
+        return replace(
+            wait,
+            variables=self.variables,
+            schedule=self.schedule,
+            restart=self.restart,
+            neighbors=neighbors[:MAX_NEIGHBORS],
+        )
 
     def start_token(self) -> str:
         """Return the clientRequestToken of this hold's one start: every repeat of it is the same
@@ -211,11 +246,9 @@ def _parse_name(value: object) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
-def _parse_gate(value: object) -> tuple[str, str] | None:
-    if value is None:
-        return None
+def _parse_pair(value: object) -> tuple[str, str]:
     if not isinstance(value, (list, tuple)) or len(value) != 2:
-        raise ValueError(f"{value} is not a stage and an action")
+        raise ValueError(f"{value} is not a list of two")
     return str(value[0]), str(value[1])
 
 

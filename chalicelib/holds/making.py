@@ -4,6 +4,7 @@ in progress.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,11 +12,12 @@ from datetime import datetime, timedelta
 from chalicelib.answers import fail_job, let_pass
 from chalicelib.aws.clients import Aws
 from chalicelib.deployment import Deployment
-from chalicelib.errors import Misconfigured, NoAnswer, NoRoom
+from chalicelib.errors import Misconfigured, NoAnswer, NoRoom, NotPermitted
 from chalicelib.holds.fate import describe_later_pass
 from chalicelib.holds.hold import MAX_NEIGHBORS, Hold
 from chalicelib.holds.mode import MODES
-from chalicelib.holds.rule import build_schedule, find_next_check, name_rule
+from chalicelib.holds.rule import name_rule
+from chalicelib.holds.schedule import Schedule
 from chalicelib.holds.verdict import Verdict
 from chalicelib.holds.waiter import (
     Waiter,
@@ -27,8 +29,9 @@ from chalicelib.job import Job, format_token
 from chalicelib.parameters import Parameters, refuse_self
 from chalicelib.phrases import MAX_NAMES
 from chalicelib.pipelines.estimate import estimate_percent
+from chalicelib.pipelines.execution import LONGEST_LAG_SECONDS
 from chalicelib.pipelines.reader import UpstreamReader
-from chalicelib.pipelines.upstream import Upstream, find_deadlock
+from chalicelib.pipelines.upstream import Upstream, find_deadlock, find_unsatisfied
 from chalicelib.pipelines.wait_cycles import Cycle, WaitEdge, format_mark
 from chalicelib.records.outcomes import Outcome
 from chalicelib.records.report import report_decision
@@ -104,6 +107,7 @@ class ClosedGate:
         self._aws = aws
         self._context = context
         self._now = now
+        self._schedule = Schedule.begin(now, parameters.retry_minutes)
 
     def hold_pipeline(
         self, waiting: Sequence[Upstream], reader: UpstreamReader
@@ -122,7 +126,7 @@ class ClosedGate:
             return self._give_up(wait)
         if self._can_stay_in_progress(wait):
             return self._keep_in_progress(wait, reader)
-        return self._hold_by_rule(wait)
+        return self._hold_by_rule(wait, reader)
 
     def _can_stay_in_progress(self, wait: GateWait) -> bool:
         # A wait that a rule took over stays with its rule, even if its stage is retried by hand.
@@ -168,10 +172,10 @@ class ClosedGate:
         outcome = Outcome.STILL_HELD if self._job.since else Outcome.HELD
         return self._report(outcome, wait, answered)
 
-    def _hold_by_rule(self, wait: GateWait) -> dict[str, object]:
+    def _hold_by_rule(self, wait: GateWait, reader: UpstreamReader) -> dict[str, object]:
         """Make the rule that is the hold, then fail the action with the reason."""
         deployment = Deployment.from_context(self._context)
-        minutes, standing = self._parameters.retry_minutes, wait.standing
+        standing = wait.standing
         codepipeline, waiter = self._aws.codepipeline, wait.waiter
         if self._job.since:  # a rule takes over from an action in progress
             waiter = verify_waiter(self._job, self._parameters, codepipeline, self._context)
@@ -195,6 +199,7 @@ class ClosedGate:
             on_give_up=self._parameters.on_give_up,
             # The job with which a counted wait began, so that a later job does not count it again.
             job=standing.job if standing and wait.is_held_already else self._job.id,
+            schedule=self._schedule,
             gate=wait.waiter.gate,
             neighbors=wait.neighbors[:MAX_NEIGHBORS],
         )
@@ -202,7 +207,7 @@ class ClosedGate:
         try:
             self._aws.eventbridge.put_hold(
                 hold,
-                schedule=build_schedule(self._now, minutes),
+                schedule=self._schedule.expression,
                 # The current time, not `since`: the sweep deletes rules without a target whose
                 # description is older than 30 minutes.
                 description=held_pipeline.describe_rule(hold, wait.waiting, self._now),
@@ -215,15 +220,37 @@ class ClosedGate:
         # Only now, with the rule in place: an execution that ended before would be lost if the gate
         # died in between.
         self._report_passed_gates(wait)
+        # An upstream may have ended since the gate checked, before the rule could notice.
+        time.sleep(LONGEST_LAG_SECONDS)
+        if self._are_satisfied_now(reader):
+            self._mark_uncounted(hold, wait, deployment)
+            return self._pass_after_all(wait)
         return self._fail_as_held(hold, wait, deployment)
+
+    def _are_satisfied_now(self, reader: UpstreamReader) -> bool:
+        try:
+            upstreams = reader.read_upstreams(self._parameters.depends_on)
+        except NotPermitted:
+            return False  # the hold is complete, and the retry reads them again
+        if find_unsatisfied(upstreams):
+            return False
+        self._upstreams = upstreams
+        return True
+
+    def _pass_after_all(self, wait: GateWait) -> dict[str, object]:
+        """Let pass what the rule was already made for: the retry removes that."""
+        outcome = Outcome.WAIT_RELEASED if self._job.since else Outcome.PASSED
+        return self._let_pass(
+            outcome,
+            open_gate.describe_pass(self._upstreams, self._now),
+            waited_seconds=self._job.count_waited_seconds(self._now),
+        )
 
     def _fail_as_held(
         self, hold: Hold, wait: GateWait, deployment: Deployment
     ) -> dict[str, object]:
         """Fail the action with the reason, because `hold` now stands."""
-        minutes = self._parameters.retry_minutes
-        next_check = find_next_check(self._now, minutes)
-        message = held_pipeline.describe_hold(wait.waiting, hold, minutes, next_check, self._now)
+        message = held_pipeline.describe_hold(wait.waiting, hold, self._schedule, self._now)
         answered = fail_job(self._job, Verdict.HELD, "JobFailed", message, self._aws)
         if not answered:
             self._mark_uncounted(hold, wait, deployment)

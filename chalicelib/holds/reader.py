@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.errors import PipelineNotFound
 from chalicelib.holds.fate import Evidence, HoldFate, Standing, find_closed_gate, find_fate
 from chalicelib.holds.hold import Hold
-from chalicelib.pipelines.execution import LOOK_BACK, Attempt
+from chalicelib.pipelines.execution import LONGEST_LAG_SECONDS, LOOK_BACK, Attempt
 
 
 def read_fate(
-    codepipeline: CodePipeline, hold: Hold, deployed_as: str
+    codepipeline: CodePipeline, hold: Hold, deployed_as: str, now: datetime
 ) -> tuple[HoldFate, Evidence]:
     """Return what became of `hold`, and what that was concluded from. `deployed_as`: the Chalice
-    stage of the gate that holds.
+    stage of the gate that holds. `now`: aware UTC.
 
     Two calls or three for a hold that stands, one for most that are over. Raises NotPermitted or
     NoAnswer.
     """
-    evidence = Evidence(hold.pipeline, hold.execution, deployed_as)
+    lag = timedelta(seconds=LONGEST_LAG_SECONDS)
+    recent = now - hold.since < 2 * lag  # the gate answers only after `lag`
+    evidence = Evidence(hold.pipeline, hold.execution, deployed_as, recent=recent)
     try:
         executions = codepipeline.list_executions(
             hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution

@@ -1,12 +1,11 @@
-"""The EventBridge rule of a hold: its name, event pattern, schedule and description."""
+"""The EventBridge rule of a hold: its name, event pattern and description."""
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from chalicelib.deployment import APP, Deployment
 from chalicelib.errors import RefusedInput
@@ -98,31 +97,6 @@ def read_rule_name(event: object, deployment: Deployment) -> str:
 def is_rule_of(name: str, deployment: Deployment) -> bool:
     """Return whether a rule has the name of a hold of this deployment."""
     return re.fullmatch(re.escape(deployment.rule_prefix) + ID, name) is not None
-
-
-def build_schedule(now: datetime, minutes: int) -> str:
-    """Return a cron expression that fires every `minutes`, a divisor of 60, counted from `now`.
-
-    The fields are minute, hour, day of month, month, day of week and year, in UTC (guide:
-    eb-scheduled-rule-pattern).
-    """
-    first = now.minute % minutes
-    return f"cron({first} * * * ? *)" if minutes == 60 else f"cron({first}/{minutes} * * * ? *)"
-
-
-def find_next_check(now: datetime, minutes: int) -> datetime:
-    """Return when the schedule of `build_schedule` fires first (aware UTC)."""
-    return now.replace(second=0, microsecond=0) + timedelta(minutes=minutes)
-
-
-def find_check_after(at: datetime, next_check: datetime, every: int) -> datetime:
-    """Return the first check at or after `at`, which is when a deadline takes effect.
-
-    `next_check`: any check before it, or the next one; `every`: the minutes between two checks. All
-    times are aware UTC.
-    """
-    interval = timedelta(minutes=every)
-    return next_check + math.ceil(max(timedelta(), at - next_check) / interval) * interval
 
 
 def describe_date(now: datetime) -> str:

@@ -15,11 +15,8 @@ from chalicelib.errors import Misconfigured, NoAnswer, NotPermitted, PipelineNot
 from chalicelib.holds.fate import find_last_attempts
 from chalicelib.job import Job, JobOwner
 from chalicelib.parameters import Parameters
-from chalicelib.pipelines.execution import RUNNING, Attempt
+from chalicelib.pipelines.execution import LONGEST_LAG_SECONDS, RUNNING, Attempt
 from chalicelib.wording import refusals
-
-LIST_LAG_SECONDS = 5
-"""The pause before a list is read again that may not show what has just happened."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ def _read_gates_in_progress(
     try:
         if waiting := read():
             return waiting
-        time.sleep(LIST_LAG_SECONDS)
+        time.sleep(LONGEST_LAG_SECONDS)
         return read()
     except PipelineNotFound:
         raise Misconfigured(refusals.describe_foreign_execution(execution, pipeline)) from None

@@ -33,6 +33,11 @@ RESTART_TIME = timedelta(minutes=2)
 again: a pipeline that updates itself does so within seconds to a minute (practice).
 """
 
+LONGEST_LAG_SECONDS = 10
+"""How old an answer of AWS may be: it does not promise that lists and states show at once what has
+just happened (the model says nothing about it; a few seconds in practice).
+"""
+
 LOOK_BACK = timedelta(days=14)
 """How far back the gate reads the list of executions."""
 LONGEST_APPROVAL = timedelta(days=60)

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.holds.rule import describe_date, find_check_after
+from chalicelib.holds.rule import describe_date
 from chalicelib.phrases import format_minutes, format_time, join_names, shorten
 
 if TYPE_CHECKING:
     from chalicelib.holds.hold import Hold
+    from chalicelib.holds.schedule import Schedule
     from chalicelib.pipelines.upstream import Upstream
     from chalicelib.pipelines.wait_cycles import Cycle
 
@@ -23,12 +24,12 @@ DESCRIPTION_LENGTH = 512  # model: RuleDescription
 
 
 def describe_hold(
-    waiting: Sequence[Upstream], hold: Hold, every: int, next_check: datetime, now: datetime
+    waiting: Sequence[Upstream], hold: Hold, schedule: Schedule, now: datetime
 ) -> str:
     """Return why the gate is closed and what happens next, for the failed action.
 
-    `waiting`: the upstreams that keep it closed. `every`: the minutes between two checks.
-    `next_check`, `now`: aware UTC.
+    `waiting`: the upstreams that keep it closed. `schedule`: that of the hold's rule. `now`: aware
+    UTC.
     """
     from chalicelib.wording.reasons import describe_end_of_wait, describe_reasons  # noqa: PLC0415
 
@@ -37,13 +38,14 @@ def describe_hold(
         failed, continues = "This execution", f"{pipeline} starts again"
     else:
         failed, continues = "This action", "its stage is retried"
-    give_up = find_check_after(hold.give_up, next_check, every) if hold.give_up else None
+    give_up = schedule.find_check_after(hold.give_up, now) if hold.give_up else None
     return shorten(
         f"{pipeline} has been waiting for {names} since {format_time(hold.since, now)}. "
         f"{describe_reasons(waiting, now)} "
         f"{failed} failed on purpose: {continues} automatically within seconds after "
         f"{describe_end_of_wait(waiting)}. Pipeline Gate also checks every "
-        f"{format_minutes(every)}, next at {format_time(next_check, now)}. "
+        f"{format_minutes(schedule.every_minutes)}, next at "
+        f"{format_time(schedule.find_next(now), now)}. "
         f"{describe_deadline(give_up, hold.on_give_up, now)}"
         f"You do not need to do anything{' until then' if hold.give_up else ''}. "
         f"To continue now anyway, run: gatectl release {pipeline}. "

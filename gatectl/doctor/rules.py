@@ -13,7 +13,8 @@ from chalicelib.aws.eventbridge import TARGET_ID
 from chalicelib.deployment import APP
 from chalicelib.holds.fate import Standing
 from chalicelib.holds.hold import Hold
-from chalicelib.holds.rule import build_pattern, build_schedule
+from chalicelib.holds.rule import build_pattern
+from chalicelib.holds.schedule import Schedule
 from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import ID, LOOK_BACK
@@ -222,7 +223,7 @@ def _find_faults(
     if rule.next_check(evidence.now) is None:
         put = {
             "Name": rule.name,
-            "ScheduleExpression": build_schedule(hold.since, MINUTES_OF_NEW_SCHEDULE),
+            "ScheduleExpression": Schedule.begin(hold.since, MINUTES_OF_NEW_SCHEDULE).expression,
             "EventPattern": build_pattern(hold.depends_on),
             "Description": rule.description,
             "State": "ENABLED",

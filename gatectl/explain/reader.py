@@ -191,7 +191,7 @@ class ExplainReader:
     def _may_stand(self, hold: Hold) -> bool:
         try:
             stage = read_stage(hold.rule, hold.execution)
-            fate, _ = read_fate(self._aws.codepipeline, hold, stage)
+            fate, _ = read_fate(self._aws.codepipeline, hold, stage, self._now)
         except NotPermitted:
             return True  # because its rule exists
         return fate.standing in MAY_STAND

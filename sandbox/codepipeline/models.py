@@ -207,7 +207,7 @@ class CodePipelineBackend(MotoBackend):
         """Newest first, and the token for more."""
         pipeline, oldest = self.pipeline(request["pipelineName"]), utcnow() - HISTORY_PERIOD
         in_stage = ((request.get("filter") or {}).get("succeededInStage") or {}).get("stageName")
-        shown_at = draw_moment() or utcnow()
+        shown_at = draw_moment("ListPipelineExecutions") or utcnow()
 
         def is_listed(execution: PipelineExecution) -> bool:
             if not oldest <= execution.started <= shown_at:
@@ -280,7 +280,7 @@ class CodePipelineBackend(MotoBackend):
         return [shapes.render_rule_detail(pipeline, run) for run in page], token
 
     def get_pipeline_state(self, name: str) -> ResponseBody:
-        pipeline, shown_at = self.pipeline(name), draw_moment()
+        pipeline, shown_at = self.pipeline(name), draw_moment("GetPipelineState")
         if shown_at and pipeline.past.has_changed_since(shown_at):
             return pipeline.past.at(shown_at) or shapes.render_pipeline_state(pipeline)
         return shapes.render_pipeline_state(pipeline)

@@ -224,7 +224,7 @@ class EventBridgeBackend(EventsBackend):
         """Raises KeyError if there is no such rule, from which moto makes AWS's error."""
         with current_world().lock:
             past = self.past_targets.get((self._normalize_event_bus_arn(event_bus_arn), rule_id))
-            shown_at = draw_moment()
+            shown_at = draw_moment("ListTargetsByRule")
             if past is None or shown_at is None or not past.has_changed_since(shown_at):
                 page: tuple[list[dict[str, Any]], str | None] = super().list_targets_by_rule(
                     rule_id, event_bus_arn, next_token=next_token, limit=limit

@@ -15,16 +15,13 @@ def list_figures(last: StorySnapshot, invoked: Sequence[str], called: Sequence[s
 
     `invoked` has the name of a function for each invocation, `called` for each AWS call.
     """
-    restart, held = last.executions("k8s")
-    waited = (restart.started - held.updated).total_seconds()
     runs, calls = Counter(invoked), Counter(called)
     functions = " and ".join(
         f"{calls[name]} by {name} in {_count_word(runs[name], 'invocation')}"
         for name in sorted(calls)
     )
     return [
-        f"k8s waited {waited:.1f} s for infra, and started again "
-        f"{_count_seconds_to_restart(last):.1f} s after infra had finished.",
+        f"k8s started again {_count_seconds_to_restart(last):.1f} s after infra had finished.",
         "This took two executions of k8s: the held one, which failed, and one that succeeded.",
         f"The functions made {len(called)} AWS calls: {functions}.",
         "No rule is left.",

@@ -54,13 +54,14 @@ def test_a_release_under_throttling() -> None:
 def test_the_calls_of_a_release() -> None:
     calls = count_calls(300)
     assert calls == {
-        "codepipeline:ListPipelineExecutions": 900,
+        "codepipeline:ListPipelineExecutions": 1200,
         "codepipeline:ListActionExecutions": 300,
         "codepipeline:StartPipelineExecution": 300,
         "codepipeline:PutJobSuccessResult": 300,
         "events:ListRules": 300,
         "events:ListTargetsByRule": 300,
+        "events:PutTargets": 300,
         "events:RemoveTargets": 300,
         "events:DeleteRule": 300,
     }
-    assert find_least_seconds(calls) == 90
+    assert find_least_seconds(calls) == 120

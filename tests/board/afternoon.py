@@ -52,4 +52,4 @@ def play(scene: Scene) -> None:
     scene.start("reports")
     scene.wait(minutes=2)
     scene.start("api")
-    scene.wait(minutes=8, seconds=25)
+    scene.wait(minutes=8, seconds=19)

@@ -13,6 +13,7 @@ import pytest
 
 from chalicelib import errors
 from chalicelib.holds.mode import RETRY
+from chalicelib.holds.schedule import Schedule
 from chalicelib.pipelines.state import PipelineState, StageState
 from chalicelib.pipelines.upstream import Upstream
 from chalicelib.pipelines.wait_cycles import Cycle
@@ -25,9 +26,9 @@ ANN = "arn:aws:iam::123456789012:user/ann"
 SAID = {
     "describe_pass": open_gate.describe_pass([Upstream(INFRA.dependency)], NOW),
     "describe_bypass": open_gate.describe_bypass([INFRA.dependency]),
-    "describe_hold": held_pipeline.describe_hold([INFRA], HOLD, 5, NOW, NOW),
+    "describe_hold": held_pipeline.describe_hold([INFRA], HOLD, Schedule.begin(NOW, 5), NOW),
     "held to be retried": held_pipeline.describe_hold(
-        [INFRA], replace(HOLD, mode=RETRY), 5, NOW, NOW
+        [INFRA], replace(HOLD, mode=RETRY), Schedule.begin(NOW, 5), NOW
     ),
     "describe_wait": held_pipeline.describe_wait([INFRA], "k8s", EARLIER, DEADLINE, "stop", NOW),
     "describe_pass_after_give_up": open_gate.describe_pass_after_give_up([INFRA], EARLIER, NOW),

@@ -313,7 +313,7 @@ class TestBeforeTheQuestion:
         ungated.gated("apps", ask("k8s", pipeline="apps", hold=hold))
         ungated.gated("web", ask("infra", pipeline="web", hold=hold))
         start_all(ungated, "infra", "k8s", "apps", "web")
-        ungated.wait(seconds=30)
+        ungated.wait(seconds=10)
         caution = "Caution: apps is waiting for k8s, and may continue when k8s is cancelled in the"
         assert caution in attach("--dry-run").words
         ungated.wait(minutes=15)

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
 from moto.codepipeline.models import codepipeline_backends
@@ -73,7 +74,8 @@ class TestPlayedTwice:
         assert len(ends) >= 5  # otherwise this test proves little
 
         dials = Dials(start_on_create=False, continuation_seconds=CONTINUATION_SECONDS)
-        with in_process(executor(), dials=dials) as world:
+        # A driven clock lets everything wait while a function sleeps.
+        with in_process(executor(), dials=dials) as world, patch("time.sleep"):
             scene = Scene(world)
             scene.gated("k8s", ask(require=require, hold=hold), mode=mode)
             play(scene, pushes)

@@ -74,7 +74,7 @@ def test_json(held: Scene) -> None:
     }
     assert {key: k8s[key] for key in expected} == expected
     assert k8s["next_check"] == "2026-11-23T12:10:00+00:00"
-    assert 400 < k8s["seconds"] < 440
+    assert 400 < k8s["seconds"] < 460
     assert k8s["reason"] == held.gate_message()
     assert (apps["pipeline"], apps["hold"], apps["rule"]) == ("apps", "wait", None)
 

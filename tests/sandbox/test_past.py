@@ -12,7 +12,7 @@ AGE = 5
 
 
 def test_the_executions_of_a_pipeline_are_listed_late(aws: CodePipelineWorld) -> None:
-    aws.dials.answer_age = lambda: AGE
+    aws.dials.answer_age = lambda _: AGE
     aws.create([action("Work", configuration={"SandboxSeconds": "20"})])
     first = aws.start(AGE - 1)
     assert aws.list_executions() == []
@@ -27,7 +27,7 @@ def test_the_executions_of_a_pipeline_are_listed_late(aws: CodePipelineWorld) ->
 
 
 def test_the_state_of_a_pipeline_is_shown_late(aws: CodePipelineWorld) -> None:
-    aws.dials.answer_age = lambda: AGE
+    aws.dials.answer_age = lambda _: AGE
     aws.create([action("Work")])
     execution = aws.start(2)
     assert "latestExecution" not in aws.stage()
@@ -45,7 +45,7 @@ def test_the_targets_of_a_rule_are_listed_late(bus: EventBridgeWorld) -> None:
     def read_targets() -> list[str]:
         return [target["Id"] for target in bus.events.list_targets_by_rule(Rule="hold")["Targets"]]
 
-    bus.dials.answer_age = lambda: AGE
+    bus.dials.answer_age = lambda _: AGE
     bus.rule(ScheduleExpression=EVERY_FIVE_MINUTES)
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         read_targets()

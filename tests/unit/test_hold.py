@@ -14,15 +14,14 @@ from hypothesis import strategies as st
 
 from chalicelib.deployment import STAGE_LENGTH, Deployment
 from chalicelib.errors import Misconfigured, RefusedInput
-from chalicelib.holds.hold import Hold
+from chalicelib.holds.hold import Hold, Restart
 from chalicelib.holds.mode import RETRY
 from chalicelib.holds.rule import (
     build_pattern,
-    build_schedule,
-    find_next_check,
     name_rule,
     read_rule_name,
 )
+from chalicelib.holds.schedule import Schedule
 from chalicelib.parameters import RETRY_MINUTES
 from chalicelib.pipelines.dependency import Dependency
 
@@ -48,7 +47,9 @@ HOLD = Hold(
     ],
 )
 def test_the_schedule(minute: int, every: int, expected: str) -> None:
-    assert build_schedule(datetime(2026, 1, 5, 12, minute, 30, tzinfo=UTC), every) == expected
+    schedule = Schedule.begin(datetime(2026, 1, 5, 12, minute, 30, tzinfo=UTC), every)
+    assert schedule.expression == expected
+    assert Schedule.parse(expected) == schedule
 
 
 @given(
@@ -58,10 +59,12 @@ def test_the_schedule(minute: int, every: int, expected: str) -> None:
 def test_it_fires_retry_minutes_after_the_current_minute_and_at_that_distance_ever_after(
     now: datetime, every: int
 ) -> None:
-    fields = build_schedule(now, every).removeprefix("cron(").removesuffix(")").split()
+    schedule = Schedule.begin(now, every)
+    fields = schedule.expression.removeprefix("cron(").removesuffix(")").split()
     times = CronSim(" ".join(fields[:5]).replace("?", "*"), now)
     fired = [next(times) for _ in range(40)]
-    assert fired[0] == find_next_check(now, every)
+    assert fired[0] == schedule.find_next(now)
+    assert all(map(schedule.fires_in_minute_of, fired))
     assert {later - earlier for earlier, later in pairwise(fired)} == {timedelta(minutes=every)}
 
 
@@ -87,6 +90,8 @@ def test_a_hold_survives_its_rules_input() -> None:
         released_by="arn:aws:iam::123456789012:user/ann",
         job=ID,
         end_reported=True,
+        schedule=Schedule(2, 5),
+        restart=Restart(ID, "started"),
         gate=("Gate", "Wait"),
         neighbors=(replace(HOLD, depends_on=(Dependency("dns"),), gate=("Gate", "Other")),),
     )

@@ -16,6 +16,7 @@ from chalicelib.deployment import Deployment, refuse_long_stage
 from chalicelib.errors import Misconfigured, RefusedInput, UnexpectedAnswer
 from chalicelib.holds.mode import RETRY
 from chalicelib.holds.rule import build_pattern, read_date, read_rule_name
+from chalicelib.holds.schedule import Schedule
 from chalicelib.job import Job
 from chalicelib.parameters import (
     parse_parameters,
@@ -250,8 +251,8 @@ def test_what_is_awaited(dependencies: list[Dependency], end: str) -> None:
 
 
 def describe_hold(minutes: int = 5, **changes: object) -> str:
-    hold, next_check = replace(HOLD, **changes), NOW + timedelta(minutes=minutes)  # type: ignore[arg-type]
-    return held_pipeline.describe_hold([INFRA, SILENT], hold, minutes, next_check, NOW)
+    hold = replace(HOLD, **changes)  # type: ignore[arg-type]
+    return held_pipeline.describe_hold([INFRA, SILENT], hold, Schedule.begin(NOW, minutes), NOW)
 
 
 WHY = f"{RUNS}. The gate could not check net: throttled."
@@ -445,16 +446,16 @@ def test_a_defect_that_aws_caused_names_the_call() -> None:
         (describe_hold(1), "Pipeline Gate also checks every minute, next at"),
         (
             describe_hold(give_up=DEADLINE),
-            "If that has not happened by 14:04 UTC, the wait ends and nothing is started; to "
+            "If that has not happened by 14:09 UTC, the wait ends and nothing is started; to "
             "wait again, retry this stage. You do not need to do anything until then.",
         ),
         # its rule looks only then
-        (describe_hold(give_up=DEADLINE + timedelta(seconds=1)), "by 14:09 UTC, the wait ends"),
+        (describe_hold(give_up=DEADLINE - timedelta(seconds=30)), "by 14:04 UTC, the wait ends"),
         (describe_hold(give_up=NOW), "by 12:09 UTC, the wait ends"),
-        (describe_hold(give_up=NOW + timedelta(days=14)), "by 2026-01-19 12:04 UTC, the wait ends"),
+        (describe_hold(give_up=NOW + timedelta(days=14)), "by 2026-01-19 12:09 UTC, the wait ends"),
         (
             describe_hold(give_up=DEADLINE, on_give_up="continue"),
-            "by 14:04 UTC, the pipeline continues anyway. You do not need to do anything until "
+            "by 14:09 UTC, the pipeline continues anyway. You do not need to do anything until "
             "then.",
         ),
     ],
@@ -479,7 +480,7 @@ def test_every_message_fits(number: int) -> None:
     assert max(map(len, summaries)) <= 2048  # model: ExecutionSummary
     failures = [
         held_pipeline.describe_give_up(many, NOW, NOW),
-        held_pipeline.describe_hold(many, HOLD, 1, NOW, NOW),
+        held_pipeline.describe_hold(many, HOLD, Schedule.begin(NOW, 1), NOW),
     ]
     assert max(map(len, failures)) <= 5000  # model: Message
     hold = replace(HOLD, pipeline="x" * 100, depends_on=(dependency,) * number)

@@ -12,6 +12,7 @@ from chalicelib.aws.lambda_permission import LambdaPermissions
 from chalicelib.holds import fate, making
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.making import ClosedGate
+from chalicelib.holds.schedule import Schedule
 from chalicelib.pipelines import estimate, execution, upstream, wait_cycles
 from chalicelib.pipelines.reader import UpstreamReader
 from chalicelib.pipelines.state import Parked, PipelineState
@@ -49,7 +50,7 @@ constant("bypass_ignored", "Answered", 341, parameters, "_read_bypass", False)
 # EventBridge does not get the permission to invoke the retry function.
 constant("no_permission", "Live", 0, LambdaPermissions, "allow_rules", None)
 # A hold has no schedule, only events end it.
-constant("no_schedule", "Live", 3, making, "build_schedule", "")
+constant("no_schedule", "Live", 3, Schedule, "expression", "")
 # Entries that failed in part are ignored.
 constant("failed_entries_ignored", "Live", 85, eventbridge, "_refuse_failed_entries", None)
 # A wait in the mode wait lasts until CodePipeline ends it.

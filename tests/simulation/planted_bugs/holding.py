@@ -16,6 +16,7 @@ from chalicelib.aws.eventbridge import EventBridge
 from chalicelib.holds import making
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.making import ClosedGate
+from chalicelib.holds.schedule import Schedule
 from chalicelib.records.outcomes import Outcome
 from tests.simulation.planted_bugs.bug import both, bug, bug_in
 
@@ -46,10 +47,10 @@ def answered_first() -> AbstractContextManager[object]:
     )
 
 
-@bug_in(making, "build_schedule", "Live", seed=12)
-def hourly(real: Any, now: Any, _minutes: int) -> Any:
+@bug_in(Schedule, "expression", "Live", seed=12)
+def hourly(_real: Any, self: Schedule) -> str:
     """A hold looks only once an hour, whatever retry_minutes says."""
-    return real(now, 60)
+    return f"cron({self.first_minute} * * * ? *)"
 
 
 @bug_in(gate_function, "answer_job", "Answered", seed=9)
