@@ -28,11 +28,14 @@ from chalicelib.holds.fate import (
     Evidence,
     Standing,
     choose_revisions,
+    describe_later_pass,
     find_closed_gate,
+    find_closed_gates,
     find_execution,
+    find_last_attempts,
 )
 from chalicelib.holds.hold import Hold, Restart, refuse_too_many_upstreams
-from chalicelib.holds.reader import read_fate
+from chalicelib.holds.reader import read_attempts, read_fate
 from chalicelib.holds.rule import is_rule_of, read_rule_name
 from chalicelib.pipelines.execution import (
     LONGEST_LAG_SECONDS,
@@ -106,7 +109,7 @@ def check_hold(event: object, context: object, aws: Aws, now: datetime) -> dict[
     rule = read_rule_name(event, deployment)
     fields = event if isinstance(event, Mapping) else {}
     refuse_too_many_upstreams(fields)
-    claimed = _put_due_wait_first(Hold.parse(fields), now)
+    claimed = _put_due_wait_first(Hold.parse(fields), deployment, aws, now)
     hold, plan = _check(rule, claimed, deployment, aws, context, now)
     for _ in range(1, _count_checks(claimed, now)):
         if plan is None or plan.outcome is not Outcome.WAITING:
@@ -149,7 +152,7 @@ def _check(
     # A deadlock is counted and announced, so it has to be a hold that EventBridge really keeps.
     if plan and plan.step is Step.STAY and plan.outcome is not Outcome.DEADLOCK:
         return claimed, plan
-    kept = _put_due_wait_first(aws.eventbridge.read_hold(rule), now)
+    kept = _put_due_wait_first(aws.eventbridge.read_hold(rule), deployment, aws, now)
     if kept is None:
         # Left by a retry that died between the removal of the target and that of the rule.
         if aws.eventbridge.delete_empty_rule(rule) or claimed is None:
@@ -160,14 +163,45 @@ def _check(
     return kept, plan
 
 
-def _put_due_wait_first(hold: Hold | None, now: datetime) -> Hold | None:
-    """Choose which wait to act on if several gates of one stage share the rule: one that ends
-    whatever its upstreams do, or else the one that held last.
+def _put_due_wait_first(
+    hold: Hold | None, deployment: Deployment, aws: Aws, now: datetime
+) -> Hold | None:
+    """Choose which wait to act on if several gates share the rule: one that ends whatever its
+    upstreams do, or else the one that held last.
+
+    A gate that passes leaves its wait in the rule, so a wait is due only if its gate is closed.
     """
     if hold is None or hold.ends_anyway(now):
         return hold
-    due = next((wait for wait in hold.neighbors if wait.ends_anyway(now)), None)
-    return hold.put_first(due) if due else hold
+    due = [wait for wait in hold.neighbors if wait.ends_anyway(now) and not wait.end_reported]
+    if not due:
+        return hold
+    try:
+        attempts = read_attempts(aws.codepipeline, hold, deployment.gate_function)
+    except PipelineNotFound:
+        return hold
+    closed = find_closed_gates(attempts, deployment.gate_function)
+    due = [wait for wait in due if _is_closed(wait, hold, closed)]
+    return hold.put_first(due[0]) if due else hold
+
+
+def _is_closed(wait: Hold, hold: Hold, closed: Sequence[Attempt]) -> bool:
+    """Return whether the gate of one of the hold's waits is closed. If AWS did not tell which gate
+    it is, it is one that no other wait names.
+    """
+    gates = {(attempt.stage, attempt.action) for attempt in closed}
+    if wait.gate:
+        return wait.gate in gates
+    return bool(gates - {other.gate for other in hold.waits})
+
+
+def _has_passed(hold: Hold, evidence: Evidence) -> bool:
+    """Return whether the hold's own gate has let the execution pass."""
+    last = find_last_attempts(evidence.attempts or (), evidence.gate_function)
+    return any(
+        (attempt.stage, attempt.action) == hold.gate and attempt.status == "Succeeded"
+        for attempt in last
+    )
 
 
 def _make_plan(
@@ -190,6 +224,9 @@ def _make_plan(
         return Plan(Step.END, Outcome.DROPPED, fate.reason, replaced_by=fate.replaced_by)
     if fate.standing is Standing.MOVED_ON:
         return Plan(Step.STAY, Outcome.WAITING, fate.reason)
+    if _has_passed(hold, evidence):
+        # Another gate has failed the execution since, and needs no rule: it refused or gave up.
+        return Plan(Step.END, Outcome.DROPPED, describe_later_pass(hold.execution))
     if waiting and hold.ends_by_stopping:
         return Plan(Step.END, Outcome.GAVE_UP, reason)
     return _plan_to_go_on(hold, waiting, reason, evidence)

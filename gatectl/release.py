@@ -209,9 +209,12 @@ def _release_wait(place: Place, wait: Wait, by: str, now: datetime) -> str:
         )
     deployment = _build_deployment(place, read_stage(wait.rule, wait.execution))
     kept = place.eventbridge.read_hold(wait.rule)
-    if kept is None or not place.eventbridge.put_target(
-        marked := replace(kept, released_by=by), deployment.retry_arn
-    ):
+    marked = kept and replace(
+        kept,
+        released_by=by,
+        neighbors=tuple(replace(other, released_by=by) for other in kept.neighbors),
+    )
+    if marked is None or not place.eventbridge.put_target(marked, deployment.retry_arn):
         return (
             f"The hold of execution {wait.execution[:8]} has just ended automatically: "
             f"{wait.pipeline} continues."

@@ -227,15 +227,7 @@ def test_a_deadline_belongs_to_one_gate(
 def test_gates_side_by_side_keep_their_own_beginning(scene: Scene, told: str, mode: str) -> None:
     scene.pipeline("infra", seconds=600)
     scene.pipeline("network", seconds=1500)
-    create_two_gates(scene)
-
-    def set_mode(declared: Any) -> None:
-        for action in declared["stages"][1]["actions"]:
-            asked = json.loads(action["configuration"]["UserParameters"])
-            text = json.dumps({**asked, "hold": mode, "give_up_minutes": 60})
-            action["configuration"]["UserParameters"] = text
-
-    edit(scene, change=set_mode)
+    create_two_gates(scene, mode, give_up_minutes=60)
     for name in ("infra", "network", "k8s"):
         scene.start(name)
     scene.wait(minutes=15)
@@ -249,6 +241,61 @@ def test_gates_side_by_side_keep_their_own_beginning(scene: Scene, told: str, mo
     assert "waiting for network since 12:00" in waiting
     scene.wait(minutes=20)
     assert scene.statuses()[0] == "Succeeded"
+    assert scene.rules() == []
+
+
+@pytest.mark.parametrize("mode", ["restart", "retry"])
+def test_a_release_opens_every_gate_at_which_the_execution_is_held(
+    scene: Scene, told: str, mode: str
+) -> None:
+    hold_at_two_gates(scene, mode)
+    assert run("release", "k8s", "--yes").status == 0
+    scene.wait(minutes=10)
+    assert scene.statuses() == ["Succeeded"]
+    assert scene.rules() == []
+
+
+@pytest.mark.parametrize("mode", ["restart", "retry"])
+def test_a_gate_that_has_passed_lets_the_gate_next_to_it_wait(
+    scene: Scene, told: str, mode: str
+) -> None:
+    """One of the two waits is marked as released, as an older gatectl does."""
+    hold_at_two_gates(scene, mode)
+    (rule,) = scene.rules()
+    (target,) = scene.events.list_targets_by_rule(Rule=rule)["Targets"]
+    fields = {**json.loads(target["Input"]), "released_by": "ann"}
+    scene.events.put_targets(Rule=rule, Targets=[{**target, "Input": json.dumps(fields)}])
+    scene.wait(minutes=30)
+    assert len(read_retry_log("let go")) == 1
+    assert scene.statuses() == ["Failed"]
+    assert scene.rules() == [rule]
+
+
+def hold_at_two_gates(scene: Scene, mode: str) -> None:
+    """k8s is held by two gates of one stage, for two hours."""
+    scene.pipeline("infra", seconds=7200)
+    scene.pipeline("network", seconds=7200)
+    create_two_gates(scene, mode)
+    for name in ("infra", "network", "k8s"):
+        scene.start(name)
+
+
+@pytest.mark.parametrize("is_released", [False, True])
+def test_a_later_gate_that_gave_up_is_not_retried_by_the_hold_of_an_earlier_one(
+    scene: Scene, told: str, is_released: bool
+) -> None:
+    scene.pipeline("infra", seconds=7200 if is_released else 600)
+    scene.pipeline("network", seconds=7200)
+    prod = ask("network", hold="wait", give_up_minutes=5)
+    create_dev_and_prod(scene, ask("infra", hold="retry"), prod)
+    for name in ("infra", "network", "k8s"):
+        scene.start(name)
+    if is_released:
+        assert run("release", "k8s", "--yes").status == 0
+    scene.wait(minutes=40)
+    assert scene.statuses() == ["Failed"]
+    assert "gave up" in scene.gate_message().lower()
+    assert len(read_retry_log("retried") + read_retry_log("let go")) == 1
     assert scene.rules() == []
 
 

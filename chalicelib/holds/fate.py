@@ -179,14 +179,20 @@ def find_closed_gate(attempts: Sequence[Attempt], gate_function: str) -> Attempt
     A condition that was overridden did pass: actions of its stage came after it (guide:
     stage-conditions, "Overriding").
     """
+    return next(iter(find_closed_gates(attempts, gate_function)), None)
+
+
+def find_closed_gates(attempts: Sequence[Attempt], gate_function: str) -> list[Attempt]:
+    """Return such an attempt of each gate."""
+    closed = []
     for last in find_last_attempts(attempts, gate_function):
         overridden = last.condition and any(
             attempt.stage == last.stage and not attempt.condition and attempt.started > last.started
             for attempt in attempts
         )
         if last.status == "Failed" and not overridden:
-            return last
-    return None
+            closed.append(last)
+    return closed
 
 
 def find_last_attempts(attempts: Sequence[Attempt], gate_function: str) -> list[Attempt]:

@@ -57,10 +57,11 @@ def read_attempts(
     codepipeline: CodePipeline, hold: Hold, gate_function: str
 ) -> tuple[Attempt, ...]:
     """Return the attempts of the held execution's actions; those of its stages' conditions too,
-    unless the actions show the closed gate.
+    unless the actions show the closed gate, and the gate that holds.
     """
     attempts = codepipeline.list_attempts(hold.pipeline, hold.execution)
-    if find_closed_gate(attempts, gate_function):
+    shown = {(attempt.stage, attempt.action) for attempt in attempts}
+    if find_closed_gate(attempts, gate_function) and (hold.gate is None or hold.gate in shown):
         return attempts
     conditions = codepipeline.list_condition_attempts(hold.pipeline, hold.execution)
     return (*attempts, *conditions)

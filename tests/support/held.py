@@ -69,15 +69,13 @@ def remove_rule(scene: Scene, execution: str) -> None:
     scene.events.delete_rule(Name=rule)
 
 
-def create_two_gates(scene: Scene) -> None:
-    """k8s, whose gate stage waits for infra and for network in the mode wait, with one action
-    each.
-    """
-    scene.gated("k8s", ask("infra", hold="wait"))
+def create_two_gates(scene: Scene, mode: str = "wait", **parameters: Any) -> None:
+    """k8s, whose gate stage waits for infra and for network, with one action each."""
+    scene.gated("k8s", ask("infra", hold=mode, **parameters))
 
     def add_second(declared: Any) -> None:
         (gate,) = declared["stages"][1]["actions"]
-        text = json.dumps(ask("network", hold="wait"))
+        text = json.dumps(ask("network", hold=mode, **parameters))
         configuration = {**gate["configuration"], "UserParameters": text}
         second = {**gate, "name": "WaitForNetwork", "configuration": configuration}
         declared["stages"][1]["actions"].append(second)
