@@ -16,9 +16,9 @@ from sandbox.inprocess import DrivenWorld
 from tests.support.ask import ask
 from tests.support.calls import Calls
 from tests.support.cli import run
-from tests.support.held import create_two_gates, edit, hold_k8s
+from tests.support.held import create_dev_and_prod, create_two_gates, hold_k8s
 from tests.support.logs import read_retry_log
-from tests.support.scene import Scene, gate_stage
+from tests.support.scene import Scene
 
 DETAILS = ["nothing", "pipeline", "execution"]
 """What GetJobDetails may tell: AWS does not document it for Lambda actions."""
@@ -161,24 +161,6 @@ def test_arns_are_ascii(scene: Scene, text: str) -> None:
 
 
 # Two gates in one pipeline
-
-
-def create_dev_and_prod(scene: Scene, dev: Any, prod: Any) -> None:
-    """k8s: Source, a gate Dev, Deploy of a minute, a gate Prod, and a second Deploy."""
-    scene.gated("k8s", dev, seconds=60)
-
-    def add_prod(declared: Any) -> None:
-        source, gate, deploy = declared["stages"]
-        later = {**deploy, "name": "DeployProd"}
-        declared["stages"] = [
-            source,
-            {**gate, "name": "Dev"},
-            deploy,
-            gate_stage(prod, "Gate"),
-            later,
-        ]
-
-    edit(scene, change=add_prod)
 
 
 @pytest.mark.parametrize("mode", ["retry", "wait"])

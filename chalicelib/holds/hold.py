@@ -178,6 +178,17 @@ class Hold:
         """Every gate's wait that the rule stores, each without the neighbors."""
         return (replace(self, neighbors=()), *self.neighbors)
 
+    def relative_to(self, region: str) -> Hold:
+        """Return the hold with plain names for local pipelines: older gates stored their ARNs.
+
+        `region` is the gate's own.
+        """
+        return replace(
+            self,
+            depends_on=tuple(entry.relative_to(region) for entry in self.depends_on),
+            neighbors=tuple(wait.relative_to(region) for wait in self.neighbors),
+        )
+
     def find_wait(
         self, gate: tuple[str, str] | None, depends_on: tuple[Dependency, ...]
     ) -> Hold | None:

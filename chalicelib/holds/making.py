@@ -372,7 +372,8 @@ class ClosedGate:
         """
         try:
             rule = name_rule(Deployment.from_context(self._context), execution)
-            return self._aws.eventbridge.read_hold(rule)
+            hold = self._aws.eventbridge.read_hold(rule)
+            return hold and hold.relative_to(self._aws.codepipeline.region)
         except (Misconfigured, ValueError):
             # No rule can be named, or the gate did not write what it keeps: it is written again.
             return None

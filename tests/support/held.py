@@ -83,6 +83,24 @@ def create_two_gates(scene: Scene, mode: str = "wait", **parameters: Any) -> Non
     edit(scene, change=add_second)
 
 
+def create_dev_and_prod(scene: Scene, dev: Any, prod: Any) -> None:
+    """k8s: Source, a gate Dev, Deploy of a minute, a gate Prod, and a second Deploy."""
+    scene.gated("k8s", dev, seconds=60)
+
+    def add_prod(declared: Any) -> None:
+        source, gate, deploy = declared["stages"]
+        later = {**deploy, "name": "DeployProd"}
+        declared["stages"] = [
+            source,
+            {**gate, "name": "Dev"},
+            deploy,
+            gate_stage(prod, "Gate"),
+            later,
+        ]
+
+    edit(scene, change=add_prod)
+
+
 def roll_back_k8s(scene: Scene, mode: str) -> str:
     """k8s, whose gate is the first action of its Deploy stage, is rolled back while infra runs.
     Returns the rollback's id.
