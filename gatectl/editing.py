@@ -17,7 +17,6 @@ from chalicelib.account.attempts import find_last_gate_attempts, list_attempts
 from chalicelib.account.gates import find_gates
 from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.errors import (
-    CredentialsRejected,
     NoAnswer,
     NotPermitted,
     PipelineNotFound,
@@ -26,7 +25,15 @@ from chalicelib.errors import (
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.execution import NAME, Attempt
 from gatectl.arguments import build_missing_pipeline_error
-from gatectl.session import FAULTS_FOUND, Interrupted, Place, Refused
+from gatectl.session import (
+    FAILED,
+    FAULTS_FOUND,
+    Interrupted,
+    Place,
+    Refused,
+    Unfinished,
+    describe_error,
+)
 from gatectl.structure import Declaration
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
@@ -139,10 +146,12 @@ def _update(place: Place, declared: Declaration, changed: Declaration) -> list[s
         )
     except KeyboardInterrupt:
         raise Interrupted(f"Stopped. {unclear}") from None
-    except CredentialsRejected:
-        raise
-    except NoAnswer as error:
-        raise NoAnswer(f"{error}. {unclear}") from error
+    except Exception as error:
+        status, sentence = describe_error(error)
+        if status != FAILED:
+            raise
+        end = "" if sentence.endswith((".", "?")) else "."
+        raise Unfinished(f"{sentence}{end} {unclear}") from error
     return cancelled
 
 

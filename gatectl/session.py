@@ -317,16 +317,10 @@ class Cli(click.Group):
         except (click.Abort, KeyboardInterrupt):
             _complain("Stopped. Nothing was changed.")
             sys.exit(INTERRUPTED)
-        except (NotPermitted, NoAnswer, UnexpectedAnswer, BotoCoreError) as error:
-            _complain(f"Error: {_describe_aws_error(error)}")
-            sys.exit(_find_status(error))
-        except tuple(_LAST_RESORT) as error:
-            status, sentence = _LAST_RESORT[type(error)]
-            _complain(f"Error: {sentence.format(error)}")
-            sys.exit(status)
         except Exception as error:
-            _complain(f"Error: {_describe_crash(error)}")
-            sys.exit(FAILED)
+            status, sentence = describe_error(error)
+            _complain(f"Error: {sentence}")
+            sys.exit(status)
 
 
 class Refused(click.ClickException):
@@ -341,6 +335,12 @@ class NotSetUp(click.ClickException):
     """The AWS settings cannot be used: a credential process, a file of settings, or an endpoint."""
 
     exit_code = NOT_SET_UP
+
+
+class Unfinished(click.ClickException):
+    """A change got no answer of AWS's. The message says what may have been changed."""
+
+    exit_code = FAILED
 
 
 class Interrupted(click.ClickException):
@@ -390,6 +390,16 @@ _DURING_A_CALL = (
 )
 """botocore's errors that do not come from the settings of its user."""
 _EXPIRED = (SSOError, TokenRetrievalError, LoginError)
+
+
+def describe_error(error: Exception) -> tuple[int, str]:
+    """Return the exit status and the sentence for an error that is not gatectl's own."""
+    if isinstance(error, (NotPermitted, NoAnswer, UnexpectedAnswer, BotoCoreError)):
+        return _find_status(error), _describe_aws_error(error)
+    if type(error) in _LAST_RESORT:
+        status, sentence = _LAST_RESORT[type(error)]
+        return status, sentence.format(error)
+    return FAILED, _describe_crash(error)
 
 
 def _describe_aws_error(error: Exception) -> str:

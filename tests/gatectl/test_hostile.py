@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 from hypothesis import given
 from hypothesis import strategies as st
+from moto.core.botocore_stubber import BotocoreStubber
 
 from gatectl.session import AWS_REFUSED, FAILED, FAULTS_FOUND, NOT_SET_UP, WRONG_USE, Place
 from tests.gatectl.conftest import Fail
@@ -208,6 +209,29 @@ def test_an_answer_without_what_aws_promises_is_said_to_be_one(body: bytes) -> N
     said = run_answered(("check",), 200, body)
     assert said.status == FAILED
     assert "An answer is not in AWS's form, or gatectl has a defect (" in said.complaint
+
+
+@pytest.mark.parametrize("status", [200, 302, 403, 404])
+def test_a_change_that_something_else_answered_may_have_happened(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """A proxy answers instead of AWS, when the command changes the pipeline."""
+    scene.pipeline("infra")
+    scene.pipeline("k8s")
+    answer_call = BotocoreStubber.__call__
+
+    def leave_to_proxy(stubber: BotocoreStubber, event_name: str, request: Any, **rest: Any) -> Any:
+        if event_name.endswith(".UpdatePipeline"):
+            return None
+        return answer_call(stubber, event_name, request, **rest)
+
+    monkeypatch.setattr(BotocoreStubber, "__call__", leave_to_proxy)
+    with answer(status, b"<html>Sign in to the guest network</html>"):
+        complaint = run_refused("attach", "k8s", "--depends-on", "infra", "--yes", status=FAILED)
+    assert "Is there a proxy or a sign-in page between this machine and AWS" in complaint
+    assert complaint.endswith(
+        " It is not known whether k8s was changed. To find out, run this command again."
+    )
 
 
 MEMBERS = [
