@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.ask import ask
 from tests.support.calls import Calls
+from tests.support.held import create_dev_and_prod
 from tests.support.scene import Scene
 
 BYPASS = [{"name": "bypass", "defaultValue": "false"}]
@@ -34,6 +35,15 @@ def test_one_pipeline_variable_lets_an_urgent_fix_pass(infra: Scene, calls: Call
     infra.wait(minutes=15)
     assert len(infra.executions()) == 2  # the hold that it overtook starts nothing more
     assert infra.rules() == []
+
+
+def test_the_variable_opens_only_the_gate_that_names_it(infra: Scene) -> None:
+    dev = ask(bypass="#{variables.bypass}")
+    create_dev_and_prod(infra, dev, ask(), variables=BYPASS)
+    infra.start("k8s", variables=[{"name": "bypass", "value": "true"}])
+    infra.wait(minutes=2)
+    assert infra.gate_action()["status"] == "Failed"
+    assert "infra is running" in infra.gate_message()
 
 
 @pytest.mark.parametrize("value", ["True", "yes", "1", ""])

@@ -177,9 +177,11 @@ class TestBadInput:
             "PutRule",
             "PutTargets",
             "GetPipelineExecution",
+            "ListActionExecutions",
         ],
     )
     def test_a_denied_call_is_named(self, scene: Scene, calls: Calls, operation: str) -> None:
+        scene.world.dials.job_details = "nothing"
         scene.pipeline("infra")
         scene.start("infra")
         calls.fail(operation, "AccessDeniedException")

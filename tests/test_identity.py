@@ -16,7 +16,7 @@ from sandbox.inprocess import DrivenWorld
 from tests.support.ask import ask
 from tests.support.calls import Calls
 from tests.support.cli import run
-from tests.support.held import create_dev_and_prod, create_two_gates, hold_k8s
+from tests.support.held import create_dev_and_prod, create_two_gates, forge_hold, hold_k8s
 from tests.support.logs import read_retry_log
 from tests.support.scene import Scene
 
@@ -89,16 +89,8 @@ def test_a_hold_that_no_gate_explains_is_dropped(scene: Scene) -> None:
     """A rule from before, for an execution of victim that failed without any gate."""
     scene.pipeline("victim", outcome="Failed", seconds=5)
     execution = scene.start("victim")
-    hold_k8s(scene, seconds=60, minutes=0)
-    (rule,) = scene.rules()
-    (target,) = scene.events.list_targets_by_rule(Rule=rule)["Targets"]
-    forged = f"pipeline-gate-dev-{execution}"
-    scene.events.put_rule(Name=forged, ScheduleExpression="rate(1 minute)")
-    fields = {**json.loads(target["Input"]), "rule": forged, "pipeline": "victim"}
-    fields["execution"] = execution
-    scene.events.put_targets(
-        Rule=forged, Targets=[{"Id": "retry", "Arn": target["Arn"], "Input": json.dumps(fields)}]
-    )
+    scene.pipeline("infra")
+    forge_hold(scene, "victim", execution)
     scene.wait(minutes=5)
     assert scene.statuses("victim") == ["Failed"]
     assert scene.rules() == []

@@ -217,6 +217,15 @@ def test_without_room_for_a_rule_the_gate_refuses(judged: Scene) -> None:
     assert (count_metric("Held"), count_metric("Refused")) == (0, 1)
 
 
+def test_a_gate_that_may_not_list_conditions_names_the_call(infra: Scene, calls: Calls) -> None:
+    infra.world.dials.job_details = "nothing"
+    calls.fail("ListRuleExecutions", "AccessDeniedException")
+    conditioned(infra)
+    infra.start("infra")
+    infra.start("k8s")
+    assert "codepipeline:ListRuleExecutions" in rule_state(infra)["errorDetails"]["message"]
+
+
 def test_a_released_execution_enters_its_stage(judged: Scene) -> None:
     conditioned(judged)
     judged.start("infra")

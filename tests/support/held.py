@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.account import ACCOUNT, REGION
+from sandbox.clock import utcnow
 from tests.support.ask import ask
 from tests.support.scene import Scene, gate_stage
 
@@ -69,6 +71,32 @@ def remove_rule(scene: Scene, execution: str) -> None:
     scene.events.delete_rule(Name=rule)
 
 
+def forge_hold(scene: Scene, pipeline: str, execution: str, **fields: Any) -> None:
+    """Write the rule of a hold that no gate made, as someone may who can write such rules. It fires
+    every minute, and says that the execution waits for infra unless `fields` say otherwise.
+    """
+    rule, retry = f"pipeline-gate-dev-{execution}", "pipeline-gate-dev-retry"
+    scene.awslambda.add_permission(
+        FunctionName=retry,
+        StatementId=f"forged-{execution}",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+    )
+    scene.events.put_rule(Name=rule, ScheduleExpression="rate(1 minute)")
+    hold = {
+        "rule": rule,
+        "pipeline": pipeline,
+        "execution": execution,
+        "depends_on": ["infra"],
+        "since": utcnow().isoformat(),
+        **fields,
+    }
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{retry}"
+    scene.events.put_targets(
+        Rule=rule, Targets=[{"Id": "retry", "Arn": arn, "Input": json.dumps(hold)}]
+    )
+
+
 def create_two_gates(scene: Scene, mode: str = "wait", **parameters: Any) -> None:
     """k8s, whose gate stage waits for infra and for network, with one action each."""
     scene.gated("k8s", ask("infra", hold=mode, **parameters))
@@ -83,9 +111,9 @@ def create_two_gates(scene: Scene, mode: str = "wait", **parameters: Any) -> Non
     edit(scene, change=add_second)
 
 
-def create_dev_and_prod(scene: Scene, dev: Any, prod: Any) -> None:
+def create_dev_and_prod(scene: Scene, dev: Any, prod: Any, **options: Any) -> None:
     """k8s: Source, a gate Dev, Deploy of a minute, a gate Prod, and a second Deploy."""
-    scene.gated("k8s", dev, seconds=60)
+    scene.gated("k8s", dev, seconds=60, **options)
 
     def add_prod(declared: Any) -> None:
         source, gate, deploy = declared["stages"]
