@@ -68,6 +68,11 @@ def test_a_hold_sends_the_events_of_the_table(scene: Scene, mode: str) -> None:
     assert ROWS[mode] == f"{begins[tuple(failed)]} | {ends[tuple(ended)]}"
 
 
+def test_no_alarm_counts_the_errors_with_which_a_closed_condition_ends() -> None:
+    counted = re.findall(r"MetricName: Errors\n +Dimensions: .*-(gate|retry)\"", PAGE)
+    assert counted == ["retry"]
+
+
 def test_the_pattern_leaves_out_the_gates_action_of_attach_and_of_every_example() -> None:
     (pattern,) = [block for section in sections(PAGE) for block in section.blocks]
     matches = compile_pattern(json.dumps(pattern))

@@ -161,6 +161,17 @@ def test_who_may_change_can(
     assert asked - {"sts:GetCallerIdentity"} <= actions(LOOK) | actions(CHANGE)
 
 
+@pytest.mark.parametrize("service", ["codeconnections", "codestar-connections"])
+def test_who_may_change_may_pass_the_connection_of_a_source(service: str) -> None:
+    """Both prefixes that a connection's ARN can have. The sandbox does not check this right."""
+    (statement,) = [
+        statement
+        for statement in CHANGE["Statement"]
+        if f"{service}:PassConnection" in listed(statement["Action"])
+    ]
+    assert any(f":{service}:" in resource for resource in statement["Resource"])
+
+
 def test_what_each_command_changes_with_is_in_the_policy() -> None:
     rows = [
         line.split("|")[1:3]
