@@ -14,7 +14,7 @@ import pytest
 from chalicelib import runtime
 from chalicelib.records import report
 from tests.support.ask import ask
-from tests.support.calls import Calls
+from tests.support.calls import Calls, timed_out
 from tests.support.held import hold_k8s
 from tests.support.scene import Scene
 
@@ -164,6 +164,23 @@ def test_an_answer_that_comes_too_late_is_neither_announced_nor_counted(
     assert [line["decision"] for line in late] == ["passed"]
     assert [event["detail"]["state"] for event in bus()] == ["HELD", "RELEASED", "PASSED"]
     assert metrics("gate") == [{"Held": 1}, {"Passed": 1}]
+
+
+def test_a_hold_that_the_gate_could_not_report_is_not_counted_when_it_ends(
+    scene: Scene, bus: Any, calls: Calls
+) -> None:
+    """The first attempt creates the rule and cannot fail the job, and the next one lets it pass."""
+    scene.pipeline("infra", seconds=60)
+    scene.k8s()
+    scene.start("infra")
+    calls.fail("PutJobFailureResult", timed_out())
+    scene.start("k8s")
+    scene.wait(seconds=55)
+    calls.mend()
+    scene.wait(minutes=6)
+    assert (scene.statuses(), scene.rules()) == (["Succeeded"], [])
+    assert [event["detail"]["state"] for event in bus()] == ["PASSED"]
+    assert (metrics("gate"), metrics("retry")) == ([{"Passed": 1}], [])
 
 
 def test_a_bus_that_cannot_be_reached_changes_nothing(scene: Scene, bus: Any, calls: Calls) -> None:

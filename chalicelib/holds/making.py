@@ -251,7 +251,12 @@ class ClosedGate:
     ) -> dict[str, object]:
         """Fail the action with the reason, because `hold` now stands."""
         message = held_pipeline.describe_hold(wait.waiting, hold, self._schedule, self._now)
-        answered = fail_job(self._job, Verdict.HELD, "JobFailed", message, self._aws)
+        try:
+            answered = fail_job(self._job, Verdict.HELD, "JobFailed", message, self._aws)
+        except Exception:
+            # The gate refuses the job instead, or another attempt may find it open.
+            self._mark_uncounted(hold, wait, deployment)
+            raise
         if not answered:
             self._mark_uncounted(hold, wait, deployment)
         return self._report(self._choose_hold_outcome(wait), wait, answered, rule=hold.rule)

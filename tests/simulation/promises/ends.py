@@ -81,7 +81,7 @@ def _may_miss(record: Record, execution: str) -> bool:
 
 
 def _may_miss_in(invocation: Invocation) -> bool:
-    unwritten = ("PutTargets", "PutJobFailureResult") if invocation.error else ()
+    unwritten = ("PutTargets",) if invocation.error else ()
     unread = ("ListTargetsByRule",) if invocation.job else ()
     return any(
         fault.endswith(MISSES) or fault.startswith((*unwritten, *unread))
