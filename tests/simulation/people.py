@@ -18,7 +18,7 @@ from sandbox.account import ACCOUNT, REGION
 from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.inprocess import DrivenWorld
-from tests.simulation.cast import VARIABLES, Cast, edit_gate
+from tests.simulation.cast import VARIABLES, Cast, configure, edit_gate, gates
 from tests.simulation.places import HOME, backend
 from tests.simulation.record import Record, label
 from tests.simulation.rules import PREFIX, RETRY, find_rules, remove_rule
@@ -248,6 +248,14 @@ class People:
         self._tell(text)
         self._record.edits.append((utcnow(), edited["name"]))
         self.backend.update_pipeline(edited)
+
+    def claim(self, name: str, victim: PipelineExecution, keys: dict[str, Any]) -> None:
+        """Let the gate of a pipeline ask for that on behalf of another one, and start it."""
+        edited = copy.deepcopy(self.backend.pipeline(name).pipeline)
+        for gate in gates(edited):
+            gate.update(configure(keys))
+        self._update(edited, f"lets {name} claim to be {label(victim)}")
+        self.start_one(name)
 
     def delete(self) -> None:
         if len(self.backend.pipelines) > 1:

@@ -24,6 +24,7 @@ from tests.simulation.entries import (
     StateChange,
 )
 from tests.simulation.places import name_pipeline
+from tests.simulation.settings import belongs_to, is_released
 from tests.simulation.story import Story
 
 RUNNING = ("InProgress", "Stopping")
@@ -266,6 +267,17 @@ class Record:
             one.hold for one in self.find_rule_changes(held) if before is None or one.at < before
         ]
         return holds[-1] or {} if holds else {}
+
+    def find_releases(self, job: ActionJob) -> list[datetime]:
+        """When people released the wait of this job's gate."""
+        return [
+            one.at
+            for one in self.find_rule_changes(job.action.execution.id)
+            if one.invocation is None
+            and one.hold is not None
+            and is_released(one.hold)
+            and belongs_to(one.hold, job)
+        ]
 
     def find_rule_periods(self, held: str) -> list[Period]:
         """When the rule of that execution had its target."""

@@ -23,12 +23,17 @@ BY = f"arn:aws:sts::{ACCOUNT}:assumed-role/team/ann"
 RETRY_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{RETRY}"
 
 
+NO_NAMES: tuple[object, ...] = ("", " ", 5, ["ann"], True)
+"""What a person may write into a rule by hand, and releases nothing."""
+
+
 def plan(random: Random, people: People, record: Record, minutes: float) -> None:
     """In some runs, a person does so once to three times."""
     if random.random() > 0.25:
         return
     for _ in range(random.choice((1, 2, 3))):
-        people.at(random.uniform(0.5, minutes), partial(_release, random, record))
+        act = _release if random.random() < 0.85 else _write_no_name
+        people.at(random.uniform(0.5, minutes), partial(act, random, record))
 
 
 def _release(random: Random, record: Record) -> None:
@@ -51,6 +56,15 @@ def _release(random: Random, record: Record) -> None:
         (target,) = find_rules()[chosen].targets
         _mark(record, json.loads(target["Input"]))
         invoke_retry(find_rules()[chosen].targets[0]["Input"])
+
+
+def _write_no_name(random: Random, record: Record) -> None:
+    """A person edits the target of a rule, and names nobody."""
+    if held := find_held():
+        (target,) = find_rules()[random.choice(held)].targets
+        hold = {**json.loads(target["Input"]), "released_by": random.choice(NO_NAMES)}
+        record.story.tell(f"a person writes the name {hold['released_by']!r} into {hold['rule']}")
+        _write(record, hold)
 
 
 def _can_be_retried(record: Record, held: PipelineExecution) -> bool:
@@ -91,9 +105,15 @@ def _release_in_progress(record: Record, job: ActionJob) -> None:
 
 
 def _mark(record: Record, hold: dict[str, Any]) -> None:
-    text, held = json.dumps({**hold, "released_by": BY}), hold["rule"][-36:]
+    held = hold["rule"][-36:]
     record.story.tell(f"a person releases {hold['pipeline']} {held[:8]}")
     record.released.setdefault(held, utcnow())
-    record.note_rule(held, text, by_person=True)
+    _write(record, {**hold, "released_by": BY})
+
+
+def _write(record: Record, hold: dict[str, Any]) -> None:
+    """Write this Input into the target of the hold's rule."""
+    text = json.dumps(hold)
+    record.note_rule(hold["rule"][-36:], text, by_person=True)
     target = {"Id": "retry", "Arn": RETRY_ARN, "Input": text}
     eventbridge.backend(ACCOUNT, REGION).put_targets(hold["rule"], None, [target])

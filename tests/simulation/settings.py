@@ -43,8 +43,8 @@ class GateSettings:
     bypass: bool
     observe: bool
     condition: bool
-    names_execution: bool
-    """It names its pipeline and execution."""
+    execution: str | None
+    """The one that it names as its own; None: it names none."""
 
     @property
     def pipelines(self) -> list[str]:
@@ -61,6 +61,10 @@ class GateSettings:
         return any(one.require == "succeeded" and one.stage for one in self.requirements)
 
     @property
+    def names_execution(self) -> bool:
+        return self.execution is not None
+
+    @property
     def always_passes(self) -> bool:
         return self.bypass or self.observe
 
@@ -68,6 +72,11 @@ class GateSettings:
 def read_settings(job: ActionJob) -> GateSettings:
     """What the job's action, or rule, asks for."""
     return parse_settings(job.action.configuration.get("UserParameters", ""))
+
+
+def is_claim(job: ActionJob) -> bool:
+    """Whether the job's action names the execution of another one as its own."""
+    return read_settings(job).execution not in (None, job.action.execution.id)
 
 
 @lru_cache(maxsize=4096)
@@ -84,8 +93,23 @@ def parse_settings(text: str) -> GateSettings:
         bypass=keys.get("bypass") == "true",
         observe=keys.get("observe") is True,
         condition=keys.get("condition") is True,
-        names_execution="execution" in keys,
+        execution=keys.get("execution"),
     )
+
+
+def is_released(hold: Mapping[str, Any]) -> bool:
+    """Whether the Input of a rule names a person who released its first wait."""
+    name = hold.get("released_by")
+    return isinstance(name, str) and bool(name.strip())
+
+
+def belongs_to(hold: Mapping[str, Any], job: ActionJob) -> bool:
+    """Whether the first wait of a rule's Input is that of this job's gate: if it does not name its
+    gate, by what it waits for.
+    """
+    if hold.get("gate"):
+        return bool(hold["gate"] == [job.action.stage.name, job.action.name])
+    return bool(hold) and parse_requirements(hold) == read_settings(job).requirements
 
 
 def parse_keys(text: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.world import Dials
+from tests.simulation import claims
 from tests.simulation.cast import DEPENDENTS, Cast, configure, deadline, declaration, gates
 from tests.simulation.faults import Faults
 from tests.simulation.people import People
@@ -243,4 +244,5 @@ THEMES = (
     Theme("rollbacks", 0.04, cast=_last_stage, plan=_rollbacks),
     Theme("retries", 0.05, cast=_retries, plan=_restless, busy=True),
     Theme("results", 0.05, cast=_judges_results, plan=_cuts_off, minutes=40.0),
+    Theme("claims", 0.05, cast=claims.add_claimant, plan=claims.plan),
 )

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sandbox.codepipeline.execution import PipelineExecution
 from tests.simulation.record import BEGINS, ENDS, Record
-from tests.simulation.settings import Requirement, parse_requirements, read_settings
+from tests.simulation.settings import Requirement, is_released, parse_requirements, read_settings
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def _find_held(record: Record, at: datetime) -> Iterator[Waiter]:
             continue
         newest = find_newest(record, execution.pipeline_name, at)
         if execution.mode == "PARALLEL" or execution is newest:
-            ends = "give_up" in hold or "released_by" in hold
+            ends = "give_up" in hold or is_released(hold)
             yield Waiter(execution, False, parse_requirements(hold), ends)
 
 

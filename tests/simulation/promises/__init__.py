@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.simulation.promises.answered import answered
+from tests.simulation.promises.claims import claims, was_misled
 from tests.simulation.promises.clean import clean
 from tests.simulation.promises.deadlocks import deadlocks
 from tests.simulation.promises.ends import ends
@@ -20,6 +21,7 @@ PROMISES = (
     ("Clean", clean),
     ("Once", once),
     ("Answered", answered),
+    ("Answered", claims),
     ("Told", deadlocks),
     ("Told", shown),
     ("Told", metrics),
@@ -31,4 +33,6 @@ PROMISES = (
 
 def find_broken(record: Record) -> list[str]:
     """The promises that a run, which ends now, broke: as sentences."""
+    if was_misled(record):
+        return []
     return [f"{name}: {sentence}" for name, promise in PROMISES for sentence in promise(record)]

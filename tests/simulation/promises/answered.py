@@ -8,7 +8,7 @@ from tests.simulation.entries import Answer
 from tests.simulation.faults import PERMANENT
 from tests.simulation.promises.deadlocks import is_deadlocked
 from tests.simulation.record import Record, label
-from tests.simulation.settings import GateSettings, read_settings
+from tests.simulation.settings import GateSettings, is_claim, read_settings
 
 
 def answered(record: Record) -> Iterator[str]:
@@ -78,6 +78,8 @@ def _has_a_reason(
     match answer.verdict:
         case "" | "held":
             return answer.verdict == "held"
+        case "refused" if is_claim(answer.job):
+            return True
         case _ if denied or not settings.names_execution or record.deleted.keys() & {*upstreams}:
             return True
         case "refused" if settings.condition:  # it cannot wait for room

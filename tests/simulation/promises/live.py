@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 
 from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
-from tests.simulation.entries import Answer, KeptOpen
+from tests.simulation.entries import Answer, Invocation, KeptOpen
 from tests.simulation.record import Period, Record, label
 from tests.simulation.settings import (
     GateSettings,
     Requirement,
-    parse_requirements,
+    belongs_to,
+    is_released,
     read_settings,
 )
 
@@ -227,8 +228,8 @@ def _check_waits_in_progress(record: Record) -> Iterator[str]:
             continue
         may_continue = [since + settings.give_up] if settings.give_up else []
         # A mark disappears with its rule if a person removes that.
-        if execution.id in record.released and execution.id not in record.rule_removed:
-            may_continue.append(max(record.released[execution.id], since))
+        if execution.id not in record.rule_removed:
+            may_continue += [max(at, since) for at in record.find_releases(kept.job)]
         ended = utcnow() if action.status == "InProgress" else action.updated
         begins = _find_overdue(
             record,
@@ -252,17 +253,16 @@ def _find_held_after_release(record: Record) -> Iterator[str]:
     for held in holds:
         id_, invocation = held.execution.id, held.invocation
         # A late twin of its gate may have written the rule again without the mark, and the gate may
-        # miss the mark if EventBridge does not answer.
+        # miss the mark if EventBridge does not answer, or if the rule went while the gate ran:
+        # a person removed it, or a newer execution had taken the place of this one.
         # A release belongs to one gate: a later one of the same execution holds it again.
-        kept, action = record.find_hold(id_, invocation.began), held.job.action
-        if kept.get("gate"):
-            own = kept["gate"] == [action.stage.name, action.name]
-        else:
-            own = bool(kept) and parse_requirements(kept) == read_settings(held.job).requirements
-        marked = own and "released_by" in kept
+        kept = record.find_hold(id_, invocation.began)
+        marked = is_released(kept) and belongs_to(kept, held.job)
         overlooked = any(fault.startswith("ListTargetsByRule") for fault in invocation.faults)
         removed = any(
-            one.invocation is None and one.hold is None and one.at >= invocation.began
+            one.hold is None
+            and one.at >= invocation.began
+            and (one.invocation is None or _was_replaced(one.invocation))
             for one in record.find_rule_changes(id_)
         )
         if marked and not overlooked and not removed:
@@ -270,11 +270,15 @@ def _find_held_after_release(record: Record) -> Iterator[str]:
             yield f"{label(held.execution)} is held at {when}, though a person had released it"
 
 
+def _was_replaced(retry: Invocation) -> bool:
+    return any("replaced_by" in line for line in retry.lines)
+
+
 def _find_release(record: Record, held: str) -> datetime | None:
     """When a person released it, if that mark existed until the hold ended."""
     since, before = None, False
     for one in record.find_rule_changes(held):
-        marked = one.hold is not None and "released_by" in one.hold
+        marked = one.hold is not None and is_released(one.hold)
         if one.hold is not None and marked is not before:
             since = one.at if marked else None
         before = marked

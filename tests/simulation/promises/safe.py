@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from sandbox.codepipeline.execution import ActionJob
 from tests.simulation.entries import Answer
 from tests.simulation.promises.read import find_unsatisfied
 from tests.simulation.record import Record, label
@@ -25,7 +26,7 @@ def safe(record: Record) -> Iterator[str]:
 
 def _gave_up(record: Record, answer: Answer, settings: GateSettings) -> bool:
     """Whether the gate says that the deadline of its wait has passed, and it has."""
-    began = min(job.action.started for job in record.find_jobs(answer.execution.id))
+    began = min(job.action.started for job in _find_jobs_of_gate(record, answer))
     return (
         settings.give_up is not None
         and settings.continues
@@ -36,6 +37,21 @@ def _gave_up(record: Record, answer: Answer, settings: GateSettings) -> bool:
 
 
 def _was_released(record: Record, answer: Answer) -> bool:
-    """Whether a person had released that execution, and the gate says so."""
-    since = record.released.get(answer.execution.id)
-    return since is not None and since <= answer.at and answer.text.startswith("Released by ")
+    """Whether a person had released that wait, and the gate says so."""
+    releases = record.find_releases(answer.job)
+    return answer.text.startswith("Released by ") and any(at <= answer.at for at in releases)
+
+
+def _find_jobs_of_gate(record: Record, answer: Answer) -> list[ActionJob]:
+    """The jobs of the same gate in that execution. Gates that AWS does not name share a wait if
+    they wait for the same.
+    """
+    action, requirements = answer.job.action, read_settings(answer.job).requirements
+    jobs = record.find_jobs(answer.execution.id)
+    by_name = record.dials.job_details != "nothing"
+    return [
+        job
+        for job in jobs
+        if (job.action.stage.name, job.action.name) == (action.stage.name, action.name)
+        or (not by_name and read_settings(job).requirements == requirements)
+    ]
