@@ -24,7 +24,6 @@ SECRET = "never-to-be-logged"
 """Stands for a credential in AWS's own error messages; the functions must never repeat it."""
 DEEPEST = 4
 """How many invocations may wait for each other."""
-LOOK_BACK = timedelta(days=14)
 
 MODIFIED = "ConcurrentModificationException"
 REFUSALS = {
@@ -209,8 +208,7 @@ class Calls:
         """Note what the function reads."""
         if call.operation == "ListPipelineExecutions" and response.status_code == OK:
             pipeline = named(call.caller.place, call.body["pipelineName"])
-            oldest = (utcnow() - LOOK_BACK).timestamp()
-            self._record.note_list(pipeline, call.body, json.loads(response.content), oldest)
+            self._record.note_list(pipeline, call.body, json.loads(response.content))
         elif call.operation == "GetPipelineState" and response.status_code == OK:
             self._record.note_positions(named(call.caller.place, call.body["name"]))
         if call.operation not in QUIET:

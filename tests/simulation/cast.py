@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
 from random import Random
 from typing import Any
 
 from sandbox.account import PIPELINE_ROLE
-from sandbox.clock import utcnow
-from sandbox.codepipeline.execution import PipelineExecution
-from tests.simulation.record import Record
 from tests.simulation.settings import parse_keys
 
 GATE = "pipeline-gate-dev-gate"
@@ -40,27 +36,6 @@ def draw(random: Random) -> Cast:
         drawn = [_draw_gate(random, name, others) for _ in range(count)]
         declarations[name] = declaration(random, name, drawn)
     return Cast(declarations, dependents)
-
-
-def add_past(random: Random, record: Record) -> None:
-    """In some runs, pipelines have up to six executions behind them, the oldest first: from
-    successes, the gate tells how long one usually takes.
-    """
-    if random.random() > 0.2:
-        return
-    for pipeline in record.pipelines.values():
-        for number in range(random.choice((0, 2, 4, 6))):
-            failed = random.random() < 0.2
-            execution = PipelineExecution(
-                pipeline.name, 1, number, pipeline.mode, "Webhook", "", {}, []
-            )
-            execution.status = "Failed" if failed else "Succeeded"
-            execution.started = utcnow() - timedelta(hours=10 - number)
-            seconds = random.choice((100.0, 150.0, 300.0, 600.0))
-            execution.updated = execution.started + timedelta(seconds=seconds)
-            pipeline.history.append(execution)
-            pipeline.by_id[execution.id] = execution
-            record.note_past(pipeline, execution, "FAILED" if failed else "SUCCEEDED")
 
 
 def edit_gate(random: Random, name: str, declaration: dict[str, Any], others: list[str]) -> None:
@@ -166,6 +141,13 @@ def declaration(
         "executionMode": random.choice(MODES),
         "variables": random.choice(VARIABLES),
     }
+
+
+def with_approval(declaration: dict[str, Any]) -> dict[str, Any]:
+    """The same pipeline with an approval right after its source, one execution at a time in it."""
+    source, *later = [stage for stage in declaration["stages"] if stage["name"] != "Approve"]
+    stages = [source, _stage("Approve", [_action("Approve", "Approval", "Manual", {})]), *later]
+    return {**declaration, "stages": stages, "executionMode": "SUPERSEDED"}
 
 
 WORK: tuple[dict[str, list[str]], ...] = (

@@ -84,8 +84,12 @@ class Invocation:
     lists: Lists = field(default_factory=dict)
     complete_lists: set[str] = field(default_factory=set)
     """The pipelines whose list it read to the end, or back beyond 14 days."""
+    lists_with_all: set[str] = field(default_factory=set)
+    """Those of them whose list it read to the end, or back beyond the longest approval."""
     positions: dict[str, dict[str, Position]] = field(default_factory=dict)
-    """By pipeline and execution, when it read the pipeline's state."""
+    """By pipeline and execution, when it read the pipeline's state: of those that it had listed as
+    running, and those that the state shows in a stage or before one.
+    """
     stage_reads: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
     """By pipeline and stage the last execution in it and its status there, at each read."""
     faults: list[str] = field(default_factory=list)

@@ -16,9 +16,11 @@ from moto.core.exceptions import JsonRESTError
 from sandbox import awslambda
 from sandbox.account import ACCOUNT, REGION
 from sandbox.clock import utcnow
-from sandbox.codepipeline.execution import PipelineExecution
+from sandbox.codepipeline.execution import ActionExecution, PipelineExecution
+from sandbox.codepipeline.pipeline import Pipeline
 from sandbox.inprocess import DrivenWorld
 from tests.simulation.cast import VARIABLES, Cast, configure, edit_gate, gates
+from tests.simulation.past import let_grow_old
 from tests.simulation.places import HOME, backend
 from tests.simulation.record import Record, label
 from tests.simulation.rules import PREFIX, RETRY, find_rules, remove_rule
@@ -85,6 +87,9 @@ class People:
             self._try(self._random.choice(self._acts))
 
     # Executions
+
+    def let_grow_old(self, name: str, days: float) -> None:
+        let_grow_old(self._record, self.backend.pipeline(name), days)
 
     def start(self) -> None:
         self.start_one(self._choose_pipeline())
@@ -198,16 +203,28 @@ class People:
             for token, action in list(pipeline.approvals.items()):
                 if action.status == "InProgress" and not pipeline.deleted:
                     status = self._random.choice(("Approved", "Approved", "Rejected"))
-                    does = "approves" if status == "Approved" else "rejects"
-                    self._tell(f"{does} {label(action.execution)}")
-                    request = {
-                        "pipelineName": pipeline.name,
-                        "stageName": action.stage.name,
-                        "actionName": action.name,
-                        "token": token,
-                        "result": {"summary": "", "status": status},
-                    }
-                    backend((pipeline.account_id, pipeline.region)).put_approval_result(request)
+                    self._answer_approval(pipeline, token, action, status)
+
+    def approve_one(self, name: str) -> None:
+        """Approve what waits for that in one pipeline."""
+        pipeline = self.backend.pipeline(name)
+        for token, action in list(pipeline.approvals.items()):
+            if action.status == "InProgress":
+                self._answer_approval(pipeline, token, action, "Approved")
+
+    def _answer_approval(
+        self, pipeline: Pipeline, token: str, action: ActionExecution, status: str
+    ) -> None:
+        does = "approves" if status == "Approved" else "rejects"
+        self._tell(f"{does} {label(action.execution)}")
+        request = {
+            "pipelineName": pipeline.name,
+            "stageName": action.stage.name,
+            "actionName": action.name,
+            "token": token,
+            "result": {"summary": "", "status": status},
+        }
+        backend((pipeline.account_id, pipeline.region)).put_approval_result(request)
 
     def retry_held(self) -> None:
         """Retry the stage of a held execution, as one may to see whether it is over."""

@@ -34,6 +34,10 @@ FINISHES = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED")
 ENDS = (*FINISHES, "SUPERSEDED")
 RESTART_TIME = timedelta(minutes=2)
 """An execution that is cancelled counts as running this much longer, if nothing starts it again."""
+LOOK_BACK = timedelta(days=14)
+"""How far back a list of executions has to be read."""
+LONGEST_APPROVAL = timedelta(days=60)
+"""How long an execution can have sat in an approval, and then continue."""
 Period = tuple[datetime, datetime | None]
 """When it began and ended; None: it has not ended."""
 
@@ -41,6 +45,13 @@ Period = tuple[datetime, datetime | None]
 def label(execution: PipelineExecution) -> str:
     """How stories and broken promises name an execution."""
     return f"{execution.pipeline_name} {execution.id[:8]}"
+
+
+def _find_shown(pipeline: Pipeline) -> Iterator[PipelineExecution]:
+    """The running executions that a pipeline's state shows, in a stage or before one."""
+    for stage in pipeline.stages:
+        latest = [] if stage.latest is None else [stage.latest]
+        yield from (one for one in (*latest, *stage.waiting) if one.runs)
 
 
 class Record:
@@ -156,28 +167,31 @@ class Record:
 
     # What the functions' calls did and read
 
-    def note_list(
-        self, pipeline: str, request: dict[str, Any], answer: dict[str, Any], oldest: float
-    ) -> None:
-        """A page of executions was read. Those before `oldest` (epoch seconds) do not matter."""
-        page = answer["pipelineExecutionSummaries"]
+    def note_list(self, pipeline: str, request: dict[str, Any], answer: dict[str, Any]) -> None:
+        """A page of executions was read."""
+        page, is_last = answer["pipelineExecutionSummaries"], "nextToken" not in answer
+        now, oldest = utcnow().timestamp(), min(one["startTime"] for one in page) if page else 0.0
         read = self.invocation.lists.setdefault(pipeline, {})
         if "nextToken" not in request:
             read.clear()
             self.invocation.complete_lists.discard(pipeline)
+            self.invocation.lists_with_all.discard(pipeline)
         for one in page:
             times = one["startTime"], one["lastUpdateTime"]
             read[one["pipelineExecutionId"]] = (one["status"], *times)
-        if "nextToken" not in answer or any(one["startTime"] < oldest for one in page):
+        if is_last or oldest < now - LOOK_BACK.total_seconds():
             self.invocation.complete_lists.add(pipeline)
+        if is_last or oldest < now - LONGEST_APPROVAL.total_seconds():
+            self.invocation.lists_with_all.add(pipeline)
 
     def note_positions(self, pipeline: str) -> None:
         """The stages of a pipeline's executions were read."""
         model, invocation = self.pipelines[pipeline], self.invocation
+        listed = invocation.lists.get(pipeline, {})
+        ids = {id_: None for id_, (status, *_) in listed.items() if status in RUNNING}
+        ids |= {one.id: None for one in _find_shown(model)}
         invocation.positions[pipeline] = {
-            id_: Position.find(model, self.executions[id_])
-            for id_, (status, *_) in invocation.lists.get(pipeline, {}).items()
-            if status in RUNNING
+            id_: Position.find(model, self.executions[id_]) for id_ in ids
         }
         for stage in model.stages:
             if stage.latest is not None:

@@ -33,7 +33,7 @@ from sandbox.codepipeline.pipeline import Pipeline
 from sandbox.executor import Executor, Invocation, RunOutcome
 from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
 from sandbox.world import Dials
-from tests.simulation import cast, elsewhere, promises, release, themes
+from tests.simulation import cast, elsewhere, past, promises, release, themes
 from tests.simulation.calls import SECRET, Calls
 from tests.simulation.clients import clients_through
 from tests.simulation.faults import FarFaults, Faults
@@ -119,7 +119,7 @@ def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> No
     stack.enter_context(_watched(record, calls))
     stack.enter_context(_with_event_bus(dice("bus"), record))
     page = script.choice((100, 100, 100, 3, 2))
-    stack.enter_context(patch.object(paging, "MAX_PAGE_ITEMS", 100 if theme.large_pages else page))
+    stack.enter_context(patch.object(paging, "MAX_PAGE_ITEMS", theme.page_items or page))
 
     record.story.tell(
         f"the theme is {theme.name}; the faults are {faults}; {far_faults}; EVENT_BUS is "
@@ -136,7 +136,7 @@ def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> No
         record.story.tell(f"{declaration['name']} is {declaration['executionMode']} {settings}")
     others = elsewhere.Elsewhere(dice("people elsewhere"), people, record, far)
     others.set_up(lambda random, stage: _work(random, stage, faults.fair))
-    cast.add_past(dice("past"), record)
+    past.add_past(dice("past"), record)
     _send_deliveries_astray(world, faults, record)
     people.plan(script.choice((0, 2, 4, 8) if theme.minutes is None else (0, 0, 1)), minutes)
     theme.plan(dice("theme's people"), people, cast_, minutes)

@@ -12,7 +12,15 @@ from typing import Any
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.world import Dials
 from tests.simulation import claims
-from tests.simulation.cast import DEPENDENTS, Cast, configure, deadline, declaration, gates
+from tests.simulation.cast import (
+    DEPENDENTS,
+    Cast,
+    configure,
+    deadline,
+    declaration,
+    gates,
+    with_approval,
+)
 from tests.simulation.faults import Faults
 from tests.simulation.people import People
 from tests.simulation.settings import parse_keys
@@ -49,9 +57,9 @@ class Theme:
     busy: bool = False
     far: bool = False
     """Some upstreams are elsewhere (elsewhere.py)."""
-    large_pages: bool = False
-    """AWS lists a hundred executions per page: with many upstreams, smaller pages would only take
-    time.
+    page_items: int | None = None
+    """How many executions AWS lists per page, if it is not drawn: with many upstreams, small pages
+    would only take time, and large ones would show even an old execution.
     """
 
     def adapt(self, faults: Faults, dials: Dials) -> None:
@@ -234,15 +242,43 @@ def _cuts_off(random: Random, people: People, cast: Cast, minutes: float) -> Non
             people.at(when + random.uniform(0.02, 3), partial(start, dependent))
 
 
+# An upstream that began weeks ago, sat in an approval, and works now
+
+
+def _parked_upstream(random: Random, plain: Cast) -> Cast:
+    def draw_keys() -> dict[str, Any]:
+        keys: dict[str, Any] = {"retry_minutes": random.choice((1, 5))}
+        keys["hold"] = random.choice(("restart", "retry", "wait"))
+        if random.random() < 0.3:
+            keys["require"] = "succeeded"
+        if random.random() < 0.4:
+            keys["parked"] = "pass"
+        return keys
+
+    drawn = _in_order(random, plain, draw_keys, (None,))
+    infra = with_approval(declaration(random, "infra", []))
+    return Cast({**drawn.declarations, "infra": infra}, drawn.dependents)
+
+
+def _weeks(random: Random, people: People, cast: Cast, minutes: float) -> None:
+    days, approved = random.choice((13, 25, 25, 50)), random.uniform(1, 0.7 * minutes)
+    people.at(0.7, partial(people.let_grow_old, "infra", days))
+    people.at(approved, partial(people.approve_one, "infra"))
+    for dependent in cast.dependents:
+        for _ in range(2):
+            people.at(approved + random.uniform(0.02, 5), partial(people.start_one, dependent))
+
+
 PLAIN = Theme("plain", 0.0)
 THEMES = (
     Theme("a circle", 0.09, cast=_ring),
     Theme("elsewhere", 0.09, far=True),
     Theme("a day", 0.015, cast=_day, minutes=26 * HOUR, asks_again=900.0, rest=timedelta(hours=36)),
-    Theme("many", 0.015, cast=_many, plan=_crowds, large_pages=True),
+    Theme("many", 0.015, cast=_many, plan=_crowds, page_items=100),
     Theme("held revisions", 0.03, cast=_keeps_revisions, plan=_pushes),
     Theme("rollbacks", 0.04, cast=_last_stage, plan=_rollbacks),
     Theme("retries", 0.05, cast=_retries, plan=_restless, busy=True),
     Theme("results", 0.05, cast=_judges_results, plan=_cuts_off, minutes=40.0),
+    Theme("weeks", 0.04, cast=_parked_upstream, plan=_weeks, page_items=2),
     Theme("claims", 0.05, cast=claims.add_claimant, plan=claims.plan),
 )

@@ -43,6 +43,9 @@ constant("each_is_a_deadlock", "Told", 100, wait_cycles, "_waits_forever", True)
 # A session in another account is used after it has expired.
 constant("session_for_ever", "Live", 22, other_accounts, "RENEW_BEFORE", timedelta(days=-365))
 
+# An old execution that only the state shows is not looked for.
+constant("old_is_idle", "Safe", 0, UpstreamReader, "_may_lack_running", False)
+
 # How the gate holds
 
 # Bypass is ignored.

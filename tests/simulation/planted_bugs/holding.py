@@ -17,8 +17,15 @@ from chalicelib.holds import making
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.making import ClosedGate
 from chalicelib.holds.schedule import Schedule
+from chalicelib.holds.waiter import Waiter
 from chalicelib.records.outcomes import Outcome
 from tests.simulation.planted_bugs.bug import both, bug, bug_in
+
+
+@bug_in(making, "identify_waiter", "Answered", seed=0)
+def claims_believed(_real: Any, job: Any, parameters: Any, *_: Any) -> Waiter:
+    """Whatever an action names is held, if it is running."""
+    return Waiter(parameters.pipeline or "", parameters.execution or "", job.gate, verified=True)
 
 
 @bug_in(making, "name_rule", "Once", seed=41)
@@ -110,6 +117,12 @@ def mark_ignored(real: Any, *arguments: Any) -> Any:
     """The gate ignores a person's mark."""
     hold = real(*arguments)
     return hold and replace(hold, released_by=None)
+
+
+@bug_in(Hold, "find_wait", "Safe", seed=0)
+def wait_of_the_execution(_real: Any, self: Hold, *_: Any) -> Hold:
+    """A release and a deadline belong to the execution, whichever of its gates they were for."""
+    return self
 
 
 @bug("Safe", seed=46)

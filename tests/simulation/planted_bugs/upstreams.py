@@ -112,6 +112,12 @@ def rollback_is_a_success(_real: Any, self: Upstream) -> bool:
     return last is not None and last.status == "Succeeded"
 
 
+@bug_in(Upstream, "newest_finished", "Safe", seed=0)
+def newest_in_parallel(_real: Any, self: Upstream) -> Any:
+    """In PARALLEL mode, the newest execution decides about success, not the one that ended last."""
+    return next((execution for execution in self.executions if execution.finished), None)
+
+
 # Pipelines that wait for each other
 
 

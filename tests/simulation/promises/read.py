@@ -23,6 +23,7 @@ def find_unsatisfied(
     for id_, status in running.items():
         if not requirement.ignores(positions.get(id_, Position())):
             yield f"it had read that {name} {id_[:8]} is {status}"
+    yield from _find_unlisted(record, act, requirement)
     if requirement.require == "succeeded" and requirement.stage:
         reads = invocation.stage_reads.get((name, requirement.stage), [("", "never run")])
         last, status = reads[-1]
@@ -33,6 +34,22 @@ def find_unsatisfied(
     yield from _find_cancelled(act, name)
     if not running:
         yield from _find_held(record, act, name)
+
+
+def _find_unlisted(record: Record, act: Answer | Start, requirement: Requirement) -> Iterator[str]:
+    """An execution may have begun before those that were listed, and work again after an approval:
+    then the state shows it, except in PARALLEL mode.
+    """
+    name, invocation = requirement.pipeline, act.invocation
+    positions, read = invocation.positions.get(name), act.lists.get(name, {})
+    newest = max(read, key=lambda id_: read[id_][1], default="")
+    if name in invocation.lists_with_all or record.executions[newest].mode == "PARALLEL":
+        return
+    if positions is None:
+        yield f"it had read neither all executions of {name} nor its state"
+    for id_, position in (positions or {}).items():
+        if id_ not in read and not requirement.ignores(position):
+            yield f"it had read that {name} {id_[:8]}, which began long ago, is running"
 
 
 def _has_succeeded(record: Record, read: Mapping[str, tuple[str, float, float]]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from tests.simulation.entries import Answer, KeptOpen
-from tests.simulation.record import Record, label
+from tests.simulation.record import FINISHED, Record, label
 from tests.simulation.settings import GateSettings, Requirement, read_settings
 
 MOMENT, MINUTE = timedelta(milliseconds=1), timedelta(minutes=1)
@@ -87,8 +87,12 @@ def _find_last_executions(record: Record, requirement: Requirement, answer: Answ
         *record.newest_finished_between(pipeline, invocation.began, answer.at),
     ]
     ids = {one[0] if one else "none" for one in newest}
+    listed = answer.lists[pipeline]
+    if ids - listed.keys():  # one began too long ago to be listed
+        finished = [id_ for id_, (status, *_) in listed.items() if status in FINISHED]
+        ids.add(max(finished, key=lambda id_: listed[id_][1], default="none"))
     began = {record.executions[id_].started for id_ in ids - {"none"}}
-    ids |= {id_ for id_ in answer.lists[pipeline] if record.executions[id_].started in began}
+    ids |= {id_ for id_ in listed if record.executions[id_].started in began}
     return ids | ({"none"} if invocation.faults else set())  # AWS may not have answered
 
 
@@ -153,8 +157,17 @@ def _check_percentages(record: Record) -> Iterator[str]:
 
 
 def _find_statuses(kept: KeptOpen) -> object:
-    """The statuses of the executions that the invocation read."""
+    """The statuses of the executions that the invocation read, and which of them are parked: those
+    say nothing about when the wait ends.
+    """
+    parked = {
+        (name, id_)
+        for name, positions in kept.invocation.positions.items()
+        for id_, position in positions.items()
+        if position.parked
+    }
     return {
-        name: {id_: status for id_, (status, *_) in read.items()}
+        (name, id_): (status, (name, id_) in parked)
         for name, read in kept.invocation.lists.items()
+        for id_, (status, *_) in read.items()
     }
