@@ -18,6 +18,7 @@ from sandbox.codepipeline.execution import ActionJob, PipelineExecution
 from tests.simulation.people import People, invoke_retry
 from tests.simulation.record import Record
 from tests.simulation.rules import PREFIX, RETRY, find_held, find_rules
+from tests.simulation.settings import is_released
 
 BY = f"arn:aws:sts::{ACCOUNT}:assumed-role/team/ann"
 RETRY_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{RETRY}"
@@ -60,9 +61,9 @@ def _release(random: Random, record: Record) -> None:
 
 def _write_no_name(random: Random, record: Record) -> None:
     """A person edits the target of a rule, and names nobody."""
-    if held := find_held():
-        (target,) = find_rules()[random.choice(held)].targets
-        hold = {**json.loads(target["Input"]), "released_by": random.choice(NO_NAMES)}
+    inputs = [json.loads(find_rules()[held].targets[0]["Input"]) for held in find_held()]
+    if unreleased := [hold for hold in inputs if not is_released(hold)]:
+        hold = {**random.choice(unreleased), "released_by": random.choice(NO_NAMES)}
         record.story.tell(f"a person writes the name {hold['released_by']!r} into {hold['rule']}")
         _write(record, hold)
 
