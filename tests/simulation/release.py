@@ -33,8 +33,13 @@ def plan(random: Random, people: People, record: Record, minutes: float) -> None
     if random.random() > 0.25:
         return
     for _ in range(random.choice((1, 2, 3))):
-        act = _release if random.random() < 0.85 else _write_no_name
-        people.at(random.uniform(0.5, minutes), partial(act, random, record))
+        people.at(random.uniform(0.5, minutes), partial(_release, random, record))
+
+
+def plan_no_names(random: Random, people: People, record: Record, minutes: float) -> None:
+    """In some runs, a person edits the target of a rule, and names nobody."""
+    if random.random() < 0.1:
+        people.at(random.uniform(0.5, minutes), partial(_write_no_name, random, record))
 
 
 def _release(random: Random, record: Record) -> None:
@@ -60,7 +65,6 @@ def _release(random: Random, record: Record) -> None:
 
 
 def _write_no_name(random: Random, record: Record) -> None:
-    """A person edits the target of a rule, and names nobody."""
     inputs = [json.loads(find_rules()[held].targets[0]["Input"]) for held in find_held()]
     if unreleased := [hold for hold in inputs if not is_released(hold)]:
         hold = {**random.choice(unreleased), "released_by": random.choice(NO_NAMES)}

@@ -142,6 +142,7 @@ def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> No
     theme.plan(dice("theme's people"), people, cast_, minutes)
     others.plan(minutes)
     release.plan(dice("letting go"), people, record, minutes)
+    release.plan_no_names(dice("no names"), people, record, minutes)
     world.clock.advance(timedelta(minutes=minutes))
     record.story.tell("the faults end, and people leave")
     faults.fair, people.here = True, False

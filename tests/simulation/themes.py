@@ -271,6 +271,8 @@ def _weeks(random: Random, people: People, cast: Cast, minutes: float) -> None:
 
 PLAIN = Theme("plain", 0.0)
 THEMES = (
+    Theme("weeks", 0.04, cast=_parked_upstream, plan=_weeks, page_items=2),
+    Theme("claims", 0.05, cast=claims.add_claimant, plan=claims.plan),
     Theme("a circle", 0.09, cast=_ring),
     Theme("elsewhere", 0.09, far=True),
     Theme("a day", 0.015, cast=_day, minutes=26 * HOUR, asks_again=900.0, rest=timedelta(hours=36)),
@@ -279,6 +281,4 @@ THEMES = (
     Theme("rollbacks", 0.04, cast=_last_stage, plan=_rollbacks),
     Theme("retries", 0.05, cast=_retries, plan=_restless, busy=True),
     Theme("results", 0.05, cast=_judges_results, plan=_cuts_off, minutes=40.0),
-    Theme("weeks", 0.04, cast=_parked_upstream, plan=_weeks, page_items=2),
-    Theme("claims", 0.05, cast=claims.add_claimant, plan=claims.plan),
 )
