@@ -42,8 +42,9 @@ def _find_unlisted(record: Record, act: Answer | Start, requirement: Requirement
     """
     name, invocation = requirement.pipeline, act.invocation
     positions, read = invocation.positions.get(name), act.lists.get(name, {})
-    newest = max(read, key=lambda id_: read[id_][1], default="")
-    if name in invocation.lists_with_all or record.executions[newest].mode == "PARALLEL":
+    if not read or name in invocation.lists_with_all:
+        return
+    if record.executions[max(read, key=lambda id_: read[id_][1])].mode == "PARALLEL":
         return
     if positions is None:
         yield f"it had read neither all executions of {name} nor its state"
