@@ -19,8 +19,8 @@ Plant = Callable[[], AbstractContextManager[object]]
 class PlantedBug:
     """`plant` breaks the code as long as the context lasts; `breaks` is the promise that suffers.
 
-    `seed`: the first one whose run catches it; should the code or the simulation change, the test
-    looks on from there.
+    `seed`: one whose run catches it; should the code or the simulation change, the test also tries
+    the first ones.
     """
 
     name: str

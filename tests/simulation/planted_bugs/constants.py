@@ -26,25 +26,25 @@ from tests.simulation.planted_bugs.bug import constant
 constant("stopping_is_idle", "Safe", 39, execution, "RUNNING", frozenset({"InProgress"}))
 # An execution counts as past the stage that a gate waits for before it has reached it.
 # An upstream that was cancelled a moment ago is idle.
-constant("cancelled_is_idle", "Safe", 8, upstream, "RESTART_TIME", timedelta(0))
+constant("cancelled_is_idle", "Safe", 1, upstream, "RESTART_TIME", timedelta(0))
 # The result of a cancelled execution is that of the one before it.
 FINISHED = frozenset({"Succeeded", "Failed", "Stopped"})
 constant("cancelled_has_no_result", "Safe", 13, execution, "FINISHED", FINISHED)
-constant("past_too_early", "Safe", 48, PipelineState, "is_past", True)
+constant("past_too_early", "Safe", 75, PipelineState, "is_past", True)
 # Every running upstream counts as parked, if parked upstreams may pass.
 PARKED = Parked("Deploy", None, None)
-constant("always_parked", "Safe", 3, PipelineState, "find_parked", PARKED)
+constant("always_parked", "Safe", 7, PipelineState, "find_parked", PARKED)
 # An upstream that is held counts as idle.
-constant("held_is_idle", "Safe", 22, UpstreamReader, "_read_hold", None)
+constant("held_is_idle", "Safe", 31, UpstreamReader, "_read_hold", None)
 # No cycle is noticed.
 constant("no_circle", "Told", 4, wait_cycles, "find_cycle", None)
 # Each cycle counts as a deadlock.
-constant("each_is_a_deadlock", "Told", 100, wait_cycles, "_waits_forever", True)
+constant("each_is_a_deadlock", "Told", 285, wait_cycles, "_waits_forever", True)
 # A session in another account is used after it has expired.
 constant("session_for_ever", "Live", 22, other_accounts, "RENEW_BEFORE", timedelta(days=-365))
 
 # An old execution that only the state shows is not looked for.
-constant("old_is_idle", "Safe", 0, UpstreamReader, "_may_lack_running", False)
+constant("old_is_idle", "Safe", 61, UpstreamReader, "_may_lack_running", False)
 
 # How the gate holds
 
@@ -55,11 +55,11 @@ constant("no_permission", "Live", 0, LambdaPermissions, "allow_rules", None)
 # A hold has no schedule, only events end it.
 constant("no_schedule", "Live", 3, Schedule, "expression", "")
 # Entries that failed in part are ignored.
-constant("failed_entries_ignored", "Live", 85, eventbridge, "_refuse_failed_entries", None)
+constant("failed_entries_ignored", "Live", 77, eventbridge, "_refuse_failed_entries", None)
 # A wait in the mode wait lasts until CodePipeline ends it.
-constant("no_hand_over", "Live", 270, making, "LONGEST_WAIT_IN_PROGRESS", timedelta(hours=25))
+constant("no_hand_over", "Live", 175, making, "LONGEST_WAIT_IN_PROGRESS", timedelta(hours=25))
 # A wait in the mode wait is handed over to a rule after an hour.
-constant("early_hand_over", "Live", 40, making, "LONGEST_WAIT_IN_PROGRESS", timedelta(hours=1))
+constant("early_hand_over", "Live", 175, making, "LONGEST_WAIT_IN_PROGRESS", timedelta(hours=1))
 
 # How the retry ends a hold
 
@@ -85,11 +85,11 @@ constant("newest_revisions", "Live", 34, retry, "choose_revisions", ())
 # One success is enough to estimate the usual duration.
 constant("one_is_enough", "Told", 3, estimate, "MIN_SUCCESSES", 1)
 # An answer that came too late is counted.
-constant("late_counts", "Told", 1, log, "took_effect", True)
+constant("late_counts", "Told", 5, log, "took_effect", True)
 # A stage that AWS does not retry leaves its hold marked as ended.
 constant("mark_stays", "Told", 90, retry, "_unmark", None)
 # A rule that takes over from a wait in progress counts its hold again.
-constant("held_again", "Told", 1, ClosedGate, "_choose_hold_outcome", Outcome.HELD)
+constant("held_again", "Told", 12, ClosedGate, "_choose_hold_outcome", Outcome.HELD)
 # The rule of a gate that answered too late is counted as a hold when it ends.
 constant("late_hold_counts", "Told", 25, ClosedGate, "_mark_uncounted", None)
 # The end of a wait that the gate refuses is not reported.

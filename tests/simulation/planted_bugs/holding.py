@@ -22,7 +22,7 @@ from chalicelib.records.outcomes import Outcome
 from tests.simulation.planted_bugs.bug import both, bug, bug_in
 
 
-@bug_in(making, "identify_waiter", "Answered", seed=0)
+@bug_in(making, "identify_waiter", "Answered", seed=12)
 def claims_believed(_real: Any, job: Any, parameters: Any, *_: Any) -> Waiter:
     """Whatever an action names is held, if it is running."""
     return Waiter(parameters.pipeline or "", parameters.execution or "", job.gate, verified=True)
@@ -75,7 +75,7 @@ def closed_condition_ends_well(_real: Any, *_: Any) -> bool:
     return False
 
 
-@bug_in(EventBridge, "put_hold", "Answered", seed=13)
+@bug_in(EventBridge, "put_hold", "Answered", seed=7)
 def fails_without_hold(real: Any, *arguments: Any, **keys: Any) -> None:
     """A gate that AWS does not answer fails the job without a hold."""
     try:

@@ -112,7 +112,7 @@ def rollback_is_a_success(_real: Any, self: Upstream) -> bool:
     return last is not None and last.status == "Succeeded"
 
 
-@bug_in(Upstream, "newest_finished", "Safe", seed=0)
+@bug_in(Upstream, "newest_finished", "Safe", seed=1170)
 def newest_in_parallel(_real: Any, self: Upstream) -> Any:
     """In PARALLEL mode, the newest execution decides about success, not the one that ended last."""
     return next((execution for execution in self.executions if execution.finished), None)
@@ -142,13 +142,13 @@ def never_stays(real: Any, *arguments: Any, **_: Any) -> None:
 # Upstreams in other regions and accounts
 
 
-@bug_in(Aws, "codepipeline_for", "Safe", seed=14)
+@bug_in(Aws, "codepipeline_for", "Safe", seed=22)
 def taken_for_home(_real: Any, self: Aws, _dependency: Any) -> CodePipeline:
     """The gate reads an upstream elsewhere in its own account and region."""
     return self.codepipeline
 
 
-@bug_in(OtherAccounts, "_assume_role", "Answered", seed=14)
+@bug_in(OtherAccounts, "_assume_role", "Answered", seed=22)
 def no_external_id(real: Any, self: OtherAccounts, dependency: Any) -> Any:
     """The external id is not sent."""
     return real(self, replace(dependency, external_id=None))
@@ -163,7 +163,7 @@ def closed_is_idle(real: Any, self: UpstreamReader, dependency: Any) -> Any:
         return Upstream(dependency)
 
 
-@bug_in(OtherAccounts, "_assume_role", "Answered", seed=11)
+@bug_in(OtherAccounts, "_assume_role", "Answered", seed=22)
 def session_logged(real: Any, *arguments: Any) -> Any:
     """The session's credentials are logged."""
     credentials, end = real(*arguments)
