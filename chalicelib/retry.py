@@ -37,6 +37,7 @@ from chalicelib.holds.fate import (
 from chalicelib.holds.hold import Hold, Restart, refuse_too_many_upstreams
 from chalicelib.holds.reader import read_attempts, read_fate
 from chalicelib.holds.rule import is_rule_of, read_rule_name
+from chalicelib.holds.verdict import Verdict
 from chalicelib.pipelines.execution import (
     LONGEST_LAG_SECONDS,
     PARALLEL,
@@ -196,8 +197,13 @@ def _is_closed(wait: Hold, hold: Hold, closed: Sequence[Attempt]) -> bool:
 
 
 def _has_passed(hold: Hold, evidence: Evidence) -> bool:
-    """Return whether the hold's own gate has let the execution pass."""
+    """Return whether the hold's own gate has let the execution pass, and another gate has failed it
+    since that needs no rule, because it refused or gave up.
+    """
     last = find_last_attempts(evidence.attempts or (), evidence.gate_function)
+    if any(attempt.verdict is Verdict.HELD for attempt in last):
+        # That gate's wait is not in the rule: two gates wrote it at the same moment.
+        return False
     return any(
         (attempt.stage, attempt.action) == hold.gate and attempt.status == "Succeeded"
         for attempt in last
@@ -225,7 +231,6 @@ def _make_plan(
     if fate.standing is Standing.MOVED_ON:
         return Plan(Step.STAY, Outcome.WAITING, fate.reason)
     if _has_passed(hold, evidence):
-        # Another gate has failed the execution since, and needs no rule: it refused or gave up.
         return Plan(Step.END, Outcome.DROPPED, describe_later_pass(hold.execution))
     if waiting and hold.ends_by_stopping:
         return Plan(Step.END, Outcome.GAVE_UP, reason)
@@ -243,6 +248,9 @@ def _plan_to_go_on(
     # is retried instead.
     same_execution = waiting or not hold.mode.starts_over or held.kind == ROLLBACK
     if same_execution and closed and closed.error in REFUSALS:
+        last = find_last_attempts(attempts, evidence.gate_function)
+        if any(attempt.status == "InProgress" for attempt in last):
+            return Plan(Step.STAY, Outcome.WAITING, "another gate has not answered yet")
         reason = f"the gate refused its last attempt ({closed.error}), and would refuse it again"
         return Plan(Step.END, Outcome.DROPPED, reason)
     step = Step.RETRY if same_execution and closed else Step.START
@@ -323,6 +331,7 @@ def _retry_stage(hold: Hold, plan: Plan, deployment: Deployment, aws: Aws, now: 
 
 def _unmark(hold: Hold, marked: Hold, deployment: Deployment, aws: Aws) -> None:
     """The stage was not retried: take the mark back, unless a gate wrote a new Input since."""
+    time.sleep(LONGEST_LAG_SECONDS)
     if aws.eventbridge.read_hold(hold.rule) == marked:
         aws.eventbridge.put_target(hold, deployment.retry_arn)
 
@@ -394,9 +403,12 @@ def _is_listed(hold: Hold, newer: str, aws: Aws) -> bool:
     for reading in range(READINGS_AFTER_START):
         if reading:
             time.sleep(PAUSE_SECONDS)
-        executions = aws.codepipeline.list_executions(
-            hold.pipeline, since=hold.since, until=hold.execution
-        )
+        try:
+            executions = aws.codepipeline.list_executions(
+                hold.pipeline, since=hold.since, until=hold.execution
+            )
+        except PipelineNotFound:
+            return True  # deleted since: no gate can take it for idle
         if any(execution.id == newer for execution in executions):
             return True
     return False

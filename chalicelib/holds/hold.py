@@ -196,10 +196,8 @@ class Hold:
 
         If AWS does not tell which gate it is, what it waits for does.
         """
-        labels = [entry.label for entry in depends_on]
         for wait in self.waits:
-            same_upstreams = [entry.label for entry in wait.depends_on] == labels
-            if wait.gate == gate if wait.gate and gate else same_upstreams:
+            if wait.gate == gate if wait.gate and gate else wait.depends_on == depends_on:
                 return wait
         return None
 

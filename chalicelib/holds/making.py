@@ -232,7 +232,7 @@ class ClosedGate:
             upstreams = reader.read_upstreams(self._parameters.depends_on)
         except NotPermitted:
             return False  # the hold is complete, and the retry reads them again
-        if find_unsatisfied(upstreams):
+        if find_unsatisfied(upstreams) or any(upstream.missing for upstream in upstreams):
             return False
         self._upstreams = upstreams
         return True
@@ -365,6 +365,10 @@ class ClosedGate:
         waiter = identify_waiter(self._job, self._parameters, codepipeline, self._context)
         refuse_self(depends_on, waiter.pipeline, codepipeline.region, self._job.account)
         rule = self._read_rule(waiter.execution)
+        if rule and self._job.since is None:
+            # If a person's release retried the stage just now, the rule may not show the mark yet.
+            time.sleep(LONGEST_LAG_SECONDS)
+            rule = self._read_rule(waiter.execution)
         standing = rule.find_wait(waiter.gate, depends_on) if rule else None
         since = self._find_begin(standing)
         minutes = self._parameters.give_up_minutes
