@@ -122,6 +122,7 @@ class Calls:
         timeout is killed.
         """
         if len(self._record.under_way) > DEEPEST:
+            self._record.left_out_pause = utcnow()
             return
         invocation = self._record.invocation
         self._world.clock.advance(timedelta(seconds=seconds))

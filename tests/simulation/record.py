@@ -12,6 +12,7 @@ from sandbox.awslambda.invocation import RETRY_DELAYS
 from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import ActionJob, PipelineExecution
 from sandbox.codepipeline.pipeline import Pipeline
+from sandbox.past import Past
 from sandbox.world import Dials
 from tests.simulation.entries import (
     Answer,
@@ -25,6 +26,7 @@ from tests.simulation.entries import (
 )
 from tests.simulation.places import name_pipeline
 from tests.simulation.settings import belongs_to, is_released
+from tests.simulation.state import ShownState
 from tests.simulation.story import Story
 
 RUNNING = ("InProgress", "Stopping")
@@ -32,6 +34,8 @@ FINISHED = ("Succeeded", "Failed", "Stopped", "Cancelled")
 BEGINS = ("STARTED", "RESUMED")
 FINISHES = ("SUCCEEDED", "FAILED", "STOPPED", "CANCELED")
 ENDS = (*FINISHES, "SUPERSEDED")
+LONGEST_LAG = timedelta(seconds=10)
+"""How old an answer may be."""
 RESTART_TIME = timedelta(minutes=2)
 """An execution that is cancelled counts as running this much longer, if nothing starts it again."""
 LOOK_BACK = timedelta(days=14)
@@ -45,13 +49,6 @@ Period = tuple[datetime, datetime | None]
 def label(execution: PipelineExecution) -> str:
     """How stories and broken promises name an execution."""
     return f"{execution.pipeline_name} {execution.id[:8]}"
-
-
-def _find_shown(pipeline: Pipeline) -> Iterator[PipelineExecution]:
-    """The running executions that a pipeline's state shows, in a stage or before one."""
-    for stage in pipeline.stages:
-        latest = [] if stage.latest is None else [stage.latest]
-        yield from (one for one in (*latest, *stage.waiting) if one.runs)
 
 
 class Record:
@@ -89,6 +86,12 @@ class Record:
         """When a fault struck, a delivery went astray, or an invocation was slow."""
         self.slow_periods: list[Period] = []
         """While an invocation paused, or a delivery or the repeat of a failed one was due."""
+        self.past_states: dict[str, Past[ShownState]] = {}
+        """What the pipelines' states showed, if answers may be old."""
+        self.state_shown_at = utcnow()
+        """The moment that the last state shows."""
+        self.left_out_pause = utcnow() - timedelta(hours=1)
+        """When a function's pause was left out last, because invocations were nested too deep."""
         self.lost_invocations = 0
         self.defects: list[str] = []
         """Of the sandbox or the simulation itself, as tracebacks."""
@@ -186,18 +189,18 @@ class Record:
 
     def note_positions(self, pipeline: str) -> None:
         """The stages of a pipeline's executions were read."""
-        model, invocation = self.pipelines[pipeline], self.invocation
+        invocation, past = self.invocation, self.past_states.get(pipeline)
+        if past and past.has_changed_since(self.state_shown_at):
+            state = past.at(self.state_shown_at)
+        else:
+            state = ShownState.find(self.pipelines[pipeline])
         listed = invocation.lists.get(pipeline, {})
-        ids = {id_: None for id_, (status, *_) in listed.items() if status in RUNNING}
-        ids |= {one.id: None for one in _find_shown(model)}
+        running = [id_ for id_, (status, *_) in listed.items() if status in RUNNING]
         invocation.positions[pipeline] = {
-            id_: Position.find(model, self.executions[id_]) for id_ in ids
+            id_: state.positions.get(id_, Position()) for id_ in (*running, *state.running)
         }
-        for stage in model.stages:
-            if stage.latest is not None:
-                status = stage.latest.stages[stage.name].status
-                reads = invocation.stage_reads.setdefault((pipeline, stage.name), [])
-                reads.append((stage.latest.id, status))
+        for stage, latest in state.stages.items():
+            invocation.stage_reads.setdefault((pipeline, stage), []).append(latest)
 
     def note_answer(
         self, job_id: str, success: bool, text: str, outputs: dict[str, str] | None = None

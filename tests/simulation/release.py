@@ -37,7 +37,7 @@ def plan(random: Random, people: People, record: Record, minutes: float) -> None
 
 
 def plan_no_names(random: Random, people: People, record: Record, minutes: float) -> None:
-    """In some runs, a person edits the target of a rule, and names nobody."""
+    """In some runs, a person edits the target of a rule, and names no one."""
     if random.random() < 0.1:
         people.at(random.uniform(0.5, minutes), partial(_write_no_name, random, record))
 

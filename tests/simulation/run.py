@@ -37,6 +37,7 @@ from tests.simulation import cast, elsewhere, past, promises, release, themes
 from tests.simulation.calls import SECRET, Calls
 from tests.simulation.clients import clients_through
 from tests.simulation.faults import FarFaults, Faults
+from tests.simulation.lag import Lag
 from tests.simulation.people import People
 from tests.simulation.record import Record, label
 from tests.simulation.rules import find_held
@@ -117,12 +118,16 @@ def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> No
     theme.adapt(faults, world.dials)
     world.executor = WatchedExecutor(world.executor, record)
     stack.enter_context(_watched(record, calls))
+    lag = Lag(dice("lag"), record)
+    if lag.longest:
+        world.dials.answer_age = lag.draw_age
+        stack.enter_context(lag.watch())
     stack.enter_context(_with_event_bus(dice("bus"), record))
     page = script.choice((100, 100, 100, 3, 2))
     stack.enter_context(patch.object(paging, "MAX_PAGE_ITEMS", theme.page_items or page))
 
     record.story.tell(
-        f"the theme is {theme.name}; the faults are {faults}; {far_faults}; EVENT_BUS is "
+        f"the theme is {theme.name}; the faults are {faults}; {far_faults}; {lag}; EVENT_BUS is "
         f"{record.bus or 'not set'}"
     )
     work = dice("work")

@@ -64,11 +64,11 @@ constant("early_hand_over", "Live", 175, making, "LONGEST_WAIT_IN_PROGRESS", tim
 # How the retry ends a hold
 
 # A hold never gives up.
-constant("never_gives_up", "Live", 44, Hold, "is_past_deadline", False)
+constant("never_gives_up", "Live", 324, Hold, "is_past_deadline", False)
 # A hold by a rule does not stop at its deadline.
-constant("never_stops", "Once", 30, Hold, "ends_by_stopping", False)
+constant("never_stops", "Once", 96, Hold, "ends_by_stopping", False)
 # A condition's rules are ignored: a gate that is one is refused, as if it were not waiting.
-constant("conditions_ignored", "Answered", 46, CodePipeline, "list_condition_attempts", ())
+constant("conditions_ignored", "Answered", 51, CodePipeline, "list_condition_attempts", ())
 # A gate that refused is invoked again forever.
 constant("refusals_ignored", "Clean", 110, retry, "REFUSALS", frozenset())
 # The rule's target is not removed.
@@ -78,7 +78,7 @@ constant("later_pass_ignored", "Once", 73, fate, "_end_by_passing", fate.HELD)
 # The retry function does not check the upstreams.
 constant("upstreams_ignored", "Once", 3, retry, "find_unsatisfied", ())
 # A restart in PARALLEL mode takes the newest revisions.
-constant("newest_revisions", "Live", 34, retry, "choose_revisions", ())
+constant("newest_revisions", "Live", 11, retry, "choose_revisions", ())
 
 # What people read and wire up
 
@@ -87,10 +87,17 @@ constant("one_is_enough", "Told", 3, estimate, "MIN_SUCCESSES", 1)
 # An answer that came too late is counted.
 constant("late_counts", "Told", 5, log, "took_effect", True)
 # A stage that AWS does not retry leaves its hold marked as ended.
-constant("mark_stays", "Told", 90, retry, "_unmark", None)
+constant("mark_stays", "Told", 80, retry, "_unmark", None)
 # A rule that takes over from a wait in progress counts its hold again.
 constant("held_again", "Told", 12, ClosedGate, "_choose_hold_outcome", Outcome.HELD)
 # The rule of a gate that answered too late is counted as a hold when it ends.
-constant("late_hold_counts", "Told", 25, ClosedGate, "_mark_uncounted", None)
+constant("late_hold_counts", "Told", 12, ClosedGate, "_mark_uncounted", None)
 # The end of a wait that the gate refuses is not reported.
-constant("refused_untold", "Told", 270, gate, "_report_end_of_wait", None)
+constant("refused_untold", "Told", 90, gate, "_report_end_of_wait", None)
+
+# Answers that are some seconds old
+
+# After an event, the retry function checks once.
+constant("one_check_after_event", "Live", 0, retry, "CHECKS_AFTER_EVENT", 1)
+# A hold's rule is removed as soon as its pipeline was started again.
+constant("rule_goes_with_start", "Safe", 958, retry, "_is_listed", True)

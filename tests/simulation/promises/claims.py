@@ -31,7 +31,11 @@ def was_misled(record: Record) -> bool:
     was really in progress (SECURITY.md). The run then shows nothing about the other promises.
     """
     misled = [one for one in record.invocations if _looks_true(record, one)]
-    return bool(misled) and any(claims(record))
+    passed_as_released = any(
+        answer.invocation in misled and answer.text.startswith("Released by ")
+        for answer in record.answers.values()
+    )
+    return bool(misled) and (passed_as_released or any(claims(record)))
 
 
 def _looks_true(record: Record, invocation: Invocation) -> bool:

@@ -81,7 +81,8 @@ def _may_miss(record: Record, execution: str) -> bool:
 
 
 def _may_miss_in(invocation: Invocation) -> bool:
-    unwritten = ("PutTargets",) if invocation.error else ()
+    failed = invocation.error or any(line["decision"] == "defect" for line in invocation.lines)
+    unwritten = ("PutTargets",) if failed else ()
     unread = ("ListTargetsByRule",) if invocation.job else ()
     return any(
         fault.endswith(MISSES) or fault.startswith((*unwritten, *unread))

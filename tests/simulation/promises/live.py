@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
+from chalicelib.holds.schedule import Schedule
 from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from tests.simulation.entries import Answer, Invocation, KeptOpen
-from tests.simulation.record import Period, Record, label
+from tests.simulation.record import LONGEST_LAG, Period, Record, label
 from tests.simulation.settings import (
     GateSettings,
     Requirement,
@@ -56,7 +57,11 @@ def _check_hold(
         [first + one.give_up for one in settings if one.give_up and one.continues is continuing]
         for continuing in (False, True)
     )
-    may_continue = max(continues) if len(continues) == len(settings) else None
+    # Two gates that write the rule at the same moment do not see each other's wait, so one keeps no
+    # deadline (docs/reliability.md, "What is not promised").
+    may_lack_deadline = record.dials.answer_age and len({job.action.name for job in jobs}) > 1
+    all_continue = len(continues) == len(settings) and not may_lack_deadline
+    may_continue = max(continues) if all_continue else None
     released = _find_release(record, execution.id)
     if released is not None and released >= latest.at:
         may_continue = min(may_continue or released, released)
@@ -80,14 +85,18 @@ def _check_hold(
             f"{name}, held at {latest.at:%d %H:%M:%S}, {ending}, though {upstreams} allowed it and "
             f"AWS answered from {begins:%d %H:%M:%S} on, and it checks every {slack}"
         )
-    if len(stops) == len(settings) and released is None:
+    for end in _find_ends_in_time(record, execution, requirements, since, mute):
+        if end + MINUTE < ended and execution.id not in record.rule_removed:
+            yield f"{name} was not awakened by the event at {end:%d %H:%M:%S}"
+    if len(stops) == len(settings) and released is None and not may_lack_deadline:
         since = max(min(stops), since)
         until = since + slack
         gone = [
             end for _, end in record.find_rule_periods(execution.id) if end and end >= latest.at
         ]
         ended = min(_drop_none(continued, *gone), default=utcnow())
-        if until < ended and not _is_disturbed(record, since, until):
+        disturbed = _is_disturbed(record, since, until) or _overlap(mute, since, until)
+        if until < ended and not disturbed:
             stop = f"{min(stops):%d %H:%M:%S}"
             yield f"{name} was to give up at {stop}, and is still held at {until:%d %H:%M:%S}"
 
@@ -134,6 +143,42 @@ def _find_overdue(
         if answers and (satisfied or (may_continue is not None and begins >= may_continue)):
             return begins
     return None
+
+
+def _find_ends_in_time(
+    record: Record,
+    held: PipelineExecution,
+    requirements: Collection[Requirement],
+    since: datetime,
+    excuses: Iterable[Period],
+) -> Iterator[datetime]:
+    """The ends of upstreams from which on a wait was allowed to end for a minute: their events wake
+    the retry function, though AWS's lists may not show them yet.
+
+    An event in the minute of the rule's schedule counts as a firing of the schedule, which comes
+    again. What only a stage ends, how long a cancelled execution counts, and pipelines elsewhere,
+    whose events may not arrive, are left out.
+    """
+    inputs = [one.hold for one in record.find_rule_changes(held.id) if one.hold]
+    schedule = Schedule.parse(inputs[-1].get("schedule")) if inputs else None
+    if not record.dials.events_on or schedule is None:
+        return
+    if any(
+        one.stage or one.parked == "pass" or one.pipeline.startswith("arn:") for one in requirements
+    ):
+        return
+    names = {one.pipeline for one in requirements}
+    for change in record.changes:
+        begins = change.at
+        if change.pipeline not in names or change.state not in ("SUCCEEDED", "FAILED", "STOPPED"):
+            continue
+        if begins <= since or schedule.fires_in_minute_of(begins):
+            continue
+        overdue = _find_overdue(
+            record, requirements, begins, None, MINUTE, begins + MINUTE + MOMENT, excuses
+        )
+        if overdue == begins:
+            yield begins
 
 
 def _overlap(periods: Iterable[Period], since: datetime, until: datetime) -> bool:
@@ -256,7 +301,9 @@ def _find_held_after_release(record: Record) -> Iterator[str]:
         # miss the mark if EventBridge does not answer, or if the rule went while the gate ran:
         # a person removed it, or a newer execution had taken the place of this one.
         # A release belongs to one gate: a later one of the same execution holds it again.
-        kept = record.find_hold(id_, invocation.began)
+        # In the mode wait, a gate that does not see the mark yet is invoked again soon.
+        stays = isinstance(held, KeptOpen) and record.dials.answer_age is not None
+        kept = record.find_hold(id_, invocation.began + (-LONGEST_LAG if stays else MOMENT))
         marked = is_released(kept) and belongs_to(kept, held.job)
         overlooked = any(fault.startswith("ListTargetsByRule") for fault in invocation.faults)
         removed = any(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tests.simulation.entries import Answer, Position, Start
-from tests.simulation.record import FINISHED, RESTART_TIME, RUNNING, Record
+from tests.simulation.record import FINISHED, LONGEST_LAG, RESTART_TIME, RUNNING, Record
 from tests.simulation.settings import Requirement
 from tests.simulation.waiters import find_upstreams
 
@@ -95,9 +95,15 @@ def _find_held(record: Record, act: Answer | Start, upstream: str) -> Iterator[s
         return
     if sum(started == began for _, started, _ in read.values()) > 1:
         return  # started at the same moment: either could be the newest
+    invocation_began = act.invocation.began
     all_the_time = any(
-        since < act.invocation.began and (until is None or until > act.at)
+        since < invocation_began - LONGEST_LAG and (until is None or until > act.at)
         for since, until in record.find_rule_periods(newest)
     )
-    if all_the_time and act.execution.pipeline_name not in find_upstreams(record, upstream):
-        yield f"{upstream} {newest[:8]} is held"
+    started_again = newest not in record.rule_removed and any(
+        start.invocation.held_id == newest and start.at < invocation_began
+        for start in record.starts
+    )
+    in_cycle = act.execution.pipeline_name in find_upstreams(record, upstream)
+    if (all_the_time or started_again) and not in_cycle:
+        yield f"{upstream} {newest[:8]} is held{' and started again' if started_again else ''}"

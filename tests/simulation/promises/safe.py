@@ -38,7 +38,12 @@ def _gave_up(record: Record, answer: Answer, settings: GateSettings) -> bool:
 
 def _was_released(record: Record, answer: Answer) -> bool:
     """Whether a person had released that wait, and the gate says so."""
-    releases = record.find_releases(answer.job)
+    # A gate whose name AWS does not tell may take over the wait of another that waits for the same.
+    jobs = [answer.job]
+    struck = any(fault.startswith("GetJobDetails") for fault in answer.invocation.faults)
+    if struck or record.dials.job_details != "execution":
+        jobs += record.find_jobs(answer.execution.id)
+    releases = [at for job in jobs for at in record.find_releases(job)]
     return answer.text.startswith("Released by ") and any(at <= answer.at for at in releases)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from tests.simulation.entries import Answer, KeptOpen
-from tests.simulation.record import FINISHED, Record, label
+from tests.simulation.record import FINISHED, LONGEST_LAG, Record, label
 from tests.simulation.settings import GateSettings, Requirement, read_settings
 
 MOMENT, MINUTE = timedelta(milliseconds=1), timedelta(minutes=1)
@@ -82,9 +82,10 @@ def _find_last_executions(record: Record, requirement: Requirement, answer: Answ
     if requirement.stage:
         reads = invocation.stage_reads.get((pipeline, requirement.stage), [("none", "")])
         return {execution for execution, _ in reads}
+    since = invocation.began - (LONGEST_LAG if record.dials.answer_age else MOMENT)
     newest = [
-        record.newest_finished(pipeline, invocation.began - MOMENT),
-        *record.newest_finished_between(pipeline, invocation.began, answer.at),
+        record.newest_finished(pipeline, since),
+        *record.newest_finished_between(pipeline, since, answer.at),
     ]
     ids = {one[0] if one else "none" for one in newest}
     listed = answer.lists[pipeline]
