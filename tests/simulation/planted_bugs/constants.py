@@ -9,7 +9,7 @@ from chalicelib.aws import eventbridge, other_accounts
 from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.aws.eventbridge import EventBridge
 from chalicelib.aws.lambda_permission import LambdaPermissions
-from chalicelib.holds import fate, making
+from chalicelib.holds import making
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.making import ClosedGate
 from chalicelib.holds.schedule import Schedule
@@ -73,8 +73,6 @@ constant("conditions_ignored", "Answered", 51, CodePipeline, "list_condition_att
 constant("refusals_ignored", "Clean", 110, retry, "REFUSALS", frozenset())
 # The rule's target is not removed.
 constant("target_stays", "Clean", 0, EventBridge, "remove_target", True)
-# An execution that the gate let pass at a later attempt is started again.
-constant("later_pass_ignored", "Once", 73, fate, "_end_by_passing", fate.HELD)
 # The retry function does not check the upstreams.
 constant("upstreams_ignored", "Once", 3, retry, "find_unsatisfied", ())
 # A restart in PARALLEL mode takes the newest revisions.

@@ -137,3 +137,12 @@ def anything_releases(_real: Any, value: object) -> str | None:
 def mark_not_retried(_real: Any, self: Hold, *arguments: Any) -> bool:
     """The retry function ignores a person's mark."""
     return self.is_past_deadline(*arguments)
+
+
+@bug("Once", seed=3)
+def later_pass_ignored() -> AbstractContextManager[object]:
+    """An execution that the gate let pass at a later attempt is started again."""
+    return both(
+        patch.object(fate, "_end_by_passing", lambda _: fate.HELD),
+        patch.object(retry, "_has_passed", lambda *_: False),
+    )
