@@ -97,5 +97,3 @@ constant("refused_untold", "Told", 90, gate, "_report_end_of_wait", None)
 
 # After an event, the retry function checks once.
 constant("one_check_after_event", "Live", 0, retry, "CHECKS_AFTER_EVENT", 1)
-# A hold's rule is removed as soon as its pipeline was started again.
-constant("rule_goes_with_start", "Safe", 958, retry, "_is_listed", True)

@@ -163,6 +163,8 @@ def _find_ends_in_time(
     schedule = Schedule.parse(inputs[-1].get("schedule")) if inputs else None
     if not record.dials.events_on or schedule is None:
         return
+    if len({job.action.name for job in record.find_jobs(held.id)}) > 1:
+        return  # they share the rule, which events of one gate's upstreams fire
     if any(
         one.stage or one.parked == "pass" or one.pipeline.startswith("arn:") for one in requirements
     ):
