@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from chalicelib.answers import fail_job, let_pass
 from chalicelib.aws.clients import Aws
 from chalicelib.deployment import Deployment
-from chalicelib.errors import Misconfigured, NoAnswer, NoRoom, NotPermitted
+from chalicelib.errors import Misconfigured, NoAnswer, NoRoom
 from chalicelib.holds.fate import describe_later_pass
 from chalicelib.holds.hold import MAX_NEIGHBORS, Hold
 from chalicelib.holds.mode import MODES
@@ -230,7 +230,7 @@ class ClosedGate:
     def _are_satisfied_now(self, reader: UpstreamReader) -> bool:
         try:
             upstreams = reader.read_upstreams(self._parameters.depends_on)
-        except NotPermitted:
+        except Exception:
             return False  # the hold is complete, and the retry reads them again
         if find_unsatisfied(upstreams) or any(upstream.missing for upstream in upstreams):
             return False
