@@ -176,7 +176,10 @@ def test_another_name_is_another_pipeline_and_without_the_stack_there_is_none(
     ("properties", "message"),
     [
         ({"Stages": []}, "AWS::CodePipeline::Pipeline p: Pipeline has only 0 stage"),
-        ({"Variables": [{"Name": "v"}]}, "Pipeline variables need a pipeline of type V2"),
+        (
+            {"Variables": [{"Name": "v"}], "PipelineType": "V1"},
+            "Pipeline variables need a pipeline of type V2",
+        ),
         ({"Name": "p p"}, "failed to satisfy constraint"),
         ({"PipelineTyp": "V2"}, "Properties.Pipeline has no PipelineTyp; it takes "),
         ({"DisableInboundStageTransitions": []}, "has no DisableInboundStageTransitions"),
