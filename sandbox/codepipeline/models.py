@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 from moto.codepipeline.exceptions import (
     PipelineExecutionNotFoundException,
@@ -54,7 +54,7 @@ from sandbox.codepipeline.execution import (
     StageExecution,
 )
 from sandbox.codepipeline.pipeline import OutcomeHook, Pipeline
-from sandbox.codepipeline.triggers import GitEvent
+from sandbox.codepipeline.triggers import GitEvent, PullRequestEvent
 from sandbox.past import draw_moment
 from sandbox.world import current_world
 
@@ -185,7 +185,7 @@ class CodePipelineBackend(MotoBackend):
         source: str,
         target: str,
         commit: str,
-        event: Literal["OPEN", "UPDATED", "CLOSED"] = "OPEN",
+        event: PullRequestEvent = "OPEN",
         *,
         message: str | None = None,
         paths: Iterable[str] = ("README.md",),

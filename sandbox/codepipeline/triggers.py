@@ -17,8 +17,8 @@ from sandbox.codepipeline.execution import Declaration, SourceRevision
 
 CONNECTION = "CodeStarSourceConnection"
 """The only provider that has triggers (model: PipelineTriggerProviderType)."""
-EventKind = Literal["PUSH", "OPEN", "UPDATED", "CLOSED"]
-"""A push, or what happened to a pull request (model: GitPullRequestEventType)."""
+PullRequestEvent = Literal["OPEN", "UPDATED", "CLOSED"]
+"""What happened to a pull request (model: GitPullRequestEventType)."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class GitEvent:
 
     repository: str
     revision: SourceRevision
-    kind: EventKind = "PUSH"
+    kind: Literal["PUSH"] | PullRequestEvent = "PUSH"
     target: str = ""
     paths: tuple[str, ...] = ()
 
