@@ -51,7 +51,7 @@ class Dials:
     ValidationException, or its source action fails (undocumented).
     """
     missing_members: set[str] = field(default_factory=set)
-    """Optional members that AWS leaves out of what it tells about executions and actions, such as
+    """Optional members that AWS leaves out of its answers about executions and actions, such as
     "revisionId", "startTime" or "lastUpdateTime" (model: SourceRevision, PipelineExecutionSummary
     and others).
     """
