@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PATH = "/sandbox/push"
-"""Where the sandbox's server takes events of repositories. AWS has no such path."""
+"""The path on which the sandbox's server takes events of repositories. AWS has none like it."""
 
 
 class PushReceiver:
