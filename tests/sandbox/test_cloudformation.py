@@ -239,3 +239,20 @@ def test_projects_bucket_policies_and_inline_policies_that_can_be_read(
     assert role_allows(f"arn:aws:iam::{ACCOUNT}:role/r", "lambda:InvokeFunction", arn)
     stack.delete()
     assert (codebuild.list_projects()["projects"], s3.list_buckets()["Buckets"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"Events": {}}, "the sandbox does not support Events"),
+        ({"Role": None}, "the sandbox needs Role"),
+        ({"CodeUri": "./deployment.zip"}, "upload the code with aws cloudformation package"),
+    ],
+)
+def test_a_serverless_function_that_the_sandbox_would_make_differently_is_refused(
+    aws: CodePipelineWorld, changes: dict[str, Any], message: str
+) -> None:
+    declared = {"Role": ROLE, "CodeUri": {"Bucket": "b", "Key": "k"}, "Handler": "app.f"} | changes
+    properties = {key: value for key, value in declared.items() if value is not None}
+    with pytest.raises(ClientError, match=message):
+        Stack().create(F={"Type": "AWS::Serverless::Function", "Properties": properties})
