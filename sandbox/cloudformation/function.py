@@ -94,9 +94,9 @@ def _translate(properties: Properties) -> Properties:
     """The properties of the AWS::Lambda::Function. ValueError, with a message for people, for what
     the sandbox does not support.
     """
-    known = SAME_IN_LAMBDA | IGNORED | {"CodeUri"}
-    if unknown := sorted(properties.keys() - known):
-        raise ValueError(f"the sandbox does not support {unknown[0]}")
+    supported = SAME_IN_LAMBDA | IGNORED | {"CodeUri"}
+    if unsupported := sorted(properties.keys() - supported):
+        raise ValueError(f"the sandbox does not support {unsupported[0]}")
     if missing := sorted({"CodeUri", "Role"} - properties.keys()):
         raise ValueError(f"the sandbox needs {missing[0]}")
     same = {key: value for key, value in properties.items() if key in SAME_IN_LAMBDA}
@@ -104,7 +104,9 @@ def _translate(properties: Properties) -> Properties:
 
 
 def _find_code(uri: Any) -> dict[str, str]:
-    """Where the zip is: s3://BUCKET/KEY, as `aws cloudformation package` writes it, or a map."""
+    """The zip's place in S3, from s3://BUCKET/KEY, as `aws cloudformation package` writes it, or
+    from a map.
+    """
     if isinstance(uri, dict):
         return {"S3Bucket": uri["Bucket"], "S3Key": uri["Key"]}
     parts = urlsplit(str(uri))
