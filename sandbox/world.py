@@ -69,8 +69,8 @@ class Dials:
     """
     answer_age: Callable[[str], float] | None = None
     """How many seconds old an answer of an operation is: of ListPipelineExecutions,
-    GetPipelineState or ListTargetsByRule (AWS does not promise that they show at once what has just happened). None:
-    always up to date.
+    GetPipelineState or ListTargetsByRule (AWS does not promise that they show immediately what has
+    happened). None: always up to date.
     """
     enforce_iam: bool = True
     """Whether a role's session may do only what the role's policies allow."""
