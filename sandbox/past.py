@@ -18,7 +18,7 @@ KEPT = timedelta(minutes=1)
 
 
 def draw_moment(operation: str) -> datetime | None:
-    """The moment (aware UTC) that an answer to `operation` shows (`Dials.answer_age`); None: now."""
+    """The moment (aware UTC) that an answer to `operation` shows; None: now (Dials.answer_age)."""
     answer_age = current_world().dials.answer_age
     seconds = 0.0 if answer_age is None else answer_age(operation)
     return utcnow() - timedelta(seconds=seconds) if seconds else None
