@@ -122,7 +122,8 @@ class ClosedCondition(Exception):
 _DENIED_CODES = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"}
 _NO_PIPELINE_CODES = {"PipelineNotFoundException", "PipelineExecutionNotFoundException"}
 _NOT_FOUND_CODES = {"ResourceNotFoundException", "NoSuchEntity"}
-# Errors that pass: throttling and internal faults (model: the errors of each service). botocore
+# Errors that pass: throttling, limits of what may run at once, and internal faults (model: the
+# errors of each service). botocore
 # retries most of them first. An HTTP status of 500 or more also counts as one of them.
 _TRANSIENT_CODES = {
     "Throttling",
@@ -133,6 +134,7 @@ _TRANSIENT_CODES = {
     "TooManyRequestsException",
     "RequestLimitExceeded",
     "ConcurrentModificationException",
+    "ConcurrentPipelineExecutionsLimitExceededException",
     "ConflictException",
     "InternalException",
     "InternalFailure",
