@@ -40,6 +40,10 @@ class Dials:
     (undocumented: guide, rule-reference-LambdaInvoke, has both "error states returned from
     configured Lambda functions" and "the Lambda function result").
     """
+    targets_linger: timedelta = timedelta(0)
+    """How long DeleteRule still counts the targets that were removed (practice: infrastructure
+    tools repeat it).
+    """
     token_memory: timedelta | None = None
     """How long a clientRequestToken is remembered (undocumented); None: forever."""
     lost_revisions: set[str] = field(default_factory=set)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -139,6 +140,18 @@ def test_a_rule_is_deleted_only_without_targets(bus: EventBridgeWorld) -> None:
     bus.events.delete_rule(Name="hold")
     with refused("ResourceNotFoundException"):
         bus.events.describe_rule(Name="hold")
+
+
+def test_removed_targets_can_linger_for_some_seconds(bus: EventBridgeWorld) -> None:
+    bus.dials.targets_linger = timedelta(seconds=8)
+    bus.rule(ScheduleExpression=EVERY_FIVE_MINUTES)
+    bus.events.remove_targets(Rule="hold", Ids=["retry"])
+    assert bus.events.list_targets_by_rule(Rule="hold")["Targets"] == []
+    with refused("ValidationException", "has targets"):
+        bus.events.delete_rule(Name="hold")
+    bus.clock.advance(timedelta(seconds=8))
+    bus.events.delete_rule(Name="hold")
+    assert bus.events.list_rules()["Rules"] == []
 
 
 def test_a_prefix_is_text_and_a_page_has_a_hundred_rules(bus: EventBridgeWorld) -> None:
