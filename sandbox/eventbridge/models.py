@@ -276,15 +276,10 @@ class EventBridgeBackend(EventsBackend):
             event = parse_entry(entry, self.account_id, self.region_name)
         except EntryRefused as refusal:
             return refusal.answer
-        if isinstance(
-            event["detail"], dict
-        ):  # AWS accepts anything else, but no rule ever matches it
-            self.publish(
-                self.describe_event_bus(
-                    self._normalize_event_bus_arn(entry.get("EventBusName"))
-                ).name,
-                event,
-            )
+        # AWS also accepts an event whose detail is no object, which no rule ever matches, and an
+        # event to a bus that does not exist (practice: recorded on AWS).
+        if isinstance(event["detail"], dict):
+            self.publish(self._normalize_event_bus_arn(entry.get("EventBusName")), event)
         return {"EventId": event["id"]}
 
     def publish(self, bus_name: str, event: dict[str, Any]) -> None:

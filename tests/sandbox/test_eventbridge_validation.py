@@ -184,6 +184,18 @@ def test_a_refused_event_does_not_keep_the_others(
     assert [event["id"] for event in bus.payloads] == [answer["Entries"][1]["EventId"]]
 
 
+def test_an_event_to_a_bus_that_does_not_exist_is_lost_without_an_error(
+    bus: EventBridgeWorld,
+) -> None:
+    bus.rule(EventPattern='{"account": ["123456789012"]}')
+    entry = {"Source": "shop", "DetailType": "Order", "Detail": "{}", "EventBusName": "nowhere"}
+    answer = bus.events.put_events(Entries=[entry])
+    bus.clock.settle()
+    assert answer["FailedEntryCount"] == 0
+    assert answer["Entries"][0].keys() == {"EventId"}
+    assert bus.payloads == []
+
+
 def test_a_pattern_can_be_tested(bus: EventBridgeWorld) -> None:
     event = {"id": "1", "account": "1", "source": "shop", "time": "2026-11-23T12:00:00Z"}
     event_text = json.dumps({**event, "region": "r", "resources": [], "detail-type": "x"})
