@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from chalicelib import gate, parameters, retry
-from chalicelib.aws import eventbridge, other_accounts
+from chalicelib import errors, gate, parameters, retry
+from chalicelib.aws import eventbridge, lambda_permission, other_accounts
 from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.aws.eventbridge import EventBridge
 from chalicelib.aws.lambda_permission import LambdaPermissions
@@ -26,20 +26,20 @@ from tests.simulation.planted_bugs.bug import constant
 constant("stopping_is_idle", "Safe", 39, execution, "RUNNING", frozenset({"InProgress"}))
 # An execution counts as past the stage that a gate waits for before it has reached it.
 # An upstream that was cancelled a moment ago is idle.
-constant("cancelled_is_idle", "Safe", 8, upstream, "RESTART_TIME", timedelta(0))
+constant("cancelled_is_idle", "Safe", 1, upstream, "RESTART_TIME", timedelta(0))
 # The result of a cancelled execution is that of the one before it.
 FINISHED = frozenset({"Succeeded", "Failed", "Stopped"})
 constant("cancelled_has_no_result", "Safe", 13, execution, "FINISHED", FINISHED)
 constant("past_too_early", "Safe", 48, PipelineState, "is_past", True)
 # Every running upstream counts as parked, if parked upstreams may pass.
 PARKED = Parked("Deploy", None, None)
-constant("always_parked", "Safe", 3, PipelineState, "find_parked", PARKED)
+constant("always_parked", "Safe", 7, PipelineState, "find_parked", PARKED)
 # An upstream that is held counts as idle.
-constant("held_is_idle", "Safe", 22, UpstreamReader, "_read_hold", None)
+constant("held_is_idle", "Safe", 26, UpstreamReader, "_read_hold", None)
 # No cycle is noticed.
 constant("no_circle", "Told", 4, wait_cycles, "find_cycle", None)
 # Each cycle counts as a deadlock.
-constant("each_is_a_deadlock", "Told", 100, wait_cycles, "_waits_forever", True)
+constant("each_is_a_deadlock", "Told", 285, wait_cycles, "_waits_forever", True)
 # A session in another account is used after it has expired.
 constant("session_for_ever", "Live", 22, other_accounts, "RENEW_BEFORE", timedelta(days=-365))
 
@@ -49,45 +49,52 @@ constant("session_for_ever", "Live", 22, other_accounts, "RENEW_BEFORE", timedel
 constant("bypass_ignored", "Answered", 341, parameters, "_read_bypass", False)
 # EventBridge does not get the permission to invoke the retry function.
 constant("no_permission", "Live", 0, LambdaPermissions, "allow_rules", None)
+# A conflict in AddPermission counts as the permission, also while the function is being updated.
+constant("updating_is_permission", "Live", 80, lambda_permission, "read_error_message", "it exists")
 # A hold has no schedule, only events end it.
 constant("no_schedule", "Live", 3, Schedule, "expression", "")
 # Entries that failed in part are ignored.
 constant("failed_entries_ignored", "Live", 85, eventbridge, "_refuse_failed_entries", None)
 # A wait in the mode wait lasts until CodePipeline ends it.
-constant("no_hand_over", "Live", 270, making, "LONGEST_WAIT_IN_PROGRESS", timedelta(hours=25))
+constant("no_hand_over", "Live", 175, making, "LONGEST_WAIT_IN_PROGRESS", timedelta(hours=25))
 # A wait in the mode wait is handed over to a rule after an hour.
-constant("early_hand_over", "Live", 40, making, "LONGEST_WAIT_IN_PROGRESS", timedelta(hours=1))
+constant("early_hand_over", "Live", 30, making, "LONGEST_WAIT_IN_PROGRESS", timedelta(hours=1))
 
 # How the retry ends a hold
 
 # A hold never gives up.
 constant("never_gives_up", "Live", 44, Hold, "is_past_deadline", False)
 # A hold by a rule does not stop at its deadline.
-constant("never_stops", "Once", 30, Hold, "ends_by_stopping", False)
+constant("never_stops", "Once", 34, Hold, "ends_by_stopping", False)
 # A condition's rules are ignored: a gate that is one is refused, as if it were not waiting.
 constant("conditions_ignored", "Answered", 46, CodePipeline, "list_condition_attempts", ())
 # A gate that refused is invoked again forever.
 constant("refusals_ignored", "Clean", 110, retry, "REFUSALS", frozenset())
 # The rule's target is not removed.
 constant("target_stays", "Clean", 0, EventBridge, "remove_target", True)
+# A rule that EventBridge does not delete immediately stays.
+constant("lingering_rule_stays", "Clean", 17, eventbridge, "MAX_DELETE_ATTEMPTS", 1)
 # An execution that the gate let pass at a later attempt is started again.
 constant("later_pass_ignored", "Once", 73, fate, "_end_by_passing", fate.HELD)
 # The retry function does not check the upstreams.
 constant("upstreams_ignored", "Once", 3, retry, "find_unsatisfied", ())
 # A restart in PARALLEL mode takes the newest revisions.
-constant("newest_revisions", "Live", 34, retry, "choose_revisions", ())
+constant("newest_revisions", "Live", 11, retry, "choose_revisions", ())
 
 # What people read and wire up
 
 # One success is enough to estimate the usual duration.
 constant("one_is_enough", "Told", 3, estimate, "MIN_SUCCESSES", 1)
 # An answer that came too late is counted.
-constant("late_counts", "Told", 1, log, "took_effect", True)
+constant("late_counts", "Told", 5, log, "took_effect", True)
 # A stage that AWS does not retry leaves its hold marked as ended.
-constant("mark_stays", "Told", 90, retry, "_unmark", None)
+constant("mark_stays", "Told", 324, retry, "_unmark", None)
+# A retry that AWS refuses because too many executions run leaves its hold marked as ended.
+CODES = errors._TRANSIENT_CODES - {"ConcurrentPipelineExecutionsLimitExceededException"}
+constant("crowd_is_a_defect", "Told", 324, errors, "_TRANSIENT_CODES", CODES)
 # A rule that takes over from a wait in progress counts its hold again.
-constant("held_again", "Told", 1, ClosedGate, "_choose_hold_outcome", Outcome.HELD)
+constant("held_again", "Told", 31, ClosedGate, "_choose_hold_outcome", Outcome.HELD)
 # The rule of a gate that answered too late is counted as a hold when it ends.
-constant("late_hold_counts", "Told", 25, ClosedGate, "_mark_uncounted", None)
+constant("late_hold_counts", "Told", 324, ClosedGate, "_mark_uncounted", None)
 # The end of a wait that the gate refuses is not reported.
-constant("refused_untold", "Told", 270, gate, "_report_end_of_wait", None)
+constant("refused_untold", "Told", 90, gate, "_report_end_of_wait", None)

@@ -18,13 +18,13 @@ from chalicelib.pipelines.upstream import find_unsatisfied
 from tests.simulation.planted_bugs.bug import both, bug, bug_in
 
 
-@bug_in(Hold, "start_token", "Once", seed=198)
+@bug_in(Hold, "start_token", "Once", seed=219)
 def no_token(_real: Any, _self: Hold) -> str:
     """A start has no token of its own."""
     return str(uuid.uuid4())
 
 
-@bug_in(retry, "_carry_out", "Live", seed=43)
+@bug_in(retry, "_carry_out", "Live", seed=25)
 def rule_goes_first(real: Any, hold: Hold, plan: Any, deployment: Any, aws: Any, now: Any) -> Any:
     """The rule is removed before the start."""
     if plan.step is not retry.Step.STAY:
@@ -32,7 +32,7 @@ def rule_goes_first(real: Any, hold: Hold, plan: Any, deployment: Any, aws: Any,
     return real(hold, plan, deployment, aws, now)
 
 
-@bug_in(retry_function, "check_hold", "Live", seed=43)
+@bug_in(retry_function, "check_hold", "Live", seed=25)
 def retry_gives_up(real: Any, event: Any, context: Any, aws: Any, now: Any) -> Any:
     """A retry that AWS does not answer removes the rule."""
     try:
@@ -48,7 +48,7 @@ def newer_ignored(real: Any, evidence: fate.Evidence) -> Any:
     return real(replace(evidence, executions=executions))
 
 
-@bug_in(reader, "find_fate", "Live", seed=25)
+@bug_in(reader, "find_fate", "Live", seed=285)
 def in_progress_is_over(real: Any, evidence: fate.Evidence) -> Any:
     """A held execution that is still in progress counts as ended."""
     hold_fate = real(evidence)
@@ -81,7 +81,7 @@ def no_variables(real: Any, self: Any, pipeline: str, token: str, _: Any, revisi
     return real(self, pipeline, token, {}, revisions)
 
 
-@bug_in(CodePipeline, "_remove_undeclared", "Live", seed=233)
+@bug_in(CodePipeline, "_remove_undeclared", "Live", seed=285)
 def undeclared_variable(_real: Any, _self: Any, request: Any) -> Any:
     """A variable that was edited away keeps the pipeline from starting."""
     return request
@@ -115,7 +115,7 @@ def no_second_look(real: Any, hold: Hold, plan: Any, *arguments: Any) -> Any:
         return real(hold, plan, *arguments)
 
 
-@bug_in(retry, "choose_revisions", "Live", seed=34)
+@bug_in(retry, "choose_revisions", "Live", seed=11)
 def held_revisions_ignored(real: Any, revisions: Any, _hold: Any, attempts: Any) -> Any:
     """The revisions that were held are not used."""
     return real(revisions, None, attempts)
@@ -127,7 +127,7 @@ def rollback_started(real: Any, summary: Any) -> Any:
     return replace(real(summary), kind="STANDARD")
 
 
-@bug_in(Hold, "ends_anyway", "Live", seed=15)
+@bug_in(Hold, "ends_anyway", "Live", seed=132)
 def mark_not_retried(_real: Any, self: Hold, *arguments: Any) -> bool:
     """The retry function ignores a person's mark."""
     return self.is_past_deadline(*arguments)

@@ -68,7 +68,7 @@ def closed_condition_ends_well(_real: Any, *_: Any) -> bool:
     return False
 
 
-@bug_in(EventBridge, "put_hold", "Answered", seed=13)
+@bug_in(EventBridge, "put_hold", "Answered", seed=7)
 def fails_without_hold(real: Any, *arguments: Any, **keys: Any) -> None:
     """A gate that AWS does not answer fails the job without a hold."""
     try:
@@ -99,13 +99,13 @@ def observe_ignored(real: Any, *arguments: Any) -> Any:
     return replace(real(*arguments), observe=False)
 
 
-@bug_in(ClosedGate, "_find_begin", "Live", seed=23)
+@bug_in(ClosedGate, "_find_begin", "Live", seed=91)
 def deadline_forgotten(_real: Any, self: ClosedGate, _hold: Any) -> Any:
     """A deadline moves with each hold of the same execution."""
     return self._now
 
 
-@bug_in(ClosedGate, "_read_rule", "Live", seed=66)
+@bug_in(ClosedGate, "_read_rule", "Live", seed=73)
 def mark_ignored(real: Any, *arguments: Any) -> Any:
     """The gate ignores a person's mark."""
     hold = real(*arguments)
