@@ -109,7 +109,7 @@ screenshots: $(READY)
 	@$(BIN)/python -m tests.board.screenshots
 
 package: $(READY)
-	AWS_DEFAULT_REGION=eu-west-1 $(BIN)/chalice package --stage dev build/package
+	AWS_DEFAULT_REGION=eu-west-1 $(BIN)/chalice package --stage dev --merge-template .chalice/merge-names.json build/package
 
 clean:
 	rm -rf $(VENV) $(CDK) examples/cdk/cdk.out build mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .chalice/deployments

@@ -37,10 +37,11 @@ RATES: Mapping[str, float] = {
     "codepipeline:StartPipelineExecution": 5,
     "codepipeline:ListPipelineExecutions": 10,
     "events:PutRule": 5,
+    "lambda:AddPermission": 15,
     ANY_OTHER_CALL: 50,
 }
 """Calls per second. Assumptions: AWS publishes none for CodePipeline, and "about 50" for
-EventBridge (guide: eb-quota).
+EventBridge (guide: eb-quota). Lambda's is published (guide: gettingstarted-limits).
 """
 MAX_DURATION = timedelta(hours=2)
 UPSTREAM = "infra"

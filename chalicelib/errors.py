@@ -122,8 +122,9 @@ class ClosedCondition(Exception):
 _DENIED_CODES = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"}
 _NO_PIPELINE_CODES = {"PipelineNotFoundException", "PipelineExecutionNotFoundException"}
 _NOT_FOUND_CODES = {"ResourceNotFoundException", "NoSuchEntity"}
-# Errors that pass: throttling and internal faults (model: the errors of each service). botocore
-# retries most of them first. An HTTP status of 500 or more also counts as one of them.
+# Errors that pass: throttling, limits of what may run at once, and internal faults (model: the
+# errors of each service). botocore retries most of them first. An HTTP status of 500 or more also
+# counts as one of them.
 _TRANSIENT_CODES = {
     "Throttling",
     "ThrottlingException",
@@ -133,6 +134,7 @@ _TRANSIENT_CODES = {
     "TooManyRequestsException",
     "RequestLimitExceeded",
     "ConcurrentModificationException",
+    "ConcurrentPipelineExecutionsLimitExceededException",
     "ConflictException",
     "InternalException",
     "InternalFailure",
@@ -158,6 +160,11 @@ _REJECTED_CREDENTIALS_CODES = {
 def read_error_code(error: ClientError) -> str:
     """Return AWS's error code, such as "AccessDeniedException"; "" if the answer has none."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def read_error_message(error: ClientError) -> str:
+    """Return AWS's own words, which must not be passed on; "" if the answer has none."""
+    return str(error.response.get("Error", {}).get("Message", ""))
 
 
 def is_aws_error(error: Exception, *codes: str) -> bool:

@@ -305,7 +305,7 @@ def _carry_out(
         plan = replace(plan, outcome=Outcome.OVER)
     # Reported before the rest is tidied up: if that fails, the next invocation finds no target.
     record = _report(hold, plan, aws, now, started)
-    aws.eventbridge.delete_empty_rule(hold.rule)
+    _delete_rule(hold.rule, aws)
     return record
 
 
@@ -418,9 +418,16 @@ def _drop_for_missing_pipeline(hold: Hold) -> Plan:
     return Plan(Step.END, Outcome.DROPPED, f"the pipeline {hold.pipeline} no longer exists")
 
 
+def _delete_rule(rule: str, aws: Aws) -> None:
+    """Delete a rule whose target was removed. The sweep deletes it later if AWS refuses."""
+    if not aws.eventbridge.delete_emptied_rule(rule):
+        reason = "EventBridge does not delete the rule yet, as if it still had a target"
+        log_decision("retry", Outcome.NOT_SWEPT, rule=rule, reason=reason)
+
+
 def _sweep(deployment: Deployment, aws: Aws, now: datetime) -> None:
-    """Remove rules that a gate left without a target because it was killed at each of its attempts.
-    The release itself is done.
+    """Remove rules without a target: a gate that was killed at each of its attempts left them, or
+    EventBridge did not delete them when their hold ended. The release itself is done.
     """
     try:
         for rule in aws.eventbridge.list_unfinished_rules(
@@ -429,7 +436,7 @@ def _sweep(deployment: Deployment, aws: Aws, now: datetime) -> None:
             # The prefix of stage "dev" is also that of stage "dev-eu".
             if not is_rule_of(rule, deployment) or not aws.eventbridge.delete_empty_rule(rule):
                 continue
-            reason = "a rule without a target, left by a gate that was killed"
+            reason = "a rule without a target, left by an earlier invocation"
             log_decision("retry", Outcome.SWEPT, rule=rule, reason=reason)
     except (NoAnswer, NotPermitted) as error:
         log_decision("retry", Outcome.NOT_SWEPT, reason=str(error))

@@ -141,7 +141,11 @@ class Place:
 
     @cached_property
     def functions(self) -> LambdaFunctions:
-        return LambdaFunctions(self.client("lambda"))
+        return self.connect_functions()
+
+    def connect_functions(self, region: str | None = None) -> LambdaFunctions:
+        """Return Lambda in this or another region, with the command's credentials."""
+        return LambdaFunctions(self.client("lambda", region))
 
     @cached_property
     def iam(self) -> Iam:

@@ -12,7 +12,7 @@ import logging
 import os
 import traceback
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,12 +42,20 @@ class ChaliceExecutor:
     `app` is the Chalice object or the module that has it as `app`; the environment variables of
     `stage` come from `project_dir`/.chalice/config.json. The last part of a function's name says
     which it is: NAME of APP-STAGE-NAME. One executor can serve any number of worlds, one after the
-    other.
+    other. `start_runtime` is called when a world begins: it forgets what the app has kept from
+    invocation to invocation, because all of them run in this process.
     """
 
-    def __init__(self, app: Chalice | ModuleType, project_dir: Path, stage: str = "dev") -> None:
+    def __init__(
+        self,
+        app: Chalice | ModuleType,
+        project_dir: Path,
+        stage: str = "dev",
+        start_runtime: Callable[[], None] = lambda: None,
+    ) -> None:
         self.app: Chalice = app.app if isinstance(app, ModuleType) else app
         self.stage = stage
+        self.start_runtime = start_runtime
         self._client = Client(self.app, stage_name=stage, project_dir=str(project_dir))
 
     def run(self, function: LambdaFunction, invocation: Invocation) -> RunOutcome:
@@ -120,6 +128,7 @@ def in_process(
         enter_world(world := DrivenWorld(clock, executor, dials or Dials())),
     ):
         _write_records(executor)
+        executor.start_runtime()
         yield world
 
 

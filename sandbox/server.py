@@ -36,6 +36,7 @@ from sandbox.awslambda.runtime import RuntimeExecutor
 from sandbox.clock import WallClock
 from sandbox.install import install_services
 from sandbox.local_only import LocalOnly
+from sandbox.push import PushReceiver
 from sandbox.world import Dials, World, enter_world
 
 HOST = "127.0.0.1"
@@ -123,7 +124,7 @@ def _run_moto(port: int) -> Iterator[str]:
     server = make_server(
         HOST,
         port,
-        LocalOnly(DomainDispatcherApplication(create_backend_app)),
+        LocalOnly(PushReceiver(DomainDispatcherApplication(create_backend_app))),
         threaded=True,
         request_handler=MotoRequestHandler,
     )

@@ -40,8 +40,25 @@ class Dials:
     (undocumented: guide, rule-reference-LambdaInvoke, has both "error states returned from
     configured Lambda functions" and "the Lambda function result").
     """
+    targets_linger: timedelta = timedelta(0)
+    """How long DeleteRule still counts the targets that were removed (practice: infrastructure
+    tools repeat it).
+    """
     token_memory: timedelta | None = None
     """How long a clientRequestToken is remembered (undocumented); None: forever."""
+    lost_revisions: set[str] = field(default_factory=set)
+    """Revisions that AWS can no longer fetch for an override, such as a commit after a forced push
+    or a version that a lifecycle rule deleted. "*" means all: AWS refuses every override.
+    """
+    lost_revision_fails: Literal["start", "source"] = "source"
+    """What an override with a lost revision leads to: StartPipelineExecution answers
+    ValidationException, or its source action fails (undocumented).
+    """
+    missing_members: set[str] = field(default_factory=set)
+    """Optional members that AWS leaves out of its answers about executions and actions, such as
+    "revisionId", "startTime" or "lastUpdateTime" (model: SourceRevision, PipelineExecutionSummary
+    and others).
+    """
     events_on: bool = True
     """Whether state-change events are sent at all."""
     event_copies: Callable[[], list[float]] = field(default=lambda: [0.0])

@@ -18,6 +18,7 @@ from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
 from sandbox.world import Dials
 from tests.support.calls import Calls
 from tests.support.cheap_calls import cheap_calls
+from tests.support.runtime import start_runtime
 from tests.support.scene import Scene
 
 LONGEST = ("test_demo", "test_asked_for", "test_server", "test_tutorial", "test_deployed")
@@ -43,7 +44,7 @@ def pytest_collection_finish() -> None:
 
 @cache
 def executor() -> ChaliceExecutor:
-    return ChaliceExecutor(app, Path(__file__).parents[1])
+    return ChaliceExecutor(app, Path(__file__).parents[1], start_runtime=start_runtime)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,7 +55,6 @@ def _cheap_calls() -> Iterator[None]:
 
 @pytest.fixture
 def world() -> Iterator[DrivenWorld]:
-    vars(runtime.aws).pop("_other_accounts", None)  # its sessions are another world's
     with in_process(executor(), dials=Dials(start_on_create=False)) as world:
         yield world
 

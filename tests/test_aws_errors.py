@@ -5,10 +5,11 @@ an IAM policy.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import Aws
 from chalicelib.aws.eventbridge import EventBridge
@@ -215,6 +216,68 @@ def test_a_rule_with_somebody_elses_target_keeps_no_hold(aws: Aws, scene: Scene)
     assert aws.eventbridge.read_hold(RULE) == HOLD
     scene.events.remove_targets(Rule=RULE, Ids=["retry"])
     assert aws.eventbridge.read_hold(RULE) is None
+
+
+class TestAllowRules:
+    """AddPermission answers with the same error code if the function already has the statement, and
+    if AWS is just changing the function.
+    """
+
+    UPDATING = (
+        "The operation cannot be performed at this time. An update is in progress for resource: "
+        f"{ARN}"
+    )
+
+    @pytest.fixture
+    def update(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+        """Let AddPermission fail that many times because the function is being updated."""
+        client = aws.lambda_permissions._client
+        real = client.add_permission
+
+        def begin(failures: int) -> None:
+            error: Any = {"Code": "ResourceConflictException", "Message": self.UPDATING}
+            refusals = [ClientError({"Error": error}, "AddPermission")] * failures
+
+            def add_permission(**request: Any) -> Any:
+                if refusals:
+                    raise refusals.pop()
+                return real(**request)
+
+            monkeypatch.setattr(client, "add_permission", add_permission)
+
+        return begin
+
+    def test_a_function_that_is_being_updated_gets_the_statement_afterwards(
+        self, aws: Aws, scene: Scene, update: Callable[[int], None]
+    ) -> None:
+        update(2)
+        aws.lambda_permissions.allow_rules(ARN, "arn:aws:events:*")
+        policy = scene.awslambda.get_policy(FunctionName="pipeline-gate-dev-retry")["Policy"]
+        assert "pipeline-gate-rules" in policy
+        assert NOON < datetime.now(UTC) < NOON + timedelta(minutes=1)
+
+    def test_an_update_that_takes_long_is_no_permission(
+        self, aws: Aws, update: Callable[[int], None]
+    ) -> None:
+        update(100)
+        for _ in range(2):
+            with pytest.raises(NoAnswer, match="lambda:AddPermission was not answered"):
+                aws.lambda_permissions.allow_rules(ARN, "arn:aws:events:*")
+
+    @pytest.mark.parametrize("exists", [False, True])
+    def test_a_runtime_makes_the_call_only_once(
+        self, aws: Aws, scene: Scene, refusing: Calls, exists: bool
+    ) -> None:
+        if exists:
+            scene.awslambda.add_permission(
+                FunctionName="pipeline-gate-dev-retry",
+                StatementId="pipeline-gate-rules",
+                Action="lambda:InvokeFunction",
+                Principal="events.amazonaws.com",
+            )
+        for _ in range(2):
+            aws.lambda_permissions.allow_rules(ARN, "arn:aws:events:*")
+        assert refusing.made == ["AddPermission"]
 
 
 @pytest.mark.parametrize("client", ["codepipeline", "eventbridge", "lambda_permissions"])

@@ -87,6 +87,19 @@ def test_a_retry_that_aws_does_not_confirm_is_not_followed_by_a_start(
     assert scene.rules() == []
 
 
+def test_a_retry_for_which_too_many_executions_run_is_repeated_and_the_wait_has_not_ended(
+    scene: Scene, held: str, calls: Calls
+) -> None:
+    calls.fail("RetryStageExecution", "ConcurrentPipelineExecutionsLimitExceededException")
+    scene.wait(minutes=12)
+    hold = runtime.aws.eventbridge.read_hold(f"pipeline-gate-dev-{held}")
+    assert hold is not None
+    assert not hold.end_reported
+    calls.mend()
+    scene.wait(minutes=10)
+    assert scene.statuses() == ["Succeeded"]
+
+
 def test_a_gate_that_refuses_when_its_stage_is_retried_is_not_invoked_forever(scene: Scene) -> None:
     scene.pipeline("infra")
     scene.pipeline("network")

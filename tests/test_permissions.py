@@ -270,9 +270,7 @@ class Functions:
 
 
 def policy_of(function: str) -> dict[str, Any]:
-    functions = json.loads((CHALICE / "config.json").read_text())["stages"][STAGE][
-        "lambda_functions"
-    ]
+    functions = json.loads((CHALICE / "config.json").read_text())["lambda_functions"]
     name = "api_handler" if function == BOARD else function.rpartition("-")[2]
     policy: dict[str, Any] = json.loads((CHALICE / functions[name]["iam_policy_file"]).read_text())
     return policy
@@ -315,12 +313,6 @@ def test_every_action_that_a_policy_names_is_needed(function: str) -> None:
         for action in _listed(statement["Action"])
     ]
     assert sorted(named) == sorted({call for call, _ in ALLOWED[function]})
-
-
-@pytest.mark.parametrize("stage", ["dev", "prod", "sandbox"])
-def test_every_stage_has_the_same_policies(stage: str) -> None:
-    stages = json.loads((CHALICE / "config.json").read_text())["stages"]
-    assert stages[stage]["lambda_functions"] == stages[STAGE]["lambda_functions"]
 
 
 def _listed(value: str | list[str]) -> list[str]:

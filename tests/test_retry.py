@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,10 +13,14 @@ import app
 from chalicelib import runtime
 from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.aws.eventbridge import EventBridge
+from chalicelib.holds.rule import describe_date
 from chalicelib.pipelines.execution import Execution
+from sandbox.inprocess import MONDAY_NOON
 from tests.support.ask import ask
 from tests.support.calls import Calls, timed_out
-from tests.support.held import hold_k8s, retry_stage
+from tests.support.deployment import retry_arn
+from tests.support.held import hold_k8s, retry_stage, start_all
+from tests.support.logs import read_retry_log
 from tests.support.scene import Scene
 
 
@@ -302,6 +306,30 @@ def test_the_rules_target_counts_whatever_the_invocation_says(
     assert scene.statuses() == ["InProgress", "Failed"]
 
 
+class TestLingeringTargets:
+    """EventBridge does not delete a rule from which the target was removed a moment ago."""
+
+    def test_the_rule_is_deleted_some_seconds_later(self, scene: Scene, held: str) -> None:
+        scene.world.dials.targets_linger = timedelta(seconds=8)
+        scene.wait(minutes=10)
+        assert scene.statuses() == ["InProgress", "Failed"]
+        assert scene.rules() == []
+
+    def test_or_by_the_next_release_which_the_log_says(self, scene: Scene, held: str) -> None:
+        scene.world.dials.targets_linger = timedelta(minutes=20)
+        scene.wait(minutes=15)
+        rule = f"pipeline-gate-dev-{held}"
+        assert scene.statuses() == ["Succeeded", "Failed"]
+        assert scene.rules() == [rule]
+        (line,) = read_retry_log("not swept")
+        assert line["rule"] == rule
+        scene.wait(minutes=20)
+        start_all(scene, "infra", "k8s")
+        scene.wait(minutes=15)
+        assert rule not in scene.rules()
+        assert [line["rule"] for line in read_retry_log("swept")] == [rule]
+
+
 class TestUnfinishedHolds:
     """A gate that is killed at each of its attempts between PutRule and PutTargets leaves a rule
     without a target.
@@ -329,6 +357,19 @@ class TestUnfinishedHolds:
             "ListRules",
             "ListRuleNamesByTarget",
         ]
+
+    def test_all_pages_of_rules_are_read(self, scene: Scene) -> None:
+        """EventBridge lists a hundred rules at a time (model: ListRules)."""
+        prefix, arn = "pipeline-gate-dev-", retry_arn()
+        for number in range(202):
+            rule = f"{prefix}{number:03}"
+            date = describe_date(MONDAY_NOON)
+            scene.events.put_rule(Name=rule, ScheduleExpression="rate(5 minutes)", Description=date)
+            if number != 201:
+                scene.events.put_targets(Rule=rule, Targets=[{"Id": "retry", "Arn": arn}])
+        later = MONDAY_NOON + timedelta(hours=1)
+        unfinished = runtime.aws.eventbridge.list_unfinished_rules(prefix, arn, before=later)
+        assert unfinished == [f"{prefix}201"]
 
     def test_an_old_hold_that_still_waits_stays(self, scene: Scene, calls: Calls) -> None:
         scene.pipeline("infra", seconds=7200)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,6 +39,29 @@ REVISION_TYPES: Mapping[str, Literal["IMAGE_DIGEST", "S3_OBJECT_VERSION_ID"]] = 
 """The type of a source provider's revisions. The providers not listed here are repositories, whose
 revisions are of type COMMIT_ID (model: SourceRevisionOverride).
 """
+
+
+class MissingTimes:
+    """Completes the entries of one of AWS's lists, newest first, that lack a time (model: every
+    time is optional).
+
+    An entry without a start time began just before the one that is listed before it. That keeps
+    AWS's order, by which callers tell which one is the newest.
+    """
+
+    def __init__(self) -> None:
+        self._start_before = datetime.now(UTC)
+
+    def complete(self, entry: Any) -> Any:
+        """Return an entry with `startTime` and `lastUpdateTime`."""
+        started, updated = entry.get("startTime"), entry.get("lastUpdateTime")
+        if started is None:
+            started = self._start_before - timedelta(microseconds=1)
+            started = min(started, updated or started)
+        self._start_before = started
+        if "startTime" in entry and "lastUpdateTime" in entry:
+            return entry
+        return {**entry, "startTime": started, "lastUpdateTime": updated or started}
 
 
 @dataclass(frozen=True)
@@ -107,13 +130,15 @@ class CodePipeline:
     def _list_pages(self, pipeline: str) -> Iterator[tuple[tuple[Execution, ...], bool]]:
         """Yield the same pages, each with whether it is the last one."""
         position: dict[str, Any] = {}
+        times = MissingTimes()
         with translate_errors("codepipeline:ListPipelineExecutions", pipeline):
             # botocore's paginator would load its own data first, which takes a cold start about
             # twelve milliseconds longer.
             while True:
                 page = self._client.list_pipeline_executions(pipelineName=pipeline, **position)
                 token = page.get("nextToken")
-                yield tuple(map(Execution.parse, page["pipelineExecutionSummaries"])), not token
+                summaries = map(times.complete, page["pipelineExecutionSummaries"])
+                yield tuple(map(Execution.parse, summaries)), not token
                 if not token:
                     return
                 position = {"nextToken": token}
@@ -174,12 +199,14 @@ class CodePipeline:
         """
         from chalicelib.aws.parsing import parse_attempt  # noqa: PLC0415
 
+        times = MissingTimes()
         with translate_errors("codepipeline:ListActionExecutions", pipeline):
             pages = self._client.get_paginator("list_action_executions").paginate(
                 pipelineName=pipeline, **_build_filter(execution)
             )
             for page in pages:
-                yield [parse_attempt(detail) for detail in page["actionExecutionDetails"]]
+                details = map(times.complete, page["actionExecutionDetails"])
+                yield [parse_attempt(detail) for detail in details]
 
     def list_condition_attempts(self, pipeline: str, execution: str) -> tuple[Attempt, ...]:
         """Return every attempt of every rule of the stages' conditions in an execution.
@@ -193,16 +220,21 @@ class CodePipeline:
     ) -> Iterator[list[Attempt]]:
         """Yield pages of the attempts of stage conditions' rules, like list_attempt_pages.
 
-        (model: ListRuleExecutions.) Raises PipelineNotFound.
+        (model: ListRuleExecutions.) Yields nothing if botocore is from before November 2024 and
+        does not know the call. Raises PipelineNotFound.
         """
+        if not hasattr(self._client, "list_rule_executions"):
+            return
         from chalicelib.aws.parsing import parse_condition_attempt  # noqa: PLC0415
 
+        times = MissingTimes()
         with translate_errors("codepipeline:ListRuleExecutions", pipeline):
             pages = self._client.get_paginator("list_rule_executions").paginate(
                 pipelineName=pipeline, **_build_filter(execution)
             )
             for page in pages:
-                yield [parse_condition_attempt(detail) for detail in page["ruleExecutionDetails"]]
+                details = map(times.complete, page["ruleExecutionDetails"])
+                yield [parse_condition_attempt(detail) for detail in details]
 
     def read_job_owner(self, job: str) -> JobOwner:
         """Return whose job it is, as far as AWS says.
@@ -280,7 +312,8 @@ class CodePipeline:
         """Start a pipeline with these variables and source revisions; return the execution's id.
 
         If AWS already knows `token`, it starts nothing and returns the id of the execution that was
-        started with it. Variables and revisions that the pipeline no longer declares are left out.
+        started with it. Variables and revisions that the pipeline no longer declares, and revisions
+        without an id, are left out.
         Raises PipelineNotFound.
         """
         request: StartPipelineExecutionInputTypeDef = {
@@ -297,6 +330,7 @@ class CodePipeline:
                     "revisionValue": revision.id,
                 }
                 for revision in revisions
+                if revision.id
             ],
         }
         with translate_errors("codepipeline:StartPipelineExecution", pipeline):

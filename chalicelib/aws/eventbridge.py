@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 
 MAX_PUT_ATTEMPTS = 3
 """How often the gate makes a rule that is removed while the gate is making it."""
+MAX_DELETE_ATTEMPTS = 3
+DELETE_PAUSE_SECONDS = 5
+"""How often the gate tries to delete a rule whose target it has just removed, and the pause in
+between.
+"""
 TARGET_ID = "retry"
 """The id of a rule's only target."""
 
@@ -146,6 +152,19 @@ class EventBridge:
             return False
         return True
 
+    def delete_emptied_rule(self, rule: str) -> bool:
+        """The same for a rule whose target was removed a moment ago.
+
+        AWS may still refuse to delete it then (practice: infrastructure tools repeat the call), so
+        it is tried a few times. Returns False if AWS still refuses.
+        """
+        for attempt in range(MAX_DELETE_ATTEMPTS):
+            if attempt:
+                time.sleep(DELETE_PAUSE_SECONDS)
+            if self.delete_empty_rule(rule):
+                return True
+        return False
+
     def send_events(
         self, bus: str, source: str, detail_type: str, details: Sequence[Mapping[str, object]]
     ) -> None:
@@ -168,17 +187,22 @@ class EventBridge:
         """Return the rules that a gate began to make before `before` and never gave a target.
 
         `prefix`: how their names begin. `before`: aware UTC, so early that no gate can still be
-        making them. It takes one call, or two if there are rules that old. Only the first hundred
-        rules are checked, which is enough because they are checked again and again.
+        making them. It takes one call for each hundred rules, and as many again if there are rules
+        that old.
         """
-        with translate_errors("events:ListRules or ListRuleNamesByTarget"):
-            rules = self._client.list_rules(NamePrefix=prefix)["Rules"]
-            dates = {rule["Name"]: read_date(rule.get("Description", "")) for rule in rules}
-            old = [name for name, date in dates.items() if date is not None and date < before]
-            if not old:
-                return []
-            answer = self._client.list_rule_names_by_target(TargetArn=retry_arn)
-        return [name for name in old if name not in answer["RuleNames"]]
+        dates = {
+            rule["Name"]: read_date(rule.get("Description", "")) for rule in self.list_rules(prefix)
+        }
+        old = [name for name, date in dates.items() if date is not None and date < before]
+        finished = self._list_rules_of_target(retry_arn) if old else set()
+        return [name for name in old if name not in finished]
+
+    def _list_rules_of_target(self, target: str) -> set[str]:
+        with translate_errors("events:ListRuleNamesByTarget"):
+            pages = self._client.get_paginator("list_rule_names_by_target").paginate(
+                TargetArn=target
+            )
+            return {name for page in pages for name in page["RuleNames"]}
 
 
 def parse_target(rule: str, target: TargetOutputTypeDef) -> Hold | None:

@@ -64,6 +64,17 @@ class Iam:
             document = answer["PolicyDocument"]
         return document
 
+    def read_last_region(self, role: str) -> str:
+        """Return the region in which a role was last used (model: RoleLastUsed); "" if IAM has not
+        seen it used, or if there is no such role. IAM learns of a use within hours (guide:
+        access_policies_last-accessed).
+        """
+        region = ""
+        with suppress(NotFound), translate_errors("iam:GetRole"):
+            answer = self._client.get_role(RoleName=role)
+            region = answer["Role"].get("RoleLastUsed", {}).get("Region", "")
+        return region
+
     def simulate(self, question: PolicyQuestion) -> PolicyAnswer:
         """Return what a role may do, without doing it (model: SimulatePrincipalPolicy)."""
         context: list[ContextEntryTypeDef] = [

@@ -91,32 +91,26 @@ class Pipelines(Stack):
             branch=self.branch,
             output=source,
         )
+        project_name = f"{self.stack_name}-{name}"
+        project_arn = self.format_arn(
+            service="codebuild", resource="project", resource_name=project_name
+        )
         project = aws_codebuild.PipelineProject(
             self,
             f"{name}-deploy",
+            project_name=project_name,
+            role=self.add_role(f"{name}-deploy-role", "codebuild", project_arn),
             environment=aws_codebuild.BuildEnvironment(
                 build_image=aws_codebuild.LinuxBuildImage.AMAZON_LINUX_2023_5
             ),
         )  # project.add_to_role_policy(...): only what this deployment needs
         deploy = actions.CodeBuildAction(action_name="Deploy", project=project, input=source)
-        # CodePipeline may use the role only for this pipeline, not for any other.
-        source_arn = self.format_arn(service="codepipeline", resource=name)
-        for_this_pipeline = {
-            "StringEquals": {"aws:SourceAccount": self.account},
-            "ArnLike": {"aws:SourceArn": source_arn},
-        }
-        role = aws_iam.Role(
-            self,
-            f"{name}-role",
-            assumed_by=aws_iam.ServicePrincipal("codepipeline.amazonaws.com").with_conditions(
-                for_this_pipeline
-            ),
-        )
+        pipeline_arn = self.format_arn(service="codepipeline", resource=name)
         pipeline = codepipeline.Pipeline(
             self,
             name,
             pipeline_name=name,
-            role=role,
+            role=self.add_role(f"{name}-role", "codepipeline", pipeline_arn),
             pipeline_type=codepipeline.PipelineType.V2,  # V1 has no variables
             artifact_bucket=self.artifacts,
             use_pipeline_role_for_actions=True,  # one role per pipeline, not one more per action
@@ -135,3 +129,12 @@ class Pipelines(Stack):
             )
         )
         return pipeline
+
+    def add_role(self, id_: str, service: str, source_arn: str) -> aws_iam.Role:
+        """A role that the service may use only for this pipeline or project, not for any other."""
+        conditions = {
+            "StringEquals": {"aws:SourceAccount": self.account},
+            "ArnLike": {"aws:SourceArn": source_arn},
+        }
+        principal = aws_iam.ServicePrincipal(f"{service}.amazonaws.com")
+        return aws_iam.Role(self, id_, assumed_by=principal.with_conditions(conditions))

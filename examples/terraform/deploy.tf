@@ -40,8 +40,17 @@ resource "aws_iam_role" "deploy" {
   name_prefix = "deploy-${each.key}-"
 
   assume_role_policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = [{ Effect = "Allow", Principal = { Service = "codebuild.amazonaws.com" }, Action = "sts:AssumeRole" }]
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "codebuild.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      # CodeBuild acts for every account: here only for this project.
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.id }
+        ArnLike      = { "aws:SourceArn" = "arn:*:codebuild:*:${data.aws_caller_identity.current.id}:project/pipelines-${each.key}" }
+      }
+    }]
   })
 }
 

@@ -4,7 +4,11 @@ locals {
   # What each pipeline has besides its source, its artifacts and its deployment.
   more = {
     infra = []
-    k8s   = [{ Effect = "Allow", Action = "lambda:InvokeFunction", Resource = data.aws_lambda_function.gate.arn }]
+    k8s = [
+      { Effect = "Allow", Action = "lambda:InvokeFunction", Resource = data.aws_lambda_function.gate.arn },
+      # As in AWS's own examples. AWS has no resource level for it.
+      { Effect = "Allow", Action = "lambda:ListFunctions", Resource = "*" },
+    ]
   }
 }
 
@@ -51,8 +55,9 @@ resource "aws_iam_role_policy" "pipeline" {
         Resource = aws_s3_bucket.artifacts.arn
       },
       {
-        Effect   = "Allow"
-        Action   = ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"]
+        Effect = "Allow"
+        # A source with a connection also sets the ACL of the artifact that it writes.
+        Action   = ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:PutObjectAcl"]
         Resource = "${aws_s3_bucket.artifacts.arn}/*"
       },
       {

@@ -93,6 +93,44 @@ def _read_function(
     )
 
 
+def read_sharing_regions(
+    iam: Iam,
+    connect: Callable[[str], LambdaFunctions],
+    inspector: Inspector,
+    evidence: DoctorEvidence,
+) -> dict[str, tuple[str, ...]]:
+    """Return the other regions in which a function of the same name uses the same role, by the
+    function's name. `connect`: returns Lambda in a region.
+
+    Only roles that Chalice has named are read. The regions that are checked are the one in which
+    the role was last used, and those of the pipelines' upstreams: asking all regions would take a
+    call to each.
+    """
+    upstreams = {arn.split(":")[3] for arn, stages in evidence.elsewhere.items() if stages}
+
+    def uses_role(function: GateFunction, region: str) -> bool:
+        settings = inspector.inspect(
+            f"the configuration of {function.name} in {region}",
+            lambda: connect(region).read_settings(function.name),
+            or_unanswered=True,
+        )
+        return settings is not None and settings.role == function.role
+
+    sharing = {}
+    for function in evidence.functions.values():
+        role = function.role.rpartition("/")[2]
+        if role != function.name:
+            continue
+        last_region = inspector.inspect(
+            f"where the role {role} was last used", partial(iam.read_last_region, role)
+        )
+        regions = {last_region or evidence.region, *upstreams} - {evidence.region}
+        sharing[function.name] = tuple(
+            region for region in sorted(regions) if uses_role(function, region)
+        )
+    return sharing
+
+
 def read_policies(
     iam: Iam, inspector: Inspector, evidence: DoctorEvidence
 ) -> dict[tuple[str, str], Mapping[str, Any]]:

@@ -48,6 +48,8 @@ class DoctorEvidence:
     """`executions`: those of held pipelines and their upstreams. `fates`: what became of the holds,
     by the rules' names. `elsewhere`: the stages of upstreams in other regions of this account, by
     ARN; empty if there is no such pipeline. `buses`: whether the functions' event buses exist.
+    `sharing_regions`: the other regions, as far as they were checked, in which a function of the
+    same name uses a function's role, by the function's name.
     `policies`: the inline policies that --mend would write, by role and name; {} if there is none.
     """
 
@@ -64,6 +66,7 @@ class DoctorEvidence:
     fates: Mapping[str, HoldFate] = field(default_factory=dict)
     elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     buses: Mapping[str, bool] = field(default_factory=dict)
+    sharing_regions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     answers: Mapping[PolicyQuestion, PolicyAnswer] = field(default_factory=dict)
     policies: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     unseen: tuple[Unseen, ...] = ()

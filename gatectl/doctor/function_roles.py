@@ -51,6 +51,29 @@ def findings(evidence: DoctorEvidence) -> Iterator[Finding]:
         for function in _list_functions(evidence, deployed):
             questions = _list_questions_about(evidence, deployed, function)
             yield from _check_role(evidence, function, deployed, questions)
+        yield from _find_shared_roles(evidence, deployed)
+
+
+def _find_shared_roles(evidence: DoctorEvidence, deployed: DeployedFunctions) -> Iterator[Finding]:
+    """Chalice names a role after app, stage and function, and IAM is the same in all regions."""
+    regions = {
+        function.name: evidence.sharing_regions.get(function.name, ())
+        for function in _list_functions(evidence, deployed)
+    }
+    elsewhere = sorted({region for names in regions.values() for region in names})
+    if elsewhere:
+        roles = [name for name, shared in regions.items() if shared]
+        yield Finding(
+            "shared-role",
+            "warning",
+            f"stage {deployed.stage}",
+            f"It is also deployed in {join_names(elsewhere)}, with the same "
+            f"role{'s' * (len(roles) > 1)}: {join_names(roles)}.",
+            "`chalice delete` in one region deletes the roles, and the functions in the others can "
+            "no longer make any call.",
+            "Give each region a stage of its own, such as prod-euw1 (docs/deploy.md). Until then, "
+            "do not run chalice delete.",
+        )
 
 
 def _list_functions(evidence: DoctorEvidence, deployed: DeployedFunctions) -> list[GateFunction]:

@@ -229,9 +229,10 @@ def _check_settings(
 def _check_permission(
     evidence: DoctorEvidence, retry: GateFunction, stage: str
 ) -> Iterator[Finding]:
-    """The gate adds the permission right before each hold, so without a hold it may be missing.
-    But a statement that has the gate's id and allows something else stays: AddPermission refuses an
-    id that exists, and the gate assumes that the statement is right (model: AddPermission).
+    """The gate adds the permission before the first hold of each Lambda runtime, so without a hold
+    it may be missing. But a statement that has the gate's id and allows something else stays:
+    AddPermission refuses an id that exists, and the gate assumes that the statement is right
+    (model: AddPermission).
     """
     if may_be_invoked(evidence, retry, stage):
         return

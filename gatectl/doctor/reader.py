@@ -19,7 +19,13 @@ from chalicelib.holds.rule import read_stage
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import LOOK_BACK, Execution
 from gatectl.doctor import function_roles, pipeline_roles
-from gatectl.doctor.aws import Inspector, ask_iam, read_functions, read_policies
+from gatectl.doctor.aws import (
+    Inspector,
+    ask_iam,
+    read_functions,
+    read_policies,
+    read_sharing_regions,
+)
 from gatectl.doctor.evidence import DoctorEvidence
 from gatectl.functions import list_deployments
 from gatectl.session import Place
@@ -73,6 +79,10 @@ class DoctorReader:
             elsewhere=self._read_other_regions(evidence),
             buses=self._read_buses(evidence),
         )
+        sharing = read_sharing_regions(
+            place.iam, place.connect_functions, self._inspector, evidence
+        )
+        evidence = replace(evidence, sharing_regions=sharing)
         evidence = replace(evidence, fates=self._read_fates(evidence))
         evidence = replace(evidence, answers=self._ask_iam(evidence))
         evidence = replace(evidence, policies=read_policies(place.iam, self._inspector, evidence))

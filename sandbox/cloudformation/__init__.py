@@ -1,11 +1,11 @@
-"""CloudFormation for the sandbox: moto makes the stacks; the resources of pipelines that moto lacks
-are here.
+"""CloudFormation for the sandbox: moto makes the stacks; the resources that moto lacks are here.
 
-AWS::CodePipeline::Pipeline (pipeline.py), AWS::CodeBuild::Project (project.py) and
-AWS::S3::BucketPolicy (bucket_policy.py). moto finds them as subclasses of CloudFormationModel, when
-the first stack is made. A resource of any other type is left out, with a warning from moto. moto's
-stacks are simpler than AWS's: a stack that fails is not rolled back, a changed parameter reaches
-only what names it by Ref (not in a Sub), and a role's inline policies never change.
+AWS::CodePipeline::Pipeline (pipeline.py), AWS::CodeBuild::Project (project.py),
+AWS::S3::BucketPolicy (bucket_policy.py) and AWS::Serverless::Function (function.py). moto finds
+them as subclasses of CloudFormationModel, when the first stack is made. A resource of any other
+type is left out, with a warning from moto. moto's stacks are simpler than AWS's: a stack that fails
+is not rolled back, a changed parameter reaches only what names it by Ref (not in a Sub), and a
+role's inline policies never change.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from unittest.mock import patch
 
 from moto.iam.models import Role
 
-from sandbox.cloudformation import bucket_policy, pipeline, project
+from sandbox.cloudformation import bucket_policy, function, pipeline, project
 
-__all__ = ["PATCHED", "bucket_policy", "install", "pipeline", "project"]
+__all__ = ["PATCHED", "bucket_policy", "function", "install", "pipeline", "project"]
 
 PATCHED: tuple[str, ...] = (
     "moto.iam.models.Role.put_policy",
@@ -31,6 +31,9 @@ PATCHED: tuple[str, ...] = (
     "moto.cloudformation.parsing.parse_and_update_resource",
     "moto.cloudformation.parsing.parse_and_delete_resource",
     "moto.cloudformation.exceptions.ValidationError",
+    "moto.awslambda.models.LambdaFunction.create_from_cloudformation_json",
+    "moto.awslambda.models.LambdaFunction.update_from_cloudformation_json",
+    "moto.awslambda.models.LambdaFunction.delete",
     "moto.codebuild.models.CodeBuildBackend.create_project",
     "moto.codebuild.models.CodeBuildBackend.delete_project",
     "moto.core.exceptions.JsonRESTError",

@@ -4,6 +4,7 @@ are floats.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -16,14 +17,29 @@ from sandbox.world import current_world
 def send_pipeline_event(pipeline: Pipeline, execution: PipelineExecution, state: str) -> None:
     """STARTED, SUCCEEDED, RESUMED, FAILED, STOPPING, STOPPED, CANCELED or SUPERSEDED."""
     detail = _build_detail(execution, execution.started, state)
-    if state == "STARTED":  # the guide's examples show the trigger in this state only
+    if state == "STARTED":  # the trigger as the API shows it is in this state only
         detail["execution-trigger"] = {
             "trigger-type": execution.trigger_type,
             "trigger-detail": execution.trigger_detail,
         }
+    elif state in ("SUCCEEDED", "FAILED") and (variables := _find_trigger_variables(execution)):
+        detail["execution-trigger"] = {
+            re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower(): value
+            for name, value in variables.items()
+        }
     if state == "STOPPING" and execution.stop_reason:
         detail["stop-execution-comments"] = execution.stop_reason
     _send_event(pipeline, execution, "Pipeline", detail)
+
+
+def _find_trigger_variables(execution: PipelineExecution) -> dict[str, str]:
+    """What the source of a trigger with filters put out: the guide's "example with Git tags" has
+    the same in its trigger, under other names. Nothing if the execution failed before.
+    """
+    for action in execution.actions:
+        if action.name in execution.triggered_revisions and action.output_variables:
+            return action.output_variables
+    return {}
 
 
 def send_stage_event(pipeline: Pipeline, stage: StageExecution, state: str) -> None:

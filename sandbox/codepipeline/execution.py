@@ -41,10 +41,36 @@ def new_id() -> str:
 
 @dataclass(frozen=True)
 class SourceRevision:
-    """The version of a source that an execution works on, and since when the source has it."""
+    """The version of a source that an execution works on, and since when the source has it.
+
+    A commit has a message, and the branch or tag by which it came, if that is known. A version of
+    an S3 object has the object's key.
+    """
 
     id: str
     created: datetime
+    message: str | None = None
+    branch: str | None = None
+    tag: str | None = None
+    key: str | None = None
+
+
+@dataclass
+class RevisionHistory:
+    """What has been pushed to the sources. A source's origin is its repository, bucket or registry;
+    its place is the branch or object there from which it takes the newest revision.
+    """
+
+    by_id: dict[tuple[str, str], SourceRevision] = field(default_factory=dict)
+    """Every revision, by origin and id."""
+    newest: dict[str, SourceRevision] = field(default_factory=dict)
+    """By place."""
+
+    def record(self, origin: str, place: str | None, revision: SourceRevision) -> None:
+        """Add a revision. It becomes the newest of the place, if there is one."""
+        self.by_id[origin, revision.id] = revision
+        if place is not None:
+            self.newest[place] = revision
 
 
 @dataclass(frozen=True)
@@ -68,6 +94,8 @@ class PipelineExecution:
     trigger_detail: str
     variables: dict[str, str]
     overrides: list[SourceRevisionOverride]
+    triggered_revisions: dict[str, SourceRevision] = field(default_factory=dict)
+    """The commit that a trigger's filter fetches, by source action (guide: pipelines-filter)."""
     id: str = field(default_factory=new_id)
     status: ExecutionStatus = "InProgress"
     status_summary: str | None = None

@@ -4,6 +4,8 @@ for every request.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +26,7 @@ from sandbox.codepipeline import (
     shapes,
     sources,
     structure,
+    triggers,
     variables,
 )
 from sandbox.codepipeline.exceptions import (
@@ -45,11 +48,13 @@ from sandbox.codepipeline.execution import (
     ActionJob,
     Declaration,
     PipelineExecution,
+    RevisionHistory,
     RuleExecution,
     SourceRevision,
     StageExecution,
 )
 from sandbox.codepipeline.pipeline import OutcomeHook, Pipeline
+from sandbox.codepipeline.triggers import GitEvent, PullRequestEvent
 from sandbox.past import draw_moment
 from sandbox.world import current_world
 
@@ -73,6 +78,7 @@ class CodePipelineBackend(MotoBackend):
         super().__init__(region_name, account_id)
         self.pipelines: dict[str, Pipeline] = {}  # type: ignore[assignment]
         self.outcome: OutcomeHook | None = None
+        self.revisions = RevisionHistory()
 
     def reset(self) -> None:
         for pipeline in self.pipelines.values():
@@ -130,16 +136,86 @@ class CodePipelineBackend(MotoBackend):
                 f"Account '{self.account_id}' does not have a pipeline with name '{name}'"
             ) from None
 
+    # What happens in the sources, for tests and `python -m sandbox.push`
+
     def push(
         self, pipeline: str, action: str, revision: str, trigger_type: str | None = None
     ) -> None:
-        """For tests: make `revision` the newest of a source. It starts the pipeline only if
-        `trigger_type` says how the change was noticed, such as "Webhook" or "CloudWatchEvent"
-        (model: TriggerType).
+        """Make `revision` the newest of a source. It starts the pipeline only if `trigger_type`
+        says how the change was noticed, such as "Webhook" or "CloudWatchEvent" (model:
+        TriggerType).
         """
-        self.pipeline(pipeline).revisions[action] = SourceRevision(revision, utcnow())
+        sources.push_revision(self.pipeline(pipeline), action, revision)
         if trigger_type:
-            self._start_execution(self.pipeline(pipeline), {}, trigger_type, caller="")
+            self._start_execution(self.pipeline(pipeline), {}, trigger_type, "")
+
+    def start_from_rule(self, name: str, source_revisions: list[dict[str, str]]) -> str:
+        """What an EventBridge rule does that has a pipeline as its target and source revisions in
+        its input (guide: create-S3-source-events, create-cwe-ecr-source). The execution's id.
+        """
+        request = {"sourceRevisions": source_revisions}
+        return self._start_execution(self.pipeline(name), request, "CloudWatchEvent", "").id
+
+    def push_commit(
+        self,
+        repository: str,
+        branch: str,
+        commit: str,
+        *,
+        message: str | None = None,
+        paths: Iterable[str] = ("README.md",),
+    ) -> list[str]:
+        """Push to a branch of a connection's repository. The ids of the executions that start."""
+        revision = SourceRevision(commit, utcnow(), message, branch=branch)
+        place = sources.find_branch_place(repository, branch)
+        self.revisions.record(repository, place, revision)
+        return self._receive(GitEvent(repository, revision, paths=tuple(paths)))
+
+    def push_tag(
+        self, repository: str, tag: str, commit: str, *, message: str | None = None
+    ) -> list[str]:
+        """Push a tag. The ids of the executions that start."""
+        revision = SourceRevision(commit, utcnow(), message, tag=tag)
+        self.revisions.record(repository, None, revision)
+        return self._receive(GitEvent(repository, revision))
+
+    def change_pull_request(
+        self,
+        repository: str,
+        source: str,
+        target: str,
+        commit: str,
+        event: PullRequestEvent = "OPEN",
+        *,
+        message: str | None = None,
+        paths: Iterable[str] = ("README.md",),
+    ) -> list[str]:
+        """Open, update or close a pull request from branch `source`, whose head is `commit`, into
+        `target`. No branch moves. The ids of the executions that start.
+        """
+        revision = SourceRevision(commit, utcnow(), message, branch=source)
+        self.revisions.record(repository, None, revision)
+        return self._receive(GitEvent(repository, revision, event, target, tuple(paths)))
+
+    def _receive(self, event: GitEvent) -> list[str]:
+        """Start the pipelines that the event starts: once for each of their sources. AWS does not
+        say what becomes of an event at the limit of concurrent executions: here it is lost.
+        """
+        started = []
+        for pipeline in list(self.pipelines.values()):
+            for name, source in sources.list_source_actions(pipeline).items():
+                trigger_type = triggers.find_trigger(pipeline.pipeline, source, event)
+                if trigger_type is None:
+                    continue
+                commits = {name: event.revision} if trigger_type == "WebhookV2" else {}
+                # (practice: the detail of a Webhook; that of a WebhookV2 is assumed)
+                connection = source["configuration"].get("ConnectionArn", "")
+                with suppress(ConcurrentPipelineExecutionsLimitExceededException):
+                    execution = self._start_execution(
+                        pipeline, {}, trigger_type, connection, commits
+                    )
+                    started.append(execution.id)
+        return started
 
     # Executions
 
@@ -160,7 +236,12 @@ class CodePipelineBackend(MotoBackend):
         return execution.id
 
     def _start_execution(
-        self, pipeline: Pipeline, request: Request, trigger_type: str, caller: str
+        self,
+        pipeline: Pipeline,
+        request: Request,
+        trigger_type: str,
+        trigger_detail: str,
+        commits: dict[str, SourceRevision] | None = None,
     ) -> PipelineExecution:
         execution = PipelineExecution(
             pipeline_name=pipeline.name,
@@ -168,9 +249,10 @@ class CodePipelineBackend(MotoBackend):
             number=len(pipeline.history),
             mode=pipeline.mode,
             trigger_type=trigger_type,
-            trigger_detail=caller,
+            trigger_detail=trigger_detail,
             variables=variables.collect_variables(pipeline, request.get("variables") or []),
             overrides=sources.parse_overrides(pipeline, request.get("sourceRevisions") or []),
+            triggered_revisions=commits or {},
         )
         self._check_concurrency(pipeline)
         flow.start(pipeline, execution)

@@ -19,8 +19,8 @@ from sandbox.codepipeline.execution import (
     ActionJob,
     Declaration,
     PipelineExecution,
+    RevisionHistory,
     RuleExecution,
-    SourceRevision,
 )
 from sandbox.past import Past
 from sandbox.world import current_world
@@ -37,6 +37,7 @@ class PipelineOwner(Protocol):
     account_id: str
     region_name: str
     outcome: OutcomeHook | None
+    revisions: RevisionHistory
 
 
 @dataclass
@@ -68,6 +69,15 @@ class Stage:
         return str(self.declaration["name"])
 
 
+def find_type(pipeline: Declaration) -> str:
+    """V1 or V2. "Including V2 parameters, such as triggers on Git tags, in the pipeline JSON" makes
+    a V2 pipeline of one that does not name its type (model: PipelineDeclaration). AWS does not list
+    these parameters.
+    """
+    has_parameters = bool(pipeline.get("triggers") or pipeline.get("variables"))
+    return str(pipeline.get("pipelineType") or ("V2" if has_parameters else "V1"))
+
+
 class Pipeline(CodePipeline):
     """moto's pipeline (declaration, tags, dates) that can run. moto's own `executions` stays
     empty.
@@ -89,19 +99,15 @@ class Pipeline(CodePipeline):
         self.approvals: dict[str, ActionExecution] = {}
         """By approval token."""
         self.jobs: dict[str, ActionJob] = {}
-        self.revisions: dict[str, SourceRevision] = {}
-        """The newest revision of each source, by action name."""
         self.past: Past[dict[str, Any] | None] = Past(None)
         """The states that GetPipelineState showed, if `Dials.answer_age` is set."""
         self.deleted = False
         self.rebuild_stages()
 
     def add_default_values(self, pipeline: dict[str, Any]) -> dict[str, Any]:
-        """moto's defaults, and the two that GetPipeline shows (model: ExecutionMode; guide:
-        pipeline-types).
-        """
+        """moto's defaults, and the two that GetPipeline shows (model: ExecutionMode; find_type)."""
         pipeline.setdefault("executionMode", "SUPERSEDED")
-        pipeline.setdefault("pipelineType", "V1")
+        pipeline["pipelineType"] = find_type(pipeline)
         return super().add_default_values(pipeline)
 
     def rebuild_stages(self) -> None:

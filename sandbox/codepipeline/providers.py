@@ -103,20 +103,23 @@ def take_time(pipeline: Pipeline, action: ActionExecution) -> None:
             action.configuration.get("SandboxSeconds", current_world().dials.action_seconds)
         )
         outcome = action.configuration.get("SandboxOutcome", "Succeeded")
+    code, message = "JobFailed", f"The sandbox lets action '{action.name}' fail"
     # A source's revision is the one it has when the action starts (guide: concepts-how-it-works,
     # "source revisions").
-    revision = (
-        sources.choose_revision(pipeline, action) if action.type["category"] == "Source" else None
-    )
+    revision = None
+    try:
+        if action.type["category"] == "Source":
+            revision = sources.choose_revision(pipeline, action)
+    except sources.LostRevision as error:
+        # That a source fails with this type is assumed (model: FailureType).
+        code, message, outcome = "RevisionUnavailable", str(error), "Failed"
 
     def end() -> None:
         if outcome == "Failed":
-            actions.fail(
-                pipeline, action, "JobFailed", f"The sandbox lets action '{action.name}' fail"
-            )
+            actions.fail(pipeline, action, code, message)
             return
         if revision is not None:
-            sources.record_revision(action, revision)
+            sources.record_revision(pipeline, action, revision)
         actions.succeed(pipeline, action)
 
     action.timers.append(pipeline.call_later(seconds, end, f"{action.name} {outcome}"))

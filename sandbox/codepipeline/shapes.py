@@ -15,11 +15,17 @@ from sandbox.codepipeline.execution import (
     StageExecution,
 )
 from sandbox.codepipeline.pipeline import Pipeline, Stage
+from sandbox.world import current_world
 
 
 def drop_missing(**members: Any) -> dict[str, Any]:
-    """A structure without the members that have no value: AWS leaves them out."""
-    return {name: value for name, value in members.items() if value is not None}
+    """A structure without the members that have no value: AWS leaves them out. Tests may
+    take out others (Dials.missing_members).
+    """
+    missing = current_world().dials.missing_members
+    return {
+        name: value for name, value in members.items() if value is not None and name not in missing
+    }
 
 
 def render_execution_summary(execution: PipelineExecution) -> dict[str, Any]:
@@ -31,7 +37,7 @@ def render_execution_summary(execution: PipelineExecution) -> dict[str, Any]:
         startTime=execution.started.timestamp(),
         lastUpdateTime=execution.updated.timestamp(),
         sourceRevisions=[
-            {"actionName": name, "revisionId": revision.id}
+            drop_missing(actionName=name, revisionId=revision.id, revisionSummary=revision.message)
             for name, revision in execution.revisions.items()
         ],
         trigger=_render_trigger(execution),
@@ -75,11 +81,12 @@ def _render_artifact_revisions(
 ) -> list[dict[str, Any]]:
     declared = sources.list_source_actions(pipeline)
     return [
-        {
-            "name": artifact["name"],
-            "revisionId": revision.id,
-            "created": revision.created.timestamp(),
-        }
+        drop_missing(
+            name=artifact["name"],
+            revisionId=revision.id,
+            revisionSummary=revision.message,
+            created=revision.created.timestamp(),
+        )
         for action, revision in execution.revisions.items()
         if action in declared
         for artifact in declared[action]["outputArtifacts"]

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from moto.codepipeline.exceptions import InvalidStructureException
 
-from sandbox.codepipeline import conditions
+from sandbox.codepipeline import conditions, triggers
 from sandbox.codepipeline.exceptions import (
     InvalidActionDeclarationException,
     InvalidStageDeclarationException,
 )
 from sandbox.codepipeline.execution import Declaration
+from sandbox.codepipeline.pipeline import find_type
 
 
 def check_pipeline(pipeline: Declaration) -> None:
@@ -37,6 +38,7 @@ def check_pipeline(pipeline: Declaration) -> None:
         check_entry(stage)
         check_failure(stage, pipeline)
     check_type(pipeline)
+    triggers.check_triggers(pipeline)
 
 
 def check_actions(stage: Declaration, *, first: bool) -> None:
@@ -113,11 +115,11 @@ def check_failure(stage: Declaration, pipeline: Declaration) -> None:
 
 
 def check_type(pipeline: Declaration) -> None:
-    """A V1 pipeline has neither variables nor another mode than SUPERSEDED (guide: pipeline-types),
-    and no conditions (AWS's announcement of them: "V2 type pipelines now support stage level
-    conditions").
+    """A V1 pipeline has neither variables nor triggers nor another mode than SUPERSEDED (guide:
+    pipeline-types), and no conditions (AWS's announcement of them: "V2 type pipelines now support
+    stage level conditions").
     """
-    if pipeline.get("pipelineType", "V1") == "V2":
+    if find_type(pipeline) == "V2":
         return
     if pipeline.get("executionMode", "SUPERSEDED") != "SUPERSEDED":
         raise InvalidStructureException(
@@ -125,6 +127,9 @@ def check_type(pipeline: Declaration) -> None:
         )
     if pipeline.get("variables"):
         raise InvalidStructureException("Pipeline variables need a pipeline of type V2")
+    if pipeline.get("triggers"):
+        # (practice: cloudposse/terraform-aws-ecs-codepipeline#145)
+        raise InvalidStructureException("Triggers on tag can only be used with V2 pipelines")
     for stage in pipeline["stages"]:
         if any(stage.get(key) for key in ("beforeEntry", "onSuccess", "onFailure")):
             raise InvalidStructureException(

@@ -13,6 +13,16 @@ from sandbox.codepipeline.pipeline import Pipeline
 REFERENCE = re.compile(r"#\{([A-Za-z0-9@\-_]+)\.([A-Za-z0-9@\-_]+)\}")
 
 
+class ExportedVariables(dict[str, str]):
+    """What an action put out whose work the sandbox does not do. A build exports the variables that
+    its buildspec names (guide: action-reference-CodeBuild), a stack its outputs, and so on: each
+    name gets a placeholder.
+    """
+
+    def __missing__(self, name: str) -> str:
+        return f"sandbox-{name}"
+
+
 class Unresolvable(Exception):
     """A configuration names a variable that has no value in this execution."""
 
@@ -72,5 +82,10 @@ def _collect_values(execution: PipelineExecution) -> dict[str, dict[str, str]]:
     earlier = [] if execution.rollback_target is None else execution.rollback_target.actions
     for action in (*earlier, *execution.actions):
         if action.status == "Succeeded" and "namespace" in action.declaration:
-            values[action.declaration["namespace"]] = action.output_variables
+            is_played = action.type["category"] in ("Source", "Approval") or (
+                action.type["provider"] == "Lambda"
+            )
+            values[action.declaration["namespace"]] = (
+                action.output_variables if is_played else ExportedVariables(action.output_variables)
+            )
     return values

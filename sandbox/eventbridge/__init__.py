@@ -31,6 +31,7 @@ PATCHED: tuple[str, ...] = (
     "moto.events.models.EventsBackend.delete_rule",
     "moto.events.models.EventsBackend.delete_event_bus",
     "moto.events.models.EventsBackend.describe_event_bus",
+    "moto.events.models.EventsBackend.list_rule_names_by_target",
     "moto.events.models.EventsBackend.list_rules",
     "moto.events.models.EventsBackend.list_targets_by_rule",
     "moto.events.models.EventsBackend.put_events",

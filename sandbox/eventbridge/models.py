@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from moto.events.exceptions import ValidationException
 from moto.events.models import EventsBackend, Rule, events_backends
 
 from sandbox.clock import PlannedCall, utcnow
@@ -58,6 +59,8 @@ class EventBridgeBackend(EventsBackend):
         self.failed_deliveries: list[FailedDelivery] = []
         self.life = object()
         """A new object after each reset: deliveries planned before the reset do not arrive."""
+        self.removals: dict[tuple[str, str], datetime] = {}
+        """When targets were last removed from each rule, by bus and rule name."""
 
     def reset(self) -> None:
         for call in self.firings.values():
@@ -130,7 +133,9 @@ class EventBridgeBackend(EventsBackend):
         validation.check_target_ids(ids)
         with current_world().lock:
             super().remove_targets(name, event_bus_arn, ids)
-            self._change_targets(self._normalize_event_bus_arn(event_bus_arn), name)
+            bus_name = self._normalize_event_bus_arn(event_bus_arn)
+            self.removals[bus_name, name] = utcnow()
+            self._change_targets(bus_name, name)
 
     def enable_rule(self, name: str, event_bus_arn: str | None) -> bool:
         return self._switch_rule(name, event_bus_arn, enabled=True)
@@ -157,8 +162,13 @@ class EventBridgeBackend(EventsBackend):
 
     def delete_rule(self, name: str, event_bus_arn: str | None) -> None:
         with current_world().lock:
+            bus_name = self._normalize_event_bus_arn(event_bus_arn)
+            removed = self.removals.get((bus_name, name))
+            if removed and utcnow() < removed + current_world().dials.targets_linger:
+                raise ValidationException("Rule can't be deleted since it has targets.")
             super().delete_rule(name, event_bus_arn)
-            self._change_rule(self._normalize_event_bus_arn(event_bus_arn), name, None)
+            self.removals.pop((bus_name, name), None)
+            self._change_rule(bus_name, name, None)
 
     def delete_event_bus(self, name: str) -> None:
         with current_world().lock:
@@ -193,6 +203,23 @@ class EventBridgeBackend(EventsBackend):
             del timelines[name]
 
     # What the API shows
+
+    def list_rule_names_by_target(  # type: ignore[override]
+        self,
+        target_arn: str,
+        event_bus_arn: str | None = None,
+        next_token: str | None = None,
+        limit: int | None = None,
+    ) -> tuple[list[Rule], str | None]:
+        """A page has up to 100 rules (model: ListRuleNamesByTarget)."""
+        with current_world().lock:
+            page: tuple[list[Rule], str | None] = super().list_rule_names_by_target(
+                target_arn=target_arn,
+                event_bus_arn=event_bus_arn,
+                next_token=next_token,
+                limit=limit or 100,
+            )
+            return page
 
     def list_rules(  # type: ignore[override]  # moto's decorator hides its own signature
         self,
@@ -249,15 +276,10 @@ class EventBridgeBackend(EventsBackend):
             event = parse_entry(entry, self.account_id, self.region_name)
         except EntryRefused as refusal:
             return refusal.answer
-        if isinstance(
-            event["detail"], dict
-        ):  # AWS accepts anything else, but no rule ever matches it
-            self.publish(
-                self.describe_event_bus(
-                    self._normalize_event_bus_arn(entry.get("EventBusName"))
-                ).name,
-                event,
-            )
+        # AWS also accepts an event whose detail is no object, which no rule ever matches, and an
+        # event to a bus that does not exist (practice: recorded on AWS).
+        if isinstance(event["detail"], dict):
+            self.publish(self._normalize_event_bus_arn(entry.get("EventBusName")), event)
         return {"EventId": event["id"]}
 
     def publish(self, bus_name: str, event: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ _RULE, _RULE_OF_TARGETS = "rule/{bus/}{Name}", "rule/{bus/}{Rule}"
 _GROUP = "log-group:{logGroupName}:log-stream:"
 # (practice: "... on resource: arn:aws:logs:...:log-group:NAME:log-stream:")
 _STREAM = "log-group:{logGroupName}:log-stream:{logStreamName}"
+_ROLE = "role/{RoleName}"
 
 RESOURCES: Mapping[str, Mapping[str, str]] = {
     "codepipeline": {
@@ -79,6 +80,15 @@ RESOURCES: Mapping[str, Mapping[str, str]] = {
         "PutLogEvents": _STREAM,
         "GetLogEvents": _STREAM,
     },
+    "iam": {
+        "CreateRole": _ROLE,
+        "GetRole": _ROLE,
+        "DeleteRole": _ROLE,
+        "PutRolePolicy": _ROLE,
+        "GetRolePolicy": _ROLE,
+        "ListRolePolicies": _ROLE,
+        "DeleteRolePolicy": _ROLE,
+    },
     "lambda": {
         "ListTags": "{Resource}",
         "TagResource": "{Resource}",
@@ -122,7 +132,8 @@ class CallLocation:
         """The ARN of a resource in this place. "*" and what is an ARN already stay as they are."""
         if resource == "*" or resource.startswith("arn:"):
             return resource
-        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+        region = "" if service == "iam" else self.region
+        return f"arn:{self.partition}:{service}:{region}:{self.account}:{resource}"
 
 
 def list_requests(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import escape
@@ -48,6 +49,7 @@ def authorize(response: BaseResponse, request_class: type, resource: str = "*") 
         return
     session = _find_session(response, access_key)
     location = CallLocation(response.partition, response.region, session.account_id)
+    _record_use(session.role_arn, location)
     if issubclass(request_class, S3IAMRequest):
         requests = [PolicyRequest(f"s3:{response._get_action()}", resource)]
     else:
@@ -68,6 +70,16 @@ def authorize(response: BaseResponse, request_class: type, resource: str = "*") 
                 f"resource: {request.resource} {reason}"
             )
             _refuse(response, "AccessDeniedException", "AccessDenied", message)
+
+
+def _record_use(role_arn: str, location: CallLocation) -> None:
+    """Remember where a role was last used, which GetRole answers (model: RoleLastUsed). AWS needs
+    some hours for that (guide: access_policies_last-accessed).
+    """
+    with suppress(NotFoundException):
+        backend = iam_backends[location.account][location.partition]
+        role: Any = backend.get_role_by_arn(role_arn)
+        role.last_used, role.last_used_region = utcnow(), location.region
 
 
 def role_allows(role_arn: str, action: str, resource: str) -> bool:

@@ -197,14 +197,7 @@ def test_a_pipelines_role_is_told_the_same_everywhere() -> None:
 
 
 def test_who_may_deploy_can(clone: Path, server: SandboxServer, asked: set[str]) -> None:
-    """The sandbox knows no resources of IAM's own calls: it asks for them on "*"."""
-    anywhere = [
-        {**statement, "Resource": "*"} if "iam:CreateRole" in statement["Action"] else statement
-        for statement in DEPLOY["Statement"]
-    ]
-    role = create_foreign_role(
-        ACCOUNT, "you-deploy", f"arn:aws:iam::{ACCOUNT}:root", {**DEPLOY, "Statement": anywhere}
-    )
+    role = create_foreign_role(ACCOUNT, "you-deploy", f"arn:aws:iam::{ACCOUNT}:root", DEPLOY)
     sts = boto3.client(
         "sts",
         endpoint_url=server.url,
@@ -231,3 +224,30 @@ def test_who_may_deploy_can(clone: Path, server: SandboxServer, asked: set[str])
         )
         assert done.returncode == 0, (words, done.stdout, done.stderr)
     assert asked == actions(DEPLOY) - ON_AWS_ONLY
+
+
+def test_a_role_for_a_service_is_for_rules_of_its_own_account_only() -> None:
+    """As the roles in examples/ (guide: cross-service-confused-deputy-prevention)."""
+    from cfnlint.decode import decode_str  # noqa: PLC0415 - half a second in every worker
+
+    page = (ROOT / "docs/elsewhere.md").read_text()
+    documents = [
+        json.loads(document) for document in re.findall(r"'(\{.*\"sts:AssumeRole\".*\})'", page)
+    ]
+    for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
+        template, _ = decode_str(text)
+        documents += [
+            resource["Properties"]["AssumeRolePolicyDocument"]
+            for resource in template["Resources"].values()
+            if resource["Type"] == "AWS::IAM::Role"
+        ]
+    statements = [
+        statement
+        for document in documents
+        for statement in document["Statement"]
+        if "Service" in statement["Principal"]
+    ]
+    assert len(statements) == 2
+    for statement in statements:
+        assert "aws:SourceAccount" in statement["Condition"]["StringEquals"]
+        assert ":rule/" in str(statement["Condition"]["ArnLike"]["aws:SourceArn"])

@@ -289,6 +289,7 @@ SUBJECTS = {
     "codepipeline:GetPipeline": "the pipelines",
     "lambda:GetPolicy": f"the policy of {RETRY}",
     "events:ListTargetsByRule": "the gate's rules",
+    "iam:GetRole": f"where the role {GATE} was last used",
     "events:DescribeEventBus": "whether the event bus chat exists",
 }
 

@@ -355,3 +355,69 @@ def test_parsing_an_answer_of_iam(
         stubber.add_response("simulate_principal_policy", {"EvaluationResults": [result]})
         answer = ask_iam(Iam(client), Inspector(), question)
     assert answer == PolicyAnswer((refused,) if refused else ())
+
+
+# A role that two regions share
+
+
+def deploy_elsewhere(region: str, *, role: str | None = None) -> None:
+    """Deploy the functions of "dev" to another region, too; with their roles, as Chalice does, or
+    with `role`.
+    """
+    for name in (GATE, RETRY):
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{role or name}"
+        create_function = boto3.client("lambda", region_name=region).create_function
+        create_function(
+            FunctionName=name,
+            Role=arn,
+            Code={"ZipFile": b"zip"},
+            Handler="app.gate",
+            Runtime="python3.11",
+        )
+
+
+def use_role(name: str, region: str) -> None:
+    """Make a call in a region with this role."""
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+    keys = boto3.client("sts").assume_role(RoleArn=arn, RoleSessionName=name)["Credentials"]
+    boto3.client(
+        "codepipeline",
+        region_name=region,
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    ).list_pipeline_executions(pipelineName="infra")
+
+
+def test_a_stage_that_is_deployed_in_two_regions(gated: Scene) -> None:
+    virginia = boto3.client("codepipeline", region_name="us-east-1")
+    virginia.create_pipeline(pipeline=gated.codepipeline.get_pipeline(name="infra")["pipeline"])
+    use_role(GATE, "us-east-1")
+    assert findings() == [], "the gate only read an upstream there"
+    deploy_elsewhere("us-east-1")
+    finding = the_finding("shared-role")
+    assert (finding["where"], finding["severity"]) == ("stage dev", "warning")
+    assert finding["what"] == (f"It is also deployed in us-east-1, with the same role: {GATE}.")
+    use_role(RETRY, "us-east-1")
+    assert f"with the same roles: {GATE} and {RETRY}." in the_finding("shared-role")["what"]
+    use_role(GATE, "eu-central-1")
+    use_role(RETRY, "eu-central-1")
+    assert findings() == [], "IAM knows only the last region"
+
+
+def test_a_stage_that_is_deployed_where_an_upstream_is(gated: Scene) -> None:
+    virginia = boto3.client("codepipeline", region_name="us-east-1")
+    virginia.create_pipeline(pipeline=gated.codepipeline.get_pipeline(name="infra")["pipeline"])
+    deploy_elsewhere("us-east-1")
+    upstream = f"arn:aws:codepipeline:us-east-1:{ACCOUNT}:infra"
+    gated.gated("apps", ask(upstream, pipeline="apps"))
+    assert the_finding("shared-role")["what"].startswith("It is also deployed in us-east-1")
+
+
+def test_the_same_stage_elsewhere_with_roles_of_its_own(gated: Scene) -> None:
+    virginia = boto3.client("codepipeline", region_name="us-east-1")
+    virginia.create_pipeline(pipeline=gated.codepipeline.get_pipeline(name="infra")["pipeline"])
+    create_role("other", "lambda.amazonaws.com")
+    deploy_elsewhere("us-east-1", role="other")
+    gated.gated("apps", ask(f"arn:aws:codepipeline:us-east-1:{ACCOUNT}:infra", pipeline="apps"))
+    assert findings() == []

@@ -166,6 +166,7 @@ def test_mend_removes_the_rule_after_a_person_has_started_the_pipeline(held: Sce
         ("left-behind", True),
     ]
     assert "Nothing removes it" in described[1]["means"]
+    held.world.dials.targets_linger = timedelta(seconds=8)
     mend()
     assert held.rules() == []
 

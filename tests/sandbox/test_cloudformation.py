@@ -176,7 +176,10 @@ def test_another_name_is_another_pipeline_and_without_the_stack_there_is_none(
     ("properties", "message"),
     [
         ({"Stages": []}, "AWS::CodePipeline::Pipeline p: Pipeline has only 0 stage"),
-        ({"Variables": [{"Name": "v"}]}, "Pipeline variables need a pipeline of type V2"),
+        (
+            {"Variables": [{"Name": "v"}], "PipelineType": "V1"},
+            "Pipeline variables need a pipeline of type V2",
+        ),
         ({"Name": "p p"}, "failed to satisfy constraint"),
         ({"PipelineTyp": "V2"}, "Properties.Pipeline has no PipelineTyp; it takes "),
         ({"DisableInboundStageTransitions": []}, "has no DisableInboundStageTransitions"),
@@ -236,3 +239,20 @@ def test_projects_bucket_policies_and_inline_policies_that_can_be_read(
     assert role_allows(f"arn:aws:iam::{ACCOUNT}:role/r", "lambda:InvokeFunction", arn)
     stack.delete()
     assert (codebuild.list_projects()["projects"], s3.list_buckets()["Buckets"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"Events": {}}, "the sandbox does not support Events"),
+        ({"Role": None}, "the sandbox needs Role"),
+        ({"CodeUri": "./deployment.zip"}, "upload the code with aws cloudformation package"),
+    ],
+)
+def test_a_serverless_function_that_the_sandbox_would_make_differently_is_refused(
+    aws: CodePipelineWorld, changes: dict[str, Any], message: str
+) -> None:
+    declared = {"Role": ROLE, "CodeUri": {"Bucket": "b", "Key": "k"}, "Handler": "app.f"} | changes
+    properties = {key: value for key, value in declared.items() if value is not None}
+    with pytest.raises(ClientError, match=message):
+        Stack().create(F={"Type": "AWS::Serverless::Function", "Properties": properties})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -141,6 +142,18 @@ def test_a_rule_is_deleted_only_without_targets(bus: EventBridgeWorld) -> None:
         bus.events.describe_rule(Name="hold")
 
 
+def test_removed_targets_can_linger_for_some_seconds(bus: EventBridgeWorld) -> None:
+    bus.dials.targets_linger = timedelta(seconds=8)
+    bus.rule(ScheduleExpression=EVERY_FIVE_MINUTES)
+    bus.events.remove_targets(Rule="hold", Ids=["retry"])
+    assert bus.events.list_targets_by_rule(Rule="hold")["Targets"] == []
+    with refused("ValidationException", "has targets"):
+        bus.events.delete_rule(Name="hold")
+    bus.clock.advance(timedelta(seconds=8))
+    bus.events.delete_rule(Name="hold")
+    assert bus.events.list_rules()["Rules"] == []
+
+
 def test_a_prefix_is_text_and_a_page_has_a_hundred_rules(bus: EventBridgeWorld) -> None:
     for name in ("gate.a", "gate-a", *(f"other-{number}" for number in range(100))):
         bus.events.put_rule(Name=name, ScheduleExpression=EVERY_FIVE_MINUTES)
@@ -169,6 +182,18 @@ def test_a_refused_event_does_not_keep_the_others(
     assert answer["FailedEntryCount"] == 1
     assert answer["Entries"][0]["ErrorCode"] == code
     assert [event["id"] for event in bus.payloads] == [answer["Entries"][1]["EventId"]]
+
+
+def test_an_event_to_a_bus_that_does_not_exist_is_lost_without_an_error(
+    bus: EventBridgeWorld,
+) -> None:
+    bus.rule(EventPattern='{"account": ["123456789012"]}')
+    entry = {"Source": "shop", "DetailType": "Order", "Detail": "{}", "EventBusName": "nowhere"}
+    answer = bus.events.put_events(Entries=[entry])
+    bus.clock.settle()
+    assert answer["FailedEntryCount"] == 0
+    assert answer["Entries"][0].keys() == {"EventId"}
+    assert bus.payloads == []
 
 
 def test_a_pattern_can_be_tested(bus: EventBridgeWorld) -> None:

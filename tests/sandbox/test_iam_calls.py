@@ -158,6 +158,7 @@ MODELS = {
 KINDS = {
     "codepipeline": {"pipeline", "stage", "action"},
     "events": {"rule-on-default-event-bus", "rule-on-custom-event-bus", "event-bus"},
+    "iam": {"role"},
     "lambda": {"function", "function alias", "function version"},
     "logs": {"log-group", "log-stream"},
     "sts": {"role"},
@@ -171,12 +172,13 @@ UNKNOWN = {
     "sts:AssumeRoleWithSAML",
     "sts:AssumeRoleWithWebIdentity",
     *(
-        f"logs:{operation}"
-        for operation in MODELS["logs"].operation_names
-        if operation not in RESOURCES["logs"]
+        f"{service}:{operation}"
+        for service in ("iam", "logs")
+        for operation in MODELS[service].operation_names
+        if operation not in RESOURCES[service]
     ),
 }
-"""Calls on such resources that nothing makes in the sandbox: they require "*", so only a policy for
+"""Calls on such resources that the sandbox does not narrow: they require "*", so only a policy for
 every resource allows them.
 """
 BY_ARN = {"TagResource", "UntagResource", "ListTagsForResource", "ListTags"}

@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 
-from sandbox.account import ACCOUNT, REGION
+from sandbox.account import ACCOUNT, PIPELINE_ROLE, REGION
 from sandbox.awslambda import list_finished_runs
 from sandbox.server import PASTE_BORDER, SandboxServer
+from tests.sandbox.codepipeline_world import action, declaration
 from tests.sandbox.functions import deploy
 from tests.support.clients import make_session, server_client
+from tests.support.connections import REPOSITORY, connection_source, trigger
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -105,6 +107,46 @@ def test_an_event_runs_in_the_background(server: SandboxServer) -> None:
     awslambda.invoke(FunctionName="f", InvocationType="Event", Payload=b'"event"')
     wait_until(lambda: list_finished_runs(ACCOUNT, REGION) != [])
     assert list_finished_runs(ACCOUNT, REGION)[0].outcome.payload == '"event"'
+
+
+def test_a_person_pushes_to_a_repository(server: SandboxServer) -> None:
+    filters = trigger(
+        push=[{"tags": {"includes": ["v*"]}}, {"branches": {"includes": ["fix"]}}],
+        pullRequest=[{"filePaths": {"includes": ["src/**"]}, "branches": {"includes": ["main"]}}],
+    )
+    pipeline = declaration(
+        [action("Build")],
+        sources=[connection_source()],
+        triggers=[filters],
+        roleArn=PIPELINE_ROLE,
+    )
+    codepipeline = server_client(server, "codepipeline")
+    codepipeline.create_pipeline(pipeline=pipeline)
+    push = ("python", "-m", "sandbox.push", REPOSITORY)
+    commands = [
+        ("--tag", "v1", "--commit", "c0ffee"),
+        ("--branch", "fix", "--message", "Fix"),
+        ("--branch", "fix", "--into", "main", "--path", "src/a.py"),
+    ]
+    printed = [call(server, ROOT, *push, *command).splitlines() for command in commands]
+    assert printed[0][0] == "commit c0ffee"
+    assert all(re.fullmatch("commit [0-9a-f]{6,40}", lines[0]) for lines in printed)
+    executions = codepipeline.list_pipeline_executions(pipelineName="k8s")
+    started = [
+        execution["pipelineExecutionId"]
+        for execution in executions["pipelineExecutionSummaries"]
+        if execution["trigger"]["triggerType"] == "WebhookV2"
+    ]
+    assert [lines[1] for lines in reversed(printed)] == started
+    assert "No pipeline starts." in call(server, ROOT, *push)
+
+
+def test_a_push_needs_a_sandbox() -> None:
+    environment = {**os.environ, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    push = ("python", "-m", "sandbox.push", REPOSITORY)
+    assert "does not answer" in run(*push, cwd=ROOT, env=environment).stderr
+    environment["AWS_ENDPOINT_URL"] = ""
+    assert "make sandbox" in run(*push, cwd=ROOT, env=environment).stderr
 
 
 def test_nothing_is_left_and_nothing_remembered() -> None:

@@ -40,6 +40,8 @@ REFUSALS = {
     "modified": (400, MODIFIED, "There is a concurrent modification on a rule"),
     "full": (400, "LimitExceededException", "The requested resource exceeds the maximum allowed"),
     "conflict": (400, "ConflictException", "Your request cannot be handled: the pipeline is busy"),
+    "crowded": (400, "ConcurrentPipelineExecutionsLimitExceededException", f"Too many {SECRET}"),
+    "updating": (409, "ResourceConflictException", f"An update is in progress for {SECRET}"),
 }
 OK = 200
 QUIET = (

@@ -25,6 +25,7 @@ from sandbox.account import ACCOUNT, REGION
 from sandbox.codepipeline.responses import CodePipelineResponse
 from sandbox.world import current_world
 from tests.simulation.places import Place
+from tests.support.runtime import start_runtime
 
 Send = Callable[["Caller", AWSPreparedRequest, str], AWSResponse]
 """One attempt of a call; the text is botocore's event, before-send.SERVICE.OPERATION."""
@@ -78,7 +79,7 @@ def clients_through(send: Send, function: Callable[[], str]) -> Iterator[None]:
             # moto looks through its class at each call
             patch.object(moto.core.responses, "method_names_from_class", _methods),
         ):
-            vars(runtime.aws).pop("_other_accounts", None)  # its sessions belong to another run
+            start_runtime()
             yield
     finally:
         _current.pop()

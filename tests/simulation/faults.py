@@ -44,7 +44,10 @@ PASSING = (
 PERMANENT = ("denied", "unsigned", "odd")
 """Faults after which a gate may fail the job: it does not have to repeat the call."""
 ANY_CALL = (*PASSING, *PERMANENT)
-NOT_REPEATED = ("dies before", "dies after", *PERMANENT, "modified", "full", "in part", "conflict")
+NOT_REPEATED = (
+    *("dies before", "dies after", *PERMANENT, "modified", "full", "in part"),
+    *("conflict", "crowded", "updating"),
+)
 """Faults after which botocore does not repeat the call, so that one has an effect."""
 SPECIAL = {
     "PutRule": ("modified", "full"),
@@ -52,8 +55,8 @@ SPECIAL = {
     "RemoveTargets": ("modified", "in part"),
     "DeleteRule": ("modified",),
     "StartPipelineExecution": ("conflict",),
-    "RetryStageExecution": ("conflict",),
-    "AddPermission": ("conflict",),
+    "RetryStageExecution": ("crowded",),
+    "AddPermission": ("updating",),
     "PutEvents": ("in part",),
 }
 FAR_OPERATIONS = {

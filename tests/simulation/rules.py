@@ -25,4 +25,5 @@ def remove_rule(held: str) -> None:
     events, rule = eventbridge.backend(ACCOUNT, REGION), find_rules()[held]
     if targets := [target["Id"] for target in rule.targets]:
         events.remove_targets(rule.name, "default", targets)
+    events.removals.clear()  # a person repeats DeleteRule until EventBridge does it
     events.delete_rule(rule.name, "default")

@@ -23,8 +23,7 @@ from moto.moto_api._internal import mock_random
 import app
 from chalicelib.pipelines import reader
 from chalicelib.records import report
-from sandbox import eventbridge
-from sandbox.account import ACCOUNT, REGION
+from sandbox.account import ACCOUNT
 from sandbox.clock import utcnow
 from sandbox.codepipeline import caller, events, paging, responses
 from sandbox.codepipeline.execution import PipelineExecution
@@ -115,6 +114,7 @@ def _play(seed: int, world: DrivenWorld, record: Record, stack: ExitStack) -> No
     people = People(dice("people"), world, cast_, record)
     calls = Calls(world, faults, far_faults, people, record, _timeout())
     faults.set_dials(world.dials)
+    world.dials.targets_linger = timedelta(seconds=dice("lingering").choice((0, 0, 0, 8, 600)))
     theme.adapt(faults, world.dials)
     world.executor = WatchedExecutor(world.executor, record)
     stack.enter_context(_watched(record, calls))
@@ -249,13 +249,13 @@ def _watched(record: Record, calls: Calls) -> Iterator[None]:
 
 @contextmanager
 def _with_event_bus(random: Random, record: Record) -> Iterator[None]:
-    """Set EVENT_BUS in some runs, though Chalice's test client reads it from config.json."""
+    """Set EVENT_BUS in some runs, though Chalice's test client reads it from config.json. The bus
+    "deployments" does not exist: the functions cannot tell.
+    """
     record.bus = random.choice(("default", "deployments", *[None] * 5))
     if record.bus is None:
         yield
         return
-    if record.bus != "default":
-        eventbridge.backend(ACCOUNT, REGION).create_event_bus(record.bus)
     environ = SimpleNamespace(environ={**os.environ, "EVENT_BUS": record.bus})
     with patch.object(report, "os", environ):
         yield

@@ -15,7 +15,9 @@ from sandbox.account import ACCOUNT, PIPELINE_ROLE, REGION
 from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import ExecutionStatus, PipelineExecution
 from sandbox.codepipeline.models import CodePipelineBackend
+from sandbox.codepipeline.triggers import PullRequestEvent
 from sandbox.inprocess import DrivenWorld
+from tests.support.connections import REPOSITORY
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline.type_defs import PipelineExecutionSummaryTypeDef
@@ -180,6 +182,34 @@ class Scene:
         """A person pushes: the next execution's source uses this commit."""
         self._backend.push(name, "Source", commit)
 
+    def push_commit(self, branch: str, commit: str, **details: Any) -> list[str]:
+        """A person pushes to a branch of REPOSITORY. The ids of the executions that this starts,
+        whose first stages are through.
+        """
+        started = self._backend.push_commit(REPOSITORY, branch, commit, **details)
+        self.wait(seconds=10)
+        return started
+
+    def push_tag(self, tag: str, commit: str, **details: Any) -> list[str]:
+        """The same with a tag."""
+        started = self._backend.push_tag(REPOSITORY, tag, commit, **details)
+        self.wait(seconds=10)
+        return started
+
+    def change_pull_request(
+        self, branch: str, target: str, commit: str, event: PullRequestEvent = "OPEN"
+    ) -> list[str]:
+        """The same with a pull request from `branch` into `target`."""
+        started = self._backend.change_pull_request(REPOSITORY, branch, target, commit, event)
+        self.wait(seconds=10)
+        return started
+
+    def start_from_rule(self, name: str, source_revisions: list[dict[str, str]]) -> str:
+        """An EventBridge rule starts the pipeline at these revisions, and its first stages end."""
+        id_ = self._backend.start_from_rule(name, source_revisions)
+        self.wait(seconds=10)
+        return id_
+
     def only_room_for(self, rules: int) -> None:
         """EventBridge's quota of rules."""
         eventbridge.backend(ACCOUNT, REGION).rules_per_bus = rules
@@ -191,6 +221,9 @@ class Scene:
     def _create(
         self, name: str, stages: list[dict[str, Any]], mode: str, more: dict[str, Any]
     ) -> None:
+        """`more` may have `sources`, the actions of the first stage, and any other member."""
+        if "sources" in more:
+            stages[0]["actions"] = more.pop("sources")
         declaration = {
             "name": name,
             "roleArn": PIPELINE_ROLE,

@@ -57,7 +57,12 @@ def approval() -> Stage:
 
 
 def source() -> Stage:
-    type_id = {"category": "Source", "owner": "AWS", "provider": "CodeCommit", "version": "1"}
+    type_id = {
+        "category": "Source",
+        "owner": "AWS",
+        "provider": "CodeStarSourceConnection",
+        "version": "1",
+    }
     return stage(
         "Source",
         {**action("Source"), "actionTypeId": type_id, "outputArtifacts": [{"name": "source"}]},

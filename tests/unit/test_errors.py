@@ -48,6 +48,10 @@ def test_denied_without_a_word() -> None:
         (answered("ThrottlingException", None), "ThrottlingException"),
         (answered("TooManyRequestsException", 429), "TooManyRequestsException"),
         (answered("ConcurrentModificationException"), "ConcurrentModificationException"),
+        (
+            answered("ConcurrentPipelineExecutionsLimitExceededException"),
+            "ConcurrentPipelineExecutionsLimitExceededException",
+        ),
         (answered("ExpiredTokenException", 403), "ExpiredTokenException"),
         (answered("Whatever", 500), "Whatever"),
         (answered("Whatever", 503), "Whatever"),

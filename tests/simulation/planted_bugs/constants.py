@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from chalicelib import gate, parameters, retry
-from chalicelib.aws import eventbridge, other_accounts
+from chalicelib import errors, gate, parameters, retry
+from chalicelib.aws import eventbridge, lambda_permission, other_accounts
 from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.aws.eventbridge import EventBridge
 from chalicelib.aws.lambda_permission import LambdaPermissions
@@ -52,6 +52,8 @@ constant("old_is_idle", "Safe", 61, UpstreamReader, "_may_lack_running", False)
 constant("bypass_ignored", "Answered", 341, parameters, "_read_bypass", False)
 # EventBridge does not get the permission to invoke the retry function.
 constant("no_permission", "Live", 0, LambdaPermissions, "allow_rules", None)
+# A conflict in AddPermission counts as the permission, also while the function is being updated.
+constant("updating_is_permission", "Live", 80, lambda_permission, "read_error_message", "it exists")
 # A hold has no schedule, only events end it.
 constant("no_schedule", "Live", 3, Schedule, "expression", "")
 # Entries that failed in part are ignored.
@@ -73,6 +75,8 @@ constant("conditions_ignored", "Answered", 51, CodePipeline, "list_condition_att
 constant("refusals_ignored", "Clean", 110, retry, "REFUSALS", frozenset())
 # The rule's target is not removed.
 constant("target_stays", "Clean", 0, EventBridge, "remove_target", True)
+# A rule that EventBridge does not delete immediately stays.
+constant("lingering_rule_stays", "Clean", 17, eventbridge, "MAX_DELETE_ATTEMPTS", 1)
 # The retry function does not check the upstreams.
 constant("upstreams_ignored", "Once", 3, retry, "find_unsatisfied", ())
 # A restart in PARALLEL mode takes the newest revisions.
@@ -86,6 +90,9 @@ constant("one_is_enough", "Told", 3, estimate, "MIN_SUCCESSES", 1)
 constant("late_counts", "Told", 5, log, "took_effect", True)
 # A stage that AWS does not retry leaves its hold marked as ended.
 constant("mark_stays", "Told", 80, retry, "_unmark", None)
+# A retry that AWS refuses because too many executions run leaves its hold marked as ended.
+CODES = errors._TRANSIENT_CODES - {"ConcurrentPipelineExecutionsLimitExceededException"}
+constant("crowd_is_a_defect", "Told", 324, errors, "_TRANSIENT_CODES", CODES)
 # A rule that takes over from a wait in progress counts its hold again.
 constant("held_again", "Told", 12, ClosedGate, "_choose_hold_outcome", Outcome.HELD)
 # The rule of a gate that answered too late is counted as a hold when it ends.

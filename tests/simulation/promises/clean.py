@@ -1,13 +1,19 @@
-"""Clean: when all pipelines are idle, no rule of the gate that has a target is left."""
+"""Clean: when all pipelines are idle, no rule of the gate that has a target is left; and if nothing
+went wrong, no rule without a target either.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from sandbox.clock import utcnow
 from tests.simulation.record import Record
-from tests.simulation.rules import find_held
+from tests.simulation.rules import find_held, find_rules
 from tests.simulation.settings import read_settings
+
+DELETE_TIME = timedelta(seconds=10)
+"""How long the retry function repeats DeleteRule."""
 
 
 def clean(record: Record) -> Iterator[str]:
@@ -22,6 +28,10 @@ def clean(record: Record) -> Iterator[str]:
     for held in find_held():
         if not _waits_for_a_success(record, held):
             yield f"the rule of {held[:8]} is left with its target"
+    went_well = not record.disturbances and record.dials.targets_linger < DELETE_TIME
+    for held, rule in find_rules().items():
+        if went_well and not rule.targets:
+            yield f"the rule of {held[:8]} is left without a target"
 
 
 def _waits_for_a_success(record: Record, held: str) -> bool:
