@@ -8,7 +8,8 @@
     NotFound          such an answer: there is no such thing    -> the caller decides
     RefusedInput      the event is not for this function        -> nothing is changed
     ClosedCondition   the gate does not let a stage begin       -> CodePipeline sees the error
-    NoRoom, NotRetryable, TakenOver, PipelineNotFound, NoSuchRegion  -> the caller decides
+    NoRoom, NotRetryable, TakenOver, StartRefused, PipelineNotFound, NoSuchRegion
+                                                                -> the caller decides
 
 `translate_errors` turns botocore's errors into these.
 """
@@ -96,6 +97,10 @@ class NotRetryable(Exception):
 
 class TakenOver(Exception):
     """AWS does not retry the stage: a newer execution has entered it."""
+
+
+class StartRefused(Exception):
+    """AWS does not start the pipeline with these variables and source revisions, now or later."""
 
 
 class PipelineNotFound(Exception):

@@ -67,8 +67,8 @@ class Parameters:
     `pipeline`, `execution`: the waiting pipeline and its execution; None if the action does not
     name them.
     `mode`: how the pipeline is held.
-    `revisions`: the source revisions that a restart takes. None: the latest ones, or in PARALLEL
-    mode those of the held execution.
+    `revisions`: the source revisions that a restart takes. None: what started the execution decides
+    (holds/continuation.py).
     `give_up_minutes`: None means never.
     `condition`: the gate is a rule of a stage's condition, not an action.
     """

@@ -21,13 +21,22 @@ from chalicelib.errors import (
     NotPermitted,
     NotRetryable,
     PipelineNotFound,
+    StartRefused,
     TakenOver,
+)
+from chalicelib.holds.continuation import (
+    Continuation,
+    Way,
+    choose_revisions,
+    depends_on_triggers,
+    find_continuation,
+    has_filters,
+    list_sources,
 )
 from chalicelib.holds.fate import (
     MOVED_ON,
     Evidence,
     Standing,
-    choose_revisions,
     describe_later_pass,
     find_closed_gate,
     find_closed_gates,
@@ -43,13 +52,14 @@ from chalicelib.pipelines.execution import (
     PARALLEL,
     ROLLBACK,
     Attempt,
-    Revision,
+    Execution,
 )
 from chalicelib.pipelines.reader import UpstreamReader
 from chalicelib.pipelines.upstream import Upstream, find_deadlock, find_unsatisfied
 from chalicelib.records.log import log_decision
 from chalicelib.records.outcomes import Outcome
 from chalicelib.records.report import report_decision
+from chalicelib.wording.continuation import describe_revisions, describe_start_command
 
 MAX_MAKING_TIME = timedelta(minutes=30)
 """A gate makes no rule for longer: each attempt writes its own time into it, and ends within
@@ -60,6 +70,7 @@ PAUSE_SECONDS = 5
 CHECKS_AFTER_EVENT = 1 + LONGEST_LAG_SECONDS // PAUSE_SECONDS
 """After an event, AWS's lists may not show yet what it was about."""
 READINGS_AFTER_START = 3
+NO_EVIDENCE = Evidence("", "", "")
 RESTARTS = {outcome.word: outcome for outcome in (Outcome.STARTED, Outcome.LET_GO, Outcome.GAVE_UP)}
 """How the start of a held pipeline is reported."""
 
@@ -79,22 +90,30 @@ class Step(Enum):
 class Plan:
     """What to do about a hold, and how that is reported.
 
-    With START and RETRY: the `revisions` to start with (none: the latest), the gate's failed
-    attempt (`closed`) whose stage to retry, whether a start may take the place of a retry that AWS
-    refuses (`replaceable`), and whether the held execution stands on its own, whatever newer ones
-    do (`parallel`). `started`: the execution that was started already, by an invocation that did
-    not come to the end.
+    With START and RETRY: the `evidence` by which the hold stands, how a start continues it
+    (`continuation`; None: that was not read yet), the gate's failed attempt (`closed`) whose stage
+    to retry, and whether the held execution stands on its own, whatever newer ones do (`parallel`).
+    A start and a retry may each take the place of the other, if AWS refuses it: `is_second` if that
+    has happened. `started`: the execution that was started already, by an invocation that did not
+    come to the end.
+
+    `start_command`: how a person starts the pipeline, if neither continues what was held.
     """
 
     step: Step
     outcome: Outcome
     reason: str
     replaced_by: str | None = None
-    revisions: tuple[Revision, ...] = ()
+    evidence: Evidence = NO_EVIDENCE
+    continuation: Continuation | None = None
     closed: Attempt | None = None
-    replaceable: bool = True
+    is_second: bool = False
     parallel: bool = False
     started: str | None = None
+    start_command: str | None = None
+
+
+GATE_NOT_SHOWN = Plan(Step.STAY, Outcome.WAITING, "AWS does not show the gate's attempt yet")
 
 
 def check_hold(event: object, context: object, aws: Aws, now: datetime) -> dict[str, object]:
@@ -234,11 +253,11 @@ def _make_plan(
         return Plan(Step.END, Outcome.DROPPED, describe_later_pass(hold.execution))
     if waiting and hold.ends_by_stopping:
         return Plan(Step.END, Outcome.GAVE_UP, reason)
-    return _plan_to_go_on(hold, waiting, reason, evidence)
+    return _plan_to_go_on(hold, waiting, reason, evidence, aws)
 
 
 def _plan_to_go_on(
-    hold: Hold, waiting: Sequence[Upstream], reason: str, evidence: Evidence
+    hold: Hold, waiting: Sequence[Upstream], reason: str, evidence: Evidence, aws: Aws
 ) -> Plan:
     """The hold stands, and its wait is over."""
     held = find_execution(hold.execution, evidence.executions or ())
@@ -246,7 +265,10 @@ def _plan_to_go_on(
     closed = find_closed_gate(attempts, evidence.gate_function)
     # A release and a deadline belong to one execution. A new one would be held again, so its stage
     # is retried instead.
-    same_execution = waiting or not hold.mode.starts_over or held.kind == ROLLBACK
+    same_execution, continuation = waiting or not hold.mode.starts_over, None
+    if not same_execution:
+        continuation = _read_continuation(hold, evidence, aws)
+        same_execution = continuation.way is Way.SAME_EXECUTION
     if same_execution and closed and closed.error in REFUSALS:
         last = find_last_attempts(attempts, evidence.gate_function)
         if any(attempt.status == "InProgress" for attempt in last):
@@ -265,10 +287,25 @@ def _plan_to_go_on(
         step,
         outcome,
         reason,
-        revisions=choose_revisions(held, hold.revisions, attempts),
+        evidence=evidence,
+        continuation=continuation,
         closed=closed,
-        replaceable=held.kind != ROLLBACK,
         parallel=held.mode == PARALLEL,
+    )
+
+
+def _read_continuation(hold: Hold, evidence: Evidence, aws: Aws) -> Continuation:
+    """Return how a start continues the held execution. Reads the pipeline's structure only if its
+    triggers decide that.
+    """
+    executions, retry = evidence.executions or (), evidence.retry_function
+    held, filtered = find_execution(hold.execution, executions), None
+    if depends_on_triggers(held.origin, hold.revisions, retry):
+        # Without an answer, the same execution continues.
+        with suppress(NotPermitted, NoAnswer, PipelineNotFound):
+            filtered = has_filters(aws.codepipeline.read_declaration(hold.pipeline)[0])
+    return find_continuation(
+        held, hold.revisions, evidence.attempts or (), executions, retry, filtered=filtered
     )
 
 
@@ -291,11 +328,16 @@ def _carry_out(
         plan = _retry_stage(hold, plan, deployment, aws, now)
     started = plan.started
     if plan.step is Step.START and started is None:
-        plan, started = _start_pipeline(hold, plan, deployment, aws)
+        plan, started = _start_pipeline(hold, plan, deployment, aws, now)
     newer = started or plan.replaced_by
-    if newer and not _is_listed(hold, newer, aws):
+    listed = _list_until(hold, newer, aws) if newer else ()
+    if newer and not listed:
         reason = f"AWS does not list the newer execution {newer} yet"
         return _report(hold, Plan(Step.STAY, Outcome.WAITING, reason), aws, now)
+    if started and plan.continuation and _has_lost_revision(plan.continuation, started, listed):
+        why = f"execution {started} failed because a source could not take the held revision"
+        plan = _replace_by_retry(hold, plan, why, deployment, aws, now)
+    between = _find_between(hold.execution, started, listed)
     # A retried execution keeps its rule: should the gate hold it again, it is the same one. It goes
     # when the execution has ended.
     if plan.step not in (Step.END, Step.START):
@@ -304,7 +346,7 @@ def _carry_out(
         # Another retry of this hold was faster, and reports its end.
         plan = replace(plan, outcome=Outcome.OVER)
     # Reported before the rest is tidied up: if that fails, the next invocation finds no target.
-    record = _report(hold, plan, aws, now, started)
+    record = _report(hold, plan, aws, now, started, between)
     _delete_rule(hold.rule, aws)
     return record
 
@@ -346,12 +388,11 @@ def _ask_for_retry(
     except NotRetryable:
         # The pipeline was edited, or the stage was already retried (perhaps by an earlier attempt
         # of this retry). Only another check tells which.
-        fate, evidence = read_fate(aws.codepipeline, hold, deployment.stage, now)
-        closed = find_closed_gate(evidence.attempts or (), evidence.gate_function)
-        if fate.standing is not Standing.HELD or closed != plan.closed:
+        if not _is_still_closed(hold, plan, deployment, aws, now):
             return Plan(Step.STAY, Outcome.WAITING, MOVED_ON)
-        edited = "the pipeline was edited, so its stage cannot be retried"
-        return _replace_by_start(hold, plan, edited)
+        return _replace_by_start(
+            hold, plan, "the pipeline was edited, so its stage cannot be retried"
+        )
     except TakenOver:
         newer = f"a newer execution has entered the stage {stage}"
         if plan.parallel:  # and its pipeline is so no longer, or AWS would not refuse
@@ -362,29 +403,94 @@ def _ask_for_retry(
     return None
 
 
+def _is_still_closed(
+    hold: Hold, plan: Plan, deployment: Deployment, aws: Aws, now: datetime
+) -> bool:
+    """Whether the hold stands because of the same attempt of its gate."""
+    if plan.is_second:
+        # A start that failed may be a newer execution already, and AWS may not show yet that
+        # another invocation has just retried the stage.
+        time.sleep(LONGEST_LAG_SECONDS)
+        with suppress(PipelineNotFound):
+            attempts = read_attempts(aws.codepipeline, hold, deployment.gate_function)
+            return find_closed_gate(attempts, deployment.gate_function) == plan.closed
+        return False
+    fate, evidence = read_fate(aws.codepipeline, hold, deployment.stage, now)
+    closed = find_closed_gate(evidence.attempts or (), evidence.gate_function)
+    return fate.standing is Standing.HELD and closed == plan.closed
+
+
 def _replace_by_start(hold: Hold, plan: Plan, why: str) -> Plan:
+    """AWS does not retry the stage: start the pipeline, unless AWS has refused that before."""
+    if plan.is_second:
+        return _give_up(hold, plan, why)
     outcome = Outcome.STARTED if plan.outcome is Outcome.RETRIED else plan.outcome
-    return replace(plan, step=Step.START, outcome=outcome, reason=f"{plan.reason}; {why}")
+    reason = f"{plan.reason}; {why}"
+    return replace(plan, step=Step.START, outcome=outcome, reason=reason, is_second=True)
 
 
-def _start_pipeline(
-    hold: Hold, plan: Plan, deployment: Deployment, aws: Aws
-) -> tuple[Plan, str | None]:
-    if not plan.replaceable:
+def _replace_by_retry(
+    hold: Hold, plan: Plan, why: str, deployment: Deployment, aws: Aws, now: datetime
+) -> Plan:
+    """The pipeline cannot start: retry the stage, unless AWS has refused that before. Returns what
+    is left to do.
+    """
+    if plan.closed is None and plan.evidence.recent:
+        return GATE_NOT_SHOWN
+    if plan.is_second or plan.closed is None or plan.closed.error in REFUSALS:
+        return _give_up(hold, plan, why)
+    outcome = Outcome.RETRIED if plan.outcome is Outcome.STARTED else plan.outcome
+    reason = f"{plan.reason}; {why}"
+    retry = replace(plan, step=Step.RETRY, outcome=outcome, reason=reason, is_second=True)
+    return _retry_stage(hold, retry, deployment, aws, now)
+
+
+def _give_up(hold: Hold, plan: Plan, why: str) -> Plan:
+    """Neither a start nor a retry continues what was held."""
+    command = describe_start_command(hold.pipeline)
+    return Plan(Step.END, Outcome.GAVE_UP, f"{plan.reason}; {why}", start_command=command)
+
+
+def _end_without_start(hold: Hold, plan: Plan, obstacle: str) -> Plan:
+    """The stage cannot be retried, and a new execution would not continue what was held."""
+    if plan.closed is None and plan.evidence.recent:
+        return GATE_NOT_SHOWN
+    held = find_execution(hold.execution, plan.evidence.executions or ())
+    if held.kind == ROLLBACK:
         reason = (
             f"execution {hold.execution} is a rollback that can no longer be retried, and a new "
             "execution would not roll back"
         )
-        return Plan(Step.END, Outcome.DROPPED, reason), None
+        return Plan(Step.END, Outcome.DROPPED, reason)
+    attempts = plan.evidence.attempts or ()
+    revisions, sources = choose_revisions(held, attempts), list_sources(attempts)
+    command = describe_start_command(hold.pipeline, revisions, sources)
+    reason = f"{plan.reason}; a new execution would not continue what was held: {obstacle}"
+    return Plan(Step.END, Outcome.GAVE_UP, reason, start_command=command)
+
+
+def _start_pipeline(
+    hold: Hold, plan: Plan, deployment: Deployment, aws: Aws, now: datetime
+) -> tuple[Plan, str | None]:
+    """Start the pipeline. Returns what is left to do, and the new execution if there is one."""
+    continuation = plan.continuation or _read_continuation(hold, plan.evidence, aws)
+    if continuation.way is Way.SAME_EXECUTION:
+        return _end_without_start(hold, plan, continuation.obstacle), None
+    plan = replace(plan, continuation=continuation)
     try:
         variables = hold.variables
         if variables is None:
-            _, variables = aws.codepipeline.read_execution(hold.pipeline, hold.execution)
+            variables = aws.codepipeline.read_execution(hold.pipeline, hold.execution).variables
         started = aws.codepipeline.start_pipeline(
-            hold.pipeline, hold.start_token(), variables, plan.revisions
+            hold.pipeline, hold.start_token(), variables, continuation.revisions
         )
     except PipelineNotFound:
         return _drop_for_missing_pipeline(hold), None
+    except StartRefused as refusal:
+        took = {revision.action: revision.id for revision in continuation.revisions}
+        revisions = describe_revisions(took, {}) if took else "the latest revision"
+        why = f"{hold.pipeline} could not be started with {revisions}: {refusal}"
+        return _replace_by_retry(hold, plan, why, deployment, aws, now), None
     # Should this invocation die now, the next one only has to remove the rule.
     marked = replace(hold, restart=Restart(started, plan.outcome.word))
     with suppress(NotPermitted):  # an old policy: the start's token makes AWS ignore a repeat
@@ -392,8 +498,8 @@ def _start_pipeline(
     return plan, started
 
 
-def _is_listed(hold: Hold, newer: str, aws: Aws) -> bool:
-    """Wait until AWS lists a newer execution; returns whether it does.
+def _list_until(hold: Hold, newer: str, aws: Aws) -> tuple[Execution, ...]:
+    """Wait until AWS lists a newer execution; returns the list, or nothing if it does not.
 
     While a list shows only the held execution, which failed, its rule is what tells the gates that
     wait for this pipeline that it will run again. So the rule stays until no answer of AWS can be
@@ -410,8 +516,29 @@ def _is_listed(hold: Hold, newer: str, aws: Aws) -> bool:
         except PipelineNotFound:
             return True  # deleted since: no gate can take it for idle
         if any(execution.id == newer for execution in executions):
-            return True
-    return False
+            return executions
+    return ()
+
+
+def _has_lost_revision(
+    continuation: Continuation, started: str, executions: Sequence[Execution]
+) -> bool:
+    """Whether the execution that was started with held revisions has failed already, without
+    them.
+    """
+    restart = find_execution(started, executions)
+    revisions = {revision.action for revision in continuation.revisions}
+    return restart.status == "Failed" and not revisions <= restart.revisions.keys()
+
+
+def _find_between(held: str, started: str | None, executions: Sequence[Execution]) -> list[str]:
+    """Return the executions that began after the held one was the newest, and before the one that
+    was `started` in its place. In PARALLEL mode they do not matter to it.
+    """
+    ids = [execution.id for execution in executions if execution.mode != PARALLEL]
+    if started not in ids or held not in ids:
+        return []
+    return ids[ids.index(started) + 1 : ids.index(held)]
 
 
 def _drop_for_missing_pipeline(hold: Hold) -> Plan:
@@ -443,23 +570,35 @@ def _sweep(deployment: Deployment, aws: Aws, now: datetime) -> None:
 
 
 def _report(
-    hold: Hold, plan: Plan, aws: Aws, now: datetime, started: str | None = None
+    hold: Hold,
+    plan: Plan,
+    aws: Aws,
+    now: datetime,
+    started: str | None = None,
+    between: Sequence[str] = (),
 ) -> dict[str, object]:
+    """`between`: the executions that began shortly before the one that was `started`."""
     if plan.step in (Step.END, Step.START):
         # The rule goes, and with it the waits of the other gates that share it.
         outcome = plan.outcome if plan.step is Step.START else Outcome.DROPPED
         for other in hold.neighbors:
             if not other.end_reported and plan.outcome is not Outcome.OVER:
-                _report_wait(other, replace(plan, outcome=outcome), aws, now, started)
-    return _report_wait(hold, plan, aws, now, started)
+                _report_wait(other, replace(plan, outcome=outcome), aws, now, started, between)
+    return _report_wait(hold, plan, aws, now, started, between)
 
 
 def _report_wait(
-    hold: Hold, plan: Plan, aws: Aws, now: datetime, started: str | None
+    hold: Hold,
+    plan: Plan,
+    aws: Aws,
+    now: datetime,
+    started: str | None,
+    between: Sequence[str],
 ) -> dict[str, object]:
     outcome = plan.outcome
     if outcome is Outcome.DROPPED and hold.end_reported:
         outcome = Outcome.OVER
+    on_give_up = "stop" if plan.step is Step.END else hold.on_give_up
     # A late twin of the gate may have created the hold again since this invocation began.
     waited_seconds = max(0, int((now - hold.since).total_seconds()))
     return report_decision(
@@ -473,7 +612,9 @@ def _report_wait(
         since=hold.since.isoformat(),
         waited_seconds=waited_seconds if outcome.ends_hold else None,
         started=started,
+        also_started=list(between) or None,
         replaced_by=plan.replaced_by,
         released_by=hold.released_by if outcome is Outcome.LET_GO else None,
-        on_give_up=hold.on_give_up if outcome is Outcome.GAVE_UP else None,
+        on_give_up=on_give_up if outcome is Outcome.GAVE_UP else None,
+        start_command=plan.start_command,
     )

@@ -84,7 +84,7 @@ from gatectl.structure import (
     "--revisions",
     type=click.Choice(REVISIONS),
     help="The source revisions that a restart uses. latest: the newest at that time; held: those "
-    "of the held execution.  [default: latest; in PARALLEL mode, held]",
+    "of the held execution.  [default: latest after an ordinary push, otherwise held]",
 )
 @click.option(
     "--parked",
@@ -139,8 +139,9 @@ def attach(
 
     \b
     How an execution is held (--hold):
-      restart  It fails, and a new execution starts with the latest revision.
-               Frees the stage immediately. The default.
+      restart  It fails, and a new execution starts: after an ordinary push with
+               the latest revision, otherwise with the held one. Frees the
+               stage immediately. The default.
       retry    It fails, and its stage is retried: the same execution, history
                entry and revision. Cheaper. Recommended for production.
       wait     It stays in progress, and nothing turns red. Keeps the order of a
@@ -185,6 +186,7 @@ def attach(
     faults = cautions.find_role_faults(place, changed)
     warnings = [
         *cautions.find_hold_cautions(changed),
+        *cautions.find_restart_notes(changed),
         *warnings,
         *cautions.find_deadlocks(place, changed),
         *map(cautions.describe_role_fault, faults or ()),

@@ -15,8 +15,10 @@ from chalicelib.account.gates import Gate, find_gates, is_local
 from chalicelib.account.pipeline import AccountView, Pipeline
 from chalicelib.account.reader import MAX_CALLS_AT_ONCE
 from chalicelib.errors import NoAnswer, NotPermitted, PipelineNotFound, UnexpectedAnswer
+from chalicelib.holds.continuation import has_filters
 from chalicelib.parameters import Parameters
 from chalicelib.phrases import join_names
+from chalicelib.pipelines.execution import PARALLEL
 from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE
 from gatectl.doctor import pipeline_roles
 from gatectl.doctor.aws import Inspector, ask_iam, read_functions, read_policies
@@ -128,6 +130,48 @@ def _list_later(gate: Gate, stage: Declaration) -> list[str]:
         return [action["name"] for action in stage["actions"]]
     order = {action["name"]: action.get("runOrder", 1) for action in stage["actions"]}
     return [action for action in order if order[action] > order[gate.action]]
+
+
+# What a restart takes
+
+
+def find_restart_notes(declared: Declaration) -> tuple[str, ...]:
+    """Return with what the pipeline continues after a hold, if its triggers have filters or a
+    source may take another S3 key.
+    """
+    parameters = [gate.parameters for gate in find_gates(declared) if gate.parameters]
+    notes = (
+        note
+        for each in parameters
+        if each.mode.starts_over and not each.observe and declared.get("executionMode") != PARALLEL
+        for note in _describe_restarts(declared, each.revisions)
+    )
+    return tuple(dict.fromkeys(notes))
+
+
+def _describe_restarts(declared: Declaration, revisions: str | None) -> Iterator[str]:
+    name = declared["name"]
+    if has_filters(declared):
+        yield f"The triggers of {name} have filters. After a hold, " + (
+            "a new execution starts with the latest commit of the branch, even if a tag, another "
+            "branch or a pull request started the held one. To continue with what was held, leave "
+            "out revisions."
+            if revisions == "latest"
+            else "a new execution starts with the held commit."
+            if revisions == "held"
+            else "the stage of an execution that they started is retried, as with --hold retry: a "
+            "new execution would take the latest commit of the branch."
+        )
+    for action in declared["stages"][0]["actions"]:
+        configuration = action.get("configuration") or {}
+        if configuration.get("AllowOverrideForS3ObjectKey", "").lower() == "true":
+            yield f"An execution of {name} may take another S3 key in {action['name']}. " + (
+                "After a hold, a new execution starts with the latest version of the key in the "
+                "pipeline. To continue with what was held, leave out revisions."
+                if revisions == "latest"
+                else "After a hold, its stage is retried, as with --hold retry: a new execution "
+                "could take another object."
+            )
 
 
 # The place of a gate

@@ -24,7 +24,7 @@ from chalicelib.account.pipeline import AccountView, Pipeline, list_unseen_pipel
 from chalicelib.account.reader import MAX_CALLS_AT_ONCE, AccountReader
 from chalicelib.phrases import join_names
 from chalicelib.pipelines.dependency import Dependency
-from gatectl.cautions import find_hold_cautions
+from gatectl.cautions import find_hold_cautions, find_restart_notes
 from gatectl.doctor import pipelines as pipeline_findings
 from gatectl.doctor.aws import Inspector
 from gatectl.doctor.evidence import DoctorEvidence
@@ -260,6 +260,11 @@ def list_findings(facts: DoctorEvidence) -> list[Finding]:
             Finding("caution", "warning", f"pipeline {name}", text, "", "")
             for name, pipeline in gated.items()
             for text in find_hold_cautions(dict(pipeline.declared))
+        ),
+        *(
+            Finding("restart", "note", f"pipeline {name}", text, "", "")
+            for name, pipeline in gated.items()
+            for text in find_restart_notes(dict(pipeline.declared))
         ),
         *(finding for pipeline in gated.values() for finding in _find_unchecked_work(pipeline)),
         *(finding for pipeline in gated.values() for finding in _find_contradictions(pipeline)),

@@ -15,12 +15,14 @@ from chalicelib.account.reader import AccountReader
 from chalicelib.account.waits import Wait
 from chalicelib.deployment import Deployment
 from chalicelib.errors import NoAnswer, NoRoom, NotPermitted, UnexpectedAnswer
+from chalicelib.holds.continuation import BY_TRIGGER, list_sources
 from chalicelib.holds.hold import MAX_NEIGHBORS, Hold
 from chalicelib.holds.mode import RETRY
 from chalicelib.holds.rule import name_rule, read_stage
 from chalicelib.holds.schedule import Schedule
 from chalicelib.phrases import format_time, join_names
 from chalicelib.wording import held_pipeline
+from chalicelib.wording.continuation import describe_revisions
 from gatectl.arguments import build_missing_pipeline_error
 from gatectl.completion import pipelines
 from gatectl.holds import WaitRow, list_rows
@@ -134,7 +136,14 @@ def _describe_risk(
         f"As far as gatectl can see, nothing keeps {pipeline} waiting anymore: it also continues "
         "automatically."
     ]
-    yield f"{pipeline} will continue {'anyway' if causes else 'now'}. {recorded}"
+    revisions = [
+        describe_revisions(story.execution.revisions, list_sources(story.attempts))
+        for story in evidence.stories
+        if story.execution.id in held
+    ]
+    names = join_names(list(dict.fromkeys(filter(None, revisions))) or [""])
+    how = f"{'anyway' if causes else 'now'}{f', with {names}' if names else ''}"
+    yield f"{pipeline} will continue {how}. {recorded}"
 
 
 def _build_not_held_error(
@@ -247,6 +256,7 @@ def _mark_open_gate(
             depends_on=gate.parameters.depends_on,
             since=wait.since or now,
             mode=RETRY,
+            revisions=gate.parameters.revisions or BY_TRIGGER,
             released_by=by,
             end_reported=True,  # the gate reports it when it lets the action pass
             gate=(gate.stage, gate.action),

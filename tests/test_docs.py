@@ -167,6 +167,7 @@ def revisions(scene: Scene, examples: list[Asked]) -> Iterator[str]:
     scene.gated("k8s", {**examples[0], "pipeline": "k8s", "execution": EXECUTION})
     scene.push("k8s", "c0ffee1")
     scene.start("k8s")
+    yield scene.gate_message()
     scene.push("k8s", "c0ffee2")
     scene.wait(minutes=11)
     taken = [execution["sourceRevisions"][0] for execution in scene.executions()]

@@ -16,7 +16,13 @@ from chalicelib import runtime
 from chalicelib.aws.clients import Aws
 from chalicelib.errors import PipelineNotFound
 from chalicelib.holds.verdict import Verdict
-from chalicelib.pipelines.execution import Attempt, Execution, Revision
+from chalicelib.pipelines.execution import (
+    Attempt,
+    Execution,
+    ExecutionDetail,
+    Revision,
+    SourceOutput,
+)
 from sandbox.inprocess import DrivenWorld
 from tests.support.calls import Calls
 from tests.support.scene import GATE, Scene
@@ -96,7 +102,9 @@ def test_what_was_edited_away_is_left_out(scene: Scene, variables: Any) -> None:
         Revision("OldSource", "CodeCommit", "d" * 40),
     ]
     id_ = aws.codepipeline.start_pipeline("k8s", "token", {"image": "v1", "zone": "b"}, revisions)
-    assert aws.codepipeline.read_execution("k8s", id_)[1] == ({"image": "v1"} if variables else {})
+    assert aws.codepipeline.read_execution("k8s", id_).variables == (
+        {"image": "v1"} if variables else {}
+    )
     scene.wait(seconds=3)
     (execution,) = scene.executions()
     assert [revision["revisionId"] for revision in execution["sourceRevisions"]] == ["c" * 40]
@@ -151,6 +159,7 @@ def test_an_attempt_is_read_as_aws_tells_of_it(scene: Scene) -> None:
         "CodeCommit",
         mark=commit,
         execution=gate.execution,
+        source=SourceOutput(branch="main"),
     )
     assert gate.started.tzinfo is UTC
 
@@ -231,7 +240,7 @@ def test_an_execution_without_variables_has_none(
     aws = Aws()
     answer = {"pipelineExecution": {"status": "InProgress"}}
     monkeypatch.setattr(aws.codepipeline._client, "get_pipeline_execution", lambda **_: answer)
-    assert aws.codepipeline.read_execution("k8s", "x")[1] == {}
+    assert aws.codepipeline.read_execution("k8s", "x") == ExecutionDetail("InProgress", {})
 
 
 @pytest.fixture
@@ -334,6 +343,6 @@ def test_variables_that_aws_did_not_tell_while_holding_are_asked_for_before_the_
     scene.wait(minutes=11)
     restart, held = scene.executions()
     assert (restart["status"], held["status"]) == ("Succeeded", "Failed")
-    assert Aws().codepipeline.read_execution("k8s", restart["pipelineExecutionId"])[1] == {
+    assert Aws().codepipeline.read_execution("k8s", restart["pipelineExecutionId"]).variables == {
         "image": "v1.2.3"
     }

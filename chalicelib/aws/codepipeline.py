@@ -6,20 +6,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import (
     FailureType,
     NotRetryable,
+    StartRefused,
     TakenOver,
     is_aws_error,
     translate_error,
     translate_errors,
 )
 from chalicelib.job import JobOwner
-from chalicelib.pipelines.execution import Attempt, Execution, Revision
+from chalicelib.pipelines.execution import (
+    Attempt,
+    Execution,
+    ExecutionDetail,
+    Origin,
+    Revision,
+    find_revision_type,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline import CodePipelineClient
@@ -32,13 +40,6 @@ if TYPE_CHECKING:
 
 MAX_PAGE = 100
 """The most executions in one answer (model: MaxResults of ListPipelineExecutions)."""
-REVISION_TYPES: Mapping[str, Literal["IMAGE_DIGEST", "S3_OBJECT_VERSION_ID"]] = {
-    "ECR": "IMAGE_DIGEST",
-    "S3": "S3_OBJECT_VERSION_ID",
-}
-"""The type of a source provider's revisions. The providers not listed here are repositories, whose
-revisions are of type COMMIT_ID (model: SourceRevisionOverride).
-"""
 
 
 class MissingTimes:
@@ -172,18 +173,25 @@ class CodePipeline:
         with translate_errors("codepipeline:GetPipelineState", pipeline):
             return parsing.parse_state(self._client.get_pipeline_state(name=pipeline))
 
-    def read_execution(self, pipeline: str, execution: str) -> tuple[str, dict[str, str]]:
-        """Return the status of an execution, and its pipeline variables by name, as resolved when
-        it started.
-
-        (model: GetPipelineExecution.) Raises PipelineNotFound if there is no such execution.
+    def read_execution(self, pipeline: str, execution: str) -> ExecutionDetail:
+        """Return one execution (model: GetPipelineExecution). Raises PipelineNotFound if there is
+        no such execution.
         """
         with translate_errors("codepipeline:GetPipelineExecution", pipeline):
             answer = self._client.get_pipeline_execution(
                 pipelineName=pipeline, pipelineExecutionId=execution
             )["pipelineExecution"]
-        variables = answer.get("variables", [])
-        return answer["status"], {entry["name"]: entry["resolvedValue"] for entry in variables}
+        return ExecutionDetail(
+            status=answer["status"],
+            variables={
+                entry["name"]: entry["resolvedValue"] for entry in answer.get("variables", [])
+            },
+            origin=Origin.parse(answer),
+            artifacts={
+                artifact.get("name", ""): artifact.get("revisionId", "")
+                for artifact in answer.get("artifactRevisions", [])
+            },
+        )
 
     def list_attempts(self, pipeline: str, execution: str) -> tuple[Attempt, ...]:
         """Return every attempt of every action in an execution. Raises PipelineNotFound."""
@@ -312,9 +320,9 @@ class CodePipeline:
         """Start a pipeline with these variables and source revisions; return the execution's id.
 
         If AWS already knows `token`, it starts nothing and returns the id of the execution that was
-        started with it. Variables and revisions that the pipeline no longer declares, and revisions
-        without an id, are left out.
-        Raises PipelineNotFound.
+        started with it. Variables and revisions that the pipeline no longer declares are left out.
+        Raises PipelineNotFound, and StartRefused if AWS does not take a variable or a revision, or
+        if a source that the pipeline declares now would take another revision than these.
         """
         request: StartPipelineExecutionInputTypeDef = {
             "name": pipeline,
@@ -326,11 +334,10 @@ class CodePipeline:
             "sourceRevisions": [
                 {
                     "actionName": revision.action,
-                    "revisionType": REVISION_TYPES.get(revision.provider, "COMMIT_ID"),
+                    "revisionType": find_revision_type(revision.provider),
                     "revisionValue": revision.id,
                 }
                 for revision in revisions
-                if revision.id
             ],
         }
         with translate_errors("codepipeline:StartPipelineExecution", pipeline):
@@ -339,7 +346,12 @@ class CodePipeline:
             except ClientError as error:
                 if not is_aws_error(error, "ValidationException"):
                     raise
+            try:
                 return self._send_start(self._remove_undeclared(request))
+            except ClientError as error:
+                if not is_aws_error(error, "ValidationException"):
+                    raise
+                raise StartRefused("AWS refuses it") from error
 
     def retry_stage(self, pipeline: str, stage: str, execution: str) -> None:
         """Run the failed actions of a stage again, in the same execution.
@@ -370,7 +382,15 @@ class CodePipeline:
     ) -> StartPipelineExecutionInputTypeDef:
         pipeline = self._client.get_pipeline(name=request["name"])["pipeline"]
         variables = {variable["name"] for variable in pipeline.get("variables", [])}
-        actions = {action["name"] for stage in pipeline["stages"] for action in stage["actions"]}
+        sources = {
+            action["name"]
+            for stage in pipeline["stages"]
+            for action in stage["actions"]
+            if action["actionTypeId"]["category"] == "Source"
+        }
+        overridden = {revision["actionName"] for revision in request.get("sourceRevisions", ())}
+        if overridden and (new := sorted(sources - overridden)):
+            raise StartRefused(f"the pipeline has a new source, {new[0]}")
         return {
             **request,
             "variables": [
@@ -381,7 +401,7 @@ class CodePipeline:
             "sourceRevisions": [
                 revision
                 for revision in request.get("sourceRevisions", ())
-                if revision["actionName"] in actions
+                if revision["actionName"] in sources
             ],
         }
 

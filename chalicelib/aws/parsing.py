@@ -10,7 +10,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.holds.verdict import Verdict, split_token
-from chalicelib.pipelines.execution import Attempt
+from chalicelib.pipelines.execution import Attempt, SourceOutput
 from chalicelib.pipelines.state import ActionState, PipelineState, StageState
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def _parse_attempt(
 ) -> Attempt:
     """The two details have the same shape, but for the key of the type."""
     declared = detail.get("input", {})
+    kind = declared.get(type_key, {})
     result = detail.get("output", {}).get("executionResult", {})
     message, verdict = _parse_message(result, result.get("externalExecutionSummary", ""))
     return Attempt(
@@ -45,7 +46,7 @@ def _parse_attempt(
         action=name,
         status=detail["status"],
         started=detail["startTime"].astimezone(UTC),
-        provider=declared.get(type_key, {}).get("provider", ""),
+        provider=kind.get("provider", ""),
         function=declared.get("configuration", {}).get("FunctionName", ""),
         condition=condition,
         error=result.get("errorDetails", {}).get("code", ""),
@@ -53,6 +54,23 @@ def _parse_attempt(
         verdict=verdict,
         mark=result.get("externalExecutionId", ""),
         execution=detail.get("pipelineExecutionId", ""),
+        source=_parse_source(detail) if kind.get("category") == "Source" else None,
+    )
+
+
+def _parse_source(detail: Mapping[str, Any]) -> SourceOutput:
+    """Return what a source action took. A configuration may be without a branch or key that only
+    its variables have, and the other way round.
+    """
+    configuration = detail.get("input", {}).get("configuration", {})
+    variables = detail.get("output", {}).get("outputVariables", {})
+    tag = variables.get("TagName", "")
+    declared = configuration.get("BranchName") or configuration.get("Branch", "")
+    return SourceOutput(
+        branch=variables.get("BranchName") or ("" if tag else declared),
+        tag=tag,
+        object_key=variables.get("ObjectKey") or configuration.get("S3ObjectKey", ""),
+        allows_other_keys=configuration.get("AllowOverrideForS3ObjectKey", "").lower() == "true",
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from chalicelib.deployment import name_gate_function, name_retry_function
-from chalicelib.pipelines.execution import PARALLEL, Attempt, Execution, Revision
+from chalicelib.pipelines.execution import PARALLEL, Attempt, Execution
 from chalicelib.pipelines.state import PipelineState
 
 
@@ -227,22 +227,6 @@ def find_restart(
     ]
     twins = [e for e in same if e.id != held_id and e not in restarts]
     return restarts[-1] if restarts and not twins else None
-
-
-def choose_revisions(
-    held: Execution, revisions: str | None, attempts: Sequence[Attempt]
-) -> tuple[Revision, ...]:
-    """Return the revisions to start with: those that the held execution took, if `revisions` is
-    "held" or, in PARALLEL mode, None; otherwise none, and CodePipeline takes the latest, as it does
-    at every start.
-    """
-    if revisions == "latest" or (revisions is None and held.mode != PARALLEL):
-        return ()
-    providers = {attempt.action: attempt.provider for attempt in attempts}
-    return tuple(
-        Revision(action, providers.get(action, ""), revision)
-        for action, revision in held.revisions.items()
-    )
 
 
 def find_execution(id_: str, executions: Sequence[Execution]) -> Execution:

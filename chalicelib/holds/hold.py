@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Self
 
 from chalicelib.errors import Misconfigured, RefusedInput
+from chalicelib.holds.continuation import BY_TRIGGER
 from chalicelib.holds.mode import DEFAULT, HoldMode, parse_rule_mode
 from chalicelib.holds.schedule import Schedule
 from chalicelib.pipelines.dependency import Dependency, parse_entry
@@ -45,11 +46,11 @@ class Hold:
     `depends_on`: what it waits for. `since`: when it began to wait (aware UTC).
 
     `variables`: the execution's pipeline variables, if the gate knows them and they fit into the
-    rule. `mode`: its hold mode. `revisions`: "latest", "held" or None, as in Parameters. `give_up`:
-    when the hold ends in any case (aware UTC), and `on_give_up`, "stop" or "continue", how.
-    `released_by`: the ARN of the person who released it, whatever its upstreams do. `job`: the job
-    whose gate made it. `end_reported`: the end of this hold was logged, or the gate will log it;
-    whatever removes the rule must not report it again.
+    rule. `mode`: its hold mode. `revisions`: "latest" or "held", as in Parameters, or BY_TRIGGER;
+    None in rules from before BY_TRIGGER. `give_up`: when the hold ends in any case (aware UTC), and
+    `on_give_up`, "stop" or "continue", how. `released_by`: the ARN of the person who released it,
+    whatever its upstreams do. `job`: the job whose gate made it. `end_reported`: the end of this
+    hold was logged, or the gate will log it; whatever removes the rule must not report it again.
 
     `schedule`: that of its rule. `restart`: what the retry has started in its place; the rule stays
     until AWS lists that execution.
@@ -124,6 +125,7 @@ class Hold:
             None,
             "latest",
             "held",
+            BY_TRIGGER,
         )
         return hold if names_are_valid and words_are_valid else None
 

@@ -13,6 +13,7 @@ from chalicelib.answers import fail_job, let_pass
 from chalicelib.aws.clients import Aws
 from chalicelib.deployment import Deployment
 from chalicelib.errors import Misconfigured, NoAnswer, NoRoom
+from chalicelib.holds.continuation import BY_TRIGGER
 from chalicelib.holds.fate import describe_later_pass
 from chalicelib.holds.hold import MAX_NEIGHBORS, Hold
 from chalicelib.holds.mode import MODES
@@ -29,13 +30,14 @@ from chalicelib.job import Job, format_token
 from chalicelib.parameters import Parameters, refuse_self
 from chalicelib.phrases import MAX_NAMES
 from chalicelib.pipelines.estimate import estimate_percent
-from chalicelib.pipelines.execution import LONGEST_LAG_SECONDS
+from chalicelib.pipelines.execution import LONGEST_LAG_SECONDS, ExecutionDetail
 from chalicelib.pipelines.reader import UpstreamReader
 from chalicelib.pipelines.upstream import Upstream, find_deadlock, find_unsatisfied
 from chalicelib.pipelines.wait_cycles import Cycle, WaitEdge, format_mark
 from chalicelib.records.outcomes import Outcome
 from chalicelib.records.report import report_decision
 from chalicelib.wording import held_pipeline, open_gate, refusals
+from chalicelib.wording.continuation import describe_expected_revisions
 from chalicelib.wording.reasons import describe_reasons
 
 LONGEST_WAIT_IN_PROGRESS = timedelta(hours=23)
@@ -180,7 +182,7 @@ class ClosedGate:
         if self._job.since:  # a rule takes over from an action in progress
             waiter = verify_waiter(self._job, self._parameters, codepipeline, self._context)
         try:
-            variables = read_waiting_execution(codepipeline, waiter, self._context)
+            detail = read_waiting_execution(codepipeline, waiter, self._context)
         except Misconfigured:
             if standing and standing.job == self._job.id:
                 # An earlier attempt of this job made the hold and answered the job.
@@ -192,9 +194,9 @@ class ClosedGate:
             execution=wait.waiter.execution,
             depends_on=self._parameters.depends_on,
             since=wait.since,
-            variables=variables,
+            variables=detail.variables if detail else None,
             mode=MODES[self._parameters.mode.mode_of_rule],
-            revisions=self._parameters.revisions,
+            revisions=self._parameters.revisions or BY_TRIGGER,
             give_up=wait.give_up,
             on_give_up=self._parameters.on_give_up,
             # The job with which a counted wait began, so that a later job does not count it again.
@@ -225,7 +227,7 @@ class ClosedGate:
         if self._are_satisfied_now(reader):
             self._mark_uncounted(hold, wait, deployment)
             return self._pass_after_all(wait)
-        return self._fail_as_held(hold, wait, deployment)
+        return self._fail_as_held(hold, wait, deployment, detail)
 
     def _are_satisfied_now(self, reader: UpstreamReader) -> bool:
         try:
@@ -247,10 +249,24 @@ class ClosedGate:
         )
 
     def _fail_as_held(
-        self, hold: Hold, wait: GateWait, deployment: Deployment
+        self,
+        hold: Hold,
+        wait: GateWait,
+        deployment: Deployment,
+        detail: ExecutionDetail | None = None,
     ) -> dict[str, object]:
-        """Fail the action with the reason, because `hold` now stands."""
-        message = held_pipeline.describe_hold(wait.waiting, hold, self._schedule, self._now)
+        """Fail the action with the reason, because `hold` now stands. `detail`: the execution, if
+        it was read.
+        """
+        revisions = detail and describe_expected_revisions(
+            detail,
+            hold.revisions,
+            deployment.retry_function,
+            starts_over=hold.mode.starts_over,
+        )
+        message = held_pipeline.describe_hold(
+            wait.waiting, hold, self._schedule, self._now, revisions or ""
+        )
         try:
             answered = fail_job(self._job, Verdict.HELD, "JobFailed", message, self._aws)
         except Exception:

@@ -15,7 +15,12 @@ from chalicelib.errors import Misconfigured, NoAnswer, NotPermitted, PipelineNot
 from chalicelib.holds.fate import find_last_attempts
 from chalicelib.job import Job, JobOwner
 from chalicelib.parameters import Parameters
-from chalicelib.pipelines.execution import LONGEST_LAG_SECONDS, RUNNING, Attempt
+from chalicelib.pipelines.execution import (
+    LONGEST_LAG_SECONDS,
+    RUNNING,
+    Attempt,
+    ExecutionDetail,
+)
 from chalicelib.wording import refusals
 
 
@@ -72,13 +77,13 @@ def verify_waiter(
 
 def read_waiting_execution(
     codepipeline: CodePipeline, waiter: Waiter, context: object
-) -> dict[str, str] | None:
-    """Return the variables of the execution to hold; None if they are not known.
+) -> ExecutionDetail | None:
+    """Return the execution to hold; None if AWS does not answer.
 
     Raises Misconfigured if there is no such execution, or if it is not waiting at any action.
     """
     try:
-        status, variables = codepipeline.read_execution(waiter.pipeline, waiter.execution)
+        detail = codepipeline.read_execution(waiter.pipeline, waiter.execution)
     except PipelineNotFound:
         raise Misconfigured(
             refusals.describe_foreign_execution(waiter.execution, waiter.pipeline)
@@ -86,15 +91,15 @@ def read_waiting_execution(
     except NoAnswer:
         if not waiter.verified:
             raise
-        return None  # a doubt is no reason to lose the hold: the retry reads them
+        return None  # a doubt is no reason to lose the hold: the retry reads it
     # If a gate next to this one has just failed, its execution may already count as failed.
-    if status not in RUNNING and not _read_gates_in_progress(
+    if detail.status not in RUNNING and not _read_gates_in_progress(
         codepipeline, waiter.pipeline, waiter.execution, context
     ):
         raise Misconfigured(
-            refusals.describe_finished_execution(waiter.execution, waiter.pipeline, status)
+            refusals.describe_finished_execution(waiter.execution, waiter.pipeline, detail.status)
         )
-    return variables
+    return detail
 
 
 def _read_owner(job: Job, codepipeline: CodePipeline) -> JobOwner:

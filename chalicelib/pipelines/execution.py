@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline.type_defs import PipelineExecutionSummaryTypeDef
@@ -60,14 +60,53 @@ def read_time(text: str) -> datetime:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What started an execution, and as what.
+
+    `mode`: the pipeline's execution mode: SUPERSEDED, QUEUED or PARALLEL.
+    `kind`: STANDARD or ROLLBACK (model: ExecutionType).
+    `trigger`: the trigger's type, such as "Webhook" (model: TriggerType); "" if AWS does not tell.
+    `started_by`: the trigger's detail; after StartPipelineExecution, the caller's ARN (model:
+    ExecutionTrigger).
+    """
+
+    mode: str = "SUPERSEDED"
+    kind: str = "STANDARD"
+    trigger: str = ""
+    started_by: str = ""
+
+    @classmethod
+    def parse(cls, execution: Mapping[str, Any]) -> Self:
+        """Read it from a PipelineExecution or a PipelineExecutionSummary (model)."""
+        trigger = execution.get("trigger", {})
+        return cls(
+            mode=execution.get("executionMode", "SUPERSEDED"),
+            kind=execution.get("executionType", "STANDARD"),
+            trigger=trigger.get("triggerType", ""),
+            started_by=trigger.get("triggerDetail", ""),
+        )
+
+
+@dataclass(frozen=True)
+class ExecutionDetail:
+    """One execution, as GetPipelineExecution describes it.
+
+    `variables`: the pipeline variables by name, as resolved when it started.
+    `artifacts`: the id of the revision in each source's output artifact, by the artifact's name.
+    """
+
+    status: str
+    variables: Mapping[str, str]
+    origin: Origin = Origin()
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Execution:
     """One execution, as ListPipelineExecutions describes it. Times are aware UTC.
 
-    `mode`: the pipeline's execution mode: SUPERSEDED, QUEUED or PARALLEL.
+    `mode`, `started_by`, `kind`, `trigger`: as in Origin.
     `revisions`: the id of the revision that each source action took, by the action's name.
-    `started_by`: the trigger's detail; after StartPipelineExecution, the caller's ARN (model:
-    ExecutionTrigger).
-    `kind`: STANDARD or ROLLBACK (model: ExecutionType).
     """
 
     id: str
@@ -78,22 +117,29 @@ class Execution:
     revisions: Mapping[str, str] = field(default_factory=dict)
     started_by: str = ""
     kind: str = "STANDARD"
+    trigger: str = ""
 
     @classmethod
     def parse(cls, summary: PipelineExecutionSummaryTypeDef) -> Self:
+        origin = Origin.parse(summary)
         return cls(
             id=summary["pipelineExecutionId"],
             status=summary["status"],
             started=summary["startTime"].astimezone(UTC),
             updated=summary["lastUpdateTime"].astimezone(UTC),
-            mode=summary.get("executionMode", "SUPERSEDED"),
+            mode=origin.mode,
             revisions={
                 revision["actionName"]: revision.get("revisionId", "")
                 for revision in summary.get("sourceRevisions", [])
             },
-            started_by=summary.get("trigger", {}).get("triggerDetail", ""),
-            kind=summary.get("executionType", "STANDARD"),
+            started_by=origin.started_by,
+            kind=origin.kind,
+            trigger=origin.trigger,
         )
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.mode, self.kind, self.trigger, self.started_by)
 
     @property
     def running(self) -> bool:
@@ -128,6 +174,7 @@ class Attempt:
     `mark`: its external execution id. A gate that waits with its action in progress stores there
     what it waits for (wait_cycles.Mark).
     `execution`: the id of its execution.
+    `source`: what a source action took; None for all other actions.
     """
 
     stage: str
@@ -142,6 +189,22 @@ class Attempt:
     verdict: Verdict | None = None
     mark: str = ""
     execution: str = ""
+    source: SourceOutput | None = None
+
+
+@dataclass(frozen=True)
+class SourceOutput:
+    """What a source action took, by its configuration and its output variables (guide:
+    reference-variables).
+
+    `branch`, `tag`, `object_key`: "" if it has none, or AWS does not tell. `allows_other_keys`: an
+    S3 source that an execution may start with another object key (guide: action-reference-S3).
+    """
+
+    branch: str = ""
+    tag: str = ""
+    object_key: str = ""
+    allows_other_keys: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,3 +217,14 @@ class Revision:
     action: str
     provider: str
     id: str
+
+
+RevisionType = Literal["COMMIT_ID", "IMAGE_DIGEST", "S3_OBJECT_VERSION_ID"]
+
+
+def find_revision_type(provider: str) -> RevisionType:
+    """Return the type of a source provider's revisions. All but two are repositories (model:
+    SourceRevisionOverride).
+    """
+    types: dict[str, RevisionType] = {"ECR": "IMAGE_DIGEST", "S3": "S3_OBJECT_VERSION_ID"}
+    return types.get(provider, "COMMIT_ID")

@@ -23,9 +23,11 @@ _DETAIL_KEYS = (
     "reason",
     "rule",
     "started",
+    "also_started",
     "replaced_by",
     "waited_seconds",
     "on_give_up",
+    "start_command",
     "released_by",
     "decision",
 )

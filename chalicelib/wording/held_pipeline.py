@@ -24,12 +24,16 @@ DESCRIPTION_LENGTH = 512  # model: RuleDescription
 
 
 def describe_hold(
-    waiting: Sequence[Upstream], hold: Hold, schedule: Schedule, now: datetime
+    waiting: Sequence[Upstream],
+    hold: Hold,
+    schedule: Schedule,
+    now: datetime,
+    revisions: str = "",
 ) -> str:
     """Return why the gate is closed and what happens next, for the failed action.
 
     `waiting`: the upstreams that keep it closed. `schedule`: that of the hold's rule. `now`: aware
-    UTC.
+    UTC. `revisions`: with what the pipeline continues; "" if that is not known.
     """
     from chalicelib.wording.reasons import describe_end_of_wait, describe_reasons  # noqa: PLC0415
 
@@ -43,7 +47,9 @@ def describe_hold(
         f"{pipeline} has been waiting for {names} since {format_time(hold.since, now)}. "
         f"{describe_reasons(waiting, now)} "
         f"{failed} failed on purpose: {continues} automatically within seconds after "
-        f"{describe_end_of_wait(waiting)}. Pipeline Gate also checks every "
+        f"{describe_end_of_wait(waiting)}. "
+        f"{f'{pipeline} continues with {revisions}. ' if revisions else ''}"
+        "Pipeline Gate also checks every "
         f"{format_minutes(schedule.every_minutes)}, next at "
         f"{format_time(schedule.find_next(now), now)}. "
         f"{describe_deadline(give_up, hold.on_give_up, now)}"

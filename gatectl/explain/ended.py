@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -259,7 +260,10 @@ def _explain_logged_end(
         reasons = [f"The retry function logged: {outcome.word}: {record.get('reason', '')}."]
         remedies = [*_offer_restarts(evidence, story, gate)]
         ending, duration = "its hold ended", ""
-        if is_given_up:
+        if start_command := record.get("start_command"):
+            ending = "it could not be continued"
+            remedies = [Remedy("start it by hand", (tuple(shlex.split(start_command)),))]
+        elif is_given_up:
             ending, duration = "it gave up", ", as long as give_up_minutes allows"
             reasons += _describe_upstreams_now(evidence, story)
             remedies += _offer_to_continue(evidence, story, gate)
@@ -276,7 +280,7 @@ def _explain_logged_end(
         Outcome.GAVE_UP: " Then give_up_minutes was over.",
     }
     state, continued = "retried", f"Its stage was retried at {ended_at}."
-    if started:
+    if started and outcome is not Outcome.RETRIED:
         state, continued = "started again", f"It was started again at {ended_at} as {started}."
     return Statement(state, f"{was_held}.{causes.get(outcome, '')} {continued}")
 

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from chalicelib.account.cycles import DEADLOCK_REMEDY
 from chalicelib.account.waits import HoldRule
+from chalicelib.deployment import name_retry_function
+from chalicelib.holds.continuation import Continuation, Way, find_continuation, has_filters
 from chalicelib.holds.hold import Hold
 from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import ROLLBACK
@@ -20,6 +22,7 @@ from gatectl.explain.reasons import (
     describe_causes,
     describe_changes,
     describe_next_check,
+    describe_story_revisions,
     offer_human_actions,
     offer_new_start,
     offer_start_and_release,
@@ -136,20 +139,52 @@ def _describe_deadline(
 def _describe_continuation(
     evidence: ExplainEvidence, story: ExecutionStory, hold: Hold, moment: str
 ) -> str:
-    """Return how the pipeline continues at that moment ("within seconds after ...")."""
-    is_rollback = story.execution.kind == ROLLBACK
-    is_edited = evidence.is_edited_since(story.execution)
-    if is_edited and is_rollback:
-        return (
-            f"Its hold ends {moment}, but nothing is started: {NO_RETRY}, and a new execution "
-            "cannot replace a rollback."
-        )
-    if is_edited and not hold.mode.starts_over:
-        gate = "Its gate then checks again." if evidence.pipeline.gates else "It has no gate now."
-        return f"{evidence.name} starts again automatically {moment}, because {NO_RETRY}. {gate}"
-    if is_rollback or not hold.mode.starts_over:
-        return f"The same execution continues automatically {moment}: its stage is retried."
-    return f"{evidence.name} starts again automatically {moment}."
+    """Return how the pipeline continues at that moment ("within seconds after ..."), and with which
+    revisions.
+    """
+    continuation = _find_continuation(evidence, story, hold)
+    same_execution = continuation.way is Way.SAME_EXECUTION
+    if evidence.is_edited_since(story.execution):
+        if story.execution.kind == ROLLBACK:
+            return (
+                f"Its hold ends {moment}, but nothing is started: {NO_RETRY}, and a new execution "
+                "cannot replace a rollback."
+            )
+        if same_execution:
+            return (
+                f"Its hold ends {moment}, but nothing is started: {NO_RETRY}, and a new execution "
+                f"would not continue what was held: {continuation.obstacle}."
+            )
+        revisions = describe_story_revisions(evidence, story, continuation)
+        if not hold.mode.starts_over:
+            gate = (
+                "Its gate then checks again." if evidence.pipeline.gates else "It has no gate now."
+            )
+            return (
+                f"{evidence.name} starts again automatically {moment}, because {NO_RETRY}. "
+                f"{revisions}{gate}"
+            )
+        return f"{evidence.name} starts again automatically {moment}. {revisions}".rstrip()
+    if same_execution or not hold.mode.starts_over:
+        revisions = describe_story_revisions(evidence, story)
+        continues = f"The same execution continues automatically {moment}: its stage is retried."
+        return f"{continues} {revisions}".rstrip()
+    revisions = describe_story_revisions(evidence, story, continuation)
+    return f"{evidence.name} starts again automatically {moment}. {revisions}".rstrip()
+
+
+def _find_continuation(
+    evidence: ExplainEvidence, story: ExecutionStory, hold: Hold
+) -> Continuation:
+    """Return how a start continues the held execution, as the retry function will decide it."""
+    return find_continuation(
+        story.execution,
+        hold.revisions,
+        story.attempts,
+        evidence.pipeline.executions,
+        name_retry_function(read_rule_stage(story.rule) if story.rule else ""),
+        filtered=has_filters(evidence.pipeline.declared),
+    )
 
 
 def _offer_ways_out(

@@ -7,10 +7,12 @@ from datetime import datetime
 
 from chalicelib.account.gates import Gate
 from chalicelib.account.waits import HoldRule
+from chalicelib.holds.continuation import Continuation, list_sources
 from chalicelib.holds.hold import Hold
 from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.upstream import Upstream
+from chalicelib.wording.continuation import describe_continuation
 from chalicelib.wording.reasons import describe_reasons
 from gatectl.explain.evidence import ExecutionStory, ExplainEvidence, UpstreamChain, find_blocking
 from gatectl.explain.statement import Remedy, build_start_command, offer_answer, offer_start
@@ -39,6 +41,18 @@ def describe_causes(evidence: ExplainEvidence, story: ExecutionStory) -> tuple[s
             for gate in [gate for gate in story.gates if gate.message][-1:]
         ]
     return tuple(paragraphs)
+
+
+def describe_story_revisions(
+    evidence: ExplainEvidence, story: ExecutionStory, continuation: Continuation | None = None
+) -> str:
+    """Return a sentence with the revisions with which it continues, and a space; "" if AWS does not
+    tell them. `continuation`: None if the same execution does.
+    """
+    revisions = describe_continuation(
+        continuation, story.execution.revisions, list_sources(story.attempts)
+    )
+    return f"{evidence.name} continues with {revisions}. " if revisions else ""
 
 
 def describe_upstream(upstream: Upstream, now: datetime) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from gatectl.cautions import find_hold_cautions
+from gatectl.cautions import find_hold_cautions, find_restart_notes
 from gatectl.structure import Declaration, format_parameters
+from tests.support.connections import trigger
 from tests.support.scene import Scene
 from tests.support.structures import TEXT, action, approval, entry, gate, pipeline, rule, stage
 
@@ -227,3 +228,63 @@ def test_a_gate_that_names_another_pipeline_fails(infra: Scene) -> None:
     hold(infra, before_the_work(text("other")), heeded=True)
     infra.wait(minutes=15)
     assert infra.statuses() == ["Failed", "Succeeded"]
+
+
+FILTERED: dict[str, Any] = {"triggers": [trigger(push=[{"tags": {"includes": ["v*"]}}])]}
+
+
+def take_other_keys(declared: Declaration) -> Declaration:
+    (source,) = declared["stages"][0]["actions"]
+    source["configuration"] = {"AllowOverrideForS3ObjectKey": "true"}
+    return declared
+
+
+@pytest.mark.parametrize(
+    ("declared", "notes"),
+    [
+        (
+            before_the_work(**FILTERED),
+            [
+                "The triggers of k8s have filters. After a hold, the stage of an execution that "
+                "they started is retried, as with --hold retry: a new execution would take the "
+                "latest commit of the branch."
+            ],
+        ),
+        (
+            before_the_work(text(revisions="held"), **FILTERED),
+            [
+                "The triggers of k8s have filters. After a hold, a new execution starts with the "
+                "held commit."
+            ],
+        ),
+        (
+            before_the_work(text(revisions="latest"), **FILTERED),
+            [
+                "The triggers of k8s have filters. After a hold, a new execution starts with the "
+                "latest commit of the branch, even if a tag, another branch or a pull request "
+                "started the held one. To continue with what was held, leave out revisions."
+            ],
+        ),
+        (
+            take_other_keys(before_the_work()),
+            [
+                "An execution of k8s may take another S3 key in Source. After a hold, its stage is "
+                "retried, as with --hold retry: a new execution could take another object."
+            ],
+        ),
+        (
+            take_other_keys(before_the_work(text(revisions="latest"))),
+            [
+                "An execution of k8s may take another S3 key in Source. After a hold, a new "
+                "execution starts with the latest version of the key in the pipeline. To continue "
+                "with what was held, leave out revisions."
+            ],
+        ),
+        (before_the_work(), []),
+        (before_the_work(text(hold="retry"), **FILTERED), []),
+        (before_the_work(text(observe=True), **FILTERED), []),
+        (before_the_work(executionMode="PARALLEL", **FILTERED), []),
+    ],
+)
+def test_it_says_with_what_a_restart_continues(declared: Declaration, notes: list[str]) -> None:
+    assert list(find_restart_notes(declared)) == notes

@@ -17,6 +17,7 @@ from sandbox.account import ACCOUNT, REGION
 from tests.gatectl.conftest import Fail
 from tests.support.ask import ask
 from tests.support.cli import run
+from tests.support.connections import connection_source, trigger
 from tests.support.executions import NOON
 from tests.support.refused import run_refused
 from tests.support.scene import Scene
@@ -126,6 +127,16 @@ class TestWarnings:
         result = run("check")
         assert (result.status, "k8s is in QUEUED mode" in result.words) == (0, True)
         assert run("check", "--strict").status == 1
+
+    def test_what_a_restart_takes_is_a_note(self, scene: Scene) -> None:
+        filters = [trigger(push=[{"tags": {"includes": ["v*"]}}])]
+        scene.pipeline("infra")
+        scene.k8s(sources=[connection_source()], triggers=filters)
+        assert check() == [("restart", "note", "pipeline k8s")]
+        result = run("check", "--strict")
+        assert (result.status, "The triggers of k8s have filters." in result.words) == (0, True)
+        said = run("attach", "k8s", "--depends-on", "infra", "--dry-run")
+        assert "The triggers of k8s have filters." in said.words
 
     def test_a_gate_that_does_not_name_its_pipeline_gets_one_finding(self) -> None:
         assert list(find(k8s=[gate(text="infra")])) == [("unnamed", "warning", GATE_OF_K8S)]

@@ -35,8 +35,9 @@ class TestHeldByARule:
                 f"{execution[:8]} failed on purpose, and an EventBridge rule remembers it. infra "
                 f"is running: execution {shorten_id(scene, 'infra')} has been InProgress since "
                 "12:00 UTC. k8s starts again automatically within seconds after infra finishes "
-                "(successfully or not). The next regular check is at 12:10 UTC. You do not need to "
-                "do anything. If you cannot wait: To continue now anyway"
+                "(successfully or not). k8s continues with commit 4174a55 of main. The next "
+                "regular check is at 12:10 UTC. You do not need to do anything. If you cannot "
+                "wait: To continue now anyway"
             ),
             states=["held"],
         )
@@ -49,7 +50,10 @@ class TestHeldByARule:
 
     def test_in_the_mode_retry_the_same_execution_continues(self, scene: Scene) -> None:
         hold_k8s(scene, hold="retry")
-        explains("The same execution continues automatically", "its stage is retried.")
+        explains(
+            "The same execution continues automatically",
+            "its stage is retried. k8s continues with commit 4174a55 of main.",
+        )
 
     def test_it_describes_the_current_state_not_the_state_at_the_hold(self, scene: Scene) -> None:
         scene.pipeline("net", seconds=120)

@@ -47,8 +47,8 @@ def test_the_same_execution_continues_immediately_and_the_next_one_waits_again(
     assert said.status == 0, said.err
     assert f"Execution {execution[:8]} of k8s has been waiting for infra since" in said.words
     risk = (
-        "k8s will continue anyway. The gate action's summary and the log will say that you "
-        "released it (arn:aws:sts::"
+        "k8s will continue anyway, with commit 4174a55 of main. The gate action's summary and the "
+        "log will say that you released it (arn:aws:sts::"
     )
     assert said.words.index(risk) < said.words.index("Release k8s now? [y/N]")
     scene.wait(minutes=2)

@@ -12,11 +12,10 @@ from chalicelib.holds.fate import (
     Evidence,
     HoldFate,
     Standing,
-    choose_revisions,
     find_fate,
     find_restart,
 )
-from chalicelib.pipelines.execution import Attempt, Execution, Revision
+from chalicelib.pipelines.execution import Attempt, Execution
 from chalicelib.pipelines.state import ActionState, PipelineState, StageState
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -218,24 +217,9 @@ def test_a_restart_that_could_be_a_twins_is_not_taken_for_ones_own(became: str) 
     assert find_restart("held", executions, RETRY) is None
 
 
-def test_only_parallel_mode_knows_restarts_and_keeps_revisions() -> None:
-    source = Attempt("Source", "Source", "Succeeded", NOON, "ECR")
+def test_only_parallel_mode_knows_restarts() -> None:
     assert find_restart("held", [run("held", "Failed")], RETRY) is None
-    assert choose_revisions(run("held", "Failed"), None, [source]) == ()
-    assert choose_revisions(parallel("held", "Failed"), None, [source]) == (
-        Revision("Source", "ECR", "c1"),
-    )
-
-
-def test_the_revisions_that_are_asked_for_are_taken_in_any_mode() -> None:
-    for own in (run("held", "Failed"), parallel("held", "Failed")):
-        assert choose_revisions(own, "latest", []) == ()
-        assert choose_revisions(own, "held", []) == (Revision("Source", "", "c1"),)
 
 
 def test_a_held_execution_that_is_a_restart_itself_is_not_its_own_restart() -> None:
     assert find_restart("held", [parallel("held", "Failed", started_by=BY_RETRY)], RETRY) is None
-
-
-def test_a_source_whose_provider_aws_does_not_tell_keeps_its_revision() -> None:
-    assert choose_revisions(parallel("held", "Failed"), None, []) == (Revision("Source", "", "c1"),)

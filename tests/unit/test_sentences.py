@@ -250,9 +250,9 @@ def test_what_is_awaited(dependencies: list[Dependency], end: str) -> None:
 # The gate's action, and a rule's description
 
 
-def describe_hold(minutes: int = 5, **changes: object) -> str:
-    hold = replace(HOLD, **changes)  # type: ignore[arg-type]
-    return held_pipeline.describe_hold([INFRA, SILENT], hold, Schedule.begin(NOW, minutes), NOW)
+def describe_hold(minutes: int = 5, revisions: str = "", **changes: object) -> str:
+    hold, schedule = replace(HOLD, **changes), Schedule.begin(NOW, minutes)  # type: ignore[arg-type]
+    return held_pipeline.describe_hold([INFRA, SILENT], hold, schedule, NOW, revisions)
 
 
 WHY = f"{RUNS}. The gate could not check net: throttled."
@@ -442,6 +442,10 @@ def test_a_defect_that_aws_caused_names_the_call() -> None:
         (
             describe_hold(mode=RETRY),
             "its stage is retried automatically within seconds after infra and net finish",
+        ),
+        (
+            describe_hold(revisions="commit 1a2b3c4"),
+            "(successfully or not). k8s continues with commit 1a2b3c4. Pipeline Gate also checks",
         ),
         (describe_hold(1), "Pipeline Gate also checks every minute, next at"),
         (

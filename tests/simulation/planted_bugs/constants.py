@@ -9,7 +9,7 @@ from chalicelib.aws import eventbridge, lambda_permission, other_accounts
 from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.aws.eventbridge import EventBridge
 from chalicelib.aws.lambda_permission import LambdaPermissions
-from chalicelib.holds import making
+from chalicelib.holds import continuation, making
 from chalicelib.holds.hold import Hold
 from chalicelib.holds.making import ClosedGate
 from chalicelib.holds.schedule import Schedule
@@ -80,7 +80,7 @@ constant("lingering_rule_stays", "Clean", 17, eventbridge, "MAX_DELETE_ATTEMPTS"
 # The retry function does not check the upstreams.
 constant("upstreams_ignored", "Once", 3, retry, "find_unsatisfied", ())
 # A restart in PARALLEL mode takes the newest revisions.
-constant("newest_revisions", "Live", 11, retry, "choose_revisions", ())
+constant("newest_revisions", "Live", 11, continuation, "choose_revisions", ())
 
 # What people read and wire up
 

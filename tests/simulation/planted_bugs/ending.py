@@ -115,10 +115,10 @@ def no_second_look(real: Any, hold: Hold, plan: Any, *arguments: Any) -> Any:
         return real(hold, plan, *arguments)
 
 
-@bug_in(retry, "choose_revisions", "Live", seed=11)
-def held_revisions_ignored(real: Any, revisions: Any, _hold: Any, attempts: Any) -> Any:
+@bug_in(retry, "find_continuation", "Live", seed=11)
+def held_revisions_ignored(real: Any, held: Any, _revisions: Any, *more: Any, **by: Any) -> Any:
     """The revisions that were held are not used."""
-    return real(revisions, None, attempts)
+    return real(held, None, *more, **by)
 
 
 @bug_in(Execution, "parse", "Once", seed=555)

@@ -33,6 +33,10 @@ def once(record: Record) -> Iterator[str]:
     for retry in record.retries:
         for sentence in _find_early(record, retry):
             yield f"the stage of {label(retry.execution)} was retried, though {sentence}"
+        for start in record.starts:
+            if start.invocation is retry.invocation and start.execution.revisions:
+                restart = f"{start.execution.id[:8]}, which passed its source"
+                yield f"the stage of {label(retry.execution)} was retried, though {restart}, ran"
 
 
 def _find_reasons_against(record: Record, start: Start, held: PipelineExecution) -> Iterator[str]:
@@ -50,7 +54,8 @@ def _find_reasons_against(record: Record, start: Start, held: PipelineExecution)
             yield f"the retry had read of the newer {newest[:8]}, which is {read[newest][0]}"
         elif at_start is not None and at_start.newer:
             yield f"the newer {at_start.newer[0][:8]} existed"
-    if any(retry.invocation is invocation for retry in record.retries):
+    # After a start that failed in its source, the stage may be retried.
+    if any(retry.invocation is invocation and retry.at <= start.at for retry in record.retries):
         yield "its stage had been retried"
     if invocation.not_retryable == "InProgress":
         yield "AWS had refused to retry its stage because the stage was already in progress"
