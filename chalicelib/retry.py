@@ -331,10 +331,15 @@ def _carry_out(
         plan, started = _start_pipeline(hold, plan, deployment, aws, now)
     newer = started or plan.replaced_by
     listed = _list_until(hold, newer, aws) if newer else ()
-    if newer and not listed:
+    if listed is None:
         reason = f"AWS does not list the newer execution {newer} yet"
         return _report(hold, Plan(Step.STAY, Outcome.WAITING, reason), aws, now)
-    if started and plan.continuation and _has_lost_revision(plan.continuation, started, listed):
+    if (
+        started
+        and listed
+        and plan.continuation
+        and _has_lost_revision(plan.continuation, started, listed)
+    ):
         why = f"execution {started} failed because a source could not take the held revision"
         plan = _replace_by_retry(hold, plan, why, deployment, aws, now)
     between = _find_between(hold.execution, started, listed)
@@ -498,8 +503,9 @@ def _start_pipeline(
     return plan, started
 
 
-def _list_until(hold: Hold, newer: str, aws: Aws) -> tuple[Execution, ...]:
-    """Wait until AWS lists a newer execution; returns the list, or nothing if it does not.
+def _list_until(hold: Hold, newer: str, aws: Aws) -> tuple[Execution, ...] | None:
+    """Wait until AWS lists a newer execution; returns the list. None: AWS does not list it yet. The
+    list is empty if the pipeline was deleted: then no gate can take it for idle.
 
     While a list shows only the held execution, which failed, its rule is what tells the gates that
     wait for this pipeline that it will run again. So the rule stays until no answer of AWS can be
@@ -514,10 +520,10 @@ def _list_until(hold: Hold, newer: str, aws: Aws) -> tuple[Execution, ...]:
                 hold.pipeline, since=hold.since, until=hold.execution
             )
         except PipelineNotFound:
-            return True  # deleted since: no gate can take it for idle
+            return ()
         if any(execution.id == newer for execution in executions):
             return executions
-    return ()
+    return None
 
 
 def _has_lost_revision(

@@ -176,6 +176,8 @@ def _find_ends_in_time(
             continue
         if begins <= since or schedule.fires_in_minute_of(begins):
             continue
+        if not record.find_hold(held.id, begins):
+            continue  # the hold had ended
         overdue = _find_overdue(
             record, requirements, begins, None, MINUTE, begins + MINUTE + MOMENT, excuses
         )
