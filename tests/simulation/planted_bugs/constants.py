@@ -66,7 +66,7 @@ constant("early_hand_over", "Live", 175, making, "LONGEST_WAIT_IN_PROGRESS", tim
 # How the retry ends a hold
 
 # A hold never gives up.
-constant("never_gives_up", "Live", 324, Hold, "is_past_deadline", False)
+constant("never_gives_up", "Live", 302, Hold, "is_past_deadline", False)
 # A hold by a rule does not stop at its deadline.
 constant("never_stops", "Once", 96, Hold, "ends_by_stopping", False)
 # A condition's rules are ignored: a gate that is one is refused, as if it were not waiting.
@@ -76,7 +76,7 @@ constant("refusals_ignored", "Clean", 110, retry, "REFUSALS", frozenset())
 # The rule's target is not removed.
 constant("target_stays", "Clean", 0, EventBridge, "remove_target", True)
 # A rule that EventBridge does not delete immediately stays.
-constant("lingering_rule_stays", "Clean", 17, eventbridge, "MAX_DELETE_ATTEMPTS", 1)
+constant("lingering_rule_stays", "Clean", 75, eventbridge, "MAX_DELETE_ATTEMPTS", 1)
 # The retry function does not check the upstreams.
 constant("upstreams_ignored", "Once", 3, retry, "find_unsatisfied", ())
 # A restart in PARALLEL mode takes the newest revisions.
@@ -89,10 +89,10 @@ constant("one_is_enough", "Told", 3, estimate, "MIN_SUCCESSES", 1)
 # An answer that came too late is counted.
 constant("late_counts", "Told", 5, log, "took_effect", True)
 # A stage that AWS does not retry leaves its hold marked as ended.
-constant("mark_stays", "Told", 80, retry, "_unmark", None)
+constant("mark_stays", "Told", 304, retry, "_unmark", None)
 # A retry that AWS refuses because too many executions run leaves its hold marked as ended.
 CODES = errors._TRANSIENT_CODES - {"ConcurrentPipelineExecutionsLimitExceededException"}
-constant("crowd_is_a_defect", "Told", 324, errors, "_TRANSIENT_CODES", CODES)
+constant("crowd_is_a_defect", "Told", 304, errors, "_TRANSIENT_CODES", CODES)
 # A rule that takes over from a wait in progress counts its hold again.
 constant("held_again", "Told", 12, ClosedGate, "_choose_hold_outcome", Outcome.HELD)
 # The rule of a gate that answered too late is counted as a hold when it ends.

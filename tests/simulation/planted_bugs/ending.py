@@ -24,7 +24,7 @@ def no_token(_real: Any, _self: Hold) -> str:
     return str(uuid.uuid4())
 
 
-@bug_in(retry, "_carry_out", "Live", seed=25)
+@bug_in(retry, "_carry_out", "Live", seed=44)
 def rule_goes_first(real: Any, hold: Hold, plan: Any, deployment: Any, aws: Any, now: Any) -> Any:
     """The rule is removed before the start."""
     if plan.step is not retry.Step.STAY:
@@ -32,7 +32,7 @@ def rule_goes_first(real: Any, hold: Hold, plan: Any, deployment: Any, aws: Any,
     return real(hold, plan, deployment, aws, now)
 
 
-@bug_in(retry_function, "check_hold", "Live", seed=25)
+@bug_in(retry_function, "check_hold", "Live", seed=41)
 def retry_gives_up(real: Any, event: Any, context: Any, aws: Any, now: Any) -> Any:
     """A retry that AWS does not answer removes the rule."""
     try:
@@ -48,7 +48,7 @@ def newer_ignored(real: Any, evidence: fate.Evidence) -> Any:
     return real(replace(evidence, executions=executions))
 
 
-@bug_in(reader, "find_fate", "Live", seed=127)
+@bug_in(reader, "find_fate", "Live", seed=137)
 def in_progress_is_over(real: Any, evidence: fate.Evidence) -> Any:
     """A held execution that is still in progress counts as ended."""
     hold_fate = real(evidence)
@@ -107,7 +107,7 @@ def rule_goes_with_the_retry(
     return record
 
 
-@bug_in(retry, "_ask_for_retry", "Once", seed=127)
+@bug_in(retry, "_ask_for_retry", "Once", seed=15)
 def no_second_look(real: Any, hold: Hold, plan: Any, *arguments: Any) -> Any:
     """If AWS does not retry a stage, the retry function does not check why."""
     unchanged = fate.Evidence(hold.pipeline, hold.execution, "dev", attempts=[plan.closed])
