@@ -521,6 +521,8 @@ def _list_until(hold: Hold, newer: str, aws: Aws) -> tuple[Execution, ...] | Non
             )
         except PipelineNotFound:
             return ()
+        except NoAnswer:
+            return None  # no reason for Lambda to repeat all of this: the next firing lists again
         if any(execution.id == newer for execution in executions):
             return executions
     return None

@@ -284,4 +284,4 @@ class TestAllowRules:
 def test_aws_is_asked_for_minutes_and_given_seconds_for_each_answer(aws: Aws, client: str) -> None:
     config = getattr(aws, client)._client.meta.config
     assert (config.connect_timeout, config.read_timeout) == (3, 10)
-    assert config.retries == {"mode": "standard", "total_max_attempts": 16}
+    assert config.retries == {"mode": "standard", "total_max_attempts": 20}

@@ -104,11 +104,10 @@ def _build_config() -> Config:
     """Return how long to wait for an answer and how often to repeat a call.
 
     In the mode "standard", botocore pauses for a random time of up to 1, 2, 4, 8, 16 and then 20
-    seconds while AWS throttles, so sixteen attempts take two minutes on average. That is enough for
-    300 holds that end at the same time, and no gate treats an upstream as unanswered because of the
-    crowd. With twelve attempts some give up, and Lambda repeats them minutes later, so that all of
-    them take three times as long (`python -m benchmarks.release_of_many`). More than sixteen do not
-    help, because a client's retry quota is used up after a hundred throttled answers.
+    seconds while AWS throttles, so twenty attempts take three minutes on average. That is enough
+    for 300 holds that end at the same time, and no gate treats an upstream as unanswered because of
+    the crowd. With sixteen attempts some give up, and Lambda repeats them minutes later, so that
+    all of them take longer (`python -m benchmarks --only release`).
 
     The timeouts are short so that one call that hangs leaves time for the others. Up to fifty
     upstreams are read at the same time, so there are fifty connections.
@@ -117,5 +116,5 @@ def _build_config() -> Config:
         connect_timeout=3,
         read_timeout=10,
         max_pool_connections=50,
-        retries={"mode": "standard", "total_max_attempts": 16},
+        retries={"mode": "standard", "total_max_attempts": 20},
     )
