@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.world import Dials
-from tests.simulation import claims
+from tests.simulation import claims, revisions
 from tests.simulation.cast import (
     DEPENDENTS,
     Cast,
@@ -271,6 +271,7 @@ def _weeks(random: Random, people: People, cast: Cast, minutes: float) -> None:
 
 PLAIN = Theme("plain", 0.0)
 THEMES = (
+    Theme("revisions", 0.08, cast=revisions.add_sources, plan=revisions.plan),
     Theme("weeks", 0.04, cast=_parked_upstream, plan=_weeks, page_items=2),
     Theme("claims", 0.05, cast=claims.add_claimant, plan=claims.plan),
     Theme("a circle", 0.09, cast=_ring),

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from tests.simulation.run import simulate
 
-Promise = Literal["Safe", "Live", "Clean", "Once", "Answered", "Told"]
+Promise = Literal["Safe", "Live", "Clean", "Once", "Answered", "Same", "Told"]
 Plant = Callable[[], AbstractContextManager[object]]
 
 

@@ -80,7 +80,7 @@ constant("lingering_rule_stays", "Clean", 75, eventbridge, "MAX_DELETE_ATTEMPTS"
 # The retry function does not check the upstreams.
 constant("upstreams_ignored", "Once", 3, retry, "find_unsatisfied", ())
 # A restart in PARALLEL mode takes the newest revisions.
-constant("newest_revisions", "Live", 11, continuation, "choose_revisions", ())
+constant("newest_revisions", "Same", 11, continuation, "choose_revisions", ())
 
 # What people read and wire up
 

@@ -11,10 +11,12 @@ from unittest.mock import patch
 from chalicelib import errors, retry, retry_function
 from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.aws.eventbridge import EventBridge
-from chalicelib.holds import fate, hold, reader
+from chalicelib.holds import continuation, fate, hold, reader
+from chalicelib.holds.continuation import Continuation, Way
 from chalicelib.holds.hold import Hold
 from chalicelib.pipelines.execution import Execution
 from chalicelib.pipelines.upstream import find_unsatisfied
+from chalicelib.records.outcomes import Outcome
 from tests.simulation.planted_bugs.bug import both, bug, bug_in
 
 
@@ -115,10 +117,34 @@ def no_second_look(real: Any, hold: Hold, plan: Any, *arguments: Any) -> Any:
         return real(hold, plan, *arguments)
 
 
-@bug_in(retry, "find_continuation", "Live", seed=11)
+@bug_in(retry, "find_continuation", "Same", seed=11)
 def held_revisions_ignored(real: Any, held: Any, _revisions: Any, *more: Any, **by: Any) -> Any:
     """The revisions that were held are not used."""
     return real(held, None, *more, **by)
+
+
+@bug_in(retry, "find_continuation", "Same", seed=1)
+def latest_always(_real: Any, *_: Any, **__: Any) -> Any:
+    """Every start takes the latest revisions."""
+    return Continuation(Way.LATEST_REVISIONS)
+
+
+@bug_in(retry, "has_filters", "Same", seed=1)
+def filters_ignored(_real: Any, _declared: Any) -> bool:
+    """An execution that a filter started counts as an ordinary push."""
+    return False
+
+
+@bug_in(continuation, "_find_open_key", "Same", seed=1)
+def other_key_ignored(_real: Any, _attempts: Any) -> str:
+    """An execution that may have taken another S3 key is started again."""
+    return ""
+
+
+@bug_in(retry, "_replace_by_retry", "Live", seed=1)
+def refusal_waits(_real: Any, _hold: Hold, _plan: Any, why: str, *_: Any) -> Any:
+    """If AWS refuses the held revisions, the hold stays."""
+    return retry.Plan(retry.Step.STAY, Outcome.WAITING, why)
 
 
 @bug_in(Execution, "parse", "Once", seed=555)

@@ -12,6 +12,7 @@ from tests.simulation.promises.live import live
 from tests.simulation.promises.metrics import metrics
 from tests.simulation.promises.once import once
 from tests.simulation.promises.safe import safe
+from tests.simulation.promises.same import same
 from tests.simulation.promises.shown import shown
 from tests.simulation.record import Record
 
@@ -22,6 +23,7 @@ PROMISES = (
     ("Once", once),
     ("Answered", answered),
     ("Answered", claims),
+    ("Same", same),
     ("Told", deadlocks),
     ("Told", shown),
     ("Told", metrics),

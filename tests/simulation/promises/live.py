@@ -10,6 +10,7 @@ from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from tests.simulation.entries import Answer, Invocation, KeptOpen
 from tests.simulation.record import LONGEST_LAG, Period, Record, label
+from tests.simulation.revisions import took_what_no_start_takes
 from tests.simulation.settings import (
     GateSettings,
     Requirement,
@@ -35,8 +36,8 @@ def _check_hold(
     record: Record, execution: PipelineExecution, answers: list[Answer]
 ) -> Iterator[str]:
     """It continues at most retry_minutes + 1 minute after its upstreams allow it and AWS answers:
-    by a newer execution of its pipeline; in PARALLEL mode by its own restart, with its variables
-    and revisions; in the mode retry by a retry of its stage.
+    by a newer execution of its pipeline; in PARALLEL mode by its own restart, with its variables;
+    in the mode retry by a retry of its stage.
     """
     latest, name = answers[-1], label(execution)
     # Two gates of one execution share its rule: the gate that wrote it last decides how often it
@@ -217,8 +218,8 @@ def _is_excused(
 
     - Its pipeline was deleted, a person removed its rule (as the message allows), or the execution
       was stopped, or a person let it pass after it was held.
-    - It is a rollback that can no longer be retried, because its pipeline was edited or another
-      execution entered its stage.
+    - It is a rollback, or no start can take its revisions, and it can no longer be retried, because
+      its pipeline was edited or another execution entered its stage.
     - It has to continue as the same execution, and another of its gates refused its parameters.
     - It requires the success of a stage: only the stories' tests cover that.
     """
@@ -234,14 +235,16 @@ def _is_excused(
         stage.name in execution.stages and stage.latest is not execution
         for stage in pipeline.stages
     )
+    no_start = took_what_no_start_takes(execution) or bool(record.dials.lost_revisions)
     edited = pipeline.version != execution.pipeline_version
     return (
         execution.pipeline_name in record.deleted
         or id_ in record.rule_removed | record.overridden
         or execution.status != "Failed"
         or (resumed and not retried)
-        or (execution.type == "ROLLBACK" and (edited or overtaken))
-        or (refused and (any(one.hold == "retry" for one in settings) or id_ in record.released))
+        or ((execution.type == "ROLLBACK" or no_start) and (edited or overtaken))
+        or (refused and (no_start or id_ in record.released))
+        or (refused and any(one.hold == "retry" for one in settings))
         or any(one.requires_stage for one in settings)
     )
 
@@ -337,9 +340,7 @@ def _find_release(record: Record, held: str) -> datetime | None:
 
 
 def _check_restarts(record: Record) -> Iterator[str]:
-    """A restart has the held execution's variables, as far as the pipeline still declares them, and
-    in PARALLEL mode its revisions.
-    """
+    """A restart has the held execution's variables, as far as the pipeline still declares them."""
     for start in record.starts:
         held, new = record.executions.get(start.invocation.held_id), start.execution
         # The record does not say what an edited pipeline declared when the retry read it.
@@ -352,8 +353,3 @@ def _check_restarts(record: Record) -> Iterator[str]:
         for name, value in held.variables.items():
             if new.variables.get(name, value) != value:
                 yield f"{about} has {name}={new.variables[name]}, not {value}"
-        revisions = {read_settings(job).revisions for job in record.find_jobs(held.id)}
-        if held.mode == "PARALLEL" or revisions == {"held"}:
-            for action, revision in held.revisions.items():
-                if new.revisions.get(action, revision).id != revision.id:
-                    yield f"{about} took another revision of {action}"
