@@ -21,8 +21,7 @@ FILTERS = [
 ]
 OBJECT = {"S3Bucket": "artifacts", "S3ObjectKey": "app.zip"}
 SOURCES: tuple[tuple[str, dict[str, str], bool], ...] = (
-    ("CodeStarSourceConnection", {}, True),
-    ("CodeStarSourceConnection", {}, True),
+    *[("CodeStarSourceConnection", {}, True)] * 4,
     ("CodeStarSourceConnection", {}, False),
     ("S3", {**OBJECT, "AllowOverrideForS3ObjectKey": "true"}, False),
     ("S3", OBJECT, False),
@@ -40,10 +39,10 @@ def add_sources(random: Random, plain: Cast) -> Cast:
             "depends_on": ["infra"],
             "pipeline": name,
             "execution": "#{codepipeline.PipelineExecutionId}",
-            "hold": random.choice(("restart", "restart", "retry", "wait")),
+            "hold": random.choice((*["restart"] * 4, "retry", "wait")),
             "retry_minutes": random.choice((1, 5)),
         }
-        if random.random() < 0.3:
+        if random.random() < 0.2:
             keys["revisions"] = random.choice(("held", "latest"))
         declared = declaration(random, name, [configure(keys)])
         provider, configuration, filtered = random.choice(SOURCES)
@@ -69,10 +68,10 @@ def plan(random: Random, people: People, cast: Cast, minutes: float) -> None:
         people.at(when + random.uniform(0.3, 1), partial(people.push_to, name))
         if random.random() < 0.1:
             people.at(when + random.uniform(0.3, 2), partial(people.edit_variables, name))
-    if random.random() < 0.35:
+    if random.random() < 0.5:
         current_world().dials.lost_revision_fails = random.choice(("start", "source"))
         lose = partial(current_world().dials.lost_revisions.add, "*")
-        people.at(random.uniform(0.5, 0.8) * minutes, lose)
+        people.at(random.uniform(0.2, 0.8) * minutes, lose)
 
 
 def _begin(random: Random, people: People, name: str) -> None:
