@@ -21,9 +21,9 @@ FILTERS = [
 ]
 OBJECT = {"S3Bucket": "artifacts", "S3ObjectKey": "app.zip"}
 SOURCES: tuple[tuple[str, dict[str, str], bool], ...] = (
-    *[("CodeStarSourceConnection", {}, True)] * 4,
+    *[("CodeStarSourceConnection", {}, True)] * 3,
     ("CodeStarSourceConnection", {}, False),
-    ("S3", {**OBJECT, "AllowOverrideForS3ObjectKey": "true"}, False),
+    *[("S3", {**OBJECT, "AllowOverrideForS3ObjectKey": "true"}, False)] * 2,
     ("S3", OBJECT, False),
     ("CodeCommit", {"RepositoryName": "shop", "BranchName": "main"}, False),
     ("ECR", {"RepositoryName": "shop"}, False),
