@@ -112,7 +112,9 @@ def _find_unlogged(record: Record, invocation: Invocation) -> Iterator[str]:
     done += [("execution", one.execution.id, one) for one in record.retries]
     for key, id_, act in done:
         if act.invocation is invocation and not any(
-            line.get(key) == id_ and line["decision"] in (*COUNTED, *UNCOUNTED)
+            line.get(key) == id_
+            # If a start failed in its source, what comes of the hold may still be open.
+            and (line["decision"] in (*COUNTED, *UNCOUNTED) or not act.execution.revisions)
             for line in invocation.lines
         ):
             yield id_

@@ -54,10 +54,10 @@ def _find_reasons_against(record: Record, start: Start, held: PipelineExecution)
             yield f"the retry had read of the newer {newest[:8]}, which is {read[newest][0]}"
         elif at_start is not None and at_start.newer:
             yield f"the newer {at_start.newer[0][:8]} existed"
-    # After a start that failed in its source, the stage may be retried.
     if any(retry.invocation is invocation and retry.at <= start.at for retry in record.retries):
         yield "its stage had been retried"
-    if invocation.not_retryable == "InProgress":
+    # After a start that failed in its source, the stage is retried.
+    if invocation.not_retryable == "InProgress" and start.execution.revisions:
         yield "AWS had refused to retry its stage because the stage was already in progress"
     if held.type == "ROLLBACK":
         yield "it is a rollback"
