@@ -104,7 +104,7 @@ def _begin(random: Random, people: People, name: str) -> None:
 
 def allows_other_keys(source: dict[str, Any]) -> bool:
     """Whether a start of the pipeline can take another object than this source action names."""
-    return source["configuration"].get("AllowOverrideForS3ObjectKey") == "true"
+    return bool(source["configuration"].get("AllowOverrideForS3ObjectKey") == "true")
 
 
 def took_what_no_start_takes(execution: PipelineExecution) -> bool:
