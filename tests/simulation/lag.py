@@ -34,7 +34,8 @@ class Lag:
     def draw_age(self, operation: str) -> float:
         """`Dials.answer_age`."""
         # A function whose pauses are left out does not give the lists time to catch up.
-        is_reliable = utcnow() - self._record.left_out_pause >= UNRELIABLE
+        left_out = self._record.left_out_pause
+        is_reliable = left_out is None or utcnow() - left_out >= UNRELIABLE
         is_read_by_function = bool(self._record.under_way)
         age = self._random.uniform(0, self.longest) if is_reliable and is_read_by_function else 0.0
         if operation == "GetPipelineState":

@@ -90,7 +90,7 @@ class Record:
         """What the pipelines' states showed, if answers may be old."""
         self.state_shown_at = utcnow()
         """The moment that the last state shows."""
-        self.left_out_pause = utcnow() - timedelta(hours=1)
+        self.left_out_pause: datetime | None = None
         """When a function's pause was left out last, because invocations were nested too deep."""
         self.lost_invocations = 0
         self.defects: list[str] = []

@@ -28,7 +28,10 @@ def clean(record: Record) -> Iterator[str]:
     for held in find_held():
         if not _waits_for_a_success(record, held):
             yield f"the rule of {held[:8]} is left with its target"
-    went_well = not record.disturbances and record.dials.targets_linger < DELETE_TIME
+    lingering = record.dials.targets_linger
+    # Without its pauses, the retry function repeats DeleteRule too soon.
+    deleted = lingering < DELETE_TIME and not (lingering and record.left_out_pause)
+    went_well = deleted and not record.disturbances
     for held, rule in find_rules().items():
         if went_well and not rule.targets:
             yield f"the rule of {held[:8]} is left without a target"
