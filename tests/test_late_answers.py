@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,14 @@ def read_statuses(scene: Scene, name: str = "k8s") -> list[str]:
     return statuses
 
 
+def start_both(scene: Scene, *, infra_seconds: float, **parameters: Any) -> None:
+    """Start infra, and k8s, whose gate waits for it."""
+    scene.pipeline("infra", seconds=infra_seconds)
+    scene.gated("k8s", ask("infra", **parameters), seconds=1)
+    scene.start("infra")
+    scene.start("k8s")
+
+
 @pytest.mark.parametrize("after", range(0, 24, 2))
 def test_a_gate_does_not_pass_while_its_upstream_starts_again(late: Scene, after: int) -> None:
     """infra's list still shows only the held execution, and its rule may be gone."""
@@ -63,10 +72,7 @@ def test_a_gate_does_not_pass_while_its_upstream_starts_again(late: Scene, after
 @pytest.mark.parametrize("age", [3.0, 7.0, AGE])
 def test_an_event_that_comes_before_the_lists_show_it_is_not_lost(late: Scene, age: float) -> None:
     late.world.dials.answer_age = lambda _: age
-    late.pipeline("infra", seconds=90)
-    late.gated("k8s", ask("infra", retry_minutes=60))
-    late.start("infra")
-    late.start("k8s")
+    start_both(late, infra_seconds=90, retry_minutes=60)
     while read_statuses(late, "infra") == ["InProgress"]:
         late.wait(seconds=1)
     late.wait(seconds=60)
@@ -75,10 +81,7 @@ def test_an_event_that_comes_before_the_lists_show_it_is_not_lost(late: Scene, a
 
 def test_a_firing_of_the_schedule_checks_once(late: Scene, calls: Calls) -> None:
     late.world.dials.events_on = False
-    late.pipeline("infra", seconds=3600)
-    late.gated("k8s", ask("infra", retry_minutes=5))
-    late.start("infra")
-    late.start("k8s")
+    start_both(late, infra_seconds=3600, retry_minutes=5)
     late.wait(seconds=30)
     calls.made.clear()
     late.wait(minutes=50)
@@ -89,10 +92,7 @@ def test_a_firing_of_the_schedule_checks_once(late: Scene, calls: Calls) -> None
 def test_an_end_while_the_gate_holds_lets_it_pass(late: Scene, mode: str) -> None:
     late.world.dials.answer_age = None
     late.world.dials.rule_warmup = timedelta(seconds=30)
-    late.pipeline("infra", seconds=15)
-    late.gated("k8s", ask("infra", hold=mode, retry_minutes=60), seconds=1)
-    late.start("infra")
-    late.start("k8s")
+    start_both(late, infra_seconds=15, hold=mode, retry_minutes=60)
     late.wait(seconds=20)
     assert late.statuses() == ["Succeeded"]
     late.wait(minutes=60)
@@ -128,10 +128,7 @@ def test_a_hold_whose_execution_is_not_listed_yet_is_not_dropped(late: Scene) ->
 
 
 def test_a_rule_stays_until_the_restart_is_listed(late: Scene) -> None:
-    late.pipeline("infra", seconds=60)
-    late.gated("k8s", ask("infra", retry_minutes=5), seconds=1)
-    late.start("infra")
-    late.start("k8s")
+    start_both(late, infra_seconds=60, retry_minutes=5)
     late.wait(seconds=30)
     late.world.dials.answer_age = lambda _: 45.0
     while len(read_statuses(late)) == 1:
@@ -145,10 +142,7 @@ def test_a_rule_stays_until_the_restart_is_listed(late: Scene) -> None:
 
 
 def test_a_release_that_the_targets_do_not_show_yet_is_not_lost(late: Scene) -> None:
-    late.pipeline("infra", seconds=3600)
-    late.gated("k8s", ask("infra", retry_minutes=60), seconds=1)
-    late.start("infra")
-    late.start("k8s")
+    start_both(late, infra_seconds=3600, retry_minutes=60)
     late.wait(minutes=3)
     run("release", "k8s", "--yes")
     late.wait(seconds=30)
