@@ -49,6 +49,7 @@ from chalicelib.holds.rule import is_rule_of, read_rule_name
 from chalicelib.holds.verdict import Verdict
 from chalicelib.pipelines.execution import (
     LONGEST_LAG_SECONDS,
+    LOOK_BACK,
     PARALLEL,
     ROLLBACK,
     Attempt,
@@ -334,14 +335,8 @@ def _carry_out(
     if listed is None:
         reason = f"AWS does not list the newer execution {newer} yet"
         return _report(hold, Plan(Step.STAY, Outcome.WAITING, reason), aws, now)
-    if (
-        started
-        and listed
-        and plan.continuation
-        and _has_lost_revision(plan.continuation, started, listed)
-    ):
-        why = f"execution {started} failed because a source could not take the held revision"
-        plan = _replace_by_retry(hold, plan, why, deployment, aws, now)
+    if started and listed:
+        plan = _check_restart(hold, plan, started, listed, deployment, aws, now)
     between = _find_between(hold.execution, started, listed)
     # A retried execution keeps its rule: should the gate hold it again, it is the same one. It goes
     # when the execution has ended.
@@ -360,7 +355,7 @@ def _retry_stage(hold: Hold, plan: Plan, deployment: Deployment, aws: Aws, now: 
     """Retry the held stage; returns what is left to do if AWS refuses."""
     # The rule outlives this end of the wait. From now on it says so, and whatever removes it
     # reports no second end. A gate that holds the execution again writes a new Input.
-    marked = replace(hold, end_reported=True)
+    marked = replace(hold, end_reported=True, restart=None)
     try:
         if not aws.eventbridge.put_target(marked, deployment.retry_arn):
             return Plan(Step.END, Outcome.OVER, "the rule was removed by hand")
@@ -368,7 +363,7 @@ def _retry_stage(hold: Hold, plan: Plan, deployment: Deployment, aws: Aws, now: 
         pass  # an old policy: the pipeline continues, and a second end may be counted
     try:
         refused = _ask_for_retry(hold, plan, deployment, aws, now)
-    except (NoAnswer, NotPermitted):
+    except Exception:
         _unmark(hold, marked, deployment, aws)
         raise
     if refused:
@@ -517,7 +512,7 @@ def _list_until(hold: Hold, newer: str, aws: Aws) -> tuple[Execution, ...] | Non
             time.sleep(PAUSE_SECONDS)
         try:
             executions = aws.codepipeline.list_executions(
-                hold.pipeline, since=hold.since, until=hold.execution
+                hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution
             )
         except PipelineNotFound:
             return ()
@@ -528,15 +523,41 @@ def _list_until(hold: Hold, newer: str, aws: Aws) -> tuple[Execution, ...] | Non
     return None
 
 
-def _has_lost_revision(
-    continuation: Continuation, started: str, executions: Sequence[Execution]
-) -> bool:
-    """Whether the execution that was started with held revisions has failed already, without
-    them.
+def _check_restart(
+    hold: Hold,
+    plan: Plan,
+    started: str,
+    listed: Sequence[Execution],
+    deployment: Deployment,
+    aws: Aws,
+    now: datetime,
+) -> Plan:
+    """Return what is left to do about a hold whose pipeline was `started` again, once AWS lists
+    that execution.
     """
-    restart = find_execution(started, executions)
-    revisions = {revision.action for revision in continuation.revisions}
-    return restart.status == "Failed" and not revisions <= restart.revisions.keys()
+    kept = aws.eventbridge.read_hold(hold.rule)
+    if kept not in (None, hold) and (kept.restart is None or kept.restart.execution != started):
+        # Its stage was retried since, and its gate may have held it again by this rule.
+        return Plan(Step.STAY, Outcome.WAITING, MOVED_ON)
+    restart = find_execution(started, listed)
+    if restart.status != "Failed":
+        return plan
+    if plan.started and not restart.revisions:
+        # An earlier invocation made the start, and did not see this. The next one starts again,
+        # which AWS ignores, with all that it takes to retry the stage instead.
+        aws.eventbridge.put_target(replace(hold, restart=None), deployment.retry_arn)
+        return Plan(Step.STAY, Outcome.WAITING, f"execution {started} failed in its source")
+    if plan.continuation is None or not _has_lost_revision(plan.continuation, restart):
+        return plan
+    why = f"execution {started} failed because a source could not take the held revision"
+    # Should this not be answered either, the next invocation finds the mark again.
+    marked = replace(hold, restart=Restart(started, plan.outcome.word))
+    return _replace_by_retry(marked, plan, why, deployment, aws, now)
+
+
+def _has_lost_revision(continuation: Continuation, failed: Execution) -> bool:
+    """Whether an execution that failed was to take held revisions, and took none of a source."""
+    return not {revision.action for revision in continuation.revisions} <= failed.revisions.keys()
 
 
 def _find_between(held: str, started: str | None, executions: Sequence[Execution]) -> list[str]:

@@ -87,10 +87,13 @@ def test_a_retry_that_aws_does_not_confirm_is_not_followed_by_a_start(
     assert scene.rules() == []
 
 
-def test_a_retry_for_which_too_many_executions_run_is_repeated_and_the_wait_has_not_ended(
-    scene: Scene, held: str, calls: Calls
+@pytest.mark.parametrize(
+    "error", ["ConcurrentPipelineExecutionsLimitExceededException", "ErrorOfAFutureVersion"]
+)
+def test_a_retry_that_aws_refuses_is_repeated_and_the_wait_has_not_ended(
+    scene: Scene, held: str, calls: Calls, error: str
 ) -> None:
-    calls.fail("RetryStageExecution", "ConcurrentPipelineExecutionsLimitExceededException")
+    calls.fail("RetryStageExecution", error)
     scene.wait(minutes=12)
     hold = runtime.aws.eventbridge.read_hold(f"pipeline-gate-dev-{held}")
     assert hold is not None

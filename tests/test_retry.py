@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +13,6 @@ from chalicelib import runtime
 from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.aws.eventbridge import EventBridge
 from chalicelib.holds.rule import describe_date
-from chalicelib.pipelines.execution import Execution
 from sandbox.inprocess import MONDAY_NOON
 from tests.support.ask import ask
 from tests.support.calls import Calls, timed_out
@@ -147,27 +145,6 @@ class TestParallelMode:
         scene.wait(minutes=5)
         assert scene.statuses() == ["Succeeded", "Failed"]
         assert scene.rules() == []
-
-    def test_what_a_second_reading_shows_counts(
-        self, scene: Scene, calls: Calls, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """While the retry reads further back for twins, a person retries the held stage, and its
-        gate lets it pass.
-        """
-        scene.pipeline("infra")
-        scene.k8s(mode="PARALLEL")
-        scene.start("infra")
-        held = scene.start("k8s")
-        scene.world.dials.events_on = False
-        stop(scene, "infra")
-
-        def suspected(_: str, executions: Sequence[Execution], __: str) -> Execution:
-            retry_stage(scene, held)
-            return executions[0]
-
-        monkeypatch.setattr("chalicelib.holds.fate.find_restart", suspected)
-        assert invoke_retry({"rule": f"pipeline-gate-dev-{held}"})["decision"] == "waiting"
-        assert scene.statuses() == ["InProgress"]
 
 
 class TestObsoleteHolds:

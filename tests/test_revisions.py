@@ -10,8 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from chalice.test import Client
 
-from chalicelib import runtime
+import app
+from chalicelib import retry, runtime
+from chalicelib.holds.hold import Restart
 from sandbox.account import ACCOUNT
 from sandbox.clock import utcnow
 from tests.support.ask import ask
@@ -274,6 +277,17 @@ def test_in_parallel_mode_every_execution_keeps_its_revision(scene: Scene, begin
     assert restart != held
 
 
+@pytest.mark.usefixtures("sessions")
+def test_in_parallel_mode_each_of_two_executions_continues_with_the_latest(scene: Scene) -> None:
+    """The restart of one has the other's revision, and is not taken for the other's restart."""
+    hold(scene, start_at(override(OLD)), mode="PARALLEL", revisions="latest")
+    scene.push("k8s", HEAD)
+    scene.start("k8s")
+    scene.wait(minutes=16)
+    restarts = [one for one in scene.executions() if one["status"] == "Succeeded"]
+    assert [one["sourceRevisions"][0]["revisionId"] for one in restarts] == [HEAD, HEAD]
+
+
 @pytest.mark.parametrize("mode", RULE_MODES)
 def test_after_an_edit_the_revision_is_kept_too(scene: Scene, mode: str) -> None:
     held = hold(scene, start_at(override(OLD)), hold=mode)
@@ -407,6 +421,49 @@ def test_if_aws_refuses_the_revision_the_stage_is_retried(scene: Scene, fails: A
     assert ("could not be started with commit 01d01d0" in ended["reason"]) == (fails == "start")
     scene.wait(minutes=16)
     assert scene.rules() == []
+
+
+@pytest.mark.usefixtures("sleeping", "sessions")
+def test_a_retry_that_dies_after_its_start_still_retries_the_stage_of_a_lost_revision(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, deaths = retry._list_until, [RuntimeError("killed")]
+
+    def list_until(*arguments: Any) -> Any:
+        if deaths:
+            raise deaths.pop()
+        return real(*arguments)
+
+    held = hold(scene, start_at(override(OLD)))
+    scene.world.dials.lost_revisions = {OLD}
+    scene.world.dials.lost_revision_fails = "source"
+    monkeypatch.setattr(retry, "_list_until", list_until)
+    assert read_end(scene, minutes=21) == (held, {"Source": OLD})
+    scene.wait(minutes=6)
+    assert scene.rules() == []
+
+
+@pytest.mark.usefixtures("sleeping", "sessions")
+def test_a_firing_that_still_names_the_failed_restart_leaves_the_new_hold_alone(
+    scene: Scene,
+) -> None:
+    """Its stage was retried since, and the gate holds it again by the same rule."""
+    held = hold(scene, start_at(override(OLD)))
+    scene.world.dials.lost_revisions = {OLD}
+    scene.world.dials.lost_revision_fails = "source"
+    kept = runtime.aws.eventbridge.read_hold(f"pipeline-gate-dev-{held}")
+    assert kept
+    while len(scene.executions()) == 1:
+        scene.wait(seconds=1)
+    scene.codepipeline.start_pipeline_execution(name="infra")
+    scene.wait(seconds=40)
+    assert scene.statuses() == ["Failed", "Failed"]
+    started = scene.executions()[0]["pipelineExecutionId"]
+    stale = replace(kept, restart=Restart(started, "started")).as_input()
+    anew = runtime.aws.eventbridge.read_hold(kept.rule)
+    Client(app.app).lambda_.invoke("retry", json.loads(stale))
+    assert runtime.aws.eventbridge.read_hold(kept.rule) == anew != kept
+    assert read_end(scene) == (held, {"Source": OLD})
 
 
 @pytest.mark.parametrize("fails", ["start", "source"])

@@ -250,7 +250,6 @@ def gather_evidence(
         pipeline_exists=hold.pipeline in everything,
         executions=executions,
         reaches_back=is_complete or shows_held,
-        complete=is_complete,
         state=pipeline.state if pipeline else None,
         gates={(gate.stage, gate.action) for gate in gates},
         condition_gates={(gate.stage, gate.action) for gate in gates if gate.condition},

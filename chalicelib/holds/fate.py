@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from chalicelib.deployment import name_gate_function, name_retry_function
+from chalicelib.holds.continuation import is_restart
 from chalicelib.pipelines.execution import PARALLEL, Attempt, Execution
 from chalicelib.pipelines.state import PipelineState
 
@@ -41,13 +42,11 @@ class Evidence:
     """What a caller knows about the held `execution` and its `pipeline`. None means: not read.
 
     `deployed_as`: the Chalice stage of the gate that holds it. `recent`: it was held only a moment
-    ago, so AWS may not list it yet. `pipeline_exists` is False only if
-    AWS said so. `executions`: newest first. `reaches_back`: they reach back to the held one, or are
-    all there are. `complete`: all executions of the look-back were read, also those that are older
-    than the held one (`find_restart` needs them). `attempts`: those of the execution's actions;
-    those of stage conditions are included only if no action shows the gate that failed. `state`
-    counts only if `attempts` is None. `gates`: the stage and name of each gate in the structure;
-    `condition_gates`: those of them that are conditions.
+    ago, so AWS may not list it yet. `pipeline_exists` is False only if AWS said so. `executions`:
+    newest first. `reaches_back`: they reach back to the held one, or are all there are. `attempts`:
+    those of the execution's actions; those of stage conditions are included only if no action shows
+    the gate that failed. `state` counts only if `attempts` is None. `gates`: the stage and name of
+    each gate in the structure; `condition_gates`: those of them that are conditions.
     """
 
     pipeline: str
@@ -57,7 +56,6 @@ class Evidence:
     pipeline_exists: bool = True
     executions: Sequence[Execution] | None = None
     reaches_back: bool = True
-    complete: bool = False
     attempts: Sequence[Attempt] | None = None
     state: PipelineState | None = None
     gates: Collection[tuple[str, str]] = ()
@@ -84,8 +82,9 @@ def find_fate(evidence: Evidence) -> HoldFate:
         return HoldFate(
             Standing.UNKNOWN, f"the executions of {evidence.pipeline} could not be read"
         )
-    held_id, newest = evidence.execution, next(iter(evidence.executions), None)
+    held_id = evidence.execution
     held = next((execution for execution in evidence.executions if execution.id == held_id), None)
+    newest = _find_newest(held, evidence)
     if held and held.running:
         # Even if there is a newer one: its gate may have to hold it again, or to see a release.
         return HoldFate(Standing.MOVED_ON, "the held execution is still in progress")
@@ -103,8 +102,24 @@ def find_fate(evidence: Evidence) -> HoldFate:
         return HoldFate(Standing.ENDED, f"its pipeline no longer has an execution {held_id}")
     if held.status != "Failed":
         return HoldFate(Standing.ENDED, f"execution {held_id} is {held.status}")
-    fate = _find_fate_at_gate(evidence)
-    return _find_fate_after_restart(evidence) if fate.standing is Standing.HELD else fate
+    return _find_fate_at_gate(evidence)
+
+
+def _find_newest(held: Execution | None, evidence: Evidence) -> Execution | None:
+    """Return the newest execution, leaving out restarts of which no source could take a revision:
+    after those, the retry function retries the held stage.
+    """
+    return next(
+        (
+            execution
+            for execution in evidence.executions or ()
+            if execution.status != "Failed"
+            or execution.revisions
+            or not (held and held.revisions)
+            or not is_restart(execution.origin, evidence.retry_function)
+        ),
+        None,
+    )
 
 
 def _find_fate_at_gate(evidence: Evidence) -> HoldFate:
@@ -153,16 +168,6 @@ def _find_fate_by_state(evidence: Evidence) -> HoldFate:
     )
 
 
-def _find_fate_after_restart(evidence: Evidence) -> HoldFate:
-    restart = find_restart(evidence.execution, evidence.executions or (), evidence.retry_function)
-    if restart is None:
-        return HELD
-    if not evidence.complete:
-        return HoldFate(Standing.UNKNOWN, "not all executions were read")
-    reason = f"execution {evidence.execution} was already started again, as {restart.id}"
-    return HoldFate(Standing.ENDED, reason, replaced_by=restart.id)
-
-
 def _end_by_passing(evidence: Evidence) -> HoldFate:
     return HoldFate(Standing.ENDED, describe_later_pass(evidence.execution))
 
@@ -198,35 +203,12 @@ def find_closed_gates(attempts: Sequence[Attempt], gate_function: str) -> list[A
 def find_last_attempts(attempts: Sequence[Attempt], gate_function: str) -> list[Attempt]:
     """Return the last attempt of each gate of that function."""
     last: dict[tuple[str, str, bool], Attempt] = {}
-    for attempt in sorted(attempts, key=lambda attempt: attempt.started):
+    # Newest first, as AWS lists those that began in the same moment.
+    for attempt in sorted(attempts, key=lambda attempt: attempt.started, reverse=True):
         # An action names its function by name or ARN, either with an alias.
         if gate_function in attempt.function.split(":"):
-            last[attempt.stage, attempt.action, attempt.condition] = attempt
+            last.setdefault((attempt.stage, attempt.action, attempt.condition), attempt)
     return list(last.values())
-
-
-def find_restart(
-    held_id: str, executions: Sequence[Execution], retry_function: str
-) -> Execution | None:
-    """In PARALLEL mode, return the execution with which the held one was started again already,
-    where that is beyond doubt.
-
-    It is newer, was started by the retry function (practice: a function's session is named after
-    it), and took the same revisions. If another execution has the same revisions, nothing tells
-    whose restart it is: returns None. The caller then starts again, and the token makes AWS ignore
-    a repeat.
-    """
-    held = find_execution(held_id, executions)
-    if held.mode != PARALLEL:
-        return None
-    same = [execution for execution in executions if execution.revisions == held.revisions]
-    restarts = [
-        execution
-        for execution in same
-        if execution.started > held.started and execution.started_by.endswith(f"/{retry_function}")
-    ]
-    twins = [e for e in same if e.id != held_id and e not in restarts]
-    return restarts[-1] if restarts and not twins else None
 
 
 def find_execution(id_: str, executions: Sequence[Execution]) -> Execution:

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.answers import fail_job, let_pass
 from chalicelib.aws.clients import Aws
 from chalicelib.deployment import Deployment
-from chalicelib.errors import Misconfigured, NoAnswer, NoRoom
+from chalicelib.errors import Misconfigured, NoAnswer, NoRoom, NotPermitted
 from chalicelib.holds.continuation import BY_TRIGGER
 from chalicelib.holds.fate import describe_later_pass
 from chalicelib.holds.hold import MAX_NEIGHBORS, Hold
@@ -271,7 +272,8 @@ class ClosedGate:
             answered = fail_job(self._job, Verdict.HELD, "JobFailed", message, self._aws)
         except Exception:
             # The gate refuses the job instead, or another attempt may find it open.
-            self._mark_uncounted(hold, wait, deployment)
+            with suppress(NoAnswer, NotPermitted):  # then its end is counted all the same
+                self._mark_uncounted(hold, wait, deployment)
             raise
         if not answered:
             self._mark_uncounted(hold, wait, deployment)

@@ -46,9 +46,11 @@ def complete_fate(
         attempts = read_attempts(codepipeline, hold, evidence.gate_function)
         evidence = replace(evidence, attempts=attempts)
         fate = find_fate(evidence)
-    if fate.standing is Standing.UNKNOWN and not evidence.complete:
-        executions = codepipeline.list_executions(hold.pipeline, since=hold.since - LOOK_BACK)
-        evidence = replace(evidence, executions=executions, reaches_back=True, complete=True)
+    if fate.standing is Standing.UNKNOWN and not evidence.reaches_back:
+        executions = codepipeline.list_executions(
+            hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution
+        )
+        evidence = replace(evidence, executions=executions, reaches_back=True)
         fate = find_fate(evidence)
     return fate, evidence
 

@@ -117,7 +117,6 @@ class DoctorReader:
                 hold.execution,
                 read_stage(rule.name, hold.execution),
                 executions=evidence.executions[hold.pipeline],
-                complete=True,
             )
             fate = self._inspector.inspect(
                 HELD_EXECUTIONS,

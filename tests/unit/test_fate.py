@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,14 +12,11 @@ from chalicelib.holds.fate import (
     HoldFate,
     Standing,
     find_fate,
-    find_restart,
 )
 from chalicelib.pipelines.execution import Attempt, Execution
 from chalicelib.pipelines.state import ActionState, PipelineState, StageState
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
-RETRY = "pipeline-gate-dev-retry"
-BY_RETRY = f"arn:aws:sts::123456789012:assumed-role/some-role/{RETRY}"
 
 
 def run(
@@ -168,58 +164,3 @@ def test_by_the_state_of_its_pipeline(stages: list[StageState], expected: Standi
         condition_gates={("Condition", "Wait")},
     )
     assert find_fate(evidence).standing is expected
-
-
-def test_a_restart_in_parallel_mode_counts_only_if_no_twin_can_be_missing() -> None:
-    executions = [
-        parallel("again", "InProgress", 5, started_by=BY_RETRY),
-        parallel("held", "Failed"),
-    ]
-    evidence = Evidence("k8s", "held", "dev", executions=executions, attempts=CLOSED)
-    assert find_fate(evidence).standing is Standing.UNKNOWN
-    fate = find_fate(replace(evidence, complete=True))
-    assert (fate.standing, fate.replaced_by) == (Standing.ENDED, "again")
-
-
-def parallel(
-    id_: str, status: str, minute: int = 0, commit: str = "c1", started_by: str = ""
-) -> Execution:
-    return run(id_, status, minute, "PARALLEL", commit, started_by)
-
-
-def test_its_own_restart_ends_a_hold_in_parallel_mode() -> None:
-    restart = parallel("again", "InProgress", 5, started_by=BY_RETRY)
-    assert find_restart("held", [restart, parallel("held", "Failed")], RETRY) == restart
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        parallel("by-a-person", "InProgress", 5, started_by="arn:aws:iam::123456789012:user/ana"),
-        parallel("of-another-commit", "InProgress", 5, commit="c2", started_by=BY_RETRY),
-        parallel("before", "Succeeded", -5, started_by=BY_RETRY),
-    ],
-)
-def test_another_execution_does_not_end_a_hold_in_parallel_mode(other: Execution) -> None:
-    executions = sorted(
-        [other, parallel("held", "Failed")], key=lambda one: one.started, reverse=True
-    )
-    assert find_restart("held", executions, RETRY) is None
-
-
-@pytest.mark.parametrize("became", ["Failed", "Succeeded", "InProgress"])
-def test_a_restart_that_could_be_a_twins_is_not_taken_for_ones_own(became: str) -> None:
-    executions = [
-        parallel("again", "InProgress", 5, started_by=BY_RETRY),
-        parallel("held", "Failed", 1),
-        parallel("twin", became),
-    ]
-    assert find_restart("held", executions, RETRY) is None
-
-
-def test_only_parallel_mode_knows_restarts() -> None:
-    assert find_restart("held", [run("held", "Failed")], RETRY) is None
-
-
-def test_a_held_execution_that_is_a_restart_itself_is_not_its_own_restart() -> None:
-    assert find_restart("held", [parallel("held", "Failed", started_by=BY_RETRY)], RETRY) is None
