@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,10 +11,21 @@ from typing import Any
 from sandbox.codepipeline.execution import ActionJob, PipelineExecution
 from sandbox.codepipeline.pipeline import Pipeline
 
-Lists = dict[str, dict[str, tuple[str, float, float]]]
-"""What ListPipelineExecutions answered: by pipeline and execution, the status, and the times of its
-start and of its last change (epoch seconds).
+Executions = dict[str, tuple[str, float, float]]
+"""By id: the status of an execution, and the times of its start and of its last change (epoch
+seconds).
 """
+
+
+@dataclass(eq=False)
+class Reading:
+    """A pipeline's list, as an invocation read it, page by page."""
+
+    executions: Executions = field(default_factory=dict)
+    complete: bool = False
+    """It was read to the end, or back beyond 14 days."""
+    has_all: bool = False
+    """It was read to the end, or back beyond the longest approval."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +92,8 @@ class Invocation:
     """The gate's."""
     at_start: HeldState | None = None
     """The retry's."""
-    lists: Lists = field(default_factory=dict)
-    complete_lists: set[str] = field(default_factory=set)
-    """The pipelines whose list it read to the end, or back beyond 14 days."""
-    lists_with_all: set[str] = field(default_factory=set)
-    """Those of them whose list it read to the end, or back beyond the longest approval."""
+    readings: dict[str, list[Reading]] = field(default_factory=dict)
+    """By pipeline."""
     positions: dict[str, dict[str, Position]] = field(default_factory=dict)
     """By pipeline and execution, when it read the pipeline's state: of those that it had listed as
     running, and those that the state shows in a stage or before one.
@@ -109,6 +117,10 @@ class Invocation:
     def end(self) -> datetime:
         """When it ended, or when it began if it is still running."""
         return self.ended or self.began
+
+    def list_executions(self, pipeline: str) -> Executions:
+        """A pipeline's executions as the invocation read them last."""
+        return self.readings[pipeline][-1].executions if pipeline in self.readings else {}
 
     @property
     def held_id(self) -> str:
@@ -137,8 +149,8 @@ class Answer:
         return self.job.action.execution
 
     @property
-    def lists(self) -> Lists:
-        return self.invocation.lists
+    def readings(self) -> Mapping[str, Sequence[Reading]]:
+        return self.invocation.readings
 
     @property
     def verdict(self) -> str:
@@ -169,8 +181,8 @@ class Start:
     invocation: Invocation
     at: datetime
     execution: PipelineExecution
-    lists: Lists
-    """What that invocation had read until then."""
+    readings: Mapping[str, Sequence[Reading]]
+    """What that invocation had read until then, by pipeline."""
 
     @property
     def pipeline(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from tests.simulation.entries import (
     Invocation,
     KeptOpen,
     Position,
+    Reading,
     RuleChange,
     Start,
     StateChange,
@@ -174,18 +174,15 @@ class Record:
         """A page of executions was read."""
         page, is_last = answer["pipelineExecutionSummaries"], "nextToken" not in answer
         now, oldest = utcnow().timestamp(), min(one["startTime"] for one in page) if page else 0.0
-        read = self.invocation.lists.setdefault(pipeline, {})
+        readings = self.invocation.readings.setdefault(pipeline, [])
         if "nextToken" not in request:
-            read.clear()
-            self.invocation.complete_lists.discard(pipeline)
-            self.invocation.lists_with_all.discard(pipeline)
+            readings.append(Reading())
+        reading = readings[-1]
         for one in page:
             times = one["startTime"], one["lastUpdateTime"]
-            read[one["pipelineExecutionId"]] = (one["status"], *times)
-        if is_last or oldest < now - LOOK_BACK.total_seconds():
-            self.invocation.complete_lists.add(pipeline)
-        if is_last or oldest < now - LONGEST_APPROVAL.total_seconds():
-            self.invocation.lists_with_all.add(pipeline)
+            reading.executions[one["pipelineExecutionId"]] = (one["status"], *times)
+        reading.complete |= is_last or oldest < now - LOOK_BACK.total_seconds()
+        reading.has_all |= is_last or oldest < now - LONGEST_APPROVAL.total_seconds()
 
     def note_positions(self, pipeline: str) -> None:
         """The stages of a pipeline's executions were read."""
@@ -194,7 +191,7 @@ class Record:
             state = past.at(self.state_shown_at)
         else:
             state = ShownState.find(self.pipelines[pipeline])
-        listed = invocation.lists.get(pipeline, {})
+        listed = invocation.list_executions(pipeline)
         running = [id_ for id_, (status, *_) in listed.items() if status in RUNNING]
         invocation.positions[pipeline] = {
             id_: state.positions.get(id_, Position()) for id_ in (*running, *state.running)
@@ -224,7 +221,8 @@ class Record:
         self.retries.append(self._start(held))
 
     def _start(self, execution: PipelineExecution) -> Start:
-        return Start(self.invocation, utcnow(), execution, copy.deepcopy(self.invocation.lists))
+        readings = {name: [*each] for name, each in self.invocation.readings.items()}
+        return Start(self.invocation, utcnow(), execution, readings)
 
     def note_rule(self, held: str, hold: str | None, *, by_person: bool = False) -> None:
         """`hold`: the Input that the rule's target got; None: it lost its target."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sandbox.clock import utcnow
-from tests.simulation.record import Record, label
+from tests.simulation.record import LONGEST_LAG, Record, label
 from tests.simulation.settings import read_settings
 from tests.simulation.waiters import (
     Waiter,
@@ -39,9 +39,10 @@ def is_deadlocked(record: Record, execution: str, since: datetime, until: dateti
     """Whether at some moment of that time the execution could never have continued if it waited.
 
     This also counts if all executions that waited at any moment of that time are taken together,
-    because a gate reads one upstream after another.
+    because a gate reads one upstream after another. AWS's answers may be older than that time.
     """
-    waiters = {at: find_waiters(record, at) for at in find_moments(record, since - MOMENT, until)}
+    since -= LONGEST_LAG if record.dials.answer_age else MOMENT
+    waiters = {at: find_waiters(record, at) for at in find_moments(record, since, until)}
     by_id = {one.execution.id: one for waiting in waiters.values() for one in waiting}
     looks = [*waiters.items(), (until, [*by_id.values()])]
     return any(_is_stuck_with(record, execution, waiting, at) for at, waiting in looks)

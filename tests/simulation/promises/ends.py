@@ -81,11 +81,13 @@ def _may_miss(record: Record, execution: str) -> bool:
 
 
 def _may_miss_in(invocation: Invocation) -> bool:
-    failed = invocation.error or any(line["decision"] == "defect" for line in invocation.lines)
-    unwritten = ("PutTargets",) if failed else ()
+    failed = invocation.error or any(
+        line["decision"] in ("defect", "refused") for line in invocation.lines
+    )
+    unwritten = "PutTargets" if failed else "PutTargets denied"
     unread = ("ListTargetsByRule",) if invocation.job else ()
     return any(
-        fault.endswith(MISSES) or fault.startswith((*unwritten, *unread))
+        fault.endswith(MISSES) or fault.startswith((unwritten, *unread))
         for fault in invocation.faults
     )
 

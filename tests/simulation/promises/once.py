@@ -6,11 +6,12 @@ gate let pass, or instead of a rollback.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from sandbox.codepipeline.execution import PipelineExecution
 from tests.simulation.entries import Start
 from tests.simulation.promises.read import find_unsatisfied
-from tests.simulation.record import Record, label
+from tests.simulation.record import LONGEST_LAG, Record, label
 from tests.simulation.settings import GateSettings, read_settings
 
 
@@ -26,7 +27,10 @@ def once(record: Record) -> Iterator[str]:
         restart = f"{label(held)} was started again as {start.execution.id[:8]}"
         before = first.setdefault(held.id, start)
         forgotten = memory is not None and start.at - before.at >= memory
-        if before is not start and not (forgotten and _has_twin(record, held)):
+        # Only the clientRequestToken prevents a second start if the rule could not be written
+        # (docs/reliability.md, "What is not promised"), or if the first one failed in its source.
+        is_excused = forgotten and (held.mode == "PARALLEL" or not before.execution.revisions)
+        if before is not start and not is_excused:
             yield f"{restart}, after it had been started as {before.execution.id[:8]}"
         for sentence in (*_find_reasons_against(record, start, held), *_find_early(record, start)):
             yield f"{restart}, though {sentence}"
@@ -34,14 +38,25 @@ def once(record: Record) -> Iterator[str]:
         for sentence in _find_early(record, retry):
             yield f"the stage of {label(retry.execution)} was retried, though {sentence}"
         for start in record.starts:
-            if start.invocation is retry.invocation and start.execution.revisions:
-                restart = f"{start.execution.id[:8]}, which passed its source"
-                yield f"the stage of {label(retry.execution)} was retried, though {restart}, ran"
+            ran = not _has_failed(record, start.execution, retry.at)
+            if start.invocation is retry.invocation and ran:
+                restart = f"{start.execution.id[:8]} ran"
+                yield f"the stage of {label(retry.execution)} was retried, though {restart}"
+
+
+def _has_failed(record: Record, execution: PipelineExecution, at: datetime) -> bool:
+    """Whether an execution had failed before, as one does whose source cannot take a revision."""
+    return any(
+        (change.execution, change.state) == (execution.id, "FAILED") and change.at <= at
+        for change in record.changes
+    )
 
 
 def _find_reasons_against(record: Record, start: Start, held: PipelineExecution) -> Iterator[str]:
     """Why the hold no longer stood, by what the retry had read."""
-    invocation, read = start.invocation, start.lists.get(start.pipeline, {})
+    invocation = start.invocation
+    readings = start.readings.get(start.pipeline)
+    read = readings[-1].executions if readings else {}
     status, began, _ = read.get(held.id, ("unread", 0.0, 0.0))
     at_start = invocation.at_start
     if status != "Failed":
@@ -53,7 +68,9 @@ def _find_reasons_against(record: Record, start: Start, held: PipelineExecution)
         if newest != held.id and read[newest][1] > began:
             yield f"the retry had read of the newer {newest[:8]}, which is {read[newest][0]}"
         elif at_start is not None and at_start.newer:
-            yield f"the newer {at_start.newer[0][:8]} existed"
+            shown_since = record.executions[at_start.newer[0]].started + LONGEST_LAG
+            if record.dials.answer_age is None or shown_since < invocation.began:
+                yield f"the newer {at_start.newer[0][:8]} existed"
     if any(retry.invocation is invocation and retry.at <= start.at for retry in record.retries):
         yield "its stage had been retried"
     # After a start that failed in its source, the stage is retried.
@@ -61,24 +78,6 @@ def _find_reasons_against(record: Record, start: Start, held: PipelineExecution)
         yield "AWS had refused to retry its stage because the stage was already in progress"
     if held.type == "ROLLBACK":
         yield "it is a rollback"
-
-
-def _has_twin(record: Record, held: PipelineExecution) -> bool:
-    """Whether another execution in PARALLEL mode took the same revisions.
-
-    Their restarts look the same, so if a hold's rule could not be removed, only the
-    clientRequestToken prevents a second start (docs/reliability.md, "What is not promised").
-    """
-
-    def find_revisions(execution: PipelineExecution) -> dict[str, str]:
-        return {action: revision.id for action, revision in execution.revisions.items()}
-
-    restarts = [one.execution for one in record.starts if one.invocation.held_id == held.id]
-    return held.mode == "PARALLEL" and any(
-        find_revisions(other) == find_revisions(held)
-        for other in record.pipelines[held.pipeline_name].history
-        if other is not held and other not in restarts
-    )
 
 
 def _find_early(record: Record, start: Start) -> Iterator[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from tests.simulation.entries import Answer, Position, Start
+from tests.simulation.entries import Answer, Executions, Position, Reading, Start
 from tests.simulation.record import FINISHED, LONGEST_LAG, RESTART_TIME, RUNNING, Record
 from tests.simulation.settings import Requirement
 from tests.simulation.waiters import find_upstreams
@@ -13,17 +13,32 @@ from tests.simulation.waiters import find_upstreams
 def find_unsatisfied(
     record: Record, act: Answer | Start, requirement: Requirement
 ) -> Iterator[str]:
-    """Why the upstream is not as required, by what the invocation of `act` had read until then."""
-    name, invocation = requirement.pipeline, act.invocation
-    read = act.lists.get(name, {})
-    if name not in invocation.complete_lists:
+    """Why the upstream is not as required, by what the invocation of `act` had read until then.
+
+    It may have read a list again, and then AWS's answer may be an older one. So it is enough if one
+    of them shows the upstream as required.
+    """
+    reasons = [
+        [*_find_reasons(record, act, requirement, reading)]
+        for reading in act.readings.get(requirement.pipeline, [])
+    ]
+    yield from min(
+        reasons, key=len, default=[f"it had not read any execution of {requirement.pipeline}"]
+    )
+
+
+def _find_reasons(
+    record: Record, act: Answer | Start, requirement: Requirement, reading: Reading
+) -> Iterator[str]:
+    name, invocation, read = requirement.pipeline, act.invocation, reading.executions
+    if not reading.complete:
         yield f"it had not read all executions of {name}"
     positions = invocation.positions.get(name, {})
     running = {id_: status for id_, (status, *_) in read.items() if status in RUNNING}
     for id_, status in running.items():
         if not requirement.ignores(positions.get(id_, Position())):
             yield f"it had read that {name} {id_[:8]} is {status}"
-    yield from _find_unlisted(record, act, requirement)
+    yield from _find_unlisted(record, act, requirement, reading)
     if requirement.require == "succeeded" and requirement.stage:
         reads = invocation.stage_reads.get((name, requirement.stage), [("", "never run")])
         last, status = reads[-1]
@@ -31,18 +46,20 @@ def find_unsatisfied(
             yield f"it had read that {name}'s {requirement.stage} is {status} ({last[:8]})"
     elif requirement.require == "succeeded" and not _has_succeeded(record, read):
         yield f"it had read that {name} has not succeeded"
-    yield from _find_cancelled(act, name)
+    yield from _find_cancelled(act, name, read)
     if not running:
-        yield from _find_held(record, act, name)
+        yield from _find_held(record, act, name, read)
 
 
-def _find_unlisted(record: Record, act: Answer | Start, requirement: Requirement) -> Iterator[str]:
+def _find_unlisted(
+    record: Record, act: Answer | Start, requirement: Requirement, reading: Reading
+) -> Iterator[str]:
     """An execution may have begun before those that were listed, and work again after an approval:
     then the state shows it, except in PARALLEL mode.
     """
-    name, invocation = requirement.pipeline, act.invocation
-    positions, read = invocation.positions.get(name), act.lists.get(name, {})
-    if not read or name in invocation.lists_with_all:
+    name, read = requirement.pipeline, reading.executions
+    positions = act.invocation.positions.get(name)
+    if not read or reading.has_all:
         return
     if record.executions[max(read, key=lambda id_: read[id_][1])].mode == "PARALLEL":
         return
@@ -53,7 +70,7 @@ def _find_unlisted(record: Record, act: Answer | Start, requirement: Requirement
             yield f"it had read that {name} {id_[:8]}, which began long ago, is running"
 
 
-def _has_succeeded(record: Record, read: Mapping[str, tuple[str, float, float]]) -> bool:
+def _has_succeeded(record: Record, read: Executions) -> bool:
     """Whether the newest result, in PARALLEL mode the last one, is a success and no rollback's."""
     newest = max(read, key=lambda id_: read[id_][1], default="")
     is_parallel = bool(newest) and record.executions[newest].mode == "PARALLEL"
@@ -72,9 +89,9 @@ def _is_rollback(id_: str, record: Record) -> bool:
     return record.executions[id_].type == "ROLLBACK"
 
 
-def _find_cancelled(act: Answer | Start, upstream: str) -> Iterator[str]:
+def _find_cancelled(act: Answer | Start, upstream: str, read: Executions) -> Iterator[str]:
     """One was cancelled a moment ago, and nothing has started it again."""
-    read, now = act.lists.get(upstream, {}), act.invocation.began.timestamp()
+    now = act.invocation.began.timestamp()
     for id_, (status, _, ended) in read.items():
         is_recent = status == "Cancelled" and now - ended < RESTART_TIME.total_seconds()
         if is_recent and not any(
@@ -83,11 +100,12 @@ def _find_cancelled(act: Answer | Start, upstream: str) -> Iterator[str]:
             yield f"it had read that {upstream} {id_[:8]} was cancelled a moment ago"
 
 
-def _find_held(record: Record, act: Answer | Start, upstream: str) -> Iterator[str]:
+def _find_held(
+    record: Record, act: Answer | Start, upstream: str, read: Executions
+) -> Iterator[str]:
     """The upstream was held during the whole invocation, so it will run again. (In a cycle, a
     pipeline that it waits for does not have to wait for it.)
     """
-    read = act.lists.get(upstream, {})
     newest, (status, began, _) = max(
         read.items(), key=lambda item: item[1][1], default=("", ("", 0.0, 0.0))
     )

@@ -77,7 +77,7 @@ def _find_decision(answer: Answer, settings: GateSettings) -> str:
 def _find_last_executions(record: Record, requirement: Requirement, answer: Answer) -> set[str]:
     """The executions that may have left the upstream as it was while the gate ran."""
     pipeline, invocation = requirement.pipeline, answer.invocation
-    if pipeline not in answer.lists:
+    if pipeline not in invocation.readings:
         return {"none"}
     if requirement.stage:
         reads = invocation.stage_reads.get((pipeline, requirement.stage), [("none", "")])
@@ -88,7 +88,7 @@ def _find_last_executions(record: Record, requirement: Requirement, answer: Answ
         *record.newest_finished_between(pipeline, since, answer.at),
     ]
     ids = {one[0] if one else "none" for one in newest}
-    listed = answer.lists[pipeline]
+    listed = invocation.list_executions(pipeline)
     if ids - listed.keys():  # one began too long ago to be listed
         finished = [id_ for id_, (status, *_) in listed.items() if status in FINISHED]
         ids.add(max(finished, key=lambda id_: listed[id_][1], default="none"))
@@ -158,17 +158,17 @@ def _check_percentages(record: Record) -> Iterator[str]:
 
 
 def _find_statuses(kept: KeptOpen) -> object:
-    """The statuses of the executions that the invocation read, and which of them are parked: those
-    say nothing about when the wait ends.
+    """The statuses of the executions that the invocation read first, and those that the pipelines'
+    states showed, with whether they are parked: those say nothing about when the wait ends.
     """
-    parked = {
-        (name, id_)
+    shown = {
+        (name, id_, position.parked)
         for name, positions in kept.invocation.positions.items()
         for id_, position in positions.items()
-        if position.parked
     }
-    return {
-        (name, id_): (status, (name, id_) in parked)
-        for name, read in kept.invocation.lists.items()
-        for id_, (status, *_) in read.items()
+    listed = {
+        (name, id_): status
+        for name, readings in kept.invocation.readings.items()
+        for id_, (status, *_) in readings[0].executions.items()
     }
+    return shown, listed
