@@ -33,6 +33,24 @@ def told(request: pytest.FixtureRequest, world: DrivenWorld) -> str:
 # An action that claims to belong to another pipeline
 
 
+def test_an_action_cannot_name_an_execution_of_another_pipeline_while_aws_does_not_answer(
+    scene: Scene, told: str, calls: Calls
+) -> None:
+    """Both would be held by the same rule."""
+    scene.pipeline("infra", seconds=3600)
+    scene.start("infra")
+    scene.gated("victim", ask("infra", pipeline="victim"))
+    execution = scene.start("victim")
+    (rule,) = scene.rules()
+    before = scene.events.list_targets_by_rule(Rule=rule)["Targets"]
+    calls.fail("GetPipelineExecution", "ServiceUnavailable")
+    scene.gated("evil", {**ask("infra", pipeline="evil"), "execution": execution})
+    scene.start("evil")
+    scene.wait(minutes=5)
+    assert scene.rules() == [rule]
+    assert scene.events.list_targets_by_rule(Rule=rule)["Targets"] == before
+
+
 def fail_victim(scene: Scene) -> str:
     """An execution of victim fails in its Deploy stage, while infra is idle."""
     scene.pipeline("infra", seconds=3600)

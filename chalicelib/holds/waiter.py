@@ -29,7 +29,7 @@ class Waiter:
     """The execution that is waiting at a job. `gate`: the stage and name of the action (or of the
     stage condition's rule); None if AWS does not tell.
 
-    `verified`: AWS named the pipeline or the execution itself.
+    `verified`: AWS named the execution itself.
     """
 
     pipeline: str
@@ -67,7 +67,8 @@ def verify_waiter(
     if owner.execution not in (None, execution):
         raise Misconfigured(refusals.describe_foreign_execution(execution, pipeline))
     if owner.pipeline or owner.execution:
-        return Waiter(pipeline, execution, owner.gate or job.gate, verified=True)
+        gate = owner.gate or job.gate
+        return Waiter(pipeline, execution, gate, verified=owner.execution is not None)
     attempts = _read_gates_in_progress(codepipeline, pipeline, execution, context)
     if not attempts:
         raise Misconfigured(refusals.describe_no_gate_in_progress(execution, pipeline))
@@ -89,7 +90,9 @@ def read_waiting_execution(
             refusals.describe_foreign_execution(waiter.execution, waiter.pipeline)
         ) from None
     except NoAnswer:
-        if not waiter.verified:
+        if not waiter.verified and not _read_gates_in_progress(
+            codepipeline, waiter.pipeline, waiter.execution, context
+        ):
             raise
         return None  # a doubt is no reason to lose the hold: the retry reads it
     # If a gate next to this one has just failed, its execution may already count as failed.

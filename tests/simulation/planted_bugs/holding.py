@@ -75,7 +75,7 @@ def closed_condition_ends_well(_real: Any, *_: Any) -> bool:
     return False
 
 
-@bug_in(EventBridge, "put_hold", "Answered", seed=7)
+@bug_in(EventBridge, "put_hold", "Answered", seed=22)
 def fails_without_hold(real: Any, *arguments: Any, **keys: Any) -> None:
     """A gate that AWS does not answer fails the job without a hold."""
     try:
