@@ -100,9 +100,9 @@ class Place:
     @cached_property
     def _session(self) -> Session:
         """botocore's session: boto3 creates the same clients, but doubles the import time."""
-        from botocore.session import Session  # noqa: PLC0415 - slow; --help does without it
+        from chalicelib.aws.clients import make_session  # noqa: PLC0415 - slow; --help does without it
 
-        return Session(profile=self._profile)
+        return make_session(self._profile)
 
     @cached_property
     def region(self) -> str:

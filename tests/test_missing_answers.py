@@ -1,15 +1,19 @@
-"""Everything in CodePipeline's answers that the model calls optional can be missing."""
+"""Everything in CodePipeline's answers that the model calls optional can be missing or empty."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from chalicelib import runtime
+from chalicelib.board.lookout import Lookout
+from sandbox.codepipeline import shapes
 from tests.support.ask import ask
 from tests.support.condition import conditioned
+from tests.support.explaining import explains
 from tests.support.held import RULE_MODES, hold_k8s
 from tests.support.scene import Scene
 
@@ -30,6 +34,14 @@ def leave_out_start(entry: dict[str, Any]) -> None:
     entry.pop("startTime", None)
 
 
+def empty_times(entry: dict[str, Any]) -> None:
+    entry.update(startTime="", lastUpdateTime="")
+
+
+def garble_times(entry: dict[str, Any]) -> None:
+    entry.update(startTime="soon", lastUpdateTime=1e300)
+
+
 def leave_out_revision_ids(entry: dict[str, Any]) -> None:
     for revision in entry.get("sourceRevisions", ()):
         del revision["revisionId"]
@@ -41,20 +53,30 @@ def empty_revision_ids(entry: dict[str, Any]) -> None:
 
 
 @pytest.fixture(
-    params=[leave_out_times, leave_out_start, leave_out_revision_ids, empty_revision_ids]
+    params=[
+        leave_out_times,
+        leave_out_start,
+        empty_times,
+        garble_times,
+        leave_out_revision_ids,
+        empty_revision_ids,
+    ]
 )
 def sparse(scene: Scene, request: pytest.FixtureRequest) -> Iterator[Scene]:
     """The scene, in which something is missing from each entry of what the functions list."""
     change: Change = request.param
     events = runtime.aws.codepipeline._client.meta.events
 
-    def leave_out(parsed: dict[str, Any], model: Any, **_: Any) -> None:
-        for entry in parsed.get(LISTS.get(model.name, ""), ()):
-            change(entry)
+    def change_answer(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+        if entries := LISTS.get(operation_model.name):
+            answer = json.loads(response_dict["body"])
+            for entry in answer.get(entries, ()):
+                change(entry)
+            response_dict["body"] = json.dumps(answer).encode()
 
-    events.register("after-call.codepipeline", leave_out)
+    events.register("before-parse.codepipeline", change_answer)
     yield scene
-    events.unregister("after-call.codepipeline", leave_out)
+    events.unregister("before-parse.codepipeline", change_answer)
 
 
 @pytest.mark.parametrize("pipeline_mode", ["SUPERSEDED", "PARALLEL"])
@@ -80,6 +102,20 @@ def test_a_newer_execution_replaces_a_held_one(sparse: Scene) -> None:
     # It is the one that was started again, or that continues if its revisions are not known.
     assert sparse.executions()[-2]["pipelineExecutionId"] == newer
     assert sparse.rules() == []
+
+
+def test_gatectl_and_the_board_read_answers_with_empty_times(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def empty_each_time(**members: Any) -> dict[str, Any]:
+        times = [name for name in members if name.endswith(("Time", "Change", "created"))]
+        return {**drop_missing(**members), **dict.fromkeys(times, "")}
+
+    hold_k8s(scene, seconds=600, minutes=1)
+    drop_missing = shapes.drop_missing
+    monkeypatch.setattr(shapes, "drop_missing", empty_each_time)
+    explains("k8s has been waiting for infra")
+    assert Lookout().ask().state["problem"] is None
 
 
 @pytest.mark.parametrize("mode", RULE_MODES)

@@ -12,7 +12,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from botocore.session import Session, get_session
+from botocore.session import Session
 from botocore.utils import parse_timestamp
 
 from chalicelib.aws.codepipeline import CodePipeline
@@ -83,21 +83,30 @@ def make_client(service: str, **settings: Any) -> Any:
 
 @cache
 def _load_session() -> Session:
-    session = get_session()
+    return make_session()
+
+
+def make_session(profile: str | None = None) -> Session:
+    """Return a session of botocore whose clients read the times in answers with `_parse_time`."""
+    session = Session(profile=profile)
     parsers = session.get_component("response_parser_factory")
     parsers.set_parser_defaults(timestamp_parser=_parse_time)  # (practice: as the AWS CLI does)
     return session
 
 
-def _parse_time(value: Any) -> datetime:
-    """Return a time in an answer as an aware datetime.
+def _parse_time(value: Any) -> datetime | None:
+    """Return a time in an answer as an aware datetime; None if it is not a time: botocore would
+    raise ValueError, and the rest of the answer would be lost.
 
     Most are numbers of seconds (model: json protocol). botocore converts those to local time, which
     takes five sixths of the time needed to parse a page of a hundred executions.
     """
-    if isinstance(value, (int, float)):
-        return datetime.fromtimestamp(value, UTC)
-    return parse_timestamp(value)
+    try:
+        if isinstance(value, (int, float)):
+            return datetime.fromtimestamp(value, UTC)
+        return parse_timestamp(value)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _build_config() -> Config:

@@ -44,7 +44,7 @@ MAX_PAGE = 100
 
 class MissingTimes:
     """Completes the entries of one of AWS's lists, newest first, that lack a time (model: every
-    time is optional).
+    time is optional), or whose time could not be read (None).
 
     An entry without a start time began just before the one that is listed before it. That keeps
     AWS's order, by which callers tell which one is the newest.
@@ -60,8 +60,6 @@ class MissingTimes:
             started = self._start_before - timedelta(microseconds=1)
             started = min(started, updated or started)
         self._start_before = started
-        if "startTime" in entry and "lastUpdateTime" in entry:
-            return entry
         return {**entry, "startTime": started, "lastUpdateTime": updated or started}
 
 

@@ -13,6 +13,7 @@ from botocore.config import Config
 
 from chalicelib.account.pipeline import AccountView
 from chalicelib.account.reader import AccountReader
+from chalicelib.aws.clients import make_session
 from chalicelib.board.problem import Problem, describe_problem
 from chalicelib.board.snapshot import Json, build_snapshot
 from chalicelib.records import log
@@ -47,7 +48,7 @@ class Lookout:
 
     def __init__(
         self,
-        session: Callable[[], Any] = boto3.Session,
+        session: Callable[[], Any] = lambda: boto3.Session(botocore_session=make_session()),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._session = session

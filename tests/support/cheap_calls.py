@@ -63,8 +63,7 @@ class ReusedClients:
     """The clients that were made so far, by everything that they were made from.
 
     A client is not used again after a change of its event hooks or while its retry quota is not
-    full. Sessions with their own response parser, as the two functions have, always make new
-    clients.
+    full.
     """
 
     def __init__(self) -> None:
@@ -125,7 +124,6 @@ def describe_client(creator: Any, arguments: tuple[Any, ...], options: dict[str,
     user_agent = creator._user_agent_creator
     if (
         user_agent._session_user_agent_name not in PLAIN_USER_AGENTS
-        or creator._response_parser_factory._defaults
         or type(credentials) is not Credentials
     ):
         return None
@@ -135,6 +133,7 @@ def describe_client(creator: Any, arguments: tuple[Any, ...], options: dict[str,
         "credentials": (credentials.access_key, credentials.secret_key, credentials.token),
         "client_config": config and sorted(config._user_provided_options.items()),
         "user_agent": user_agent._session_user_agent_name,
+        "parsers": creator._response_parser_factory._defaults,
         "environment": sorted(item for item in os.environ.items() if item[0].startswith("AWS_")),
     }
     return repr((arguments, sorted(settings.items())))
