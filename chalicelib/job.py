@@ -13,9 +13,13 @@ from datetime import datetime
 from typing import Any, Self
 
 from chalicelib.errors import RefusedInput
+from chalicelib.phrases import shorten
 from chalicelib.pipelines.execution import ID, read_time
 
 _ACCOUNT = re.compile(r"[0-9]{12}")  # model: AccountId
+TOKEN_LENGTH = 2048  # model: ContinuationToken
+_SEPARATOR = " | "
+"""No name contains it (model). Older gates read what comes before it, except the gate's names."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Job:
     `user_parameters`: the action's UserParameters, None if it has none.
     `since`: when the gate first kept this action open (aware UTC), and `gate`: its stage and name,
     as the continuation token says. None in an action's first job; `gate` also if it is not known.
+    `revisions`: what the execution took, in words, as the token says; "" if it does not.
     """
 
     id: str
@@ -45,6 +50,7 @@ class Job:
     user_parameters: str | None
     since: datetime | None = None
     gate: tuple[str, str] | None = None
+    revisions: str = ""
 
     @classmethod
     def parse(cls, event: object) -> Self:
@@ -63,13 +69,14 @@ class Job:
         action = _as_mapping(data.get("actionConfiguration"))
         parameters = _as_mapping(action.get("configuration")).get("UserParameters")
         account = job.get("accountId")
-        since, gate = _parse_token(data.get("continuationToken"))
+        since, gate, revisions = _parse_token(data.get("continuationToken"))
         return cls(
             id=job["id"],
             account=account if isinstance(account, str) and _ACCOUNT.fullmatch(account) else "?",
             user_parameters=parameters if isinstance(parameters, str) else None,
             since=since,
             gate=gate,
+            revisions=revisions,
         )
 
     def count_waited_seconds(self, now: datetime) -> int | None:
@@ -77,22 +84,25 @@ class Job:
         return int((now - self.since).total_seconds()) if self.since else None
 
 
-def format_token(since: datetime, gate: tuple[str, str] | None) -> str:
+def format_token(since: datetime, gate: tuple[str, str] | None, revisions: str = "") -> str:
     """Return the continuation token of an action that has been kept open since then (aware UTC).
 
-    `gate`: its stage and name. In the action's next job, `Job` reads both from it.
+    `gate`: its stage and name. `revisions`: what its execution took, in words. In the action's next
+    job, `Job` reads all three from it.
     """
-    return " ".join([since.isoformat(), *(gate or ())])  # no name contains a space (model)
+    words = " ".join([since.isoformat(), *(gate or ())])  # no name contains a space (model)
+    return shorten(f"{words}{_SEPARATOR}{revisions}" if revisions else words, TOKEN_LENGTH)
 
 
-def _parse_token(token: object) -> tuple[datetime | None, tuple[str, str] | None]:
+def _parse_token(token: object) -> tuple[datetime | None, tuple[str, str] | None, str]:
     if not isinstance(token, str):
-        return None, None
-    since, *names = token.split(" ")
+        return None, None, ""
+    words, _, revisions = token.partition(_SEPARATOR)
+    since, *names = words.split(" ")
     try:
-        return read_time(since), (names[0], names[1]) if len(names) == 2 else None
+        return read_time(since), (names[0], names[1]) if len(names) == 2 else None, revisions
     except (ValueError, OverflowError):
-        return None, None
+        return None, None, ""
 
 
 def _as_mapping(value: object) -> Mapping[str, Any]:

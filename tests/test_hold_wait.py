@@ -44,6 +44,14 @@ def test_no_rule_is_created_and_each_check_costs_four_calls(scene: Scene, calls:
     ]
 
 
+def test_every_summary_names_what_continues(scene: Scene) -> None:
+    waits(scene)
+    commit = scene.executions()[0]["sourceRevisions"][0]["revisionId"][:7]
+    for _ in range(2):
+        assert f"Then k8s continues with commit {commit}. " in scene.gate_action()["summary"]
+        scene.wait(minutes=1)
+
+
 def test_in_queued_mode_the_order_of_the_queue_is_kept(scene: Scene) -> None:
     first = waits(scene, mode="QUEUED")
     second = scene.start("k8s")

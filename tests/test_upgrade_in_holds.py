@@ -65,7 +65,7 @@ def older_gate(keys: frozenset[str]) -> Iterator[Upgrade]:
     def put_older(self: EventBridge, hold: Hold, *arguments: Any, **keywords: Any) -> None:
         put_hold(self, replace(hold, **missing), *arguments, **keywords)
 
-    def format_older_token(since: datetime, _: object) -> str:
+    def format_older_token(since: datetime, *_: object) -> str:
         return since.isoformat()
 
     with pytest.MonkeyPatch.context() as patch:

@@ -38,7 +38,7 @@ from chalicelib.pipelines.wait_cycles import Cycle, WaitEdge, format_mark
 from chalicelib.records.outcomes import Outcome
 from chalicelib.records.report import report_decision
 from chalicelib.wording import held_pipeline, open_gate, refusals
-from chalicelib.wording.continuation import describe_expected_revisions
+from chalicelib.wording.continuation import describe_expected_revisions, describe_revisions
 from chalicelib.wording.reasons import describe_reasons
 
 LONGEST_WAIT_IN_PROGRESS = timedelta(hours=23)
@@ -141,9 +141,11 @@ class ClosedGate:
 
     def _keep_in_progress(self, wait: GateWait, reader: UpstreamReader) -> dict[str, object]:
         """Keep the action in progress: CodePipeline asks again."""
+        revisions = self._job.revisions
         if self._job.since is None:
             # Refuses a mistyped pipeline now: later, the hold may need a rule.
-            read_waiting_execution(self._aws.codepipeline, wait.waiter, self._context)
+            detail = read_waiting_execution(self._aws.codepipeline, wait.waiter, self._context)
+            revisions = describe_revisions(detail.artifacts, {}) if detail else ""
         edges = [
             WaitEdge(
                 upstream.dependency.name,
@@ -160,7 +162,7 @@ class ClosedGate:
         ]
         answered = self._aws.codepipeline.keep_job_open(
             self._job.id,
-            format_token(wait.since, wait.waiter.gate),
+            format_token(wait.since, wait.waiter.gate, revisions),
             held_pipeline.describe_wait(
                 wait.waiting,
                 wait.waiter.pipeline,
@@ -168,6 +170,7 @@ class ClosedGate:
                 wait.give_up,
                 self._parameters.on_give_up,
                 self._now,
+                revisions,
             ),
             percent=min((percent for percent in percents if percent is not None), default=None),
             mark=format_mark(wait.since, edges),
@@ -272,7 +275,7 @@ class ClosedGate:
             answered = fail_job(self._job, Verdict.HELD, "JobFailed", message, self._aws)
         except Exception:
             # The gate refuses the job instead, or another attempt may find it open.
-            with suppress(NoAnswer, NotPermitted):  # then its end is counted all the same
+            with suppress(NoAnswer, NotPermitted):  # then its end is counted anyway
                 self._mark_uncounted(hold, wait, deployment)
             raise
         if not answered:

@@ -67,10 +67,11 @@ def describe_wait(
     give_up: datetime | None,
     on_give_up: str,
     now: datetime,
+    revisions: str = "",
 ) -> str:
     """Return why the action is still in progress, for its summary.
 
-    `since`, `give_up`, `now`: aware UTC.
+    `since`, `give_up`, `now`: aware UTC. `revisions`: as in describe_hold.
     """
     from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
@@ -79,6 +80,7 @@ def describe_wait(
         f"since {format_time(since, now)}. {describe_reasons(waiting, now)} "
         f"{describe_deadline(give_up, on_give_up, now)}"
         f"Last checked at {format_time(now, now)}; the gate keeps checking until the wait ends. "
+        f"{f'Then {pipeline} continues with {revisions}. ' if revisions else ''}"
         f"To continue now anyway, run: gatectl release {pipeline}. To stop waiting, stop this "
         "execution.",
         SUMMARY_LENGTH,

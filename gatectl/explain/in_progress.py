@@ -19,7 +19,12 @@ from gatectl.explain.evidence import (
     find_blocking,
     read_deployment_stage,
 )
-from gatectl.explain.reasons import describe_causes, describe_upstream, offer_human_actions
+from gatectl.explain.reasons import (
+    describe_causes,
+    describe_story_revisions,
+    describe_upstream,
+    offer_human_actions,
+)
 from gatectl.explain.statement import (
     Remedy,
     Statement,
@@ -78,6 +83,7 @@ def explain_open_gate(
         if story.upstreams
         else (f"The gate said: {attempt.message}",),
         f"{INVOKED_AGAIN} once it no longer has to wait for {names}. "
+        f"{describe_story_revisions(evidence, story)}"
         f"{_describe_deadline(evidence, attempt, since)}{INTERVAL_UNKNOWN}",
         remedies,
         is_fine=not human_actions,

@@ -175,9 +175,10 @@ class TestWaitMode:
                 f"{execution[:8]} stays in progress at Wait in its stage Gate. infra is running: "
                 f"execution {shorten_id(scene, 'infra')} has been InProgress since 12:00 UTC. "
                 "CodePipeline invokes the gate again automatically, and the gate lets it pass once "
-                "it no longer has to wait for infra. If that has not happened by 12:30 UTC, the "
-                "wait ends and nothing is started; to wait again, retry this stage. AWS does not "
-                "say how often CodePipeline invokes it. You do not need to do anything."
+                "it no longer has to wait for infra. k8s continues with commit 4174a55 of main. "
+                "If that has not happened by 12:30 UTC, the wait ends and nothing is started; to "
+                "wait again, retry this stage. AWS does not say how often CodePipeline invokes "
+                "it. You do not need to do anything."
             ),
             states=["waits"],
         )

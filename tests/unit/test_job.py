@@ -74,10 +74,18 @@ def test_a_token_that_tells_no_time_a_hold_can_have_begun_tells_none(text: objec
     assert Job.parse(event({}, continuationToken=text)).since is None
 
 
+@pytest.mark.parametrize("revisions", ["", "commit 1a2b3c4", "A: commit 1 and B: tag v1 | x"])
 @pytest.mark.parametrize("gate", [None, ("Gate", "Wait")])
-def test_a_token_tells_since_when_its_action_is_open_and_which_it_is(
-    gate: tuple[str, str] | None,
+def test_a_token_tells_since_when_its_action_is_open_which_it_is_and_what_continues(
+    gate: tuple[str, str] | None, revisions: str
 ) -> None:
     since = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC)
-    job = Job.parse(event({}, continuationToken=format_token(since, gate)))
-    assert (job.since, job.gate) == (since, gate)
+    job = Job.parse(event({}, continuationToken=format_token(since, gate, revisions)))
+    assert (job.since, job.gate, job.revisions) == (since, gate, revisions)
+
+
+def test_a_token_fits() -> None:
+    since, gate = datetime(2026, 1, 5, 12, 4, 30, tzinfo=UTC), ("x" * 100, "y" * 100)
+    token = format_token(since, gate, "z" * 3000)
+    assert len(token) == 2048  # model: ContinuationToken
+    assert Job.parse(event({}, continuationToken=token)).gate == gate

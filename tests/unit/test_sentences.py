@@ -278,6 +278,12 @@ MESSAGES: list[tuple[str, str]] = [
         f"checking until the wait ends. {TO_GO_ON}stop this execution.",
     ),
     (
+        held_pipeline.describe_wait([INFRA], "k8s", EARLIER, None, "stop", NOW, "commit 1a2b3c4"),
+        f"k8s has been waiting for infra since 10:04 UTC. {RUNS}. Last checked at 12:04 UTC; the "
+        "gate keeps checking until the wait ends. Then k8s continues with commit 1a2b3c4. "
+        f"{TO_GO_ON}stop this execution.",
+    ),
+    (
         held_pipeline.describe_give_up([INFRA], EARLIER, NOW),
         "Gave up waiting for infra: the wait began at 10:04 UTC, and give_up_minutes is over. "
         f"{RUNS}. Nothing starts automatically anymore. To wait again, retry this stage.",
