@@ -31,6 +31,7 @@ from chalicelib.holds.continuation import (
     depends_on_triggers,
     find_continuation,
     has_filters,
+    list_needed_variables,
     list_sources,
 )
 from chalicelib.holds.fate import (
@@ -391,12 +392,12 @@ def _ask_for_retry(
         if not _is_still_closed(hold, plan, deployment, aws, now):
             return Plan(Step.STAY, Outcome.WAITING, MOVED_ON)
         return _replace_by_start(
-            hold, plan, "the pipeline was edited, so its stage cannot be retried"
+            hold, plan, "the pipeline was edited, so its stage cannot be retried", aws
         )
     except TakenOver:
         newer = f"a newer execution has entered the stage {stage}"
         if plan.parallel:  # and its pipeline is so no longer, or AWS would not refuse
-            return _replace_by_start(hold, plan, f"{newer}, so it cannot be retried")
+            return _replace_by_start(hold, plan, f"{newer}, so it cannot be retried", aws)
         return Plan(Step.END, Outcome.DROPPED, newer)
     except PipelineNotFound:
         return _drop_for_missing_pipeline(hold)
@@ -420,10 +421,10 @@ def _is_still_closed(
     return fate.standing is Standing.HELD and closed == plan.closed
 
 
-def _replace_by_start(hold: Hold, plan: Plan, why: str) -> Plan:
+def _replace_by_start(hold: Hold, plan: Plan, why: str, aws: Aws) -> Plan:
     """AWS does not retry the stage: start the pipeline, unless AWS has refused that before."""
     if plan.is_second:
-        return _give_up(hold, plan, why)
+        return _give_up(hold, plan, why, aws)
     outcome = Outcome.STARTED if plan.outcome is Outcome.RETRIED else plan.outcome
     reason = f"{plan.reason}; {why}"
     return replace(plan, step=Step.START, outcome=outcome, reason=reason, is_second=True)
@@ -438,20 +439,35 @@ def _replace_by_retry(
     if plan.closed is None and plan.evidence.recent:
         return GATE_NOT_SHOWN
     if plan.is_second or plan.closed is None or plan.closed.error in REFUSALS:
-        return _give_up(hold, plan, why)
+        return _give_up(hold, plan, why, aws)
     outcome = Outcome.RETRIED if plan.outcome is Outcome.STARTED else plan.outcome
     reason = f"{plan.reason}; {why}"
     retry = replace(plan, step=Step.RETRY, outcome=outcome, reason=reason, is_second=True)
     return _retry_stage(hold, retry, deployment, aws, now)
 
 
-def _give_up(hold: Hold, plan: Plan, why: str) -> Plan:
+def _give_up(hold: Hold, plan: Plan, why: str, aws: Aws) -> Plan:
     """Neither a start nor a retry continues what was held."""
-    command = describe_start_command(hold.pipeline)
+    command = describe_start_command(hold.pipeline, variables=_list_needed_variables(hold, aws))
     return Plan(Step.END, Outcome.GAVE_UP, f"{plan.reason}; {why}", start_command=command)
 
 
-def _end_without_start(hold: Hold, plan: Plan, obstacle: str) -> Plan:
+def _list_needed_variables(hold: Hold, aws: Aws) -> list[str]:
+    """Return the variables that a person has to set to start what was held, by name."""
+    held = hold.variables or {}
+    with suppress(NotPermitted, NoAnswer, PipelineNotFound):
+        held = _read_variables(hold, aws)
+        return list_needed_variables(held, aws.codepipeline.read_declaration(hold.pipeline)[0])
+    return [name for name, value in held.items() if value]
+
+
+def _read_variables(hold: Hold, aws: Aws) -> Mapping[str, str]:
+    if hold.variables is not None:
+        return hold.variables
+    return aws.codepipeline.read_execution(hold.pipeline, hold.execution).variables
+
+
+def _end_without_start(hold: Hold, plan: Plan, obstacle: str, aws: Aws) -> Plan:
     """The stage cannot be retried, and a new execution would not continue what was held."""
     if plan.closed is None and plan.evidence.recent:
         return GATE_NOT_SHOWN
@@ -464,7 +480,8 @@ def _end_without_start(hold: Hold, plan: Plan, obstacle: str) -> Plan:
         return Plan(Step.END, Outcome.DROPPED, reason)
     attempts = plan.evidence.attempts or ()
     revisions, sources = choose_revisions(held, attempts), list_sources(attempts)
-    command = describe_start_command(hold.pipeline, revisions, sources)
+    variables = _list_needed_variables(hold, aws)
+    command = describe_start_command(hold.pipeline, revisions, sources, variables)
     reason = f"{plan.reason}; a new execution would not continue what was held: {obstacle}"
     return Plan(Step.END, Outcome.GAVE_UP, reason, start_command=command)
 
@@ -475,14 +492,14 @@ def _start_pipeline(
     """Start the pipeline. Returns what is left to do, and the new execution if there is one."""
     continuation = plan.continuation or _read_continuation(hold, plan.evidence, aws)
     if continuation.way is Way.SAME_EXECUTION:
-        return _end_without_start(hold, plan, continuation.obstacle), None
+        return _end_without_start(hold, plan, continuation.obstacle, aws), None
     plan = replace(plan, continuation=continuation)
     try:
-        variables = hold.variables
-        if variables is None:
-            variables = aws.codepipeline.read_execution(hold.pipeline, hold.execution).variables
         started = aws.codepipeline.start_pipeline(
-            hold.pipeline, hold.start_token(), variables, continuation.revisions
+            hold.pipeline,
+            hold.start_token(),
+            _read_variables(hold, aws),
+            continuation.revisions,
         )
     except PipelineNotFound:
         return _drop_for_missing_pipeline(hold), None

@@ -318,6 +318,41 @@ def test_what_a_start_cannot_reproduce_is_given_up_after_an_edit(scene: Scene, m
     assert command in said.out
 
 
+@pytest.mark.parametrize(
+    ("error", "names"),
+    [
+        (None, ["image"]),
+        # Then it is not known which ones the pipeline still declares, and with which defaults.
+        ("AccessDeniedException", ["image", "color", "gone"]),
+    ],
+)
+def test_the_command_names_the_variables_without_their_values(
+    scene: Scene, calls: Calls, error: str | None, names: list[str]
+) -> None:
+    def remove_variable(declared: Any) -> None:
+        del declared["variables"][2]
+
+    bucket = source("S3", S3Bucket="b", S3ObjectKey="app.zip", AllowOverrideForS3ObjectKey="true")
+    variables = [{"name": name, "defaultValue": "v1"} for name in ("image", "color", "gone")]
+
+    def begin(scene: Scene) -> None:
+        values = [{"name": "image", "value": "confidential"}, {"name": "gone", "value": "v2"}]
+        overrides = [override("hotfix.zip", "S3_OBJECT_KEY")]
+        scene.start("k8s", variables=values, sourceRevisions=overrides)
+
+    held = hold(scene, begin, sources=[bucket], variables=variables)
+    edit(scene, change=remove_variable)
+    if error:
+        calls.fail("GetPipeline", error)
+    scene.wait(minutes=16)
+    ended = read_log("retry")[-1]
+    filled_in = " ".join(f"name={name},value=" for name in names)
+    assert ended["start_command"].endswith(f"revisionValue=hotfix.zip --variables {filled_in}")
+    assert "confidential" not in str([*read_log("gate"), *read_log("retry")])
+    said = explains("fill in the values of its variables", states=["gave up"])
+    assert f"--pipeline-execution-id {held} --query pipelineExecution.variables" in said.out
+
+
 def test_a_source_that_was_renamed_does_not_bring_another_revision(scene: Scene) -> None:
     def rename(declared: Any) -> None:
         declared["stages"][0]["actions"][0]["name"] = "Code"

@@ -194,3 +194,19 @@ def choose_revisions(held: Execution, attempts: Sequence[Attempt]) -> tuple[Revi
         Revision(action, providers.get(action, ""), revision)
         for action, revision in held.revisions.items()
     )
+
+
+def list_needed_variables(held: Mapping[str, str], declared: Mapping[str, Any]) -> list[str]:
+    """Return the variables that a start needs to have the values of the held execution, by name.
+
+    `declared`: the pipeline's structure. A start takes no others than it declares, and has their
+    default values anyway.
+    """
+    defaults = {
+        variable["name"]: variable.get("defaultValue") for variable in declared.get("variables", ())
+    }
+    return [
+        name
+        for name, value in held.items()
+        if name in defaults and value and value != defaults[name]
+    ]

@@ -96,9 +96,14 @@ def describe_start_command(
     pipeline: str,
     revisions: Sequence[Revision] = (),
     sources: Mapping[str, SourceOutput] = MappingProxyType({}),
+    variables: Sequence[str] = (),
 ) -> str:
     """Return the command that starts a pipeline by hand, with these revisions as far as they are
     known.
+
+    `variables`: the names of those whose values a person fills in, because the log and the events
+    contain no values. Until then, the AWS CLI refuses the command: no value is empty (model:
+    PipelineVariableValue).
     """
     overrides = []
     for revision in revisions:
@@ -110,4 +115,8 @@ def describe_start_command(
             key = source.object_key
             overrides.append(f"{action},revisionType=S3_OBJECT_KEY,revisionValue={key}")
     words = ["aws", "codepipeline", "start-pipeline-execution", "--name", pipeline]
-    return shlex.join([*words, *(["--source-revisions", *overrides] if overrides else [])])
+    if overrides:
+        words += ["--source-revisions", *overrides]
+    if variables:
+        words += ["--variables", *(f"name={name},value=" for name in variables)]
+    return shlex.join(words)

@@ -15,6 +15,7 @@ from chalicelib.holds.verdict import Verdict
 from chalicelib.phrases import format_time, join_names
 from chalicelib.pipelines.execution import Attempt
 from chalicelib.records.outcomes import Outcome
+from gatectl.doctor.finding import Words
 from gatectl.explain.evidence import (
     ExecutionStory,
     ExplainEvidence,
@@ -262,7 +263,7 @@ def _explain_logged_end(
         ending, duration = "its hold ended", ""
         if start_command := record.get("start_command"):
             ending = "it could not be continued"
-            remedies = [Remedy("start it by hand", (tuple(shlex.split(start_command)),))]
+            remedies = [_offer_logged_start(evidence, story, tuple(shlex.split(start_command)))]
         elif is_given_up:
             ending, duration = "it gave up", ", as long as give_up_minutes allows"
             reasons += _describe_upstreams_now(evidence, story)
@@ -283,6 +284,18 @@ def _explain_logged_end(
     if started and outcome is not Outcome.RETRIED:
         state, continued = "started again", f"It was started again at {ended_at} as {started}."
     return Statement(state, f"{was_held}.{causes.get(outcome, '')} {continued}")
+
+
+def _offer_logged_start(evidence: ExplainEvidence, story: ExecutionStory, command: Words) -> Remedy:
+    """`command`: starts the pipeline as it was held, but the values of variables are missing."""
+    if "--variables" not in command:
+        return Remedy("start it by hand", (command,))
+    show = (
+        *("aws", "codepipeline", "get-pipeline-execution", "--pipeline-name", evidence.name),
+        *("--pipeline-execution-id", story.execution.id, "--query", "pipelineExecution.variables"),
+    )
+    to = "start it by hand (fill in the values of its variables, which the first command shows)"
+    return Remedy(to, (show, command))
 
 
 def _describe_upstreams_now(evidence: ExplainEvidence, story: ExecutionStory) -> Iterator[str]:

@@ -15,6 +15,7 @@ from chalicelib.holds.continuation import (
     Way,
     find_continuation,
     has_filters,
+    list_needed_variables,
 )
 from chalicelib.pipelines.execution import (
     Attempt,
@@ -257,4 +258,18 @@ def test_the_command_that_starts_by_hand_names_all_that_is_known() -> None:
         "actionName=Zip,revisionType=S3_OBJECT_VERSION_ID,revisionValue=v1 "
         "'actionName=Zip,revisionType=S3_OBJECT_KEY,revisionValue=my app.zip'"
     )
-    assert describe_start_command("k8s") == ("aws codepipeline start-pipeline-execution --name k8s")
+    start = "aws codepipeline start-pipeline-execution --name k8s"
+    assert describe_start_command("k8s") == start
+    variables = describe_start_command("k8s", variables=["image", "color"])
+    assert variables == f"{start} --variables name=image,value= name=color,value="
+
+
+def test_a_start_by_hand_needs_the_variables_whose_value_is_not_the_default() -> None:
+    held = {"image": "v1", "color": "red", "empty": "", "gone": "x", "required": "y"}
+    defaults = {"image": "v2", "color": "red", "empty": "z", "new": "z"}
+    declared: list[dict[str, str]] = [
+        *({"name": name, "defaultValue": value} for name, value in defaults.items()),
+        {"name": "required"},
+    ]
+    assert list_needed_variables(held, {"variables": declared}) == ["image", "required"]
+    assert list_needed_variables(held, {}) == []
