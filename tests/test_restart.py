@@ -4,12 +4,10 @@ still has them.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-import boto3
 import pytest
 
 from chalicelib import runtime
@@ -284,51 +282,6 @@ def test_a_check_of_a_hold_reads_no_more_history_than_it_needs(scene: Scene, cal
         "ListPipelineExecutions",
         "ListActionExecutions",
     ]
-
-
-@pytest.mark.usefixtures("small_pages")
-def test_a_restart_that_aws_has_forgotten_the_token_of_is_not_repeated(
-    scene: Scene, calls: Calls, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In PARALLEL mode: the retry function recognizes the execution that it started, though it may
-    not note it in the rule and cannot remove that.
-    """
-    scene.world.dials.token_memory = timedelta(minutes=1)
-    scene.pipeline("infra")
-    scene.k8s(mode="PARALLEL")
-    scene.start("infra")
-    held = scene.start("k8s")
-    # In this process both functions have the test's own credentials, so the trigger does not show
-    # the retry's session.
-    told = Execution.parse
-
-    def by_retry(summary: Any) -> Execution:
-        execution = told(summary)
-        return (
-            execution
-            if execution.id == held
-            else replace(
-                execution, started_by="arn:aws:sts::1:assumed-role/r/pipeline-gate-dev-retry"
-            )
-        )
-
-    monkeypatch.setattr(Execution, "parse", by_retry)
-    calls.fail("PutTargets", "AccessDeniedException")
-    calls.fail("RemoveTargets", "InternalException")
-    scene.wait(minutes=30)
-    calls.mend()
-    scene.wait(minutes=5)
-    assert scene.statuses() == ["Succeeded", "Failed"]
-    assert scene.rules() == []
-    log = boto3.client("logs").filter_log_events(
-        logGroupName="/aws/lambda/pipeline-gate-dev-retry"
-    )["events"]
-    restart = scene.executions()[0]["pipelineExecutionId"]
-    assert any(
-        f'"dropped", "reason": "execution {held} was already started again, as {restart}"'
-        in line["message"]
-        for line in log
-    )
 
 
 def test_variables_that_aws_did_not_tell_while_holding_are_asked_for_before_the_start(

@@ -24,11 +24,15 @@ from botocore.retries.quota import RetryQuota
 from botocore.session import Session
 from moto.core.utils import method_names_from_class
 
+from chalicelib.aws.clients import _build_config
+
 MAX_KEPT_CLIENTS = 100
 """Clients of a test's own credentials are never needed again; the oldest make room."""
 PLAIN_USER_AGENTS = ("Botocore", "Boto3")
 """Sessions of other names, such as the AWS CLI's, add hooks of their own to each client."""
 FULL_QUOTA = RetryQuota.INITIAL_CAPACITY
+FUNCTIONS_OPTIONS: Any = _build_config()._user_provided_options  # type: ignore[attr-defined]
+"""The configuration of the two functions' clients."""
 
 create_client: Callable[..., Any] = ClientCreator.create_client
 register_builtin_handlers: Callable[[Session, Any], None] = Session._register_builtin_handlers  # type: ignore[attr-defined]
@@ -63,7 +67,7 @@ class ReusedClients:
     """The clients that were made so far, by everything that they were made from.
 
     A client is not used again after a change of its event hooks or while its retry quota is not
-    full.
+    full. The two functions always get new clients: the simulation changes the hooks of theirs.
     """
 
     def __init__(self) -> None:
@@ -120,14 +124,14 @@ def copy_client(client: Any) -> Any:
 
 def describe_client(creator: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> object:
     """Everything that a client is created from, hashable; None if it needs a new client."""
-    credentials = options.get("credentials")
+    credentials, config = options.get("credentials"), options.get("client_config")
     user_agent = creator._user_agent_creator
     if (
         user_agent._session_user_agent_name not in PLAIN_USER_AGENTS
+        or (config and config._user_provided_options == FUNCTIONS_OPTIONS)
         or type(credentials) is not Credentials
     ):
         return None
-    config = options.get("client_config")
     settings = {
         **options,
         "credentials": (credentials.access_key, credentials.secret_key, credentials.token),

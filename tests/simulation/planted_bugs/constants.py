@@ -23,7 +23,7 @@ from tests.simulation.planted_bugs.bug import constant
 # What the gate reads of its upstreams
 
 # An upstream that is Stopping counts as idle.
-constant("stopping_is_idle", "Safe", 39, execution, "RUNNING", frozenset({"InProgress"}))
+constant("stopping_is_idle", "Safe", 50, execution, "RUNNING", frozenset({"InProgress"}))
 # An execution counts as past the stage that a gate waits for before it has reached it.
 # An upstream that was cancelled a moment ago is idle.
 constant("cancelled_is_idle", "Safe", 1, upstream, "RESTART_TIME", timedelta(0))
@@ -33,7 +33,7 @@ constant("cancelled_has_no_result", "Safe", 13, execution, "FINISHED", FINISHED)
 constant("past_too_early", "Safe", 75, PipelineState, "is_past", True)
 # Every running upstream counts as parked, if parked upstreams may pass.
 PARKED = Parked("Deploy", None, None)
-constant("always_parked", "Safe", 7, PipelineState, "find_parked", PARKED)
+constant("always_parked", "Safe", 61, PipelineState, "find_parked", PARKED)
 # An upstream that is held counts as idle.
 constant("held_is_idle", "Safe", 31, UpstreamReader, "_read_hold", None)
 # No cycle is noticed.
@@ -89,7 +89,7 @@ constant("one_is_enough", "Told", 3, estimate, "MIN_SUCCESSES", 1)
 # An answer that came too late is counted.
 constant("late_counts", "Told", 5, log, "took_effect", True)
 # A stage that AWS does not retry leaves its hold marked as ended.
-constant("mark_stays", "Told", 304, retry, "_unmark", None)
+constant("mark_stays", "Told", 127, retry, "_unmark", None)
 # A retry that AWS refuses because too many executions run leaves its hold marked as ended.
 CODES = errors._TRANSIENT_CODES - {"ConcurrentPipelineExecutionsLimitExceededException"}
 constant("crowd_is_a_defect", "Told", 304, errors, "_TRANSIENT_CODES", CODES)
