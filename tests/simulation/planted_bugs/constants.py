@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from chalicelib import errors, gate, parameters, retry
+from chalicelib import gate, parameters, retry
 from chalicelib.aws import eventbridge, lambda_permission, other_accounts
 from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.aws.eventbridge import EventBridge
@@ -90,9 +90,6 @@ constant("one_is_enough", "Told", 3, estimate, "MIN_SUCCESSES", 1)
 constant("late_counts", "Told", 5, log, "took_effect", True)
 # A stage that AWS does not retry leaves its hold marked as ended.
 constant("mark_stays", "Told", 127, retry, "_unmark", None)
-# A retry that AWS refuses because too many executions run leaves its hold marked as ended.
-CODES = errors._TRANSIENT_CODES - {"ConcurrentPipelineExecutionsLimitExceededException"}
-constant("crowd_is_a_defect", "Told", 304, errors, "_TRANSIENT_CODES", CODES)
 # A rule that takes over from a wait in progress counts its hold again.
 constant("held_again", "Told", 12, ClosedGate, "_choose_hold_outcome", Outcome.HELD)
 # The rule of a gate that answered too late is counted as a hold when it ends.
