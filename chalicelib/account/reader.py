@@ -247,6 +247,7 @@ def gather_evidence(
         hold.pipeline,
         hold.execution,
         read_stage(hold.rule, hold.execution),
+        hold.restarted_as,
         pipeline_exists=hold.pipeline in everything,
         executions=executions,
         reaches_back=is_complete or shows_held,

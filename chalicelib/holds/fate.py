@@ -41,7 +41,8 @@ class HoldFate:
 class Evidence:
     """What a caller knows about the held `execution` and its `pipeline`. None means: not read.
 
-    `deployed_as`: the Chalice stage of the gate that holds it. `recent`: it was held only a moment
+    `deployed_as`: the Chalice stage of the gate that holds it. `restart`: the execution that the
+    retry function has started in its place, as the rule says. `recent`: it was held only a moment
     ago, so AWS may not list it yet. `pipeline_exists` is False only if AWS said so. `executions`:
     newest first. `reaches_back`: they reach back to the held one, or are all there are. `attempts`:
     those of the execution's actions; those of stage conditions are included only if no action shows
@@ -52,6 +53,7 @@ class Evidence:
     pipeline: str
     execution: str
     deployed_as: str
+    restart: str | None = None
     recent: bool = False
     pipeline_exists: bool = True
     executions: Sequence[Execution] | None = None
@@ -90,6 +92,9 @@ def find_fate(evidence: Evidence) -> HoldFate:
         return HoldFate(Standing.MOVED_ON, "the held execution is still in progress")
     if held is None and evidence.recent:
         return HoldFate(Standing.MOVED_ON, f"AWS does not list execution {held_id} yet")
+    if evidence.restart:
+        reason = f"execution {held_id} was started again, as {evidence.restart}"
+        return HoldFate(Standing.ENDED, reason, replaced_by=evidence.restart)
     # In PARALLEL mode executions are independent of each other (guide: execution-modes).
     if newest and newest.id != held_id and (held or newest).mode != PARALLEL:
         reason = f"a newer execution exists: {newest.id} is {newest.status}"

@@ -214,6 +214,11 @@ class Hold:
             neighbors=neighbors[:MAX_NEIGHBORS],
         )
 
+    @property
+    def restarted_as(self) -> str | None:
+        """The execution that the retry has started in its place."""
+        return self.restart.execution if self.restart else None
+
     def start_token(self) -> str:
         """Return the clientRequestToken of this hold's one start: every repeat of it is the same
         request ([a-zA-Z0-9-], up to 128; model).

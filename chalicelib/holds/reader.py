@@ -23,7 +23,7 @@ def read_fate(
     """
     lag = timedelta(seconds=LONGEST_LAG_SECONDS)
     recent = now - hold.since < 2 * lag  # the gate answers only after `lag`
-    evidence = Evidence(hold.pipeline, hold.execution, deployed_as, recent=recent)
+    evidence = Evidence(hold.pipeline, hold.execution, deployed_as, hold.restarted_as, recent)
     try:
         executions = codepipeline.list_executions(
             hold.pipeline, since=hold.since - LOOK_BACK, until=hold.execution

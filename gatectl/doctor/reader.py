@@ -116,6 +116,7 @@ class DoctorReader:
                 hold.pipeline,
                 hold.execution,
                 read_stage(rule.name, hold.execution),
+                hold.restarted_as,
                 executions=evidence.executions[hold.pipeline],
             )
             fate = self._inspector.inspect(

@@ -59,7 +59,7 @@ def test_the_calls_of_a_release() -> None:
         "codepipeline:StartPipelineExecution": 300,
         "codepipeline:PutJobSuccessResult": 300,
         "events:ListRules": 300,
-        "events:ListTargetsByRule": 300,
+        "events:ListTargetsByRule": 600,
         "events:PutTargets": 300,
         "events:RemoveTargets": 300,
         "events:DeleteRule": 300,

@@ -170,10 +170,11 @@ def test_detach_reverses_attach(
 
 
 @often
-@given(structures(), after_any.filter(bool))
-def test_detach_reverses_a_further_gate(declared: Declaration, after: str) -> None:
+@given(structures(), st.integers(min_value=0))
+def test_detach_reverses_a_further_gate(declared: Declaration, place: int) -> None:
     """Whatever gates there are elsewhere."""
-    assume(after in names(declared) and not find_gates_after(declared, after))
+    after = names(declared)[place % len(names(declared))]
+    assume(not find_gates_after(declared, after))
     try:
         attached = add_gate(declared, GATE, TEXT, after)
         assert remove_gates(attached, after) == declared
