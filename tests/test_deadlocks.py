@@ -164,3 +164,15 @@ def test_a_wait_in_progress_and_a_hold_by_a_rule_also_take_turns(scene: Scene, m
     scene.wait(minutes=20)
     assert (scene.statuses("a"), scene.statuses("b")[0]) == (["Succeeded"], "Succeeded")
     assert scene.rules() == []
+
+
+def test_gates_that_do_not_name_their_pipeline_take_turns_too(scene: Scene) -> None:
+    """Only GetJobDetails tells whose gate it is, and so that the other one waits for it."""
+    scene.world.dials.job_details = "execution"
+    for name, other in (("a", "b"), ("b", "a")):
+        scene.gated(name, {"depends_on": [other]}, seconds=300)
+    start_together(scene, "a", "b")
+    scene.wait(minutes=30)
+    assert [scene.statuses(name)[0] for name in "ab"] == ["Succeeded"] * 2
+    assert [len(scene.statuses(name)) for name in "ab"] in ([1, 2], [2, 1])
+    assert scene.rules() == []

@@ -116,11 +116,27 @@ class ClosedGate:
         self, waiting: Sequence[Upstream], reader: UpstreamReader
     ) -> dict[str, object]:
         """Hold the pipeline because of the upstreams in `waiting`; returns the record."""
-        waiting = [*reader.read_details(waiting[:MAX_NAMES]), *waiting[MAX_NAMES:]]
         if self._parameters.observe:
+            waiting = self._read_details(waiting, reader)
             summary = open_gate.describe_observed_wait(waiting, self._now)
             return self._let_pass(Outcome.OBSERVED, summary, waiting=_list_blocking(waiting))
-        wait = self._identify_wait(waiting)
+        waiter = self._identify_waiter()
+        if self._parameters.pipeline is None:
+            # Only now is it known which pipelines wait for this one: they do not keep it waiting.
+            reader = UpstreamReader(
+                waiter.pipeline,
+                waiter.execution,
+                self._aws,
+                self._context,
+                self._now,
+                stays_in_progress=self._parameters.mode.stays_in_progress,
+            )
+            self._upstreams = reader.read_upstreams(self._parameters.depends_on)
+            waiting = find_unsatisfied(self._upstreams)
+            if not waiting and not any(upstream.missing for upstream in self._upstreams):
+                return self._pass_after_all()
+        waiting = self._read_details(waiting, reader)
+        wait = self._identify_wait(waiter, waiting)
         if wait.standing and wait.standing.released_by:
             return self._let_go(wait, wait.standing.released_by)
         if cycle := find_deadlock(waiting):
@@ -130,6 +146,16 @@ class ClosedGate:
         if self._can_stay_in_progress(wait):
             return self._keep_in_progress(wait, reader)
         return self._hold_by_rule(wait, reader)
+
+    def _identify_waiter(self) -> Waiter:
+        codepipeline = self._aws.codepipeline
+        waiter = identify_waiter(self._job, self._parameters, codepipeline, self._context)
+        account = self._job.account
+        refuse_self(self._parameters.depends_on, waiter.pipeline, codepipeline.region, account)
+        return waiter
+
+    def _read_details(self, waiting: Sequence[Upstream], reader: UpstreamReader) -> list[Upstream]:
+        return [*reader.read_details(waiting[:MAX_NAMES]), *waiting[MAX_NAMES:]]
 
     def _can_stay_in_progress(self, wait: GateWait) -> bool:
         # A wait that a rule took over stays with its rule, even if its stage is retried by hand.
@@ -230,7 +256,7 @@ class ClosedGate:
         time.sleep(LONGEST_LAG_SECONDS)
         if self._are_satisfied_now(reader):
             self._mark_uncounted(hold, wait, deployment)
-            return self._pass_after_all(wait)
+            return self._pass_after_all()
         return self._fail_as_held(hold, wait, deployment, detail)
 
     def _are_satisfied_now(self, reader: UpstreamReader) -> bool:
@@ -243,8 +269,10 @@ class ClosedGate:
         self._upstreams = upstreams
         return True
 
-    def _pass_after_all(self, wait: GateWait) -> dict[str, object]:
-        """Let pass what the rule was already made for: the retry removes that."""
+    def _pass_after_all(self) -> dict[str, object]:
+        """Let pass what a second look has shown as satisfied. If a rule was made for it already,
+        the retry removes that.
+        """
         outcome = Outcome.WAIT_RELEASED if self._job.since else Outcome.PASSED
         return self._let_pass(
             outcome,
@@ -381,16 +409,13 @@ class ClosedGate:
 
     # Who waits
 
-    def _identify_wait(self, waiting: Sequence[Upstream]) -> GateWait:
-        codepipeline, depends_on = self._aws.codepipeline, self._parameters.depends_on
-        waiter = identify_waiter(self._job, self._parameters, codepipeline, self._context)
-        refuse_self(depends_on, waiter.pipeline, codepipeline.region, self._job.account)
+    def _identify_wait(self, waiter: Waiter, waiting: Sequence[Upstream]) -> GateWait:
         rule = self._read_rule(waiter.execution)
         if rule and self._job.since is None:
             # If a person's release retried the stage just now, the rule may not show the mark yet.
             time.sleep(LONGEST_LAG_SECONDS)
             rule = self._read_rule(waiter.execution)
-        standing = rule.find_wait(waiter.gate, depends_on) if rule else None
+        standing = rule.find_wait(waiter.gate, self._parameters.depends_on) if rule else None
         since = self._find_begin(standing)
         minutes = self._parameters.give_up_minutes
         give_up = None if minutes is None else since + timedelta(minutes=minutes)
