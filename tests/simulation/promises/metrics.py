@@ -113,8 +113,9 @@ def _find_unlogged(record: Record, invocation: Invocation) -> Iterator[str]:
     for key, id_, act in done:
         if act.invocation is invocation and not any(
             line.get(key) == id_
-            # If a start failed in its source, what comes of the hold may still be open.
-            and (line["decision"] in (*COUNTED, *UNCOUNTED) or not act.execution.revisions)
+            # After a start, the gate may have held the execution again, because a person retried
+            # its stage, or the source may have failed: then what comes of the hold is still open.
+            and (key == "started" or line["decision"] in (*COUNTED, *UNCOUNTED))
             for line in invocation.lines
         ):
             yield id_
