@@ -63,14 +63,22 @@ def _find_reasons_against(record: Record, start: Start, held: PipelineExecution)
         yield f"the retry had read that it is {status}"
     if at_start is not None and at_start.passed and at_start.status == "Failed":
         yield "the gate had let it pass"
+    # After its own restart that failed in its source, the pipeline starts again.
+    lost = {
+        one.execution.id
+        for one in record.starts
+        if one.invocation.held_id == held.id and not one.execution.revisions
+    }
     if held.mode != "PARALLEL":
-        newest = max(read, key=lambda id_: read[id_][1], default=held.id)
+        listed = [id_ for id_ in read if id_ not in lost]
+        existed = [id_ for id_ in (at_start.newer if at_start else ()) if id_ not in lost]
+        newest = max(listed, key=lambda id_: read[id_][1], default=held.id)
         if newest != held.id and read[newest][1] > began:
             yield f"the retry had read of the newer {newest[:8]}, which is {read[newest][0]}"
-        elif at_start is not None and at_start.newer:
-            shown_since = record.executions[at_start.newer[0]].started + LONGEST_LAG
+        elif existed:
+            shown_since = record.executions[existed[0]].started + LONGEST_LAG
             if record.dials.answer_age is None or shown_since < invocation.began:
-                yield f"the newer {at_start.newer[0][:8]} existed"
+                yield f"the newer {existed[0][:8]} existed"
     if any(retry.invocation is invocation and retry.at <= start.at for retry in record.retries):
         yield "its stage had been retried"
     # After a start that failed in its source, the stage is retried.
