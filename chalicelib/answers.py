@@ -50,9 +50,15 @@ def let_pass(
     )
 
 
-def fail_job(job: Job, verdict: Verdict, kind: FailureType, message: str, aws: Aws) -> bool:
-    """Fail the job's action. Returns False if the job had its result before, or is gone."""
-    return aws.codepipeline.fail_job(job.id, kind, add_token(message, verdict, MESSAGE_LENGTH))
+def fail_job(
+    job: Job, verdict: Verdict, kind: FailureType, message: str, aws: Aws, mark: str = ""
+) -> bool:
+    """Fail the job's action. Returns False if the job had its result before, or is gone.
+
+    `mark`: the action's external execution id; "" if it needs none.
+    """
+    text = add_token(message, verdict, MESSAGE_LENGTH)
+    return aws.codepipeline.fail_job(job.id, kind, text, mark)
 
 
 def refuse_job(job: Job, verdict: Verdict, kind: FailureType, message: str, aws: Aws) -> bool:

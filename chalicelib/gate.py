@@ -86,14 +86,7 @@ def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, obj
     )
     if parameters.pipeline:
         refuse_self(parameters.depends_on, parameters.pipeline, region, job.account)
-    reader = UpstreamReader(
-        parameters.pipeline,
-        parameters.execution,
-        aws,
-        context,
-        now,
-        stays_in_progress=parameters.mode.stays_in_progress,
-    )
+    reader = UpstreamReader(parameters.pipeline, aws, context, now)
     upstreams = reader.read_upstreams(parameters.depends_on)
     _refuse_missing(upstreams, job, aws)
     waiting = find_unsatisfied(upstreams)

@@ -47,6 +47,7 @@ from chalicelib.holds.fate import (
 from chalicelib.holds.hold import Hold, Restart, refuse_too_many_upstreams
 from chalicelib.holds.reader import read_attempts, read_fate
 from chalicelib.holds.rule import is_rule_of, read_rule_name
+from chalicelib.holds.turns import list_earlier_holds
 from chalicelib.holds.verdict import Verdict
 from chalicelib.pipelines.execution import (
     LONGEST_LAG_SECONDS,
@@ -238,13 +239,17 @@ def _make_plan(
         outcome = RESTARTS.get(hold.restart.outcome, Outcome.STARTED)
         reason = f"it was started again as {hold.restart.execution}"
         return Plan(Step.START, outcome, reason, started=hold.restart.execution)
-    reader = UpstreamReader(hold.pipeline, hold.execution, aws, context, now)
-    waiting = _read_waiting(hold, reader, now)
+    reader = UpstreamReader(hold.pipeline, aws, context, now)
+    upstreams = _read_upstreams(hold, reader, now)
+    waiting = find_unsatisfied(upstreams)
     reason = f"still waiting for {', '.join(upstream.label for upstream in waiting)}"
     if waiting and not hold.ends_anyway(now):
         if cycle := find_deadlock(waiting):
             reason = f"{cycle}: none of them can continue"
             return Plan(Step.STAY, Outcome.DEADLOCK, reason)
+        return Plan(Step.STAY, Outcome.WAITING, reason)
+    if not hold.ends_anyway(now) and (first := _find_first(hold, upstreams, aws, context, now)):
+        reason = f"{first.pipeline} has waited longer, and goes first"
         return Plan(Step.STAY, Outcome.WAITING, reason)
     fate, evidence = read_fate(aws.codepipeline, hold, deployment.stage, now)
     if fate.standing is Standing.ENDED:
@@ -311,16 +316,41 @@ def _read_continuation(hold: Hold, evidence: Evidence, aws: Aws) -> Continuation
     )
 
 
-def _read_waiting(hold: Hold, reader: UpstreamReader, now: datetime) -> Sequence[Upstream]:
-    """Return the upstreams that still keep the hold. One that was deleted meanwhile does not: the
-    next gate will name it.
+def _read_upstreams(hold: Hold, reader: UpstreamReader, now: datetime) -> list[Upstream]:
+    """Return the upstreams that exist. One that was deleted keeps no hold: the next gate will name
+    it.
     """
-    upstreams = reader.read_upstreams(hold.depends_on)
-    waiting = find_unsatisfied([upstream for upstream in upstreams if not upstream.missing])
-    unanswered = [upstream.unanswered for upstream in waiting if upstream.unanswered]
+    upstreams = [each for each in reader.read_upstreams(hold.depends_on) if not each.missing]
+    unanswered = [upstream.unanswered for upstream in upstreams if upstream.unanswered]
     if unanswered and not hold.ends_anyway(now):
         raise NoAnswer(unanswered[0])
-    return waiting
+    return upstreams
+
+
+def _find_first(
+    hold: Hold, upstreams: Sequence[Upstream], aws: Aws, context: object, now: datetime
+) -> Hold | None:
+    """Return the hold that goes before this one, whose `upstreams` are satisfied; None if it is
+    this one's turn.
+
+    What the other waits for and this one does not has to be read.
+    """
+    satisfied = {upstream.dependency for upstream in upstreams}
+    for earlier in list_earlier_holds(hold, upstreams, now):
+        reader = UpstreamReader(earlier.pipeline, aws, context, now)
+        unread = [
+            entry
+            for entry in earlier.depends_on
+            if entry not in satisfied
+            and not (
+                entry.name == hold.pipeline and entry.require == "idle" and reader.is_local(entry)
+            )
+        ]
+        with suppress(NotPermitted):  # what this hold may not read is no reason to keep it
+            others = reader.read_upstreams(unread)
+            if not find_unsatisfied([other for other in others if not other.missing]):
+                return earlier
+    return None
 
 
 def _carry_out(

@@ -26,25 +26,24 @@ def start_together(scene: Scene, *names: str) -> None:
 
 
 def test_two_that_wait_for_each_other_in_the_mode_wait(scene: Scene) -> None:
+    """Both would stay in progress forever, so a rule holds the second one."""
     scene.gated("a", ask("b", pipeline="a", hold="wait"))
     scene.gated("b", ask("a", pipeline="b", hold="wait"))
     start_together(scene, "a", "b")
-    assert scene.gate_action("b")["errorDetails"]["code"] == "ConfigurationError"
-    assert read_verdict(scene, "b") is Verdict.DEADLOCK
-    scene.wait(minutes=3)
-    assert scene.statuses("a") == ["Succeeded"]  # nothing blocks it anymore
+    scene.wait(seconds=20)
+    assert read_verdict(scene, "b") is Verdict.HELD
+    cycle = "b waits for a, which waits for b"
+    assert f"It cannot stay in progress, because {cycle}. " in scene.gate_message("b")
+    scene.wait(minutes=10)
+    assert [scene.statuses(name) for name in "ab"] == [["Succeeded"]] * 2
 
 
 def test_a_cycle_of_three_in_the_mode_wait(scene: Scene) -> None:
     for name, upstream in (("a", "b"), ("b", "c"), ("c", "a")):
         scene.gated(name, ask(upstream, pipeline=name, hold="wait"))
     start_together(scene, "a", "b", "c")
-    scene.wait(minutes=2)
-    failed = [name for name in "abc" if scene.statuses(name) == ["Failed"]]
-    assert failed
-    assert {read_verdict(scene, name) for name in failed} == {Verdict.DEADLOCK}
-    scene.wait(minutes=10)
-    assert all(scene.statuses(name)[0] in ("Failed", "Succeeded") for name in "abc")
+    scene.wait(minutes=20)
+    assert [scene.statuses(name) for name in "abc"] == [["Succeeded"]] * 3
 
 
 @pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
@@ -71,10 +70,9 @@ def test_a_wait_in_progress_for_the_success_of_a_pipeline_that_it_holds(scene: S
     scene.start("b")
     assert scene.statuses("b") == ["Failed"]  # a runs
     scene.start("a")
-    scene.wait(minutes=1)
-    assert read_verdict(scene, "a") is Verdict.DEADLOCK
     scene.wait(minutes=6)
     assert scene.statuses("b") == ["Succeeded", "Failed"]
+    assert scene.statuses("a") == ["Succeeded", "Succeeded"]
 
 
 def test_in_a_cycle_with_a_hold_by_a_rule_its_dependent_goes_first(

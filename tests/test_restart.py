@@ -146,6 +146,7 @@ def test_an_attempt_is_read_as_aws_tells_of_it(scene: Scene) -> None:
         error="JobFailed",
         message=scene.gate_message(),
         verdict=Verdict.HELD,
+        mark='pipeline-gate ["2026-11-23T12:00:12+00:00"]',
         execution=scene.executions()[0]["pipelineExecutionId"],
     )
     commit = scene.executions()[0]["sourceRevisions"][0]["revisionId"]

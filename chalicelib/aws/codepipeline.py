@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mypy_boto3_codepipeline import CodePipelineClient
     from mypy_boto3_codepipeline.type_defs import (
         ExecutionDetailsTypeDef,
+        FailureDetailsTypeDef,
         StartPipelineExecutionInputTypeDef,
     )
 
@@ -298,15 +299,16 @@ class CodePipeline:
             return False
         return True
 
-    def fail_job(self, job: str, kind: FailureType, message: str) -> bool:
-        """Let a job's action fail.
+    def fail_job(self, job: str, kind: FailureType, message: str, mark: str = "") -> bool:
+        """Let a job's action fail. `mark`: its external execution id; "" if it needs none.
 
         False if the job already has a result or does not exist: then nothing changed.
         """
+        details: FailureDetailsTypeDef = {"type": kind, "message": message}
+        if mark:
+            details["externalExecutionId"] = mark
         try:
-            self._client.put_job_failure_result(
-                jobId=job, failureDetails={"type": kind, "message": message}
-            )
+            self._client.put_job_failure_result(jobId=job, failureDetails=details)
         except (ClientError, BotoCoreError) as error:
             _raise_unless_job_is_over(error, "codepipeline:PutJobFailureResult")
             return False

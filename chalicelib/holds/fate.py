@@ -216,6 +216,26 @@ def find_last_attempts(attempts: Sequence[Attempt], gate_function: str) -> list[
     return list(last.values())
 
 
+def find_predecessor(restart: str, executions: Sequence[Execution]) -> Execution | None:
+    """Return the execution in whose place `restart` was started: the newest older one that failed,
+    in PARALLEL mode of the same revisions. AWS may not list `restart` yet.
+
+    `executions`: of its pipeline, newest first.
+    """
+    ids = [execution.id for execution in executions]
+    older = executions[ids.index(restart) + 1 :] if restart in ids else executions
+    revisions = executions[ids.index(restart)].revisions if restart in ids else None
+    return next(
+        (
+            execution
+            for execution in older
+            if execution.status == "Failed"
+            and (execution.mode != PARALLEL or execution.revisions == revisions)
+        ),
+        None,
+    )
+
+
 def find_execution(id_: str, executions: Sequence[Execution]) -> Execution:
     """Return the execution `id_`, which is among them."""
     return next(execution for execution in executions if execution.id == id_)

@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from chalicelib.answers import fail_job, let_pass
 from chalicelib.aws.clients import Aws
 from chalicelib.deployment import Deployment
-from chalicelib.errors import Misconfigured, NoAnswer, NoRoom, NotPermitted
-from chalicelib.holds.continuation import BY_TRIGGER
+from chalicelib.errors import Misconfigured, NoAnswer, NoRoom, NotPermitted, PipelineNotFound
+from chalicelib.holds.continuation import BY_TRIGGER, is_restart
 from chalicelib.holds.fate import describe_later_pass
 from chalicelib.holds.hold import MAX_NEIGHBORS, Hold
-from chalicelib.holds.mode import MODES
+from chalicelib.holds.mode import MODES, RETRY
+from chalicelib.holds.reader import read_begin_of_held
 from chalicelib.holds.rule import name_rule
 from chalicelib.holds.schedule import Schedule
 from chalicelib.holds.verdict import Verdict
@@ -52,10 +53,12 @@ class GateWait:
     `waiter`: the execution that has to wait, and `waiting`: the upstreams that keep it waiting.
     `rule`: what the execution's rule keeps, if there is one, and `standing`: this gate's own wait
     in it. `since`: when the wait began, `give_up`: when it ends in any case (both aware UTC).
+    `detail`: the execution, if it was read.
     """
 
     waiter: Waiter
     waiting: Sequence[Upstream]
+    detail: ExecutionDetail | None
     rule: Hold | None
     standing: Hold | None
     since: datetime
@@ -65,6 +68,11 @@ class GateWait:
     def is_held_already(self) -> bool:
         """Whether this wait was counted and announced as a hold, and has not ended."""
         return self.standing is not None and not self.standing.end_reported
+
+    @property
+    def cycle(self) -> Cycle | None:
+        """Pipelines that wait for each other, this one among them."""
+        return next((upstream.cycle for upstream in self.waiting if upstream.cycle), None)
 
     @property
     def neighbors(self) -> tuple[Hold, ...]:
@@ -123,14 +131,7 @@ class ClosedGate:
         waiter = self._identify_waiter()
         if self._parameters.pipeline is None:
             # Only now is it known which pipelines wait for this one: they do not keep it waiting.
-            reader = UpstreamReader(
-                waiter.pipeline,
-                waiter.execution,
-                self._aws,
-                self._context,
-                self._now,
-                stays_in_progress=self._parameters.mode.stays_in_progress,
-            )
+            reader = UpstreamReader(waiter.pipeline, self._aws, self._context, self._now)
             self._upstreams = reader.read_upstreams(self._parameters.depends_on)
             waiting = find_unsatisfied(self._upstreams)
             if not waiting and not any(upstream.missing for upstream in self._upstreams):
@@ -162,6 +163,9 @@ class ClosedGate:
         is_first_job = self._job.since is None
         if is_first_job and wait.is_held_already:
             return False
+        # In a cycle, those that wait for this pipeline could not go before it.
+        if wait.cycle:
+            return False
         lasts = self._now - (self._job.since or self._now)
         return self._parameters.mode.stays_in_progress and lasts < LONGEST_WAIT_IN_PROGRESS
 
@@ -170,14 +174,10 @@ class ClosedGate:
         revisions = self._job.revisions
         if self._job.since is None:
             # Refuses a mistyped pipeline now: later, the hold may need a rule.
-            detail = read_waiting_execution(self._aws.codepipeline, wait.waiter, self._context)
+            detail = self._read_execution(wait, wait.waiter)
             revisions = describe_revisions(detail.artifacts, {}) if detail else ""
         edges = [
-            WaitEdge(
-                upstream.dependency.name,
-                upstream.dependency.require,
-                tuple(execution.short_id for execution in upstream.blocking),
-            )
+            WaitEdge(upstream.dependency.name, upstream.dependency.require)
             for upstream in wait.waiting
             if reader.is_local(upstream.dependency)
         ]
@@ -212,7 +212,7 @@ class ClosedGate:
         if self._job.since:  # a rule takes over from an action in progress
             waiter = verify_waiter(self._job, self._parameters, codepipeline, self._context)
         try:
-            detail = read_waiting_execution(codepipeline, waiter, self._context)
+            detail = self._read_execution(wait, waiter)
         except Misconfigured:
             if standing and standing.job == self._job.id:
                 # An earlier attempt of this job made the hold and answered the job.
@@ -225,7 +225,9 @@ class ClosedGate:
             depends_on=self._parameters.depends_on,
             since=wait.since,
             variables=detail.variables if detail else None,
-            mode=MODES[self._parameters.mode.mode_of_rule],
+            mode=RETRY
+            if self._parameters.mode.stays_in_progress and wait.cycle
+            else MODES[self._parameters.mode.mode_of_rule],
             revisions=self._parameters.revisions or BY_TRIGGER,
             give_up=wait.give_up,
             on_give_up=self._parameters.on_give_up,
@@ -297,10 +299,17 @@ class ClosedGate:
             starts_over=hold.mode.starts_over,
         )
         message = held_pipeline.describe_hold(
-            wait.waiting, hold, self._schedule, self._now, revisions or ""
+            wait.waiting,
+            hold,
+            self._schedule,
+            self._now,
+            revisions or "",
+            wait.cycle if self._parameters.mode.stays_in_progress else None,
         )
         try:
-            answered = fail_job(self._job, Verdict.HELD, "JobFailed", message, self._aws)
+            # A restart that is held again goes on with this wait.
+            mark = format_mark(hold.since, ())
+            answered = fail_job(self._job, Verdict.HELD, "JobFailed", message, self._aws, mark)
         except Exception:
             # The gate refuses the job instead, or another attempt may find it open.
             with suppress(NoAnswer, NotPermitted):  # then its end is counted anyway
@@ -416,10 +425,18 @@ class ClosedGate:
             time.sleep(LONGEST_LAG_SECONDS)
             rule = self._read_rule(waiter.execution)
         standing = rule.find_wait(waiter.gate, self._parameters.depends_on) if rule else None
-        since = self._find_begin(standing)
+        detail = None
+        if self._job.since is None and standing is None:
+            detail = read_waiting_execution(self._aws.codepipeline, waiter, self._context)
+        since = self._find_begin(waiter, standing, detail)
         minutes = self._parameters.give_up_minutes
         give_up = None if minutes is None else since + timedelta(minutes=minutes)
-        return GateWait(waiter, waiting, rule, standing, since, give_up)
+        return GateWait(waiter, waiting, detail, rule, standing, since, give_up)
+
+    def _read_execution(self, wait: GateWait, waiter: Waiter) -> ExecutionDetail | None:
+        if wait.detail:
+            return wait.detail
+        return read_waiting_execution(self._aws.codepipeline, waiter, self._context)
 
     def _read_rule(self, execution: str) -> Hold | None:
         """Return the hold of this execution that a rule already keeps: it was created before its
@@ -437,16 +454,32 @@ class ClosedGate:
                 raise  # its deadline must not move
             return None  # a doubt is no reason to lose the hold
 
-    def _find_begin(self, standing: Hold | None) -> datetime:
-        """Return when this wait began: a stage that was retried keeps the deadline that it has."""
+    def _find_begin(
+        self, waiter: Waiter, standing: Hold | None, detail: ExecutionDetail | None
+    ) -> datetime:
+        """Return when this wait began. It goes on if the execution was started in place of a held
+        one, or if its stage was retried.
+        """
         if self._job.since:
             return self._job.since
-        has_deadline = (
-            standing and standing.give_up and self._parameters.give_up_minutes is not None
-        )
-        if standing and (standing.released_by or has_deadline):
+        if standing:
             return standing.since
-        return self._now
+        deployment = Deployment.from_context(self._context)
+        if detail is None or not is_restart(detail.origin, deployment.retry_function):
+            return self._now
+        try:
+            begin = read_begin_of_held(
+                self._aws.codepipeline,
+                waiter.pipeline,
+                waiter.execution,
+                waiter.gate,
+                deployment,
+            )
+        except (NoAnswer, NotPermitted, PipelineNotFound):
+            if self._parameters.give_up_minutes is not None:
+                raise  # its deadline must not move
+            return self._now
+        return begin or self._now
 
     # What is reported
 

@@ -6,10 +6,25 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.aws.codepipeline import CodePipeline
+from chalicelib.deployment import Deployment
 from chalicelib.errors import PipelineNotFound
-from chalicelib.holds.fate import Evidence, HoldFate, Standing, find_closed_gate, find_fate
+from chalicelib.holds.continuation import is_restart
+from chalicelib.holds.fate import (
+    Evidence,
+    HoldFate,
+    Standing,
+    find_closed_gate,
+    find_closed_gates,
+    find_fate,
+    find_predecessor,
+)
 from chalicelib.holds.hold import Hold
+from chalicelib.holds.verdict import Verdict
 from chalicelib.pipelines.execution import LONGEST_LAG_SECONDS, LOOK_BACK, Attempt
+from chalicelib.pipelines.wait_cycles import read_mark
+
+MAX_PREDECESSORS = 5
+"""How many executions are read to find the beginning of a wait, if AWS does not show the mark."""
 
 
 def read_fate(
@@ -67,3 +82,41 @@ def read_attempts(
         return attempts
     conditions = codepipeline.list_condition_attempts(hold.pipeline, hold.execution)
     return (*attempts, *conditions)
+
+
+def read_begin_of_held(
+    codepipeline: CodePipeline,
+    pipeline: str,
+    execution: str,
+    gate: tuple[str, str] | None,
+    deployment: Deployment,
+) -> datetime | None:
+    """Return when the wait began that `execution`, which the retry function started, goes on with
+    (aware UTC): at the same gate, in the execution that was held before it. None if AWS shows none.
+
+    Its mark says so. If AWS does not show it, the gate's attempts do. Raises NotPermitted, NoAnswer
+    or PipelineNotFound.
+    """
+    executions = codepipeline.list_newest_executions(pipeline)
+    begin = None
+    for _ in range(MAX_PREDECESSORS):
+        held = find_predecessor(execution, executions)
+        if held is None:
+            break
+        attempts = (
+            *codepipeline.list_attempts(pipeline, held.id),
+            *codepipeline.list_condition_attempts(pipeline, held.id),
+        )
+        closed = [
+            attempt
+            for attempt in find_closed_gates(attempts, deployment.gate_function)
+            if attempt.verdict is Verdict.HELD and gate in (None, (attempt.stage, attempt.action))
+        ]
+        if not closed:
+            break
+        if mark := read_mark(closed[0].mark):
+            return mark.since
+        begin, execution = closed[0].started, held.id
+        if not is_restart(held.origin, deployment.retry_function):
+            break
+    return begin

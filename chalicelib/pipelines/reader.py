@@ -45,27 +45,15 @@ def run_in_parallel(call: Callable[[Item], Answer], items: Sequence[Item]) -> li
 
 
 class UpstreamReader:
-    """Reads upstreams for an execution of the waiting pipeline, in one invocation of Lambda.
+    """Reads upstreams for the waiting pipeline, in one invocation of Lambda.
 
-    `pipeline`, `execution`: the waiting pipeline and its execution; None if they are not known.
+    `pipeline`: the waiting pipeline; None if it is not known.
     `context`: the Lambda context.
     `now`: when the invocation began (aware UTC).
-    `stays_in_progress`: whether the execution stays in progress while it waits.
     """
 
-    def __init__(
-        self,
-        pipeline: str | None,
-        execution: str | None,
-        aws: Aws,
-        context: object,
-        now: datetime,
-        *,
-        stays_in_progress: bool = False,
-    ) -> None:
+    def __init__(self, pipeline: str | None, aws: Aws, context: object, now: datetime) -> None:
         self._pipeline = pipeline
-        self._execution = execution
-        self._stays_in_progress = stays_in_progress
         self._aws = aws
         self._context = context
         self._now = now
@@ -172,10 +160,11 @@ class UpstreamReader:
             return None
 
     def _find_cycle(self, entry: Dependency, waits: Sequence[WaitEdge]) -> Cycle | None:
-        from chalicelib.pipelines.wait_cycles import Requester, find_cycle  # noqa: PLC0415
+        from chalicelib.pipelines.wait_cycles import find_cycle  # noqa: PLC0415
 
-        requester = Requester(self._pipeline, self._execution, self._stays_in_progress)
-        return find_cycle(entry.name, waits, requester, self._read_wait)
+        if self._pipeline is None:
+            return None
+        return find_cycle(entry.name, waits, self._pipeline, self._read_wait)
 
     def _read_wait(self, pipeline: str) -> WaitingPipeline:
         """Return what a pipeline further up the chain waits for, if it waits."""
@@ -191,7 +180,7 @@ class UpstreamReader:
             hold = self._read_hold(upstream.possibly_held) if upstream.possibly_held else None
         except (NoAnswer, PipelineNotFound):
             return WaitingPipeline()
-        return WaitingPipeline(self._list_edges(hold) if hold else ())
+        return WaitingPipeline(self._list_edges(hold), hold=hold) if hold else WaitingPipeline()
 
     def _list_edges(self, hold: Hold) -> list[WaitEdge]:
         """Return what a held pipeline waits for in this region and account.

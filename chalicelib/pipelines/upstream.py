@@ -173,9 +173,11 @@ class Upstream:
         """Whether the upstream is known to be idle.
 
         It is not if AWS did not answer, or if the gate holds it, because it will run again. But if
-        it waits for the pipeline that waits for it, one of them has to go first, so it is.
+        it waits for the pipeline that waits for it, one of them has to go first, so it is, unless
+        it has been started again already.
         """
-        return self.unanswered is None and not self.busy and not (self.hold and not self.cycle)
+        is_next = self.hold is not None and (self.cycle is None or self.hold.restart is not None)
+        return self.unanswered is None and not self.busy and not is_next
 
     @property
     def satisfied(self) -> bool:

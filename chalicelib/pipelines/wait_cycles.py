@@ -10,8 +10,12 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from chalicelib.pipelines.execution import read_time
+
+if TYPE_CHECKING:
+    from chalicelib.holds.hold import Hold
 
 MAX_PIPELINES_IN_A_CYCLE = 10
 """How many pipelines of a chain the gate reads. It does not notice a longer cycle."""
@@ -22,15 +26,10 @@ _MARK_PREFIX = "pipeline-gate "
 
 @dataclass(frozen=True)
 class WaitEdge:
-    """A wait for another pipeline.
-
-    `require`: "idle" or "succeeded".
-    `executions`: the executions that are waited for (short ids); None: the whole pipeline is.
-    """
+    """A wait for another pipeline. `require`: "idle" or "succeeded"."""
 
     pipeline: str
     require: str
-    executions: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -38,33 +37,25 @@ class WaitingPipeline:
     """What a pipeline waits for. Without edges it does not wait.
 
     `stays_in_progress`: whether it is in progress while it waits, instead of being held by a rule.
+    `hold`: what the rule keeps, in the other case.
     """
 
     edges: Sequence[WaitEdge] = ()
     stays_in_progress: bool = False
-
-
-@dataclass(frozen=True)
-class Requester:
-    """The execution of the pipeline whose gate is asked. None: not known.
-
-    `stays_in_progress`: whether it is in progress while it waits.
-    """
-
-    pipeline: str | None
-    execution: str | None
-    stays_in_progress: bool
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True)
 class Cycle:
     """A chain of waiting pipelines, in order, whose last one is the first one.
 
-    `deadlock`: whether none of them can ever continue.
+    `deadlock`: whether none of them can ever continue. `holds`: the holds of its pipelines beyond
+    the second one.
     """
 
     pipelines: tuple[str, ...]
     deadlock: bool
+    holds: tuple[Hold, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.pipelines[0]} waits for {', which waits for '.join(self.pipelines[1:])}"
@@ -73,20 +64,19 @@ class Cycle:
 def find_cycle(
     upstream: str,
     waits: Sequence[WaitEdge],
-    requester: Requester,
+    requester: str,
     read_wait: Callable[[str], WaitingPipeline],
 ) -> Cycle | None:
-    """Return the shortest chain of waits from the requester, by `upstream`, back to the requester.
+    """Return the shortest chain of waits from the pipeline `requester`, by `upstream`, back to it.
 
     `waits`: what `upstream` waits for. `read_wait` returns what another pipeline waits for; it is
     called at most once per pipeline. A deadlock is preferred to a shorter cycle that is none.
 
     A cycle is a deadlock if each pipeline keeps the one before it waiting, either because it has to
     succeed first, or because it has to be idle and stays in progress. A pipeline that a rule holds
-    is idle, so the pipeline that waits for it to be idle continues, and then the next one can.
+    is idle, so the pipeline that waits for it to be idle continues, and then the next one can. In a
+    cycle, the requester is held by a rule, whatever its hold mode.
     """
-    if requester.pipeline is None:
-        return None
     waits_by_name: dict[str, WaitingPipeline] = {}
 
     def read_wait_once(pipeline: str) -> WaitingPipeline:
@@ -96,14 +86,15 @@ def find_cycle(
 
     for deadlock in (True, False):
         if path := _find_path_back(upstream, waits, requester, read_wait_once, deadlock):
-            return Cycle(path, deadlock)
+            holds = [read_wait_once(pipeline).hold for pipeline in path[2:-1]]
+            return Cycle(path, deadlock, tuple(filter(None, holds)))
     return None
 
 
 def _find_path_back(
     upstream: str,
     waits: Sequence[WaitEdge],
-    requester: Requester,
+    requester: str,
     read_wait: Callable[[str], WaitingPipeline],
     deadlock: bool,
 ) -> tuple[str, ...] | None:
@@ -111,13 +102,12 @@ def _find_path_back(
 
     `deadlock`: use only pipelines that keep the one before them waiting.
     """
-    start = str(requester.pipeline)
-    paths: list[tuple[tuple[str, ...], Sequence[WaitEdge]]] = [((start, upstream), waits)]
-    visited = {start, upstream}
+    paths: list[tuple[tuple[str, ...], Sequence[WaitEdge]]] = [((requester, upstream), waits)]
+    visited = {requester, upstream}
     for path, edges in paths:  # the list grows while it is read, so shorter paths come first
         for edge in edges:
-            if edge.pipeline == start and (not deadlock or _waits_forever(edge, requester)):
-                return (*path, start)
+            if edge.pipeline == requester and (not deadlock or edge.require == "succeeded"):
+                return (*path, requester)
         for edge in edges:
             if edge.pipeline in visited:
                 continue
@@ -126,14 +116,6 @@ def _find_path_back(
                 visited.add(edge.pipeline)
                 paths.append(((*path, edge.pipeline), wait.edges))
     return None
-
-
-def _waits_forever(edge: WaitEdge, requester: Requester) -> bool:
-    """Return whether a wait for the requester's pipeline lasts as long as the requester waits."""
-    includes_requester = (
-        edge.executions is None or (requester.execution or "")[:8] in edge.executions
-    )
-    return edge.require == "succeeded" or (requester.stays_in_progress and includes_requester)
 
 
 @dataclass(frozen=True)
@@ -151,13 +133,10 @@ def format_mark(since: datetime, waits: Iterable[WaitEdge]) -> str:
     """Return a mark as text. Waits that do not fit into MARK_LENGTH characters are left out."""
     content: list[object] = [since.isoformat()]
     for edge in waits:
-        if len(_MARK_PREFIX + json.dumps([*content, _serialize_edge(edge)])) <= MARK_LENGTH:
-            content.append(_serialize_edge(edge))
+        wait = [edge.pipeline, edge.require]
+        if len(_MARK_PREFIX + json.dumps([*content, wait])) <= MARK_LENGTH:
+            content.append(wait)
     return _MARK_PREFIX + json.dumps(content)
-
-
-def _serialize_edge(edge: WaitEdge) -> list[object]:
-    return [edge.pipeline, edge.require, list(edge.executions or ())]
 
 
 def read_mark(text: str) -> Mark | None:
@@ -166,10 +145,7 @@ def read_mark(text: str) -> Mark | None:
         return None
     try:
         since, *waits = json.loads(text[len(_MARK_PREFIX) :])
-        edges = [
-            WaitEdge(str(pipeline), str(require), tuple(map(str, executions)))
-            for pipeline, require, executions in waits
-        ]
+        edges = [WaitEdge(str(pipeline), str(require)) for pipeline, require, *_ in waits]
         return Mark(read_time(since), tuple(edges))
     except (TypeError, ValueError, OverflowError, RecursionError):
         return None

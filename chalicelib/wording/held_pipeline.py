@@ -29,11 +29,13 @@ def describe_hold(
     schedule: Schedule,
     now: datetime,
     revisions: str = "",
+    cycle: Cycle | None = None,
 ) -> str:
     """Return why the gate is closed and what happens next, for the failed action.
 
     `waiting`: the upstreams that keep it closed. `schedule`: that of the hold's rule. `now`: aware
-    UTC. `revisions`: with what the pipeline continues; "" if that is not known.
+    UTC. `revisions`: with what the pipeline continues; "" if that is not known. `cycle`: because of
+    which the action cannot stay in progress instead.
     """
     from chalicelib.wording.reasons import describe_end_of_wait, describe_reasons  # noqa: PLC0415
 
@@ -46,6 +48,7 @@ def describe_hold(
     return shorten(
         f"{pipeline} has been waiting for {names} since {format_time(hold.since, now)}. "
         f"{describe_reasons(waiting, now)} "
+        f"{f'It cannot stay in progress, because {cycle}. ' if cycle else ''}"
         f"{failed} failed on purpose: {continues} automatically within seconds after "
         f"{describe_end_of_wait(waiting)}. "
         f"{f'{pipeline} continues with {revisions}. ' if revisions else ''}"

@@ -119,7 +119,7 @@ class ExplainReader:
         if gate := story.open_gate:
             dependencies = evidence.list_dependencies(gate)
             stage = read_deployment_stage(gate)
-            chains = self._read_chains(evidence, story, dependencies, stage, stays=True)
+            chains = self._read_chains(evidence, story, dependencies, stage)
             return replace(story, upstreams=chains)
         if gates := list_passed_gates(evidence, story):
             dependencies = tuple(
@@ -204,32 +204,23 @@ class ExplainReader:
         story: ExecutionStory,
         dependencies: Sequence[Dependency],
         stage: str,
-        *,
-        stays: bool = False,
     ) -> tuple[UpstreamChain, ...]:
-        """`stage`: the Chalice stage of the gate. `stays`: its action stays in progress."""
+        """`stage`: the Chalice stage of the gate."""
         deployment = Deployment(evidence.partition, evidence.region, evidence.account, stage)
         context = SimpleNamespace(invoked_function_arn=deployment.retry_arn)
-        return self._follow(
-            context, evidence.name, story.execution.id, dependencies, {evidence.name}, stays=stays
-        )
+        return self._follow(context, evidence.name, dependencies, {evidence.name})
 
     def _follow(
         self,
         context: object,
         pipeline: str,
-        execution: str,
         dependencies: Sequence[Dependency],
         visited: set[str],
-        *,
-        stays: bool,
     ) -> tuple[UpstreamChain, ...]:
         """Return the upstreams of a waiting pipeline, and theirs if they are waiting too, as far as
         a gate follows such a chain.
         """
-        reader = UpstreamReader(
-            pipeline, execution, self._aws, context, self._now, stays_in_progress=stays
-        )
+        reader = UpstreamReader(pipeline, self._aws, context, self._now)
         chains = []
         for upstream in run_in_parallel(partial(_read_upstream, reader), dependencies):
             chain = UpstreamChain(upstream)
@@ -249,17 +240,15 @@ class ExplainReader:
     ) -> UpstreamChain:
         name, hold = upstream.dependency.name, upstream.hold
         if hold:
-            chains = self._follow(
-                context, name, hold.execution, hold.depends_on, visited, stays=False
-            )
+            chains = self._follow(context, name, hold.depends_on, visited)
             return UpstreamChain(upstream, "held", chains)
         marks = [
-            (execution.id, read_mark(text))
+            read_mark(text)
             for execution in upstream.blocking
             if upstream.state
             for text in upstream.state.list_marks(execution.id)
         ]
-        for execution, mark in marks:
+        for mark in marks:
             if mark and mark.waits:
                 dependencies = [
                     Dependency(
@@ -267,7 +256,7 @@ class ExplainReader:
                     )
                     for edge in mark.waits
                 ]
-                chains = self._follow(context, name, execution, dependencies, visited, stays=True)
+                chains = self._follow(context, name, dependencies, visited)
                 return UpstreamChain(upstream, "in place", chains)
         return UpstreamChain(upstream)
 

@@ -15,7 +15,6 @@ from chalicelib.holds import continuation, fate, hold, reader
 from chalicelib.holds.continuation import Continuation, Way
 from chalicelib.holds.hold import Hold
 from chalicelib.pipelines.execution import Execution
-from chalicelib.pipelines.upstream import find_unsatisfied
 from chalicelib.records.outcomes import Outcome
 from tests.simulation.planted_bugs.bug import both, bug, bug_in
 
@@ -89,13 +88,11 @@ def undeclared_variable(_real: Any, _self: Any, request: Any) -> Any:
     return request
 
 
-@bug_in(retry, "_read_waiting", "Live", seed=110)
+@bug_in(retry, "_read_upstreams", "Live", seed=110)
 def deleted_upstream(_real: Any, hold: Hold, upstream_reader: Any, _now: Any) -> Any:
     """An upstream that was deleted is waited for."""
     upstreams = upstream_reader.read_upstreams(hold.depends_on)
-    return find_unsatisfied(
-        [replace(one, unanswered="gone") if one.missing else one for one in upstreams]
-    )
+    return [replace(one, unanswered="gone") if one.missing else one for one in upstreams]
 
 
 @bug_in(retry, "_carry_out", "Live", seed=44)
