@@ -8,12 +8,14 @@ import gc
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import app
 from chalicelib import runtime
+from sandbox.account import ACCOUNT
 from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
 from sandbox.world import Dials
 from tests.support.calls import Calls
@@ -68,3 +70,17 @@ def scene(world: DrivenWorld) -> Scene:
 def calls() -> Iterator[Calls]:
     with Calls(runtime.aws) as calls:
         yield calls
+
+
+@pytest.fixture
+def sessions(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the retry function starts names its session, as on AWS (practice)."""
+    real = runtime.aws.codepipeline.start_pipeline
+
+    def start(pipeline: str, *arguments: Any) -> str:
+        started = real(pipeline, *arguments)
+        execution = scene._backend.pipelines[pipeline].by_id[started]
+        execution.trigger_detail = f"arn:aws:sts::{ACCOUNT}:assumed-role/r/pipeline-gate-dev-retry"
+        return started
+
+    monkeypatch.setattr(runtime.aws.codepipeline, "start_pipeline", start)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.held import edit, hold_k8s, retry_stage
+from tests.support.logs import read_retry_log
 from tests.support.scene import Scene
 
 MODES = ("restart", "retry", "wait")
@@ -78,3 +79,24 @@ def test_a_wait_for_an_upstream_that_aws_never_answers_about_is_given_up_too(sce
     scene.world.dials.rates = {}
     scene.wait(minutes=10)
     assert scene.rules() == []
+
+
+@pytest.mark.parametrize("shows_mark", [True, False])
+@pytest.mark.usefixtures("sessions")
+def test_a_restart_that_is_held_again_goes_on_with_its_wait(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, shows_mark: bool
+) -> None:
+    """infra ends, and begins again before the gate of the restart checks, twice."""
+    if not shows_mark:
+        monkeypatch.setattr("chalicelib.holds.reader.read_mark", lambda _: None)
+    hold_k8s(scene, seconds=300, minutes=0, give_up_minutes=12)
+    for executions in (2, 3):
+        while scene.statuses("infra")[0] == "InProgress":
+            scene.wait(seconds=0.5)
+        scene.start("infra")
+        scene.wait(seconds=20)
+        assert scene.statuses() == ["Failed"] * executions
+        assert "since 12:00 UTC" in scene.gate_message()
+    scene.wait(minutes=4)
+    assert scene.rules() == []
+    assert [line["waited_seconds"] // 60 for line in read_retry_log("gave up")] == [14]

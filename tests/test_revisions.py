@@ -15,7 +15,6 @@ from chalice.test import Client
 import app
 from chalicelib import retry, runtime
 from chalicelib.holds.hold import Restart
-from sandbox.account import ACCOUNT
 from sandbox.clock import utcnow
 from tests.support.ask import ask
 from tests.support.calls import Calls
@@ -385,20 +384,6 @@ def test_after_23_hours_of_waiting_the_revision_is_kept_too(
 
 
 # Held again
-
-
-@pytest.fixture
-def sessions(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the retry function starts names its session, as on AWS (practice)."""
-    real = runtime.aws.codepipeline.start_pipeline
-
-    def start(pipeline: str, *arguments: Any) -> str:
-        started = real(pipeline, *arguments)
-        execution = scene._backend.pipelines[pipeline].by_id[started]
-        execution.trigger_detail = f"arn:aws:sts::{ACCOUNT}:assumed-role/r/pipeline-gate-dev-retry"
-        return started
-
-    monkeypatch.setattr(runtime.aws.codepipeline, "start_pipeline", start)
 
 
 @pytest.mark.usefixtures("sessions")
