@@ -18,6 +18,7 @@ from chalicelib.parameters import (
     is_condition,
     only_observes,
     parse_parameters,
+    read_waiter_names,
     refuse_closed_accounts,
     refuse_other_partitions,
     refuse_self,
@@ -123,7 +124,17 @@ def _refuse(
     verdict = Verdict.REFUSED_ELSEWHERE if elsewhere else Verdict.REFUSED
     answered = refuse_job(job, verdict, error.failure_type, str(error), aws)
     outcome = Outcome.OBSERVED if only_observes(job.user_parameters) else Outcome.REFUSED
-    record = report_decision("gate", outcome, aws, job=job.id, reason=str(error), answered=answered)
+    pipeline, execution = read_waiter_names(job.user_parameters)
+    record = report_decision(
+        "gate",
+        outcome,
+        aws,
+        job=job.id,
+        pipeline=pipeline,
+        execution=execution,
+        reason=str(error),
+        answered=answered,
+    )
     _report_end_of_wait(job, str(error), answered, aws, now)
     return record
 
@@ -131,7 +142,7 @@ def _refuse(
 def _report_end_of_wait(job: Job, reason: str, answered: bool, aws: Aws, now: datetime) -> None:
     """Report the end of a wait whose action had stayed in progress until the gate refused it."""
     if job.since:
-        pipeline, execution = _identify_waiter(job)
+        pipeline, execution = read_waiter_names(job.user_parameters)
         report_decision(
             "gate",
             Outcome.DROPPED,
@@ -143,12 +154,3 @@ def _report_end_of_wait(job: Job, reason: str, answered: bool, aws: Aws, now: da
             waited_seconds=job.count_waited_seconds(now),
             answered=answered,
         )
-
-
-def _identify_waiter(job: Job) -> tuple[str | None, str | None]:
-    """Return the pipeline and execution that the action's parameters name, as far as they can."""
-    try:
-        parameters = parse_parameters(job.user_parameters, "5")
-    except Misconfigured:
-        return None, None
-    return parameters.pipeline, parameters.execution

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -145,6 +146,23 @@ def is_condition(text: str | None) -> bool:
         return _parse_fields(text).get("condition", False) is not False
     except Misconfigured:
         return '"condition"' in (text or "")
+
+
+def read_waiter_names(text: str | None) -> tuple[str | None, str | None]:
+    """Return the pipeline and execution that UserParameters name, even if other keys are wrong.
+
+    None for one that they do not name, or not correctly.
+    """
+    try:
+        fields = _parse_fields(text)
+    except Misconfigured:
+        return None, None
+    pipeline = execution = None
+    with suppress(Misconfigured):
+        pipeline = _read_pipeline(fields)
+    with suppress(Misconfigured):
+        execution = _read_execution(fields)
+    return pipeline, execution
 
 
 def refuse_self(

@@ -159,9 +159,9 @@ def test_kept_open(scene: Scene, answered: bool) -> None:
 
 
 def test_refused(scene: Scene, answered: bool) -> None:
-    _, said = ask(scene, "infra and more")
-    reason = said.pop("reason")
-    assert said == {"function": "gate", "decision": "refused", "job": JOB, "answered": answered}
+    always, record = ask(scene, "infra and more")
+    reason = record.pop("reason")
+    assert record == {**always, "decision": "refused", "answered": answered}
     assert "not a pipeline's name" in reason
 
 

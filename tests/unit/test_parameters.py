@@ -8,7 +8,14 @@ import pytest
 
 from chalicelib.errors import Misconfigured
 from chalicelib.holds.mode import RETRY
-from chalicelib.parameters import EXAMPLE, Parameters, is_condition, only_observes, parse_parameters
+from chalicelib.parameters import (
+    EXAMPLE,
+    Parameters,
+    is_condition,
+    only_observes,
+    parse_parameters,
+    read_waiter_names,
+)
 from chalicelib.pipelines.dependency import Dependency
 
 EXECUTION = "5e6f7a8b-0000-4000-8000-000000000001"
@@ -149,6 +156,23 @@ def test_one_that_is_to_observe_does_so_whatever_else_is_wrong(
 )
 def test_a_condition_is_one_whatever_else_is_wrong(text: str | None, *, condition: bool) -> None:
     assert is_condition(text) is condition
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (f'{{"pipeline": "k8s", "execution": "{EXECUTION}", "zzz": []}}', ("k8s", EXECUTION)),
+        ('{"pipeline": "k8s", "execution": "#{codepipeline.PipelineExecutionId}"}', ("k8s", None)),
+        (f'{{"pipeline": ["k8s"], "execution": "{EXECUTION}"}}', (None, EXECUTION)),
+        ('{"pipeline": "k8s"', (None, None)),
+        ("infra", (None, None)),
+        (None, (None, None)),
+    ],
+)
+def test_who_waits_is_read_even_if_other_keys_are_wrong(
+    text: str | None, names: tuple[str | None, str | None]
+) -> None:
+    assert read_waiter_names(text) == names
 
 
 def test_the_documented_example_is_accepted_once_codepipeline_has_filled_it_in() -> None:
