@@ -1,9 +1,11 @@
-"""Checks the names of pipelines and the entries of --depends-on that people type."""
+"""Checks the names of pipelines, the entries of --depends-on and the durations that people type."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 from chalicelib.errors import Misconfigured
 from chalicelib.parameters import refuse_closed_accounts, refuse_other_partitions, refuse_self
@@ -14,6 +16,8 @@ from gatectl.wording import describe_missing_pipeline
 
 Entry = str | dict[str, object]
 """An entry of depends_on in UserParameters."""
+LONGEST_DURATION = timedelta(days=365)
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 # Pipelines
@@ -105,3 +109,18 @@ def _refuse_missing_stage(place: Place, region: str, pipeline: str, name: str) -
 def describe_missing_stage(pipeline: str, name: str, stages: Sequence[str]) -> str:
     hint = _format_case_hint(name, stages)
     return f"{pipeline} has no stage {name}; it has {join_names(stages)}.{hint}"
+
+
+# Durations
+
+
+def parse_duration(option: str, text: str) -> timedelta:
+    """Return the duration that an option names: "90m", "24h" or "7d". Raises Refused."""
+    match = re.fullmatch(r"([0-9]{1,6})([mhd])", text.strip())
+    duration = int(match[1]) * _UNITS[match[2]] if match else timedelta()
+    if not timedelta() < duration <= LONGEST_DURATION:
+        raise Refused(
+            f"{option} {text} is not a time. Write a number and m, h or d, such as 90m, 24h or 7d: "
+            f"at most {LONGEST_DURATION.days}d."
+        )
+    return duration

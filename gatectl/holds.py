@@ -1,4 +1,6 @@
-"""`gatectl holds`: the pipelines that are waiting, for which upstreams, and since when."""
+"""`gatectl holds`: the pipelines that are waiting, for which upstreams, and since when. What has
+ended is in ended.py.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from chalicelib.account.waits import HoldRule, Wait
 from chalicelib.errors import NoAnswer
 from chalicelib.holds.fate import Standing
 from chalicelib.phrases import format_time, join_names
+from gatectl.arguments import parse_duration
 from gatectl.doctor.stuck import find_stuck_rules
+from gatectl.ended import show_ended_waits
 from gatectl.session import Place, Refused, add_options
 from gatectl.unseen import list_lines, print_unseen
 from gatectl.wording import format_count, format_duration, shorten_ids
@@ -55,8 +59,14 @@ class WaitRow:
 @click.option(
     "--watch", is_flag=True, help=f"Check again every {WATCH_SECONDS} seconds, until Ctrl-C."
 )
+@click.option(
+    "--ended",
+    metavar="TIME",
+    help="Instead, list the waits that ended in this time, and how, from the logs of the "
+    "functions: 90m, 24h, 7d.",
+)
 @add_options
-def holds(place: Place, *, links: bool, watch: bool) -> None:
+def holds(place: Place, *, links: bool, watch: bool, ended: str | None) -> None:
     """List the pipelines that are waiting, what for, since when, and what happens next.
 
     Times are UTC. If the terminal supports it, each pipeline's name links to the AWS console.
@@ -64,7 +74,15 @@ def holds(place: Place, *, links: bool, watch: bool) -> None:
     \b
     Examples: gatectl holds
               gatectl holds --watch
+              gatectl holds --ended 24h
     """
+    if ended is not None:
+        if watch or links:
+            raise Refused(
+                "--ended does not work with --watch or --links: with --json, each end has a link."
+            )
+        show_ended_waits(place, parse_duration("--ended", ended), datetime.now(UTC))
+        return
     account = AccountReader(place.client)
     if watch:
         if place.json or links or not place.console.is_terminal:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from chalicelib.account.waits import HoldRule
 from chalicelib.aws.lambda_functions import LambdaFunctions
-from chalicelib.aws.logs import Logs
+from chalicelib.aws.logs import Logs, parse_record
 from chalicelib.deployment import Deployment
 from chalicelib.errors import NoAnswer, NotFound, NotPermitted
 from chalicelib.holds.rule import read_stage
@@ -124,9 +123,9 @@ def read_log(logs: Logs, deployment: Deployment, rule: str, since: datetime) -> 
     errors: list[tuple[datetime, str]] = []
     try:
         group, pattern = f"/aws/lambda/{deployment.retry_function}", f'?"{rule}" ?"{LAMBDA_ERROR}"'
-        for moment, text in logs.list_lines(group, pattern, since, MAX_LOG_PAGES):
+        for moment, text in logs.read_lines(group, pattern, since, MAX_LOG_PAGES).lines:
             line = text.strip()
-            record = _parse_record(line)
+            record = parse_record(line)
             if line.startswith(LAMBDA_ERROR):
                 error_text = line.splitlines()[0].removeprefix(LAMBDA_ERROR).strip()
                 errors.append((moment, shorten(error_text, 300)))
@@ -137,14 +136,6 @@ def read_log(logs: Logs, deployment: Deployment, rule: str, since: datetime) -> 
     except (NotPermitted, NoAnswer) as error:
         return RetryLog(unread=str(error))
     return RetryLog(tuple(records), tuple(errors))
-
-
-def _parse_record(line: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _is(record: dict[str, Any], outcome: Outcome) -> bool:

@@ -88,6 +88,22 @@ def a_chain(it: Scene) -> None:
     it.wait(minutes=1)
 
 
+@scene("an hour in which waits ended")
+def ended_waits(it: Scene) -> None:
+    configure("dev")
+    it.pipeline("infra", seconds=1800)
+    it.gated("k8s", ask("infra", hold="retry"))
+    it.gated("apps", ask("infra", pipeline="apps", give_up_minutes=15))
+    it.gated("web", ask("infar", pipeline="web"))
+    it.start("infra")
+    it.start("k8s")
+    it.wait(minutes=4)
+    it.start("k8s")
+    it.start("apps")
+    it.start("web")
+    it.wait(minutes=56)
+
+
 @scene("gates with mistakes")
 def mistakes(it: Scene) -> None:
     configure("dev")

@@ -35,6 +35,7 @@ HOSTILE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202
 ESCAPES = "\x1b[2K\rfine\x07\x9b\u202e\u2066"
 COMMANDS = [
     ("holds",),
+    ("holds", "--ended", "24h"),
     ("check", "--lines"),
     ("graph",),
     ("graph", "--format", "mermaid"),
