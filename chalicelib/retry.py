@@ -45,9 +45,8 @@ from chalicelib.holds.fate import (
     find_last_attempts,
 )
 from chalicelib.holds.hold import Hold, Restart, refuse_too_many_upstreams
-from chalicelib.holds.reader import read_attempts, read_fate
+from chalicelib.holds.reader import read_attempts, read_fate, read_first_hold
 from chalicelib.holds.rule import is_rule_of, read_rule_name
-from chalicelib.holds.turns import list_earlier_holds
 from chalicelib.holds.verdict import Verdict
 from chalicelib.pipelines.execution import (
     LONGEST_LAG_SECONDS,
@@ -248,7 +247,7 @@ def _make_plan(
             reason = f"{cycle}: none of them can continue"
             return Plan(Step.STAY, Outcome.DEADLOCK, reason)
         return Plan(Step.STAY, Outcome.WAITING, reason)
-    if not hold.ends_anyway(now) and (first := _find_first(hold, upstreams, aws, context, now)):
+    if not hold.ends_anyway(now) and (first := read_first_hold(hold, upstreams, aws, context, now)):
         reason = f"{first.pipeline} has waited longer, and goes first"
         return Plan(Step.STAY, Outcome.WAITING, reason)
     fate, evidence = read_fate(aws.codepipeline, hold, deployment.stage, now)
@@ -325,32 +324,6 @@ def _read_upstreams(hold: Hold, reader: UpstreamReader, now: datetime) -> list[U
     if unanswered and not hold.ends_anyway(now):
         raise NoAnswer(unanswered[0])
     return upstreams
-
-
-def _find_first(
-    hold: Hold, upstreams: Sequence[Upstream], aws: Aws, context: object, now: datetime
-) -> Hold | None:
-    """Return the hold that goes before this one, whose `upstreams` are satisfied; None if it is
-    this one's turn.
-
-    What the other waits for and this one does not has to be read.
-    """
-    satisfied = {upstream.dependency for upstream in upstreams}
-    for earlier in list_earlier_holds(hold, upstreams, now):
-        reader = UpstreamReader(earlier.pipeline, aws, context, now)
-        unread = [
-            entry
-            for entry in earlier.depends_on
-            if entry not in satisfied
-            and not (
-                entry.name == hold.pipeline and entry.require == "idle" and reader.is_local(entry)
-            )
-        ]
-        with suppress(NotPermitted):  # what this hold may not read is no reason to keep it
-            others = reader.read_upstreams(unread)
-            if not find_unsatisfied([other for other in others if not other.missing]):
-                return earlier
-    return None
 
 
 def _carry_out(

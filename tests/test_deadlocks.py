@@ -9,6 +9,7 @@ import pytest
 from chalicelib.holds.verdict import Verdict, split_token
 from tests.support.ask import ask
 from tests.support.calls import Calls
+from tests.support.explaining import explains
 from tests.support.logs import read_retry_log
 from tests.support.scene import Scene
 
@@ -174,3 +175,51 @@ def test_gates_that_do_not_name_their_pipeline_take_turns_too(scene: Scene) -> N
     assert [scene.statuses(name)[0] for name in "ab"] == ["Succeeded"] * 2
     assert [len(scene.statuses(name)) for name in "ab"] in ([1, 2], [2, 1])
     assert scene.rules() == []
+
+
+@pytest.mark.parametrize("mode", ["restart", "retry"])
+def test_among_those_that_wait_for_each_other_the_longest_wait_goes_first(
+    scene: Scene, mode: str
+) -> None:
+    """All of them could go when infra ends."""
+    scene.pipeline("infra", seconds=600)
+    scene.start("infra")
+    for name, others in (("c", "ab"), ("a", "bc"), ("b", "ac")):
+        scene.gated(name, ask("infra", *others, pipeline=name, hold=mode), seconds=300)
+    for name in "cab":
+        scene.start(name)
+        scene.wait(seconds=30)
+    order = []
+    for _ in range(60):
+        scene.wait(minutes=1)
+        working = [name for name in "abc" if scene.statuses(name)[0] == "InProgress"]
+        assert len(working) <= 1
+        order += [name for name in working if name not in order]
+    assert order == ["c", "a", "b"]
+    assert [len(scene.statuses(name)) for name in "abc"] == [2 if mode == "restart" else 1] * 3
+
+
+def test_explain_says_whose_turn_it_is(scene: Scene) -> None:
+    scene.pipeline("infra", seconds=60)
+    scene.start("infra")
+    for name, other in (("apps", "k8s"), ("k8s", "apps")):
+        scene.gated(name, ask("infra", other, pipeline=name), seconds=300)
+    for name in ("apps", "k8s"):
+        scene.start(name)
+    scene.wait(seconds=20)
+    scene.world.dials.events_on = False
+    scene.wait(seconds=60)
+    explains("apps goes first: it has been waiting since 12:00 UTC", states=["held"])
+
+
+def test_a_hold_that_could_not_go_keeps_no_other_from_going(scene: Scene) -> None:
+    """apps also waits for network, which runs on."""
+    for name, seconds in (("infra", 60.0), ("network", 3600.0)):
+        scene.pipeline(name, seconds=seconds)
+        scene.start(name)
+    scene.gated("apps", ask("network", "k8s", pipeline="apps"), seconds=30)
+    scene.gated("k8s", ask("infra", "apps"), seconds=30)
+    for name in ("apps", "k8s"):
+        scene.start(name)
+    scene.wait(minutes=3)
+    assert (scene.statuses("k8s")[0], scene.statuses("apps")) == ("Succeeded", ["Failed"])

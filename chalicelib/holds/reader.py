@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from chalicelib.aws.clients import Aws
 from chalicelib.aws.codepipeline import CodePipeline
 from chalicelib.deployment import Deployment
-from chalicelib.errors import PipelineNotFound
+from chalicelib.errors import NotPermitted, PipelineNotFound
 from chalicelib.holds.continuation import is_restart
 from chalicelib.holds.fate import (
     Evidence,
@@ -19,8 +22,11 @@ from chalicelib.holds.fate import (
     find_predecessor,
 )
 from chalicelib.holds.hold import Hold
+from chalicelib.holds.turns import list_earlier_holds
 from chalicelib.holds.verdict import Verdict
 from chalicelib.pipelines.execution import LONGEST_LAG_SECONDS, LOOK_BACK, Attempt
+from chalicelib.pipelines.reader import UpstreamReader
+from chalicelib.pipelines.upstream import Upstream, find_unsatisfied
 from chalicelib.pipelines.wait_cycles import read_mark
 
 MAX_PREDECESSORS = 5
@@ -120,3 +126,29 @@ def read_begin_of_held(
         if not is_restart(held.origin, deployment.retry_function):
             break
     return begin
+
+
+def read_first_hold(
+    hold: Hold, upstreams: Sequence[Upstream], aws: Aws, context: object, now: datetime
+) -> Hold | None:
+    """Return the hold that goes before this one, whose `upstreams` are satisfied; None if it is
+    this one's turn. `context`: the Lambda context. `now`: aware UTC.
+
+    What the other waits for and this one does not has to be read: it may not be able to go.
+    """
+    satisfied = {upstream.dependency for upstream in upstreams}
+    for earlier in list_earlier_holds(hold, upstreams, now):
+        reader = UpstreamReader(earlier.pipeline, aws, context, now)
+        unread = [
+            entry
+            for entry in earlier.depends_on
+            if entry not in satisfied
+            and not (
+                entry.name == hold.pipeline and entry.require == "idle" and reader.is_local(entry)
+            )
+        ]
+        with suppress(NotPermitted):  # what this hold may not read is no reason to keep it
+            others = reader.read_upstreams(unread)
+            if not find_unsatisfied([other for other in others if not other.missing]):
+                return earlier
+    return None

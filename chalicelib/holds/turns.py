@@ -21,8 +21,8 @@ not fire.
 def list_earlier_holds(hold: Hold, upstreams: Sequence[Upstream], now: datetime) -> list[Hold]:
     """Return the holds in the cycles of `hold` that go before it, the longest wait first.
 
-    `upstreams`: those of `hold`. `now`: aware UTC. Each time that nothing has changed in the cycle
-    for the length of a TURN, the first of them has missed its own.
+    `upstreams`: those of `hold`. `now`: aware UTC. For each TURN that has passed since anything
+    changed, the first of them has missed its own.
     """
     rivals = [
         rival
@@ -39,8 +39,7 @@ def list_earlier_holds(hold: Hold, upstreams: Sequence[Upstream], now: datetime)
     }
     changes = [rival.since for rival in rivals]
     for upstream in upstreams:
-        if upstream.cycle:
-            changes += [execution.updated for execution in upstream.executions]
+        changes += [execution.updated for execution in upstream.executions]
     missed = max(timedelta(0), now - max(changes, default=now)) // TURN
     return [earlier[place] for place in sorted(earlier)][missed:]
 

@@ -76,7 +76,7 @@ class ExecutionStory:
     """One execution. `attempts`: oldest first. `rule`: of its hold. `upstreams`: what it is
     waiting for. `former_upstreams`: what it was waiting for until its wait ended and nothing was
     started, or what its gates have checked before a person kept it. `target`: the retry function
-    that has to end its hold.
+    that has to end its hold. `first`: the hold of another pipeline that goes before its own.
     """
 
     execution: Execution
@@ -86,6 +86,7 @@ class ExecutionStory:
     former_upstreams: tuple[UpstreamChain, ...] = ()
     log: RetryLog | None = None
     target: RetryTarget | None = None
+    first: Hold | None = None
 
     @property
     def hold(self) -> Hold | None:

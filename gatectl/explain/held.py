@@ -50,8 +50,10 @@ MAX_EVENT_DELAY = timedelta(minutes=1)
 
 def is_late(evidence: ExplainEvidence, story: ExecutionStory) -> bool:
     """Whether nothing keeps the held execution waiting, and it should have continued by now."""
+    if story.blocking or story.first:
+        return False
     end = story.end_of_upstreams
-    return not story.blocking and (end is None or evidence.now - end > MAX_EVENT_DELAY)
+    return end is None or evidence.now - end > MAX_EVENT_DELAY
 
 
 def explain_hold(evidence: ExplainEvidence, story: ExecutionStory) -> Statement:
@@ -81,7 +83,27 @@ def explain_hold(evidence: ExplainEvidence, story: ExecutionStory) -> Statement:
         )
     if story.blocking:
         return _explain_wait(evidence, story, hold, rule)
+    if story.first:
+        return _explain_turn(evidence, story, hold, rule, story.first)
     return _explain_missing_start(evidence, story, hold, rule)
+
+
+def _explain_turn(
+    evidence: ExplainEvidence, story: ExecutionStory, hold: Hold, rule: HoldRule, first: Hold
+) -> Statement:
+    """`first`: the hold of another pipeline that goes before this one."""
+    moment = f"within seconds after {first.pipeline} has ended"
+    return Statement(
+        "held",
+        f"{evidence.name} has been waiting {evidence.format_wait(hold.since)}. Its upstreams are "
+        f"idle now, but {first.pipeline} and {evidence.name} wait for each other, and "
+        f"{first.pipeline} goes first: it has been waiting {evidence.format_wait(first.since)}.",
+        outlook=f"{_describe_continuation(evidence, story, hold, moment)} "
+        f"{_describe_deadline(evidence, story, hold, rule)}"
+        f"{describe_next_check(rule, evidence.now)}",
+        remedies=tuple(_offer_ways_out(evidence, story, hold)),
+        is_fine=True,
+    )
 
 
 def _explain_wait(

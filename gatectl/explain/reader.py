@@ -21,7 +21,7 @@ from chalicelib.deployment import APP, Deployment
 from chalicelib.errors import NotPermitted, PipelineNotFound
 from chalicelib.holds.fate import HoldFate
 from chalicelib.holds.hold import Hold
-from chalicelib.holds.reader import complete_fate, read_fate
+from chalicelib.holds.reader import complete_fate, read_fate, read_first_hold
 from chalicelib.holds.rule import names_pipeline, read_stage
 from chalicelib.phrases import MAX_NAMES
 from chalicelib.pipelines.dependency import Dependency
@@ -119,19 +119,19 @@ class ExplainReader:
         if gate := story.open_gate:
             dependencies = evidence.list_dependencies(gate)
             stage = read_deployment_stage(gate)
-            chains = self._read_chains(evidence, story, dependencies, stage)
+            chains = self._read_chains(evidence, dependencies, stage)
             return replace(story, upstreams=chains)
         if gates := list_passed_gates(evidence, story):
             dependencies = tuple(
                 dict.fromkeys(each for gate in gates for each in evidence.list_dependencies(gate))
             )
             stage = read_deployment_stage(gates[-1])
-            chains = self._read_chains(evidence, story, dependencies, stage)
+            chains = self._read_chains(evidence, dependencies, stage)
             return replace(story, former_upstreams=chains)
         if gate := find_ended_wait(evidence, story):
             dependencies = evidence.list_dependencies(gate)
             stage = read_deployment_stage(gate)
-            chains = self._read_chains(evidence, story, dependencies, stage)
+            chains = self._read_chains(evidence, dependencies, stage)
             story = replace(story, former_upstreams=chains)
             if is_hold_lost(evidence, story, gate):
                 log = self._read_log(evidence, story, stage, gate.started)
@@ -144,9 +144,14 @@ class ExplainReader:
         stage = read_rule_stage(rule)
         story = replace(
             story,
-            upstreams=self._read_chains(evidence, story, hold.depends_on, stage),
+            upstreams=self._read_chains(evidence, hold.depends_on, stage),
             target=read_target(self._place.functions, rule),
         )
+        if not story.blocking:
+            upstreams = [chain.upstream for chain in story.upstreams]
+            context = _build_context(evidence, stage)
+            first = read_first_hold(hold, upstreams, self._aws, context, self._now)
+            story = replace(story, first=first)
         if is_late(evidence, story):
             since = story.end_of_upstreams or self._now - LOOK_BACK
             story = replace(story, log=self._read_log(evidence, story, stage, since))
@@ -201,13 +206,11 @@ class ExplainReader:
     def _read_chains(
         self,
         evidence: ExplainEvidence,
-        story: ExecutionStory,
         dependencies: Sequence[Dependency],
         stage: str,
     ) -> tuple[UpstreamChain, ...]:
         """`stage`: the Chalice stage of the gate."""
-        deployment = Deployment(evidence.partition, evidence.region, evidence.account, stage)
-        context = SimpleNamespace(invoked_function_arn=deployment.retry_arn)
+        context = _build_context(evidence, stage)
         return self._follow(context, evidence.name, dependencies, {evidence.name})
 
     def _follow(
@@ -259,6 +262,12 @@ class ExplainReader:
                 chains = self._follow(context, name, dependencies, visited)
                 return UpstreamChain(upstream, "in place", chains)
         return UpstreamChain(upstream)
+
+
+def _build_context(evidence: ExplainEvidence, stage: str) -> object:
+    """Return the Lambda context of the retry function in this Chalice stage."""
+    deployment = Deployment(evidence.partition, evidence.region, evidence.account, stage)
+    return SimpleNamespace(invoked_function_arn=deployment.retry_arn)
 
 
 def _read_upstream(reader: UpstreamReader, dependency: Dependency) -> Upstream:
