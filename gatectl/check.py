@@ -277,13 +277,7 @@ def _find_cycles(
     edges: tuple[DependencyEdge, ...], gated: Mapping[str, Pipeline]
 ) -> Iterator[Finding]:
     for cycle in classify_cycles(edges, gated):
-        severity: Severity = (
-            "note"
-            if cycle.kind == "turns"
-            else "error"
-            if cycle.kind == "success" or cycle.is_unnoticed
-            else "warning"
-        )
+        severity: Severity = "note" if cycle.kind == "turns" else "error"
         where = f"pipelines {join_names(sorted(set(cycle.pipelines)))}"
         kind, how = ("turns", "") if cycle.kind == "turns" else ("deadlock", DEADLOCK_REMEDY)
         yield Finding(kind, severity, where, str(cycle), "", how)

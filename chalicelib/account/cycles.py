@@ -5,9 +5,8 @@ Pure: everything follows from the pipelines' gates.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 from chalicelib.account import graph
@@ -16,9 +15,8 @@ from chalicelib.account.graph import DependencyEdge
 from chalicelib.account.pipeline import Pipeline
 from chalicelib.pipelines.wait_cycles import MAX_PIPELINES_IN_A_CYCLE, Cycle
 
-CycleKind = Literal["turns", "together", "success"]
+CycleKind = Literal["turns", "success"]
 """turns: no deadlock, because a held pipeline is idle, so one after the other continues.
-together: a deadlock if they all wait at the same time.
 success: a deadlock after any of them has failed, and until all of them have succeeded once.
 """
 
@@ -40,27 +38,24 @@ class DependencyCycle:
         chain = f"{Cycle(self.pipelines, deadlock=self.kind != 'turns')}."
         if self.kind == "turns":
             return (
-                f"{chain} They take turns: a held pipeline is idle, so one of them goes first. "
-                "That is right if they must not run at the same time."
+                f"{chain} They take turns: the one that has waited longest goes first. That is "
+                "right if they must not run at the same time."
             )
-        when = (
-            "Each needs the next one to succeed first, so none of them can continue until all "
-            "have succeeded once, nor after any failure."
-            if self.kind == "success"
-            else "If they wait at the same time, none of them can ever continue."
-        )
         fails = (
             f"A gate checks at most {MAX_PIPELINES_IN_A_CYCLE} pipelines of a chain, so it does "
             "not notice this cycle, and they wait forever."
             if self.is_unnoticed
             else "The gate that notices it fails its action."
         )
-        return f"{chain} {when} {fails}"
+        return (
+            f"{chain} Each needs the next one to succeed first, so none of them can continue until "
+            f"all have succeeded once, nor after any failure. {fails}"
+        )
 
 
 DEADLOCK_REMEDY = (
     "To break the cycle, remove one of these pipelines from the other's depends_on, or use "
-    '"require": "idle" with a hold mode other than wait.'
+    '"require": "idle".'
 )
 """How to end a deadlock."""
 
@@ -75,10 +70,7 @@ def classify_cycles(
     """
     enforced = [edge for edge in edges if _is_enforced(edge, pipelines)]
     blocking = [edge for edge in enforced if _keeps_waiting(edge, pipelines)]
-    deadlocks = [
-        DependencyCycle(names, _classify_deadlock(names, blocking))
-        for names in graph.find_cycles(blocking)
-    ]
+    deadlocks = [DependencyCycle(names, "success") for names in graph.find_cycles(blocking)]
     deadlocked = {name for cycle in deadlocks for name in cycle.pipelines}
     turns = [
         DependencyCycle(names, "turns")
@@ -88,17 +80,9 @@ def classify_cycles(
     return [*deadlocks, *turns]
 
 
-def _classify_deadlock(names: Sequence[str], edges: Iterable[DependencyEdge]) -> CycleKind:
-    need_success = {
-        (edge.dependent, edge.upstream) for edge in edges if edge.dependency.require == "succeeded"
-    }
-    return "success" if need_success.issuperset(pairwise(names)) else "together"
-
-
 def _keeps_waiting(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> bool:
-    """Return whether a dependent keeps waiting while its upstream waits at a gate of its own.
-
-    It does if the upstream has to succeed first, or if it stays in progress while it waits.
+    """Return whether a dependent keeps waiting while its upstream waits at a gate of its own: if
+    the upstream has to succeed first.
     """
     upstream = pipelines[edge.upstream]
     holding = [gate for gate in upstream.gates if gate.parameters and not gate.parameters.observe]
@@ -106,9 +90,7 @@ def _keeps_waiting(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> b
         first = min(upstream.stages.index(gate.stage) for gate in holding)
         if upstream.stages.index(edge.dependency.stage) < first:
             return False  # when the upstream waits, it is past the stage that counts
-    return edge.dependency.require == "succeeded" or any(
-        gate.parameters.mode.stays_in_progress for gate in holding if gate.parameters
-    )
+    return edge.dependency.require == "succeeded"
 
 
 def _is_enforced(edge: DependencyEdge, pipelines: Mapping[str, Pipeline]) -> bool:

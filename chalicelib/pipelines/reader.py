@@ -176,7 +176,7 @@ class UpstreamReader:
             upstream = Upstream(Dependency(pipeline), executions, read_at=self._now)
             if upstream.running:
                 edges = _list_marked_edges(codepipeline.read_state(pipeline), upstream.running)
-                return WaitingPipeline(edges, stays_in_progress=True)
+                return WaitingPipeline(edges)
             hold = self._read_hold(upstream.possibly_held) if upstream.possibly_held else None
         except (NoAnswer, PipelineNotFound):
             return WaitingPipeline()

@@ -186,8 +186,11 @@ class Upstream:
 
     @property
     def deadlocked(self) -> bool:
-        """Whether it can never be satisfied, because all pipelines of its cycle keep waiting."""
-        return not self.satisfied and self.cycle is not None and self.cycle.deadlock
+        """Whether it can never be satisfied, because each pipeline of its cycle requires the
+        success of the next one.
+        """
+        requires_success = self.dependency.require == "succeeded" and not self.satisfied
+        return requires_success and self.cycle is not None and self.cycle.deadlock
 
     def is_past(self, execution: Execution) -> bool:
         """Return whether an execution has finished the one stage that counts."""

@@ -34,14 +34,11 @@ class WaitEdge:
 
 @dataclass(frozen=True)
 class WaitingPipeline:
-    """What a pipeline waits for. Without edges it does not wait.
-
-    `stays_in_progress`: whether it is in progress while it waits, instead of being held by a rule.
-    `hold`: what the rule keeps, in the other case.
+    """What a pipeline waits for. Without edges it does not wait. `hold`: what its rule keeps, if a
+    rule holds it.
     """
 
     edges: Sequence[WaitEdge] = ()
-    stays_in_progress: bool = False
     hold: Hold | None = None
 
 
@@ -72,10 +69,9 @@ def find_cycle(
     `waits`: what `upstream` waits for. `read_wait` returns what another pipeline waits for; it is
     called at most once per pipeline. A deadlock is preferred to a shorter cycle that is none.
 
-    A cycle is a deadlock if each pipeline keeps the one before it waiting, either because it has to
-    succeed first, or because it has to be idle and stays in progress. A pipeline that a rule holds
-    is idle, so the pipeline that waits for it to be idle continues, and then the next one can. In a
-    cycle, the requester is held by a rule, whatever its hold mode.
+    A cycle is a deadlock if each pipeline requires the success of the next one. Otherwise one of
+    them can go first, because in a cycle all are held by rules, whatever their hold modes, and a
+    pipeline that a rule holds is idle. What the requester itself requires is not considered.
     """
     waits_by_name: dict[str, WaitingPipeline] = {}
 
@@ -100,7 +96,7 @@ def _find_path_back(
 ) -> tuple[str, ...] | None:
     """Return the shortest path from the requester, by `upstream`, back to the requester.
 
-    `deadlock`: use only pipelines that keep the one before them waiting.
+    `deadlock`: use only waits for a success.
     """
     paths: list[tuple[tuple[str, ...], Sequence[WaitEdge]]] = [((requester, upstream), waits)]
     visited = {requester, upstream}
@@ -112,7 +108,7 @@ def _find_path_back(
             if edge.pipeline in visited:
                 continue
             wait = read_wait(edge.pipeline)
-            if wait.stays_in_progress or edge.require == "succeeded" or not deadlock:
+            if edge.require == "succeeded" or not deadlock:
                 visited.add(edge.pipeline)
                 paths.append(((*path, edge.pipeline), wait.edges))
     return None

@@ -254,8 +254,9 @@ def test_a_deployed_page_finds_its_state_next_to_it(
 
 
 def test_what_needs_attention_is_listed_with_what_to_do(scene: Scene, visit: Visit) -> None:
-    scene.gated("a", {"depends_on": ["b"], "hold": "wait"})
-    scene.gated("b", {"depends_on": ["a", "infa"], "hold": "wait"})
+    a, b = ({"pipeline": name, "require": "succeeded"} for name in "ab")
+    scene.gated("a", {"depends_on": [b]})
+    scene.gated("b", {"depends_on": [a, "infa"]})
     scene.gated("c", {"depend_on": ["b"]})
     scene.events.put_rule(Name="pipeline-gate-dev-left-over", ScheduleExpression="rate(5 minutes)")
     with served() as url:

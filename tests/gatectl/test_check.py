@@ -149,7 +149,7 @@ class TestCycles:
         ("settings", "row"),
         [
             ({}, ("turns", "note", "pipelines a and b")),
-            ({"hold": "wait"}, ("deadlock", "warning", "pipelines a and b")),
+            ({"hold": "wait"}, ("turns", "note", "pipelines a and b")),
             ({"require": "succeeded"}, ("deadlock", "error", "pipelines a and b")),
         ],
     )
@@ -266,7 +266,7 @@ class TestFromFiles:
         assert check(*files("infra", "k8s", "web")) == [
             ("no-upstream", "error", GATE_OF_K8S),
             ("caution", "warning", "pipeline k8s"),
-            ("deadlock", "warning", "pipelines k8s and web"),
+            ("turns", "note", "pipelines k8s and web"),
         ]
 
     def test_an_upstream_in_no_file_is_not_checked(

@@ -111,9 +111,14 @@ def test_one_that_is_held_runs_again_unless_it_waits_for_the_one_that_asks(
     assert (upstream.satisfied, upstream.deadlocked) == (satisfied, deadlocked)
 
 
-def test_one_that_runs_and_waits_for_the_one_that_asks_is_a_deadlock_if_it_can_never_end() -> None:
-    assert Upstream(INFRA, history("InProgress"), cycle=FOR_EVER).deadlocked
-    assert not Upstream(INFRA, history("InProgress"), cycle=IN_TURN).deadlocked
+@pytest.mark.parametrize(
+    ("wanted", "cycle", "deadlocked"),
+    [(SUCCEEDED, FOR_EVER, True), (SUCCEEDED, IN_TURN, False), (INFRA, FOR_EVER, False)],
+)
+def test_one_that_runs_and_waits_for_the_one_that_asks_is_a_deadlock_if_it_can_never_end(
+    wanted: Dependency, cycle: Cycle, deadlocked: bool
+) -> None:
+    assert Upstream(wanted, history("InProgress"), cycle=cycle).deadlocked is deadlocked
 
 
 @pytest.mark.parametrize(
