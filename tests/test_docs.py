@@ -217,9 +217,8 @@ def chain(scene: Scene, _: list[Asked]) -> Iterator[str]:
 
 def deadlock(scene: Scene, _: list[Asked]) -> Iterator[str]:
     for name, other in (("infra", "k8s"), ("k8s", "infra")):
-        scene.gated(
-            name, {"depends_on": [other], "hold": "wait", "pipeline": name, "execution": EXECUTION}
-        )
+        upstream = {"pipeline": other, "require": "succeeded"}
+        scene.gated(name, {"depends_on": [upstream], "pipeline": name, "execution": EXECUTION})
     for name in ("infra", "k8s"):
         scene.codepipeline.start_pipeline_execution(name=name)
     scene.wait(minutes=1)

@@ -307,7 +307,7 @@ class ClosedGate:
             wait.cycle if self._parameters.mode.stays_in_progress else None,
         )
         try:
-            # A restart that is held again goes on with this wait.
+            # A restart that is held again continues with this wait.
             mark = format_mark(hold.since, ())
             answered = fail_job(self._job, Verdict.HELD, "JobFailed", message, self._aws, mark)
         except Exception:
@@ -457,7 +457,7 @@ class ClosedGate:
     def _find_begin(
         self, waiter: Waiter, standing: Hold | None, detail: ExecutionDetail | None
     ) -> datetime:
-        """Return when this wait began. It goes on if the execution was started in place of a held
+        """Return when this wait began. It continues if the execution was started in place of a held
         one, or if its stage was retried.
         """
         if self._job.since:

@@ -97,8 +97,8 @@ def read_begin_of_held(
     gate: tuple[str, str] | None,
     deployment: Deployment,
 ) -> datetime | None:
-    """Return when the wait began that `execution`, which the retry function started, goes on with
-    (aware UTC): at the same gate, in the execution that was held before it. None if AWS shows none.
+    """Return when the wait began that `execution` continues (aware UTC): the retry function started
+    it in place of one that was held at the same gate. None if AWS shows none.
 
     Its mark says so. If AWS does not show it, the gate's attempts do. Raises NotPermitted, NoAnswer
     or PipelineNotFound.
