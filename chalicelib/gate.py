@@ -91,12 +91,15 @@ def _decide(job: Job, context: object, aws: Aws, now: datetime) -> dict[str, obj
     upstreams = reader.read_upstreams(parameters.depends_on)
     _refuse_missing(upstreams, job, aws)
     waiting = find_unsatisfied(upstreams)
-    if waiting:
+    if waiting or job.since:
         # A cold start on the open path does not pay for this import.
         from chalicelib.holds.making import ClosedGate  # noqa: PLC0415
 
         gate = ClosedGate(job, parameters, upstreams, aws, context, now)
-        return gate.hold_pipeline(waiting, reader)
+        if waiting:
+            return gate.hold_pipeline(waiting, reader)
+        if canceled := gate.cancel_wait():
+            return canceled
     outcome = Outcome.WAIT_RELEASED if job.since else Outcome.PASSED
     summary, waited = describe_pass(upstreams, now), job.count_waited_seconds(now)
     return let_pass(job, parameters, outcome, summary, upstreams, aws, waited_seconds=waited)

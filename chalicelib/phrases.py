@@ -15,6 +15,11 @@ def quote(value: str, length: int = 60) -> str:
     return json.dumps(value if len(value) <= length else value[:length] + "...")
 
 
+def describe_person(arn: str, comment: str | None) -> str:
+    """Return who released or canceled a hold, and why if they said so: `ARN ("wrong commit")`."""
+    return f"{arn} ({json.dumps(comment, ensure_ascii=False)})" if comment else arn
+
+
 def name_json_kind(value: object) -> str:
     """Return what kind of JSON value this is, such as "a string"."""
     kinds = {

@@ -48,6 +48,7 @@ from chalicelib.holds.hold import Hold, Restart, refuse_too_many_upstreams
 from chalicelib.holds.reader import read_attempts, read_fate, read_first_hold
 from chalicelib.holds.rule import is_rule_of, read_rule_name
 from chalicelib.holds.verdict import Verdict
+from chalicelib.phrases import describe_person
 from chalicelib.pipelines.execution import (
     LONGEST_LAG_SECONDS,
     LOOK_BACK,
@@ -149,12 +150,12 @@ def check_hold(event: object, context: object, aws: Aws, now: datetime) -> dict[
 def _count_checks(claimed: Hold | None, now: datetime) -> int:
     """Return how often to check before the hold is left to the next firing.
 
-    The rule's schedule comes again anyway. An event or a person's release does not, and AWS may not
+    The rule's schedule comes again anyway. An event or a person's command does not, and AWS may not
     show yet what has happened.
     """
     if claimed is None or claimed.schedule is None:
         return 1
-    scheduled = claimed.schedule.fires_in_minute_of(now) and claimed.released_by is None
+    scheduled = claimed.schedule.fires_in_minute_of(now) and claimed.marked_by is None
     return 1 if scheduled else CHECKS_AFTER_EVENT
 
 
@@ -239,7 +240,7 @@ def _make_plan(
         reason = f"it was started again as {hold.restart.execution}"
         return Plan(Step.START, outcome, reason, started=hold.restart.execution)
     reader = UpstreamReader(hold.pipeline, aws, context, now)
-    upstreams = _read_upstreams(hold, reader, now)
+    upstreams = [] if hold.canceled_by else _read_upstreams(hold, reader, now)
     waiting = find_unsatisfied(upstreams)
     reason = f"still waiting for {', '.join(upstream.label for upstream in waiting)}"
     if waiting and not hold.ends_anyway(now):
@@ -257,6 +258,9 @@ def _make_plan(
         return Plan(Step.STAY, Outcome.WAITING, fate.reason)
     if _has_passed(hold, evidence):
         return Plan(Step.END, Outcome.DROPPED, describe_later_pass(hold.execution))
+    if hold.canceled_by:
+        canceled = f"canceled by {describe_person(hold.canceled_by, hold.comment)}"
+        return Plan(Step.END, Outcome.CANCELED, canceled)
     if waiting and hold.ends_by_stopping:
         return Plan(Step.END, Outcome.GAVE_UP, reason)
     return _plan_to_go_on(hold, waiting, reason, evidence, aws)
@@ -286,7 +290,8 @@ def _plan_to_go_on(
         outcome = Outcome.RETRIED if step is Step.RETRY else Outcome.STARTED
         reason = "the upstreams are idle"
     elif hold.released_by:
-        outcome, reason = Outcome.LET_GO, f"released by {hold.released_by}: {reason}"
+        person = describe_person(hold.released_by, hold.comment)
+        outcome, reason = Outcome.LET_GO, f"released by {person}: {reason}"
     else:
         outcome, reason = Outcome.GAVE_UP, f"gave up: {reason}"
     return Plan(
@@ -629,10 +634,14 @@ def _report(
     """`between`: the executions that began shortly before the one that was `started`."""
     if plan.step in (Step.END, Step.START):
         # The rule goes, and with it the waits of the other gates that share it.
-        outcome = plan.outcome if plan.step is Step.START else Outcome.DROPPED
         for other in hold.neighbors:
-            if not other.end_reported and plan.outcome is not Outcome.OVER:
-                _report_wait(other, replace(plan, outcome=outcome), aws, now, started, between)
+            if other.end_reported or plan.outcome is Outcome.OVER:
+                continue
+            is_same = plan.step is Step.START or (
+                plan.outcome is Outcome.CANCELED and other.canceled_by is not None
+            )
+            outcome = plan.outcome if is_same else Outcome.DROPPED
+            _report_wait(other, replace(plan, outcome=outcome), aws, now, started, between)
     return _report_wait(hold, plan, aws, now, started, between)
 
 
@@ -645,7 +654,7 @@ def _report_wait(
     between: Sequence[str],
 ) -> dict[str, object]:
     outcome = plan.outcome
-    if outcome is Outcome.DROPPED and hold.end_reported:
+    if outcome in (Outcome.DROPPED, Outcome.CANCELED) and hold.end_reported:
         outcome = Outcome.OVER
     on_give_up = "stop" if plan.step is Step.END else hold.on_give_up
     # A late twin of the gate may have created the hold again since this invocation began.
@@ -664,6 +673,8 @@ def _report_wait(
         also_started=list(between) or None,
         replaced_by=plan.replaced_by,
         released_by=hold.released_by if outcome is Outcome.LET_GO else None,
+        canceled_by=hold.canceled_by if outcome is Outcome.CANCELED else None,
+        comment=hold.comment if outcome in (Outcome.LET_GO, Outcome.CANCELED) else None,
         on_give_up=on_give_up if outcome is Outcome.GAVE_UP else None,
         start_command=plan.start_command,
     )

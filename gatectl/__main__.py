@@ -12,6 +12,7 @@ COMMANDS = (
     "holds",
     "explain",
     "release",
+    "cancel",
     "graph",
     "check",
     "history",

@@ -21,6 +21,7 @@ from chalicelib.account.reader import AccountReader
 from chalicelib.account.waits import HoldRule, Wait
 from chalicelib.errors import NoAnswer
 from chalicelib.holds.fate import Standing
+from chalicelib.holds.hold import Hold
 from chalicelib.phrases import format_time, join_names
 from gatectl.arguments import parse_duration
 from gatectl.doctor.stuck import find_stuck_rules
@@ -36,20 +37,20 @@ WATCH_SECONDS = 15
 @dataclass(frozen=True)
 class WaitRow:
     """A wait, as it is shown. `over`: why it has ended although its rule still exists, or "".
-    `edited`: whether its pipeline was edited after it began. `stuck`: why its rule will never end
-    the hold, or "".
+    `mark`: its hold if a person released or canceled it. `edited`: whether its pipeline was edited
+    after it began. `stuck`: why its rule will never end the hold, or "".
     """
 
     wait: Wait
     over: str = ""
-    released_by: str | None = None
+    mark: Hold | None = None
     edited: bool = False
     stuck: str = ""
 
     @property
     def can_be_released(self) -> bool:
         """Whether `gatectl release` can release it (of edited pipelines: guide, actions-retry)."""
-        return not (self.over or self.released_by or self.stuck) and (
+        return not (self.over or self.mark or self.stuck) and (
             self.wait.mode.stays_in_progress or not self.edited
         )
 
@@ -150,16 +151,13 @@ def list_rows(view: AccountView) -> list[WaitRow]:
 
     A wait in the mode wait has a rule too if it was released: that is one row.
     """
-    holds_by_execution = {
-        (rule.hold.pipeline, rule.hold.execution): rule.hold for rule in view.rules if rule.hold
-    }
     without_rule = {(wait.pipeline, wait.execution) for wait in view.waits if wait.rule is None}
     rows = []
     for wait in view.waits:
         execution = (wait.pipeline, wait.execution)
         if wait.rule and execution in without_rule:
             continue
-        hold, pipeline = holds_by_execution.get(execution), view.pipelines.get(wait.pipeline)
+        pipeline = view.pipelines.get(wait.pipeline)
         if wait.may_stand:
             over = ""
         elif wait.fate.standing is Standing.MOVED_ON:
@@ -167,7 +165,7 @@ def list_rows(view: AccountView) -> list[WaitRow]:
         else:
             over = wait.fate.reason
         edited = pipeline is not None and pipeline.edited_since(wait.execution)
-        rows.append(WaitRow(wait, over, hold.released_by if hold else None, edited))
+        rows.append(WaitRow(wait, over, view.find_mark(wait), edited))
     return sorted(rows, key=lambda row: (bool(row.over), str(row.wait.since)))
 
 
@@ -229,11 +227,12 @@ def _build_page(
 
 
 def _describe_left_over(over: Sequence[WaitRow]) -> Iterator[Text]:
-    removal = (
-        "not all are removed automatically; for details, run: gatectl doctor"
-        if any(row.stuck for row in over)
-        else "removed automatically at the first check after the end of the upstreams"
-    )
+    if any(row.stuck for row in over):
+        removal = "not all are removed automatically; for details, run: gatectl doctor"
+    elif all(row.mark and row.mark.canceled_by for row in over):
+        removal = "removed automatically at the next check"
+    else:
+        removal = "removed automatically at the first check after the end of the upstreams"
     yield Text(f"\n{format_count(len(over), 'rule')} left over from holds that ended ({removal}):")
     for row in over:
         yield Text(
@@ -275,9 +274,13 @@ def _build_table(place: Place, waiting: Sequence[WaitRow], now: datetime) -> Tab
             f"{_format_cell(wait.since, now)}{duration}",
             "never" if row.stuck else _format_cell(wait.next_check, now),
             *([_format_cell(wait.gives_up, now)] if limited else []),
-            "released" if row.released_by else wait.mode.name,
+            _name_mark(row.mark) if row.mark else wait.mode.name,
         )
     return table
+
+
+def _name_mark(mark: Hold) -> str:
+    return "canceled" if mark.canceled_by else "released"
 
 
 def _format_cell(moment: datetime | None, now: datetime) -> str:
@@ -304,7 +307,9 @@ def _build_json(
                 "seconds": int((now - wait.since).total_seconds()) if wait.since else None,
                 "next_check": wait.next_check,
                 "give_up": wait.give_up,
-                "released_by": row.released_by,
+                "released_by": row.mark and row.mark.released_by,
+                "canceled_by": row.mark and row.mark.canceled_by,
+                "comment": row.mark and row.mark.comment,
                 "stuck": row.stuck or None,
                 "rule": wait.rule,
                 "reason": wait.reason,

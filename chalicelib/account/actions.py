@@ -107,6 +107,11 @@ def _build_wait(
         gives_up=min(deadlines, default=None),
         reason=" ".join(dict.fromkeys(action.message for _, action in open_actions)),
         gates=tuple(gate for gate, _ in open_actions),
+        begins={
+            (gate.stage, gate.action): mark.since
+            for gate, action in open_actions
+            if (mark := read_mark(action.mark))
+        },
         fate=HELD,
     )
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from chalicelib.account.gates import Gate, find_gates
 from chalicelib.account.waits import HoldRule, Wait
+from chalicelib.holds.hold import Hold
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import Attempt, Execution
 from chalicelib.pipelines.state import PipelineState
@@ -86,6 +87,15 @@ class AccountView:
     rules: tuple[HoldRule, ...]
     unseen: Mapping[str, str] = field(default_factory=dict)
     attempts_read: int = 0
+
+    def find_mark(self, wait: Wait) -> Hold | None:
+        """Return the hold with which a person released or canceled this wait, if one did."""
+        for hold in (rule.hold for rule in self.rules if rule.hold):
+            if (hold.pipeline, hold.execution) != (wait.pipeline, wait.execution):
+                continue
+            if hold.released_by or hold.cancels_wait(wait.since or hold.since):
+                return hold
+        return None
 
 
 def list_unseen_pipelines(pipelines: Mapping[str, Pipeline]) -> dict[str, str]:

@@ -25,6 +25,7 @@ class Wait:
     `give_up`: the deadline, and `gives_up` when it takes effect: a rule's first check after it.
     `reason`: what the console shows at the gate action; "" if it shows nothing about the wait.
     `gates`: the gates that keep their actions in progress; empty if a rule holds the execution.
+    `begins`: when each of these gates began to wait, by its stage and name, if its action tells.
     `fate`: whether the wait still stands. A rule can outlast its wait until the upstreams end.
     """
 
@@ -39,6 +40,7 @@ class Wait:
     gives_up: datetime | None = None
     reason: str = ""
     gates: tuple[Gate, ...] = ()
+    begins: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     fate: HoldFate = HELD
 
     @property

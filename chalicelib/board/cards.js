@@ -51,8 +51,11 @@ function describeEndOfWait(upstreams) {
 
 /** Return what happens next, and what a person has to do for that. */
 function describeNext({ wait, upstreams }) {
+  const comment = wait.comment ? ` ("${wait.comment}")` : "";
+  if (wait.canceled_by)
+    return `Canceled by ${wait.canceled_by}${comment}: the wait ends at the next check, and nothing is started.`;
   if (wait.let_go_by)
-    return `Released by ${wait.let_go_by}: it continues within seconds, whatever its upstreams do.`;
+    return `Released by ${wait.let_go_by}${comment}: it continues within seconds, whatever its upstreams do.`;
   const holding = upstreams.filter(({ edge }) => edge.holds);
   const listNames = (isListed) => holding.filter(isListed).map(({ upstream }) => upstream.name);
   const withoutSuccess = listNames(

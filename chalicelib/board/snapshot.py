@@ -17,6 +17,7 @@ from chalicelib.account.graph import DependencyEdge
 from chalicelib.account.pipeline import AccountView, Pipeline
 from chalicelib.account.states import find_status, list_unchecked_upstreams
 from chalicelib.account.waits import HoldRule, Wait
+from chalicelib.holds.hold import Hold
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.upstream import Upstream
 
@@ -39,7 +40,6 @@ def build_snapshot(view: AccountView, region: str, now: datetime) -> Json:
     edges = graph.list_edges(view, region)
     waits = [wait for wait in view.waits if wait.may_stand]
     waits.sort(key=lambda wait: str(wait.since))
-    released_by = {rule.hold.execution: rule.hold.released_by for rule in view.rules if rule.hold}
     pipelines = {
         pipeline.name: _build_pipeline(pipeline, waits, console)
         for pipeline in view.pipelines.values()
@@ -53,7 +53,7 @@ def build_snapshot(view: AccountView, region: str, now: datetime) -> Json:
         "account": account,
         "pipelines": [*pipelines.values()],
         "edges": [_build_edge(edge, pipelines, view) for edge in edges],
-        "waits": [_build_wait(wait, released_by.get(wait.execution), console) for wait in waits],
+        "waits": [_build_wait(wait, view.find_mark(wait), console) for wait in waits],
         "parked": [*_list_parked(view, region, console)],
         "refusing": [*_list_refusing_gates(view, console)],
         "deadlocks": [_build_deadlock(cycle) for cycle in cycles if cycle.kind != "turns"],
@@ -107,7 +107,8 @@ def _build_edge(edge: DependencyEdge, pipelines: Mapping[str, Json], view: Accou
     }
 
 
-def _build_wait(wait: Wait, released_by: str | None, console: ConsoleLinks) -> Json:
+def _build_wait(wait: Wait, mark: Hold | None, console: ConsoleLinks) -> Json:
+    """`mark`: the hold that a person released or canceled, if one did."""
     return {
         "pipeline": wait.pipeline,
         "link": console.pipeline(wait.pipeline),
@@ -121,7 +122,9 @@ def _build_wait(wait: Wait, released_by: str | None, console: ConsoleLinks) -> J
         "give_up": _format_moment(wait.gives_up),
         "reason": wait.reason,
         "rule": wait.rule and {"name": wait.rule, "link": console.rule(wait.rule)},
-        "let_go_by": released_by,
+        "let_go_by": mark and mark.released_by,
+        "canceled_by": mark and mark.canceled_by,
+        "comment": mark and mark.comment,
     }
 
 

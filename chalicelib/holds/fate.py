@@ -8,6 +8,7 @@ from enum import Enum
 
 from chalicelib.deployment import name_gate_function, name_retry_function
 from chalicelib.holds.continuation import is_restart
+from chalicelib.holds.verdict import Verdict
 from chalicelib.pipelines.execution import PARALLEL, Attempt, Execution
 from chalicelib.pipelines.state import PipelineState
 
@@ -132,10 +133,13 @@ def _find_fate_at_gate(evidence: Evidence) -> HoldFate:
     if evidence.attempts is None:
         return _find_fate_by_state(evidence)
     gates = find_last_attempts(evidence.attempts, evidence.gate_function)
-    if find_closed_gate(evidence.attempts, evidence.gate_function):
+    closed = find_closed_gates(evidence.attempts, evidence.gate_function)
+    if any(attempt.verdict is not Verdict.CANCELED for attempt in closed):
         return HELD
     if any(attempt.status == "InProgress" for attempt in gates):
         return HoldFate(Standing.MOVED_ON, MOVED_ON)
+    if closed:
+        return _end_by_cancellation(evidence)
     if gates:
         return _end_by_passing(evidence)
     # No gate at all. Another failed action shows that the gate did not fail this execution. Without
@@ -154,23 +158,31 @@ def _find_fate_by_state(evidence: Evidence) -> HoldFate:
     """The same by the pipeline's state, which shows only the latest execution of each stage."""
     stages = evidence.state.stages if evidence.state else ()
     shown = {
-        (stage.name, action.name): action.status
+        (stage.name, action.name): action
         for stage in stages
         if stage.execution == evidence.execution
         for action in stage.actions
         if (stage.name, action.name) in evidence.gates
     }
-    failed = {gate for gate, status in shown.items() if status == "Failed"}
-    if failed - {*evidence.condition_gates}:
+    failed = {gate: action for gate, action in shown.items() if action.status == "Failed"}
+    canceled = {gate for gate, action in failed.items() if action.verdict is Verdict.CANCELED}
+    if failed.keys() - canceled - {*evidence.condition_gates}:
         return HELD
-    if "InProgress" in shown.values():
+    statuses = {action.status for action in shown.values()}
+    if "InProgress" in statuses:
         return HoldFate(Standing.MOVED_ON, MOVED_ON)
-    if shown and all(status == "Succeeded" for status in shown.values()):
+    if canceled and failed.keys() == canceled:
+        return _end_by_cancellation(evidence)
+    if statuses == {"Succeeded"}:
         return _end_by_passing(evidence)
     # A failed condition may have been overridden, which only the attempts tell.
     return HoldFate(
         Standing.UNKNOWN, f"the gate's attempts in {evidence.execution} could not be read"
     )
+
+
+def _end_by_cancellation(evidence: Evidence) -> HoldFate:
+    return HoldFate(Standing.ENDED, f"the wait of execution {evidence.execution} was canceled")
 
 
 def _end_by_passing(evidence: Evidence) -> HoldFate:

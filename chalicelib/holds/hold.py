@@ -13,12 +13,15 @@ from chalicelib.errors import Misconfigured, RefusedInput
 from chalicelib.holds.continuation import BY_TRIGGER
 from chalicelib.holds.mode import DEFAULT, HoldMode, parse_rule_mode
 from chalicelib.holds.schedule import Schedule
+from chalicelib.phrases import shorten
 from chalicelib.pipelines.dependency import Dependency, parse_entry
 from chalicelib.pipelines.execution import ID, NAME, read_time
 
 INPUT_LENGTH = 8192  # model: TargetInput
 MAX_UPSTREAMS = 500
 """More than UserParameters of 1000 characters can name."""
+COMMENT_LENGTH = 200
+"""How many characters of a person's reason fit into the Input and the action's summary."""
 MAX_NEIGHBORS = 4
 """How many further gates of one stage have their wait in the rule: as many as surely fit."""
 
@@ -48,16 +51,20 @@ class Hold:
     `variables`: the execution's pipeline variables, if the gate knows them and they fit into the
     rule. `mode`: its hold mode. `revisions`: "latest" or "held", as in Parameters, or BY_TRIGGER;
     None in rules from before BY_TRIGGER. `give_up`: when the hold ends in any case (aware UTC), and
-    `on_give_up`, "stop" or "continue", how. `released_by`: the ARN of the person who released it,
-    whatever its upstreams do. `job`: the job whose gate made it. `end_reported`: the end of this
-    hold was logged, or the gate will log it; whatever removes the rule must not report it again.
+    `on_give_up`, "stop" or "continue", how. `job`: the job whose gate made it. `end_reported`: the
+    end of this hold was logged, or the gate will log it; whatever removes the rule must not report
+    it again.
+
+    `released_by`: the ARN of the person who released it, so that it continues whatever its
+    upstreams do. `canceled_by`: that of the person who canceled it, so that it ends and nothing is
+    started. It is never both. `comment`: the reason that this person gave, if any.
 
     `schedule`: that of its rule. `restart`: what the retry has started in its place; the rule stays
     until AWS lists that execution.
 
     `gate`: the stage and the action (or the condition's rule) of the gate that holds, if AWS told
     them. `neighbors`: the waits of other gates of the same stage in this execution, which share the
-    rule: each has its own beginning, deadline and release.
+    rule: each has its own beginning, deadline, release and cancellation.
     """
 
     rule: str
@@ -71,6 +78,8 @@ class Hold:
     give_up: datetime | None = None
     on_give_up: str = "stop"
     released_by: str | None = None
+    canceled_by: str | None = None
+    comment: str | None = None
     job: str | None = None
     end_reported: bool = False
     schedule: Schedule | None = None
@@ -84,6 +93,9 @@ class Hold:
         missing or a value is invalid.
         """
         variables = fields.get("variables")
+        canceled_by = _parse_name(fields.get("canceled_by"))
+        released_by = None if canceled_by else _parse_name(fields.get("released_by"))
+        comment = clean_comment(fields.get("comment")) if canceled_by or released_by else None
         try:
             hold = cls(
                 rule=str(fields["rule"]),
@@ -98,7 +110,9 @@ class Hold:
                 revisions=_parse_text(fields.get("revisions")),
                 give_up=read_time(fields["give_up"]) if "give_up" in fields else None,
                 on_give_up=str(fields.get("on_give_up", "stop")),
-                released_by=_parse_name(fields.get("released_by")),
+                released_by=released_by,
+                canceled_by=canceled_by,
+                comment=comment,
                 job=_parse_text(fields.get("job")),
                 end_reported=fields.get("end_reported") is True,
                 schedule=Schedule.parse(fields.get("schedule")),
@@ -131,8 +145,9 @@ class Hold:
 
     @classmethod
     def _parse_neighbor(cls, fields: Mapping[str, Any], wait: Mapping[str, Any]) -> Self:
-        names = {key: fields[key] for key in ("rule", "pipeline", "execution")}
-        other = cls.parse({**names, **wait, "neighbors": ()})
+        shared = {key: fields[key] for key in ("rule", "pipeline", "execution")}
+        shared["comment"] = fields.get("comment")
+        other = cls.parse({**shared, **wait, "neighbors": ()})
         if other is None:
             raise ValueError(f"{wait} is not a wait")
         return other
@@ -150,12 +165,23 @@ class Hold:
         if self.restart:
             fields["restart"] = self.restart
         if self.neighbors:
-            fields["neighbors"] = [wait._build_wait_json() for wait in self.neighbors]
+            fields["neighbors"] = [self._build_neighbor_json(wait) for wait in self.neighbors]
         with_variables = json.dumps({**fields, "variables": self.variables})
         # Variables can be larger than a target's Input may be (50 of 1000 characters; model:
         # PipelineVariableList): then the retry reads them.
         fits = self.variables is not None and len(with_variables) <= INPUT_LENGTH
         return with_variables if fits else json.dumps(fields)
+
+    def _build_neighbor_json(self, wait: Hold) -> dict[str, object]:
+        """Return a neighbor's wait. Its comment is left out if it is that of this wait: one command
+        marks all waits of an execution, and five comments might not fit.
+        """
+        fields = wait._build_wait_json()
+        if wait.comment == self.comment:
+            fields.pop("comment", None)
+        elif wait.comment is None:
+            fields["comment"] = ""
+        return fields
 
     def _build_wait_json(self) -> dict[str, object]:
         """Return what one gate's wait is, without whose it is."""
@@ -165,6 +191,8 @@ class Hold:
             "give_up": self.give_up and self.give_up.isoformat(),
             "on_give_up": None if self.on_give_up == "stop" else self.on_give_up,
             "released_by": self.released_by,
+            "canceled_by": self.canceled_by,
+            "comment": self.comment,
             "job": self.job,
             "end_reported": self.end_reported or None,
             "gate": self.gate,
@@ -229,15 +257,29 @@ class Hold:
         return self.give_up is not None and now >= self.give_up
 
     def ends_anyway(self, now: datetime) -> bool:
-        """Whether it ends whatever its upstreams do: a person released it, or its deadline has
-        passed.
+        """Whether it ends whatever its upstreams do: a person released or canceled it, or its
+        deadline has passed.
         """
-        return self.released_by is not None or self.is_past_deadline(now)
+        return self.marked_by is not None or self.is_past_deadline(now)
 
     @property
     def ends_by_stopping(self) -> bool:
         """Whether, if it `ends_anyway`, nothing is started."""
-        return self.released_by is None and self.on_give_up == "stop"
+        return self.released_by is None and (
+            self.canceled_by is not None or self.on_give_up == "stop"
+        )
+
+    @property
+    def marked_by(self) -> str | None:
+        """The person who released or canceled it."""
+        return self.canceled_by or self.released_by
+
+    def cancels_wait(self, since: datetime) -> bool:
+        """Return whether a person canceled the wait that began at `since` (aware UTC).
+
+        If its stage was retried after that, a new wait has begun, which stays.
+        """
+        return self.canceled_by is not None and self.since >= since
 
 
 def refuse_too_many_upstreams(fields: Mapping[str, Any]) -> None:
@@ -255,6 +297,21 @@ def refuse_too_many_upstreams(fields: Mapping[str, Any]) -> None:
             f"This event names more than {MAX_UPSTREAMS} upstreams, or too many waits, so no gate "
             "wrote it. Nothing was changed."
         )
+
+
+def clean_comment(value: object) -> str | None:
+    """Return a person's reason as it may be shown: one line of printable characters, cut off after
+    COMMENT_LENGTH. Anything but a text that says something is None.
+    """
+    if not isinstance(value, str):
+        return None
+    line = " ".join("".join(map(_keep_printable, value)).split())
+    return shorten(line, COMMENT_LENGTH) or None
+
+
+def _keep_printable(character: str) -> str:
+    # Surrogates, control characters and bidirectional marks are not printable.
+    return character if character.isprintable() else " "
 
 
 def _parse_name(value: object) -> str | None:

@@ -30,7 +30,7 @@ from chalicelib.holds.waiter import (
 )
 from chalicelib.job import Job, format_token
 from chalicelib.parameters import Parameters, refuse_self
-from chalicelib.phrases import MAX_NAMES
+from chalicelib.phrases import MAX_NAMES, describe_person
 from chalicelib.pipelines.estimate import estimate_percent
 from chalicelib.pipelines.execution import LONGEST_LAG_SECONDS, ExecutionDetail
 from chalicelib.pipelines.reader import UpstreamReader
@@ -139,7 +139,9 @@ class ClosedGate:
         waiting = self._read_details(waiting, reader)
         wait = self._identify_wait(waiter, waiting)
         if wait.standing and wait.standing.released_by:
-            return self._let_go(wait, wait.standing.released_by)
+            return self._let_go(wait, wait.standing.released_by, wait.standing.comment)
+        if self._is_canceled(wait.standing):
+            return self._cancel(wait)
         if cycle := find_deadlock(waiting):
             return self._refuse_deadlock(wait, cycle)
         if wait.give_up and self._now >= wait.give_up:
@@ -157,6 +159,21 @@ class ClosedGate:
 
     def _read_details(self, waiting: Sequence[Upstream], reader: UpstreamReader) -> list[Upstream]:
         return [*reader.read_details(waiting[:MAX_NAMES]), *waiting[MAX_NAMES:]]
+
+    def cancel_wait(self) -> dict[str, object] | None:
+        """Fail an action that was kept in progress and could pass now, if a person canceled its
+        wait; returns the record. None if no one did, or if EventBridge does not answer.
+        """
+        try:
+            wait = self._identify_wait(self._identify_waiter(), ())
+        except NoAnswer:
+            return None
+        return self._cancel(wait) if self._is_canceled(wait.standing) else None
+
+    def _is_canceled(self, standing: Hold | None) -> bool:
+        """Return whether a person canceled this wait. An action's first job begins a new one."""
+        since = self._job.since
+        return bool(since and standing and standing.cancels_wait(since))
 
     def _can_stay_in_progress(self, wait: GateWait) -> bool:
         # A wait that a rule took over stays with its rule, even if its stage is retried by hand.
@@ -365,9 +382,10 @@ class ClosedGate:
     # Ending a wait whatever the upstreams do. If a rule kept the hold, the retry has counted its
     # end when it retried the stage, or will when it finds that the execution has passed.
 
-    def _let_go(self, wait: GateWait, released_by: str) -> dict[str, object]:
+    def _let_go(self, wait: GateWait, released_by: str, comment: str | None) -> dict[str, object]:
         outcome = Outcome.WAIT_LET_GO if self._job.since else Outcome.PASSED
-        summary = open_gate.describe_release(wait.waiting, released_by, wait.since, self._now)
+        person = describe_person(released_by, comment)
+        summary = open_gate.describe_release(wait.waiting, person, wait.since, self._now)
         return self._let_pass(
             outcome,
             summary,
@@ -375,6 +393,32 @@ class ClosedGate:
             waiting=_list_blocking(wait.waiting),
             waited_seconds=self._job.count_waited_seconds(self._now),
             released_by=released_by,
+            comment=comment,
+        )
+
+    def _cancel(self, wait: GateWait) -> dict[str, object]:
+        """Fail the action because a person canceled its wait. The rule that says so stays until the
+        retry function finds that the execution has ended.
+        """
+        canceled_by = wait.standing.canceled_by if wait.standing else None
+        comment = wait.standing.comment if wait.standing else None
+        person = describe_person(str(canceled_by), comment)
+        message = held_pipeline.describe_cancellation(
+            [entry.label for entry in self._parameters.depends_on],
+            wait.waiting,
+            person,
+            wait.since,
+            self._now,
+        )
+        answered = fail_job(self._job, Verdict.CANCELED, "JobFailed", message, self._aws)
+        return self._report(
+            Outcome.CANCELED,
+            wait,
+            answered,
+            reason=f"canceled by {person}",
+            waited_seconds=self._job.count_waited_seconds(self._now),
+            canceled_by=canceled_by,
+            comment=comment,
         )
 
     def _give_up(self, wait: GateWait) -> dict[str, object]:
@@ -462,7 +506,8 @@ class ClosedGate:
         """
         if self._job.since:
             return self._job.since
-        if standing:
+        # A canceled wait is over: whoever retries its stage begins a new one.
+        if standing and not standing.canceled_by:
             return standing.since
         deployment = Deployment.from_context(self._context)
         if detail is None or not is_restart(detail.origin, deployment.retry_function):
@@ -495,7 +540,12 @@ class ClosedGate:
         )
 
     def _report(
-        self, outcome: Outcome, wait: GateWait, answered: bool, **fields: object
+        self,
+        outcome: Outcome,
+        wait: GateWait,
+        answered: bool,
+        reason: str | None = None,
+        **fields: object,
     ) -> dict[str, object]:
         return report_decision(
             "gate",
@@ -504,8 +554,8 @@ class ClosedGate:
             job=self._job.id,
             pipeline=wait.waiter.pipeline,
             execution=wait.waiter.execution,
-            waiting=_list_blocking(wait.waiting),
-            reason=describe_reasons(wait.waiting, self._now),
+            waiting=_list_blocking(wait.waiting) or None,
+            reason=reason or describe_reasons(wait.waiting, self._now),
             **fields,
             answered=answered,
         )

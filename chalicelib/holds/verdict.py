@@ -17,6 +17,7 @@ class Verdict(Enum):
 
     HELD = "held"
     GAVE_UP = "gave-up"
+    CANCELED = "canceled"
     DEADLOCK = "deadlock"
     REFUSED = "refused"
     REFUSED_ELSEWHERE = "refused elsewhere"

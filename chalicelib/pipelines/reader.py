@@ -153,11 +153,13 @@ class UpstreamReader:
 
         try:
             rule = name_rule(Deployment.from_context(self._context), failed.id)
-            return self._aws.eventbridge.read_hold(rule)
+            hold = self._aws.eventbridge.read_hold(rule)
         except (Misconfigured, ValueError):
             # A gate that cannot name its rules has made none, and a target that the gate did not
             # write holds no pipeline.
             return None
+        # A canceled one does not run again, although its rule still exists.
+        return None if hold and hold.canceled_by else hold
 
     def _find_cycle(self, entry: Dependency, waits: Sequence[WaitEdge]) -> Cycle | None:
         from chalicelib.pipelines.wait_cycles import find_cycle  # noqa: PLC0415

@@ -29,6 +29,8 @@ _DETAIL_KEYS = (
     "on_give_up",
     "start_command",
     "released_by",
+    "canceled_by",
+    "comment",
     "decision",
 )
 

@@ -1,7 +1,8 @@
 """Every outcome of the two functions: its word in the log, what it counts, and what it announces.
 
 The end of a wait is counted once, by whatever ends it. So, over both functions:
-Held = Released + LetGo + GaveUp + Dropped + the deadlocks that ended a hold + the holds that stand.
+Held = Released + LetGo + GaveUp + Canceled + Dropped + the deadlocks that ended a hold
+     + the holds that stand.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Outcome(Enum):
     LET_GO = OutcomeRow("let go", ("LetGo",), ("RELEASED",), ends_hold=True)
     # Of either function
     GAVE_UP = OutcomeRow("gave up", ("GaveUp",), ("GAVE_UP",), ends_hold=True)
+    CANCELED = OutcomeRow("canceled", ("Canceled",), ("CANCELED",), ends_hold=True)
     DEADLOCK = OutcomeRow("deadlock", ("Deadlocks",), ("DEADLOCKED",))
     DROPPED = OutcomeRow("dropped", ("Dropped",), ("DROPPED",), ends_hold=True)
     DEFECT = OutcomeRow("defect", ("Defects",))

@@ -58,7 +58,7 @@ def describe_hold(
         f"{describe_deadline(give_up, hold.on_give_up, now)}"
         f"You do not need to do anything{' until then' if hold.give_up else ''}. "
         f"To continue now anyway, run: gatectl release {pipeline}. "
-        f"To stop waiting, remove the EventBridge rule {hold.rule} and its target.",
+        f"To stop waiting, run: gatectl cancel {pipeline}.",
         MESSAGE_LENGTH,
     )
 
@@ -84,8 +84,8 @@ def describe_wait(
         f"{describe_deadline(give_up, on_give_up, now)}"
         f"Last checked at {format_time(now, now)}; the gate keeps checking until the wait ends. "
         f"{f'Then {pipeline} continues with {revisions}. ' if revisions else ''}"
-        f"To continue now anyway, run: gatectl release {pipeline}. To stop waiting, stop this "
-        "execution.",
+        f"To continue now anyway, run: gatectl release {pipeline}. "
+        f"To stop waiting, run: gatectl cancel {pipeline}.",
         SUMMARY_LENGTH,
     )
 
@@ -120,11 +120,28 @@ def describe_give_up(waiting: Sequence[Upstream], since: datetime, now: datetime
     )
 
 
+def describe_cancellation(
+    names: Sequence[str], waiting: Sequence[Upstream], person: str, since: datetime, now: datetime
+) -> str:
+    """Return that a person ended the wait for the upstreams with these names, for an action that
+    stayed in progress.
+    """
+    from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
+
+    reasons = f"{describe_reasons(waiting, now)} " if waiting else ""
+    return shorten(
+        f"Canceled by {person}. It had been waiting for {join_names(names)} since "
+        f"{format_time(since, now)}. {reasons}"
+        "Nothing starts automatically. To check again, retry this stage.",
+        MESSAGE_LENGTH,
+    )
+
+
 def describe_deadlock(cycle: Cycle) -> str:
     return (
         f"Deadlock: {cycle}. Each has to continue before the other can, so this wait would never "
         "end. To break the cycle, remove one of these pipelines from the other's depends_on, or "
-        'use "require": "idle" with a hold mode other than wait.'
+        'use "require": "idle".'
     )
 
 

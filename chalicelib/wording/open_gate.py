@@ -43,13 +43,15 @@ def describe_pass_after_give_up(waiting: Sequence[Upstream], since: datetime, no
     )
 
 
-def describe_release(waiting: Sequence[Upstream], by: str, since: datetime, now: datetime) -> str:
-    """Return that a person, `by`, lets the pipeline continue."""
+def describe_release(
+    waiting: Sequence[Upstream], person: str, since: datetime, now: datetime
+) -> str:
+    """Return that a person lets the pipeline continue."""
     from chalicelib.wording.reasons import describe_reasons  # noqa: PLC0415
 
     names = join_names([upstream.label for upstream in waiting])
     return shorten(
-        f"Released by {by}. It had been waiting for {names} since {format_time(since, now)}. "
+        f"Released by {person}. It had been waiting for {names} since {format_time(since, now)}. "
         f"{describe_reasons(waiting, now)}",
         SUMMARY_LENGTH,
     )

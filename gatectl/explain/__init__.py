@@ -117,10 +117,11 @@ def _explain_pipeline(evidence: ExplainEvidence) -> Iterator[Statement]:
 def _explain_leftover_rule(evidence: ExplainEvidence, rule: HoldRule, hold: Hold) -> Statement:
     reason = shorten_ids(evidence.fates[rule.name].reason)
     names = join_names([dependency.label for dependency in hold.depends_on])
+    check = "next check" if hold.canceled_by else f"first check after the end of {names}"
     return Statement(
         "needless",
         f"The rule {rule.name} is left over from a hold that has ended: {reason}.",
-        outlook=f"It is removed automatically at the first check after the end of {names}. "
+        outlook=f"It is removed automatically at the {check}. "
         f"{describe_next_check(rule, evidence.now)}",
         execution=hold.execution,
     )
@@ -195,6 +196,8 @@ def _build_story_json(evidence: ExplainEvidence, story: ExecutionStory) -> dict[
         "next_check": story.rule and story.rule.next_check(evidence.now),
         "give_up": hold and hold.give_up,
         "released_by": hold and hold.released_by,
+        "canceled_by": hold and hold.canceled_by,
+        "comment": hold and hold.comment,
         "waits_for": [_build_chain_json(chain) for chain in story.upstreams],
     }
 

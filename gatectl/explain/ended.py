@@ -11,8 +11,9 @@ from typing import Any
 from chalicelib.deployment import name_gate_function
 from chalicelib.errors import REFUSALS
 from chalicelib.holds.fate import find_closed_gate
+from chalicelib.holds.hold import clean_comment
 from chalicelib.holds.verdict import Verdict
-from chalicelib.phrases import format_time, join_names
+from chalicelib.phrases import describe_person, format_time, join_names
 from chalicelib.pipelines.execution import Attempt
 from chalicelib.records.outcomes import Outcome
 from gatectl.doctor.finding import Words
@@ -64,9 +65,9 @@ def find_gate_that_failed(story: ExecutionStory) -> Attempt | None:
 
 
 def find_ended_wait(evidence: ExplainEvidence, story: ExecutionStory) -> Attempt | None:
-    """Return the gate's attempt that gave up, or whose hold no longer has a rule."""
+    """Return the gate's attempt that gave up, was canceled, or whose hold no longer has a rule."""
     gate = find_gate_that_failed(story)
-    if gate is None or gate.verdict is Verdict.GAVE_UP:
+    if gate is None or gate.verdict in (Verdict.GAVE_UP, Verdict.CANCELED):
         return gate
     return gate if is_hold_lost(evidence, story, gate) else None
 
@@ -153,6 +154,10 @@ def _explain_failure_by_gate(
     says: tuple[str, ...] = (f"The gate said: {gate.message}",) if gate.message else ()
     if gate.verdict is Verdict.GAVE_UP:
         state, ending = "gave up", "gave up waiting"
+        says = (*says, *_describe_upstreams_now(evidence, story))
+        remedies = (*restarts, *_offer_to_continue(evidence, story, gate))
+    elif gate.verdict is Verdict.CANCELED:
+        state, ending = "canceled", "stopped waiting because a person canceled its wait"
         says = (*says, *_describe_upstreams_now(evidence, story))
         remedies = (*restarts, *_offer_to_continue(evidence, story, gate))
     elif gate.verdict is Verdict.DEADLOCK:
@@ -256,6 +261,18 @@ def _explain_logged_end(
     if outcome is Outcome.DROPPED and (replaced_by := record.get("replaced_by")):
         headline = f"{was_held}, and has been started again as {replaced_by}."
         return Statement("started again", headline)
+    if outcome is Outcome.CANCELED:
+        person = describe_person(
+            str(record.get("canceled_by")), clean_comment(record.get("comment"))
+        )
+        return Statement(
+            "canceled",
+            f"{evidence.name} is no longer waiting: its wait was canceled by {person} at "
+            f"{ended_at}. {_describe_past_wait(evidence, gate)}.",
+            tuple(_describe_upstreams_now(evidence, story)),
+            NOTHING_STARTS,
+            (*_offer_restarts(evidence, story, gate), *_offer_to_continue(evidence, story, gate)),
+        )
     is_given_up = outcome is Outcome.GAVE_UP and record.get("on_give_up") != "continue"
     if is_given_up or outcome is Outcome.DROPPED:
         reasons = [f"The retry function logged: {outcome.word}: {record.get('reason', '')}."]
@@ -276,8 +293,9 @@ def _explain_logged_end(
             NOTHING_STARTS,
             tuple(remedies),
         )
+    releaser = describe_person(str(record.get("released_by")), clean_comment(record.get("comment")))
     causes = {
-        Outcome.LET_GO: f" It was released by {record.get('released_by')}.",
+        Outcome.LET_GO: f" It was released by {releaser}.",
         Outcome.GAVE_UP: " Then give_up_minutes was over.",
     }
     state, continued = "retried", f"Its stage was retried at {ended_at}."

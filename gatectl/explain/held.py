@@ -10,7 +10,7 @@ from chalicelib.account.waits import HoldRule
 from chalicelib.deployment import name_retry_function
 from chalicelib.holds.continuation import Continuation, Way, find_continuation, has_filters
 from chalicelib.holds.hold import Hold
-from chalicelib.phrases import format_time, join_names
+from chalicelib.phrases import describe_person, format_time, join_names
 from chalicelib.pipelines.execution import ROLLBACK
 from chalicelib.pipelines.upstream import find_deadlock
 from chalicelib.wording.held_pipeline import describe_deadline
@@ -39,6 +39,7 @@ from gatectl.explain.statement import (
     DOCTOR,
     Remedy,
     Statement,
+    offer_cancel,
     offer_log,
     offer_release,
     offer_removal,
@@ -65,10 +66,21 @@ def explain_hold(evidence: ExplainEvidence, story: ExecutionStory) -> Statement:
     names = join_names([dependency.label for dependency in hold.depends_on])
     if fault := find_fault(evidence, story):
         return _explain_fault(evidence, story, rule, hold, fault)
+    if hold.canceled_by:
+        person = describe_person(hold.canceled_by, hold.comment)
+        return Statement(
+            "canceled",
+            f"The wait of {name} was canceled by {person}. It had been waiting for {names} "
+            f"{lasts}.",
+            outlook="It ends within seconds or at the next check, and nothing is started. "
+            f"{describe_next_check(rule, evidence.now)}",
+            remedies=(offer_new_start(evidence),),
+        )
     if hold.released_by:
+        person = describe_person(hold.released_by, hold.comment)
         return Statement(
             "let go",
-            f"{name} was released by {hold.released_by}. It had been waiting for {names} {lasts}.",
+            f"{name} was released by {person}. It had been waiting for {names} {lasts}.",
             outlook="Its stage is retried within seconds, and the gate lets execution "
             f"{story.execution.short_id} pass. {describe_next_check(rule, evidence.now)}",
         )
@@ -79,7 +91,7 @@ def explain_hold(evidence: ExplainEvidence, story: ExecutionStory) -> Statement:
             (DEADLOCK_REMEDY,),
             _describe_deadline(evidence, story, hold, rule).strip()
             or "It does not end automatically.",
-            (CHECK, *_offer_ways_out(evidence, story, hold)),
+            (CHECK, *_offer_ways_out(evidence, story)),
         )
     if story.blocking:
         return _explain_wait(evidence, story, hold, rule)
@@ -141,7 +153,7 @@ def _explain_wait(
         "purpose, and an EventBridge rule remembers it.",
         tuple(reasons),
         outlook,
-        (*human_actions, *_offer_ways_out(evidence, story, hold)),
+        (*human_actions, *_offer_ways_out(evidence, story)),
         is_fine=not human_actions,
     )
 
@@ -209,17 +221,15 @@ def _find_continuation(
     )
 
 
-def _offer_ways_out(
-    evidence: ExplainEvidence, story: ExecutionStory, hold: Hold
-) -> Iterator[Remedy]:
+def _offer_ways_out(evidence: ExplainEvidence, story: ExecutionStory) -> Iterator[Remedy]:
+    several = len(evidence.stories) > 1
     if not evidence.is_edited_since(story.execution):
-        several = len(evidence.stories) > 1
         yield offer_release(evidence.name, story.execution.id if several else "")
     elif evidence.pipeline.gates:
         yield offer_start_and_release(evidence, NO_RETRY)
     else:
         yield offer_new_start(evidence, NO_RETRY)
-    yield offer_removal(hold.rule)
+    yield offer_cancel(evidence.name, story.execution.id if several else "")
 
 
 def _explain_fault(
@@ -233,9 +243,7 @@ def _explain_fault(
         else f"has been held for {names} {lasts}. It no longer has to wait, but"
     )
     ways_out = (
-        [offer_removal(hold.rule)]
-        if stops_the_retry(fault)
-        else _offer_ways_out(evidence, story, hold)
+        [offer_removal(hold.rule)] if stops_the_retry(fault) else _offer_ways_out(evidence, story)
     )
     return Statement(
         "broken",

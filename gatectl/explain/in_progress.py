@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.account.cycles import DEADLOCK_REMEDY
 from chalicelib.account.gates import Gate
-from chalicelib.phrases import format_time, join_names
+from chalicelib.phrases import describe_person, format_time, join_names
 from chalicelib.pipelines.execution import Attempt
 from chalicelib.pipelines.state import StageState
 from chalicelib.pipelines.upstream import find_deadlock
@@ -28,9 +28,9 @@ from gatectl.explain.reasons import (
 from gatectl.explain.statement import (
     Remedy,
     Statement,
+    offer_cancel,
     offer_log,
     offer_release,
-    offer_stop,
     offer_transition,
 )
 
@@ -55,13 +55,23 @@ def explain_open_gate(
     lasts = evidence.format_wait(since)
     invoked_again = f"{INVOKED_AGAIN}. {INTERVAL_UNKNOWN}"
     if story.hold and story.hold.released_by:
-        headline = f"{name} was released by {story.hold.released_by}. It had been waiting {lasts}."
+        person = describe_person(story.hold.released_by, story.hold.comment)
+        headline = f"{name} was released by {person}. It had been waiting {lasts}."
         return Statement("let go", headline, outlook=invoked_again)
+    if story.hold and story.hold.canceled_by and story.hold.cancels_wait(since):
+        person = describe_person(story.hold.canceled_by, story.hold.comment)
+        headline = f"The wait of {name} was canceled by {person}. It had been waiting {lasts}."
+        outlook = (
+            "CodePipeline invokes the gate again automatically, and the gate fails execution "
+            f"{execution.short_id}. Nothing is started. {INTERVAL_UNKNOWN}"
+        )
+        return Statement("canceled", headline, outlook=outlook)
+    several = len(evidence.stories) > 1
     human_actions = tuple(offer_human_actions(evidence, story))
     remedies = (
         *human_actions,
-        offer_release(name, execution.id if len(evidence.stories) > 1 else ""),
-        offer_stop(name, execution.id),
+        offer_release(name, execution.id if several else ""),
+        offer_cancel(name, execution.id if several else ""),
     )
     if cycle := find_deadlock(story.waiting_for):
         headline = f"Deadlock: {cycle}. None of them can continue. {name} has been waiting {lasts}."

@@ -32,6 +32,7 @@ ENDS_OF_HOLDS = (
     Outcome.RETRIED,
     Outcome.LET_GO,
     Outcome.GAVE_UP,
+    Outcome.CANCELED,
     Outcome.DROPPED,
 )
 """What the retry function logs when it ends a hold."""

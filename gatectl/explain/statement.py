@@ -68,6 +68,11 @@ def offer_release(pipeline: str, execution: str = "") -> Remedy:
     )
 
 
+def offer_cancel(pipeline: str, execution: str = "") -> Remedy:
+    option = ("--execution", execution[:8]) if execution else ()
+    return Remedy("stop waiting and start nothing", (("gatectl", "cancel", pipeline, *option),))
+
+
 def offer_start(pipeline: str, to: str) -> Remedy:
     return Remedy(to, (build_start_command(pipeline),))
 
@@ -86,13 +91,6 @@ def offer_detach(pipeline: str) -> Remedy:
 MEND = Remedy("fix this (asks for confirmation first)", (("gatectl", "doctor", "--mend"),))
 DOCTOR = Remedy("check the functions, permissions and rules", (("gatectl", "doctor"),))
 CHECK = Remedy("see what is wrong with the gates and how to correct it", (("gatectl", "check"),))
-
-
-def offer_stop(pipeline: str, execution: str) -> Remedy:
-    words = ("aws", "codepipeline", "stop-pipeline-execution", "--pipeline-name", pipeline)
-    return Remedy(
-        "stop this execution", ((*words, "--pipeline-execution-id", execution, "--abandon"),)
-    )
 
 
 def offer_removal(rule: str) -> Remedy:

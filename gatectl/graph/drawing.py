@@ -149,15 +149,27 @@ def _describe_missing_stage(edge: DependencyEdge, account: AccountView) -> str:
 
 def _build_node(pipeline: Pipeline, account: AccountView, now: datetime | None) -> Node:
     state = None if now is None else find_status(pipeline, account.waits)
+    description = describe_state(state, now) if state and now else ""
+    if state and _is_canceled(pipeline.name, state, account):
+        description += ", canceled"
     return Node(
         id=pipeline.name,
         label=pipeline.name,
         kind=state.word if state else "",
-        description=describe_state(state, now) if state and now else "",
+        description=description,
         gated=bool(pipeline.gates),
         state=state,
         problem=next((gate.problem for gate in pipeline.gates if gate.problem), ""),
     )
+
+
+def _is_canceled(name: str, state: PipelineStatus, account: AccountView) -> bool:
+    """Return whether the wait that `state` shows ends at its next check."""
+    waits = [
+        wait for wait in account.waits if (wait.pipeline, wait.execution) == (name, state.execution)
+    ]
+    marks = [account.find_mark(wait) for wait in waits]
+    return state.word == "waits" and any(mark and mark.canceled_by for mark in marks)
 
 
 def describe_state(state: PipelineStatus, now: datetime) -> str:

@@ -41,12 +41,7 @@ class TestHeldByARule:
             ),
             states=["held"],
         )
-        rule = f"pipeline-gate-dev-{execution}"
-        assert commands(said) == [
-            "gatectl release k8s",
-            f"aws events remove-targets --rule {rule} --ids retry",
-            f"aws events delete-rule --name {rule}",
-        ]
+        assert commands(said) == ["gatectl release k8s", "gatectl cancel k8s"]
 
     def test_in_the_mode_retry_the_same_execution_continues(self, scene: Scene) -> None:
         hold_k8s(scene, hold="retry")

@@ -196,7 +196,7 @@ def test_if_the_retry_function_may_not_be_invoked_the_rule_continues_the_pipelin
 @pytest.mark.parametrize(
     ("function", "complaint"),
     [
-        ("gatectl.release._release_wait", "Stopped in the middle. To see"),
+        ("gatectl.marking.mark_wait", "Stopped in the middle. To see"),
         ("gatectl.session.Place.show", "Stopped. k8s had already been released."),
     ],
 )

@@ -88,6 +88,7 @@ def test_a_hold_survives_its_rules_input() -> None:
         give_up=datetime(2026, 1, 5, 14, tzinfo=UTC),
         on_give_up="continue",
         released_by="arn:aws:iam::123456789012:user/ann",
+        comment="urgent",
         job=ID,
         end_reported=True,
         schedule=Schedule(2, 5),
@@ -95,10 +96,50 @@ def test_a_hold_survives_its_rules_input() -> None:
         gate=("Gate", "Wait"),
         neighbors=(replace(HOLD, depends_on=(Dependency("dns"),), gate=("Gate", "Other")),),
     )
+    canceled = replace(full, released_by=None, canceled_by=full.released_by)
     defaults = {field.name: field.default for field in fields(Hold)}
-    assert all(getattr(full, name) != default for name, default in defaults.items())
-    for hold in (HOLD, full):
+    for name, default in defaults.items():
+        assert {getattr(hold, name) != default for hold in (full, canceled)} != {False}
+    for hold in (HOLD, full, canceled):
         assert Hold.parse(json.loads(hold.as_input())) == hold
+
+
+BY = "arn:aws:iam::123456789012:user/ann"
+WHOLE = json.loads(HOLD.as_input())
+
+
+@pytest.mark.parametrize(
+    ("marks", "expected"),
+    [
+        ({"canceled_by": BY, "released_by": BY}, (None, BY, None)),  # nothing is started
+        ({"released_by": BY, "comment": 5}, (BY, None, None)),
+        ({"released_by": BY, "comment": " \n"}, (BY, None, None)),
+        ({"released_by": BY, "comment": "a\nb\u202e\ud800c\x1b[1m"}, (BY, None, "a b c [1m")),
+        ({"canceled_by": BY, "comment": "w" * 500}, (None, BY, "w" * 197 + "...")),
+        ({"canceled_by": ["ann"], "comment": "why"}, (None, None, None)),
+        ({"canceled_by": " "}, (None, None, None)),
+    ],
+)
+def test_a_mark_that_a_person_wrote_by_hand(
+    marks: dict[str, object], expected: tuple[str | None, str | None, str | None]
+) -> None:
+    hold = Hold.parse({**WHOLE, **marks})
+    assert hold
+    assert (hold.released_by, hold.canceled_by, hold.comment) == expected
+
+
+@pytest.mark.parametrize("comments", [("a", "a"), ("a", None), (None, "b"), ("a", "b")])
+def test_the_comments_of_waits_that_share_a_rule(comments: tuple[str | None, str | None]) -> None:
+    first, second = [replace(HOLD, canceled_by=BY, comment=comment) for comment in comments]
+    hold = replace(first, neighbors=(replace(second, gate=("Gate", "Other")),))
+    assert Hold.parse(json.loads(hold.as_input())) == hold
+
+
+def test_the_comment_of_one_command_is_stored_once() -> None:
+    waits = [
+        replace(HOLD, canceled_by=BY, comment="x" * 200, gate=("Gate", name)) for name in "abcde"
+    ]
+    assert replace(waits[0], neighbors=tuple(waits[1:])).as_input().count("x" * 200) == 1
 
 
 def test_variables_travel_with_the_hold_if_they_fit() -> None:
@@ -119,9 +160,6 @@ def test_variables_that_just_fit_travel_too() -> None:
     assert len(fits.as_input()) == 8192  # model: TargetInput
     assert Hold.parse(json.loads(fits.as_input())) == fits
     assert Hold.parse(json.loads(too_large.as_input())) == HOLD
-
-
-WHOLE = json.loads(HOLD.as_input())
 
 
 def test_times_are_read_as_utc() -> None:

@@ -255,27 +255,29 @@ def describe_hold(minutes: int = 5, revisions: str = "", **changes: object) -> s
     return held_pipeline.describe_hold([INFRA, SILENT], hold, schedule, NOW, revisions)
 
 
+ANN = phrases.describe_person("arn:aws:iam::123456789012:user/ann", 'the "old" cluster')
 WHY = f"{RUNS}. The gate could not check net: throttled."
-TO_GO_ON = "To continue now anyway, run: gatectl release k8s. To stop waiting, "
+TO_GO_ON = (
+    "To continue now anyway, run: gatectl release k8s. To stop waiting, run: gatectl cancel k8s."
+)
 MESSAGES: list[tuple[str, str]] = [
     (
         describe_hold(),
         f"k8s has been waiting for infra and net since 12:04 UTC. {WHY} This execution failed on "
         "purpose: k8s starts again automatically within seconds after infra and net finish "
         "(successfully or not). Pipeline Gate also checks every 5 minutes, next at 12:09 UTC. "
-        f"You do not need to do anything. {TO_GO_ON}remove the EventBridge rule the-rule and its "
-        "target.",
+        f"You do not need to do anything. {TO_GO_ON}",
     ),
     (
         held_pipeline.describe_wait([INFRA], "k8s", EARLIER, None, "stop", NOW),
         f"k8s has been waiting for infra since 10:04 UTC. {RUNS}. Last checked at 12:04 UTC; the "
-        f"gate keeps checking until the wait ends. {TO_GO_ON}stop this execution.",
+        f"gate keeps checking until the wait ends. {TO_GO_ON}",
     ),
     (
         held_pipeline.describe_wait([INFRA], "k8s", EARLIER, DEADLINE, "continue", NOW),
         f"k8s has been waiting for infra since 10:04 UTC. {RUNS}. If that has not happened by "
         "14:04 UTC, the pipeline continues anyway. Last checked at 12:04 UTC; the gate keeps "
-        f"checking until the wait ends. {TO_GO_ON}stop this execution.",
+        f"checking until the wait ends. {TO_GO_ON}",
     ),
     (
         held_pipeline.describe_wait([INFRA], "k8s", EARLIER, None, "stop", NOW, "commit 1a2b3c4"),
@@ -287,6 +289,11 @@ MESSAGES: list[tuple[str, str]] = [
         held_pipeline.describe_give_up([INFRA], EARLIER, NOW),
         "Gave up waiting for infra: the wait began at 10:04 UTC, and give_up_minutes is over. "
         f"{RUNS}. Nothing starts automatically anymore. To wait again, retry this stage.",
+    ),
+    (
+        held_pipeline.describe_cancellation(["infra", "net"], [INFRA], ANN, EARLIER, NOW),
+        f"Canceled by {ANN}. It had been waiting for infra and net since 10:04 UTC. {RUNS}. "
+        "Nothing starts automatically. To check again, retry this stage.",
     ),
     (
         held_pipeline.describe_deadlock(Cycle(("k8s", "infra", "net", "k8s"), deadlock=True)),
@@ -345,8 +352,9 @@ MESSAGES: list[tuple[str, str]] = [
         "Stopped there (if its actions were abandoned, they may still be working)",
     ),
     (
-        open_gate.describe_release([INFRA], "arn:aws:iam::123456789012:user/ann", EARLIER, NOW),
-        "Released by arn:aws:iam::123456789012:user/ann. It had been waiting for infra since "
+        open_gate.describe_release([INFRA], ANN, EARLIER, NOW),
+        'Released by arn:aws:iam::123456789012:user/ann ("the \\"old\\" cluster"). It had been '
+        "waiting for infra since "
         f"10:04 UTC. {RUNS}.",
     ),
     (
