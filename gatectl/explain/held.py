@@ -113,7 +113,7 @@ def _explain_turn(
         outlook=f"{_describe_continuation(evidence, story, hold, moment)} "
         f"{_describe_deadline(evidence, story, hold, rule)}"
         f"{describe_next_check(rule, evidence.now)}",
-        remedies=tuple(_offer_ways_out(evidence, story, hold)),
+        remedies=tuple(_offer_ways_out(evidence, story)),
         is_fine=True,
     )
 
