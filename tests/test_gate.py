@@ -56,6 +56,18 @@ def test_a_running_upstream_holds_the_pipeline_with_a_rule_and_says_what_happens
     assert (kept["pipeline"], kept["execution"], kept["depends_on"]) == ("k8s", held, ["infra"])
 
 
+@pytest.mark.parametrize(("mode", "is_replaceable"), [("QUEUED", True), ("PARALLEL", False)])
+def test_the_message_of_a_hold_says_whether_a_newer_execution_would_end_it(
+    scene: Scene, mode: str, is_replaceable: bool
+) -> None:
+    scene.pipeline("infra")
+    scene.start("infra")
+    scene.k8s(mode=mode)
+    scene.start("k8s")
+    clause = "unless a newer execution of k8s starts first"
+    assert (clause in scene.gate_message()) is is_replaceable
+
+
 def test_an_execution_that_is_far_back_in_the_history_but_runs_counts(scene: Scene) -> None:
     scene.pipeline("infra", mode="PARALLEL")
     scene.start("infra")

@@ -321,6 +321,7 @@ class ClosedGate:
             self._schedule,
             self._now,
             revisions or "",
+            detail.origin.mode if detail else "",
             wait.cycle if self._parameters.mode.stays_in_progress else None,
         )
         try:

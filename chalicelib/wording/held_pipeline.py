@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.holds.rule import describe_date
 from chalicelib.phrases import format_minutes, format_time, join_names, shorten
+from chalicelib.pipelines.execution import PARALLEL
 
 if TYPE_CHECKING:
     from chalicelib.holds.hold import Hold
@@ -29,13 +30,14 @@ def describe_hold(
     schedule: Schedule,
     now: datetime,
     revisions: str = "",
+    execution_mode: str = "",
     cycle: Cycle | None = None,
 ) -> str:
     """Return why the gate is closed and what happens next, for the failed action.
 
     `waiting`: the upstreams that keep it closed. `schedule`: that of the hold's rule. `now`: aware
-    UTC. `revisions`: with what the pipeline continues; "" if that is not known. `cycle`: because of
-    which the action cannot stay in progress instead.
+    UTC. `revisions`: with what the pipeline continues. `execution_mode`: the pipeline's. Both are
+    "" if they are not known. `cycle`: because of which the action cannot stay in progress instead.
     """
     from chalicelib.wording.reasons import describe_end_of_wait, describe_reasons  # noqa: PLC0415
 
@@ -44,13 +46,16 @@ def describe_hold(
         failed, continues = "This execution", f"{pipeline} starts again"
     else:
         failed, continues = "This action", "its stage is retried"
+    # In PARALLEL mode executions are independent of each other (guide: execution-modes).
+    replaceable = execution_mode not in ("", PARALLEL)
     give_up = schedule.find_check_after(hold.give_up, now) if hold.give_up else None
     return shorten(
         f"{pipeline} has been waiting for {names} since {format_time(hold.since, now)}. "
         f"{describe_reasons(waiting, now)} "
         f"{f'It cannot stay in progress, because {cycle}. ' if cycle else ''}"
         f"{failed} failed on purpose: {continues} automatically within seconds after "
-        f"{describe_end_of_wait(waiting)}. "
+        f"{describe_end_of_wait(waiting)}"
+        f"{f', unless a newer execution of {pipeline} starts first' if replaceable else ''}. "
         f"{f'{pipeline} continues with {revisions}. ' if revisions else ''}"
         "Pipeline Gate also checks every "
         f"{format_minutes(schedule.every_minutes)}, next at "

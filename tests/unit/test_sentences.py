@@ -250,9 +250,13 @@ def test_what_is_awaited(dependencies: list[Dependency], end: str) -> None:
 # The gate's action, and a rule's description
 
 
-def describe_hold(minutes: int = 5, revisions: str = "", **changes: object) -> str:
+def describe_hold(
+    minutes: int = 5, revisions: str = "", execution_mode: str = "SUPERSEDED", **changes: object
+) -> str:
     hold, schedule = replace(HOLD, **changes), Schedule.begin(NOW, minutes)  # type: ignore[arg-type]
-    return held_pipeline.describe_hold([INFRA, SILENT], hold, schedule, NOW, revisions)
+    return held_pipeline.describe_hold(
+        [INFRA, SILENT], hold, schedule, NOW, revisions, execution_mode
+    )
 
 
 ANN = phrases.describe_person("arn:aws:iam::123456789012:user/ann", 'the "old" cluster')
@@ -265,7 +269,8 @@ MESSAGES: list[tuple[str, str]] = [
         describe_hold(),
         f"k8s has been waiting for infra and net since 12:04 UTC. {WHY} This execution failed on "
         "purpose: k8s starts again automatically within seconds after infra and net finish "
-        "(successfully or not). Pipeline Gate also checks every 5 minutes, next at 12:09 UTC. "
+        "(successfully or not), unless a newer execution of k8s starts first. Pipeline Gate also "
+        "checks every 5 minutes, next at 12:09 UTC. "
         f"You do not need to do anything. {TO_GO_ON}",
     ),
     (
@@ -455,11 +460,15 @@ def test_a_defect_that_aws_caused_names_the_call() -> None:
     [
         (
             describe_hold(mode=RETRY),
-            "its stage is retried automatically within seconds after infra and net finish",
+            "its stage is retried automatically within seconds after infra and net finish "
+            "(successfully or not), unless a newer execution of k8s starts first. ",
         ),
+        (describe_hold(execution_mode="QUEUED"), ", unless a newer execution of k8s starts first."),
+        (describe_hold(execution_mode="PARALLEL"), "finish (successfully or not). Pipeline Gate"),
+        (describe_hold(execution_mode=""), "finish (successfully or not). Pipeline Gate"),
         (
             describe_hold(revisions="commit 1a2b3c4"),
-            "(successfully or not). k8s continues with commit 1a2b3c4. Pipeline Gate also checks",
+            "starts first. k8s continues with commit 1a2b3c4. Pipeline Gate also checks",
         ),
         (describe_hold(1), "Pipeline Gate also checks every minute, next at"),
         (
