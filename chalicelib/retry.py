@@ -101,6 +101,8 @@ class Plan:
     come to the end.
 
     `start_command`: how a person starts the pipeline, if neither continues what was held.
+    `moved_on`: the held stage was retried, so its execution is not waiting now, although its hold
+    stands.
     """
 
     step: Step
@@ -114,6 +116,7 @@ class Plan:
     parallel: bool = False
     started: str | None = None
     start_command: str | None = None
+    moved_on: bool = False
 
 
 GATE_NOT_SHOWN = Plan(Step.STAY, Outcome.WAITING, "AWS does not show the gate's attempt yet")
@@ -255,7 +258,7 @@ def _make_plan(
     if fate.standing is Standing.ENDED:
         return Plan(Step.END, Outcome.DROPPED, fate.reason, replaced_by=fate.replaced_by)
     if fate.standing is Standing.MOVED_ON:
-        return Plan(Step.STAY, Outcome.WAITING, fate.reason)
+        return Plan(Step.STAY, Outcome.WAITING, fate.reason, moved_on=True)
     if _has_passed(hold, evidence):
         return Plan(Step.END, Outcome.DROPPED, describe_later_pass(hold.execution))
     if hold.canceled_by:
@@ -398,7 +401,7 @@ def _ask_for_retry(
         # The pipeline was edited, or the stage was already retried (perhaps by an earlier attempt
         # of this retry). Only another check tells which.
         if not _is_still_closed(hold, plan, deployment, aws, now):
-            return Plan(Step.STAY, Outcome.WAITING, MOVED_ON)
+            return Plan(Step.STAY, Outcome.WAITING, MOVED_ON, moved_on=True)
         return _replace_by_start(
             hold, plan, "the pipeline was edited, so its stage cannot be retried", aws
         )
@@ -563,7 +566,7 @@ def _check_restart(
     kept = aws.eventbridge.read_hold(hold.rule)
     if kept not in (None, hold) and (kept.restart is None or kept.restart.execution != started):
         # Its stage was retried since, and its gate may have held it again by this rule.
-        return Plan(Step.STAY, Outcome.WAITING, MOVED_ON)
+        return Plan(Step.STAY, Outcome.WAITING, MOVED_ON, moved_on=True)
     restart = find_execution(started, listed)
     if restart.status != "Failed":
         return plan
@@ -659,6 +662,7 @@ def _report_wait(
     on_give_up = "stop" if plan.step is Step.END else hold.on_give_up
     # A late twin of the gate may have created the hold again since this invocation began.
     waited_seconds = max(0, int((now - hold.since).total_seconds()))
+    is_waiting = outcome.keeps_hold and not hold.end_reported and not plan.moved_on
     return report_decision(
         "retry",
         outcome,
@@ -669,6 +673,7 @@ def _report_wait(
         execution=hold.execution,
         since=hold.since.isoformat(),
         waited_seconds=waited_seconds if outcome.ends_hold else None,
+        waiting_seconds=waited_seconds if is_waiting else None,
         started=started,
         also_started=list(between) or None,
         replaced_by=plan.replaced_by,

@@ -15,7 +15,7 @@ from chalicelib import runtime
 from chalicelib.records import report
 from tests.support.ask import ask
 from tests.support.calls import Calls, timed_out
-from tests.support.held import hold_k8s
+from tests.support.held import hold_k8s, retry_stage, start_all
 from tests.support.scene import Scene
 
 BYPASS = [{"name": "bypass", "defaultValue": "false"}]
@@ -61,7 +61,8 @@ def lines(function: str) -> list[dict[str, Any]]:
 
 
 def metrics(function: str) -> list[dict[str, Any]]:
-    """The metrics that CloudWatch takes out of each line of a function's log, with their values.
+    """The metrics that CloudWatch takes out of each line of a function's log, with their values,
+    but for Waiting.
 
     The line is as its schema wants it (guide: CloudWatch_Embedded_Metric_Format_Specification).
     """
@@ -85,7 +86,13 @@ def metrics(function: str) -> list[dict[str, Any]]:
                 isinstance(line[metric["Name"]], (int, float)) for metric in directive["Metrics"]
             )
             found.append({metric["Name"]: line[metric["Name"]] for metric in directive["Metrics"]})
-    return found
+    counted = [{name: one[name] for name in one if name != "Waiting"} for one in found]
+    return [one for one in counted if one]
+
+
+def waiting_seconds(function: str) -> list[int]:
+    """The values of the metric Waiting."""
+    return [line["Waiting"] for line in lines(function) if "Waiting" in line]
 
 
 def test_a_hold_and_its_release_are_announced_and_counted(scene: Scene, bus: Any) -> None:
@@ -274,3 +281,51 @@ def test_a_firing_without_news_is_neither_announced_nor_counted(scene: Scene, bu
     scene.wait(minutes=30)
     assert bus() == metrics("retry") == []
     assert len(lines("retry")) == 6
+
+
+@pytest.mark.parametrize("mode", ["restart", "retry"])
+def test_each_check_of_a_hold_reports_how_long_it_has_waited(scene: Scene, mode: str) -> None:
+    hold_k8s(scene, seconds=1100, minutes=0, hold=mode)
+    scene.wait(minutes=40)
+    assert scene.statuses()[0] == "Succeeded"
+    assert waiting_seconds("gate") == [0]
+    assert waiting_seconds("retry") == pytest.approx([300, 600, 900], abs=15)
+
+
+def test_each_check_of_a_wait_in_progress_reports_how_long_it_has_waited(scene: Scene) -> None:
+    hold_k8s(scene, seconds=600, minutes=30, hold="wait")
+    assert scene.statuses() == ["Succeeded"]
+    waits = waiting_seconds("gate")
+    assert waits[0] == 0
+    assert waits == sorted(waits)
+    assert 560 <= waits[-1] <= 600
+    assert waiting_seconds("retry") == []
+
+
+def test_a_hold_that_a_person_retried_by_hand_does_not_wait_while_its_execution_works(
+    scene: Scene,
+) -> None:
+    """Its rule stays until the execution has ended, and keeps firing."""
+    scene.world.dials.events_on = False
+    scene.pipeline("infra", seconds=240)
+    scene.gated("k8s", ask(hold="retry"), seconds=3600)
+    held = start_all(scene, "infra", "k8s")
+    scene.wait(minutes=4, seconds=10)
+    retry_stage(scene, held)
+    scene.wait(minutes=30)
+    assert scene.statuses() == ["InProgress"]
+    assert len(lines("retry")) == 6
+    assert waiting_seconds("retry") == []
+
+
+def test_a_stage_that_the_retry_function_retried_waits_no_longer(scene: Scene) -> None:
+    """The end of its wait was reported, but its rule stays. In the meantime infra runs again."""
+    scene.pipeline("infra", seconds=240)
+    scene.gated("k8s", ask(hold="retry"), seconds=3600)
+    start_all(scene, "infra", "k8s")
+    scene.wait(minutes=6)
+    scene.start("infra")
+    scene.wait(minutes=30)
+    assert scene.statuses() == ["InProgress"]
+    assert "waiting" in [line["decision"] for line in lines("retry")]
+    assert waiting_seconds("retry") == []

@@ -438,7 +438,13 @@ def test_every_outcome_is_in_the_table_with_its_metrics_and_states() -> None:
     assert documented == {
         (
             outcome.word,
-            frozenset({*outcome.metrics, *(["WaitTime"] if outcome.ends_hold else [])}),
+            frozenset(
+                {
+                    *outcome.metrics,
+                    *(["WaitTime"] if outcome.ends_hold else []),
+                    *(["Waiting"] if outcome.keeps_hold else []),
+                }
+            ),
             ", ".join(outcome.states),
         )
         for outcome in Outcome
@@ -486,12 +492,17 @@ def test_the_documents_templates_pass_cfn_lint(tmp_path: Path) -> None:
 
 def test_the_alarms_are_on_metrics_that_exist() -> None:
     named = set(re.findall(r"Namespace: PipelineGate\n +MetricName: (\w+)", ALARMS))
-    assert named == {"GaveUp", "Deadlocks", "Refused", "Defects"}
-    assert named <= {metric for outcome in Outcome for metric in outcome.metrics}
+    assert named == {"GaveUp", "Waiting", "Deadlocks", "Refused", "Defects"}
+    assert named - {"Waiting"} <= {metric for outcome in Outcome for metric in outcome.metrics}
 
 
-def test_the_pattern_of_failed_actions_leaves_out_the_holds_and_nothing_else(scene: Scene) -> None:
-    (pattern,) = [block for section in sections(ALARMS) for block in section.blocks]
+@pytest.mark.parametrize(
+    ("number", "refusals"), [(0, []), (1, [("web", "Wait")])], ids=["by name", "by token"]
+)
+def test_the_patterns_of_failed_actions_leave_out_the_holds(
+    scene: Scene, number: int, refusals: list[tuple[str, str]]
+) -> None:
+    pattern = [block for section in sections(ALARMS) for block in section.blocks][number]
     logs, group = boto3.client("logs"), "/aws/events/failures"
     logs.create_log_group(logGroupName=group)
     scene.events.put_rule(Name="failures", EventPattern=json.dumps(pattern))
@@ -503,8 +514,9 @@ def test_the_pattern_of_failed_actions_leaves_out_the_holds_and_nothing_else(sce
     ask(scene, {"depends_on": ["infra"]})
     assert scene.statuses() == ["Failed"]
     scene.wait(minutes=10)
+    ask(scene, {"depends_on": ["nowhere"]}, "web")
     seen = [
         json.loads(event["message"])["detail"]
         for event in logs.filter_log_events(logGroupName=group)["events"]
     ]
-    assert [(one["pipeline"], one["action"]) for one in seen] == [("infra", "Deploy")]
+    assert [(one["pipeline"], one["action"]) for one in seen] == [("infra", "Deploy"), *refusals]

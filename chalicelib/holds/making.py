@@ -548,6 +548,7 @@ class ClosedGate:
         reason: str | None = None,
         **fields: object,
     ) -> dict[str, object]:
+        waited_seconds = max(0, int((self._now - wait.since).total_seconds()))
         return report_decision(
             "gate",
             outcome,
@@ -556,6 +557,7 @@ class ClosedGate:
             pipeline=wait.waiter.pipeline,
             execution=wait.waiter.execution,
             waiting=_list_blocking(wait.waiting) or None,
+            waiting_seconds=waited_seconds if outcome.keeps_hold else None,
             reason=reason or describe_reasons(wait.waiting, self._now),
             **fields,
             answered=answered,

@@ -57,12 +57,16 @@ def took_effect(record: Mapping[str, object]) -> bool:
 
 
 def _build_metrics(outcome: Outcome, record: Mapping[str, object]) -> dict[str, object]:
-    values: dict[str, object] = dict.fromkeys(outcome.metrics if took_effect(record) else (), 1)
-    if not values:
+    if not took_effect(record):
         return {}
+    values: dict[str, object] = dict.fromkeys(outcome.metrics, 1)
     units = dict.fromkeys(values, "Count")
     if "waited_seconds" in record:
         values["WaitTime"], units["WaitTime"] = record["waited_seconds"], "Seconds"
+    if "waiting_seconds" in record:
+        values["Waiting"], units["Waiting"] = record["waiting_seconds"], "Seconds"
+    if not values:
+        return {}
     directive = {
         "Namespace": NAMESPACE,
         "Dimensions": [["FunctionName"]],

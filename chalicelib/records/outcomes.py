@@ -3,6 +3,7 @@
 The end of a wait is counted once, by whatever ends it. So, over both functions:
 Held = Released + LetGo + GaveUp + Canceled + Dropped + the deadlocks that ended a hold
      + the holds that stand.
+Waiting is the time that one of those has waited so far.
 """
 
 from __future__ import annotations
@@ -14,22 +15,24 @@ from enum import Enum
 @dataclass(frozen=True)
 class OutcomeRow:
     """`word`: the log's `decision`. `metrics`: each counts 1. `states`: one event each.
-    `ends_hold`: a hold that was counted as Held ends with it.
+    `ends_hold`: a hold that was counted as Held ends with it. `keeps_hold`: the hold stands after
+    it, so that the metric Waiting reports how long it has waited.
     """
 
     word: str
     metrics: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
     ends_hold: bool = False
+    keeps_hold: bool = False
 
 
 class Outcome(Enum):
     """What was decided. A word may stand for an outcome of each function."""
 
     # The gate holds
-    HELD = OutcomeRow("held", ("Held",), ("HELD",))
-    KEPT_OPEN = OutcomeRow("kept open", ("Held",), ("HELD",))
-    STILL_HELD = OutcomeRow("still held")
+    HELD = OutcomeRow("held", ("Held",), ("HELD",), keeps_hold=True)
+    KEPT_OPEN = OutcomeRow("kept open", ("Held",), ("HELD",), keeps_hold=True)
+    STILL_HELD = OutcomeRow("still held", keeps_hold=True)
     # The gate lets pass
     PASSED = OutcomeRow("passed", ("Passed",), ("PASSED",))
     BYPASSED = OutcomeRow("bypassed", ("Bypassed",), ("PASSED",))
@@ -48,7 +51,7 @@ class Outcome(Enum):
     REFUSED = OutcomeRow("refused", ("Refused",))
     UNANSWERED = OutcomeRow("unanswered")
     # The retry leaves the hold as it is
-    WAITING = OutcomeRow("waiting")
+    WAITING = OutcomeRow("waiting", keeps_hold=True)
     # The retry ends the hold
     STARTED = OutcomeRow("started", ("Released",), ("RELEASED",), ends_hold=True)
     RETRIED = OutcomeRow("retried", ("Released",), ("RELEASED",), ends_hold=True)
@@ -56,7 +59,7 @@ class Outcome(Enum):
     # Of either function
     GAVE_UP = OutcomeRow("gave up", ("GaveUp",), ("GAVE_UP",), ends_hold=True)
     CANCELED = OutcomeRow("canceled", ("Canceled",), ("CANCELED",), ends_hold=True)
-    DEADLOCK = OutcomeRow("deadlock", ("Deadlocks",), ("DEADLOCKED",))
+    DEADLOCK = OutcomeRow("deadlock", ("Deadlocks",), ("DEADLOCKED",), keeps_hold=True)
     DROPPED = OutcomeRow("dropped", ("Dropped",), ("DROPPED",), ends_hold=True)
     DEFECT = OutcomeRow("defect", ("Defects",))
     NOT_ANNOUNCED = OutcomeRow("not announced")
@@ -80,6 +83,10 @@ class Outcome(Enum):
     @property
     def ends_hold(self) -> bool:
         return self.value.ends_hold
+
+    @property
+    def keeps_hold(self) -> bool:
+        return self.value.keeps_hold
 
 
 OPENING_WORDS = frozenset(

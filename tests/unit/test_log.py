@@ -44,9 +44,10 @@ def test_a_defect_is_logged_with_the_places_it_went_through_but_not_its_message(
 @pytest.mark.parametrize(
     ("outcome", "fields", "counted"),
     [
-        (Outcome.HELD, {}, {"Held": 1}),
-        (Outcome.STILL_HELD, {}, {}),
-        (Outcome.KEPT_OPEN, {}, {"Held": 1}),
+        (Outcome.HELD, {"waiting_seconds": 0}, {"Held": 1, "Waiting": 0}),
+        (Outcome.STILL_HELD, {"waiting_seconds": 90}, {"Waiting": 90}),
+        (Outcome.STILL_HELD, {"waiting_seconds": 90, "answered": False}, {}),
+        (Outcome.KEPT_OPEN, {"waiting_seconds": 0}, {"Held": 1, "Waiting": 0}),
         (Outcome.PASSED, {}, {"Passed": 1}),
         (Outcome.BYPASSED, {}, {"Bypassed": 1}),
         (Outcome.OBSERVED, {}, {"Observed": 1}),
@@ -64,6 +65,7 @@ def test_a_defect_is_logged_with_the_places_it_went_through_but_not_its_message(
         (Outcome.DROPPED, {"waited_seconds": 90}, {"Dropped": 1, "WaitTime": 90}),
         (Outcome.DEADLOCK, {}, {"Deadlocks": 1}),
         (Outcome.REFUSED, {}, {"Refused": 1}),
+        (Outcome.WAITING, {"waiting_seconds": 90}, {"Waiting": 90}),
         (Outcome.WAITING, {}, {}),
         (Outcome.OVER, {}, {}),
         (Outcome.DROPPED, {"waited_seconds": 90, "answered": False}, {}),
@@ -90,7 +92,7 @@ def test_what_counts_is_a_metric_of_the_function(
     directive = line["_aws"]["CloudWatchMetrics"][0]
     assert {metric["Name"]: line[metric["Name"]] for metric in directive["Metrics"]} == counted
     assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == {
-        name: "Seconds" if name == "WaitTime" else "Count" for name in counted
+        name: "Seconds" if name in ("WaitTime", "Waiting") else "Count" for name in counted
     }
     assert (directive["Namespace"], directive["Dimensions"], line["FunctionName"]) == (
         "PipelineGate",

@@ -11,6 +11,8 @@ from tests.simulation.record import Record
 FAILS = ("deadlock", "refused", "defect", "past deadline")
 GOES_ON = ("retried", "let go", "gave up")
 """What the retry may call it if it retries a stage."""
+SECONDS = {"WaitTime": "waited_seconds", "Waiting": "waiting_seconds"}
+"""The metrics that are a time, and the field of the line that has the same."""
 UNCOUNTED = ("still held", "past deadline", "over")
 """Decisions that act and count nothing; over: another retry was faster."""
 
@@ -44,9 +46,9 @@ def _check_form(invocation: Invocation, line: Line) -> Iterator[str]:
     units = {one["Name"]: one["Unit"] for one in directive["Metrics"]}
     if set(units) != expected:
         yield f"counts {', '.join(sorted(units))}, not {', '.join(sorted(expected)) or 'nothing'}"
-    if any(line[name] != (line["waited_seconds"] if name == "WaitTime" else 1) for name in units):
+    if any(line[name] != line.get(SECONDS.get(name, ""), 1) for name in units):
         yield f"counts {[line[name] for name in units]}"
-    if any(unit != ("Seconds" if name == "WaitTime" else "Count") for name, unit in units.items()):
+    if any(unit != ("Seconds" if name in SECONDS else "Count") for name, unit in units.items()):
         yield f"has units {units}"
     if directive["Dimensions"] != [["FunctionName"]] or not line["FunctionName"]:
         yield f"has the dimensions {directive['Dimensions']}"
@@ -59,7 +61,7 @@ def _check_waited(record: Record, invocation: Invocation, line: Line) -> Iterato
     """It cannot have waited for longer than since the first job of its execution."""
     began = [job.action.started for job in record.find_jobs(invocation.execution_id)]
     longest = invocation.end - min(began, default=invocation.began)
-    waited = line.get("waited_seconds")
+    waited = line.get("waited_seconds", line.get("waiting_seconds"))
     if waited is not None and not -1 <= waited <= longest.total_seconds() + 1:
         yield f"says that it waited {waited} s, and it was {longest} at the most"
 

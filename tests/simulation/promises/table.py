@@ -41,6 +41,8 @@ STATES = {
 }
 """The state that each decision announces; all other decisions announce none."""
 BEGINS = ("held", "kept open")
+HOLDS = (*BEGINS, "still held")
+"""With these, the gate says that a hold stands. The retry function may not know it."""
 ENDS = ("released", "let go", "gave up", "started", "retried", "dropped")
 """A hold that was counted ends with these, and with a deadlock that says how long it had waited."""
 ALSO_PASSES = ("released", "let go", "gave up")
@@ -64,7 +66,11 @@ def passes(invocation: Invocation, line: Line) -> bool:
 def due_metrics(invocation: Invocation, line: Line) -> set[str]:
     """What CloudWatch has to get from it."""
     metric = COUNTED.get(line["decision"])
-    if metric is None or not took_effect(line):
+    if not took_effect(line):
+        return set()
+    if line["decision"] in HOLDS or "waiting_seconds" in line:
+        return {"Waiting", *([metric] if metric else ())}
+    if metric is None:
         return set()
     also = {"Passed"} if passes(invocation, line) and line["decision"] in ALSO_PASSES else set()
     return {metric, *also, *({"WaitTime"} if ends_hold(invocation, line) else ())}
