@@ -1,8 +1,7 @@
 """Many Lambda invocations at once, on driven time: an exact and repeatable run that takes seconds.
 
-Each call that falls due runs on a thread of its own, but only one thread runs at a time. A thread
-that sleeps (in an AWS call, or in botocore between two attempts) lets the others run until the
-driven time has come. So 300 invocations share a minute as they would in AWS.
+An invocation that sleeps (in an AWS call, or in botocore between two attempts) lets the others run,
+so 300 invocations share a minute as they would in AWS.
 """
 
 from __future__ import annotations
@@ -10,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -26,75 +27,28 @@ import moto.core.responses
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.awslambda.models import LambdaFunction
 from moto.core.models import botocore_stubber
+from moto.moto_api._internal import mock_random
 from moto.sts.models import sts_backends
 
-import chalicelib.aws.clients
-from chalicelib.aws.clients import Aws
+import app
+import chalicelib.pipelines.reader
+from chalicelib.aws.clients import Aws, make_client
 from chalicelib.gate import answer_job
 from chalicelib.retry import check_hold
 from sandbox.account import ACCOUNT, REGION
-from sandbox.clock import DrivenClock, PlannedCall, utcnow
+from sandbox.clock import utcnow
+from sandbox.concurrent_clock import ConcurrentClock
 from sandbox.executor import Invocation, RunOutcome
+from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
+from sandbox.world import Dials
 
 CALL_SECONDS = 0.02
-"""How long an AWS call takes: half of it passes before the call has its effect, half after."""
+"""How long an AWS call takes, unless a run draws it."""
 COLD_START_SECONDS = 0.3
 """How long a new process takes before the handler runs."""
 TIMEOUT_SECONDS = 900
 """The functions' own time-out (.chalice/config.json)."""
 HANDLERS = {"gate": answer_job, "retry": check_hold}
-
-
-class ConcurrentClock(DrivenClock):
-    """A DrivenClock on which a call that sleeps lets other calls run. The thread that makes the
-    clock drives it.
-    """
-
-    def __init__(self, start: datetime) -> None:
-        super().__init__(start)
-        self._driver = threading.current_thread()
-        self._handed_over = threading.Semaphore(0)
-        self._defects: list[BaseException] = []
-
-    def call_at(
-        self, when: datetime, callback: Callable[[], object], label: str = ""
-    ) -> PlannedCall:
-        return super().call_at(when, lambda: self._start_thread(callback, label), label)
-
-    def sleep(self, seconds: float) -> None:
-        if threading.current_thread() is self._driver:
-            super().sleep(seconds)
-            return
-        turn = threading.Semaphore(0)
-        super().call_at(
-            utcnow() + timedelta(seconds=seconds), lambda: self._resume_thread(turn), "wakes up"
-        )
-        self._handed_over.release()
-        turn.acquire()
-
-    def _start_thread(self, callback: Callable[[], object], label: str) -> None:
-        threading.Thread(target=self._run, args=(callback,), name=label, daemon=True).start()
-        self._wait_for_thread()
-
-    def _resume_thread(self, turn: threading.Semaphore) -> None:
-        turn.release()
-        self._wait_for_thread()
-
-    def _wait_for_thread(self) -> None:
-        """Wait until the running thread sleeps or ends. If it died, raise its error: a defect of
-        the benchmark or the sandbox.
-        """
-        self._handed_over.acquire()
-        if self._defects:
-            raise self._defects.pop()
-
-    def _run(self, callback: Callable[[], object]) -> None:
-        try:
-            callback()
-        except BaseException as error:  # raised on the driver's thread
-            self._defects.append(error)
-        finally:
-            self._handed_over.release()
 
 
 @dataclass(frozen=True)
@@ -113,11 +67,11 @@ class ConcurrentExecutor:
     An environment is what a Lambda process keeps: the clients with their retry quotas.
     """
 
+    draw_call_seconds: Callable[[], float] = lambda: CALL_SECONDS
+    """How long an AWS call takes: half of it passes before the call has its effect, half after."""
     calls: list[AnsweredCall] = field(default_factory=list)
     _idle: dict[str, list[Aws]] = field(default_factory=dict)
     _credentials: dict[str, dict[str, str]] = field(default_factory=dict)
-    _here: threading.local = field(default_factory=threading.local)
-    """`function`: the function that runs on this thread."""
 
     def run(self, function: LambdaFunction, invocation: Invocation) -> RunOutcome:
         name = function.function_name.rpartition("-")[2]
@@ -126,9 +80,8 @@ class ConcurrentExecutor:
         if idle:
             aws = idle.pop()
         else:
-            aws = Aws()
+            aws = Aws(partial(self._make_client, name))
             time.sleep(COLD_START_SECONDS)
-        self._here.function = name
         context = SimpleNamespace(
             invoked_function_arn=invocation.function_arn, aws_request_id=invocation.request_id
         )
@@ -153,41 +106,35 @@ class ConcurrentExecutor:
         return outcome
 
     @contextmanager
-    def in_force(self) -> Iterator[None]:
-        """In the block, the functions' clients are signed by their roles' sessions, and each of
-        their calls takes CALL_SECONDS.
-        """
-        make_client = chalicelib.aws.clients.make_client
-
-        def make_slow_client(service: Any, **settings: Any) -> Any:
-            return self._slow_down(make_client(service, **settings, **self._find_credentials()))
-
+    def share_time(self, clock: ConcurrentClock) -> Iterator[None]:
+        """In the block, whatever waits within an invocation lets other invocations run."""
         condition = SimpleNamespace(Lock=threading.Lock, Condition=_DrivenCondition)
         # moto searches its class again at each call.
         methods = cache(moto.core.responses.method_names_from_class)
         with (
-            patch.object(chalicelib.aws.clients, "make_client", make_slow_client),
+            patch.object(chalicelib.pipelines.reader, "run_in_parallel", clock.run_in_parallel),
             patch.object(moto.core.responses, "method_names_from_class", methods),
             patch.object(botocore.retries.bucket, "threading", condition),
             contextlib.redirect_stdout(io.StringIO()),
         ):
             yield
 
-    def _find_credentials(self) -> dict[str, str]:
-        name = self._here.function
+    def _make_client(self, name: str, service: str, **settings: Any) -> Any:
+        """A client of the function `name`, signed by a session of its role."""
         if name not in self._credentials:
             self._credentials[name] = _assume_role(name)
-        return self._credentials[name]
+        return self._slow_down(make_client(service, **settings, **self._credentials[name]))
 
     def _slow_down(self, client: Any) -> Any:
-        """Make each call take CALL_SECONDS, and record it.
+        """Make each call take its time, and record it.
 
         moto answers last, after botocore's own handlers, such as the rate limit of the mode
         "adaptive".
         """
 
         def send(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
-            time.sleep(CALL_SECONDS / 2)
+            seconds = self.draw_call_seconds()
+            time.sleep(seconds / 2)
             when = utcnow()
             response = botocore_stubber(event_name, request)
             if response is None:
@@ -195,13 +142,34 @@ class ConcurrentExecutor:
             operation = f"{client.meta.service_model.endpoint_prefix}:{event_name.split('.')[2]}"
             throttled = response.status_code in (400, 429) and b"Rate exceeded" in response.content
             self.calls.append(AnsweredCall(when, operation, throttled))
-            time.sleep(CALL_SECONDS / 2)
+            time.sleep(seconds / 2)
             return response
 
         client._user_agent_creator.to_string = lambda: "benchmark"  # a tenth of a call's real time
         client.meta.events.unregister("before-send", botocore_stubber)
         client.meta.events.register_last("before-send", send)
         return client
+
+
+@contextmanager
+def enter_concurrent_world(executor: ConcurrentExecutor, seed: int) -> Iterator[DrivenWorld]:
+    """A fresh world in which the functions run at once. The same seed gives the same run: it
+    decides botocore's jitter, all ids, and what is drawn from `random`.
+    """
+    deployed = ChaliceExecutor(app, Path(app.__file__).parent)
+    state = random.getstate()
+    random.seed(seed)
+    mock_random.seed(seed)
+    try:
+        with (
+            in_process(deployed, dials=Dials(start_on_create=False, enforce_iam=False)) as world,
+            ConcurrentClock(utcnow()) as clock,
+            executor.share_time(clock),
+        ):
+            world.clock, world.executor = clock, executor
+            yield world
+    finally:
+        random.setstate(state)
 
 
 class _DrivenCondition(threading.Condition):

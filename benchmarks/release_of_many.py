@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import cast
 
 from moto.codepipeline.models import codepipeline_backends
-from moto.moto_api._internal import mock_random
 
-import app
-from benchmarks.concurrent import ConcurrentClock, ConcurrentExecutor
+from benchmarks.concurrent import ConcurrentExecutor, enter_concurrent_world
 from benchmarks.figures import Pair, Part, Quantity, ShowProgress
 from benchmarks.pipelines import create_pipeline, make_gate_stage
 from sandbox import eventbridge
@@ -29,8 +25,6 @@ from sandbox.awslambda import list_finished_runs
 from sandbox.clock import utcnow
 from sandbox.codepipeline.execution import PipelineExecution
 from sandbox.codepipeline.models import CodePipelineBackend
-from sandbox.inprocess import ChaliceExecutor, DrivenWorld, in_process
-from sandbox.world import Dials
 
 ANY_OTHER_CALL = "*"
 RATES: Mapping[str, float] = {
@@ -75,7 +69,7 @@ def release(holds: int, seed: int, rates: Mapping[str, float]) -> Release:
     AssertionError if a rule stays, or if a pipeline does not succeed in the end.
     """
     executor = ConcurrentExecutor()
-    with _seed_randomness(seed), _enter_world(executor) as world:
+    with enter_concurrent_world(executor, seed) as world:
         backend = cast(CodePipelineBackend, codepipeline_backends[ACCOUNT][REGION])
         upstream_seconds = _draw(420, 720)
         backend.outcome = lambda execution, stage, _: (
@@ -131,31 +125,6 @@ def find_least_seconds(calls: Mapping[str, int]) -> float:
     return max(
         count / RATES.get(operation, RATES[ANY_OTHER_CALL]) for operation, count in calls.items()
     )
-
-
-@contextmanager
-def _seed_randomness(seed: int) -> Iterator[None]:
-    """Make botocore's jitter, all ids, and the times at which the pipelines start repeatable."""
-    state = random.getstate()
-    random.seed(seed)
-    mock_random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)
-
-
-@contextmanager
-def _enter_world(executor: ConcurrentExecutor) -> Iterator[DrivenWorld]:
-    deployed = ChaliceExecutor(app, Path(app.__file__).parent)
-    dials = Dials(start_on_create=False, enforce_iam=False)
-    with (
-        in_process(deployed, dials=dials) as world,
-        ConcurrentClock(utcnow()) as clock,
-        executor.in_force(),
-    ):
-        world.clock, world.executor = clock, executor
-        yield world
 
 
 def _draw(least: float, most: float) -> float:

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from benchmarks.concurrent import ConcurrentClock
 from benchmarks.release_of_many import count_calls, find_least_seconds, release
 from sandbox.clock import utcnow
+from sandbox.concurrent_clock import ConcurrentClock
 from sandbox.inprocess import MONDAY_NOON
 
 
