@@ -32,7 +32,7 @@ from rich.console import Console
 from werkzeug.serving import make_server
 
 from sandbox.account import REGION, create_pipeline_role
-from sandbox.awslambda.runtime import RuntimeExecutor
+from sandbox.awslambda.runtime import MAX_CONCURRENCY, RuntimeExecutor
 from sandbox.clock import WallClock
 from sandbox.install import install_services
 from sandbox.local_only import LocalOnly
@@ -44,21 +44,27 @@ PATCHED = ("moto.moto_server.werkzeug_app.DISABLE_GLOBAL_CORS",)
 """Every moto internal that this module replaces."""
 POLL_SECONDS = 0.02
 """How often the server checks whether it has to stop."""
+OTHER_THREADS = 48
+"""For planned calls that run no function."""
 
 
 class SandboxServer:
     """A context manager: AWS answers at `url`, pipelines run, rules fire and functions run until
     the block ends.
 
-    `port` 0 means a free port; OSError if the port is taken. One server at a time in a process. It
-    starts with nothing but the role of the pipelines in examples/, and leaves nothing behind.
+    `port` 0 means a free port; OSError if the port is taken. `max_concurrency`: see
+    RuntimeExecutor. One server at a time in a process. It starts with nothing but the role of the
+    pipelines in examples/, and leaves nothing behind.
     """
 
     url: str
     world: World
 
-    def __init__(self, port: int = 0, dials: Dials | None = None) -> None:
+    def __init__(
+        self, port: int = 0, dials: Dials | None = None, max_concurrency: int = MAX_CONCURRENCY
+    ) -> None:
         self._port = port
+        self._max_concurrency = max_concurrency
         self._dials = dials or Dials()
         self._exit = ExitStack()
 
@@ -67,8 +73,8 @@ class SandboxServer:
             stack.callback(_reset_moto)
             _reset_moto()
             self.url = stack.enter_context(_run_moto(self._port))
-            clock = WallClock()
-            executor = RuntimeExecutor(self.url)
+            clock = WallClock(self._max_concurrency + OTHER_THREADS)
+            executor = RuntimeExecutor(self.url, self._max_concurrency)
             stack.enter_context(install_services())
             create_pipeline_role()
             self.world = stack.enter_context(enter_world(World(clock, executor, self._dials)))

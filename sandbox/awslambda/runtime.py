@@ -18,6 +18,8 @@ from moto.awslambda.models import LambdaFunction
 from sandbox.awslambda.process import RuntimeProcess
 from sandbox.executor import Invocation, RunOutcome
 
+MAX_CONCURRENCY = 16
+
 
 class RuntimeExecutor:
     """The Executor of the server: one process serves one invocation at a time, idle ones are used
@@ -28,7 +30,7 @@ class RuntimeExecutor:
     is 1000.
     """
 
-    def __init__(self, endpoint_url: str, max_concurrency: int = 16) -> None:
+    def __init__(self, endpoint_url: str, max_concurrency: int = MAX_CONCURRENCY) -> None:
         self._endpoint_url = endpoint_url
         self._max_concurrency = max_concurrency
         self._turns = threading.BoundedSemaphore(max_concurrency)

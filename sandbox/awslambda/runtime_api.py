@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import socket
 import sys
 import threading
 import time
@@ -44,9 +46,8 @@ class RuntimeApi(ThreadingHTTPServer):
         self.messages: queue.SimpleQueue[RuntimeMessage] = queue.SimpleQueue()
         self.invocations: queue.SimpleQueue[TimedInvocation | None] = queue.SimpleQueue()
         self.handlers: list[threading.Thread] = []
-        self._thread = threading.Thread(
-            target=self.serve_forever, args=(0.02,), name="sandbox-runtime-api", daemon=True
-        )
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="sandbox-runtime-api", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -54,10 +55,20 @@ class RuntimeApi(ThreadingHTTPServer):
         wait on them.
         """
         self.invocations.put(None)
-        self.shutdown()
+        self._closed = True
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.server_port)).close()
+        self._thread.join(1)
         self.server_close()
-        for thread in [self._thread, *self.handlers]:
+        for thread in self.handlers:
             thread.join(1)
+
+    def _serve(self) -> None:
+        """Wait for one request after the other. `serve_forever` would wake up 50 times per second
+        and process, which a hundred processes notice.
+        """
+        while not self._closed:
+            self.handle_request()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore broken connections: they mean that the process died, which its watcher reports."""
