@@ -8,13 +8,13 @@ import sys
 import click
 from rich.console import Console
 
-from benchmarks import cold_start, hold_of_an_hour, many_upstreams, release_of_many
+from benchmarks import cold_start, hold_of_an_hour, many_upstreams, release_of_many, turns
 from benchmarks.figures import measure_part
 from benchmarks.table import as_json, make_table
 
 PARTS = {
     module.PART.name: module.PART
-    for module in (cold_start, hold_of_an_hour, many_upstreams, release_of_many)
+    for module in (cold_start, hold_of_an_hour, many_upstreams, release_of_many, turns)
 }
 
 
@@ -29,8 +29,8 @@ PARTS = {
 def main(only: tuple[str, ...], prints_json: bool) -> None:
     """Measure, and print each figure next to its target. Exit status 1 if a target is missed.
 
-    It takes one to three minutes on two slow cores. Leave the machine idle meanwhile: other work
-    distorts the milliseconds.
+    It takes five to eight minutes on two slow cores, most of it in real time for the turns. Leave
+    the machine idle meanwhile: other work distorts the milliseconds.
     """
     results = {}
     with Console(stderr=True).status("") as status:

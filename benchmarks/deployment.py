@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,12 +25,12 @@ def unpack_deployment(environment: Mapping[str, str]) -> Iterator[tuple[Path, st
     """
     with tempfile.TemporaryDirectory(prefix="pipeline-gate-bench-") as name:
         folder = Path(name)
-        for path in PACKAGED_PATHS:
-            if (ROOT / path).is_dir():
-                shutil.copytree(ROOT / path, folder / path, ignore=IGNORED_PATHS)
-            else:
-                shutil.copy(ROOT / path, folder / path)
-        _package(folder, environment)
+        _copy_project(folder)
+        _run_chalice(
+            ["package", "--stage", "dev", "packaged"],
+            folder,
+            {**environment, "AWS_DEFAULT_REGION": "eu-central-1"},
+        )
         template = json.loads((folder / "packaged/sam.json").read_text())
         handlers = [
             resource["Properties"]["Handler"]
@@ -42,21 +42,32 @@ def unpack_deployment(environment: Mapping[str, str]) -> Iterator[tuple[Path, st
         yield folder / "task", handler
 
 
-def _package(folder: Path, environment: Mapping[str, str]) -> None:
-    """Run `chalice package`. Raises RuntimeError with its output if it fails."""
+def deploy(environment: Mapping[str, str]) -> None:
+    """Deploy the functions to the AWS that `environment` leads to, as stage dev."""
+    with tempfile.TemporaryDirectory(prefix="pipeline-gate-bench-") as name:
+        _copy_project(Path(name))
+        _run_chalice(["deploy", "--stage", "dev"], Path(name), environment)
+
+
+def _copy_project(folder: Path) -> None:
+    for path in PACKAGED_PATHS:
+        if (ROOT / path).is_dir():
+            shutil.copytree(ROOT / path, folder / path, ignore=IGNORED_PATHS)
+        else:
+            shutil.copy(ROOT / path, folder / path)
+
+
+def _run_chalice(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
+    """Raises RuntimeError with chalice's output if it fails."""
     chalice = str(Path(sys.executable).with_name("chalice"))
     run = subprocess.run(
-        [chalice, "package", "--stage", "dev", "packaged"],
+        [chalice, *arguments],
         cwd=folder,
-        env={
-            **environment,
-            "AWS_DEFAULT_REGION": "eu-central-1",
-            # chalice would pack what it compiles on the way; a clean checkout has nothing compiled.
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
+        # chalice would pack what it compiles on the way; a clean checkout has nothing compiled.
+        env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
     if run.returncode:
-        raise RuntimeError(f"chalice package failed:\n{run.stdout}{run.stderr}")
+        raise RuntimeError(f"chalice {arguments[0]} failed:\n{run.stdout}{run.stderr}")

@@ -110,7 +110,8 @@ def play_hold(
             "Succeeded",
         )
         create_pipeline(backend, UPSTREAM, [])
-        gate_stage = make_gate_stage(WAITING, UPSTREAM, function_name(executor, "gate"), hold=mode)
+        function = function_name(executor, "gate")
+        gate_stage = make_gate_stage(WAITING, UPSTREAM, function=function, hold=mode)
         create_pipeline(backend, WAITING, [gate_stage])
         upstream, waiting = backend.pipelines[UPSTREAM], backend.pipelines[WAITING]
         _run_until_idle(world, backend)

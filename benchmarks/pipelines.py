@@ -39,13 +39,13 @@ def create_pipeline(backend: CodePipelineBackend, name: str, stages: list[dict[s
 
 
 def make_gate_stage(
-    pipeline: str, upstream: str, function: str = "pipeline-gate-dev-gate", **options: object
+    pipeline: str, *upstreams: str, function: str = "pipeline-gate-dev-gate", **options: object
 ) -> dict[str, Any]:
-    """The stage in which `pipeline` waits for `upstream`. `function` is the gate, `options` are
+    """The stage in which `pipeline` waits for `upstreams`. `function` is the gate, `options` are
     further parameters of it.
     """
     parameters = {
-        "depends_on": [upstream],
+        "depends_on": upstreams,
         "pipeline": pipeline,
         "execution": "#{codepipeline.PipelineExecutionId}",
         **options,
