@@ -1,42 +1,8 @@
-"""Invocations run at once on driven time, and a release is repeatable."""
+"""A release of many holds is repeatable, and makes the calls that it needs."""
 
 from __future__ import annotations
 
-import time
-from datetime import timedelta
-
-import pytest
-
 from benchmarks.release_of_many import count_calls, find_least_seconds, release
-from sandbox.clock import utcnow
-from sandbox.concurrent_clock import ConcurrentClock
-from sandbox.inprocess import MONDAY_NOON
-
-
-def test_a_call_that_sleeps_lets_other_calls_run() -> None:
-    wake_ups: list[tuple[str, float]] = []
-
-    def work(name: str, seconds: float) -> None:
-        for _ in range(2):
-            time.sleep(seconds)
-            wake_ups.append((name, (utcnow() - MONDAY_NOON).total_seconds()))
-
-    with ConcurrentClock(MONDAY_NOON) as clock:
-        clock.call_at(MONDAY_NOON, lambda: work("slow", 3))
-        clock.call_at(MONDAY_NOON + timedelta(seconds=1), lambda: work("fast", 1))
-        clock.advance(timedelta(seconds=10))
-    assert wake_ups == [("fast", 2), ("slow", 3), ("fast", 3), ("slow", 6)]
-
-
-def test_a_defect_ends_the_run() -> None:
-    def fail() -> None:
-        time.sleep(1)
-        raise ZeroDivisionError
-
-    with ConcurrentClock(MONDAY_NOON) as clock:
-        clock.call_at(MONDAY_NOON, fail)
-        with pytest.raises(ZeroDivisionError):
-            clock.advance(timedelta(seconds=10))
 
 
 def test_a_release_under_throttling() -> None:
