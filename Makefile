@@ -22,7 +22,7 @@ help:
 	@echo "make docs        rewrite what the documents' commands print"
 	@echo "make docs-site   build the documentation site in build/site"
 	@echo "make screenshots take the pictures of docs/board.md again (needs Chromium)"
-	@echo "make bench       measure speed and cost next to a bare handler and the article's design (one to three minutes)"
+	@echo "make bench       measure speed and cost next to a bare handler and the article's design (five to eight minutes)"
 	@echo "make costs       what 1,000 gated pipelines cost per month"
 	@echo "make soak        run the simulation until Ctrl-C"
 	@echo "make mutants     mutation testing of chalicelib (one to two hours)"

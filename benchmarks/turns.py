@@ -79,7 +79,7 @@ PART = Part(
     title="Taking turns, beside the sum of the deploys",
     quantities=(
         *(Quantity(group.label, "s", at_most=group.max_seconds) for group in GROUPS),
-        Quantity("most failed executions, beside pipelines", ratio_at_most=2),
+        Quantity("failed executions, beside pipelines", ratio_at_most=2),
         Quantity("deploys that overlapped", at_most=0),
         Quantity("pipelines that did not deploy once", at_most=0),
     ),
