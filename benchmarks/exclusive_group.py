@@ -166,7 +166,7 @@ class RunningGroup:
         return self._disturbed if self.group.disturbance is Disturbance.REMOVAL else None
 
     def _decide_outcome(self, decide_other_outcome: OutcomeHook | None) -> OutcomeHook:
-        """How the actions of the group's pipelines go; those of other groups go on as before."""
+        """How the actions of the group's pipelines go; those of other groups are as before."""
 
         def decide_outcome(
             execution: PipelineExecution, stage: str, action: str

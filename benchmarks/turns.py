@@ -1,7 +1,7 @@
 """Pipelines that exclude each other take turns, in real time, with the processes of `make sandbox`.
 
 Groups run at the same time in one sandbox, because most of the time they wait. The large ones run
-by themselves: the processor time that they need would slow the small ones.
+separately: the processor time that they need would slow the small ones.
 """
 
 from __future__ import annotations
