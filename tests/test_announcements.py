@@ -15,6 +15,7 @@ from chalicelib import runtime
 from chalicelib.records import report
 from tests.support.ask import ask
 from tests.support.calls import Calls, timed_out
+from tests.support.cli import run
 from tests.support.held import hold_k8s, retry_stage, start_all
 from tests.support.scene import Scene
 
@@ -133,6 +134,27 @@ def test_giving_up_is_announced(scene: Scene, bus: Any, mode: str) -> None:
     ]
     assert gave_up["GaveUp"] == 1
     assert 180 <= gave_up["WaitTime"] <= 300
+
+
+@pytest.mark.parametrize("mode", ["restart", "retry", "wait"])
+@pytest.mark.parametrize(
+    ("command", "state", "key"),
+    [("release", "RELEASED", "released_by"), ("cancel", "CANCELED", "canceled_by")],
+)
+def test_a_persons_command_is_announced_with_its_reason(
+    scene: Scene, bus: Any, mode: str, command: str, state: str, key: str
+) -> None:
+    hold_k8s(scene, seconds=3600, minutes=2, hold=mode)
+    bus()
+    assert run(command, "k8s", "--yes", "--reason", "fix <b>now</b>").status == 0
+    scene.wait(minutes=6)
+    (detail,) = [event["detail"] for event in bus() if event["detail"]["state"] == state]
+    assert (detail[key], detail["comment"]) == (
+        "arn:aws:sts::123456789012:user/moto",
+        "fix <b>now</b>",
+    )
+    assert 120 <= detail["waited_seconds"] < 180
+    assert detail["reason"]
 
 
 def test_a_deadlock_is_reported(scene: Scene, bus: Any) -> None:
