@@ -238,11 +238,25 @@ def how_long(scene: Scene, _: list[Asked]) -> Iterator[str]:
 
 
 def let_go(scene: Scene, _: list[Asked]) -> Iterator[str]:
-    run_upstreams(scene, "infra")
+    run_upstreams(scene, "infra", minutes=60)
     ask(scene, {"depends_on": ["infra"]})
-    run("release", "k8s", "--yes")
+    yield mark_by_person(scene, "release")
+    scene.start("k8s")
+    yield mark_by_person(scene, "release", "--reason", "hotfix for the login")
+
+
+def canceled(scene: Scene, _: list[Asked]) -> Iterator[str]:
+    run_upstreams(scene, "infra", minutes=60)
+    ask(scene, {"depends_on": ["infra"], "hold": "wait"})
+    yield mark_by_person(scene, "cancel", "--reason", "wrong commit")
+
+
+def mark_by_person(scene: Scene, command: str, *options: str) -> str:
+    """A person releases or cancels k8s. Return what its gate says then."""
     scene.wait(seconds=10)
-    yield scene.gate_message().replace(
+    run(command, "k8s", "--yes", *options)
+    scene.wait(seconds=40)
+    return scene.gate_message().replace(
         "arn:aws:sts::123456789012:user/moto", "arn:aws:iam::123456789012:user/ann"
     )
 
@@ -262,6 +276,7 @@ STORIES: dict[str, Story] = {
     "bypass": bypass,
     "observe": observe,
     "Releasing one execution": let_go,
+    "Canceling one wait": canceled,
     "pipeline and execution": who_asks,
     "condition": condition,
     "An upstream that is held": chain,

@@ -507,7 +507,7 @@ class ClosedGate:
         """
         if self._job.since:
             return self._job.since
-        # A canceled wait is over: whoever retries its stage begins a new one.
+        # A canceled wait is over: a stage that is retried after that begins a new one.
         if standing and not standing.canceled_by:
             return standing.since
         deployment = Deployment.from_context(self._context)

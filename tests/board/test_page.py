@@ -343,10 +343,23 @@ def test_the_focus_stays_on_a_card_that_changes(told: Scripted, page: Page) -> N
     assert page.evaluate("document.activeElement.id") == "waiting"
 
 
+ADA = "arn:aws:iam::123456789012:user/ada"
+
+
 def test_a_card_names_the_person_who_released_the_pipeline(
     told: Scripted, open_board: OpenBoard
 ) -> None:
     told.seen = copy.deepcopy(told.seen)
-    told.seen["waits"][0]["let_go_by"] = "arn:aws:iam::123456789012:user/ada"
+    told.seen["waits"][0] |= {"let_go_by": ADA, "comment": "<b>hotfix</b>"}
     page = open_board()
-    assert "Released by arn:aws:iam::123456789012:user/ada" in card(page, "k8s")
+    assert f'Released by {ADA} ("<b>hotfix</b>"): it continues within' in card(page, "k8s")
+
+
+def test_a_card_names_the_person_who_canceled_the_wait(
+    told: Scripted, open_board: OpenBoard
+) -> None:
+    told.seen = copy.deepcopy(told.seen)
+    told.seen["waits"][0] |= {"canceled_by": ADA, "comment": "wrong commit"}
+    page = open_board()
+    expected = f'Canceled by {ADA} ("wrong commit"): the wait ends at the next check, and nothing'
+    assert expected in card(page, "k8s")

@@ -131,14 +131,20 @@ def held(scene: Scene) -> AccountView:
     return read_account()
 
 
-def test_the_person_who_released_it_is_named(held: AccountView) -> None:
+def test_the_person_who_released_or_canceled_it_is_named(held: AccountView) -> None:
     (rule,) = held.rules
     assert rule.hold
-    for released_by in (None, "arn:aws:iam::123456789012:user/ada"):
-        hold = replace(rule.hold, released_by=released_by)
+    ada = "arn:aws:iam::123456789012:user/ada"
+    for released_by, canceled_by, comment in (
+        (None, None, None),
+        (ada, None, None),
+        (None, ada, "wrong commit"),
+    ):
+        hold = replace(rule.hold, released_by=released_by, canceled_by=canceled_by, comment=comment)
         view = replace(held, rules=(replace(rule, hold=hold),))
         (wait,) = build_snapshot(view, REGION, utcnow())["waits"]
-        assert wait["let_go_by"] == released_by
+        shown = wait["let_go_by"], wait["canceled_by"], wait["comment"]
+        assert shown == (released_by, canceled_by, comment)
 
 
 def test_a_wait_in_progress_that_was_released_appears_once(scene: Scene) -> None:

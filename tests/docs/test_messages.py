@@ -33,6 +33,9 @@ SAID = {
     "describe_wait": held_pipeline.describe_wait([INFRA], "k8s", EARLIER, DEADLINE, "stop", NOW),
     "describe_pass_after_give_up": open_gate.describe_pass_after_give_up([INFRA], EARLIER, NOW),
     "describe_release": open_gate.describe_release([INFRA], ANN, EARLIER, NOW),
+    "describe_cancellation": held_pipeline.describe_cancellation(
+        ["infra"], [INFRA], ANN, EARLIER, NOW
+    ),
     "describe_give_up": held_pipeline.describe_give_up([INFRA], EARLIER, NOW),
     "describe_observed_wait": open_gate.describe_observed_wait([INFRA], NOW),
     "describe_observed_refusal": open_gate.describe_observed_refusal("There is no pipeline x."),

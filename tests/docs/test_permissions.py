@@ -53,7 +53,9 @@ CHANGING: tuple[tuple[str, list[str]], ...] = (
     ("two pipelines", ["attach", "k8s", "--depends-on", "infra", "--yes"]),
     ("k8s waits for infra", ["detach", "k8s", "--yes"]),
     ("k8s waits for infra", ["release", "k8s", "--yes"]),
+    ("k8s waits for infra", ["cancel", "k8s", "--yes"]),
     ("apps waits for k8s, which waits for infra", ["release", "apps", "--yes"]),
+    ("apps waits for k8s, which waits for infra", ["cancel", "apps", "--yes"]),
     ("EventBridge may not invoke the retry", ["doctor", "--mend", "--yes"]),
 )
 

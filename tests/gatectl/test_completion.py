@@ -56,7 +56,7 @@ class TestWithoutAws:
 
 
 def test_pipelines(account: Scene) -> None:
-    for command in ("attach", "detach", "explain", "release", "history"):
+    for command in ("attach", "detach", "explain", "release", "cancel", "history"):
         assert complete(f"gatectl {command} inf") == plain("infra", "infra-dns")
     assert complete("gatectl attach ") == plain("infra", "infra-dns", "k8s")
     assert complete("gatectl attach --region us-east-1 ") == plain("apps")

@@ -45,6 +45,7 @@ COMMANDS = [
     ("attach", "k8s", "--depends-on", "infra", "--yes"),
     ("detach", "k8s", "--yes"),
     ("release", "k8s", "--yes"),
+    ("cancel", "k8s", "--yes"),
 ]
 
 

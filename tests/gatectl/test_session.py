@@ -258,7 +258,7 @@ def test_throttled_commands_exit_with_255(account: Scene, fail: Fail) -> None:
         assert run(*words).status == 255
 
 
-@pytest.mark.parametrize("command", ["attach", "detach", "explain", "release", "history"])
+@pytest.mark.parametrize("command", ["attach", "detach", "explain", "release", "cancel", "history"])
 def test_a_pipeline_that_does_not_exist(account: Scene, command: str) -> None:
     upstream = ("--depends-on", "infra") if command in ("attach", "history") else ()
     for name in ("", "two words"):

@@ -105,7 +105,9 @@ def test_its_state_is_not_guessed(
 
 
 @pytest.mark.usefixtures("held")
-@pytest.mark.parametrize("words", [["holds"], ["graph"], ["check"], ["release", "k8s"]])
+@pytest.mark.parametrize(
+    "words", [["holds"], ["graph"], ["check"], ["release", "k8s"], ["cancel", "k8s"]]
+)
 def test_it_is_an_error_if_no_pipeline_may_be_read(
     monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:

@@ -62,6 +62,7 @@ def test_a_defect_is_logged_with_the_places_it_went_through_but_not_its_message(
         (Outcome.RETRIED, {"waited_seconds": 90}, {"Released": 1, "WaitTime": 90}),
         (Outcome.LET_GO, {"waited_seconds": 90}, {"LetGo": 1, "WaitTime": 90}),
         (Outcome.GAVE_UP, {"waited_seconds": 90}, {"GaveUp": 1, "WaitTime": 90}),
+        (Outcome.CANCELED, {"waited_seconds": 90}, {"Canceled": 1, "WaitTime": 90}),
         (Outcome.DROPPED, {"waited_seconds": 90}, {"Dropped": 1, "WaitTime": 90}),
         (Outcome.DEADLOCK, {}, {"Deadlocks": 1}),
         (Outcome.REFUSED, {}, {"Refused": 1}),

@@ -288,7 +288,7 @@ MESSAGES: list[tuple[str, str]] = [
         held_pipeline.describe_wait([INFRA], "k8s", EARLIER, None, "stop", NOW, "commit 1a2b3c4"),
         f"k8s has been waiting for infra since 10:04 UTC. {RUNS}. Last checked at 12:04 UTC; the "
         "gate keeps checking until the wait ends. Then k8s continues with commit 1a2b3c4. "
-        f"{TO_GO_ON}stop this execution.",
+        f"{TO_GO_ON}",
     ),
     (
         held_pipeline.describe_give_up([INFRA], EARLIER, NOW),

@@ -15,8 +15,8 @@ MISSES = ("dies before", "dies after", "takes too long", "unheard", "reset")
 
 
 def ends(record: Record) -> Iterator[str]:
-    """Held = Released + LetGo + GaveUp + Dropped + the deadlocks that ended a hold + the holds that
-    still stand, for each execution, and so for all; and the same of the events.
+    """Held = Released + LetGo + GaveUp + Canceled + Dropped + the deadlocks that ended a hold + the
+    holds that still stand, for each execution, and so for all; and the same of the events.
     """
     begun, ended = Counter[str](), Counter[str]()
     announced, announced_ends = Counter[str](), Counter[str]()
@@ -45,7 +45,7 @@ def _announces_end(detail: Line) -> bool:
     """PASSED is about the action; a deadlock that ended no hold does not say how long it lasted."""
     if detail["state"] == "DEADLOCKED":
         return "waited_seconds" in detail
-    return detail["state"] in ("RELEASED", "GAVE_UP", "DROPPED")
+    return detail["state"] in ("RELEASED", "GAVE_UP", "CANCELED", "DROPPED")
 
 
 def _count_standing(record: Record, execution: str) -> int:

@@ -17,6 +17,7 @@ COUNTED = {
     "released": "Released",
     "let go": "LetGo",
     "gave up": "GaveUp",
+    "canceled": "Canceled",
     "deadlock": "Deadlocks",
     "refused": "Refused",
     "defect": "Defects",
@@ -34,6 +35,7 @@ STATES = {
     "released": "RELEASED",
     "let go": "RELEASED",
     "gave up": "GAVE_UP",
+    "canceled": "CANCELED",
     "deadlock": "DEADLOCKED",
     "started": "RELEASED",
     "retried": "RELEASED",
@@ -43,7 +45,7 @@ STATES = {
 BEGINS = ("held", "kept open")
 HOLDS = (*BEGINS, "still held")
 """With these, the gate says that a hold stands. The retry function may not know it."""
-ENDS = ("released", "let go", "gave up", "started", "retried", "dropped")
+ENDS = ("released", "let go", "gave up", "canceled", "started", "retried", "dropped")
 """A hold that was counted ends with these, and with a deadlock that says how long it had waited."""
 ALSO_PASSES = ("released", "let go", "gave up")
 """If the gate decides so, its action passes too."""
