@@ -83,6 +83,7 @@ def test_held(scene: Scene, answered: bool) -> None:
         "decision": "held",
         "rule": f"pipeline-gate-dev-{always['execution']}",
         "waiting": {"infra": [f"{infra} InProgress"]},
+        "waiting_seconds": 0,
         "answered": answered,
     }
     assert reason.startswith(f"infra is running: execution {infra[:8]}")
@@ -155,7 +156,8 @@ def test_kept_open(scene: Scene, answered: bool) -> None:
     always, record = ask(scene)
     assert {"waiting", "reason"} < set(record)
     del record["waiting"], record["reason"]
-    assert record == {**always, "decision": "kept open", "answered": answered}
+    expected = {"decision": "kept open", "waiting_seconds": 0, "answered": answered}
+    assert record == {**always, **expected}
 
 
 def test_refused(scene: Scene, answered: bool) -> None:
@@ -238,6 +240,7 @@ class TestRetry:
         assert self.look(scene, held) == {
             "decision": "waiting",
             "reason": "still waiting for infra",
+            "waiting_seconds": 10,
         }
 
     def test_started(self, scene: Scene, held: str) -> None:

@@ -271,13 +271,11 @@ def test_what_a_person_let_in_and_failed_then_is_not_started_again(infra: Scene)
     assert infra.rules() == []
 
 
-def test_two_gates_that_wait_before_their_stages_see_their_deadlock(scene: Scene) -> None:
+def test_two_gates_that_wait_before_their_stages_see_their_cycle(scene: Scene) -> None:
     """A gate that waits leaves its mark at the condition's rule, too."""
     conditioned(scene, condition=False, hold="wait")
     scene.gated("infra", ask("k8s", pipeline="infra", hold="wait"))
     scene.codepipeline.start_pipeline_execution(name="k8s")
     scene.codepipeline.start_pipeline_execution(name="infra")
-    scene.wait(minutes=2)
-    assert "Failed" in (scene.statuses("k8s")[0], scene.statuses("infra")[0])
-    scene.wait(minutes=5)
-    assert "InProgress" not in (scene.statuses("k8s")[0], scene.statuses("infra")[0])
+    scene.wait(minutes=20)
+    assert scene.statuses("k8s") == scene.statuses("infra") == ["Succeeded"]

@@ -304,8 +304,7 @@ MESSAGES: list[tuple[str, str]] = [
         held_pipeline.describe_deadlock(Cycle(("k8s", "infra", "net", "k8s"), deadlock=True)),
         "Deadlock: k8s waits for infra, which waits for net, which waits for k8s. Each has to "
         "continue before the other can, so this wait would never end. To break the cycle, remove "
-        'one of these pipelines from the other\'s depends_on, or use "require": "idle" with a '
-        "hold mode other than wait.",
+        'one of these pipelines from the other\'s depends_on, or use "require": "idle".',
     ),
     (
         held_pipeline.describe_full_quota([INFRA], NOW),
