@@ -38,8 +38,6 @@ constant("always_parked", "Safe", 61, PipelineState, "find_parked", PARKED)
 constant("held_is_idle", "Safe", 31, UpstreamReader, "_read_hold", None)
 # No cycle is noticed.
 constant("no_circle", "Told", 4, wait_cycles, "find_cycle", None)
-# Each cycle counts as a deadlock.
-constant("each_is_a_deadlock", "Told", 285, wait_cycles, "_waits_forever", True)
 # A session in another account is used after it has expired.
 constant("session_for_ever", "Live", 22, other_accounts, "RENEW_BEFORE", timedelta(days=-365))
 

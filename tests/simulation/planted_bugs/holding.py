@@ -18,6 +18,7 @@ from chalicelib.holds.hold import Hold
 from chalicelib.holds.making import ClosedGate
 from chalicelib.holds.schedule import Schedule
 from chalicelib.holds.waiter import Waiter
+from chalicelib.pipelines import wait_cycles
 from chalicelib.records.outcomes import Outcome
 from tests.simulation.planted_bugs.bug import both, bug, bug_in
 
@@ -139,3 +140,10 @@ def mark_for_all() -> AbstractContextManager[object]:
 
     real = ClosedGate._read_rule
     return patch.object(ClosedGate, "_read_rule", read)
+
+
+@bug_in(wait_cycles, "find_cycle", "Told", seed=285)
+def each_is_a_deadlock(real: Any, *arguments: Any) -> Any:
+    """Each cycle in which a success is required counts as a deadlock."""
+    cycle = real(*arguments)
+    return cycle and replace(cycle, deadlock=True)

@@ -58,8 +58,14 @@ def _check_form(invocation: Invocation, line: Line) -> Iterator[str]:
 
 
 def _check_waited(record: Record, invocation: Invocation, line: Line) -> Iterator[str]:
-    """It cannot have waited for longer than since the first job of its execution."""
-    began = [job.action.started for job in record.find_jobs(invocation.execution_id)]
+    """It cannot have waited for longer than since the first job of its execution, or of those that
+    were held before it.
+    """
+    chain = [invocation.execution_id]
+    for start in reversed(record.starts):
+        if start.execution.id == chain[-1]:
+            chain.append(start.invocation.held_id)
+    began = [job.action.started for id_ in chain for job in record.find_jobs(id_)]
     longest = invocation.end - min(began, default=invocation.began)
     waited = line.get("waited_seconds", line.get("waiting_seconds"))
     if waited is not None and not -1 <= waited <= longest.total_seconds() + 1:
