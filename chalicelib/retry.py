@@ -156,9 +156,9 @@ def _count_checks(claimed: Hold | None, now: datetime) -> int:
     The rule's schedule comes again anyway. An event or a person's command does not, and AWS may not
     show yet what has happened.
     """
-    if claimed is None or claimed.schedule is None:
+    if claimed is None:
         return 1
-    scheduled = claimed.schedule.fires_in_minute_of(now) and claimed.marked_by is None
+    scheduled = claimed.is_checked_on_schedule(now) and claimed.marked_by is None
     return 1 if scheduled else CHECKS_AFTER_EVENT
 
 

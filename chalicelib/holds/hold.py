@@ -59,8 +59,8 @@ class Hold:
     upstreams do. `canceled_by`: that of the person who canceled it, so that it ends and nothing is
     started. It is never both. `comment`: the reason that this person gave, if any.
 
-    `schedule`: that of its rule. `restart`: what the retry has started in its place; the rule stays
-    until AWS lists that execution.
+    `schedule`: that of its rule. `made`: when a gate last wrote the rule (aware UTC). `restart`:
+    what the retry has started in its place; the rule stays until AWS lists that execution.
 
     `gate`: the stage and the action (or the condition's rule) of the gate that holds, if AWS told
     them. `neighbors`: the waits of other gates of the same stage in this execution, which share the
@@ -83,6 +83,7 @@ class Hold:
     job: str | None = None
     end_reported: bool = False
     schedule: Schedule | None = None
+    made: datetime | None = None
     restart: Restart | None = None
     gate: tuple[str, str] | None = None
     neighbors: tuple[Hold, ...] = ()
@@ -116,6 +117,7 @@ class Hold:
                 job=_parse_text(fields.get("job")),
                 end_reported=fields.get("end_reported") is True,
                 schedule=Schedule.parse(fields.get("schedule")),
+                made=read_time(fields["made"]) if "made" in fields else None,
                 restart=Restart.parse(fields.get("restart")),
                 gate=_parse_pair(fields["gate"]) if "gate" in fields else None,
                 neighbors=tuple(
@@ -162,6 +164,8 @@ class Hold:
         }
         if self.schedule:
             fields["schedule"] = self.schedule.expression
+        if self.made:
+            fields["made"] = self.made.isoformat()
         if self.restart:
             fields["restart"] = self.restart
         if self.neighbors:
@@ -238,6 +242,7 @@ class Hold:
             wait,
             variables=self.variables,
             schedule=self.schedule,
+            made=self.made,
             restart=self.restart,
             neighbors=neighbors[:MAX_NEIGHBORS],
         )
@@ -252,6 +257,16 @@ class Hold:
         request ([a-zA-Z0-9-], up to 128; model).
         """
         return f"pipeline-gate-{self.execution}"
+
+    def is_checked_on_schedule(self, now: datetime) -> bool:
+        """Whether a firing at `now` (aware UTC) counts as one of the rule's schedule, which comes
+        again. In the minute in which a gate wrote the rule, it is an event.
+        """
+        if self.schedule is None:
+            return True
+        made = self.made or self.since
+        is_new = now.replace(second=0, microsecond=0) <= made
+        return self.schedule.fires_in_minute_of(now) and not is_new
 
     def is_past_deadline(self, now: datetime) -> bool:
         return self.give_up is not None and now >= self.give_up

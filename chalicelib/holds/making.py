@@ -251,6 +251,7 @@ class ClosedGate:
             # The job with which a counted wait began, so that a later job does not count it again.
             job=standing.job if standing and wait.is_held_already else self._job.id,
             schedule=self._schedule,
+            made=self._now,
             gate=wait.waiter.gate,
             neighbors=wait.neighbors[:MAX_NEIGHBORS],
         )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import CANCELLED, PARALLEL, RESTART_TIME, ROLLBACK, Execution
+
+LONGEST_MAKING = timedelta(minutes=1)
+"""Usually, a gate fails its action within this time after it began to write the rule."""
 
 if TYPE_CHECKING:
     from chalicelib.holds.hold import Hold
@@ -174,10 +177,21 @@ class Upstream:
 
         It is not if AWS did not answer, or if the gate holds it, because it will run again. But if
         it waits for the pipeline that waits for it, one of them has to go first, so it is, unless
-        it has been started again already.
+        it has continued already.
         """
-        is_next = self.hold is not None and (self.cycle is None or self.hold.restart is not None)
+        is_next = self.hold is not None and (self.cycle is None or self._has_continued)
         return self.unanswered is None and not self.busy and not is_next
+
+    @property
+    def _has_continued(self) -> bool:
+        """Whether its hold has ended, although AWS does not list that it is in progress yet: its
+        execution has not failed again since the gate failed it.
+        """
+        if self.hold is None or self.possibly_held is None:
+            return False
+        fails_by = self.hold.made and self.hold.made + LONGEST_MAKING
+        is_retried = self.hold.end_reported and fails_by and self.possibly_held.updated <= fails_by
+        return self.hold.restart is not None or bool(is_retried)
 
     @property
     def satisfied(self) -> bool:
