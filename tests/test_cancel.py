@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from chalicelib.holds.hold import Hold
 from tests.support.ask import ask
 from tests.support.calls import Calls
 from tests.support.cli import run
 from tests.support.deployment import configure
-from tests.support.held import RULE_MODES, create_two_gates, hold_k8s, retry_stage, start_all
-from tests.support.logs import read_log
+from tests.support.held import (
+    RULE_MODES,
+    create_two_gates,
+    forge_hold,
+    hold_k8s,
+    retry_stage,
+    start_all,
+)
+from tests.support.logs import read_log, read_retry_log
 from tests.support.scene import Scene
 
 MODES = [*RULE_MODES, "wait"]
@@ -46,9 +55,10 @@ def test_a_wait_in_progress_ends_although_its_upstream_has_ended_meanwhile(scene
 
 
 def test_if_eventbridge_does_not_answer_an_open_gate_lets_pass(scene: Scene, calls: Calls) -> None:
-    hold_k8s(scene, seconds=600, minutes=2, hold="wait")
+    scene.world.dials.continuation_seconds = 900.0
+    hold_k8s(scene, seconds=600, minutes=2, hold="wait", give_up_minutes=480)
     calls.fail("ListTargetsByRule", "ThrottlingException")
-    scene.wait(minutes=15)
+    scene.wait(minutes=20)
     assert scene.statuses() == ["Succeeded"]
 
 
@@ -118,6 +128,45 @@ def test_two_gates_in_one_stage(scene: Scene, mode: str) -> None:
     assert scene.statuses() == ["Failed"]
     assert scene.rules() == []
     assert (count("Held"), count("Canceled"), count("Dropped")) == (2, 2, 0)
+
+
+def test_the_rule_of_a_gate_with_another_mode_keeps_its_wait(scene: Scene) -> None:
+    """A gate of the same stage holds the execution by a rule, while this one stays in progress."""
+    execution = hold(scene, "wait")
+    forge_hold(scene, "k8s", execution, gate=["Gate", "Other"])
+    cancel()
+    (target,) = scene.events.list_targets_by_rule(Rule=scene.rules()[0])["Targets"]
+    marked = json.loads(target["Input"])
+    waits = [marked, *marked["neighbors"]]
+    assert [wait["gate"] for wait in waits] == [["Gate", "Wait"], ["Gate", "Other"]]
+    assert all(wait["canceled_by"] for wait in waits)
+
+
+@pytest.mark.parametrize(
+    ("command", "participle"), [("cancel", "canceled"), ("release", "released")]
+)
+def test_a_hold_whose_pipeline_was_just_started_again(
+    scene: Scene, command: str, participle: str
+) -> None:
+    """Its rule stays until AWS lists the new execution."""
+    hold_k8s(scene, seconds=120, minutes=1)
+    held = run("holds", "--json").json()["holds"][0]
+    target = scene.events.list_targets_by_rule(Rule=held["rule"])["Targets"][0]
+    fields = {**json.loads(target["Input"]), "restart": [held["execution"], "started"]}
+    with patch("chalicelib.aws.eventbridge.EventBridge.read_hold", return_value=Hold.parse(fields)):
+        said = run(command, "k8s", "--yes", "--json")
+    assert said.json()[participle] == []
+
+
+def test_the_end_of_a_hold_that_was_reported_before_is_not_counted(scene: Scene) -> None:
+    hold(scene, "retry")
+    (rule,) = scene.rules()
+    (target,) = scene.events.list_targets_by_rule(Rule=rule)["Targets"]
+    fields = {**json.loads(target["Input"]), "canceled_by": "ann", "end_reported": True}
+    scene.events.put_targets(Rule=rule, Targets=[{**target, "Input": json.dumps(fields)}])
+    scene.wait(minutes=5)
+    assert scene.rules() == []
+    assert (count("Canceled"), len(read_retry_log("over"))) == (0, 1)
 
 
 @pytest.mark.parametrize("mode", MODES)

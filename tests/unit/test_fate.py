@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from chalicelib.holds.fate import (
     Standing,
     find_fate,
 )
+from chalicelib.holds.verdict import Verdict
 from chalicelib.pipelines.execution import Attempt, Execution
 from chalicelib.pipelines.state import ActionState, PipelineState, StageState
 
@@ -124,6 +126,25 @@ def test_a_held_execution_that_is_older_than_what_was_read_is_not_taken_for_gone
 )
 def test_by_the_attempts_of_one_that_failed(
     attempts: list[Attempt] | None, expected: Standing
+) -> None:
+    assert judge([run("held", "Failed")], attempts).standing is expected
+
+
+CANCELED = replace(attempt("Failed"), verdict=Verdict.CANCELED)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "expected"),
+    [
+        ((CANCELED,), Standing.ENDED),
+        ((CANCELED, attempt("Failed", action="Other")), Standing.HELD),
+        ((CANCELED, attempt("InProgress", action="Other")), Standing.MOVED_ON),
+        ((CANCELED, attempt("InProgress", minute=1)), Standing.MOVED_ON),
+        ((CANCELED, attempt("Failed", minute=1)), Standing.HELD),
+    ],
+)
+def test_a_gate_that_failed_its_action_because_the_wait_was_canceled(
+    attempts: Sequence[Attempt], expected: Standing
 ) -> None:
     assert judge([run("held", "Failed")], attempts).standing is expected
 
