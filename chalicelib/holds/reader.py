@@ -148,7 +148,8 @@ def read_first_hold(
             )
         ]
         with suppress(NotPermitted):  # what this hold may not read is no reason to keep it
-            others = reader.read_upstreams(unread)
-            if not find_unsatisfied([other for other in others if not other.missing]):
+            upstreams_of_earlier = reader.read_upstreams(unread)
+            existing = [upstream for upstream in upstreams_of_earlier if not upstream.missing]
+            if not find_unsatisfied(existing):
                 return earlier
     return None

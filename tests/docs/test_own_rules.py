@@ -22,7 +22,7 @@ INFRA_SECONDS = 300
 
 
 def plan_start_at_end(scene: Scene, after_seconds: float) -> None:
-    """infra is about to start. A rule on its success starts k8s so many seconds after its end."""
+    """infra is about to start. A rule on its success starts k8s that many seconds after its end."""
     runs_for = timedelta(seconds=scene.world.dials.action_seconds + INFRA_SECONDS)
     scene.world.clock.call_at(
         utcnow() + runs_for + timedelta(seconds=after_seconds),
