@@ -342,10 +342,12 @@ class TestADeadlock:
         assert scene.gate_message().startswith("Deadlock: k8s waits for infra")
 
     def test_along_a_chain(self, scene: Scene) -> None:
-        scene.gated("infra", ask("network", pipeline="infra", hold="wait"))
-        scene.gated("network", ask("k8s", "gone", pipeline="network", hold="wait"))
+        network, k8s = ({"pipeline": name, "require": "succeeded"} for name in ("network", "k8s"))
+        scene.gated("infra", ask(network, pipeline="infra"))
+        scene.gated("network", ask(k8s, "gone", pipeline="network"))
         scene.pipeline("k8s")
-        (warning,) = attach("--hold", "wait", "--dry-run", "--json").json()["warnings"]
+        words = ("--require", "succeeded", "--dry-run", "--json")
+        (warning,) = attach(*words).json()["warnings"]
         chain = "infra waits for network, which waits for k8s, which waits for infra."
         assert warning.startswith(chain)
 

@@ -92,6 +92,7 @@ def test_a_hold_survives_its_rules_input() -> None:
         job=ID,
         end_reported=True,
         schedule=Schedule(2, 5),
+        made=datetime(2026, 1, 5, 12, 30, tzinfo=UTC),
         restart=Restart(ID, "started"),
         gate=("Gate", "Wait"),
         neighbors=(replace(HOLD, depends_on=(Dependency("dns"),), gate=("Gate", "Other")),),
