@@ -64,7 +64,7 @@ constant("early_hand_over", "Live", 175, making, "LONGEST_WAIT_IN_PROGRESS", tim
 # How the retry ends a hold
 
 # A hold never gives up.
-constant("never_gives_up", "Live", 302, Hold, "is_past_deadline", False)
+constant("never_gives_up", "Live", 1608, Hold, "is_past_deadline", False)
 # A hold by a rule does not stop at its deadline.
 constant("never_stops", "Once", 96, Hold, "ends_by_stopping", False)
 # A condition's rules are ignored: a gate that is one is refused, as if it were not waiting.
