@@ -86,8 +86,6 @@ constant("newest_revisions", "Same", 11, continuation, "choose_revisions", ())
 constant("one_is_enough", "Told", 3, estimate, "MIN_SUCCESSES", 1)
 # An answer that came too late is counted.
 constant("late_counts", "Told", 5, log, "took_effect", True)
-# A stage that AWS does not retry leaves its hold marked as ended.
-constant("mark_stays", "Told", 127, retry, "_unmark", None)
 # A rule that takes over from a wait in progress counts its hold again.
 constant("held_again", "Told", 12, ClosedGate, "_choose_hold_outcome", Outcome.HELD)
 # The rule of a gate that answered too late is counted as a hold when it ends.
