@@ -108,7 +108,7 @@ def observe_ignored(real: Any, *arguments: Any) -> Any:
 
 
 @bug_in(ClosedGate, "_find_begin", "Live", seed=91)
-def deadline_forgotten(_real: Any, self: ClosedGate, _hold: Any) -> Any:
+def deadline_forgotten(_real: Any, self: ClosedGate, *_: Any) -> Any:
     """A deadline moves with each hold of the same execution."""
     return self._now
 

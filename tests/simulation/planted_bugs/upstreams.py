@@ -133,12 +133,6 @@ def no_mark(real: Any, since: Any, _waits: Any) -> Any:
     return real(since, ())
 
 
-@bug_in(UpstreamReader, "__init__", "Told", seed=4)
-def never_stays(real: Any, *arguments: Any, **_: Any) -> None:
-    """A gate in the mode wait counts as one that ends its action."""
-    real(*arguments)
-
-
 # Upstreams in other regions and accounts
 
 
