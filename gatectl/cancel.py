@@ -37,11 +37,11 @@ def cancel(
     waits = [row.wait for row in rows]
     mark = PersonMark(canceled_by=place.caller.arn, comment=reason)
     if not yes:
-        these = "this wait" if len(waits) == 1 else "these waits"
+        noun = "this wait" if len(waits) == 1 else "these waits"
         confirm_mark(
             place,
             lambda: [*map(describe_wait, waits), *_describe_effect(place, rows)],
-            f"Cancel {these} now?",
+            f"Cancel {noun} now?",
         )
     canceled = mark_waits(
         place, waits, mark, now, lambda wait, result: _describe_result(wait, result, now)

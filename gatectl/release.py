@@ -111,12 +111,9 @@ def _refuse_edited(place: Place, view: AccountView, row: WaitRow) -> None:
 def _describe_start(place: Place, pipeline: Pipeline) -> str:
     """Return what a new execution would do, given the pipeline's current gates."""
     from gatectl.doctor.finding import format_command  # noqa: PLC0415 - it imports all of the doctor
+    from gatectl.explain.statement import build_start_command  # noqa: PLC0415
 
-    start = format_command(
-        ("aws", "codepipeline", "start-pipeline-execution", "--name", pipeline.name),
-        place.region,
-        place.flags,
-    )
+    start = format_command(build_start_command(pipeline.name), place.region, place.flags)
     if not pipeline.gates:
         return f"{pipeline.name} no longer has a gate. To start a new execution, run: {start}."
     gates = [gate.parameters for gate in pipeline.gates]

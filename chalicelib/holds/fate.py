@@ -235,8 +235,10 @@ def find_predecessor(restart: str, executions: Sequence[Execution]) -> Execution
     `executions`: of its pipeline, newest first.
     """
     ids = [execution.id for execution in executions]
-    older = executions[ids.index(restart) + 1 :] if restart in ids else executions
-    revisions = executions[ids.index(restart)].revisions if restart in ids else None
+    older, revisions = executions, None
+    if restart in ids:
+        place = ids.index(restart)
+        older, revisions = executions[place + 1 :], executions[place].revisions
     return next(
         (
             execution

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from chalicelib.pipelines.dependency import Dependency
 from chalicelib.pipelines.execution import CANCELLED, PARALLEL, RESTART_TIME, ROLLBACK, Execution
 
-LONGEST_MAKING = timedelta(minutes=1)
-"""Usually, a gate fails its action within this time after it began to write the rule."""
-
 if TYPE_CHECKING:
     from chalicelib.holds.hold import Hold
     from chalicelib.pipelines.state import PipelineState, StageState
     from chalicelib.pipelines.wait_cycles import Cycle
+
+LONGEST_MAKING = timedelta(minutes=1)
+"""Usually, a gate fails its action within this time after it began to write the rule."""
 
 
 @dataclass(frozen=True)
